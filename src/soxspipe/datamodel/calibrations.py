@@ -1,0 +1,106 @@
+"""Master calibrations and static tables, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, freeze
+from soxspipe.datamodel.frame import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Masters:
+    """Master calibrations of one observation; each may be absent.
+
+    Attributes
+    ----------
+    bias : Frame or None
+        Electrons.
+    dark : Frame or None
+        Electrons per its `exptime_s`, not bias-subtracted (matters in VIS).
+    flat : Frame or None
+        Relative, about 1 at a typical order centre.
+    flat_md5 : str
+        Identity of the flat's file; a response holds for one flat.
+    """
+
+    bias: Frame | None = None
+    dark: Frame | None = None
+    flat: Frame | None = None
+    flat_md5: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StandardStar:
+    """Spectrum of a flux standard above the atmosphere.
+
+    Attributes
+    ----------
+    name : str
+        Library name.
+    wavelength_nm : ndarray, shape (n,)
+        Air.
+    flux : ndarray, shape (n,)
+        erg s-1 cm-2 A-1.
+    """
+
+    name: str
+    wavelength_nm: FloatArray
+    flux: FloatArray
+
+    def __post_init__(self) -> None:
+        freeze(self, wavelength_nm=self.wavelength_nm.shape, flux=self.wavelength_nm.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExtinctionCurve:
+    """Atmospheric extinction k in magnitudes per air mass."""
+
+    site: str
+    wavelength_nm: FloatArray
+    mag_per_airmass: FloatArray
+
+    def __post_init__(self) -> None:
+        freeze(self, wavelength_nm=self.wavelength_nm.shape, mag_per_airmass=self.wavelength_nm.shape)
+
+    def factor(self, wavelength_nm: FloatArray, airmass: float) -> FloatArray:
+        """``10^(0.4 k X)``: what to multiply observed counts by to stand above the atmosphere; ends are clamped."""
+        k = np.interp(wavelength_nm, self.wavelength_nm, self.mag_per_airmass)
+        return np.power(10.0, 0.4 * k * airmass)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TelluricBands:
+    """Wavelength intervals of strong telluric absorption (nm, air), shape (n,) each; `mask_response` True where a response must not be measured."""
+
+    start_nm: FloatArray
+    stop_nm: FloatArray
+    mask_response: BoolArray
+
+    def __post_init__(self) -> None:
+        shape = self.start_nm.shape
+        freeze(self, start_nm=shape, stop_nm=shape, mask_response=shape)
+
+    def contains(self, wavelength_nm: FloatArray, *, response_only: bool = False) -> BoolArray:
+        """True for wavelengths inside a band (`response_only`: only bands that a response avoids)."""
+        use = self.mask_response if response_only else np.ones(self.start_nm.shape, dtype=bool)
+        wave = np.asarray(wavelength_nm)
+        inside = np.zeros(wave.shape, dtype=bool)
+        for start, stop in zip(self.start_nm[use], self.stop_nm[use], strict=True):
+            inside |= (wave >= start) & (wave <= stop)
+        return inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SkyLines:
+    """Night-sky emission lines: wavelength (nm, air), relative flux, and whether a line stands alone; shape (n,) each."""
+
+    wavelength_nm: FloatArray
+    flux: FloatArray
+    isolated: BoolArray
+
+    def __post_init__(self) -> None:
+        shape = self.wavelength_nm.shape
+        freeze(self, wavelength_nm=shape, flux=shape, isolated=shape)

@@ -1,0 +1,103 @@
+"""Facts about a detector and an arm, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Axis = Literal["x", "y"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """How raw pixels become electrons on the trimmed, rotated science frame.
+
+    Attributes
+    ----------
+    quarter_turns : int
+        Counter-clockwise quarter turns applied to the raw array before trimming.
+    science_columns, science_rows : tuple of int
+        Half-open range kept after rotation, in unbinned pixels.
+    gain_e_per_adu, read_noise_e : float
+        Used for this exposure.
+    saturation_adu : float or None
+        Raw level at which a pixel is saturated.
+    binning : tuple of int
+        (x, y) of the exposure.
+    """
+
+    quarter_turns: int = 0
+    science_columns: tuple[int, int]
+    science_rows: tuple[int, int]
+    gain_e_per_adu: float
+    read_noise_e: float
+    saturation_adu: float | None = None
+    binning: tuple[int, int] = (1, 1)
+
+    @property
+    def column_slice(self) -> slice:
+        """Columns kept, in binned pixels."""
+        return slice(self.science_columns[0] // self.binning[0], self.science_columns[1] // self.binning[0])
+
+    @property
+    def row_slice(self) -> slice:
+        """Rows kept, in binned pixels."""
+        return slice(self.science_rows[0] // self.binning[1], self.science_rows[1] // self.binning[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the trimmed, binned frame."""
+        return (self.row_slice.stop - self.row_slice.start, self.column_slice.stop - self.column_slice.start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """What is true of one arm of one instrument, whatever the exposure.
+
+    Attributes
+    ----------
+    instrument : str
+        ``SOXS`` or ``XSHOOTER``.
+    name : str
+        ``NIR``, ``VIS`` or ``UVB``.
+    dispersion_axis : {'x', 'y'}
+        Detector axis along which wavelength changes (axis B of the interface contract).
+    slit_length_arcsec : float
+        Full length of the slit.
+    merge_step_nm : float
+        Step of the merged wavelength grid.
+    bands : mapping of int to str
+        Detector order number to band name, for arms whose orders have one.
+    disk_order : mapping of int to int
+        Detector order number to the number written in EXTRACTED_ORDERS (identity where absent).
+    collecting_area_cm2 : float
+        Of the telescope.
+    extinction_site : str
+        ``lasilla`` or ``paranal``.
+    response_bin_nm : float
+        Width of the bins in which the response is measured.
+    joins_nm : mapping of str to float
+        Join wavelengths that are fixed, by ``"<n-1><n>"``; otherwise measured.
+    """
+
+    instrument: str
+    name: str
+    dispersion_axis: Axis
+    slit_length_arcsec: float
+    merge_step_nm: float
+    bands: Mapping[int, str] = field(default_factory=dict)
+    disk_order: Mapping[int, int] = field(default_factory=dict)
+    collecting_area_cm2: float
+    extinction_site: str
+    response_bin_nm: float = 1.0
+    joins_nm: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def slit_axis(self) -> Axis:
+        """Detector axis along the slit (axis A of the interface contract)."""
+        return "y" if self.dispersion_axis == "x" else "x"
+
+    def label(self, order: int) -> str:
+        """Name of an order for people: its band if it has one, else its number."""
+        return self.bands.get(order, str(order))

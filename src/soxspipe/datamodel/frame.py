@@ -1,0 +1,99 @@
+"""Images that travel between steps: raw, then calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image, freeze
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.observation import Observation
+
+
+class FrameModel(Protocol):
+    """Anything that can be subtracted from a frame: an image in electrons and its variance."""
+
+    @property
+    def electrons(self) -> Image: ...
+    @property
+    def variance(self) -> Image: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RawFrame:
+    """One exposure as the detector delivered it: ADU, untrimmed, unrotated.
+
+    Attributes
+    ----------
+    adu : ndarray, shape (ny_raw, nx_raw)
+        Any real dtype.
+    observation : Observation
+        What the header said.
+    name : str
+        File name, for messages.
+    """
+
+    adu: Image
+    observation: Observation
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.adu) != 2:
+            raise ValueError(f"a raw frame has two axes, {self.name or 'this one'} has {np.ndim(self.adu)}")
+        freeze(self, adu=self.adu.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Frame:
+    """A calibrated image on the trimmed detector.
+
+    Attributes
+    ----------
+    electrons : ndarray of float, shape (ny, nx)
+        Electrons of one (mean) exposure; of the flat, a relative value.
+    variance : ndarray of float, shape (ny, nx)
+        Electrons squared.
+    flags : ndarray of uint8, shape (ny, nx)
+        `PixelFlag` bits; 0 is good.
+    exptime_s : float
+        Exposure time that the electrons stand for.
+    n_exposures : int
+        How many exposures were averaged.
+    """
+
+    electrons: Image
+    variance: Image
+    flags: FlagArray
+    exptime_s: float
+    n_exposures: int = 1
+
+    def __post_init__(self) -> None:
+        shape = self.electrons.shape
+        if len(shape) != 2:
+            raise ValueError(f"a frame has two axes, got {len(shape)}")
+        freeze(self, electrons=shape, variance=shape, flags=shape)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.electrons.shape  # type: ignore[return-value]  # two axes, checked above
+
+    @property
+    def good(self) -> BoolImage:
+        """True for the pixels that no flag excludes."""
+        return self.flags == 0
+
+    def minus(self, model: FrameModel) -> Frame:
+        """Subtract a model and add its variance.
+
+        The errors of one model taken from many pixels are correlated; only their variance is carried.
+        """
+        return replace(self, electrons=self.electrons - model.electrons, variance=self.variance + model.variance)
+
+    def flagged(self, where: BoolImage, flag: PixelFlag) -> Frame:
+        """Return the frame with `flag` set at the pixels of `where`."""
+        flags = np.array(self.flags)
+        flags[where] |= np.uint8(flag)
+        return replace(self, flags=flags)

@@ -1,0 +1,61 @@
+"""What a raw header said, in the words of the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One observation (or the sum of several exposures of it).
+
+    Attributes
+    ----------
+    arm : str
+        ``NIR``, ``VIS`` or ``UVB``.
+    kind : str
+        ``OBJECT``, ``OBJECT,ASYNC``, ``STD,FLUX`` or ``STD,TELLURIC`` (DPR TYPE).
+    target : str
+        Name of the target, free text.
+    exptime_s : float
+        Exposure time of one exposure.
+    mjd : float
+        Modified Julian date of the start; NaN if the header has none.
+    date_obs : str
+        ISO date of the start; empty if unknown.
+    airmass : float or None
+        Mean of start and end; the one that is known if only one is; None if neither.
+    seeing_arcsec : float or None
+        Mean of the seeing monitor's values.
+    ra_deg, dec_deg : float or None
+        Pointing.
+    binning : tuple of int
+        (x, y).
+    gain_e_per_adu, read_noise_e : float or None
+        From the header; None when it has none.
+    slit_name : str
+        For example ``SLIT1.0``.
+    slit_width_arcsec : float or None
+        From the slit's name.
+    """
+
+    arm: str
+    kind: str
+    target: str = ""
+    exptime_s: float
+    mjd: float = float("nan")
+    date_obs: str = ""
+    airmass: float | None = None
+    seeing_arcsec: float | None = None
+    ra_deg: float | None = None
+    dec_deg: float | None = None
+    binning: tuple[int, int] = (1, 1)
+    gain_e_per_adu: float | None = None
+    read_noise_e: float | None = None
+    slit_name: str = ""
+    slit_width_arcsec: float | None = None
+
+    @property
+    def is_flux_standard(self) -> bool:
+        """True for an exposure of a flux standard."""
+        return self.kind == "STD,FLUX"

@@ -1,0 +1,117 @@
+"""What goes into the stare recipe's algorithm and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from soxspipe.datamodel.arrays import BoolImage, Image
+from soxspipe.datamodel.calibrations import ExtinctionCurve, Masters, SkyLines, StandardStar, TelluricBands
+from soxspipe.datamodel.detector import Arm, Detector
+from soxspipe.datamodel.frame import Frame, RawFrame
+from soxspipe.datamodel.geometry import Geometry
+from soxspipe.datamodel.models import BackgroundModel, SkyModel, WavelengthShift
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
+from soxspipe.datamodel.trace import ObjectTrace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StareInputs:
+    """Everything the algorithm needs, as values.
+
+    Attributes
+    ----------
+    raw : tuple of RawFrame
+        Exposures, sorted by time.
+    observation : Observation
+        Of the set: the first exposure's, with mean exposure time and air mass.
+    detector, arm : Detector, Arm
+        Facts.
+    bad_pixels : ndarray of bool
+        True for bad pixels, trimmed frame.
+    masters, geometry : Masters, Geometry
+        Calibrations.
+    is_standard : bool
+        Whether a response is to be made.
+    standard : StandardStar or None
+        The library spectrum, when the star is known.
+    response : ResponseCurve or None
+        Given with the inputs.
+    extinction, telluric_bands, sky_lines
+        Static tables.
+    object_slit_arcsec : float or None
+        Position named by the user.
+    """
+
+    raw: tuple[RawFrame, ...]
+    observation: Observation
+    detector: Detector
+    arm: Arm
+    bad_pixels: BoolImage
+    masters: Masters
+    geometry: Geometry
+    is_standard: bool
+    standard: StandardStar | None
+    response: ResponseCurve | None
+    extinction: ExtinctionCurve
+    telluric_bands: TelluricBands
+    sky_lines: SkyLines
+    object_slit_arcsec: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StareResult:
+    """Every value the algorithm made, so that products, figures and metrics look nothing up twice.
+
+    Attributes
+    ----------
+    stacked : Frame
+        Mean exposure, electrons, before detrending (bias removed when a stack needed it).
+    detrended : Frame
+        Bias, dark and scattered light removed, flat divided.
+    background : BackgroundModel or None
+        Scattered light.
+    sky : SkyModel or None
+        None when sky subtraction is off.
+    sky_subtracted : Frame
+        Flattened electrons with final variance and flags; 0 outside orders.
+    residual_sigma : ndarray
+        (data - sky - object) / error, NaN outside orders.
+    trace, profile : ObjectTrace, SlitProfile
+        The object.
+    orders, merged
+        Flattened extraction.
+    orders_unflattened, merged_unflattened
+        Only for flux standards.
+    wavelength_shift : WavelengthShift or None
+        From sky lines.
+    response, efficiency, fluxed
+        As far as they could be made.
+    warnings : tuple of str
+        For the user, one sentence each.
+    failures : mapping of str to str
+        Optional steps that failed, and why (for example ``response``).
+    diagnostics : mapping of str to float
+        Numbers of the steps (pixels clipped, cosmic-ray pixels, chi of empty sky, ...).
+    """
+
+    stacked: Frame
+    detrended: Frame
+    background: BackgroundModel | None
+    sky: SkyModel | None
+    sky_subtracted: Frame
+    residual_sigma: Image
+    trace: ObjectTrace
+    profile: SlitProfile
+    orders: tuple[OrderSpectrum, ...]
+    merged: MergedSpectrum
+    orders_unflattened: tuple[OrderSpectrum, ...] = ()
+    merged_unflattened: MergedSpectrum | None = None
+    wavelength_shift: WavelengthShift | None = None
+    response: ResponseCurve | None = None
+    efficiency: EfficiencyCurve | None = None
+    fluxed: FluxedSpectrum | None = None
+    warnings: tuple[str, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
