@@ -331,7 +331,7 @@ def _merge(arm: Arm, orders: tuple[OrderSpectrum, ...], *, flattened: bool) -> M
             wavelength_nm=0.5 * (blue.wavelength_nm[-1] + red.wavelength_nm[0]),
             scale=1.012,
             scale_error=0.004,
-        )  # fmt: skip
+        )
         for blue, red in itertools.pairwise(ranked)
     )
     correlation = np.stack([np.full(grid.size, value) for value in (0.4, 0.1, 0.02)])
