@@ -1,0 +1,197 @@
+"""The instruments the package knows, each described by one YAML file beside this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Literal
+
+from soxspipe.datamodel.detector import Arm, Detector
+
+FILES = ("soxs.yaml", "xshooter.yaml")
+"""One entry per instrument; adding an instrument is adding a file and naming it here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keywords:
+    """Header keywords by meaning; where several are listed the first that is present counts (of a pair: the mean)."""
+
+    arm: str
+    dpr_type: str
+    dpr_tech: str
+    dpr_catg: str
+    pro_type: str
+    pro_tech: str
+    pro_catg: str
+    exptime: str
+    mjd: str
+    date_obs: str
+    binning_x: tuple[str, ...]
+    binning_y: tuple[str, ...]
+    readout: str
+    conad: tuple[str, ...]
+    gain: tuple[str, ...]
+    read_noise: tuple[str, ...]
+    object: str
+    target: str
+    airmass: tuple[str, str]
+    seeing: tuple[str, str]
+    ra: str
+    dec: str
+    common_path_temperature: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticNames:
+    """Members of the static tables that belong to an arm; `bad_pixels` may hold ``{bx}`` and ``{by}`` for the binning."""
+
+    spectral_format: str
+    bad_pixels: str
+    sky_lines: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmFacts:
+    """What the instrument file says of one arm.
+
+    Attributes
+    ----------
+    arm : Arm
+        Facts that travel with the data.
+    detector : Detector
+        Unbinned, with the gain and read noise that hold when the header has none.
+    binnable : bool
+        Whether the detector can be read out binned at all.
+    needs : {'bias', 'dark'}
+        Master calibration without which a frame cannot be detrended.
+    slit_keyword : str
+        Header keyword of the slit's name.
+    mixable_slits : tuple of str
+        Slits that may stand in one set.
+    temperature_keyword : str or None
+        Header keyword of the detector's temperature.
+    static : StaticNames
+        Where its static tables are.
+    """
+
+    arm: Arm
+    detector: Detector
+    binnable: bool
+    needs: Literal["bias", "dark"]
+    slit_keyword: str
+    mixable_slits: tuple[str, ...]
+    temperature_keyword: str | None
+    static: StaticNames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One instrument: its names, keywords and arms."""
+
+    name: str
+    header_names: tuple[str, ...]
+    settings_names: tuple[str, ...]
+    keywords: Keywords
+    target_is_object: bool
+    arms: Mapping[str, ArmFacts]
+
+
+@lru_cache(maxsize=1)
+def instruments() -> tuple[Instrument, ...]:
+    """Every instrument of the registry."""
+    return tuple(_build_instrument(_load(file)) for file in FILES)
+
+
+def find_instrument(name: str) -> Instrument:
+    """Return the instrument that goes by `name`.
+
+    Parameters
+    ----------
+    name : str
+        Value of INSTRUME, or of the setting `instrument`; case does not matter.
+
+    Raises
+    ------
+    KeyError
+        If no instrument goes by this name.
+    """
+    wanted = name.strip().lower()
+    for instrument in instruments():
+        if wanted in {known.lower() for known in (instrument.name, *instrument.header_names, *instrument.settings_names)}:
+            return instrument
+    raise KeyError(f"instrument {name!r} is not known; known are {', '.join(known.name for known in instruments())}")
+
+
+def arm(instrument: str, name: str) -> Arm:
+    """Facts about an arm, by instrument and arm name."""
+    return find_instrument(instrument).arms[name.upper()].arm
+
+
+def detector(
+    instrument: str,
+    arm_name: str,
+    *,
+    binning: tuple[int, int] = (1, 1),
+    gain_e_per_adu: float | None = None,
+    read_noise_e: float | None = None,
+) -> Detector:
+    """Detector of an arm as it was used: binning, gain and read noise of the exposure, defaults where None."""
+    template = find_instrument(instrument).arms[arm_name.upper()].detector
+    return replace(
+        template,
+        binning=binning,
+        gain_e_per_adu=template.gain_e_per_adu if gain_e_per_adu is None else gain_e_per_adu,
+        read_noise_e=template.read_noise_e if read_noise_e is None else read_noise_e,
+    )
+
+
+def _load(file: str) -> dict[str, Any]:
+    import yaml
+
+    text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # type: ignore[no-any-return]  # both loaders are safe
+
+
+def _build_instrument(facts: dict[str, Any]) -> Instrument:
+    return Instrument(
+        name=facts["instrument"],
+        header_names=tuple(facts["header_names"]),
+        settings_names=tuple(facts["settings_names"]),
+        keywords=Keywords(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts["keywords"].items()}),
+        target_is_object=facts["target_is_object"],
+        arms={name: _build_arm(name, entry, facts) for name, entry in facts["arms"].items()},
+    )
+
+
+def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFacts:
+    return ArmFacts(
+        arm=Arm(
+            instrument=facts["instrument"],
+            name=name,
+            dispersion_axis=entry["dispersion_axis"],
+            slit_length_arcsec=entry["slit_length_arcsec"],
+            merge_step_nm=entry["merge_step_nm"],
+            bands=entry.get("bands", {}),
+            disk_order=entry.get("disk_order", {}),
+            collecting_area_cm2=facts["collecting_area_cm2"],
+            extinction_site=facts["extinction_site"],
+            response_bin_nm=entry["response_bin_nm"],
+            joins_nm=entry.get("joins_nm", {}),
+        ),
+        detector=Detector(
+            quarter_turns=entry["quarter_turns"],
+            science_columns=tuple(entry["science_columns"]),
+            science_rows=tuple(entry["science_rows"]),
+            gain_e_per_adu=entry["gain_e_per_adu"],
+            read_noise_e=entry["read_noise_e"],
+            saturation_adu=entry["saturation_adu"],
+        ),
+        binnable=entry["binnable"],
+        needs=entry["needs"],
+        slit_keyword=entry["slit_keyword"],
+        mixable_slits=tuple(entry["mixable_slits"]),
+        temperature_keyword=entry["temperature_keyword"],
+        static=StaticNames(**entry["static"]),
+    )

@@ -1,0 +1,142 @@
+"""Pack the static calibration tables into the package.
+
+Run ``python tools/make_static.py FOLDER`` with the folder that holds the source tables (ECSV and FITS); it writes
+``src/soxspipe/instruments/static/*.npz``.  The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+TARGET = Path(__file__).resolve().parents[1] / "src/soxspipe/instruments/static"
+FORMATS = {
+    "soxs_nir": "spectral_format_nir",
+    "soxs_vis": "spectral_format_vis",
+    "xsh_uvb": "xsh/spectral_format_uvb",
+    "xsh_vis": "xsh/spectral_format_vis",
+    "xsh_nir": "xsh/spectral_format_nir",
+}
+PINHOLES = {"xsh_uvb": "xsh/pinhole_geometry_uvb", "xsh_vis": "xsh/pinhole_geometry_vis", "xsh_nir": "xsh/pinhole_geometry_nir"}
+
+
+def main(source: Path) -> None:
+    """Write every archive."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    write("tables", {**spectral_formats(source), **extinction(source), **telluric(source), **sky_lines(source)})
+    write("standards", standards(source))
+    write("bad_pixels", bad_pixels(source))
+    write("geometry", {**geometry_models(source), **pinholes(source)})
+
+
+def write(name: str, arrays: dict[str, np.ndarray]) -> None:
+    """Write one archive, members sorted by name."""
+    path = TARGET / f"{name}.npz"
+    np.savez_compressed(path, **{key: arrays[key] for key in sorted(arrays)})
+    print(f"{path.name}: {len(arrays)} members, {path.stat().st_size} bytes")
+
+
+def read(source: Path, name: str) -> Table:
+    """Read one ECSV table."""
+    return Table.read(source / f"{name}.ecsv", format="ascii.ecsv")
+
+
+def spectral_formats(source: Path) -> dict[str, np.ndarray]:
+    """Order, full limits and clean limits; where a table has no clean limits the full ones stand in."""
+    arrays = {}
+    for key, file in FORMATS.items():
+        table = read(source, file)
+        clean = ("wl_clean_min", "wl_clean_max") if "wl_clean_min" in table.colnames else ("wl_min", "wl_max")
+        columns = ["order", "wl_min", "wl_max", *clean]
+        arrays[f"format/{key}"] = np.array([[float(row[c]) for c in columns] for row in table])
+    return arrays
+
+
+def extinction(source: Path) -> dict[str, np.ndarray]:
+    """Wavelength (nm) and magnitudes per air mass, one row each."""
+    arrays = {}
+    for site in ("lasilla", "paranal"):
+        table = read(source, f"extinction_{site}")
+        arrays[f"extinction/{site}"] = np.array([table["wavelength"], table["extinction"]], dtype=float)
+    return arrays
+
+
+def telluric(source: Path) -> dict[str, np.ndarray]:
+    """Band limits and whether a response avoids them; model transmission in the near infrared."""
+    bands, model = read(source, "telluric_bands"), read(source, "telluric_transmission_nir")
+    return {
+        "telluric/bands": np.array([bands["wl_min"], bands["wl_max"], bands["mask_response"]], dtype=float),
+        "telluric/names": np.array(bands["name"], dtype="U"),
+        "telluric/transmission": np.array([model["wavelength_air"], model["transmission"]], dtype=float),
+    }
+
+
+def sky_lines(source: Path) -> dict[str, np.ndarray]:
+    """One row per blend: centroid (nm, air), flux, isolated; and every single line: wavelength, flux."""
+    arrays = {}
+    for arm in ("nir", "vis"):
+        table = read(source, f"skylines_{arm}")
+        _, first = np.unique(table["group"], return_index=True)
+        blends = table[np.sort(first)]
+        arrays[f"skylines/{arm}"] = np.array([blends["group_wavelength_air"], blends["group_flux"], blends["isolated"]], dtype=float)
+        arrays[f"skylines/{arm}_single"] = np.array([table["wavelength_air"], table["flux"]], dtype=float)
+    return arrays
+
+
+def standards(source: Path) -> dict[str, np.ndarray]:
+    """Index of the stars, and wavelength and flux of each."""
+    table = read(source, "standards_index")
+    arrays = {
+        "index/name": np.array([str(name) for name in table["name"]]),
+        "index/alias": np.array([str(alias) for alias in table["alias"]]),
+        "index/position": np.array([[sexagesimal(row["ra"]) * 15, sexagesimal(row["dec"])] for row in table]),
+        "index/range": np.array([table["wl_min"], table["wl_max"]], dtype=float),
+    }
+    for row in table:
+        with fits.open(source / row["file"]) as hdus:
+            data = hdus[row["extname"]].data
+            arrays[f"wavelength/{row['name']}"] = np.round(np.asarray(data["WAVELENGTH"], dtype=float), 5)
+            arrays[f"flux/{row['name']}"] = np.asarray(data["FLUX"], dtype=np.float32)
+    return arrays
+
+
+def sexagesimal(text: str) -> float:
+    """``"-30:13:06.6"`` to -30.2185."""
+    sign = -1.0 if text.strip().startswith("-") else 1.0
+    parts = [abs(float(part)) for part in text.split(":")]
+    return sign * sum(part / 60.0**power for power, part in enumerate(parts))
+
+
+def bad_pixels(source: Path) -> dict[str, np.ndarray]:
+    """Shape and flat indices of the bad pixels of each map."""
+    arrays = {}
+    for prefix, file in (("SOXS", "badpix.fits"), ("XSH", "xsh/badpix.fits")):
+        with fits.open(source / file) as hdus:
+            for hdu in hdus[1:]:
+                arrays[f"shape/{prefix}_{hdu.name}"] = np.array(hdu.data.shape)
+                arrays[f"bad/{prefix}_{hdu.name}"] = np.flatnonzero(hdu.data).astype(np.int32)
+    return arrays
+
+
+def geometry_models(source: Path) -> dict[str, np.ndarray]:
+    """Polynomial optical geometry of SOXS; the formulas stand in the folder's README."""
+    nir, vis = read(source, "geometry_model_nir"), read(source, "geometry_model_vis")
+    return {
+        "model/soxs_nir": np.array([[float(row[c]) for c in ("i", "j", "k", "cx", "cy")] for row in nir]),
+        "model/soxs_vis": np.array([[float(row[c]) for c in ("order", "i", "k", "cx", "cy")] for row in vis]),
+        "model/soxs_vis_scale": np.array([[int(n), vis.meta["W0"][n], vis.meta["WS"][n]] for n in vis.meta["W0"]], dtype=float),
+    }
+
+
+def pinholes(source: Path) -> dict[str, np.ndarray]:
+    """X-shooter pinhole positions: order, wavelength, slit position (arcsec), x, y."""
+    columns = ("order", "wavelength", "slit_position", "x", "y")
+    return {f"pinholes/{key}": np.array([read(source, file)[c] for c in columns], dtype=np.float64) for key, file in PINHOLES.items()}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
