@@ -1,0 +1,276 @@
+"""FITS as bytes: header cards, images and binary tables, with checksums.
+
+The package writes some hundred megabytes a run and hostile header strings must never stop it, so that the bytes are laid
+out here directly: one pass over the data, no re-verification, every string cleaned on its way out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxspipe.datamodel.provenance import Card, CardValue
+
+BLOCK = 2880
+CARD = 80
+_COMMENTARY = ("COMMENT", "HISTORY")
+_NOT_IN_KEYWORD = re.compile(r"[^A-Z0-9_\- ]")
+_EXCLUDED_CODES = frozenset([*range(0x3A, 0x41), *range(0x5B, 0x61)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Column:
+    """A table column: name, values of shape (rows,) or (rows, n), unit in FITS spelling, one-line comment, and further cards such as ``TUCD``."""
+
+    name: str
+    values: NDArray[Any]
+    unit: str = ""
+    comment: str = ""
+    extra: tuple[tuple[str, CardValue], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hdu:
+    """One header-data unit: an image (`data`), a binary table (`columns`) or a header alone."""
+
+    name: str = ""
+    cards: tuple[Card, ...] = ()
+    data: NDArray[Any] | None = None
+    columns: tuple[Column, ...] = field(default_factory=tuple)
+
+
+def fits_chunks(hdus: Sequence[Hdu]) -> Iterator[bytes | memoryview]:
+    """Lay out a whole FITS file.
+
+    Parameters
+    ----------
+    hdus : sequence of Hdu
+        The first becomes the primary HDU; it may not be a table.
+
+    Yields
+    ------
+    bytes or memoryview
+        Pieces of the file, in order.
+
+    Raises
+    ------
+    ValueError
+        If the first HDU is a table, a table's columns differ in length, or a data type has no place in FITS.
+    """
+    for position, hdu in enumerate(hdus):
+        if position == 0 and hdu.columns:
+            raise ValueError("a table cannot be the primary HDU of a FITS file")
+        if hdu.columns:
+            structure, payload, total = _table(hdu.columns)
+        elif hdu.data is not None:
+            structure, payload, total = _image(hdu.data, primary=position == 0)
+        else:
+            structure, payload, total = _empty(primary=position == 0), memoryview(b""), 0
+        yield _header(structure, hdu, total)
+        yield payload
+        if payload.nbytes % BLOCK:
+            yield bytes(BLOCK - payload.nbytes % BLOCK)
+
+
+def format_card(keyword: str, value: CardValue, comment: str = "") -> str:
+    """One header card, or several when a string needs ``CONTINUE``; a multiple of 80 printable ASCII characters.
+
+    Parameters
+    ----------
+    keyword : str
+        More than eight characters or a blank in it make a ``HIERARCH`` card.
+    value : str, int, float, bool or None
+        None and non-finite numbers become cards without a value.
+    comment : str
+        Cut to what fits.
+    """
+    name = clean_keyword(keyword)
+    if name in _COMMENTARY:
+        text = printable(str(value))
+        return "".join(f"{name:8}{text[i : i + 72]:72}" for i in range(0, max(len(text), 1), 72))
+    start = f"HIERARCH {name} = " if len(name) > 8 or " " in name else f"{name:8}= "
+    remark = printable(comment)
+    if isinstance(value, str):
+        return _string_cards(start, printable(value).rstrip(), remark)
+    body = _plain_value(value)
+    body = body if start.startswith("HIERARCH") else f"{body:>20}"
+    return _with_comment(start + body, remark)
+
+
+def clean_keyword(keyword: str) -> str:
+    """A keyword with only the characters that FITS allows, blanks single, at most 60 long."""
+    return " ".join(_NOT_IN_KEYWORD.sub("_", keyword.upper()).split())[:60] or "_"
+
+
+def printable(text: str) -> str:
+    """Text with everything but printable ASCII replaced by ``?``; white space becomes a blank."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)
+
+
+def checksum_text(total: int) -> str:
+    """The 16 characters that make the ones' complement sum of an HDU vanish (Seaman & Pence 1995).
+
+    Parameters
+    ----------
+    total : int
+        32-bit ones' complement sum of the HDU with sixteen ``0`` in place of the answer.
+    """
+    complement = 0xFFFFFFFF - total
+    out = [0] * 16
+    for i in range(4):
+        byte = (complement >> (24 - 8 * i)) & 0xFF
+        codes = [byte // 4 + 48 + byte % 4, *[byte // 4 + 48] * 3]
+        while any(code in _EXCLUDED_CODES for code in codes):
+            for j in (0, 2):
+                if codes[j] in _EXCLUDED_CODES or codes[j + 1] in _EXCLUDED_CODES:
+                    codes[j] += 1
+                    codes[j + 1] -= 1
+        for j, code in enumerate(codes):
+            out[4 * j + i] = code
+    return bytes(out[-1:] + out[:-1]).decode("ascii")
+
+
+def fold(total: int) -> int:
+    """Ones' complement fold of a sum of 32-bit words back to 32 bits."""
+    while total >> 32:
+        total = (total & 0xFFFFFFFF) + (total >> 32)
+    return total
+
+
+def _string_cards(start: str, text: str, comment: str) -> str:
+    quoted = text.replace("'", "''")
+    if len(start) + len(quoted) + 2 <= CARD:
+        return _with_comment(f"{start}'{quoted:8}'" if len(start) + 10 <= CARD else f"{start}'{quoted}'", comment)
+    cards, lead, rest = [], start, text
+    while True:
+        room = CARD - len(lead) - 3
+        piece, used = _fitting(rest, room)
+        rest = rest[used:]
+        cards.append(f"{lead}'{piece}{'&' if rest else ''}'".ljust(CARD))
+        if not rest:
+            return "".join(cards)
+        lead = "CONTINUE  "
+
+
+def _fitting(text: str, room: int) -> tuple[str, int]:
+    """The longest start of `text` that fits `room` characters once quotes are doubled, and how much of `text` it is."""
+    used, length = 0, 0
+    while used < len(text) and length + (2 if text[used] == "'" else 1) <= room:
+        length += 2 if text[used] == "'" else 1
+        used += 1
+    return text[:used].replace("'", "''"), used
+
+
+def _plain_value(value: CardValue) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (bool, np.bool_)):
+        return "T" if value else "F"
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    number = float(value)
+    return repr(number).upper() if math.isfinite(number) else ""
+
+
+def _with_comment(card: str, comment: str) -> str:
+    if comment and len(card) + 4 <= CARD:
+        card = f"{card:<30} / {comment}" if len(card) <= 30 else f"{card} / {comment}"
+    return card[:CARD].ljust(CARD)
+
+
+def _header(structure: Sequence[Card], hdu: Hdu, data_sum: int) -> bytes:
+    name: tuple[Card, ...] = (("EXTNAME", hdu.name, ""),) if hdu.name else ()
+    cards = [format_card(*card) for card in (*structure, *name, *hdu.cards)]
+    cards.append(format_card("CHECKSUM", "0" * 16, "HDU checksum"))
+    place = sum(map(len, cards)) - CARD + 11
+    cards.append(format_card("DATASUM", str(data_sum), "data unit checksum"))
+    text = "".join([*cards, "END".ljust(CARD)])
+    raw = bytearray(text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii"))
+    words = int(np.frombuffer(raw, dtype=">u4").sum(dtype=np.uint64))
+    raw[place : place + 16] = checksum_text(fold(words + data_sum)).encode("ascii")
+    return bytes(raw)
+
+
+def _empty(*, primary: bool) -> list[Card]:
+    first: Card = ("SIMPLE", True, "conforms to FITS standard") if primary else ("XTENSION", "IMAGE", "image extension")
+    return [first, ("BITPIX", 8, ""), ("NAXIS", 0, ""), *_tail(primary)]
+
+
+def _tail(primary: bool) -> list[Card]:
+    return [("EXTEND", True, "")] if primary else [("PCOUNT", 0, ""), ("GCOUNT", 1, "")]
+
+
+def _image(data: NDArray[Any], *, primary: bool) -> tuple[list[Card], memoryview, int]:
+    if data.dtype == np.uint8:
+        bitpix, payload, total = 8, np.ascontiguousarray(data).data.cast("B"), _byte_sum(data)
+    elif data.dtype.kind == "f":
+        native = np.ascontiguousarray(data, dtype=np.float32)
+        total = fold(int(native.view(np.uint32).sum(dtype=np.uint64)))  # a word of the file equals the native word's value
+        big = native.byteswap() if np.little_endian else native
+        bitpix, payload = -32, big.data.cast("B")
+    else:
+        raise ValueError(f"images are written as uint8 or float32, not {data.dtype}")
+    first: Card = ("SIMPLE", True, "conforms to FITS standard") if primary else ("XTENSION", "IMAGE", "image extension")
+    axes: list[Card] = [(f"NAXIS{i}", int(n), "") for i, n in enumerate(reversed(data.shape), start=1)]
+    return [first, ("BITPIX", bitpix, ""), ("NAXIS", data.ndim, ""), *axes, *_tail(primary)], payload, total
+
+
+def _table(columns: Sequence[Column]) -> tuple[list[Card], memoryview, int]:
+    rows = {len(column.values) for column in columns}
+    if len(rows) != 1:
+        raise ValueError(f"the columns of a table differ in length: {sorted(rows)}")
+    typed = [_column_values(column.values) for column in columns]
+    record = np.dtype([(f"f{i}", values.dtype, values.shape[1:]) for i, (values, _) in enumerate(typed)])
+    table = np.empty(rows.pop(), dtype=record)
+    for i, (values, _) in enumerate(typed):
+        table[f"f{i}"] = values
+    cards: list[Card] = [
+        ("XTENSION", "BINTABLE", "binary table extension"),
+        ("BITPIX", 8, ""),
+        ("NAXIS", 2, ""),
+        ("NAXIS1", record.itemsize, "bytes in a row"),
+        ("NAXIS2", table.size, "rows"),
+        *_tail(primary=False),
+        ("TFIELDS", len(columns), "columns"),
+    ]
+    for i, (column, (_, form)) in enumerate(zip(columns, typed, strict=True), start=1):
+        cards += [(f"TTYPE{i}", column.name, column.comment), (f"TFORM{i}", form, ""), (f"TUNIT{i}", column.unit, "")]
+        cards += [(f"{key}{i}", value, "") for key, value in column.extra]
+    payload = table.view(np.uint8).data.cast("B") if table.size else memoryview(b"")
+    return cards, payload, _byte_sum(np.frombuffer(payload, dtype=np.uint8))
+
+
+def _column_values(values: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    """Values in the byte order of FITS, and their ``TFORM``."""
+    codes = {"f8": "D", "f4": "E", "i8": "K", "i4": "J", "i2": "I", "u1": "B"}
+    width = int(np.prod(values.shape[1:], dtype=int))
+    if values.dtype.kind == "b":
+        return np.where(values, np.uint8(ord("T")), np.uint8(ord("F"))), f"{width if values.ndim > 1 else ''}L"
+    if values.dtype.kind in "US":
+        ascii_values = np.char.encode(values, "ascii", "replace") if values.dtype.kind == "U" else values
+        return ascii_values, f"{max(ascii_values.dtype.itemsize, 1)}A"
+    key = values.dtype.str[1:]
+    if key not in codes:
+        raise ValueError(f"no FITS column form for {values.dtype}")
+    return values.astype(values.dtype.newbyteorder(">"), copy=False), f"{width if values.ndim > 1 else ''}{codes[key]}"
+
+
+def _byte_sum(data: NDArray[Any]) -> int:
+    flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+    whole = flat.size // 4 * 4
+    total = int(flat[:whole].view(">u4").sum(dtype=np.uint64))
+    rest = bytes(flat[whole:]).ljust(4, b"\0") if whole < flat.size else b"\0\0\0\0"
+    return fold(total + int.from_bytes(rest, "big"))
+
+
+def table_hdu(name: str, columns: Iterable[Column], cards: Iterable[Card] = ()) -> Hdu:
+    """A binary-table HDU."""
+    return Hdu(name=name, columns=tuple(columns), cards=tuple(cards))

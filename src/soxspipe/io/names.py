@@ -1,0 +1,31 @@
+"""Names and places of products."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+\-]+")
+LONGEST = 160
+
+
+def safe_name(text: str) -> str:
+    """A file name without separators, blanks, control characters or a leading dot, at most 160 characters."""
+    cleaned = _UNSAFE.sub("_", text).strip("._")[:LONGEST]
+    return cleaned or "unnamed"
+
+
+def reduced_folder(output: Path, night: str, recipe: str) -> Path:
+    """Folder of the FITS and ASCII products of one night and recipe."""
+    return output / "reduced" / safe_name(night) / safe_name(recipe)
+
+
+def qc_folder(output: Path, night: str, recipe: str) -> Path:
+    """Folder of the plots, the report and the QC numbers."""
+    return output / "qc" / safe_name(night) / safe_name(recipe)
+
+
+def file_name(sof_name: str, suffix: str, *, upper: bool = False) -> str:
+    """``<sof><suffix>``; `upper` writes the SOF's name in upper case, as the trace table's readers expect."""
+    base = safe_name(sof_name)
+    return f"{base.upper() if upper else base}{suffix}"
