@@ -19,7 +19,7 @@ from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.provenance import Card, InputFile
 from soxspipe.datamodel.spectrum import FluxedSpectrum, MergedSpectrum
 from soxspipe.io.fits_writer import Column, Hdu, table_hdu
-from soxspipe.io.headers import header_text, sorted_cards
+from soxspipe.io.product_headers import header_text, sorted_cards
 from soxspipe.io.products import COUNTS_NOTE, FLUX_UNIT
 
 _AXIS = "Spectrum.Data"

@@ -1,0 +1,147 @@
+"""Headers of products: what the raw header said, cleaned, joined with what the pipeline did."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.provenance import Card, CardValue, Provenance
+
+_STRUCTURAL = re.compile(
+    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|TFIELDS|BSCALE|BZERO|BLANK|BUNIT|DATAMIN|DATAMAX|EXTNAME|EXTVER|EXTLEVEL"
+    r"|CHECKSUM|DATASUM|END|CONTINUE|INHERIT|Z[A-Z]+\d*|ARCFILE|ORIGFILE|DATE|SXSPRE|CRPIX\d|CRVAL\d|CTYPE\d|CUNIT\d|CD\d_\d|PC\d_\d|CROTA\d)"
+)
+_REMOVED = re.compile(r"ESO (DPR|PRO|QC) .*")
+_DETECTOR_OF_IMAGE = re.compile(r"GAIN|ESO DET (READ (CURID|SPEED)|OUT1 (CONAD|GAIN|RON)|CHIP RON)")
+_RENAMED = {"RADECSYS": "RADESYS", "ESO TEL TARG EQUINOX": "EQUINOX"}
+_DIGITS = re.compile(r"(\d+)")
+_UNIT_IN_COMMENT = {"electrons": "e-", "electron": "e-", "kelvin": "K", "celsius": "C"}
+
+
+def product_cards(
+    provenance: Provenance,
+    *,
+    arm: str,
+    catg: str,
+    tech: str,
+    metrics: Sequence[Metric],
+    extra: Sequence[Card],
+    made_at: str,
+    version: str,
+    is_image: bool,
+) -> tuple[Card, ...]:
+    """Cards of a product's primary header, sorted by keyword.
+
+    Parameters
+    ----------
+    provenance : Provenance
+        Raw header, inputs and settings.
+    arm : str
+        Of the spectrograph.
+    catg, tech : str
+        PRO CATG and PRO TECH; empty leaves them out.
+    metrics : sequence of Metric
+        Written as ``ESO QC`` cards where they have a value.
+    extra : sequence of Card
+        Replace cards of the same keyword.
+    made_at, version : str
+        ISO time of the reduction, the only thing in a product that differs between two runs; version of the package.
+    is_image : bool
+        Tables lose the keywords that describe the detector's read-out.
+
+    Returns
+    -------
+    tuple of Card
+        Comments and history last.
+    """
+    raw = [card for card in map(_renamed, provenance.header) if _is_kept(card[0], is_image)]
+    made: list[Card] = [
+        ("DATE", made_at, "[UTC] when this product was made"),
+        ("SXSPRE", made_at, "[UTC] when the frame was prepared"),
+        ("ESO SEQ ARM", arm, "spectrograph arm"),
+        ("ESO PRO TYPE", "REDUCED", "product type"),
+        ("ESO PRO CATG", catg, "product category"),
+        ("ESO PRO TECH", tech, "observation technique"),
+        *_provenance_cards(provenance, arm, version),
+        *map(metric_card, filter(_is_measured, metrics)),
+        *extra,
+    ]
+    return sorted_cards([*raw, *(card for card in made if card[1] != "")])
+
+
+def metric_card(metric: Metric) -> Card:
+    """``ESO QC <NAME>`` with a numeric value and a comment that starts with the unit."""
+    unit = f"[{_UNIT_IN_COMMENT.get(metric.unit, metric.unit)}] " if metric.unit else ""
+    return (f"ESO QC {metric.name}", metric.value, unit + metric.comment)
+
+
+def sorted_cards(cards: Iterable[Card]) -> tuple[Card, ...]:
+    """One card per keyword (the last given), sorted with numbers by value; commentary keeps its place at the end."""
+    single: dict[str, Card] = {}
+    commentary: list[Card] = []
+    for card in cards:
+        if card[0] in ("COMMENT", "HISTORY"):
+            commentary.append(card)
+        elif card[0].strip():
+            single[card[0]] = card
+    return (*sorted(single.values(), key=lambda card: _natural(card[0])), *commentary)
+
+
+def header_value(cards: Iterable[Card], keyword: str) -> CardValue:
+    """Value of the first card with that keyword, or None."""
+    return next((value for name, value, _ in cards if name == keyword), None)
+
+
+def header_text(cards: Iterable[Card], *keywords: str) -> str:
+    """The first of the keywords that has a value, as text; empty if none has."""
+    known = {name: value for name, value, _ in cards}
+    return next((str(known[keyword]) for keyword in keywords if known.get(keyword) not in (None, "")), "")
+
+
+def parameter_mapping(provenance: Provenance) -> Mapping[str, CardValue]:
+    """Settings by published name."""
+    return dict(provenance.parameters)
+
+
+def _renamed(card: Card) -> Card:
+    return (_RENAMED.get(card[0], card[0]), card[1], card[2])
+
+
+def _is_kept(keyword: str, is_image: bool) -> bool:
+    if _STRUCTURAL.fullmatch(keyword) or _REMOVED.fullmatch(keyword):
+        return False
+    return is_image or not _DETECTOR_OF_IMAGE.fullmatch(keyword)
+
+
+def _is_measured(metric: Metric) -> bool:
+    return metric.value is not None and math.isfinite(metric.value)
+
+
+def _natural(keyword: str) -> tuple[bool, list[str | int], str]:
+    parts: list[str | int] = [f"{int(part):09d}" if part.isdigit() else part for part in _DIGITS.split(keyword)]
+    return (" " in keyword, parts, keyword)
+
+
+def _provenance_cards(provenance: Provenance, arm: str, version: str) -> list[Card]:
+    cards: list[Card] = [
+        ("ESO PRO REC1 ID", provenance.recipe, "recipe"),
+        ("ESO PRO REC1 PIPE ID", f"soxspipe/v{version}", "pipeline and version"),
+        ("ESO PRO DATANCOM", len(provenance.raw), "number of raw exposures combined"),
+    ]
+    for i, file in enumerate(provenance.raw, start=1):
+        cards += [
+            (f"ESO PRO REC1 RAW{i} NAME", os.path.basename(file.path), "raw exposure"),
+            (f"ESO PRO REC1 RAW{i} CATG", file.category or f"OBJECT_{arm}", "its category"),
+        ]
+    for i, file in enumerate(provenance.calibrations, start=1):
+        cards += [
+            (f"ESO PRO REC1 CAL{i} NAME", os.path.basename(file.path), "calibration"),
+            (f"ESO PRO REC1 CAL{i} CATG", file.category, "its category"),
+            (f"ESO PRO REC1 CAL{i} DATAMD5", file.md5, "MD5 of the whole file"),
+        ]
+    for i, (name, value) in enumerate(provenance.parameters, start=1):
+        cards += [(f"ESO PRO REC1 PARAM{i} NAME", name, ""), (f"ESO PRO REC1 PARAM{i} VALUE", value, "")]
+    return cards
