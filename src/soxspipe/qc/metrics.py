@@ -1,0 +1,258 @@
+"""Numbers that tell how good a reduction is: the metrics of the recipe page, then those beyond it.
+
+Every function takes the values it measures and returns metrics without ranges; `soxspipe.qc.ranges` adds those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray
+from soxspipe.datamodel.detector import Arm
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.models import SkyModel, WavelengthShift
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, SlitProfile
+from soxspipe.datamodel.trace import ObjectTrace
+
+CALIBRATION_FLAGS = PixelFlag.BAD | PixelFlag.NOT_FINITE
+COSMIC_FLAGS = PixelFlag.COSMIC_RAY | PixelFlag.OUTLIER
+_SIGMA_PER_MAD = 1.4826
+
+
+def measure_bad_pixels(flags: FlagArray) -> tuple[Metric, ...]:
+    """BADPIX NUM and BADPIX FRAC: pixels of the whole frame that the bad-pixel map or a master calibration excludes, or that are not finite."""
+    number = int(np.count_nonzero(flags & np.uint8(CALIBRATION_FLAGS)))
+    return (
+        Metric(name="BADPIX NUM", value=number, comment="Number of bad pixels"),
+        Metric(name="BADPIX FRAC", value=round(number / flags.size, 6), comment="Fraction of bad pixels"),
+    )
+
+
+def measure_inner_orders(electrons: Image, good: BoolImage, on_slit: BoolImage) -> tuple[Metric, ...]:
+    """INNER ORDER PIX MEAN and SUM: good pixels of the sky-subtracted frame between the order edges, object included."""
+    values = electrons[on_slit & good].astype(np.float64)
+    return (
+        Metric(
+            name="INNER ORDER PIX MEAN",
+            value=float(values.mean()) if values.size else None,
+            unit="electrons",
+            comment="Mean inner-order pixel value",
+        ),
+        Metric(name="INNER ORDER PIX SUM", value=float(values.sum()), unit="electrons", comment="Sum of all inner-order pixel values"),
+    )
+
+
+def measure_trace(trace: ObjectTrace, arm: Arm) -> tuple[Metric, ...]:
+    """N ORDERS, SAMPLES and X / Y RES: how the object was found and how well the global polynomial follows it.
+
+    Residuals exist along the slit axis alone, since a slice's place along the dispersion is chosen and not measured; the
+    metrics of the other axis are there without a value.
+    """
+    samples = trace.samples
+    detected, clipped = int(np.count_nonzero(samples.detected)), int(np.count_nonzero(samples.detected & ~samples.used))
+    total = samples.order.size
+    orders = 0 if trace.forced else int(np.intersect1d(np.unique(samples.order[samples.used]), list(trace.orders)).size)
+    return (
+        Metric(name="N ORDERS", value=orders, comment="Number of orders containing an object trace"),
+        Metric(name="SAMPLES TOT NUM", value=total, comment="Total number of samples along orders"),
+        Metric(name="SAMPLES DET NUM", value=detected, comment="Number of samples where a continuum is detected"),
+        Metric(name="SAMPLES DET FRAC", value=_ratio(detected, total), comment="Fraction of samples where a continuum is detected"),
+        Metric(name="SAMPLES CLIP NUM", value=clipped, comment="Number of continuum sample clipped during solution fitting"),
+        Metric(
+            name="SAMPLES CLIP FRAC",
+            value=_ratio(clipped, detected),
+            comment="Fraction of detected continuum samples clipped during solution fitting",
+        ),
+        *_residual_metrics("x", samples.residual_px[samples.used] if arm.slit_axis == "x" else np.empty(0)),
+        *_residual_metrics("y", samples.residual_px[samples.used] if arm.slit_axis == "y" else np.empty(0)),
+    )
+
+
+def measure_snr(merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
+    """SNR MEDIAN, global and per order: the merged spectrum's, over samples that were measured; each belongs to the order of most weight."""
+    snr = merged.snr
+    measured = np.isfinite(snr) & (merged.variance > 0) & np.isfinite(merged.variance)
+    overall = Metric(name="SNR MEDIAN", value=_median(snr[measured]), comment="Median SNR across all orders")
+    return (overall, *(_order_metric("SNR", arm, order, snr[measured & (merged.order == order)]) for order in _orders(merged.order)))
+
+
+def measure_efficiency(efficiency: EfficiencyCurve | None, arm: Arm) -> tuple[Metric, ...]:
+    """EFF MEDIAN, global and per order: slit and atmosphere included; without a value for frames that have no efficiency."""
+    overall = Metric(
+        name="EFF MEDIAN", value=None if efficiency is None else _finite(efficiency.median), comment="Median efficiency across all orders"
+    )
+    if efficiency is None:
+        return (overall,)
+    return (
+        overall,
+        *(
+            Metric(
+                name=f"EFF MEDIAN O{arm.label(order)}",
+                value=_finite(value),
+                comment=f"Median efficiency in order {arm.label(order)}",
+                order=arm.label(order),
+            )
+            for order, value in efficiency.median_by_order.items()
+        ),
+    )
+
+
+def measure_struck_pixels(flags: FlagArray, on_slit: BoolImage) -> tuple[Metric, ...]:
+    """CRH NUM and SATURATED NUM: pixels between the order edges struck by cosmic rays (or rejected as outliers), and saturated."""
+    inside = flags[on_slit]
+    cosmic = int(np.count_nonzero(inside & np.uint8(COSMIC_FLAGS)))
+    saturated = int(np.count_nonzero(inside & np.uint8(PixelFlag.SATURATED)))
+    return (
+        Metric(name="CRH NUM", value=cosmic, comment="Cosmic-ray and outlier pixels inside orders"),
+        Metric(name="SATURATED NUM", value=saturated, comment="Saturated pixels inside orders"),
+    )
+
+
+def measure_sky(sky: SkyModel | None) -> tuple[Metric, ...]:
+    """SKY CHI LINES and SKY CHI CONT: residual over noise of the sky fit on lines and between them, 1 when the noise alone is left."""
+    orders = () if sky is None else sky.orders
+    weights = np.array([order.n_used for order in orders], dtype=np.float64)
+    return (
+        Metric(
+            name="SKY CHI LINES",
+            value=_weighted_median([order.chi_lines for order in orders], weights),
+            comment="Sky residual over noise on sky lines",
+        ),
+        Metric(
+            name="SKY CHI CONT",
+            value=_weighted_median([order.chi_continuum for order in orders], weights),
+            comment="Sky residual over noise between sky lines",
+        ),
+    )
+
+
+def measure_empty_sky(residual_sigma: Image, empty: BoolImage) -> tuple[Metric, ...]:
+    """EMPTY SKY CHI: robust scatter of the sky-subtracted data over its error where no object is; 1 when errors are right."""
+    chi = residual_sigma[empty]
+    chi = chi[np.isfinite(chi)]
+    value = float(_SIGMA_PER_MAD * np.median(np.abs(chi - np.median(chi)))) if chi.size > 100 else None
+    return (Metric(name="EMPTY SKY CHI", value=value, comment="Scatter over error of sky without an object"),)
+
+
+def measure_object(
+    trace: ObjectTrace, profile: SlitProfile, observation: Observation, orders: Sequence[OrderSpectrum]
+) -> tuple[Metric, ...]:
+    """Significance and width of the object, against the seeing the header gives, and its light outside the boxcar aperture."""
+    fwhm = None if trace.forced else _finite(profile.fwhm_arcsec)
+    seeing = observation.seeing_arcsec
+    outside = _median(np.concatenate([1.0 - spectrum.aperture_fraction for spectrum in orders])) if orders else None
+    position = next((source.slit_arcsec for source in trace.sources), None)
+    return (
+        Metric(name="TRACE SIGNIF", value=_finite(trace.significance), comment="Significance of the object's coherent light"),
+        Metric(name="TRACE FORCED", value=int(trace.forced), comment="1 if no object was found or its position given"),
+        Metric(name="TRACE SLIT POS", value=position, unit="arcsec", comment="Object's distance from the slit centre"),
+        Metric(name="N OBJECTS", value=len(trace.sources), comment="Objects found on the slit"),
+        Metric(name="SEEING FWHM", value=fwhm, unit="arcsec", comment="FWHM of the object's profile"),
+        Metric(name="SEEING HEADER", value=seeing, unit="arcsec", comment="Seeing the header gives"),
+        Metric(name="SEEING RATIO", value=fwhm / seeing if fwhm and seeing else None, comment="Profile FWHM over the header's seeing"),
+        Metric(name="APERTURE LOSS", value=outside, comment="Fraction of the light outside the boxcar aperture"),
+    )
+
+
+def measure_wavelength_shift(shift: WavelengthShift | None) -> tuple[Metric, ...]:
+    """WAVE SHIFT, its error and the number of sky lines behind it."""
+    lines = None if shift is None else shift.n_lines
+    return (
+        Metric(
+            name="WAVE SHIFT", value=None if shift is None else _finite(shift.shift_px), unit="px", comment="Zero-point shift on sky lines"
+        ),
+        Metric(name="WAVE SHIFT ERR", value=None if shift is None else _finite(shift.error_px), unit="px", comment="Its error"),
+        Metric(name="WAVE SHIFT LINES", value=lines, comment="Sky lines used"),
+    )
+
+
+def measure_joins(merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
+    """JOIN SCALE per overlap: flux of the redder order over the bluer one's, 1 when they agree."""
+    return tuple(
+        Metric(
+            name=f"JOIN SCALE O{arm.label(join.blue_order)} O{arm.label(join.red_order)}",
+            value=_finite(join.scale),
+            comment=f"Flux ratio at {join.wavelength_nm:.1f} nm, error {join.scale_error:.4f}",
+            order=arm.label(join.blue_order),
+        )
+        for join in merged.joins
+    )
+
+
+def measure_flux_calibration(fluxed: FluxedSpectrum | None) -> tuple[Metric, ...]:
+    """SLIT LOSS RATIO: slit transmission of this frame over the standard's, from the two seeings; reported, never applied."""
+    value = None if fluxed is None else fluxed.slit_loss_ratio
+    return (Metric(name="SLIT LOSS RATIO", value=value, comment="Slit transmission over the standard's, not applied"),)
+
+
+def temperature_metrics(detector_kelvin: float | None, common_path_celsius: float | None) -> tuple[Metric, ...]:
+    """DETECTOR TEMP and CPATH TEMP, where the header has them."""
+    given = (
+        Metric(name="DETECTOR TEMP", value=detector_kelvin, unit="kelvin", comment="temp of detector"),
+        Metric(name="CPATH TEMP", value=common_path_celsius, unit="celsius", comment="temp of common path"),
+    )
+    return tuple(metric for metric in given if metric.value is not None)
+
+
+def empty_sky_mask(
+    order_image: FloatArray, slit_arcsec: Image, good: BoolImage, trace: ObjectTrace, *, margin_fwhm: float = 3.0
+) -> BoolImage:
+    """True for good pixels of orders that lie more than `margin_fwhm` widths from every object on the slit."""
+    empty = good & (order_image > 0)
+    positions = [(source.slit_arcsec, source.fwhm_arcsec) for source in trace.sources] or [
+        (float(np.median(order.slit_arcsec)), trace.fwhm_arcsec) for order in trace.orders.values()
+    ]
+    with np.errstate(invalid="ignore"):
+        for position, fwhm in positions:
+            empty &= ~(np.abs(slit_arcsec - position) <= margin_fwhm * fwhm)
+    return empty
+
+
+def _residual_metrics(axis: str, residual: FloatArray) -> tuple[Metric, ...]:
+    name, known = axis.upper(), residual.size > 0
+    rows = (("MIN", "Minimum residual", np.min), ("MAX", "Maximum residual", np.max), ("SD", "Std-dev of residual", np.std))
+    return tuple(
+        Metric(
+            name=f"{name} RES {label}",
+            value=float(measure(residual)) if known else None,
+            unit="px",
+            comment=f"{text} {'in ' if label != 'SD' else ''}continuum fit along {axis}-axis",
+        )
+        for label, text, measure in rows
+    )
+
+
+def _order_metric(kind: str, arm: Arm, order: int, values: FloatArray) -> Metric:
+    label = arm.label(order)
+    return Metric(name=f"{kind} MEDIAN O{label}", value=_median(values), comment=f"Median {kind} in order {label}", order=label)
+
+
+def _orders(order: IntArray) -> Iterable[int]:
+    return (int(number) for number in np.unique(order) if number > 0)
+
+
+def _median(values: FloatArray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else None
+
+
+def _weighted_median(values: Sequence[float], weights: FloatArray) -> float | None:
+    numbers = np.array(values, dtype=np.float64)
+    known = np.isfinite(numbers) & (weights > 0)
+    if not known.any():
+        return None
+    order = np.argsort(numbers[known])
+    cumulative = np.cumsum(weights[known][order])
+    return float(numbers[known][order][np.searchsorted(cumulative, 0.5 * cumulative[-1])])
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
