@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
 from pydantic import Field
 
+from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
+from soxspipe.algorithms.sky_spline import (
+    START_BIN_PX,
+    SkyPixels,
+    SkySpline,
+    fit_linear,
+    gauss_newton,
+    median_spectrum,
+    place_knots,
+    start_spline,
+)
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.errors import AlgorithmError
 
 
 class SkySettings(AlgorithmSettings):
@@ -23,3 +41,166 @@ class SkySettings(AlgorithmSettings):
     )
     bspline_iteration_limit: int = Field(25, ge=1, le=100, description="Most rounds of the sky fit.")
     sky_model_qc_plot: bool = Field(False, description="Draw the sky-model QC plots.")
+
+
+START_TOLERANCE = 0.3
+ROUND_TOLERANCES = (0.2, 0.06, 0.03, 0.01, 0.005)
+START_SIGMA = 6.0
+POSITION_DEGREE = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SkyFit:
+    """Sky solution of one order on its window.
+
+    Attributes
+    ----------
+    data : OrderData
+        What was fitted.
+    u_px, slit : ndarray, shape of the window
+        Dispersion pixel at slit centre and slit position scaled to -1..1; 0 outside.
+    spline : SkySpline
+        The model.
+    electrons : ndarray, shape of the window
+        The model evaluated, flattened electrons.
+    used : ndarray of bool, shape of the window
+        Pixels that took part.
+    """
+
+    data: OrderData
+    u_px: FloatArray
+    slit: FloatArray
+    spline: SkySpline
+    electrons: FloatArray
+    used: BoolArray
+
+
+def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
+    """Dispersion pixel that each pixel's wavelength has at slit centre.
+
+    Parameters
+    ----------
+    window : OrderWindow
+        Map of the order.
+
+    Returns
+    -------
+    u : ndarray, shape of the window
+        Pixels, 0 outside the order; a Chebyshev polynomial of degree `POSITION_DEGREE` in wavelength.
+    rms : float
+        Of that polynomial (px).
+    """
+    centre = centre_wavelength(window)
+    found = np.isfinite(centre)
+    b = window.b_px.astype(np.float64)
+    series = np.polynomial.Chebyshev.fit(centre[found], b[found], min(POSITION_DEGREE, max(int(found.sum()) - 2, 1)))
+    u = np.zeros(window.index.shape)
+    u[window.inside] = series(window.wavelength_nm[window.inside])
+    return u, float(np.sqrt(np.mean((series(centre[found]) - b[found]) ** 2)))
+
+
+def centre_wavelength(window: OrderWindow, slit_arcsec: FloatArray | float = 0.0) -> FloatArray:
+    """Wavelength (nm) at a slit position in every dispersion pixel, linear between neighbouring pixels; NaN where the map ends."""
+    target = np.broadcast_to(np.asarray(slit_arcsec, dtype=np.float64), window.b_px.shape)
+    distance = np.where(window.inside, np.abs(window.slit_arcsec - target[:, None]), np.inf)
+    rows = np.arange(distance.shape[0])
+    nearest = np.argmin(distance, axis=1)
+    distance[rows, nearest] = np.inf
+    second = np.argmin(distance, axis=1)
+    s0, s1 = window.slit_arcsec[rows, nearest], window.slit_arcsec[rows, second]
+    w0, w1 = window.wavelength_nm[rows, nearest], window.wavelength_nm[rows, second]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wave = w0 + (w1 - w0) * (target - s0) / (s1 - s0)
+    return np.where(np.abs(s0 - target) <= np.abs(s1 - s0), wave, np.nan)
+
+
+def fit_order_sky(
+    data: OrderData, settings: SkySettings, *, keep: BoolArray, object_light: FloatArray | None = None, start: SkySpline | None = None
+) -> SkyFit:
+    """Fit the sky of one order.
+
+    Parameters
+    ----------
+    data : OrderData
+        Pixels of the order.
+    settings : SkySettings
+        Degree, knots, clipping.
+    keep : ndarray of bool, shape of the window
+        False where the object is, and at the slit's ends.
+    object_light : ndarray or None
+        Flattened electrons of the object, taken off before the fit.
+    start : SkySpline or None
+        A previous solution, which saves the robust start.
+
+    Returns
+    -------
+    SkyFit
+        The solution.
+
+    Raises
+    ------
+    AlgorithmError
+        If fewer pixels are left than the spline needs.
+    """
+    window = data.window
+    u, _ = dispersion_position(window)
+    slit = np.where(window.inside, np.nan_to_num(window.slit_arcsec) / max(float(np.nanmax(np.abs(window.slit_arcsec))), 1e-9), 0.0)
+    choice = data.good & keep
+    if int(choice.sum()) < 20 * settings.min_points_per_knot:
+        raise AlgorithmError(f"only {int(choice.sum())} sky pixels are left in order {window.order}")
+    light = np.zeros(u.shape) if object_light is None else object_light
+    values = (data.electrons - light)[choice]
+    ingredients = [np.asarray(part)[choice] for part in (data.floor, data.flat, data.flat_variance, data.exposures)]
+    foreground = light[choice]
+
+    def variance(sky: FloatArray) -> FloatArray:
+        floor, flat, flat_variance, exposures = ingredients
+        expected = np.maximum(sky + foreground, 0.0)
+        return (floor + expected * (flat / exposures + expected * flat_variance)) / flat**2
+
+    pixels = SkyPixels(u=u[choice], slit=slit[choice], electrons=values, variance=variance(np.maximum(values, 0.0)))
+    spline, use = _start(pixels, variance, settings) if start is None else (start, np.ones(values.size, dtype=bool))
+    rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES)) if start is None else min(settings.bspline_iteration_limit, 2)
+    clip = settings.bspline_fitting_residual_clipping_sigma * np.array([1.0, 0.7, 0.6, 0.5, 0.5])
+    for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
+        sky = spline(pixels.u, pixels.slit)
+        pixels = replace(pixels, variance=variance(sky))
+        limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(pixels.u)
+        use = np.abs(pixels.electrons - sky) <= limit
+        spline = gauss_newton(spline, pixels, np.where(use, 1.0 / pixels.variance, 0.0))
+    model = np.where(window.inside, spline(u, slit), 0.0)
+    used = np.zeros(u.shape, dtype=bool)
+    used[choice] = use
+    return SkyFit(data=data, u_px=u, slit=slit, spline=spline, electrons=model, used=used)
+
+
+def _start(pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings) -> tuple[SkySpline, BoolArray]:
+    """Knots from the median spectrum, and a first spline on the pixels that agree with it."""
+    everything = np.ones(pixels.u.size, dtype=bool)
+    u_range = (float(pixels.u.min()), float(pixels.u.max()) + 1e-6)
+    grid, value, _ = median_spectrum(pixels, everything, u_range)
+    expected = np.interp(pixels.u, grid, value)
+    pixels = replace(pixels, variance=variance(expected))
+    reach = round(2.5 / START_BIN_PX)
+    pieces = np.lib.stride_tricks.sliding_window_view(np.pad(value, reach, mode="edge"), 2 * reach + 1)
+    spread = np.interp(pixels.u, grid, pieces.max(axis=1) - pieces.min(axis=1))
+    use = np.abs(pixels.electrons - expected) <= START_SIGMA * np.sqrt(pixels.variance) + START_TOLERANCE * spread
+    _, _, noise = median_spectrum(pixels, use, u_range)
+    bins = np.clip(((pixels.u[use] - u_range[0]) / START_BIN_PX).astype(np.int64), 0, grid.size - 1)
+    density = np.convolve(np.bincount(bins, minlength=grid.size), np.full(9, 1 / 9), mode="same") / START_BIN_PX
+    breaks = place_knots(grid, value, noise, density, settings.skyline_significance, settings.min_points_per_knot)
+    breaks[-1] = max(breaks[-1], u_range[1])
+    empty = start_spline(breaks, settings.bspline_order, u_range, settings.slit_illumination_order, with_shift=True)
+    return fit_linear(empty, pixels, np.where(use, 1.0 / pixels.variance, 0.0)), use
+
+
+def first_sky(data: OrderData) -> FloatArray:
+    """Median of the whole slit at each wavelength: a sky good enough to find the object; shape of the window."""
+    u, _ = dispersion_position(data.window)
+    choice = data.good
+    if not choice.any():
+        return np.zeros(u.shape)
+    pixels = SkyPixels(u=u[choice], slit=np.zeros(int(choice.sum())), electrons=data.electrons[choice], variance=np.ones(int(choice.sum())))
+    u_range = (float(pixels.u.min()), float(pixels.u.max()) + 1e-6)
+    grid, value, _ = median_spectrum(pixels, np.ones(pixels.u.size, dtype=bool), u_range)
+    return np.where(data.window.inside, np.interp(u, grid, value), 0.0)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image, freeze
+from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image, IntArray, freeze
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.observation import Observation
 
@@ -61,6 +61,8 @@ class Frame:
         Exposure time that the electrons stand for.
     n_exposures : int
         How many exposures were averaged.
+    counts : ndarray of int, shape (ny, nx), or None
+        Exposures that survived rejection in each pixel; None where all did everywhere.
     """
 
     electrons: Image
@@ -68,17 +70,20 @@ class Frame:
     flags: FlagArray
     exptime_s: float
     n_exposures: int = 1
+    counts: IntArray | None = None
 
     def __post_init__(self) -> None:
         shape = self.electrons.shape
         if len(shape) != 2:
             raise ValueError(f"a frame has two axes, got {len(shape)}")
         freeze(self, electrons=shape, variance=shape, flags=shape)
+        if self.counts is not None:
+            freeze(self, counts=shape)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return self.electrons.shape  # type: ignore[return-value]  # two axes, checked above
+        return self.electrons.shape
 
     @property
     def good(self) -> BoolImage:

@@ -131,7 +131,7 @@ class Geometry:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the frames it describes."""
-        return self.dispersion_map.wavelength_nm.shape  # type: ignore[return-value]  # two axes by construction
+        return self.dispersion_map.wavelength_nm.shape
 
     @property
     def slit_binning(self) -> int:

@@ -1,0 +1,159 @@
+"""Subtract bias and dark, count the photon noise of what is left, divide by the flat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import Image
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame
+
+SAME_EXPOSURE_S = 0.5
+FLAT_SIGNIFICANCE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pedestal:
+    """Electrons that are no light of the scene: bias and dark.
+
+    Attributes
+    ----------
+    electrons, variance : ndarray of float, shape (ny, nx)
+        Sum of bias and (scaled) dark, and its variance.
+    dark_photons : ndarray of float, shape (ny, nx)
+        The part that carries shot noise of its own in the science frame.
+    bad : ndarray of bool, shape (ny, nx)
+        Pixels that a master calibration flags.
+    """
+
+    electrons: Image
+    variance: Image
+    dark_photons: Image
+    bad: Image
+
+
+def make_pedestal(exptime_s: float, masters: Masters, shape: tuple[int, int]) -> Pedestal:
+    """Combine master bias and dark into what is to be subtracted from an exposure of `exptime_s`.
+
+    A dark of the same exposure time (within 0.5 s) holds the bias already and is subtracted alone.  Otherwise the bias, if there is
+    one, is taken out of the dark before the dark is scaled, and subtracted from the frame as well.
+
+    Parameters
+    ----------
+    exptime_s : float
+        Exposure time of the (mean) exposure.
+    masters : Masters
+        Bias and dark; each may be absent.
+    shape : tuple of int
+        Of the frame.
+
+    Returns
+    -------
+    Pedestal
+        Zeros where there is neither.
+    """
+    bias, dark = masters.bias, masters.dark
+    zero = np.zeros(shape)
+    bad = np.zeros(shape, dtype=bool)
+    for master in (bias, dark):
+        if master is not None:
+            bad |= master.flags != 0
+    if dark is None:
+        return Pedestal(
+            electrons=zero if bias is None else bias.electrons, variance=zero if bias is None else bias.variance, dark_photons=zero, bad=bad
+        )
+    bias_level = zero if bias is None else bias.electrons
+    if abs(exptime_s - dark.exptime_s) <= SAME_EXPOSURE_S or dark.exptime_s <= 0:
+        return Pedestal(
+            electrons=dark.electrons, variance=dark.variance, dark_photons=np.maximum(dark.electrons - bias_level, 0.0), bad=bad
+        )
+    scale = exptime_s / dark.exptime_s
+    scaled = (dark.electrons - bias_level) * scale
+    bias_variance = zero if bias is None else bias.variance * (1.0 - scale) ** 2
+    return Pedestal(
+        electrons=scaled + bias_level, variance=dark.variance * scale**2 + bias_variance, dark_photons=np.maximum(scaled, 0.0), bad=bad
+    )
+
+
+def subtract_pedestal(frame: Frame, pedestal: Pedestal) -> Frame:
+    """Subtract bias and dark; the variance gains that of the masters and the dark's own shot noise, but no photon noise yet.
+
+    Parameters
+    ----------
+    frame : Frame
+        Stacked electrons with the variance of the read noise.
+    pedestal : Pedestal
+        Of the same shape.
+
+    Returns
+    -------
+    Frame
+        Light of the scene, with the variance of everything but that light's own photons.
+    """
+    shot = pedestal.dark_photons / exposures(frame)
+    flags = np.array(frame.flags)
+    flags[pedestal.bad] |= np.uint8(PixelFlag.BAD)
+    return replace(frame, electrons=frame.electrons - pedestal.electrons, variance=frame.variance + pedestal.variance + shot, flags=flags)
+
+
+def exposures(frame: Frame) -> Image | float:
+    """Number of exposures averaged in each pixel: what photon noise of the mean is to be divided by."""
+    return float(frame.n_exposures) if frame.counts is None else frame.counts
+
+
+def add_photon_noise(frame: Frame) -> Frame:
+    """Add the shot noise of the light, counted on the data smoothed over 3 x 3 pixels; later steps replace it by the model's."""
+    smooth = np.array(frame.electrons)
+    for axis in (0, 1):
+        smooth = (np.roll(smooth, 1, axis) + smooth + np.roll(smooth, -1, axis)) / 3.0
+    return replace(frame, variance=frame.variance + np.maximum(smooth, 0.0) / exposures(frame))
+
+
+def divide_by_flat(frame: Frame, flat: Frame) -> Frame:
+    """Divide by the master flat.
+
+    Pixels whose flat is not `FLAT_SIGNIFICANCE` sigma above zero are set to 0 and flagged LOW_FLAT; a low flat alone is no reason,
+    its variance says it.
+
+    Parameters
+    ----------
+    frame, flat : Frame
+        Electrons and relative response, of one shape.
+
+    Returns
+    -------
+    Frame
+        D / F with the variance V / F^2 + D^2 V_F / F^4.
+    """
+    usable = flat.electrons > FLAT_SIGNIFICANCE * np.sqrt(flat.variance)
+    divisor = np.where(usable, flat.electrons, 1.0)
+    flags = np.array(frame.flags)
+    flags[flat.flags != 0] |= np.uint8(PixelFlag.BAD)
+    flags[~usable] |= np.uint8(PixelFlag.LOW_FLAT)
+    electrons = np.where(usable, frame.electrons / divisor, 0.0)
+    variance = (frame.variance + electrons**2 * flat.variance) / divisor**2
+    return replace(frame, electrons=electrons, variance=variance, flags=flags)
+
+
+def detrend(frame: Frame, masters: Masters, *, use_flat: bool = True) -> Frame:
+    """Bias, dark, photon noise and flat in one call.
+
+    Parameters
+    ----------
+    frame : Frame
+        Prepared or stacked exposure.
+    masters : Masters
+        Those that are there are used.
+    use_flat : bool
+        Divide by the flat if there is one.
+
+    Returns
+    -------
+    Frame
+        Calibrated electrons with their full variance.
+    """
+    lit = add_photon_noise(subtract_pedestal(frame, make_pedestal(frame.exptime_s, masters, frame.shape)))
+    return divide_by_flat(lit, masters.flat) if use_flat and masters.flat is not None else lit

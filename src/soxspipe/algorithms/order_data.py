@@ -1,0 +1,101 @@
+"""One order's pixels with everything that weighs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.algorithms.detrend import FLAT_SIGNIFICANCE, exposures
+from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, freeze
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.geometry import OrderWindow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrderData:
+    """Flattened electrons of one order and the ingredients of their variance; arrays have the shape of the window.
+
+    Attributes
+    ----------
+    window : OrderWindow
+        Where the pixels are.
+    electrons : ndarray
+        Flattened, 0 where the flat is unusable.
+    floor : ndarray
+        Variance of everything but the scene's photons, before flat division (electrons squared).
+    flat, flat_variance : ndarray
+        Relative response (1 without a flat) and its variance.
+    exposures : ndarray or float
+        Number of exposures averaged.
+    good : ndarray of bool
+        Inside the order and not flagged.
+    """
+
+    window: OrderWindow
+    electrons: FloatArray
+    floor: FloatArray
+    flat: FloatArray
+    flat_variance: FloatArray
+    exposures: FloatArray
+    good: BoolImage
+
+    def __post_init__(self) -> None:
+        shape = self.window.index.shape
+        freeze(self, electrons=shape, floor=shape, flat=shape, flat_variance=shape, exposures=shape, good=shape)
+
+    def variance(self, light: FloatArray) -> FloatArray:
+        """Variance of the flattened electrons when the scene's expected light is `light` (flattened electrons).
+
+        Negative light counts as none.  With flat F: (floor + F light / n) / F^2 + light^2 V_F / F^2.
+        """
+        expected = np.maximum(light, 0.0)
+        return (self.floor + expected * (self.flat / self.exposures + expected * self.flat_variance)) / self.flat**2
+
+
+def cut_order_data(frame: Frame, flat: Frame | None, windows: Sequence[OrderWindow]) -> tuple[OrderData, ...]:
+    """Cut every order out of a frame and flatten it.
+
+    Parameters
+    ----------
+    frame : Frame
+        Bias, dark and scattered light removed, not flattened; its variance is that of everything but the scene's photons.
+    flat : Frame or None
+        Master flat.
+    windows : sequence of OrderWindow
+        Orders.
+
+    Returns
+    -------
+    tuple of OrderData
+        One per window; pixels whose flat is less than 5 sigma above zero are not good.
+    """
+    return tuple(_cut(frame, flat, window) for window in windows)
+
+
+def _cut(frame: Frame, flat: Frame | None, window: OrderWindow) -> OrderData:
+    good = window.inside & (window.cut(frame.flags) == 0)
+    electrons, floor = window.cut(frame.electrons), window.cut(np.asarray(frame.variance))
+    n = exposures(frame)
+    counts = np.full(electrons.shape, n) if np.isscalar(n) else window.cut(np.asarray(n)).astype(np.float64)
+    if flat is None:
+        response, response_variance = np.ones(electrons.shape), np.zeros(electrons.shape)
+    else:
+        response, response_variance = window.cut(flat.electrons), window.cut(flat.variance)
+        usable = (response > FLAT_SIGNIFICANCE * np.sqrt(response_variance)) & (window.cut(flat.flags) == 0)
+        good &= usable
+        response = np.where(usable, response, 1.0)
+        response_variance = np.where(usable, response_variance, 0.0)
+        electrons = np.where(usable, electrons / response, 0.0)
+    return OrderData(
+        window=window, electrons=electrons, floor=floor, flat=response, flat_variance=response_variance, exposures=counts, good=good
+    )
+
+
+def paint(windows: Sequence[OrderWindow], cutouts: Sequence[FloatArray], shape: tuple[int, int], outside: float = 0.0) -> Image:
+    """Put cut-outs back on a full frame; pixels outside all orders hold `outside`."""
+    image = np.full(shape, outside)
+    for window, cutout in zip(windows, cutouts, strict=True):
+        image.reshape(-1)[window.index[window.inside]] = cutout[window.inside]
+    return image

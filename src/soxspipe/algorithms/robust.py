@@ -1,0 +1,56 @@
+"""Robust location and scatter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import FloatArray, IntArray
+
+MAD_TO_SIGMA = 1.4826
+
+
+def mad_sigma(values: FloatArray) -> float:
+    """Standard deviation from the median absolute deviation about the median; NaN for fewer than 3 finite values."""
+    finite = values[np.isfinite(values)]
+    if finite.size < 3:
+        return float("nan")
+    return float(MAD_TO_SIGMA * np.median(np.abs(finite - np.median(finite))))
+
+
+def weighted_median(values: FloatArray, weights: FloatArray) -> float:
+    """Value at which half of the weight lies on either side; NaN if no weight is positive."""
+    use = np.isfinite(values) & (weights > 0)
+    if not use.any():
+        return float("nan")
+    rank = np.argsort(values[use])
+    cumulative = np.cumsum(weights[use][rank])
+    return float(values[use][rank][np.searchsorted(cumulative, 0.5 * cumulative[-1])])
+
+
+def grouped_median(values: FloatArray, group: IntArray, n_groups: int) -> FloatArray:
+    """Median of the values of each group.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Finite values.
+    group : ndarray of int, shape (n,)
+        Group of each value, 0 <= group < n_groups.
+    n_groups : int
+        Number of groups.
+
+    Returns
+    -------
+    ndarray, shape (n_groups,)
+        NaN for empty groups.
+    """
+    rank = np.argsort(values, kind="stable")
+    rank = rank[np.argsort(group[rank], kind="stable")]
+    ordered = values[rank]
+    counts = np.bincount(group, minlength=n_groups)
+    start = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    low, high = start + np.maximum(counts - 1, 0) // 2, start + counts // 2
+    result = np.full(n_groups, np.nan)
+    filled = counts > 0
+    result[filled] = 0.5 * (ordered[low[filled]] + ordered[high[filled]])
+    return result

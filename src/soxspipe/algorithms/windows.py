@@ -1,0 +1,67 @@
+"""Cut the orders out of a frame as rectangles that follow their curve."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import IntArray
+from soxspipe.datamodel.geometry import Geometry, OrderWindow
+
+SHORTEST_ORDER_PX = 30
+
+
+def cut_orders(geometry: Geometry) -> tuple[OrderWindow, ...]:
+    """Make the window of every order that the dispersion map holds.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Its dispersion map gives order, wavelength and slit position of every pixel.
+
+    Returns
+    -------
+    tuple of OrderWindow
+        By ascending order number; orders with less than `SHORTEST_ORDER_PX` solved dispersion pixels are left out.
+    """
+    along_b = np.asarray(geometry.dispersion_map.order)
+    if geometry.arm.dispersion_axis == "x":
+        along_b = along_b.T
+    n_a = along_b.shape[1]
+    flat = np.flatnonzero(along_b.ravel())
+    number = along_b.ravel()[flat]
+    b_all, a_all = np.divmod(flat, n_a)
+    windows = []
+    for order in np.unique(number):
+        here = number == order
+        window = _window(int(order), b_all[here], a_all[here], n_a, geometry)
+        if window is not None:
+            windows.append(window)
+    return tuple(windows)
+
+
+def _window(order: int, b: IntArray, a: IntArray, n_a: int, geometry: Geometry) -> OrderWindow | None:
+    first = np.flatnonzero(np.diff(b, prepend=-1))
+    last = np.append(first[1:], b.size) - 1
+    b_found, low, high = b[first], a[first], a[last]
+    if b_found.size < SHORTEST_ORDER_PX:
+        return None
+    width = min(int((high - low).max()) + 1, n_a)
+    b_px = np.arange(b_found[0], b_found[-1] + 1)
+    a_start = np.clip(np.round(np.interp(b_px, b_found, low)).astype(np.int64), 0, n_a - width)
+    a_px = a_start[:, None] + np.arange(width)
+    n_columns = geometry.shape[1]
+    index = a_px * n_columns + b_px[:, None] if geometry.arm.dispersion_axis == "x" else b_px[:, None] * n_columns + a_px
+    mapped = geometry.dispersion_map
+    wavelength = mapped.wavelength_nm.reshape(-1)[index].astype(np.float64)
+    slit = mapped.slit_arcsec.reshape(-1)[index].astype(np.float64)
+    solved = (mapped.order.reshape(-1)[index] == order) & np.isfinite(wavelength) & np.isfinite(slit) & (wavelength > 0)
+    inside = solved & (np.abs(slit) <= geometry.arm.slit_length_arcsec / 2)
+    return OrderWindow(
+        order=order,
+        b_px=b_px,
+        a_start=a_start,
+        index=index,
+        wavelength_nm=np.where(inside, wavelength, np.nan),
+        slit_arcsec=np.where(inside, slit, np.nan),
+        inside=inside,
+    )
