@@ -151,15 +151,17 @@ def _load(file: str) -> dict[str, Any]:
     import yaml
 
     text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # type: ignore[no-any-return]  # both loaders are safe
+    facts: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # both are safe
+    return facts
 
 
 def _build_instrument(facts: dict[str, Any]) -> Instrument:
+    keywords: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts["keywords"].items()}
     return Instrument(
         name=facts["instrument"],
         header_names=tuple(facts["header_names"]),
         settings_names=tuple(facts["settings_names"]),
-        keywords=Keywords(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts["keywords"].items()}),
+        keywords=Keywords(**keywords),
         target_is_object=facts["target_is_object"],
         arms={name: _build_arm(name, entry, facts) for name, entry in facts["arms"].items()},
     )

@@ -1,147 +1,141 @@
-"""Headers of products: what the raw header said, cleaned, joined with what the pipeline did."""
+"""Header cards → the words of the package."""
 
 from __future__ import annotations
 
 import math
-import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
 
-from soxspipe.datamodel.metric import Metric
-from soxspipe.datamodel.provenance import Card, CardValue, Provenance
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.provenance import Card
+from soxspipe.errors import InputError
+from soxspipe.instruments.registry import ArmFacts, Instrument, Keywords
+from soxspipe.io.fits_header import Header
 
 _STRUCTURAL = re.compile(
-    r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|TFIELDS|BSCALE|BZERO|BLANK|BUNIT|DATAMIN|DATAMAX|EXTNAME|EXTVER|EXTLEVEL"
-    r"|CHECKSUM|DATASUM|END|CONTINUE|INHERIT|Z[A-Z]+\d*|ARCFILE|ORIGFILE|DATE|SXSPRE|CRPIX\d|CRVAL\d|CTYPE\d|CUNIT\d|CD\d_\d|PC\d_\d|CROTA\d)"
+    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|BSCALE|BZERO|BLANK|END|CHECKSUM|DATASUM|EXTNAME|EXTVER|TFIELDS|"
+    r"(TTYPE|TFORM|TUNIT|TDIM|TNULL|TSCAL|TZERO|TDISP)\d+|Z(IMAGE|TENSION|SIMPLE|EXTEND|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|"
+    r"QUANTIZ|DITHER0|BLANK|PCOUNT|GCOUNT|HECKSUM|DATASUM)"
 )
-_REMOVED = re.compile(r"ESO (DPR|PRO|QC) .*")
-_DETECTOR_OF_IMAGE = re.compile(r"GAIN|ESO DET (READ (CURID|SPEED)|OUT1 (CONAD|GAIN|RON)|CHIP RON)")
-_RENAMED = {"RADECSYS": "RADESYS", "ESO TEL TARG EQUINOX": "EQUINOX"}
-_DIGITS = re.compile(r"(\d+)")
-_UNIT_IN_COMMENT = {"electrons": "e-", "electron": "e-", "kelvin": "K", "celsius": "C"}
 
 
-def product_cards(
-    provenance: Provenance,
-    *,
-    arm: str,
-    catg: str,
-    tech: str,
-    metrics: Sequence[Metric],
-    extra: Sequence[Card],
-    made_at: str,
-    version: str,
-    is_image: bool,
-) -> tuple[Card, ...]:
-    """Cards of a product's primary header, sorted by keyword.
+def text_of(header: Header, keyword: str | None) -> str:
+    """A keyword's value as stripped text; empty if absent."""
+    return str(header.get(keyword, "")).strip() if keyword else ""
+
+
+def number_of(header: Header, *keywords: str) -> float | None:
+    """Finite number under the first of the keywords that holds one."""
+    for keyword in keywords:
+        value = header.get(keyword)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    return None
+
+
+def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, name: str) -> Observation:
+    """What the header of an exposure says.
 
     Parameters
     ----------
-    provenance : Provenance
-        Raw header, inputs and settings.
-    arm : str
-        Of the spectrograph.
-    catg, tech : str
-        PRO CATG and PRO TECH; empty leaves them out.
-    metrics : sequence of Metric
-        Written as ``ESO QC`` cards where they have a value.
-    extra : sequence of Card
-        Replace cards of the same keyword.
-    made_at, version : str
-        ISO time of the reduction, the only thing in a product that differs between two runs; version of the package.
-    is_image : bool
-        Tables lose the keywords that describe the detector's read-out.
+    header : fits.Header
+        Of a raw exposure (or of a calibration, for its exposure time).
+    instrument, facts : Instrument, ArmFacts
+        Whose keywords to read.
+    name : str
+        File name, for messages.
 
-    Returns
-    -------
-    tuple of Card
-        Comments and history last.
+    Raises
+    ------
+    InputError
+        If the exposure time is missing or not positive, or the binning is not one the detector has.
     """
-    raw = [card for card in map(_renamed, provenance.header) if _is_kept(card[0], is_image)]
-    made: list[Card] = [
-        ("DATE", made_at, "[UTC] when this product was made"),
-        ("SXSPRE", made_at, "[UTC] when the frame was prepared"),
-        ("ESO SEQ ARM", arm, "spectrograph arm"),
-        ("ESO PRO TYPE", "REDUCED", "product type"),
-        ("ESO PRO CATG", catg, "product category"),
-        ("ESO PRO TECH", tech, "observation technique"),
-        *_provenance_cards(provenance, arm, version),
-        *map(metric_card, filter(_is_measured, metrics)),
-        *extra,
-    ]
-    return sorted_cards([*raw, *(card for card in made if card[1] != "")])
+    keys = instrument.keywords
+    exptime = number_of(header, keys.exptime)
+    if exptime is None or exptime <= 0:
+        raise InputError(f"{name}: {keys.exptime} is {header.get(keys.exptime)!r}, a time above 0 s is needed")
+    slit = text_of(header, facts.slit_keyword)
+    return Observation(
+        arm=facts.arm.name,
+        kind=text_of(header, keys.dpr_type).upper(),
+        target=target_of(header, instrument),
+        exptime_s=exptime,
+        mjd=_or_nan(number_of(header, keys.mjd)),
+        date_obs=text_of(header, keys.date_obs)[:40],
+        airmass=_mean(_within(header, keys.airmass, 1.0, 40.0)),
+        seeing_arcsec=_mean(_within(header, keys.seeing, 0.05, 20.0)),
+        ra_deg=_first(_within(header, (keys.ra,), 0.0, 360.0)),
+        dec_deg=_first(_within(header, (keys.dec,), -90.0, 90.0)),
+        binning=binning_of(header, keys, facts, name),
+        gain_e_per_adu=gain_of(header, keys),
+        read_noise_e=_first(_within(header, keys.read_noise, 1e-3, 1e4)),
+        slit_name=slit,
+        slit_width_arcsec=slit_width_of(slit),
+    )
 
 
-def metric_card(metric: Metric) -> Card:
-    """``ESO QC <NAME>`` with a numeric value and a comment that starts with the unit."""
-    unit = f"[{_UNIT_IN_COMMENT.get(metric.unit, metric.unit)}] " if metric.unit else ""
-    return (f"ESO QC {metric.name}", metric.value, unit + metric.comment)
+def target_of(header: Header, instrument: Instrument) -> str:
+    """Name of the target: OBJECT, unless the instrument keeps it elsewhere or OBJECT only says that it is a standard."""
+    name = text_of(header, instrument.keywords.object)
+    if not instrument.target_is_object or "STD," in name.upper() or not name:
+        name = text_of(header, instrument.keywords.target) or name
+    return name
 
 
-def sorted_cards(cards: Iterable[Card]) -> tuple[Card, ...]:
-    """One card per keyword (the last given), sorted with numbers by value; commentary keeps its place at the end."""
-    single: dict[str, Card] = {}
-    commentary: list[Card] = []
-    for card in cards:
-        if card[0] in ("COMMENT", "HISTORY"):
-            commentary.append(card)
-        elif card[0].strip():
-            single[card[0]] = card
-    return (*sorted(single.values(), key=lambda card: _natural(card[0])), *commentary)
+def binning_of(header: Header, keys: Keywords, facts: ArmFacts, name: str) -> tuple[int, int]:
+    """(x, y) binning; (1, 1) for a detector that is never binned and where the header is silent."""
+    if not facts.binnable:
+        return (1, 1)
+    factors = []
+    for keywords in (keys.binning_x, keys.binning_y):
+        value = number_of(header, *keywords)
+        factor = 1 if value is None else int(value) if float(value).is_integer() else 0
+        if factor not in (1, 2, 4):
+            raise InputError(f"{name}: {keywords[0]} is {value!r}, a binning of 1, 2 or 4 is needed")
+        factors.append(factor)
+    return factors[0], factors[1]
 
 
-def header_value(cards: Iterable[Card], keyword: str) -> CardValue:
-    """Value of the first card with that keyword, or None."""
-    return next((value for name, value, _ in cards if name == keyword), None)
+def gain_of(header: Header, keys: Keywords) -> float | None:
+    """Electrons per ADU: CONAD, else the inverse of GAIN (ADU per electron), else None."""
+    conad = _first(_within(header, keys.conad, 1e-3, 1e3))
+    if conad is not None:
+        return conad
+    gain = _first(_within(header, keys.gain, 1e-3, 1e3))
+    return None if gain is None else 1.0 / gain
 
 
-def header_text(cards: Iterable[Card], *keywords: str) -> str:
-    """The first of the keywords that has a value, as text; empty if none has."""
-    known = {name: value for name, value, _ in cards}
-    return next((str(known[keyword]) for keyword in keywords if known.get(keyword) not in (None, "")), "")
+def gain_conflict(header: Header, keys: Keywords, name: str) -> str:
+    """A sentence when CONAD and GAIN do not agree; else empty."""
+    conad, gain = _first(_within(header, keys.conad, 1e-3, 1e3)), _first(_within(header, keys.gain, 1e-3, 1e3))
+    if conad is None or gain is None or abs(conad * gain - 1.0) < 0.05:
+        return ""
+    return f"{name}: {keys.conad[0]} is {conad:g} e-/ADU but {keys.gain[0]} is {gain:g} ADU/e-; the first is used"
 
 
-def parameter_mapping(provenance: Provenance) -> Mapping[str, CardValue]:
-    """Settings by published name."""
-    return dict(provenance.parameters)
+def slit_width_of(name: str) -> float | None:
+    """Width in arcsec from a slit's name: ``SLIT1.0`` and ``1.0x11`` give 1.0."""
+    match = re.search(r"\d+(\.\d+)?", name)
+    width = float(match.group()) if match else 0.0
+    return width if 0.05 <= width <= 20.0 else None
 
 
-def _renamed(card: Card) -> Card:
-    return (_RENAMED.get(card[0], card[0]), card[1], card[2])
+def header_cards(header: Header) -> tuple[Card, ...]:
+    """Cards that a product repeats: everything but what describes the file's own structure."""
+    return tuple(card for card in header.cards if card[0] and not _STRUCTURAL.fullmatch(card[0]))
 
 
-def _is_kept(keyword: str, is_image: bool) -> bool:
-    if _STRUCTURAL.fullmatch(keyword) or _REMOVED.fullmatch(keyword):
-        return False
-    return is_image or not _DETECTOR_OF_IMAGE.fullmatch(keyword)
+def _within(header: Header, keywords: tuple[str, ...], low: float, high: float) -> list[float]:
+    numbers = (number_of(header, keyword) for keyword in keywords)
+    return [number for number in numbers if number is not None and low <= number <= high]
 
 
-def _is_measured(metric: Metric) -> bool:
-    return metric.value is not None and math.isfinite(metric.value)
+def _mean(numbers: list[float]) -> float | None:
+    return sum(numbers) / len(numbers) if numbers else None
 
 
-def _natural(keyword: str) -> tuple[bool, list[str | int], str]:
-    parts: list[str | int] = [f"{int(part):09d}" if part.isdigit() else part for part in _DIGITS.split(keyword)]
-    return (" " in keyword, parts, keyword)
+def _first(numbers: list[float]) -> float | None:
+    return numbers[0] if numbers else None
 
 
-def _provenance_cards(provenance: Provenance, arm: str, version: str) -> list[Card]:
-    cards: list[Card] = [
-        ("ESO PRO REC1 ID", provenance.recipe, "recipe"),
-        ("ESO PRO REC1 PIPE ID", f"soxspipe/v{version}", "pipeline and version"),
-        ("ESO PRO DATANCOM", len(provenance.raw), "number of raw exposures combined"),
-    ]
-    for i, file in enumerate(provenance.raw, start=1):
-        cards += [
-            (f"ESO PRO REC1 RAW{i} NAME", os.path.basename(file.path), "raw exposure"),
-            (f"ESO PRO REC1 RAW{i} CATG", file.category or f"OBJECT_{arm}", "its category"),
-        ]
-    for i, file in enumerate(provenance.calibrations, start=1):
-        cards += [
-            (f"ESO PRO REC1 CAL{i} NAME", os.path.basename(file.path), "calibration"),
-            (f"ESO PRO REC1 CAL{i} CATG", file.category, "its category"),
-            (f"ESO PRO REC1 CAL{i} DATAMD5", file.md5, "MD5 of the whole file"),
-        ]
-    for i, (name, value) in enumerate(provenance.parameters, start=1):
-        cards += [(f"ESO PRO REC1 PARAM{i} NAME", name, ""), (f"ESO PRO REC1 PARAM{i} VALUE", value, "")]
-    return cards
+def _or_nan(number: float | None) -> float:
+    return math.nan if number is None else number

@@ -1,0 +1,180 @@
+"""Image files → frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
+from soxspipe.datamodel.detector import Detector
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame, RawFrame
+from soxspipe.errors import InputError
+from soxspipe.io.classify import ClassifiedFile
+from soxspipe.io.fits_reader import FitsFile, Hdu, open_fits, read_image
+from soxspipe.io.headers import number_of, read_observation, text_of
+
+
+def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
+    """Read one exposure, in ADU as it was written.
+
+    Parameters
+    ----------
+    file : ClassifiedFile
+        The exposure.
+    detector : Detector
+        With the binning of the exposure; says how large the raw frame must be.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has been prepared already, or does not hold the science area.
+    """
+    opened = open_fits(file.path)
+    hdu = _first_image(opened)
+    if "SXSPRE" in file.header and len(opened.images) > 1:
+        raise InputError(f"{file.path}: SXSPRE is set, the frame was prepared before; the raw frame is needed")
+    adu = read_image(opened, hdu, None)
+    rows, columns = adu.shape if detector.quarter_turns % 2 == 0 else adu.shape[::-1]
+    if rows < detector.row_slice.stop or columns < detector.column_slice.stop:
+        raise InputError(
+            f"{file.path}: NAXIS1 x NAXIS2 is {adu.shape[1]} x {adu.shape[0]}, too small to hold the science area "
+            f"(columns to {detector.column_slice.stop}, rows to {detector.row_slice.stop}{_turned(detector)}) "
+            f"at binning {detector.binning[0]} x {detector.binning[1]}"
+        )
+    observation = read_observation(file.header, file.instrument, file.facts, str(file.path))
+    return RawFrame(adu=adu, observation=observation, name=file.path.name)
+
+
+def read_master(file: ClassifiedFile, shape: tuple[int, int]) -> Frame:
+    """Read a master bias, dark or flat: FLUX, and QUAL and ERRS if they are there.
+
+    Parameters
+    ----------
+    file : ClassifiedFile
+        The calibration.
+    shape : tuple of int
+        Rows and columns that it must have.
+
+    Returns
+    -------
+    Frame
+        float32; pixels that are not finite are 0 and flagged.
+
+    Raises
+    ------
+    InputError
+        If a plane is missing, has another shape, or the exposure time of a dark is unknown.
+    """
+    opened = open_fits(file.path)
+    flux, quality, errors = _planes(opened, ("FLUX", "QUAL", "ERRS"))
+    if flux is None:
+        raise InputError(f"{file.path}: holds no image, a {file.kind.value} is one")
+    electrons = _plane(opened, flux, shape, file.kind.value)
+    sigma = np.zeros(shape, np.float32) if errors is None else _plane(opened, errors, shape, f"{file.kind.value}'s ERRS")
+    flags = np.zeros(shape, np.uint8)
+    if quality is not None:
+        bad = _plane(opened, quality, shape, f"{file.kind.value}'s QUAL", keep=True) != 0
+        flags[bad] = PixelFlag.BAD
+    electrons, sigma = _without_gaps(electrons, flags), _without_gaps(sigma, flags)
+    return Frame(electrons=electrons, variance=sigma * sigma, flags=flags, exptime_s=_exposure_time(file))
+
+
+def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Frame | None) -> Frame:
+    """Read a raw off-frame in the place of a master dark: electrons with read noise and the photon noise of what it holds above the bias."""
+    raw = read_raw(file, detector)
+    turned = np.rot90(raw.adu, detector.quarter_turns)
+    electrons = turned[detector.row_slice, detector.column_slice].astype(np.float32) * np.float32(detector.gain_e_per_adu)
+    flags = np.zeros(electrons.shape, np.uint8)
+    electrons = _without_gaps(electrons, flags)
+    light = electrons if bias is None else electrons - bias.electrons
+    variance = np.maximum(light, 0).astype(np.float32) + np.float32(detector.read_noise_e**2)
+    return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=raw.observation.exptime_s)
+
+
+def read_map_planes(file: ClassifiedFile, shapes: Sequence[tuple[int, int]]) -> tuple[Image, Image, Image]:
+    """Wavelength, slit position and order planes of a dispersion image, float32, as they stand in the file.
+
+    Parameters
+    ----------
+    file : ClassifiedFile
+        The dispersion image.
+    shapes : sequence of tuple of int
+        Shapes that it may have; the first is the one to ask for.
+
+    Raises
+    ------
+    InputError
+        If a plane is missing or has none of the shapes.
+    """
+    opened = open_fits(file.path)
+    planes = _planes(opened, ("WAVELENGTH", "SLIT", "ORDER"))
+    names = ("WAVELENGTH", "SLIT", "ORDER")
+    images = []
+    for name, hdu in zip(names, planes, strict=True):
+        if hdu is None:
+            raise InputError(f"{file.path}: has no HDU {name}, a dispersion image holds WAVELENGTH, SLIT and ORDER")
+        image = read_image(opened, hdu)
+        expected = images[0].shape if images else shapes[0]
+        if image.shape != expected if images else image.shape not in shapes:
+            raise InputError(_wrong_shape(file.path, f"dispersion image's {name}", image.shape, expected))
+        images.append(image)
+    return images[0], images[1], images[2]
+
+
+def block_average(image: FloatArray, binning: tuple[int, int], use: BoolImage) -> FloatArray:
+    """Mean over blocks of (x, y) `binning` pixels; NaN where any pixel of the block is not in `use`."""
+    bx, by = binning
+    rows, columns = image.shape[0] // by, image.shape[1] // bx
+    masked = np.where(use, image, np.nan)[: rows * by, : columns * bx]
+    return masked.reshape(rows, by, columns, bx).mean(axis=(1, 3))
+
+
+def _turned(detector: Detector) -> str:
+    return f" after {detector.quarter_turns} quarter turns" if detector.quarter_turns else ""
+
+
+def _first_image(opened: FitsFile) -> Hdu:
+    if not opened.images:
+        raise InputError(f"{opened.path}: holds no image (NAXIS is 0)")
+    return opened.images[0]
+
+
+def _planes(opened: FitsFile, names: tuple[str, ...]) -> tuple[Hdu | None, ...]:
+    """Images by EXTNAME, or by place when no image carries the second name."""
+    by_name = {hdu.name: hdu for hdu in opened.images}
+    if any(name in by_name for name in names[1:]):
+        first = by_name.get(names[0]) or next((hdu for hdu in opened.images if hdu.name not in names), None)
+        return (first, *(by_name.get(name) for name in names[1:]))
+    return tuple(opened.images[place] if place < len(opened.images) else None for place in range(len(names)))
+
+
+def _plane(opened: FitsFile, hdu: Hdu, shape: tuple[int, int], what: str, *, keep: bool = False) -> Image:
+    image = read_image(opened, hdu, None if keep else np.float32)
+    if image.shape != shape:
+        raise InputError(_wrong_shape(opened.path, what, image.shape, shape))
+    return image
+
+
+def _wrong_shape(path: object, what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> str:
+    return f"{path}: the {what} has NAXIS1 x NAXIS2 {found[1]} x {found[0]}, {needed[1]} x {needed[0]} is needed"
+
+
+def _without_gaps(image: Image, flags: Image) -> Image:
+    """The image with 0 where it is not finite; those pixels are marked in `flags`, which is changed."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = bool(np.isfinite(image.sum(dtype=np.float64)))
+    if whole:
+        return image
+    gaps = ~np.isfinite(image)
+    flags[gaps] |= np.uint8(PixelFlag.NOT_FINITE)
+    return np.where(gaps, np.float32(0), image)
+
+
+def _exposure_time(file: ClassifiedFile) -> float:
+    keyword = file.instrument.keywords.exptime
+    exptime = number_of(file.header, keyword)
+    if file.kind.name == "DARK" and (exptime is None or exptime <= 0):
+        raise InputError(f"{file.path}: {keyword} is {text_of(file.header, keyword)!r}, a dark needs a time above 0 s")
+    return exptime if exptime is not None and exptime >= 0 else 0.0

@@ -1,0 +1,109 @@
+"""Order table, dispersion table, dispersion image and spectral format → one `Geometry`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.algorithms.dispersion import make_dispersion_map, measure_inconsistency
+from soxspipe.datamodel.detector import Detector
+from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geometry, OrderTable, SpectralFormat
+from soxspipe.errors import InputError
+from soxspipe.io.classify import ClassifiedFile, InputSet
+from soxspipe.io.frames import block_average, read_map_planes
+from soxspipe.io.static import read_spectral_format
+from soxspipe.io.tables import read_dispersion_table, read_order_table
+
+LARGEST_INCONSISTENCY_PX = 0.1
+
+
+def read_geometry(inputs: InputSet, detector: Detector) -> tuple[Geometry, tuple[str, ...]]:
+    """Read where light falls.
+
+    Parameters
+    ----------
+    inputs : InputSet
+        The files.
+    detector : Detector
+        With the binning of the exposures.
+
+    Returns
+    -------
+    geometry : Geometry
+    warnings : tuple of str
+        One sentence each.
+
+    Raises
+    ------
+    InputError
+        If a table or the image cannot be used.
+    """
+    facts = inputs.order_table.facts
+    order_table = read_order_table(inputs.order_table)
+    x, y = read_dispersion_table(inputs.dispersion_table)
+    spectral_format = read_spectral_format(facts.arm.instrument, facts.arm.name)
+    _require_known_orders(inputs.order_table, order_table, spectral_format)
+    dispersion_map, warnings = _dispersion_map(inputs, detector, x, y, order_table, spectral_format)
+    geometry = Geometry(
+        arm=facts.arm, binning=detector.binning, order_table=order_table, dispersion_map=dispersion_map, spectral_format=spectral_format
+    )
+    return geometry, warnings
+
+
+def _require_known_orders(file: ClassifiedFile, table: OrderTable, spectral_format: SpectralFormat) -> None:
+    known = {entry.order for entry in spectral_format.orders}
+    if not known & set(table.orders):
+        raise InputError(
+            f"{file.path}: column order lists {', '.join(map(str, table.orders))}, none of which is an order of arm {file.arm} "
+            f"({min(known)} to {max(known)})"
+        )
+
+
+def _dispersion_map(
+    inputs: InputSet, detector: Detector, x: DispersionPolynomial, y: DispersionPolynomial, order_table: OrderTable, limits: SpectralFormat
+) -> tuple[DispersionMap, tuple[str, ...]]:
+    """The image if it agrees with the table, else the table evaluated."""
+    file, ranges = inputs.dispersion_image, {entry.order: entry.full_nm for entry in limits.orders}
+    depends_on_slit = x.coefficients.shape[2] > 1 or y.coefficients.shape[2] > 1
+    if file is not None:
+        from_image = _from_image(file, detector, x, y)
+        miss = measure_inconsistency(from_image, ranges, detector.binning) if depends_on_slit else 0.0
+        if miss <= LARGEST_INCONSISTENCY_PX:
+            return from_image, ()
+        _require_solved(file, from_image)
+        reason = f"{file.path.name} differs from {inputs.dispersion_table.path.name} by {miss:.2f} px"
+    else:
+        reason = "no dispersion image is given"
+    try:
+        made = make_dispersion_map(
+            x, y, order_table, limits,
+            shape=detector.shape, binning=detector.binning, slit_length_arcsec=inputs.order_table.facts.arm.slit_length_arcsec,
+        )  # fmt: skip
+    except ValueError as error:
+        raise InputError(f"{inputs.dispersion_table.path}: {reason}, and {error}") from error
+    return made, (f"{reason}; the dispersion table is evaluated instead",)
+
+
+def _from_image(file: ClassifiedFile, detector: Detector, x: DispersionPolynomial, y: DispersionPolynomial) -> DispersionMap:
+    """Map from the image's planes, averaged over the binning where the image is unbinned."""
+    unbinned = file.facts.detector.shape
+    wavelength, slit, number = read_map_planes(file, (unbinned, detector.shape))
+    with np.errstate(invalid="ignore"):
+        solved = (wavelength > 0) & np.isfinite(slit) & (number > 0) & (number < 1000)
+        number = np.where((number > 0) & (number < 1000), number, np.float32(0))
+    if wavelength.shape != detector.shape:
+        wavelength, slit = (block_average(plane, detector.binning, solved) for plane in (wavelength, slit))
+        number = np.nan_to_num(block_average(number, detector.binning, number > 0))
+        number = np.where(number == np.rint(number), number, 0.0)
+        solved = np.isfinite(wavelength) & (number > 0)
+    return DispersionMap(
+        wavelength_nm=np.where(solved, wavelength, np.nan),
+        slit_arcsec=np.where(solved, slit, np.nan),
+        order=np.rint(number).astype(np.int16),
+        x=x,
+        y=y,
+    )
+
+
+def _require_solved(file: ClassifiedFile, dispersion_map: DispersionMap) -> None:
+    if not np.any(np.isfinite(dispersion_map.wavelength_nm)):
+        raise InputError(f"{file.path}: WAVELENGTH is nowhere above 0, a dispersion image with solved pixels is needed")

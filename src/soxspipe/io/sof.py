@@ -1,0 +1,153 @@
+"""What the user named as input: a set-of-files, a folder or a list → paths."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from soxspipe.errors import InputError, MissingInputError
+from soxspipe.io.fits_reader import FITS_SUFFIX
+
+InputFrames: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+MAX_SOF_BYTES = 1 << 20
+MAX_LINE = 4096
+MAX_FILES = 2000
+_PATH_IN_LINE = re.compile(r"(.*?\.fits(?:\.gz|\.z|\.fz)?)(?=\s|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedInputs:
+    """Files to look at, and the name of the set-of-files without ``.sof`` (empty for a folder or list)."""
+
+    paths: tuple[Path, ...]
+    sof_name: str = ""
+
+
+def resolve_inputs(inputs: InputFrames) -> ResolvedInputs:
+    """Turn what the user named into paths of existing files.
+
+    Parameters
+    ----------
+    inputs : str, path, or iterable of them
+        A set-of-files, a folder, or FITS files.
+
+    Returns
+    -------
+    ResolvedInputs
+        Without duplicates, in the order given (by name for a folder).
+
+    Raises
+    ------
+    MissingInputError
+        If a file is not there, or nothing is listed.
+    InputError
+        If `inputs` has another type, or the set-of-files is not readable text.
+    """
+    if isinstance(inputs, str | os.PathLike):
+        path = _path(inputs)
+        if path.is_dir():
+            return ResolvedInputs(paths=_in_folder(path))
+        if FITS_SUFFIX.search(path.name):
+            return ResolvedInputs(paths=_existing([path]))
+        return ResolvedInputs(paths=_in_sof(path), sof_name=path.name[:-4] if path.suffix.lower() == ".sof" else path.name)
+    if isinstance(inputs, Iterable) and not isinstance(inputs, bytes | dict):
+        entries = list(inputs)
+        if not all(isinstance(entry, str | os.PathLike) for entry in entries):
+            raise InputError("the list of input frames holds something that is not a path")
+        frames = [path for path in map(_path, entries) if FITS_SUFFIX.search(path.name)]
+        return ResolvedInputs(paths=_existing(frames))
+    raise InputError(f"input frames are given as a set-of-files, a folder or a list of paths, not as {type(inputs).__name__}")
+
+
+def _path(entry: str | os.PathLike[str]) -> Path:
+    text = os.fspath(entry)
+    if not isinstance(text, str) or not text.strip():
+        raise InputError("an empty path was given as input")
+    if "\0" in text or len(text) > MAX_LINE:
+        raise InputError(f"{text[:60]!r}... is not a path")
+    return _expanded(text)
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def _in_folder(folder: Path) -> tuple[Path, ...]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith(".") and entry.is_file())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
+    frames = [folder / name for name in names if FITS_SUFFIX.search(name)]
+    if not frames:
+        raise MissingInputError(f"{folder}: holds no FITS file")
+    return _existing(frames)
+
+
+def _in_sof(sof: Path) -> tuple[Path, ...]:
+    frames = []
+    for number, line in enumerate(_sof_text(sof).splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if len(line) > MAX_LINE or "\0" in line:
+            raise InputError(f"{sof}: line {number} is not a path and a tag")
+        match = _PATH_IN_LINE.match(line.strip())
+        if match:
+            frames.append(_beside(sof, match.group(1), number))
+    if not frames:
+        raise MissingInputError(f"{sof}: lists no FITS file")
+    return _existing(frames)
+
+
+def _sof_text(sof: Path) -> str:
+    try:
+        if not sof.exists():
+            raise MissingInputError(f"{sof}: does not exist")
+        if not sof.is_file():
+            raise InputError(f"{sof}: is not a regular file")
+        if sof.stat().st_size > MAX_SOF_BYTES:
+            raise InputError(f"{sof}: is larger than {MAX_SOF_BYTES >> 20} MB, a set-of-files is a short text")
+        return sof.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{sof}: is not UTF-8 text (byte {error.start})") from error
+    except OSError as error:
+        raise InputError(f"{sof}: cannot be read ({error.strerror or error})") from error
+
+
+def _beside(sof: Path, entry: str, number: int) -> Path:
+    """The file a line names: as it stands, beside the set-of-files, or in the working directory."""
+    path = _expanded(entry)
+    candidates = [path] if path.is_absolute() else [sof.parent / path, path]
+    for candidate in candidates:
+        if _is_there(candidate):
+            return candidate
+    places = "" if path.is_absolute() else ", neither beside the set-of-files nor in the working directory"
+    raise MissingInputError(f"{sof}: line {number} lists {str(entry)!r}, which does not exist{places}")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _existing(frames: list[Path]) -> tuple[Path, ...]:
+    """The frames, each once; every one must exist."""
+    if not frames:
+        raise MissingInputError("no FITS file was given")
+    if len(frames) > MAX_FILES:
+        raise InputError(f"{len(frames)} files were given, at most {MAX_FILES} are taken")
+    unique: dict[str, Path] = {}
+    for frame in frames:
+        if not _is_there(frame):
+            raise MissingInputError(f"{frame}: does not exist")
+        unique.setdefault(os.path.realpath(frame), frame)
+    return tuple(unique.values())
