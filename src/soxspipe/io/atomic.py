@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, singly or as a set."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from soxspipe.errors import ProductError
@@ -13,23 +14,25 @@ from soxspipe.errors import ProductError
 TEMPORARY_PREFIX = ".unfinished-"
 
 
-def write_whole(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
-    """Write a file so that either all of it or nothing of it is there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A complete file under a temporary name in its target's folder."""
 
-    A temporary file in the same folder is filled, flushed to the disk and renamed; what stood at `path` before stays
-    untouched until then.
+    temporary: Path
+    path: Path
+
+
+def stage(path: Path, chunks: Iterable[bytes | memoryview], *, owner: str = "") -> Staged:
+    """Write a file under a temporary name, flushed to the disk.
 
     Parameters
     ----------
     path : Path
-        Target; its folder is made if need be.
+        Where it is to stand in the end; the folder is made if need be.
     chunks : iterable of bytes-like
         The file's contents, in order.
-
-    Returns
-    -------
-    Path
-        `path`.
+    owner : str
+        Marks the temporary name, so that `remove_unfinished` finds what a dead run of the same owner left.
 
     Raises
     ------
@@ -38,35 +41,69 @@ def write_whole(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{owner}-", suffix=path.suffix, dir=path.parent)
     except OSError as err:
         raise ProductError(f"cannot write {path}: {err.strerror or err}") from err
+    staged = Staged(temporary=Path(name), path=path)
     try:
         with os.fdopen(handle, "wb", buffering=0) as stream:
             for chunk in chunks:
                 _write_all(stream.fileno(), chunk)
             os.fchmod(stream.fileno(), 0o666 & ~_umask())
             os.fsync(stream.fileno())
-        os.replace(name, path)
     except BaseException as err:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        discard([staged])
         if isinstance(err, OSError):
             raise ProductError(f"cannot write {path}: {err.strerror or err}") from err
+        raise
+    return staged
+
+
+def commit(files: Iterable[Staged]) -> None:
+    """Give staged files their names, in the order given.
+
+    Raises
+    ------
+    ProductError
+        If a name could not be given; the rest keep their temporary names.
+    """
+    for file in files:
+        try:
+            os.replace(file.temporary, file.path)
+        except OSError as err:
+            raise ProductError(f"cannot write {file.path}: {err.strerror or err}") from err
+
+
+def discard(files: Iterable[Staged]) -> None:
+    """Delete staged files that were not committed."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.temporary.unlink()
+
+
+def write_whole(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
+    """Write one file so that either all of it or nothing of it is there; what stood at `path` stays untouched until then.
+
+    Raises
+    ------
+    ProductError
+        If the file could not be written.
+    """
+    staged = stage(path, chunks)
+    try:
+        commit([staged])
+    except ProductError:
+        discard([staged])
         raise
     return path
 
 
-def write_text(path: Path, text: str) -> Path:
-    """Write UTF-8 text whole or not at all; see `write_whole`."""
-    return write_whole(path, [text.encode("utf-8")])
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Delete what an interrupted run left behind in `folder`."""
+def remove_unfinished(folder: Path, owner: str) -> None:
+    """Delete what an interrupted run of `owner` left behind in `folder`."""
     for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            leftover.unlink()
+        if leftover.name.startswith(f"{TEMPORARY_PREFIX}{owner}-"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
 
 
 def _write_all(descriptor: int, chunk: bytes | memoryview) -> None:
