@@ -79,6 +79,8 @@ class Arm:
         Width of the bins in which the response is measured.
     joins_nm : mapping of str to float
         Join wavelengths that are fixed, by ``"<n-1><n>"``; otherwise measured.
+    resolving_power_1arcsec : float or None
+        Mean slit-limited resolving power of a slit of 1 arcsec; None if unknown.
     """
 
     instrument: str
@@ -92,6 +94,7 @@ class Arm:
     extinction_site: str
     response_bin_nm: float = 1.0
     joins_nm: Mapping[str, float] = field(default_factory=dict)
+    resolving_power_1arcsec: float | None = None
 
     @property
     def slit_axis(self) -> Axis:

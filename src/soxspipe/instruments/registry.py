@@ -181,6 +181,7 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
             extinction_site=facts["extinction_site"],
             response_bin_nm=entry["response_bin_nm"],
             joins_nm=entry.get("joins_nm", {}),
+            resolving_power_1arcsec=entry.get("resolving_power_1arcsec"),
         ),
         detector=Detector(
             quarter_turns=entry["quarter_turns"],
