@@ -1,0 +1,74 @@
+"""YAML text → plain values, with limits that no honest settings file meets."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+from soxspipe.errors import SettingsError
+
+MAX_BYTES = 1 << 20
+MAX_NODES = 20_000
+MAX_DEPTH = 12
+
+
+def read_yaml(path: str | PathLike[str]) -> dict[Any, Any]:
+    """Read a YAML settings file.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read, is not UTF-8 YAML, holds anything but a mapping, or is unreasonably large or deep.
+    """
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"settings file {path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if len(content) > MAX_BYTES:
+        raise SettingsError(f"settings file {path}: is larger than {MAX_BYTES >> 20} MB")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"settings file {path}: is not UTF-8 text (byte {error.start})") from error
+    return parse_yaml(text, f"settings file {path}")
+
+
+def parse_yaml(text: str, name: str) -> dict[Any, Any]:
+    """Parse YAML text that holds a mapping; `name` says in messages where it came from.
+
+    Raises
+    ------
+    SettingsError
+        As `read_yaml`.
+    """
+    import yaml
+
+    try:
+        value = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # both are safe: tags make no objects
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise SettingsError(f"{name}: {where}{getattr(error, 'problem', None) or error}".replace("\n", " ")[:300]) from error
+    except (RecursionError, ValueError, TypeError, OverflowError) as error:
+        raise SettingsError(f"{name}: is not a settings file ({str(error)[:100]})") from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise SettingsError(f"{name}: holds {type(value).__name__} at its top, key: value pairs are needed")
+    require_reasonable(value, name)
+    return value
+
+
+def require_reasonable(value: Any, name: str) -> None:
+    """Raise if a structure, aliases followed, is deeper or larger than settings are."""
+    pending, seen = [(value, 0)], 0
+    while pending:
+        node, depth = pending.pop()
+        seen += 1
+        if depth > MAX_DEPTH or seen > MAX_NODES:
+            raise SettingsError(f"{name}: is nested deeper than {MAX_DEPTH} levels or has more than {MAX_NODES} entries")
+        if isinstance(node, dict):
+            pending += [(child, depth + 1) for child in node.values()]
+        elif isinstance(node, list | tuple):
+            pending += [(child, depth + 1) for child in node]
