@@ -41,7 +41,7 @@ def stage(path: Path, chunks: Iterable[bytes | memoryview], *, owner: str = "") 
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{owner}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{owner}~", suffix=path.suffix, dir=path.parent)
     except OSError as err:
         raise ProductError(f"cannot write {path}: {err.strerror or err}") from err
     staged = Staged(temporary=Path(name), path=path)
@@ -101,7 +101,7 @@ def write_whole(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
 def remove_unfinished(folder: Path, owner: str) -> None:
     """Delete what an interrupted run of `owner` left behind in `folder`."""
     for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        if leftover.name.startswith(f"{TEMPORARY_PREFIX}{owner}-"):
+        if leftover.name.startswith(f"{TEMPORARY_PREFIX}{owner}~"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
 

@@ -199,7 +199,7 @@ def temperature_metrics(detector_kelvin: float | None, common_path_celsius: floa
 
 
 def empty_sky_mask(
-    order_image: FloatArray, slit_arcsec: Image, good: BoolImage, trace: ObjectTrace, *, margin_fwhm: float = 3.0
+    order_image: IntArray, slit_arcsec: Image, good: BoolImage, trace: ObjectTrace, *, margin_fwhm: float = 3.0
 ) -> BoolImage:
     """True for good pixels of orders that lie more than `margin_fwhm` widths from every object on the slit."""
     empty = good & (order_image > 0)

@@ -62,7 +62,7 @@ def _binned(coefficients: FloatArray, b_binning: int, a_binning: int) -> FloatAr
     """A polynomial of unbinned pixel centres as one of binned pixel centres, in both axes."""
     substitution = np.polynomial.Polynomial([0.5 * (b_binning - 1), b_binning])
     rows = [np.polynomial.Polynomial(row)(substitution).coef for row in np.asarray(coefficients, dtype=np.float64)]
-    out = np.stack([np.pad(row, (0, coefficients.shape[1] - row.size)) for row in rows]) / a_binning
+    out: FloatArray = np.stack([np.pad(row, (0, coefficients.shape[1] - row.size)) for row in rows]).astype(np.float64) / a_binning
     out[0, 0] += 0.5 / a_binning - 0.5
     return out
 

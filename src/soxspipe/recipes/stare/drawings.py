@@ -1,0 +1,128 @@
+"""Figures and report of a stare run, as bytes; matplotlib is imported when the first is drawn."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from soxspipe.recipes.spec import Contents
+from soxspipe.recipes.stare.run import StareRun
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from soxspipe.plots.inputs import FigureInputs
+
+
+def background(run: StareRun) -> Contents:
+    """BKGROUND."""
+    from soxspipe.plots.background import plot_background
+
+    return _pdf(plot_background(figure_inputs(run)))
+
+
+def trace(run: StareRun) -> Contents:
+    """OBJECT_TRACE_residuals."""
+    from soxspipe.plots.trace import plot_trace
+
+    return _pdf(plot_trace(figure_inputs(run)))
+
+
+def trace_suffix(run: StareRun) -> str:
+    """The trace plot's name ends in the degrees of the polynomial."""
+    return f"_OBJECT_TRACE_residuals_{run.result.trace.order_deg}{run.result.trace.axis_deg}.pdf"
+
+
+def orders(run: StareRun) -> Contents:
+    """EXTRACTED_ORDERS_QC_PLOT."""
+    from soxspipe.plots.spectrum import plot_orders
+
+    return _pdf(plot_orders(figure_inputs(run)))
+
+
+def orders_unflattened(run: StareRun) -> Contents:
+    """EXTRACTED_ORDERS_QC_PLOT_NOTFLAT."""
+    from soxspipe.plots.spectrum import plot_orders
+
+    return _pdf(plot_orders(figure_inputs(run), unflattened=True))
+
+
+def merged(run: StareRun) -> Contents:
+    """EXTRACTED_MERGED_QC_PLOT."""
+    from soxspipe.plots.spectrum import plot_merged
+
+    return _pdf(plot_merged(figure_inputs(run)))
+
+
+def fluxed(run: StareRun) -> Contents:
+    """EXTRACTED_MERGED_FLUXCALIBRATED_QC_PLOT."""
+    from soxspipe.plots.spectrum import plot_fluxed
+
+    return _pdf(plot_fluxed(figure_inputs(run)))
+
+
+def response(run: StareRun) -> Contents:
+    """RESPONSE."""
+    from soxspipe.plots.response import plot_response
+
+    return _pdf(plot_response(figure_inputs(run)))
+
+
+def sky_order(run: StareRun) -> Contents:
+    """SKYMODEL_QC_PLOTS of the middle order."""
+    from soxspipe.plots.sky import plot_sky_order
+
+    return _pdf(plot_sky_order(figure_inputs(run), _sky_order(run)))
+
+
+def sky_order_suffix(run: StareRun) -> str:
+    """The sky model's plot is named after the order it shows."""
+    return f"_SKYMODEL_QC_PLOTS_ORDER_{_sky_order(run)}.pdf"
+
+
+def sky_quicklook(run: StareRun) -> Contents:
+    """skysub_quicklook."""
+    from soxspipe.plots.sky import plot_sky_quicklook
+
+    return _pdf(plot_sky_quicklook(figure_inputs(run)))
+
+
+def figure_inputs(run: StareRun) -> FigureInputs:
+    """The run's values, as figures want them."""
+    from soxspipe.plots.inputs import FigureInputs
+
+    inputs, result = run.inputs, run.result
+    return FigureInputs(
+        sof_name=run.provenance.sof_name,
+        observation=inputs.observation,
+        geometry=inputs.geometry,
+        stacked=result.stacked,
+        detrended=result.detrended,
+        sky_subtracted=result.sky_subtracted,
+        residual_sigma=result.residual_sigma,
+        trace=result.trace,
+        profile=result.profile,
+        orders=result.orders,
+        merged=result.merged,
+        background=result.background,
+        sky=result.sky,
+        orders_unflattened=result.orders_unflattened,
+        response=result.response,
+        efficiency=result.efficiency,
+        fluxed=result.fluxed,
+        standard=inputs.standard,
+        telluric_bands=inputs.telluric_bands,
+        sky_lines=inputs.sky_lines,
+        metrics=run.metrics,
+    )
+
+
+def _sky_order(run: StareRun) -> int:
+    numbers = sorted(entry.order for entry in run.result.sky.orders) if run.result.sky is not None else [0]
+    return numbers[len(numbers) // 2]
+
+
+def _pdf(figure: Figure) -> Contents:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="pdf", metadata={"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None})
+    return [stream.getvalue()]

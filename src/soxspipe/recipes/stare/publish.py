@@ -1,0 +1,154 @@
+"""From values to files: measure the metrics, write every product that the run has, all of them or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.provenance import Provenance
+from soxspipe.errors import ProductExistsError
+from soxspipe.io.atomic import Staged, commit, discard, remove_unfinished, stage
+from soxspipe.io.lock import only_run
+from soxspipe.io.names import file_name, qc_folder, reduced_folder
+from soxspipe.qc.ranges import stare_ranges, with_ranges
+from soxspipe.recipes.progress import StepTimer
+from soxspipe.recipes.spec import ProductRecord, ProductRow, Published
+from soxspipe.recipes.stare.run import StareRun
+from soxspipe.recipes.stare.spec import STARE
+
+FINAL = ("EXTRACTED_FLUXCAL_SPECTRUM", "EXTRACTED_MERGED_TABLE")
+LOCK_TIMEOUT_S = 600.0
+
+
+def measure_metrics(run: StareRun) -> tuple[Metric, ...]:
+    """Every metric of the recipe; those of a flux standard carry the ranges of the page, and all those that the user set."""
+    measured = tuple(metric for row in STARE.metrics for metric in row.measure(run))
+    chosen = run.settings.qc_acceptable_ranges
+    arm = run.inputs.arm.name if run.inputs.is_standard else ""
+    return with_ranges(measured, stare_ranges(arm, chosen))
+
+
+def publish_stare(run: StareRun, output: Path, done: StepTimer) -> Published:
+    """Write the products of one run.
+
+    Parameters
+    ----------
+    run : StareRun
+        With its metrics measured or not.
+    output : Path
+        Folder above ``reduced`` and ``qc``.
+    done : StepTimer
+        Hears when metrics, products and figures are there.
+
+    Returns
+    -------
+    Published
+
+    Raises
+    ------
+    ProductError
+        If a file could not be written; what stood on the disk before is untouched then.
+    """
+    run = run if run.metrics else replace(run, metrics=measure_metrics(run))
+    failed = [metric.name for metric in run.metrics if metric.flag == "fail"]
+    done("measure quality", f"out of range: {', '.join(failed)}" if failed else f"{len(run.metrics)} metrics")
+    rows = [row for row in STARE.products if row.when(run)]
+    staged = _stage_all(run, rows, output, done)
+    paths = {row.label: product_path(row, run, output) for row in rows}
+    try:
+        commit(staged)
+    except BaseException:
+        discard(staged)
+        raise
+    _remove_outdated(run, output, set(paths.values()))
+    records = tuple(
+        ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=paths[row.label])
+        for row in rows
+    )
+    final = next(paths[label] for label in FINAL if label in paths)
+    return Published(final=final, products=records, metrics=run.metrics, warnings=run.result.warnings)
+
+
+@contextmanager
+def claim_products(provenance: Provenance, output: Path, *, overwrite: bool, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Keep other runs of the same set of files out while the body reduces it.
+
+    Raises
+    ------
+    ProductExistsError
+        If the products are there already and may not be overwritten.
+    ProductError
+        If another run does not finish in time, or the folder cannot be written to.
+    """
+    _require_new(provenance, output, overwrite=overwrite)
+    reduced = reduced_folder(output, provenance.night, provenance.recipe)
+    with only_run(reduced / f".{file_name(provenance.sof_name, '.lock')}", timeout_s=timeout_s):
+        _require_new(provenance, output, overwrite=overwrite)
+        for folder in (reduced, qc_folder(output, provenance.night, provenance.recipe)):
+            remove_unfinished(folder, _owner(provenance))
+        yield
+
+
+def merged_path(provenance: Provenance, output: Path) -> Path:
+    """Where the merged spectrum goes, whose presence says that the set of files has been reduced."""
+    return reduced_folder(output, provenance.night, provenance.recipe) / file_name(provenance.sof_name, "_EXTRACTED_MERGED.fits")
+
+
+def product_path(row: ProductRow[StareRun], run: StareRun, output: Path) -> Path:
+    """Where a product goes."""
+    folder = reduced_folder if row.folder == "reduced" else qc_folder
+    name = file_name(run.provenance.sof_name, row.suffix(run), upper=row.upper_case)
+    return folder(output, run.provenance.night, run.provenance.recipe) / name
+
+
+def _require_new(provenance: Provenance, output: Path, *, overwrite: bool) -> None:
+    path = merged_path(provenance, output)
+    if path.exists() and not overwrite:
+        raise ProductExistsError(f"the product exists already, use -x (overwrite) to make it again: {path}")
+
+
+def _stage_all(run: StareRun, rows: list[ProductRow[StareRun]], output: Path, done: StepTimer) -> list[Staged]:
+    """Stage every product: data in a thread of their own while figures are drawn in this one."""
+    owner = _owner(run.provenance)
+
+    def staged(row: ProductRow[StareRun]) -> Staged:
+        return stage(product_path(row, run, output), row.contents(run), owner=owner)
+
+    futures: dict[str, Future[Staged]] = {}
+    drawn: dict[str, Staged] = {}
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="products") as pool:
+        try:
+            futures = {row.label: pool.submit(staged, row) for row in rows if not row.draws}
+            for row in rows:
+                if row.draws:
+                    drawn[row.label] = staged(row)
+            if drawn:
+                done("draw figures", f"{len(drawn)} files")
+            written = {label: future.result() for label, future in futures.items()}
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            discard([*drawn.values(), *(future.result() for future in futures.values() if _succeeded(future))])
+            raise
+    done("write products", f"{len(written)} files")
+    return [{**written, **drawn}[row.label] for row in rows]
+
+
+def _succeeded(future: Future[Staged]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
+
+
+def _remove_outdated(run: StareRun, output: Path, made: set[Path]) -> None:
+    """Delete products of an earlier run on the same files that this run did not make again."""
+    for row in STARE.products:
+        if not row.when(run):
+            path = product_path(row, run, output)
+            if path not in made:
+                path.unlink(missing_ok=True)
+
+
+def _owner(provenance: Provenance) -> str:
+    return file_name(provenance.sof_name, "")
