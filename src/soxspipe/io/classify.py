@@ -41,6 +41,7 @@ _BY_CATEGORY = {
     "RESP_TAB": Kind.RESPONSE,
 }
 _CATEGORY = {kind: category for category, kind in _BY_CATEGORY.items()}
+MAX_EXPOSURES = 40
 _STARE, _NOD = "ECHELLE,SLIT,STARE", "ECHELLE,SLIT,NODDING"
 _BY_TYPE = {
     ("OBJECT", _STARE): Kind.SCIENCE,
@@ -102,7 +103,7 @@ def classify(path: Path, header: Header) -> ClassifiedFile | None:
     Returns
     -------
     ClassifiedFile or None
-        None if the header names no instrument or arm that the package knows.
+        None if the header names no instrument that the package knows, or an arm of no use to the recipe.
 
     Raises
     ------
@@ -117,15 +118,15 @@ def classify(path: Path, header: Header) -> ClassifiedFile | None:
     stem, _, suffix = category.rpartition("_")
     kind = _BY_CATEGORY.get(stem, Kind.OTHER)
     arm = text_of(header, keys.arm).upper()
+    dpr_type, dpr_tech = text_of(header, keys.dpr_type).upper(), text_of(header, keys.dpr_tech).upper()
     if kind is not Kind.OTHER and suffix in instrument.arms:
         if arm and arm != suffix:
             raise InputError(f"{path}: {keys.arm} is {arm!r} but {keys.pro_catg} is {category!r}, one arm is needed")
         arm = suffix
     if arm not in instrument.arms:
-        if kind is Kind.OTHER and not category and not text_of(header, keys.dpr_type):
+        if kind is Kind.OTHER and (dpr_type, dpr_tech) not in _BY_TYPE:
             return None
         raise InputError(f"{path}: {keys.arm} is {arm!r}, one of {', '.join(instrument.arms)} is needed")
-    dpr_type, dpr_tech = text_of(header, keys.dpr_type).upper(), text_of(header, keys.dpr_tech).upper()
     if not category:
         kind = _BY_TYPE.get((dpr_type, dpr_tech), Kind.OTHER)
     return ClassifiedFile(path=path, header=header, kind=kind, instrument=instrument, arm=arm, tag=category or f"{dpr_type}_{arm}")
@@ -184,6 +185,8 @@ def _exposures(used: Sequence[ClassifiedFile]) -> tuple[list[ClassifiedFile], li
     """The exposures to reduce: science, else flux standard, else telluric standard, else a nodding standard; and what to say about it."""
     for kind in _EXPOSURES:
         exposures = [file for file in used if file.kind is kind]
+        if len(exposures) > MAX_EXPOSURES:
+            raise InputError(f"{len(exposures)} files are a {kind.value}, at most {MAX_EXPOSURES} can be stacked")
         if exposures:
             others = [file.path.name for file in used if file.kind in _EXPOSURES and file.kind is not kind]
             warnings = [f"not reduced, since the set holds a {kind.value}: {', '.join(others)}"] if others else []

@@ -263,17 +263,28 @@ def _unpack(path: Path, enough: int | None = None) -> bytes:
     """Content of a packed file, or its first `enough` bytes."""
     if path.stat().st_size > MAX_UNPACKED_BYTES:
         raise InputError(f"{path}: is larger than any frame of the instrument")
-    data = path.read_bytes()
+    with path.open("rb") as stream:
+        data = stream.read(-1 if enough is None else 2 * enough)
     if not data:
         raise InputError(f"{path}: is empty")
     if _packing(path) == ".z":
         return decompress(data, limit=MAX_UNPACKED_BYTES, stop_after=enough)
-    unpacker = zlib.decompressobj(wbits=31)
-    content = unpacker.decompress(data, enough or MAX_UNPACKED_BYTES + 1)
-    if enough is None and len(content) > MAX_UNPACKED_BYTES:
-        raise InputError(f"{path}: unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB, no frame of the instrument is that large")
-    if enough is None and not unpacker.eof:
-        raise InputError(f"{path}: truncated, the compressed stream does not end")
+    return _gunzip(path, data, enough)
+
+
+def _gunzip(path: Path, data: bytes, enough: int | None) -> bytes:
+    """Content of a gzip file of one or more members, or its first `enough` bytes."""
+    content, most = b"", enough or MAX_UNPACKED_BYTES + 1
+    while data and len(content) < most:
+        unpacker = zlib.decompressobj(wbits=31)
+        content += unpacker.decompress(data, most - len(content))
+        if enough is None and len(content) > MAX_UNPACKED_BYTES:
+            raise InputError(f"{path}: unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB, no frame of the instrument is that large")
+        if not unpacker.eof:
+            if enough is None:
+                raise InputError(f"{path}: truncated, the compressed stream does not end")
+            break
+        data = unpacker.unused_data if unpacker.unused_data.startswith(b"\x1f\x8b") else b""
     return content
 
 

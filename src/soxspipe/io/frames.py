@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
+from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
@@ -111,7 +111,7 @@ def read_map_planes(file: ClassifiedFile, shapes: Sequence[tuple[int, int]]) -> 
     opened = open_fits(file.path)
     planes = _planes(opened, ("WAVELENGTH", "SLIT", "ORDER"))
     names = ("WAVELENGTH", "SLIT", "ORDER")
-    images = []
+    images: list[Image] = []
     for name, hdu in zip(names, planes, strict=True):
         if hdu is None:
             raise InputError(f"{file.path}: has no HDU {name}, a dispersion image holds WAVELENGTH, SLIT and ORDER")
@@ -161,7 +161,7 @@ def _wrong_shape(path: object, what: str, found: tuple[int, ...], needed: tuple[
     return f"{path}: the {what} has NAXIS1 x NAXIS2 {found[1]} x {found[0]}, {needed[1]} x {needed[0]} is needed"
 
 
-def _without_gaps(image: Image, flags: Image) -> Image:
+def _without_gaps(image: Image, flags: FlagArray) -> Image:
     """The image with 0 where it is not finite; those pixels are marked in `flags`, which is changed."""
     with np.errstate(over="ignore", invalid="ignore"):
         whole = bool(np.isfinite(image.sum(dtype=np.float64)))

@@ -51,10 +51,17 @@ def read_geometry(inputs: InputSet, detector: Detector) -> tuple[Geometry, tuple
 
 def _require_known_orders(file: ClassifiedFile, table: OrderTable, spectral_format: SpectralFormat) -> None:
     known = {entry.order for entry in spectral_format.orders}
-    if not known & set(table.orders):
+    common = known & set(table.orders)
+    if not common:
         raise InputError(
             f"{file.path}: column order lists {', '.join(map(str, table.orders))}, none of which is an order of arm {file.arm} "
             f"({min(known)} to {max(known)})"
+        )
+    width = max(file.facts.detector.shape)
+    centres = [float(table.centre(order, np.array([0.5 * (table.b_min[order] + table.b_max[order])]))[0]) for order in sorted(common)]
+    if not any(0 <= centre <= width for centre in centres):
+        raise InputError(
+            f"{file.path}: the coefficients cent_... put every order off the detector (order {min(common)} at {centres[0]:.4g} px)"
         )
 
 

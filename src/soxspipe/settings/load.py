@@ -10,7 +10,6 @@ from importlib import resources
 from os import PathLike
 from typing import Any, Literal, TypeAlias
 
-import annotated_types
 from pydantic import ValidationError
 
 from soxspipe.errors import SettingsError
@@ -75,24 +74,21 @@ def allowed(leaf: Leaf) -> str:
     if "Mapping" in str(annotation):
         return "a mapping of metric names to [low, high]"
     noun = "a whole number" if annotation is int else "a number"
-    low, high = _bounds(leaf)
-    words = [noun, *([low] if low else []), *([("and " if low else "") + high] if high else [])]
-    return " ".join(words) + (", or empty" if "None" in str(annotation) else "")
+    return f"{noun}{_range(leaf)}" + (", or empty" if "None" in str(annotation) else "")
 
 
-def _bounds(leaf: Leaf) -> tuple[str, str]:
-    low = high = ""
+def _range(leaf: Leaf) -> str:
+    """Limits of a number in words, with a leading blank; empty without limits."""
+    limits: dict[str, Any] = {}
     for constraint in leaf.info.metadata:
-        match constraint:
-            case annotated_types.Ge(ge=limit):
-                low = f"not below {limit:g}"
-            case annotated_types.Gt(gt=limit):
-                low = f"above {limit:g}"
-            case annotated_types.Le(le=limit):
-                high = f"not above {limit:g}"
-            case annotated_types.Lt(lt=limit):
-                high = f"below {limit:g}"
-    return low, high
+        for kind in ("ge", "gt", "le", "lt"):
+            if hasattr(constraint, kind):
+                limits[kind] = getattr(constraint, kind)
+    low = f"from {limits['ge']:g}" if "ge" in limits else f"above {limits['gt']:g}" if "gt" in limits else ""
+    high = f"to {limits['le']:g}" if "le" in limits else f"below {limits['lt']:g}" if "lt" in limits else ""
+    if not high:
+        return f" {low} up" if low.startswith("from") else f" {low}" if low else ""
+    return f" {low} {'to' if high.startswith('to') else 'and'} {high.removeprefix('to ')}" if low else f" {high}"
 
 
 def _mapping(source: Mapping[Any, Any] | str | PathLike[str]) -> Mapping[Any, Any]:

@@ -10,6 +10,7 @@ from soxspipe.errors import SettingsError
 MAX_BYTES = 1 << 20
 MAX_NODES = 20_000
 MAX_DEPTH = 12
+MAX_ALIASES = 16
 
 
 def read_yaml(path: str | PathLike[str]) -> dict[Any, Any]:
@@ -44,12 +45,18 @@ def parse_yaml(text: str, name: str) -> dict[Any, Any]:
     """
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # both are safe: tags make no objects
     try:
-        value = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # both are safe: tags make no objects
+        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader))
+        if aliases > MAX_ALIASES:
+            raise SettingsError(f"{name}: refers {aliases} times to anchors, at most {MAX_ALIASES} are taken")
+        value = yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise SettingsError(f"{name}: {where}{getattr(error, 'problem', None) or error}".replace("\n", " ")[:300]) from error
+    except SettingsError:
+        raise
     except (RecursionError, ValueError, TypeError, OverflowError) as error:
         raise SettingsError(f"{name}: is not a settings file ({str(error)[:100]})") from error
     if value is None:
