@@ -72,6 +72,10 @@ class Gathered:
     _md5: Mapping[str, Future[str]]
     _command: str
 
+    def names(self) -> Provenance:
+        """Recipe, base name and night alone, without waiting for checksums."""
+        return Provenance(recipe=self.recipe, sof_name=self._sof_name, night=self._night, command=self._command)
+
     def provenance(self) -> Provenance:
         """Where data and choices came from; waits for the checksums, which are computed while the data are reduced."""
         return Provenance(
