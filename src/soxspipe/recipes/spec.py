@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -35,6 +35,10 @@ class ProductRow(Generic[Run]):
         The file's bytes, in pieces.
     draws : bool
         True for files drawn with matplotlib, which is not safe in threads.
+    upper_case : bool
+        Whether the SOF's name is written in upper case.
+    parts_of : callable or None
+        The rows, one a file, that this one stands for in a given run.
     """
 
     label: str
@@ -46,6 +50,11 @@ class ProductRow(Generic[Run]):
     contents: Callable[[Run], Contents]
     draws: bool = False
     upper_case: bool = False
+    parts_of: Callable[[Run], Sequence[ProductRow[Run]]] | None = None
+
+    def parts(self, run: Run) -> Sequence[ProductRow[Run]]:
+        """The row itself, or a row for each of several files that it stands for."""
+        return (self,) if self.parts_of is None else self.parts_of(run)
 
     @property
     def kind(self) -> str:

@@ -68,16 +68,17 @@ def response(run: StareRun) -> Contents:
     return _pdf(plot_response(figure_inputs(run)))
 
 
-def sky_order(run: StareRun) -> Contents:
-    """SKYMODEL_QC_PLOTS of the middle order."""
+def sky_order(run: StareRun, order: int) -> Contents:
+    """SKYMODEL_QC_PLOTS of one order."""
     from soxspipe.plots.sky import plot_sky_order
 
-    return _pdf(plot_sky_order(figure_inputs(run), _sky_order(run)))
+    return _pdf(plot_sky_order(figure_inputs(run), order))
 
 
-def sky_order_suffix(run: StareRun) -> str:
-    """The sky model's plot is named after the order it shows."""
-    return f"_SKYMODEL_QC_PLOTS_ORDER_{_sky_order(run)}.pdf"
+def sky_orders(run: StareRun) -> tuple[int, ...]:
+    """Orders whose sky model is drawn: the middle one, in debug mode every one."""
+    numbers = sorted(entry.order for entry in run.result.sky.orders) if run.result.sky is not None else []
+    return tuple(numbers) if run.debug else tuple(numbers[len(numbers) // 2 :][:1])
 
 
 def sky_quicklook(run: StareRun) -> Contents:
@@ -115,11 +116,6 @@ def figure_inputs(run: StareRun) -> FigureInputs:
         sky_lines=inputs.sky_lines,
         metrics=run.metrics,
     )
-
-
-def _sky_order(run: StareRun) -> int:
-    numbers = sorted(entry.order for entry in run.result.sky.orders) if run.result.sky is not None else [0]
-    return numbers[len(numbers) // 2]
 
 
 def _pdf(figure: Figure) -> Contents:

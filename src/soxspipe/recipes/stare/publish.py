@@ -28,7 +28,7 @@ def measure_metrics(run: StareRun) -> tuple[Metric, ...]:
     """Every metric of the recipe; those of a flux standard carry the ranges of the page, and all those that the user set."""
     measured = tuple(metric for row in STARE.metrics for metric in row.measure(run))
     chosen = run.settings.qc_acceptable_ranges
-    arm = run.inputs.arm.name if run.inputs.is_standard else ""
+    arm = run.inputs.arm.name if run.is_standard else ""
     return with_ranges(measured, stare_ranges(arm, chosen))
 
 
@@ -56,21 +56,26 @@ def publish_stare(run: StareRun, output: Path, done: StepTimer) -> Published:
     run = run if run.metrics else replace(run, metrics=measure_metrics(run))
     failed = [metric.name for metric in run.metrics if metric.flag == "fail"]
     done("measure quality", f"out of range: {', '.join(failed)}" if failed else f"{len(run.metrics)} metrics")
-    rows = [row for row in STARE.products if row.when(run)]
+    rows = [part for row in STARE.products if row.when(run) for part in row.parts(run)]
     staged = _stage_all(run, rows, output, done)
-    paths = {row.label: product_path(row, run, output) for row in rows}
+    paths = [product_path(row, run, output) for row in rows]
     try:
         commit(staged)
     except BaseException:
         discard(staged)
         raise
-    _remove_outdated(run, output, set(paths.values()))
+    _remove_outdated(run, output, set(paths))
     records = tuple(
-        ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=paths[row.label])
-        for row in rows
+        ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=path)
+        for row, path in zip(rows, paths, strict=True)
     )
-    final = next(paths[label] for label in FINAL if label in paths)
-    return Published(final=final, products=records, metrics=run.metrics, warnings=run.result.warnings)
+    return Published(final=final_product(records), products=records, metrics=run.metrics, warnings=run.result.warnings)
+
+
+def final_product(records: Sequence[ProductRecord]) -> Path:
+    """The flux-calibrated spectrum if there is one, else the merged spectrum."""
+    paths = {record.label: record.path for record in records}
+    return next(paths[label] for label in FINAL if label in paths)
 
 
 @contextmanager
@@ -118,23 +123,23 @@ def _stage_all(run: StareRun, rows: list[ProductRow[StareRun]], output: Path, do
     def staged(row: ProductRow[StareRun]) -> Staged:
         return stage(product_path(row, run, output), row.contents(run), owner=owner)
 
-    futures: dict[str, Future[Staged]] = {}
-    drawn: dict[str, Staged] = {}
+    futures: dict[int, Future[Staged]] = {}
+    drawn: dict[int, Staged] = {}
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="products") as pool:
         try:
-            futures = {row.label: pool.submit(staged, row) for row in rows if not row.draws}
-            for row in rows:
+            futures = {place: pool.submit(staged, row) for place, row in enumerate(rows) if not row.draws}
+            for place, row in enumerate(rows):
                 if row.draws:
-                    drawn[row.label] = staged(row)
+                    drawn[place] = staged(row)
             if drawn:
                 done("draw figures", f"{len(drawn)} files")
-            written = {label: future.result() for label, future in futures.items()}
+            written = {place: future.result() for place, future in futures.items()}
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             discard([*drawn.values(), *(future.result() for future in futures.values() if _succeeded(future))])
             raise
     done("write products", f"{len(written)} files")
-    return [{**written, **drawn}[row.label] for row in rows]
+    return [{**written, **drawn}[place] for place in range(len(rows))]
 
 
 def _succeeded(future: Future[Staged]) -> bool:
@@ -144,10 +149,10 @@ def _succeeded(future: Future[Staged]) -> bool:
 def _remove_outdated(run: StareRun, output: Path, made: set[Path]) -> None:
     """Delete products of an earlier run on the same files that this run did not make again."""
     for row in STARE.products:
-        if not row.when(run):
-            path = product_path(row, run, output)
-            if path not in made:
-                path.unlink(missing_ok=True)
+        path = product_path(row, run, output)
+        for old in path.parent.glob(glob.escape(path.name).replace("<N>", "*")):
+            if old not in made:
+                old.unlink(missing_ok=True)
 
 
 def _owner(provenance: Provenance) -> str:

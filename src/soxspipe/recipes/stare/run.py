@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Provenance
+from soxspipe.recipes.progress import StepReport
 from soxspipe.recipes.stare.values import StareInputs, StareResult
 from soxspipe.settings.stare import StareSettings
 
@@ -30,6 +31,10 @@ class StareRun:
         With ranges; empty until they are measured.
     detector_temperature_keyword, common_path_keyword : str or None
         Where the raw header has temperatures.
+    debug : bool
+        Draw the sky model of every order.
+    story : tuple of StepReport
+        Steps so far.
     """
 
     inputs: StareInputs
@@ -41,6 +46,13 @@ class StareRun:
     metrics: tuple[Metric, ...] = ()
     detector_temperature_keyword: str | None = None
     common_path_keyword: str | None = None
+    debug: bool = False
+    story: tuple[StepReport, ...] = ()
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether the page's acceptable ranges are enforced."""
+        return self.provenance.recipe.endswith("-std")
 
     @property
     def n_exposures(self) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from soxspipe.recipes.spec import MetricRow, ProductRow, RecipeSpec, always, fixed
 from soxspipe.recipes.stare import contents, drawings, measures
@@ -53,7 +55,24 @@ def _has_unflattened(run: StareRun) -> bool:
 
 
 def _wants_sky_plots(run: StareRun) -> bool:
-    return _has_sky(run) and run.settings.sky.sky_model_qc_plot
+    return _has_sky(run) and (run.settings.sky.sky_model_qc_plot or run.debug)
+
+
+def _sky_order_row(order: int) -> ProductRow[StareRun]:
+    return replace(
+        _SKY_ORDERS, suffix=fixed(f"_SKYMODEL_QC_PLOTS_ORDER_{order}.pdf"), contents=partial(drawings.sky_order, order=order), parts_of=None
+    )  # fmt: skip
+
+
+def _sky_order_rows(run: StareRun) -> tuple[ProductRow[StareRun], ...]:
+    return tuple(_sky_order_row(order) for order in drawings.sky_orders(run))
+
+
+_SKY_ORDERS: ProductRow[StareRun] = ProductRow(
+    label="SKY_MODEL_QC_PLOTS", description="QC plots for the sky-background modelling", file_type="PDF", folder="qc",
+    suffix=fixed("_SKYMODEL_QC_PLOTS_ORDER_<N>.pdf"), when=lambda run: run.settings.make_plots and _wants_sky_plots(run),
+    contents=partial(drawings.sky_order, order=0), draws=True, parts_of=_sky_order_rows,
+)  # fmt: skip
 
 
 PRODUCTS: tuple[ProductRow[StareRun], ...] = (
@@ -93,7 +112,7 @@ PRODUCTS: tuple[ProductRow[StareRun], ...] = (
         "QC plot of extracted order-merged, flux-calibrated source", _has_fluxed, drawings.fluxed,
     ),
     _pdf("RESPONSE_QC_PLOT", "_RESPONSE.pdf", "Response curve QC plot", _made_response, drawings.response),
-    _pdf("SKY_MODEL_QC_PLOTS", drawings.sky_order_suffix, "QC plots for the sky-background modelling", _wants_sky_plots, drawings.sky_order),
+    _SKY_ORDERS,
     _pdf("SKY SUBTRACTION QUICKLOOK", "_skysub_quicklook.pdf", "Sky-subtraction quicklook", _has_sky, drawings.sky_quicklook),
     ProductRow(
         label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix=fixed("_QC.json"),
