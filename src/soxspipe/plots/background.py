@@ -1,0 +1,111 @@
+"""Scattered light between the orders."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.models import BackgroundModel
+from soxspipe.plots.images import View, orders_view, show_frame, stretch
+from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    PALE_BLUE,
+    VERMILION,
+    WIDE,
+    Key,
+    colour_bar,
+    dots,
+    draw_key,
+    few_ticks,
+    house_style,
+    new_figure,
+)
+
+_CUTS = ((0.2, BLUE), (0.5, VERMILION), (0.8, ORANGE))
+_HALF_WIDTH_PX = 40
+_GROUP_PX = 8
+
+
+def plot_background(inputs: FigureInputs) -> Figure:
+    """Draw the fitted scattered light as an image, and cuts across the orders with the pixels it was fitted to.
+
+    Parameters
+    ----------
+    inputs : FigureInputs
+        Uses `background`, `stacked` and `geometry`.
+
+    Returns
+    -------
+    Figure
+        One image with a colour bar, and one panel of cuts.
+
+    Raises
+    ------
+    ValueError
+        If no background was fitted.
+    """
+    model = inputs.background
+    if model is None:
+        raise ValueError("there is no background model to draw")
+    view = orders_view(inputs.geometry, margin=10_000)
+    slit_axis, dispersion_axis = inputs.geometry.arm.slit_axis, inputs.geometry.arm.dispersion_axis
+    with house_style():
+        figure = new_figure("Background Scattered Light", inputs.subtitle, WIDE)
+        image = figure.add_axes((0.07, 0.42, 0.84, 0.465))
+        limits = stretch(model.electrons, 0.5, 99.5)
+        show_frame(image, model.electrons, view, limits, width=340, cmap="viridis", levels=256)
+        colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "electrons")
+        image.set_xlabel(f"{dispersion_axis} (px)")
+        image.set_ylabel(f"{slit_axis} (px)")
+        cuts = figure.add_axes((0.07, 0.065, 0.915, 0.28))
+        ranges = [_draw_cut(cuts, inputs, model, view, share, colour) for share, colour in _CUTS]
+        for share, colour in _CUTS:
+            image.axvline(share * view.n_disp, color=colour, lw=0.8, ls=(0, (5, 4)))
+        cuts.set_xlim(view.low, view.high)
+        cuts.set_ylim(*_room(np.concatenate(ranges)))
+        cuts.set_xlabel(f"{slit_axis} (px)")
+        cuts.set_ylabel("electrons")
+        few_ticks(image, x=9, y=6)
+        few_ticks(cuts, x=12, y=6)
+        entries = [Key(text=f"cut at {dispersion_axis} = {share * view.n_disp:.0f}", colour=colour) for share, colour in _CUTS]
+        points = Key(text=f"pixels between orders, mean of {2 * _HALF_WIDTH_PX} × {_GROUP_PX} px", colour=INK, form="dot")
+        draw_key(figure, [*entries, Key(text="± 1σ of the model", colour=PALE_BLUE, form="patch"), points])
+    return figure
+
+
+def _draw_cut(axes: Axes, inputs: FigureInputs, model: BackgroundModel, view: View, share: float, colour: str) -> FloatArray:
+    """Draw the model and the data of one cut; returns the values that the axis must hold.
+
+    The frame still holds bias and dark; their level at the cut is taken out as one constant.
+    """
+    column = round(share * view.n_disp)
+    window = slice(max(0, column - _HALF_WIDTH_PX), column + _HALF_WIDTH_PX)
+    fitted = view.turn(model.electrons)[:, column]
+    sigma = np.sqrt(view.turn(model.variance)[:, column])
+    position = view.low + np.arange(fitted.size)
+    axes.fill_between(position, fitted - sigma, fitted + sigma, color=colour, alpha=0.25, lw=0)
+    axes.plot(position, fitted, color=colour, lw=1.0)
+    used = view.turn(model.used)[:, window] & (view.turn(inputs.stacked.flags)[:, window] == 0)
+    enough = used.sum(axis=1) >= _HALF_WIDTH_PX // 2
+    total = np.where(used, view.turn(inputs.stacked.electrons)[:, window], 0.0).sum(axis=1)
+    mean = (total / np.maximum(used.sum(axis=1), 1))[enough]
+    level = float(np.median(mean - fitted[enough])) if mean.size else 0.0
+    groups = np.flatnonzero(np.diff(position[enough] // _GROUP_PX, prepend=-1))
+    if groups.size == 0:
+        return np.concatenate([fitted - 3 * sigma, fitted + 3 * sigma])
+    number = np.diff(np.append(groups, mean.size))
+    along = np.add.reduceat(position[enough], groups) / number
+    level_free = np.add.reduceat(mean - level, groups) / number
+    dots(axes, along, level_free, size=2.2, colour=colour)
+    return np.concatenate([fitted - 3 * sigma, fitted + 3 * sigma, level_free])
+
+
+def _room(values: FloatArray) -> tuple[float, float]:
+    low, high = np.percentile(values, [0.5, 99.5])
+    pad = 0.15 * (high - low) or 1.0
+    return float(low - pad), float(high + pad)

@@ -1,0 +1,77 @@
+"""What figures are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from soxspipe.datamodel.arrays import Image
+from soxspipe.datamodel.calibrations import SkyLines, StandardStar, TelluricBands
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.geometry import Geometry
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.models import BackgroundModel, SkyModel
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
+from soxspipe.datamodel.trace import ObjectTrace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FigureInputs:
+    """The values of one reduction that its figures show; what is None or empty has no figure.
+
+    Attributes
+    ----------
+    sof_name : str
+        Base name of the set of files, for titles.
+    observation, geometry
+        What was observed, and where the orders fall.
+    stacked, detrended, sky_subtracted : Frame
+        Before detrending; after it; and after sky subtraction.
+    residual_sigma : ndarray, shape (ny, nx)
+        (data - sky - object) / error; NaN outside orders.
+    background, sky
+        Models, if they were made.
+    trace, profile, orders, merged
+        The object.
+    orders_unflattened, response, efficiency, fluxed, standard
+        As far as they exist.
+    telluric_bands, sky_lines
+        Static tables, for shading and ticks.
+    metrics : tuple of Metric
+        Quality-control values quoted in figures.
+    """
+
+    sof_name: str
+    observation: Observation
+    geometry: Geometry
+    stacked: Frame
+    detrended: Frame
+    sky_subtracted: Frame
+    residual_sigma: Image
+    trace: ObjectTrace
+    profile: SlitProfile
+    orders: tuple[OrderSpectrum, ...]
+    merged: MergedSpectrum
+    background: BackgroundModel | None = None
+    sky: SkyModel | None = None
+    orders_unflattened: tuple[OrderSpectrum, ...] = ()
+    response: ResponseCurve | None = None
+    efficiency: EfficiencyCurve | None = None
+    fluxed: FluxedSpectrum | None = None
+    standard: StandardStar | None = None
+    telluric_bands: TelluricBands | None = None
+    sky_lines: SkyLines | None = None
+    metrics: tuple[Metric, ...] = ()
+
+    @property
+    def subtitle(self) -> str:
+        """Arm, target, exposure and set of files, in one line."""
+        seen = self.observation
+        exposures = f"{self.stacked.n_exposures} × {seen.exptime_s:g} s" if self.stacked.n_exposures > 1 else f"{seen.exptime_s:g} s"
+        parts = [f"{self.geometry.arm.instrument} {seen.arm}", plain(seen.target), exposures, seen.date_obs[:19], plain(self.sof_name)]
+        return "  ·  ".join(part for part in parts if part)
+
+
+def plain(text: str) -> str:
+    """Text from a header, safe to draw: a dollar sign would switch matplotlib to mathematics."""
+    return "".join(character for character in text if character.isprintable()).replace("$", r"\$")

@@ -1,0 +1,224 @@
+"""Sky subtraction: the whole frame at a glance, and one order's model in detail."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.models import SkyModel, SkyOrder
+from soxspipe.plots.decimate import block_mean
+from soxspipe.plots.images import orders_view, show_frame, show_image, stretch
+from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.strips import Strip, lay_straight
+from soxspipe.plots.style import (
+    BLUE,
+    INK,
+    JOIN,
+    MUTED,
+    PALE_BLUE,
+    VERMILION,
+    WIDE,
+    Key,
+    colour_bar,
+    draw_key,
+    few_ticks,
+    house_style,
+    logarithmic,
+    new_figure,
+)
+
+
+def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
+    """Draw the frame before sky subtraction, the sky model, and the frame after it.
+
+    Parameters
+    ----------
+    inputs : FigureInputs
+        Uses `detrended`, `sky`, `sky_subtracted` and `geometry`.
+
+    Returns
+    -------
+    Figure
+        Three images, dispersion to the right; the last in a stretch of its own.
+
+    Raises
+    ------
+    ValueError
+        If there is no sky model.
+    """
+    model = _require_sky(inputs)
+    view = orders_view(inputs.geometry)
+    before = stretch(view.turn(model.electrons), 3.0, 98.5)
+    after = stretch(view.turn(inputs.sky_subtracted.electrons), 10.0, 98.0)
+    images = (
+        ("before sky subtraction", inputs.detrended.electrons, before),
+        ("sky model", model.electrons, before),
+        ("sky subtracted, stretched to the object", inputs.sky_subtracted.electrons, after),
+    )
+    with house_style():
+        figure = new_figure("Sky-subtraction quicklook", inputs.subtitle, WIDE)
+        for position, (name, image, limits) in enumerate(images):
+            bottom = 0.655 - 0.297 * position
+            axes = figure.add_axes((0.07, bottom, 0.84, 0.252))
+            show_frame(axes, image, view, limits, width=1020)
+            axes.set_title(name, fontsize=8.5, loc="left", pad=3)
+            axes.set_ylabel(f"{inputs.geometry.arm.slit_axis} (px)")
+            few_ticks(axes, x=10, y=5)
+            if position < 2:
+                axes.xaxis.set_visible(False)
+            if position != 1:
+                height = 0.252 if position else 0.549
+                colour_bar(figure, (0.925, bottom if position else bottom - 0.297, 0.014, height), limits, "gray_r", "electrons")
+        axes.set_xlabel(f"{inputs.geometry.arm.dispersion_axis} (px)")
+    return figure
+
+
+def plot_sky_order(inputs: FigureInputs, order: int) -> Figure:
+    """Draw the sky model of one order in detail.
+
+    Parameters
+    ----------
+    inputs : FigureInputs
+        Uses `detrended`, `sky`, `sky_subtracted`, `residual_sigma`, `trace` and `geometry`.
+    order : int
+        Detector order number.
+
+    Returns
+    -------
+    Figure
+        Order before, model, after and residual in sigma, laid straight; the sky spectrum with its knots; residuals over
+        wavelength and over the slit.
+
+    Raises
+    ------
+    ValueError
+        If there is no sky model of this order.
+    """
+    model = _require_sky(inputs)
+    solution = next((entry for entry in model.orders if entry.order == order), None)
+    strips = lay_straight(inputs.geometry, [order])
+    if solution is None or not strips:
+        raise ValueError(f"there is no sky model of order {order}")
+    strip = strips[0]
+    with house_style():
+        figure = new_figure(f"Sky model of order {strip.label}", inputs.subtitle, WIDE)
+        numbers = f"residual/noise: {solution.chi_lines:.2f} on lines, {solution.chi_continuum:.2f} between"
+        counts = f"{solution.n_used} pixels used, {solution.n_rejected} rejected"
+        draw_key(
+            figure,
+            [
+                Key(text="sky at slit centre", colour=INK),
+                Key(text="knots", colour=VERMILION, form="bar"),
+                Key(text="object trace", colour=VERMILION, form="dashed"),
+                Key(text="16 to 84 %", colour=PALE_BLUE, form="patch"),
+            ],
+        )
+        figure.text(0.985, 1 - 0.76 / WIDE[1], f"{numbers}; {counts}", fontsize=7, color=MUTED, ha="right", va="center")
+        _strip_panels(figure, inputs, model, strip)
+        _spline_panel(figure.add_axes((0.07, 0.305, 0.915, 0.165)), solution, strip)
+        _residual_panels(figure, inputs, strip)
+    return figure
+
+
+def middle_order(inputs: FigureInputs) -> int | None:
+    """Order whose sky model is drawn when none is named: one below the median number; None without a model."""
+    if inputs.sky is None or not inputs.sky.orders:
+        return None
+    numbers = sorted(entry.order for entry in inputs.sky.orders)
+    wanted = int(np.median(numbers)) - 1
+    return min(numbers, key=lambda number: abs(number - wanted))
+
+
+def _require_sky(inputs: FigureInputs) -> SkyModel:
+    if inputs.sky is None:
+        raise ValueError("there is no sky model to draw")
+    return inputs.sky
+
+
+def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: Strip) -> None:
+    images = (
+        ("before", inputs.detrended.electrons, None),
+        ("model", model.electrons, None),
+        ("after", inputs.sky_subtracted.electrons, None),
+        ("residual / noise", inputs.residual_sigma, (-4.0, 4.0)),
+    )
+    columns = max(1, strip.index.shape[1] // 1020)
+    extent = (float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]), 0.0, float(strip.index.shape[0]))
+    limits = stretch(strip.cut(model.electrons), 2.0, 98.0)
+    row = strip.trace_row(inputs.trace)
+    for position, (name, image, fixed) in enumerate(images):
+        bottom = 0.80 - 0.0935 * position
+        axes = figure.add_axes((0.07, bottom, 0.915, 0.085))
+        cut = block_mean(strip.cut(image), 1, columns)
+        shown = fixed or (limits if position < 2 else stretch(cut, 5.0, 99.3))
+        show_image(axes, cut, extent, shown)
+        axes.xaxis.set_visible(False)
+        axes.set_yticks([])
+        axes.set_ylabel(f"{name}\n{shown[0]:.3g} … {shown[1]:.3g} {'σ' if fixed else 'e⁻'}", fontsize=7)
+        if name in ("model", "residual / noise"):
+            axes.plot(strip.wavelength_nm[::16], row[::16] + 0.5, color=VERMILION, lw=0.6, ls=(0, (6, 6)))
+
+
+def _spline_panel(axes: Axes, solution: SkyOrder, strip: Strip) -> None:
+    axes.plot(solution.wavelength_nm, solution.electrons, color=INK, lw=0.6)
+    positive = solution.electrons[solution.electrons > 0]
+    if positive.size:
+        logarithmic(axes, 0.6 * float(np.percentile(positive, 1)), 2.0 * float(positive.max()))
+    in_order = np.argsort(solution.u_px)
+    at = np.interp(solution.knots_px, solution.u_px[in_order], solution.wavelength_nm[in_order])
+    axes.plot(at, np.full(at.size, 0.03), "|", color=VERMILION, ms=3.0, mew=0.35, transform=axes.get_xaxis_transform())
+    axes.set_xlim(float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
+    axes.set_ylabel("sky (electrons per pixel)")
+    axes.set_xlabel("wavelength in air (nm)", labelpad=1)
+    few_ticks(axes, x=10)
+
+
+def _residual_panels(figure: Figure, inputs: FigureInputs, strip: Strip) -> None:
+    """Spread of the weighted residual over wavelength, over the slit, and as a distribution."""
+    sigma = np.where(strip.inside & (strip.cut(inputs.sky_subtracted.flags) == 0), strip.cut(inputs.residual_sigma), np.nan)
+    blocks = np.array_split(np.arange(sigma.shape[1]), min(70, sigma.shape[1]))
+    centre = np.array([float(np.mean(strip.wavelength_nm[block])) for block in blocks])
+    wave = figure.add_axes((0.07, 0.065, 0.40, 0.175))
+    _spread(wave, centre, [sigma[:, block] for block in blocks], "wavelength in air (nm)")
+    wave.set_xlim(float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
+    slit = figure.add_axes((0.535, 0.065, 0.19, 0.175))
+    arcsec = strip.cut(inputs.geometry.dispersion_map.slit_arcsec)
+    seen = np.isfinite(arcsec).any(axis=1)
+    position = np.array([np.nanmedian(row) for row in arcsec[seen]])
+    _spread(slit, position, list(sigma[seen]), "slit position (arcsec)")
+    _histogram(figure.add_axes((0.79, 0.065, 0.195, 0.175)), sigma[np.isfinite(sigma)])
+
+
+def _spread(axes: Axes, position: FloatArray, groups: list[FloatArray], label: str) -> None:
+    levels = np.full((3, len(groups)), np.nan)
+    for at, group in enumerate(groups):
+        finite = group[np.isfinite(group)]
+        if finite.size > 4:
+            levels[:, at] = np.percentile(finite, [16, 50, 84])
+    axes.fill_between(position, levels[0], levels[2], color=PALE_BLUE, lw=0)
+    axes.plot(position, levels[1], color=BLUE, lw=0.8)
+    for level in (-1.0, 0.0, 1.0):
+        axes.axhline(level, color=JOIN, lw=0.5, ls="-" if level == 0 else (0, (4, 3)))
+    axes.set_ylim(-3.0, 3.0)
+    axes.set_xlabel(label, labelpad=1)
+    axes.set_ylabel("residual / noise (σ)", labelpad=2)
+    few_ticks(axes, x=6, y=6)
+
+
+def _histogram(axes: Axes, sigma: FloatArray) -> None:
+    edges = np.linspace(-5.0, 5.0, 51)
+    counted, _ = np.histogram(np.clip(sigma, -5, 5), bins=edges)
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    share = counted / max(1, sigma.size) / (edges[1] - edges[0])
+    axes.fill_between(middle, 0.0, share, step="mid", color=PALE_BLUE, lw=0)
+    axes.plot(middle, np.exp(-0.5 * middle**2) / np.sqrt(2 * np.pi), color=INK, lw=0.7)
+    axes.set_ylim(0.0, 0.5)
+    axes.set_xlim(-5.0, 5.0)
+    axes.set_xlabel("residual / noise (σ); line: unit Gaussian", labelpad=1)
+    axes.set_ylabel("share per σ", labelpad=2)
+    if sigma.size:
+        width = 1.4826 * float(np.median(np.abs(sigma - np.median(sigma))))
+        axes.text(0.97, 0.93, f"robust σ {width:.2f}", transform=axes.transAxes, ha="right", va="top", fontsize=7, color=MUTED)
+    few_ticks(axes, x=6, y=4)

@@ -1,0 +1,265 @@
+"""One look for all figures, at little cost: no pyplot, no mathtext, few ticks, axes placed by hand.
+
+Colours are Okabe and Ito's, told apart by every common form of colour vision and in grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.calibrations import TelluricBands
+from soxspipe.datamodel.spectrum import Join
+from soxspipe.plots.decimate import BinnedSpectrum
+
+INK = "#1a1a1a"
+MUTED = "#5f6670"
+BLUE = "#0072b2"
+PALE_BLUE = "#b9d7ea"
+MID_BLUE = "#7fb4d8"
+VERMILION = "#d55e00"
+PALE_VERMILION = "#f3c9ab"
+GREEN = "#009e73"
+ORANGE = "#e69f00"
+PURPLE = "#aa4499"
+BAND = "#e7e7e7"
+WEAK_BAND = "#f4f4f4"
+JOIN = "#9aa0a6"
+ORDER_COLOURS = ((BLUE, PALE_BLUE), (VERMILION, PALE_VERMILION))
+"""Line and spread of neighbouring orders, in turn."""
+
+LANDSCAPE = (11.0, 7.8)
+WIDE = (11.0, 8.5)
+
+_RC: dict[str, Any] = {
+    "font.size": 8.0,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 8.5,
+    "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-4, 6),
+    "axes.formatter.use_mathtext": False,
+    "axes.autolimit_mode": "data",
+    "axes.xmargin": 0.0,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 0.8,
+    "path.simplify": True,
+    "legend.frameon": False,
+    "legend.fontsize": 7.5,
+    "image.interpolation": "none",
+    "image.origin": "lower",
+}
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Apply the look of the package while a figure is made."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def power_of_ten(exponent: int) -> str:
+    """``10⁻¹⁷`` as plain text."""
+    return "10" + str(exponent).translate(_SUPERSCRIPT)
+
+
+def new_figure(title: str, subtitle: str = "", size: tuple[float, float] = LANDSCAPE) -> Figure:
+    """Make an empty figure with a title and a smaller line under it."""
+    figure = Figure(figsize=size)
+    figure.text(0.07, 1 - 0.22 / size[1], title, fontsize=11.5, weight="bold", va="top")
+    if subtitle:
+        figure.text(0.07, 1 - 0.46 / size[1], subtitle, fontsize=8, color=MUTED, va="top")
+    return figure
+
+
+def stack_axes(
+    figure: Figure,
+    heights: Sequence[float],
+    *,
+    left: float = 0.07,
+    right: float = 0.985,
+    bottom: float = 0.065,
+    top: float = 0.885,
+    gap: float = 0.022,
+) -> list[Axes]:
+    """Add panels that share the horizontal axis, from top to bottom, with ticks under the last one only."""
+    unit = (top - bottom - gap * (len(heights) - 1)) / sum(heights)
+    panels: list[Axes] = []
+    edge = top
+    for height in heights:
+        edge -= unit * height
+        panel = figure.add_axes((left, edge, right - left, unit * height), sharex=panels[0] if panels else None)
+        edge -= gap
+        panel.xaxis.set_visible(False)
+        panels.append(panel)
+    panels[-1].xaxis.set_visible(True)
+    return panels
+
+
+def few_ticks(axes: Axes, *, x: int | None = None, y: int | None = None) -> None:
+    """Limit the number of ticks; they are what a figure spends its time on."""
+    if x is not None:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=x, steps=[1, 2, 2.5, 5, 10]))
+    if y is not None:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=y, steps=[1, 2, 2.5, 5, 10]))
+
+
+def logarithmic(axes: Axes, low: float, high: float) -> None:
+    """Make the vertical axis logarithmic between two limits, with plain labels."""
+    axes.set_ylim(low, high)  # first, or an axis without positive data complains
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
+    if high / low > 500:
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+    else:
+        steps = np.outer(10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high))), (1.0, 2.0, 5.0)).ravel()
+        axes.yaxis.set_major_locator(FixedLocator(steps[(steps >= low) & (steps <= high)].tolist()))
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain_decade))
+
+
+def _plain_decade(value: float, _position: int | None = None) -> str:
+    if value <= 0:
+        return ""
+    exponent = round(np.log10(value))
+    if 0.0009 <= value < 100_000:
+        return f"{value:g}"
+    if np.isclose(value, 10.0**exponent):
+        return power_of_ten(exponent)
+    exponent = int(np.floor(np.log10(value)))
+    return f"{value / 10.0**exponent:g}×{power_of_ten(exponent)}"
+
+
+def draw_binned(axes: Axes, binned: BinnedSpectrum, colours: tuple[str, str, str] = (INK, MID_BLUE, PALE_BLUE)) -> None:
+    """Draw a binned spectrum: spread of the samples (palest), ± 1 sigma of one sample, and the mean."""
+    ink, band, spread = colours
+    wave = binned.wavelength_nm
+    if binned.per_bin > 1:
+        draw_ribbon(axes, wave, binned.low, binned.high, spread)
+    if binned.error.any():
+        draw_ribbon(axes, wave, binned.mean - binned.error, binned.mean + binned.error, band)
+    draw_line(axes, wave, binned.mean, ink)
+
+
+def draw_line(axes: Axes, x: FloatArray, y: FloatArray, colour: str, *, width: float = 0.7, dashed: bool = False) -> None:
+    """Draw a line that breaks where it is not finite."""
+    axes.plot(x, y, color=colour, lw=width, ls=(0, (5, 3)) if dashed else "-")
+
+
+def draw_ribbon(axes: Axes, x: FloatArray, low: FloatArray, high: FloatArray, colour: str) -> None:
+    """Fill between two lines; the filling breaks where one of them is not finite."""
+    seen = np.flatnonzero(np.isfinite(low) & np.isfinite(high) & np.isfinite(x))
+    if seen.size == 0:
+        return
+    pieces = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
+    outlines = [
+        np.column_stack([np.concatenate([x[piece], x[piece][::-1]]), np.concatenate([low[piece], high[piece][::-1]])])
+        for piece in pieces
+        if piece.size > 1
+    ]
+    axes.add_collection(PolyCollection(outlines, facecolors=colour, edgecolors="none", linewidths=0), autolim=False)
+
+
+def shade_bands(axes: Axes, bands: TelluricBands | None, low_nm: float, high_nm: float) -> None:
+    """Shade the telluric bands that fall between two wavelengths, those that a response avoids darker."""
+    if bands is None:
+        return
+    seen = (bands.stop_nm > low_nm) & (bands.start_nm < high_nm)
+    edges = zip(bands.start_nm[seen], bands.stop_nm[seen], strict=True)
+    boxes = [[(start, 0.0), (stop, 0.0), (stop, 1.0), (start, 1.0)] for start, stop in edges]
+    if boxes:
+        colours = [BAND if strong else WEAK_BAND for strong in bands.mask_response[seen]]
+        shade = PolyCollection(boxes, facecolors=colours, edgecolors="none", transform=axes.get_xaxis_transform(), zorder=0)
+        shade.set_gid("telluric-bands")
+        axes.add_collection(shade, autolim=False)
+
+
+def mark_joins(axes: Axes, joins: Sequence[Join]) -> None:
+    """Mark where neighbouring orders meet with dashed lines."""
+    if joins:
+        segments = [[(join.wavelength_nm, 0.0), (join.wavelength_nm, 1.0)] for join in joins]
+        lines = LineCollection(
+            segments, colors=JOIN, linewidths=0.6, linestyles=(0, (4, 3)), transform=axes.get_xaxis_transform(), zorder=1
+        )
+        lines.set_gid("order-joins")
+        axes.add_collection(lines, autolim=False)
+
+
+MARKS = {"line": "—", "patch": "■", "dashed": "╌", "dot": "●", "cross": "×", "bar": "|", "ring": "○"}
+"""Characters that stand for the forms of a `Key`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One entry of a key: what it stands for, its colour, and its form (a key of `MARKS`)."""
+
+    text: str
+    colour: str
+    form: str = "line"
+
+
+def draw_key(figure: Figure, entries: Sequence[Key]) -> None:
+    """Write a one-line key under the title; a legend box costs ten times as much."""
+    width, height = figure.get_size_inches()
+    y = 1 - 0.76 / height
+    x = 0.07
+    for entry in entries:
+        figure.text(x + 0.06 / width, y, MARKS[entry.form], fontsize=8.5, color=entry.colour, va="center", ha="center", weight="bold")
+        figure.text(x + 0.18 / width, y, entry.text, fontsize=7.5, color=MUTED, va="center")
+        x += (0.40 + 0.061 * len(entry.text)) / width
+
+
+def dots(axes: Axes, x: FloatArray, y: FloatArray, *, size: float, colour: str) -> None:
+    """Draw points as one path of round-capped specks; thousands of markers cost a hundred times as much."""
+    seen = np.isfinite(x) & np.isfinite(y)
+    x, y = np.asarray(x, np.float64)[seen], np.asarray(y, np.float64)[seen]
+    speck = 1e-4 * (float(np.ptp(x)) if x.size > 1 else 1.0)  # segments of no length are not drawn everywhere
+    _add_segments(axes, np.column_stack([x - speck, y, x + speck, y]).reshape(-1, 2), size, colour, "round")
+
+
+def error_bars(axes: Axes, x: FloatArray, y: FloatArray, error: FloatArray, *, size: float, colour: str) -> None:
+    """Draw points with vertical error bars."""
+    seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(error)
+    ends = np.column_stack([x[seen], y[seen] - error[seen], x[seen], y[seen] + error[seen]]).reshape(-1, 2)
+    _add_segments(axes, ends, 0.4, colour, "butt")
+    dots(axes, x, y, size=size, colour=colour)
+
+
+def _add_segments(axes: Axes, corners: FloatArray, width: float, colour: str, cap: Literal["butt", "round"]) -> None:
+    """Add unconnected line segments, two corners each, as one artist; limits of the axes stay as they are."""
+    if corners.size == 0:
+        return
+    path = Path(corners, np.tile(np.array([Path.MOVETO, Path.LINETO], dtype=Path.code_type), len(corners) // 2))
+    path.should_simplify = False
+    axes.add_artist(PathPatch(path, fill=False, edgecolor=colour, linewidth=width, capstyle=cap, snap=False, zorder=2))
+
+
+def colour_bar(figure: Figure, rect: tuple[float, float, float, float], limits: tuple[float, float], cmap: str, label: str) -> None:
+    """Draw a vertical colour bar in a rectangle of the figure."""
+    axes = figure.add_axes(rect)
+    axes.imshow(np.linspace(0, 1, 64)[:, None], cmap=cmap, aspect="auto", extent=(0.0, 1.0, *limits))
+    axes.xaxis.set_major_locator(NullLocator())
+    few_ticks(axes, y=5)
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
+    axes.set_ylabel(label)

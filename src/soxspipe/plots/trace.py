@@ -1,0 +1,223 @@
+"""Where the object was found, how well the trace fits, and the spatial profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace
+from soxspipe.plots.images import show_image, stretch
+from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.strips import Strip, join_strips, lay_straight
+from soxspipe.plots.style import (
+    BLUE,
+    GREEN,
+    INK,
+    JOIN,
+    MUTED,
+    VERMILION,
+    WIDE,
+    Key,
+    dots,
+    draw_key,
+    draw_line,
+    few_ticks,
+    house_style,
+    new_figure,
+)
+
+FWHM_PER_SIGMA = 2.3548
+_QUOTED = ("SAMPLES", "X RES", "Y RES", "N ORDERS", "TRACE", "FWHM")
+
+
+def plot_trace(inputs: FigureInputs) -> Figure:
+    """Draw the samples and the fitted trace on the orders, the residuals, the width, and the profile.
+
+    Parameters
+    ----------
+    inputs : FigureInputs
+        Uses `trace`, `profile`, `sky_subtracted`, `geometry` and the trace metrics.
+
+    Returns
+    -------
+    Figure
+        Orders laid straight; residual over dispersion and slit axis; width and slit position over wavelength; spatial profile.
+    """
+    trace, samples = inputs.trace, inputs.trace.samples
+    axis = inputs.geometry.arm.slit_axis.upper()
+    mean = float(np.mean(samples.residual_px[samples.used])) if samples.used.any() else float("nan")
+    with house_style():
+        title = f"{inputs.observation.arm} object trace: mean residual {mean:+.3f} px, scatter {trace.residual_sd_px:.3f} px ({axis})"
+        if trace.forced:
+            title = f"{inputs.observation.arm} object trace: no object found, forced position"
+        figure = new_figure(title, inputs.subtitle, WIDE)
+        draw_key(
+            figure,
+            [
+                Key(text="sample used in the fit", colour=BLUE, form="dot"),
+                Key(text="clipped", colour=VERMILION, form="cross"),
+                Key(text="nothing detected", colour=INK, form="bar"),
+                Key(text="fitted trace, ± 3 σ of the profile", colour=GREEN),
+                Key(text=f"degree {trace.order_deg} in order, {trace.axis_deg} along the order", colour="none"),
+            ],
+        )
+        _orders_panel(figure.add_axes((0.07, 0.50, 0.915, 0.385)), inputs)
+        grid = [(left, bottom) for bottom in (0.285, 0.065) for left in (0.07, 0.40)]
+        boxes = [figure.add_axes((left, bottom, 0.265, 0.165)) for left, bottom in grid]
+        dispersion, slit = inputs.geometry.arm.dispersion_axis, inputs.geometry.arm.slit_axis
+        _residual_panel(boxes[0], samples, samples.b_px, f"{dispersion} (px)")
+        _residual_panel(boxes[1], samples, samples.a_px, f"{slit} (px)")
+        _width_panel(boxes[2], samples)
+        _position_panel(boxes[3], inputs)
+        _profile_panel(figure.add_axes((0.73, 0.285, 0.255, 0.165)), inputs)
+        figure.text(0.70, 0.238, _numbers(inputs.metrics), fontsize=6.8, va="top", family="monospace", linespacing=1.35)
+    return figure
+
+
+def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
+    """Draw all orders laid straight, one above the other, with samples and trace in their places."""
+    trace, samples = inputs.trace, inputs.trace.samples
+    strips = lay_straight(inputs.geometry)
+    longest = max(strip.index.shape[1] for strip in strips)
+    columns = max(1, longest // 1020)
+    sheet, bottoms = join_strips([_levelled(strip, inputs.sky_subtracted) for strip in strips], columns)
+    show_image(axes, sheet, (-0.5, sheet.shape[1] * columns - 0.5, -0.5, sheet.shape[0] - 0.5), (0.0, 1.0))
+    _draw_trace(axes, trace, strips, bottoms)
+    marks: dict[str, list[tuple[FloatArray, FloatArray]]] = {"used": [], "clipped": [], "missed": []}
+    for strip, bottom in zip(strips, bottoms, strict=True):
+        mine = samples.order == strip.order
+        measured = np.where(samples.detected, samples.a_px, _trace_at(trace, strip.order, samples.b_px))
+        at, height = strip.place(samples.b_px, measured)
+        states = {"used": samples.used, "clipped": samples.detected & ~samples.used, "missed": ~samples.detected}
+        for state, chosen in states.items():
+            marks[state].append((at[mine & chosen], bottom + height[mine & chosen]))
+    for state, form, colour in (("used", "", BLUE), ("clipped", "x", VERMILION), ("missed", "|", INK)):
+        x, y = (np.concatenate(part) for part in zip(*marks[state], strict=True))
+        if form:
+            axes.plot(x, y, form, color=colour, ms=2.8, mew=0.6)
+        else:
+            dots(axes, x, y, size=1.0, colour=colour)
+    axes.set_yticks([bottom + strip.index.shape[0] / 2 for strip, bottom in zip(strips, bottoms, strict=True)], [s.label for s in strips])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(-0.5, longest - 0.5)
+    axes.set_ylim(-0.5, sheet.shape[0] - 0.5)
+    axes.set_xlabel("pixels along the order, from blue to red", labelpad=1)
+    axes.set_ylabel("order, each in its own stretch")
+    few_ticks(axes, x=10)
+
+
+def _levelled(strip: Strip, frame: Frame) -> FloatArray:
+    """One order in units of its noise, scaled to its own object, so that faint orders are seen as well."""
+    variance = strip.cut(frame.variance)
+    noise_free = np.where(variance > 0, strip.cut(frame.electrons) / np.sqrt(np.where(variance > 0, variance, 1.0)), np.nan)
+    low, high = stretch(noise_free, 10.0, 97.0)
+    return (noise_free - low) / max(high - low, 4.0)
+
+
+def _draw_trace(axes: Axes, trace: ObjectTrace, strips: Sequence[Strip], bottoms: Sequence[int]) -> None:
+    """Draw the fitted trace of all strips as one broken line, and 3 sigma of the profile on either side."""
+    every = slice(None, None, 24)
+    along, rows, reach = [], [], []
+    for strip, bottom in zip(strips, bottoms, strict=True):
+        row = bottom + strip.trace_row(trace)[every]
+        sigma = float(np.median(trace.orders[strip.order].sigma_px)) if strip.order in trace.orders else np.nan
+        along.append(np.append(np.arange(strip.b_px.size)[every], np.nan))
+        rows.append(np.append(row, np.nan))
+        reach.append(np.full(row.size + 1, 3.0 * sigma))
+    x, y, side = np.concatenate(along), np.concatenate(rows), np.concatenate(reach)
+    draw_line(axes, x, y, GREEN, width=0.5)
+    draw_line(axes, x, y - side, GREEN, width=0.35, dashed=True)
+    draw_line(axes, x, y + side, GREEN, width=0.35, dashed=True)
+
+
+def _trace_at(trace: ObjectTrace, order: int, b_px: FloatArray) -> FloatArray:
+    """Slit-axis pixel of the fitted trace of one order."""
+    if order not in trace.orders:
+        return np.full(b_px.shape, np.nan)
+    found = trace.orders[order]
+    at = np.argsort(found.b_px)
+    return np.interp(b_px, found.b_px[at], found.a_px[at])
+
+
+def _residual_panel(axes: Axes, samples: ContinuumSamples, position: FloatArray, label: str) -> None:
+    used, clipped = samples.used, samples.detected & ~samples.used
+    axes.axhline(0.0, color=JOIN, lw=0.6)
+    dots(axes, position[used], samples.residual_px[used], size=1.1, colour=BLUE)
+    axes.plot(position[clipped], samples.residual_px[clipped], "x", color=VERMILION, ms=3.0, mew=0.7)
+    scatter = float(np.std(samples.residual_px[used])) if used.any() else 1.0
+    reach = max(6.0 * scatter, 0.05)
+    axes.set_ylim(-reach, reach)
+    beyond = int(np.count_nonzero(np.abs(samples.residual_px[clipped]) > reach))
+    if beyond:
+        axes.text(0.98, 0.95, f"{beyond} clipped beyond", transform=axes.transAxes, ha="right", va="top", fontsize=6.5, color=VERMILION)
+    axes.set_xlim(*_span(position[samples.detected]))
+    axes.set_xlabel(label, labelpad=1)
+    axes.set_ylabel("fit − measured (px)", labelpad=2)
+    few_ticks(axes, x=5, y=4)
+
+
+def _wavelength_dots(axes: Axes, samples: ContinuumSamples, value: FloatArray) -> None:
+    dots(axes, samples.wavelength_nm[samples.used], value[samples.used], size=1.1, colour=BLUE)
+    axes.set_xlim(*_span(samples.wavelength_nm))
+    axes.set_xlabel("wavelength in air (nm)", labelpad=1)
+
+
+def _span(values: FloatArray) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()) - 0.5, float(finite.max()) + 0.5) if finite.size else (0.0, 1.0)
+
+
+def _width_panel(axes: Axes, samples: ContinuumSamples) -> None:
+    width = FWHM_PER_SIGMA * samples.sigma_px
+    _wavelength_dots(axes, samples, width)
+    typical = float(np.median(width[samples.used])) if samples.used.any() else 1.0
+    axes.set_ylim(0.0, 2.2 * typical)
+    axes.set_ylabel("FWHM (px)", labelpad=2)
+    few_ticks(axes, x=5, y=4)
+
+
+def _position_panel(axes: Axes, inputs: FigureInputs) -> None:
+    samples, arm = inputs.trace.samples, inputs.geometry.arm
+    _wavelength_dots(axes, samples, samples.offset_arcsec)
+    middle = float(np.median(samples.offset_arcsec[samples.used])) if samples.used.any() else 0.0
+    spread = float(np.std(samples.offset_arcsec[samples.used])) if samples.used.any() else 0.0
+    reach = min(max(0.5, 6.0 * spread), arm.slit_length_arcsec)
+    axes.set_ylim(middle - reach, middle + reach)
+    axes.set_ylabel("slit position (arcsec)", labelpad=2)
+    few_ticks(axes, x=5, y=4)
+
+
+def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
+    profile = inputs.profile
+    axes.fill_between(profile.distance_arcsec, 0.0, profile.density, color=BLUE, alpha=0.2, lw=0)
+    axes.plot(profile.distance_arcsec, profile.density, color=BLUE, lw=1.0)
+    axes.axhline(0.0, color=JOIN, lw=0.6)
+    reach = (
+        min(float(np.max(np.abs(profile.distance_arcsec))), max(4.0 * profile.fwhm_arcsec, 2.0)) if profile.distance_arcsec.size else 1.0
+    )
+    axes.set_xlim(-reach, reach)
+    axes.set_xlabel("distance from trace (arcsec)", labelpad=1)
+    axes.set_ylabel("light (arcsec⁻¹)", labelpad=2)
+    axes.text(
+        0.97,
+        0.93,
+        f"FWHM {profile.fwhm_arcsec:.2f}″\n{profile.form}",
+        transform=axes.transAxes,
+        ha="right",
+        va="top",
+        fontsize=7,
+        color=MUTED,
+    )
+    few_ticks(axes, x=5, y=4)
+
+
+def _numbers(metrics: tuple[Metric, ...]) -> str:
+    """The trace metrics as a small table."""
+    quoted = [metric for metric in metrics if metric.order == "-1" and metric.name.startswith(_QUOTED) and metric.value is not None]
+    return "\n".join(f"{metric.name:<18.18} {metric.value:>9.4g} {metric.unit}" for metric in quoted[:13])

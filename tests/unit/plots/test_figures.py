@@ -1,0 +1,178 @@
+"""Every figure: panels, units, marks of joins and telluric bands, and what happens when there is little to show."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.io.figures import figure_as_pdf
+from soxspipe.plots import (
+    FigureInputs,
+    middle_order,
+    plot_background,
+    plot_fluxed,
+    plot_merged,
+    plot_orders,
+    plot_response,
+    plot_sky_order,
+    plot_sky_quicklook,
+    plot_trace,
+)
+
+Inputs = Callable[..., FigureInputs]
+
+
+def _middle(inputs: FigureInputs) -> Figure:
+    order = middle_order(inputs)
+    assert order is not None
+    return plot_sky_order(inputs, order)
+
+
+ALL: dict[str, tuple[Callable[[FigureInputs], Figure], int]] = {
+    "background": (plot_background, 3),
+    "quicklook": (plot_sky_quicklook, 5),
+    "sky order": (_middle, 8),
+    "trace": (plot_trace, 6),
+    "orders": (plot_orders, 4),
+    "merged": (plot_merged, 4),
+    "fluxed": (plot_fluxed, 3),
+    "response": (plot_response, 5),
+}
+
+
+@pytest.mark.parametrize("arm", ["NIR", "VIS"])
+@pytest.mark.parametrize("name", ALL)
+def test_figure_has_its_panels_units_and_a_small_pdf(figure_inputs: Inputs, name: str, arm: str) -> None:
+    draw, n_panels = ALL[name]
+    figure = draw(figure_inputs(arm))
+    assert len(figure.axes) == n_panels
+    for axes in figure.axes:
+        assert axes.get_ylabel(), "an axis without a label"
+        assert np.all(np.isfinite([*axes.get_xlim(), *axes.get_ylim()]))
+    document = figure_as_pdf(figure)
+    assert document.startswith(b"%PDF-")
+    assert len(document) < 1_500_000
+
+
+@pytest.mark.parametrize("draw", [plot_orders, plot_merged, plot_fluxed, plot_response])
+def test_telluric_bands_are_shaded_in_every_spectrum_panel(figure_inputs: Inputs, draw: Callable[[FigureInputs], Figure]) -> None:
+    for axes in draw(figure_inputs("NIR")).axes:
+        assert [artist for artist in axes.collections if artist.get_gid() == "telluric-bands"]
+
+
+@pytest.mark.parametrize("draw", [plot_merged, plot_fluxed, plot_response])
+def test_every_join_is_marked(figure_inputs: Inputs, draw: Callable[[FigureInputs], Figure]) -> None:
+    inputs = figure_inputs("NIR")
+    for axes in draw(inputs).axes:
+        (marks,) = [artist for artist in axes.collections if artist.get_gid() == "order-joins"]
+        at = sorted(segment[0][0] for segment in marks.get_segments())  # type: ignore[attr-defined]
+        np.testing.assert_allclose(at, [join.wavelength_nm for join in inputs.merged.joins])
+
+
+def test_a_sky_residual_does_not_set_the_scale(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    flux, variance = np.array(inputs.merged.flux), np.array(inputs.merged.variance)
+    flux[2000:2010], variance[2000:2010] = 1e9, 1e17
+    spoilt = replace(inputs, merged=replace(inputs.merged, flux=flux, variance=variance))
+    honest = plot_merged(inputs).axes[0].get_ylim()
+    np.testing.assert_allclose(plot_merged(spoilt).axes[0].get_ylim(), honest, rtol=0.02, atol=0.02 * honest[1])
+
+
+def test_samples_without_data_are_a_gap(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    quality = np.array(inputs.merged.quality)
+    quality[1000:3000] |= int(SpectrumFlag.NO_DATA)
+    figure = plot_merged(replace(inputs, merged=replace(inputs.merged, quality=quality)))
+    drawn = figure.axes[0].lines[0].get_ydata()
+    assert np.isnan(np.asarray(drawn, dtype=float)).any()
+
+
+def test_flux_axis_names_its_unit_and_power(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    label = plot_fluxed(inputs).axes[0].get_ylabel()
+    assert re.fullmatch(r"10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+ erg s⁻¹ cm⁻² Å⁻¹", label)
+
+
+def test_medians_are_quoted_from_the_metrics(figure_inputs: Inputs) -> None:
+    texts = [text.get_text() for text in plot_merged(figure_inputs("NIR")).axes[2].texts]
+    assert any("median 31.4" in text and "12: 28" in text for text in texts)
+
+
+def test_a_forced_trace_says_so(figure_inputs: Inputs) -> None:
+    figure = plot_trace(figure_inputs("NIR", standard=False, forced=True))
+    assert any("no object found" in text.get_text() for text in figure.texts)
+
+
+def test_a_trace_without_any_detection_is_drawn(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    samples = inputs.trace.samples
+    nothing = np.zeros(samples.order.shape, dtype=bool)
+    blank = np.full(samples.order.shape, np.nan)
+    trace = replace(inputs.trace, samples=replace(samples, detected=nothing, used=nothing, a_px=blank, residual_px=blank))
+    assert len(figure_as_pdf(plot_trace(replace(inputs, trace=trace)))) > 10_000
+
+
+def test_trace_panel_shows_every_sample_in_its_state(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    samples = inputs.trace.samples
+    panel = plot_trace(inputs).axes[0]
+    marks = {line.get_marker(): len(line.get_xdata()) for line in panel.lines if line.get_marker() != "None"}  # type: ignore[arg-type]
+    assert marks["|"] == np.count_nonzero(~samples.detected)
+    assert marks["x"] == np.count_nonzero(samples.detected & ~samples.used)
+
+
+def test_a_spectrum_of_zeros_is_drawn(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    zero = np.zeros_like(inputs.merged.flux)
+    dark = replace(inputs, merged=replace(inputs.merged, flux=zero, variance=zero, sky=zero), metrics=())
+    assert len(figure_as_pdf(plot_merged(dark))) > 10_000
+
+
+def test_what_is_missing_is_said(figure_inputs: Inputs) -> None:
+    bare = replace(figure_inputs("NIR"), background=None, sky=None, fluxed=None, response=None)
+    assert middle_order(bare) is None
+    for draw, words in (
+        (plot_background, "background"),
+        (plot_sky_quicklook, "sky model"),
+        (plot_fluxed, "flux-calibrated"),
+        (plot_response, "response"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            draw(bare)
+    with pytest.raises(ValueError, match="order 99"):
+        plot_sky_order(figure_inputs("NIR"), 99)
+
+
+def test_a_response_known_only_as_a_polynomial_is_drawn(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    assert inputs.response is not None
+    empty = np.empty(0)
+    alone = replace(
+        inputs.response, wavelength_nm=empty, response=empty, error=empty, bins_nm=empty, bins_value=empty, bins_error=empty,
+        bins_used=np.empty(0, dtype=bool),
+    )  # fmt: skip
+    figure = plot_response(replace(inputs, response=alone, efficiency=None, fluxed=None))
+    assert len(figure.axes) == 5
+
+
+def test_text_from_the_header_is_drawn_as_it_is(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    hostile = replace(inputs, observation=replace(inputs.observation, target="$\\frac{1}{0}$ <b>\x07"))
+    assert figure_as_pdf(plot_merged(hostile)).startswith(b"%PDF-")
+
+
+def test_the_same_figure_gives_the_same_bytes(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    assert figure_as_pdf(plot_merged(inputs), title="a") == figure_as_pdf(plot_merged(inputs), title="a")
+
+
+def test_pyplot_is_not_imported() -> None:
+    code = "import sys, soxspipe.plots, soxspipe.io.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
