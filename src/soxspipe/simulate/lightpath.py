@@ -1,0 +1,295 @@
+"""From the sky to electrons per pixel: noise-free images of every component of a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import FloatArray, Image
+from soxspipe.simulate import spectra
+from soxspipe.simulate.atmosphere import (
+    SlitImage,
+    extinction_transmission,
+    gaussian_through_slit,
+    moffat_alpha,
+    moffat_through_slit,
+    refraction_arcsec,
+    seeing_fwhm,
+    slit_share,
+    telluric_transmission,
+)
+from soxspipe.simulate.optics import OpticalModel
+from soxspipe.simulate.paint import (
+    Cumulative,
+    OrderCanvas,
+    OrderPath,
+    SpectrumGrid,
+    add_to_image,
+    integrate,
+    line_spread,
+    make_canvas,
+    make_path,
+    slit_kernel,
+)
+from soxspipe.simulate.scene import ORDERS_BLOCKED_BY_JH, Scene
+from soxspipe.simulate.throughput import instrument_efficiency
+from soxspipe.simulate.values import Facts
+
+SOURCE_STEP_NM = 0.005
+LSF_SIGMA_PX = 0.85
+DESIGN_ARCSEC_PER_PX = {"NIR": 0.25, "VIS": 0.28, "UVB": 0.16}
+LAMP_K = {"NIR": 2800.0, "VIS": 4500.0, "UVB": 6000.0}
+REFERENCE_NM = {"NIR": 1250.0, "VIS": 550.0, "UVB": 430.0}
+SKY_AB_MAG = {"NIR": 19.5, "VIS": 21.0, "UVB": 22.0}
+REFRACTION = {"NIR": 0.5, "VIS": 0.1, "UVB": 0.1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SourceTable:
+    """Spectra above the atmosphere and what the air lets through, on a uniform grid of wavelength (nm, air).
+
+    Attributes
+    ----------
+    wavelength_nm : ndarray, shape (n,)
+        Step 0.005 nm.
+    flux, second_flux, host_flux : ndarray, shape (n,)
+        erg s-1 cm-2 A-1; of the target, the second object and the host.
+    telluric, atmosphere : ndarray, shape (n,)
+        Transmission of the telluric lines, and of all the air.
+    """
+
+    wavelength_nm: FloatArray
+    flux: FloatArray
+    second_flux: FloatArray
+    host_flux: FloatArray
+    telluric: FloatArray
+    atmosphere: FloatArray
+
+    def at(self, column: FloatArray, wavelength_nm: FloatArray) -> FloatArray:
+        """Interpolate a column."""
+        place = (wavelength_nm - self.wavelength_nm[0]) / SOURCE_STEP_NM
+        low = np.clip(place.astype(np.int64), 0, column.size - 2)
+        return np.asarray(column[low] + (place - low) * (column[low + 1] - column[low]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrderLight:
+    """One order of one exposure, electrons.
+
+    Attributes
+    ----------
+    canvas : OrderCanvas
+        Its pixels.
+    target, others, sky : ndarray, shape (n, m)
+        Electrons per pixel of the target, of other sources, and of the sky.
+    target_analytic : ndarray, shape (n,)
+        Column sums of the target from the integral over the slit.
+    position_arcsec : ndarray, shape (n,)
+        Target on the slit.
+    slit_fraction : ndarray, shape (n,)
+        Share of the target's light inside the slit (width and length).
+    efficiency : ndarray, shape (n,)
+        Electrons per photon above the atmosphere at the trace, spread by the line-spread function.
+    """
+
+    canvas: OrderCanvas
+    target: FloatArray
+    others: FloatArray
+    sky: FloatArray
+    target_analytic: FloatArray
+    position_arcsec: FloatArray
+    slit_fraction: FloatArray
+    efficiency: FloatArray
+
+
+def make_source(scene: Scene, facts: Facts) -> SourceTable:
+    """Tabulate the sources of a scene and the air above it over the arm's range."""
+    low = min(entry.full_nm[0] for entry in facts.spectral_format.orders) - 15.0
+    high = max(entry.full_nm[1] for entry in facts.spectral_format.orders) + 25.0
+    wave = np.round(low / SOURCE_STEP_NM) * SOURCE_STEP_NM + SOURCE_STEP_NM * np.arange(int((high - low) / SOURCE_STEP_NM))
+    at_nm = scene.mag_wavelength_nm or REFERENCE_NM[scene.arm]
+    telluric = telluric_transmission(wave, facts.telluric_nm, facts.telluric, airmass=scene.airmass, water=scene.water)
+    none = np.zeros_like(wave)
+    return SourceTable(
+        wavelength_nm=wave,
+        flux=_target_flux(scene, facts, wave, at_nm),
+        second_flux=none
+        if scene.second_offset_arcsec is None
+        else spectra.power_law(wave, slope=scene.slope, ab_mag=scene.second_ab_mag, at_nm=at_nm),
+        host_flux=none if scene.host_ab_mag is None else spectra.power_law(wave, slope=-1.0, ab_mag=scene.host_ab_mag, at_nm=at_nm),
+        telluric=telluric,
+        atmosphere=telluric * extinction_transmission(wave, facts.extinction, scene.airmass),
+    )
+
+
+def science_optics(scene: Scene, facts: Facts) -> OpticalModel:
+    """Where light falls during the exposures: the calibration's geometry, moved by flexure."""
+    return calibration_optics(scene, facts).shifted(scene.flexure_dispersion_px, scene.flexure_slit_px)
+
+
+def calibration_optics(scene: Scene, facts: Facts) -> OpticalModel:
+    """Where light falls during the calibrations, only the orders that the scene lights."""
+    return facts.optics if scene.orders is None else facts.optics.only(scene.orders)
+
+
+def make_paths(scene: Scene, facts: Facts, optics: OpticalModel) -> dict[int, OrderPath]:
+    """Pixels of every order that the scene lights."""
+    start, stop = scene.dispersion_range or (0, optics.n_dispersion)
+    limits = (max(start, 0), min(stop, optics.n_dispersion))
+    half = 0.5 * facts.arm.slit_length_arcsec
+    return {order: make_path(entry, optics, half, limits) for order, entry in sorted(optics.orders.items())}
+
+
+def make_canvases(scene: Scene, facts: Facts, optics: OpticalModel) -> dict[int, OrderCanvas]:
+    """Pixels of every order that the scene lights, divided into strips to paint on."""
+    return {order: make_canvas(optics.orders[order], path) for order, path in make_paths(scene, facts, optics).items()}
+
+
+def order_efficiency(scene: Scene, facts: Facts, order: int, wavelength_nm: FloatArray) -> FloatArray:
+    """Efficiency of telescope and instrument in an order; 0 where a filter blocks it."""
+    if scene.blocking_filter and scene.arm == "NIR" and order <= ORDERS_BLOCKED_BY_JH:
+        return np.zeros_like(wavelength_nm)
+    return instrument_efficiency(wavelength_nm, order, facts.arm, facts.spectral_format)
+
+
+def make_order_light(
+    scene: Scene, facts: Facts, source: SourceTable, canvas: OrderCanvas, sky: FloatArray, *, seeing_arcsec: float, transparency: float
+) -> OrderLight:
+    """Paint the sources of one order of one exposure; `sky` is the order's sky, which does not depend on the seeing."""
+    grid, columns = canvas.grid, canvas.columns
+    size = moffat_alpha(seeing_fwhm(columns.wavelength_nm, seeing_arcsec), scene.moffat_beta)
+    star = moffat_through_slit(0.5 * scene.slit_width_arcsec / float(np.median(size)), scene.moffat_beta)
+    position = scene.offset_arcsec + target_drift(scene, columns.wavelength_nm)
+    area_time = facts.arm.collecting_area_cm2 * scene.exptime_s * transparency
+    efficiency = order_efficiency(scene, facts, canvas.order, grid.wavelength_nm) * source.at(source.atmosphere, grid.wavelength_nm)
+    passed = slit_shares(scene, grid.wavelength_nm, seeing_arcsec)
+    photons = spectra.photons_per_nm(grid.wavelength_nm, source.at(source.flux, grid.wavelength_nm)) * grid.nm_per_px * area_time
+    kernel = slit_kernel(star.across_z, star.across, 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
+    spectrum = integrate(grid, line_spread(grid, photons * efficiency * passed, kernel, LSF_SIGMA_PX))
+    analytic = canvas.source_column_sums(spectrum, star, size, position)
+    trace_left = canvas.left.centre_b_at_slit(position[:, None])[:, 0]
+    trace_right = canvas.right.centre_b_at_slit(position[:, None])[:, 0]
+    arriving = integrate(grid, photons)
+    arrived = np.abs(arriving(trace_right) - arriving(trace_left))
+    inside_ends = _inside_ends(canvas, star, size, position)
+    at_trace = 0.5 * (trace_left + trace_right)
+    smooth = np.interp(at_trace, grid.b_px, line_spread(grid, efficiency * passed, kernel, LSF_SIGMA_PX)) * inside_ends
+    return OrderLight(
+        canvas=canvas,
+        target=canvas.paint_source(spectrum, star, size, position) if scene.target != "empty" else np.zeros(canvas.index.shape),
+        others=_paint_others(scene, facts, source, canvas, efficiency * area_time, seeing_arcsec),
+        sky=sky,
+        target_analytic=analytic,
+        position_arcsec=position,
+        slit_fraction=np.interp(at_trace, grid.b_px, passed) * inside_ends,
+        efficiency=np.divide(analytic, arrived, out=smooth, where=arrived > 0),
+    )
+
+
+def make_order_sky(scene: Scene, facts: Facts, canvas: OrderCanvas) -> FloatArray:
+    """Night sky of one order of one exposure, electrons per pixel, shape (n, m)."""
+    grid = canvas.grid
+    per_nm = spectra.sky_continuum(grid.wavelength_nm, SKY_AB_MAG[scene.arm] if scene.sky_ab_mag is None else scene.sky_ab_mag)
+    per_px = per_nm * grid.nm_per_px + grid.bin_lines(facts.sky_line_nm, facts.sky_line_photons * scene.oh_strength)
+    gathered = facts.arm.collecting_area_cm2 * scene.exptime_s * scene.slit_width_arcsec
+    electrons = per_px * order_efficiency(scene, facts, canvas.order, grid.wavelength_nm) * gathered
+    spectrum = integrate(grid, line_spread(grid, electrons, _uniform_kernel(scene), LSF_SIGMA_PX))
+    return canvas.paint_extended(spectrum, sky_illumination(canvas.slit_middle / canvas.half_slit_arcsec, scene.slit_illumination))
+
+
+def make_order_flat(scene: Scene, facts: Facts, canvas: OrderCanvas) -> FloatArray:
+    """Flat-field lamp of one order, arbitrary scale, shape (n, m)."""
+    grid = canvas.grid
+    lamp = spectra.lamp(grid.wavelength_nm, LAMP_K[scene.arm]) * grid.nm_per_px
+    spectrum: Cumulative = integrate(grid, lamp * order_efficiency(scene, facts, canvas.order, grid.wavelength_nm))
+    return canvas.paint_extended(spectrum)
+
+
+def sky_illumination(slit: FloatArray, drop: float) -> FloatArray:
+    """Sky light along the slit relative to the flat, 1 at the centre; `slit` runs from -1 to 1."""
+    return np.asarray(1.0 - drop * (0.8 * slit**2 - 0.2 * slit))
+
+
+def target_drift(scene: Scene, wavelength_nm: FloatArray) -> FloatArray:
+    """Slit position of the target against that at the reference wavelength: atmospheric refraction, arcsec."""
+    share = REFRACTION[scene.arm] if scene.refraction is None else scene.refraction
+    return share * refraction_arcsec(wavelength_nm, reference_nm=REFERENCE_NM[scene.arm], airmass=scene.airmass)
+
+
+def slit_shares(scene: Scene, wavelength_nm: FloatArray, seeing_arcsec: float) -> FloatArray:
+    """Share of a star's light that passes the slit's width."""
+    knots = np.linspace(wavelength_nm.min(), wavelength_nm.max(), 9)
+    alpha = moffat_alpha(seeing_fwhm(knots, seeing_arcsec), scene.moffat_beta)
+    shares = np.array([slit_share(0.5 * scene.slit_width_arcsec / a, scene.moffat_beta) for a in alpha])
+    return np.asarray(np.polynomial.Polynomial.fit(knots, shares, 4)(wavelength_nm))
+
+
+def add_orders(shape: tuple[int, int], canvases: Mapping[int, OrderCanvas], values: Mapping[int, FloatArray]) -> Image:
+    """Sum of the orders' pixels on the full frame."""
+    image = np.zeros(shape)
+    for order, canvas in canvases.items():
+        add_to_image(image, canvas, values[order])
+    return image
+
+
+def _target_flux(scene: Scene, facts: Facts, wave: FloatArray, at_nm: float) -> FloatArray:
+    mag = 17.0 if scene.ab_mag is None else scene.ab_mag
+    if scene.target in ("standard", "file"):
+        if facts.target is None:
+            raise ValueError(f"the scene's target is a {scene.target}, but no spectrum of it was given")
+        return spectra.library(wave, facts.target, ab_mag=scene.ab_mag, at_nm=at_nm)
+    if scene.target == "power_law":
+        return spectra.power_law(wave, slope=scene.slope, ab_mag=mag, at_nm=at_nm)
+    if scene.target == "empty":
+        return np.zeros_like(wave)
+    lines = spectra.narrow_lines(wave, flux=scene.line_flux, width_km_s=scene.line_width_km_s, redshift=scene.redshift)
+    if scene.target == "lines":
+        return lines
+    return lines + spectra.supernova(
+        wave, temperature_k=scene.temperature_k, velocity_km_s=scene.ejecta_km_s, redshift=scene.redshift, ab_mag=mag, at_nm=at_nm
+    )
+
+
+def _paint_others(
+    scene: Scene, facts: Facts, source: SourceTable, canvas: OrderCanvas, gathered: FloatArray, seeing_arcsec: float
+) -> FloatArray:
+    """Second object and host, electrons per pixel; `gathered` is efficiency x atmosphere x area x time on the grid."""
+    grid = canvas.grid
+    total = np.zeros(canvas.index.shape)
+    drift = target_drift(scene, canvas.columns.wavelength_nm)
+    fwhm = seeing_fwhm(canvas.columns.wavelength_nm, seeing_arcsec)
+    if scene.second_offset_arcsec is not None:
+        size = moffat_alpha(fwhm, scene.moffat_beta)
+        star = moffat_through_slit(0.5 * scene.slit_width_arcsec / float(np.median(size)), scene.moffat_beta)
+        per_px = _gathered_photons(source, source.second_flux, grid) * gathered * slit_shares(scene, grid.wavelength_nm, seeing_arcsec)
+        total += _paint_blurred(scene, canvas, per_px, star, size, scene.second_offset_arcsec + drift)
+    if scene.host_ab_mag is not None:
+        sigma = np.hypot(fwhm, scene.host_fwhm_arcsec) * spectra.FWHM_TO_SIGMA
+        galaxy = gaussian_through_slit(0.5 * scene.slit_width_arcsec / float(np.median(sigma)))
+        per_px = _gathered_photons(source, source.host_flux, grid) * gathered * galaxy.passed
+        total += _paint_blurred(scene, canvas, per_px, galaxy, sigma, scene.offset_arcsec + scene.host_offset_arcsec + drift)
+    return total
+
+
+def _paint_blurred(
+    scene: Scene, canvas: OrderCanvas, per_px: FloatArray, image: SlitImage, size: FloatArray, position: FloatArray
+) -> FloatArray:
+    kernel = slit_kernel(image.across_z, image.across, 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
+    return canvas.paint_source(integrate(canvas.grid, line_spread(canvas.grid, per_px, kernel, LSF_SIGMA_PX)), image, size, position)
+
+
+def _gathered_photons(source: SourceTable, flux: FloatArray, grid: SpectrumGrid) -> FloatArray:
+    return spectra.photons_per_nm(grid.wavelength_nm, source.at(flux, grid.wavelength_nm)) * grid.nm_per_px
+
+
+def _inside_ends(canvas: OrderCanvas, image: SlitImage, size: FloatArray, position: FloatArray) -> FloatArray:
+    """Share of a source's light between the slit's ends."""
+    half = canvas.half_slit_arcsec
+    upper = np.interp((half - position) / size, image.z, image.cumulative)
+    return np.asarray(upper - np.interp((-half - position) / size, image.z, image.cumulative))
+
+
+def _uniform_kernel(scene: Scene) -> FloatArray:
+    return slit_kernel(np.array([-1.0, 1.0]), np.ones(2), 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])

@@ -1,0 +1,214 @@
+"""One call from a scene to a complete data set as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import FloatArray, Image
+from soxspipe.datamodel.detector import Detector
+from soxspipe.simulate.delivered import make_delivered_map
+from soxspipe.simulate.detector import (
+    Chip,
+    bin_sum,
+    cosmic_rays,
+    expose,
+    make_chip,
+    mean_of_frames,
+    scattered,
+    stream,
+)
+from soxspipe.simulate.lightpath import (
+    OrderLight,
+    SourceTable,
+    add_orders,
+    calibration_optics,
+    make_canvases,
+    make_order_flat,
+    make_order_light,
+    make_order_sky,
+    make_paths,
+    make_source,
+    science_optics,
+)
+from soxspipe.simulate.paint import OrderCanvas
+from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.truth import MeanExposure, make_truth
+from soxspipe.simulate.values import Facts, MasterImage, Simulation
+
+DEFAULT_GAIN = {"NIR": 2.3, "VIS": 1.25, "UVB": 1.25}
+FIRST_MJD = 60736.0 + 2.0 / 24.0
+_OVERHEAD_S = 45.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Exposure:
+    """One exposure: its orders, its raw image, and the charge of its cosmic rays (binned)."""
+
+    orders: Mapping[int, OrderLight]
+    adu: Image
+    cosmic_e: Image
+    hits: int
+
+
+def simulate(scene: Scene, facts: Facts) -> Simulation:
+    """Simulate a scene: raw exposures, master calibrations, delivered geometry and truth.
+
+    Parameters
+    ----------
+    scene : Scene
+        What to observe.
+    facts : Facts
+        The instrument.
+
+    Returns
+    -------
+    Simulation
+        Deterministic in (scene, facts).
+
+    Raises
+    ------
+    ValueError
+        If the scene asks for what the instrument does not have.
+    """
+    source = make_source(scene, facts)
+    calibration = calibration_optics(scene, facts)
+    flat_canvases = make_canvases(scene, facts, calibration)
+    moved = scene.flexure_dispersion_px != 0 or scene.flexure_slit_px != 0
+    canvases = make_canvases(scene, facts, science_optics(scene, facts)) if moved else flat_canvases
+    skies = {order: make_order_sky(scene, facts, canvas) for order, canvas in canvases.items()}
+    lights = _light_of_exposures(scene, facts, source, canvases, skies)
+
+    chip = make_chip(
+        scene,
+        _binned_shape(scene, calibration.shape),
+        gain_e_per_adu=DEFAULT_GAIN[scene.arm],
+        read_noise_e=facts.detector.read_noise_e,
+        column_through=_column_through(scene, lights[0]) if scene.bad_column_on_trace else None,
+    )
+    lamp = _lamp(scene, facts, flat_canvases, calibration.shape)
+    exposures = [_expose(scene, facts, chip, light, number) for number, light in enumerate(lights)]
+    masters = make_masters(scene, chip, lamp)
+    delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))
+    delivered_paths = make_paths(scene, facts, delivered_model)
+    half_slit = 0.5 * facts.arm.slit_length_arcsec
+    delivered = make_delivered_map(delivered_model, delivered_paths, facts.spectral_format, half_slit)
+    mean = MeanExposure(
+        orders=tuple(exposure.orders for exposure in exposures),
+        lamp=lamp * chip.response,
+        chip=chip,
+        masters=masters,
+        cosmic_e=tuple(exposure.cosmic_e for exposure in exposures),
+        hits=sum(exposure.hits for exposure in exposures),
+    )
+    return Simulation(
+        raw_adu=tuple(exposure.adu for exposure in exposures),
+        masters=masters,
+        delivered=delivered,
+        truth=make_truth(scene, facts, source, mean, delivered_paths),
+        detector=replace(
+            facts.detector,
+            gain_e_per_adu=chip.gain_e_per_adu,
+            read_noise_e=chip.read_noise_e,
+            binning=scene.binning,
+        ),
+        mjd=tuple(FIRST_MJD + number * (scene.exptime_s + _OVERHEAD_S) / 86400.0 for number in range(scene.exposures)),
+    )
+
+
+def make_masters(scene: Scene, chip: Chip, lamp: Image) -> dict[str, MasterImage]:
+    """Master calibrations by name (bias, dark, flat): means of noisy frames with their true errors; those that the scene delivers.
+
+    Parameters
+    ----------
+    scene : Scene
+        Numbers of frames and levels.
+    chip : Chip
+        The detector.
+    lamp : ndarray, shape (ny, nx)
+        Flat-field light, 1 at a typical order centre, without pixel response.
+    """
+    masters = {}
+    frames = scene.bias_frames
+    if scene.arm != "NIR":
+        value = chip.bias_e + chip.read_noise_e / np.sqrt(frames) * stream(scene.seed, "bias").normal(size=chip.bias_e.shape)
+        error = np.full(value.shape, chip.read_noise_e / np.sqrt(frames))
+        masters["bias"] = MasterImage(value=value, error=error, bad=chip.hot.astype(np.uint8), exptime_s=0.0)
+    if scene.delivers_dark:
+        seconds = scene.dark_exptime_s or scene.exptime_s
+        charge = chip.dark_e_per_s * seconds
+        value = mean_of_frames(chip, charge, scene.dark_frames, stream(scene.seed, "dark")) + chip.bias_e
+        error = np.sqrt((np.minimum(charge, chip.saturation_e) + chip.read_noise_e**2) / scene.dark_frames)
+        masters["dark"] = MasterImage(value=value, error=error, bad=chip.hot.astype(np.uint8), exptime_s=seconds)
+    if scene.with_flat:
+        expected = lamp * chip.response * chip.defect_response * scene.flat_electrons
+        unlimited = replace(chip, saturation_e=np.inf)
+        value = mean_of_frames(unlimited, expected, scene.flat_frames, stream(scene.seed, "flat")) / scene.flat_electrons
+        error = np.sqrt((expected + chip.read_noise_e**2) / scene.flat_frames) / scene.flat_electrons
+        masters["flat"] = MasterImage(value=value, error=error, bad=chip.dead.astype(np.uint8), exptime_s=scene.exptime_s)
+    return masters
+
+
+def _light_of_exposures(
+    scene: Scene, facts: Facts, source: SourceTable, canvases: dict[int, OrderCanvas], skies: dict[int, FloatArray]
+) -> list[dict[int, OrderLight]]:
+    """Orders of every exposure; exposures under the same air share them."""
+    known: dict[tuple[float, float], dict[int, OrderLight]] = {}
+    for seeing, transparency in zip(scene.exposure_seeing, scene.exposure_transparency, strict=True):
+        if (seeing, transparency) not in known:
+            known[(seeing, transparency)] = {
+                order: make_order_light(scene, facts, source, canvas, skies[order], seeing_arcsec=seeing, transparency=transparency)
+                for order, canvas in canvases.items()
+            }
+    return [known[air] for air in zip(scene.exposure_seeing, scene.exposure_transparency, strict=True)]
+
+
+def _lamp(scene: Scene, facts: Facts, canvases: dict[int, OrderCanvas], shape: tuple[int, int]) -> Image:
+    """Flat-field light on the binned frame, mean 1 along the order centres."""
+    lamps = {order: make_order_flat(scene, facts, canvas) for order, canvas in canvases.items()}
+    centres = np.concatenate([lamps[order][:, lamps[order].shape[1] // 2] for order in canvases])
+    return bin_sum(add_orders(shape, canvases, lamps), scene.binning) / (np.mean(centres) * scene.binning[0] * scene.binning[1])
+
+
+def _expose(scene: Scene, facts: Facts, chip: Chip, light: dict[int, OrderLight], number: int) -> _Exposure:
+    canvases = {order: entry.canvas for order, entry in light.items()}
+    optics = facts.optics
+    total = add_orders(optics.shape, canvases, {order: entry.target + entry.others + entry.sky for order, entry in light.items()})
+    total = bin_sum(total, scene.binning)
+    total = (total + scattered(total, scene.scattered_light)) * chip.response
+    pixel_cm = facts.pixel_um * 1e-4 * np.sqrt(scene.binning[0] * scene.binning[1])
+    tracks = stream(scene.seed, "cosmic rays", number)
+    cosmic_e, hits = cosmic_rays(total.shape, pixel_cm, scene.exptime_s / 60.0, scene.cosmic_ray_rate, tracks)
+    electrons = expose(chip, total, scene.exptime_s, cosmic_e, stream(scene.seed, "exposure", number))
+    adu = _read_out(scene, facts.detector, facts.raw_shape, electrons, chip, stream(scene.seed, "overscan", number))
+    return _Exposure(orders=light, adu=adu, cosmic_e=cosmic_e, hits=hits)
+
+
+def _read_out(
+    scene: Scene, detector: Detector, raw_shape: tuple[int, int], electrons: Image, chip: Chip, rng: np.random.Generator
+) -> Image:
+    """Digitise, and put the science pixels into the frame as the detector delivers it (untrimmed, unrotated)."""
+    binned = replace(detector, binning=scene.binning)
+    rows, columns = raw_shape if detector.quarter_turns % 2 == 0 else raw_shape[::-1]
+    shape = (rows // scene.binning[1], columns // scene.binning[0])
+    raw = np.median(chip.bias_e) + chip.read_noise_e * rng.normal(size=shape)
+    raw[binned.row_slice, binned.column_slice] = electrons
+    adu = np.rint(raw / chip.gain_e_per_adu)
+    turned = np.rot90(adu, -detector.quarter_turns)
+    return np.ascontiguousarray(turned.astype(np.float32) if scene.arm == "NIR" else np.clip(turned, 0, 65535).astype(np.uint16))
+
+
+def _column_through(scene: Scene, light: dict[int, OrderLight]) -> tuple[int, int]:
+    """Binned pixel (y, x) on the target's trace in the middle of the middle order."""
+    entry = light[sorted(light)[len(light) // 2]]
+    middle = entry.canvas.b_px.size // 2
+    trace = entry.canvas.columns.a_px(entry.position_arcsec[:, None])[middle, 0]
+    a, b = round(float(trace)), int(entry.canvas.b_px[middle])
+    y, x = (a, b) if scene.arm == "NIR" and scene.instrument == "SOXS" else (b, a)
+    return y // scene.binning[1], x // scene.binning[0]
+
+
+def _binned_shape(scene: Scene, shape: tuple[int, int]) -> tuple[int, int]:
+    return shape[0] // scene.binning[1], shape[1] // scene.binning[0]

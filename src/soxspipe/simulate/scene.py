@@ -1,0 +1,161 @@
+"""The scene: what is on the sky, how it is observed, and with what detector.  Field names are the keys of a scene file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+
+ORDERS_BLOCKED_BY_JH = 12
+"""With the JH filter, NIR orders up to this one see no light."""
+
+
+class Scene(BaseModel):
+    """One simulated observation; every field has a range, and its description is the reference of the scene file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # the instrument
+    instrument: Literal["SOXS", "XSHOOTER"] = Field("SOXS", description="instrument")
+    arm: Literal["NIR", "VIS", "UVB"] = Field("NIR", description="arm")
+    slit_width_arcsec: float = Field(1.0, gt=0.2, le=10.0, description="slit width, arcsec")
+    blocking_filter: bool = Field(False, description="JH filter in the NIR slit: orders up to 12 see no light")
+    binning: tuple[int, int] = Field((1, 1), description="binning in x and y (VIS and UVB only), for example [2, 1]")
+    seed: int = Field(1, ge=0, description="seed of every random draw; the same seed gives the same bits")
+
+    # the target
+    target: Literal["standard", "power_law", "supernova", "file", "lines", "empty"] = Field(
+        "power_law",
+        description="kind of target: a library standard, a power law, a supernova, a spectrum from a file, emission lines alone, nothing",
+    )
+    name: str = Field("", description="name of the target in the headers; for `standard` the library name, LTT7987 if empty")
+    ab_mag: float | None = Field(
+        None, ge=5.0, le=30.0, description="AB magnitude at `mag_wavelength_nm`; absent: library or file flux, else 17"
+    )
+    mag_wavelength_nm: float | None = Field(
+        None, ge=300.0, le=2500.0, description="where `ab_mag` holds; absent: 550 nm (VIS, UVB) or 1250 nm"
+    )
+    slope: float = Field(-2.0, ge=-8.0, le=8.0, description="exponent of the power law in wavelength; -2 is constant in frequency")
+    temperature_k: float = Field(9000.0, ge=2000.0, le=50000.0, description="temperature of the supernova's continuum, K")
+    ejecta_km_s: float = Field(9000.0, ge=500.0, le=30000.0, description="velocity of the supernova's absorption minima, km/s")
+    redshift: float = Field(0.02, ge=0.0, le=8.0, description="redshift of the supernova, its host and the emission lines")
+    line_flux: float = Field(2e-16, ge=0.0, le=1e-10, description="flux of the strongest narrow emission line, erg/s/cm2")
+    line_width_km_s: float = Field(120.0, gt=0.0, le=5000.0, description="full width at half maximum of narrow lines, km/s")
+    spectrum_file: str | None = Field(
+        None, description="ASCII (nm, erg/s/cm2/A) or FITS table of the target `file`, relative to the scene file"
+    )
+    offset_arcsec: float = Field(0.4, ge=-6.0, le=6.0, description="position of the target along the slit, arcsec from its centre")
+    second_offset_arcsec: float | None = Field(None, ge=-6.0, le=6.0, description="position of a second object")
+    second_ab_mag: float = Field(18.0, ge=5.0, le=30.0, description="magnitude of the second object")
+    host_ab_mag: float | None = Field(None, ge=5.0, le=30.0, description="magnitude of an extended host galaxy around the target")
+    host_fwhm_arcsec: float = Field(3.0, gt=0.1, le=20.0, description="size of the host, arcsec")
+    host_offset_arcsec: float = Field(0.0, ge=-6.0, le=6.0, description="host centre relative to the target, arcsec")
+
+    # the exposures and the air
+    exptime_s: float = Field(300.0, gt=0.0, le=20000.0, description="exposure time of one exposure, s")
+    exposures: int = Field(1, ge=1, le=20, description="number of exposures")
+    seeing_arcsec: tuple[Positive, ...] = Field((0.9,), description="FWHM at 500 nm, arcsec; one number, or one per exposure")
+    transparency: tuple[Fraction, ...] = Field((1.0,), description="transparency; one number, or one per exposure")
+    moffat_beta: float = Field(3.5, ge=1.6, le=20.0, description="exponent of the Moffat seeing profile")
+    airmass: float = Field(1.2, ge=1.0, le=3.0, description="air mass")
+    water: float = Field(1.0, ge=0.0, le=5.0, description="strength of telluric absorption relative to the model atmosphere")
+    refraction: float | None = Field(
+        None,
+        ge=-1.0,
+        le=1.0,
+        description="share of atmospheric refraction that bends the trace along the slit; absent: 0.1 (VIS, UVB), 0.5 (NIR)",
+    )
+    sky_ab_mag: float | None = Field(
+        None, ge=14.0, le=26.0, description="sky continuum, AB mag per square arcsec; absent: 21.0 (VIS, UVB), 19.5 (NIR)"
+    )
+    oh_strength: float = Field(1.0, ge=0.0, le=20.0, description="strength of the sky emission lines relative to a typical night")
+    slit_illumination: float = Field(
+        0.03, ge=-0.3, le=0.3, description="drop of the sky's illumination from slit centre to end, relative to the flat"
+    )
+    scattered_light: float = Field(0.015, ge=0.0, le=0.2, description="share of all light that is spread smoothly over the detector")
+
+    # the calibration against the exposure
+    flexure_dispersion_px: float = Field(
+        0.0, ge=-1.5, le=1.5, description="shift of the exposures along the dispersion, px; not in the delivered map"
+    )
+    flexure_slit_px: float = Field(0.0, ge=-1.5, le=1.5, description="shift of the exposures along the slit, px; not in the delivered map")
+    map_error_px: float = Field(0.02, ge=0.0, le=0.5, description="rms of a smooth error of the delivered dispersion map, px")
+
+    # the detector
+    gain_e_per_adu: float | None = Field(None, gt=0.1, le=10.0, description="gain, e-/ADU; absent: 2.3 (NIR), 1.25 (VIS)")
+    read_noise_e: float | None = Field(None, ge=0.5, le=50.0, description="read noise, e-; absent: of the detector file")
+    bias_adu: float | None = Field(None, ge=0.0, le=5000.0, description="bias level, ADU; absent: 300 (VIS, UVB), 2 (NIR)")
+    dark_e_per_s: float | None = Field(None, ge=0.0, le=10.0, description="dark current, e-/s; absent: 0.03 (NIR), 0.0005 (VIS, UVB)")
+    saturation_e: float | None = Field(None, gt=1000.0, le=1e6, description="full well, e-; absent: 120000 (NIR), 200000 (VIS, UVB)")
+    prnu: float = Field(0.01, ge=0.0, le=0.1, description="pixel-to-pixel response variation")
+    hot_pixels: float = Field(0.002, ge=0.0, le=0.05, description="share of hot pixels")
+    dead_pixels: float = Field(0.001, ge=0.0, le=0.05, description="share of pixels with low response")
+    bad_columns: int | None = Field(None, ge=0, le=20, description="partial bad columns; absent: 3 (VIS, UVB), 0 (NIR)")
+    bad_column_on_trace: bool = Field(
+        False, description="one more bad column, through the middle of the target's trace in the middle order"
+    )
+    cosmic_ray_rate: float = Field(1.5, ge=0.0, le=50.0, description="cosmic rays per square cm and minute")
+
+    # the masters
+    with_flat: bool = Field(True, description="deliver a master flat")
+    with_dark: bool | None = Field(None, description="deliver a master dark; absent: NIR only")
+    dark_exptime_s: float | None = Field(None, gt=0.0, le=20000.0, description="exposure time of the dark; absent: that of the exposures")
+    bias_frames: int = Field(10, ge=1, le=100, description="frames in the master bias")
+    dark_frames: int = Field(5, ge=1, le=100, description="frames in the master dark")
+    flat_frames: int = Field(5, ge=1, le=100, description="frames in the master flat")
+    flat_electrons: float = Field(40000.0, gt=100.0, le=1e6, description="mean level of one flat frame at the order centres, e-")
+
+    # what is illuminated, for small scenes
+    orders: tuple[int, ...] | None = Field(None, description="orders that receive light and stand in the tables; absent: all")
+    dispersion_range: tuple[int, int] | None = Field(
+        None, description="first and last + 1 unbinned dispersion pixel with light; absent: all"
+    )
+
+    @field_validator("seeing_arcsec", "transparency", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | float) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Scene:
+        for key in ("seeing_arcsec", "transparency"):
+            if len(getattr(self, key)) not in (1, self.exposures):
+                raise ValueError(f"{key}: give one value or one per exposure ({self.exposures}), not {len(getattr(self, key))}")
+        if self.target == "file" and not self.spectrum_file:
+            raise ValueError("spectrum_file: needed for target `file`")
+        if self.instrument == "SOXS" and self.arm == "UVB":
+            raise ValueError("arm: SOXS has NIR and VIS")
+        allowed = {(1, 1)} if self.arm == "NIR" else {(1, 1), (1, 2), (2, 1), (2, 2)}
+        if self.binning not in allowed:
+            raise ValueError(f"binning: {self.arm} allows {sorted(allowed)}")
+        if self.dispersion_range is not None and self.dispersion_range[1] - self.dispersion_range[0] < 50:
+            raise ValueError("dispersion_range: at least 50 pixels are needed")
+        return self
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether the exposure is tagged as a flux standard."""
+        return self.target == "standard"
+
+    @property
+    def target_name(self) -> str:
+        """Name of the target in the headers."""
+        return self.name or {"standard": "LTT7987", "empty": "BLANK", "supernova": "SN2026sim"}.get(self.target, "SIMULATED")
+
+    @property
+    def exposure_seeing(self) -> tuple[float, ...]:
+        """Seeing of each exposure, arcsec at 500 nm."""
+        return self.seeing_arcsec if len(self.seeing_arcsec) > 1 else self.seeing_arcsec * self.exposures
+
+    @property
+    def exposure_transparency(self) -> tuple[float, ...]:
+        """Transparency of each exposure."""
+        return self.transparency if len(self.transparency) > 1 else self.transparency * self.exposures
+
+    @property
+    def delivers_dark(self) -> bool:
+        """Whether a master dark is part of the data set."""
+        return self.arm == "NIR" if self.with_dark is None else self.with_dark

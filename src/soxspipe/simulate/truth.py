@@ -1,0 +1,281 @@
+"""The truth of a simulated observation: tables and images against which products are held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
+from soxspipe.simulate.delivered import map_images
+from soxspipe.simulate.detector import Chip, bin_sum, scattered
+from soxspipe.simulate.lightpath import OrderLight, SourceTable, add_orders, science_optics, slit_shares
+from soxspipe.simulate.paint import OrderCanvas, OrderPath
+from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.throughput import instrument_efficiency
+from soxspipe.simulate.values import Facts, MasterImage, Truth
+
+APERTURE_HALF_PX = 7
+BAD, SATURATED = 1, 2
+_WINDOW_HALF_ARCSEC = 6.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeanExposure:
+    """What the exposures of a scene were made of.
+
+    Attributes
+    ----------
+    orders : tuple of mapping of int to OrderLight
+        Per exposure.
+    lamp : ndarray, shape (ny, nx)
+        Noise-free flat, with pixel response, binned.
+    chip : Chip
+        The detector.
+    masters : mapping of str to MasterImage
+        Delivered.
+    cosmic_e : tuple of ndarray, shape (ny, nx)
+        Charge of cosmic rays per exposure, electrons.
+    hits : int
+        Cosmic rays in all exposures.
+    """
+
+    orders: tuple[Mapping[int, OrderLight], ...]
+    lamp: Image
+    chip: Chip
+    masters: Mapping[str, MasterImage]
+    cosmic_e: tuple[Image, ...]
+    hits: int
+
+
+def make_truth(scene: Scene, facts: Facts, source: SourceTable, mean: MeanExposure, delivered: Mapping[int, OrderPath]) -> Truth:
+    """Collect the truth of the mean exposure.
+
+    Parameters
+    ----------
+    scene, facts, source
+        What was simulated.
+    mean : MeanExposure
+        What it was made of.
+    delivered : mapping of int to OrderPath
+        The geometry as delivered, for the column WAVE_MAP.
+    """
+    images = _images(scene, facts, mean)
+    rows = [_order_rows(scene, facts, mean, images, delivered[order], order) for order in sorted(mean.orders[0])]
+    orders = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    table = {
+        "WAVE": source.wavelength_nm,
+        "FLUX": source.flux,
+        "SLIT_FRACTION": _mean([slit_shares(scene, source.wavelength_nm, seeing) for seeing in scene.exposure_seeing]),
+        "ATMOSPHERE": source.atmosphere,
+        "TELLURIC": source.telluric,
+    }
+    keep = ("OBJECT", "OTHERS", "SKY", "VARIANCE", "FLAT", "WAVE", "SLIT", "ORDER", "CRMASK", "BADMASK")
+    return Truth(
+        header=_header(scene, facts, mean),
+        orders=orders,
+        source=table,
+        images={name: images[name].astype(np.uint8 if name.endswith("MASK") else np.float32) for name in keep if name in images},
+    )
+
+
+def _images(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, Image]:
+    """Images of the mean exposure, binned; TARGET is the object alone, OBJECT the object and other sources."""
+    chip, n = mean.chip, len(mean.orders)
+    canvases = {order: light.canvas for order, light in mean.orders[0].items()}
+    distinct = {id(orders): orders for orders in mean.orders}
+    weight = {key: sum(id(orders) == key for orders in mean.orders) / n for key in distinct}
+
+    def component(name: str) -> Image:
+        values = {
+            order: np.asarray(sum(weight[key] * getattr(orders[order], name) for key, orders in distinct.items())) for order in canvases
+        }
+        return bin_sum(add_orders(facts.optics.shape, canvases, values), scene.binning) * chip.response
+
+    target, sky = component("target"), component("sky")
+    images = {"TARGET": target, "OBJECT": target, "SKY": sky}
+    if scene.second_offset_arcsec is not None or scene.host_ab_mag is not None:
+        images["OTHERS"] = component("others")
+        images["OBJECT"] = target + images["OTHERS"]
+    light = images["OBJECT"] + sky
+    light = light + scattered(light / chip.response, scene.scattered_light) * chip.response
+    seconds = scene.exptime_s
+    dark = np.minimum(chip.dark_e_per_s * seconds, chip.saturation_e)
+    flat = mean.lamp if "flat" in mean.masters else np.ones_like(mean.lamp)
+    variance = (chip.read_noise_e**2 + light + dark) / n + _master_variance(scene, mean, images["OBJECT"] + sky, flat)
+    wave, slit, order = _binned_map(scene, facts, canvases)
+    outside = ~np.isfinite(order)
+    charge = light * chip.defect_response + chip.dark_e_per_s * seconds
+    images |= {
+        "VARIANCE": np.where(outside, 0.0, variance),
+        "FLAT": np.where(outside, 0.0, flat),
+        "WAVE": wave,
+        "SLIT": slit,
+        "ORDER": order,
+        "CRMASK": _hit_height(mean.cosmic_e, chip.read_noise_e**2 + light + dark),
+        "BADMASK": BAD * chip.bad + SATURATED * (charge + 3 * np.sqrt(charge) > _saturation_e(scene, chip)),
+    }
+    return images
+
+
+def _order_rows(
+    scene: Scene, facts: Facts, mean: MeanExposure, images: Mapping[str, Image], delivered: OrderPath, order: int
+) -> dict[str, FloatArray]:
+    """Rows of one order: one per binned dispersion pixel inside the order's wavelength limits."""
+    lights = [orders[order] for orders in mean.orders]
+    canvas = lights[0].canvas
+    dispersion_binning, slit_binning = _axis_binning(scene, facts)
+    trace = canvas.columns.a_px(lights[0].position_arcsec[:, None])[:, 0]
+    wave = np.interp(canvas.columns.centre_b_at_slit(lights[0].position_arcsec[:, None])[:, 0], canvas.grid.b_px, canvas.grid.wavelength_nm)
+    map_wave = np.interp(delivered.columns.centre_b(trace[:, None])[:, 0], delivered.grid.b_px, delivered.grid.wavelength_nm)
+    low, high = facts.spectral_format[order].full_nm
+    first = (-canvas.b_px[0]) % dispersion_binning
+    n = (canvas.b_px.size - first) // dispersion_binning
+
+    def binned(values: FloatArray) -> FloatArray:
+        return np.asarray(values[first : first + n * dispersion_binning].reshape(n, dispersion_binning).mean(axis=1))
+
+    b = canvas.b_px[first : first + n * dispersion_binning : dispersion_binning] // dispersion_binning
+    trace_binned = (binned(trace) + 0.5) / slit_binning - 0.5
+    use = (binned(wave) >= low) & (binned(wave) <= high)
+    sums = _column_sums(scene, facts, images, b, trace_binned, binned(canvas.columns.centre_px), order)
+    efficiency = instrument_efficiency(binned(wave), order, facts.arm, facts.spectral_format)
+    columns: dict[str, Any] = {
+        "ORDER": np.full(n, order),
+        "DISP_PIX": b,
+        "WAVE": binned(wave),
+        "WAVE_MAP": binned(map_wave),
+        "PIXSCALE_NM": np.abs(np.gradient(binned(wave))),
+        "TRACE": trace_binned,
+        "OBJ_E": sums["object"],
+        "OBJ_FLAT": sums["flattened"],
+        "OBJ_E_ANALYTIC": dispersion_binning * binned(_mean([light.target_analytic for light in lights])),
+        "SNR_IDEAL": sums["snr"],
+        "SNR_IDEAL_AP14": sums["snr_aperture"],
+        "FRAC_AP14": sums["aperture_fraction"],
+        "SKY_E": sums["sky"],
+        "FLAT_AT_TRACE": sums["flat"],
+        "EFF_INSTRUMENT": efficiency,
+        "SLIT_FRACTION": binned(_mean([light.slit_fraction for light in lights])),
+        "EFF_TOTAL": binned(_mean([light.efficiency * factor for light, factor in zip(lights, scene.exposure_transparency, strict=True)])),
+    }
+    return {name: values[use] for name, values in columns.items()}
+
+
+def _column_sums(
+    scene: Scene,
+    facts: Facts,
+    images: Mapping[str, Image],
+    b: IntArray,
+    trace: FloatArray,
+    centre_px: FloatArray,
+    order: int,
+) -> dict[str, FloatArray]:
+    """Sums over the pixels of an order, column by column, of the binned images."""
+    along_x = facts.optics.dispersion_axis == "x"
+    _, slit_binning = _axis_binning(scene, facts)
+    cut = {name: (images[name].T if along_x else images[name]) for name in ("TARGET", "SKY", "VARIANCE", "FLAT", "ORDER")}
+    half = 28 // slit_binning + 2 if facts.arm.instrument == "SOXS" else 50 // slit_binning + 2
+    n_slit = cut["TARGET"].shape[1]
+    a = np.rint((centre_px + 0.5) / slit_binning - 0.5).astype(np.int64)[:, None] + np.arange(-half, half + 1)[None, :]
+    here = (b.astype(np.int64)[:, None], np.clip(a, 0, n_slit - 1))
+    usable = (a >= 0) & (a < n_slit)
+    target = np.where(usable, cut["TARGET"][here], 0.0)
+    inside = usable & (cut["ORDER"][here] == order)
+    variance, flat = cut["VARIANCE"][here], cut["FLAT"][here]
+    total = target.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        information = np.where(inside & (variance > 0), target**2 / variance, 0.0)
+        flattened = np.where(inside & (flat > 0), target / flat, 0.0)
+    near = np.abs(a - trace[:, None]) <= APERTURE_HALF_PX / slit_binning
+    at_trace = (b.astype(np.int64), np.clip(np.rint(trace).astype(np.int64), 0, n_slit - 1))
+    return {
+        "object": total,
+        "flattened": flattened.sum(axis=1),
+        "snr": np.sqrt(information.sum(axis=1)),
+        "snr_aperture": np.sqrt(np.where(near, information, 0.0).sum(axis=1)),
+        "aperture_fraction": np.divide(np.where(near, target, 0.0).sum(axis=1), total, out=np.zeros_like(total), where=total > 0),
+        "sky": cut["SKY"][at_trace],
+        "flat": cut["FLAT"][at_trace],
+    }
+
+
+def _master_variance(scene: Scene, mean: MeanExposure, light: Image, flat: Image) -> Image:
+    """Variance that the masters bring into the (un-flattened) mean exposure."""
+    total = np.zeros_like(light)
+    dark, bias = mean.masters.get("dark"), mean.masters.get("bias")
+    if dark is not None:
+        scale = scene.exptime_s / dark.exptime_s
+        total += (scale * dark.error) ** 2
+        if bias is not None and not np.isclose(scale, 1.0):
+            total += (1.0 - scale) ** 2 * bias.error**2
+    elif bias is not None:
+        total += bias.error**2
+    if "flat" in mean.masters:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total += np.nan_to_num((light * mean.masters["flat"].error / flat) ** 2, posinf=0.0)
+    return total
+
+
+def _hit_height(cosmic_e: tuple[Image, ...], variance: Image) -> Image:
+    """Height of the highest hit of each pixel in units of the noise of one exposure; 0 below 2, at most 255."""
+    height = np.max(cosmic_e, axis=0) / np.sqrt(variance)
+    return np.asarray(np.where(height >= 2.0, np.clip(np.floor(height), 2, 255), 0))
+
+
+def _binned_map(scene: Scene, facts: Facts, canvases: Mapping[int, OrderCanvas]) -> tuple[Image, Image, Image]:
+    """True wavelength, slit position and order on the binned frame: means over blocks that are inside one order altogether."""
+    model = science_optics(scene, facts)
+    images = map_images(model, canvases, 0.5 * facts.arm.slit_length_arcsec)
+    area = scene.binning[0] * scene.binning[1]
+    wave, slit, order = (bin_sum(image, scene.binning) / area for image in images)
+    return wave, slit, order
+
+
+def _axis_binning(scene: Scene, facts: Facts) -> tuple[int, int]:
+    """Binning along the dispersion and along the slit."""
+    return scene.binning if facts.optics.dispersion_axis == "x" else scene.binning[::-1]
+
+
+def _saturation_e(scene: Scene, chip: Chip) -> float:
+    """Electrons above which a pixel is saturated, in the well or in the converter."""
+    if scene.arm == "NIR":
+        return chip.saturation_e
+    return min(chip.saturation_e, 65535.0 * chip.gain_e_per_adu - float(np.median(chip.bias_e)))
+
+
+def _mean(arrays: list[FloatArray]) -> FloatArray:
+    return np.asarray(np.mean(arrays, axis=0))
+
+
+def _header(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, str | int | float | bool]:
+    return {
+        "ARM": scene.arm,
+        "KIND": "std" if scene.is_standard else "sci",
+        "SEED": scene.seed,
+        "EXPTIME": scene.exptime_s,
+        "AIRMASS": scene.airmass,
+        "SEEING": float(np.mean(scene.exposure_seeing)),
+        "BRIGHT": scene.ab_mag if scene.ab_mag is not None else -1.0,
+        "NFRAMES": scene.exposures,
+        "GAIN": mean.chip.gain_e_per_adu,
+        "RON": mean.chip.read_noise_e,
+        "TARGET": scene.target_name,
+        "NCR": mean.hits,
+        "DISPAX": facts.optics.dispersion_axis,
+        "FLATNORM": scene.flat_electrons,
+        "BIASLEV": float(np.median(mean.chip.bias_e) / mean.chip.gain_e_per_adu),
+        "MAPERR": scene.map_error_px,
+        "SLITW": scene.slit_width_arcsec,
+        "OFFSET": scene.offset_arcsec,
+        "INSTRUME": scene.instrument,
+        "BINX": scene.binning[0],
+        "BINY": scene.binning[1],
+        "FLATTED": "flat" in mean.masters,
+        "FLEXDISP": scene.flexure_dispersion_px,
+        "FLEXSLIT": scene.flexure_slit_px,
+        "TRANSP": float(np.mean(scene.exposure_transparency)),
+        "COLLAREA": facts.arm.collecting_area_cm2,
+    }
