@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ MAX_UNPACKED_BYTES = 320 << 20
 FITS_SUFFIX = re.compile(r"\.fits(\.gz|\.z|\.fz)?$", re.IGNORECASE)
 
 _IMAGE_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+_ONE_AT_A_TIME = threading.Lock()  # warning filters belong to the process, not to a thread
 _COLUMN_TYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 _READABLE_PROBLEMS = (ValueError, TypeError, KeyError, OverflowError, IndexError, AttributeError)
 
@@ -386,10 +388,10 @@ def _unpack_tiles(file: FitsFile, hdu: Hdu) -> NDArray[Any]:
     tiles = [hdu.header.get(f"ZTILE{axis}", 1) for axis in (1, 2)]
     if not all(isinstance(tile, int) and 0 < tile <= MAX_AXIS_PX for tile in tiles):
         raise InputError(f"{file.path}: tiles of {tiles[0]} x {tiles[1]} pixels do not fit the image")
-    with _readable(file.path), warnings.catch_warnings():
+    with _readable(file.path), _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         source = file.path if file.content is None else io.BytesIO(file.content)
-        with fits.open(source, memmap=file.content is None) as hdus:
+        with fits.open(source, memmap=False) as hdus:
             pixels = hdus[file.hdus.index(hdu)].data
         if pixels is None:
             raise InputError(f"{file.path}: the compressed image is empty")

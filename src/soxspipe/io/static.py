@@ -52,6 +52,12 @@ def read_sky_lines(instrument: str, arm: str) -> SkyLines:
     return SkyLines(wavelength_nm=wavelength, flux=flux, isolated=isolated > 0)
 
 
+def read_single_sky_lines(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Wavelength (nm, air) and flux of every single line of the list ``nir`` (relative) or ``vis`` (1e-16 erg s-1 cm-2 arcsec-2)."""
+    wavelength, flux = _archive("tables")[f"skylines/{name}_single"]
+    return wavelength, flux
+
+
 def read_bad_pixels(instrument: str, arm: str, binning: tuple[int, int]) -> BoolImage | None:
     """Bad-pixel map of an arm and binning, True for bad; None if none is shipped for this binning."""
     name = find_instrument(instrument).arms[arm].static.bad_pixels.format(bx=binning[0], by=binning[1])
