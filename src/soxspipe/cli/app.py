@@ -1,0 +1,214 @@
+"""Commands and options of ``soxspipe``; everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from soxspipe import __version__
+from soxspipe.errors import ProductExistsError, SoxspipeError
+
+if TYPE_CHECKING:
+    from soxspipe.recipes.stare.gather import Verb
+
+QC_FAILED = 3
+INTERRUPTED = 130
+
+Frames = Annotated[
+    list[str], typer.Argument(metavar="INPUTFRAMES", help="A set-of-files (.sof), a folder, or FITS files.", show_default=False)
+]
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Folder for products; default: the working directory.", show_default=False),
+]
+SettingsFile = Annotated[
+    str | None, typer.Option("-s", "--settings", metavar="FILE", help="Settings (YAML); default: those of the package.", show_default=False)
+]
+Overwrite = Annotated[bool, typer.Option("-x", "--overwrite", help="Make products again that exist already.")]
+Verbose = Annotated[bool, typer.Option("-V", "--verbose", help="Full paths, per-order metrics and notes.")]
+Debug = Annotated[bool, typer.Option("-d", "--debug", help="Tracebacks, and plots of every sky model.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Options that may stand before or after the command."""
+
+    overwrite: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Without the program's name.
+
+    Returns
+    -------
+    int
+        0 product made, or there already; 1 the data could not be reduced; 2 bad usage, settings or inputs; 3 quality control
+        of a standard star out of range; 130 interrupted.
+    """
+    try:
+        answer = application()(args=list(arguments), prog_name="soxspipe", standalone_mode=False)
+        return answer if isinstance(answer, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        _say_failure("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return 1
+    except Exception as err:
+        return _answer(err, debug=_wants_traceback(arguments))
+
+
+def application() -> typer.Typer:
+    """The commands."""
+    app = typer.Typer(
+        name="soxspipe", help="Reduce SOXS stare-mode spectra.", add_completion=False, no_args_is_help=True, rich_markup_mode=None,
+        pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    )  # fmt: skip
+    app.callback()(_common)
+    app.command("stare")(_stare)
+    app.command("stare_std")(_stare_std)
+    app.command("settings")(_settings)
+    return app
+
+
+def _common(
+    context: typer.Context,
+    overwrite: Overwrite = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"soxspipe {__version__}")
+        raise typer.Exit
+    context.obj = Flags(overwrite=overwrite, verbose=verbose, debug=debug)
+
+
+def _stare(
+    context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None,
+    overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
+) -> int:  # fmt: skip
+    """Reduce a science target taken in stare mode."""
+    return _reduce(frames, output, settings, _merged(context.obj, overwrite, verbose, debug), verb="stare")
+
+
+def _stare_std(
+    context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None,
+    overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
+) -> int:  # fmt: skip
+    """Reduce a flux standard taken in stare mode."""
+    return _reduce(frames, output, settings, _merged(context.obj, overwrite, verbose, debug), verb="stare_std")
+
+
+def _settings(instrument: Annotated[str, typer.Option("-i", "--instrument", help="soxs or xsh.")] = "soxs") -> int:
+    """Print every setting with its default, ready to edit."""
+    from soxspipe.instruments.registry import find_instrument
+    from soxspipe.settings.dump import default_yaml
+
+    try:
+        name = find_instrument(instrument).name
+    except KeyError as err:
+        raise typer.BadParameter(str(err.args[0]), param_hint="--instrument") from err
+    typer.echo(default_yaml(name), nl=False)
+    return 0
+
+
+def _reduce(frames: list[str], output: str | None, settings: str | None, flags: Flags, *, verb: Verb | None) -> int:
+    from soxspipe.cli.console import Console
+    from soxspipe.recipes.progress import StepReport
+    from soxspipe.recipes.stare.gather import gather
+    from soxspipe.recipes.stare.pipeline import output_folder, run_stare
+
+    console = Console(verbose=flags.verbose)
+    began = time.perf_counter()
+    folder = output_folder(output, settings)
+    gathered = gather(frames[0] if len(frames) == 1 else frames, settings, verb=verb, command=command_text())
+    observation = gathered.inputs.observation
+    console.note(f"{gathered.recipe}: {gathered.names().sof_name}")
+    for warning in gathered.warnings:
+        console.warn(warning)
+    for note in gathered.notes if flags.verbose else ():
+        console.note(note)
+    found = f"{observation.target or 'unnamed target'}, {observation.arm}, {len(gathered.inputs.raw)} x {observation.exptime_s:g} s"
+    console.step(StepReport(step="gather", seconds=time.perf_counter() - began, note=found))
+    published = run_stare(gathered, folder, overwrite=flags.overwrite, listener=console.step, debug=flags.debug)
+    for warning in published.warnings:
+        if warning not in gathered.warnings:
+            console.warn(warning)
+    console.close(gathered.recipe, published)
+    console.note(f"done in {time.perf_counter() - began:.2f} s")
+    return QC_FAILED if published.failed_metrics and gathered.recipe.endswith("-std") else 0
+
+
+def command_text() -> str:
+    """The command that runs, as it may be typed again."""
+    import shlex
+
+    return shlex.join(["soxspipe", *sys.argv[1:]])
+
+
+def _merged(before: Flags, overwrite: bool, verbose: bool, debug: bool) -> Flags:
+    return Flags(overwrite=before.overwrite or overwrite, verbose=before.verbose or verbose, debug=before.debug or debug)
+
+
+def _answer(err: Exception, *, debug: bool) -> int:
+    """Say in one line what went wrong, and which exit status it is."""
+    if debug:
+        traceback.print_exc()
+    usage = _usage_status(err)
+    if usage is not None:
+        return usage
+    if isinstance(err, ProductExistsError):
+        typer.echo(str(err))
+        return err.exit_code
+    if isinstance(err, SoxspipeError):
+        _say_failure(str(err))
+        return err.exit_code
+    if isinstance(err, MemoryError):
+        _say_failure("not enough memory for these data")
+        return 1
+    if isinstance(err, OSError):
+        _say_failure(f"{err.filename or 'a file'}: {err.strerror or err}")
+        return 1
+    _say_failure(f"unexpected {type(err).__name__}: {err} (--debug shows where; please report it)")
+    return 1
+
+
+def _usage_status(err: Exception) -> int | None:
+    """Exit status of an error of the command line itself, which is shown here; None for any other."""
+    show: Callable[..., Any] | None = getattr(err, "show", None)
+    status = getattr(err, "exit_code", None)
+    if isinstance(err, SoxspipeError) or show is None or not isinstance(status, int):
+        return None
+    show()
+    return status
+
+
+def _wants_traceback(arguments: Sequence[str]) -> bool:
+    return any(argument == "--debug" or (argument[:1] == "-" and argument[1:2] != "-" and "d" in argument) for argument in arguments)
+
+
+def _say_failure(text: str) -> None:
+    from soxspipe.cli.console import Console
+
+    Console().fail(text)
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from complaining about the closed pipe once more when it ends."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

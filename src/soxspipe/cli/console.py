@@ -1,0 +1,101 @@
+"""What the command says: plain lines for files and pipes, a little colour for people at a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from soxspipe.recipes.progress import StepReport
+
+if TYPE_CHECKING:
+    from soxspipe.recipes.spec import Published
+
+_RESET = "\033[0m"
+_STYLES = {"dim": "\033[2m", "bold": "\033[1m", "red": "\033[31m", "yellow": "\033[33m", "green": "\033[32m"}
+
+
+class Console:
+    """Progress, warnings and errors on standard error; the closing tables on standard output."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self.verbose = verbose
+
+    def step(self, report: StepReport, /) -> None:
+        """One line for a step that ended: name, seconds, and the number that matters."""
+        seconds = _styled(f"{report.seconds:7.2f} s", "dim", sys.stderr)
+        _say(f"  {report.step:<24}{seconds}  {one_line(report.note)}".rstrip(), sys.stderr)
+
+    def note(self, text: str) -> None:
+        """A line of no urgency."""
+        _say(one_line(text), sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """Something that the user should know."""
+        _say(f"{_styled('warning:', 'yellow', sys.stderr)} {one_line(text)}", sys.stderr)
+
+    def fail(self, text: str) -> None:
+        """The one line that says why nothing was made."""
+        _say(f"{_styled('soxspipe:', 'red', sys.stderr)} {one_line(text)}", sys.stderr)
+
+    def close(self, recipe: str, published: Published) -> None:
+        """Closing tables of QC and products, and where the final product is."""
+        if _is_terminal(sys.stdout):
+            self._rich_tables(recipe, published)
+        else:
+            from soxspipe.recipes.tables import report_text
+
+            _say(report_text(recipe, published, verbose=self.verbose), sys.stdout)
+        _say("", sys.stdout)
+        _say(f"final product: {published.final}", sys.stdout)
+        report = next((record.path for record in published.products if record.label == "REPORT"), None)
+        if report is not None:
+            _say(f"report:        {report}", sys.stdout)
+        failed = published.failed_metrics
+        if failed:
+            names = ", ".join(metric.name for metric in failed)
+            self.warn(f"out of the acceptable range: {names}")
+
+    def _rich_tables(self, recipe: str, published: Published) -> None:
+        from rich.console import Console as RichConsole
+        from rich.table import Table
+        from rich.text import Text
+
+        from soxspipe.recipes.tables import PRODUCT_HEAD, QC_HEAD, product_rows, qc_rows
+
+        rich = RichConsole(highlight=False)
+        for title, head, rows in (
+            (f"{recipe} quality control", QC_HEAD, qc_rows(published.metrics, per_order=self.verbose)),
+            (f"{recipe} products", PRODUCT_HEAD, product_rows(published.products, full_path=self.verbose)),
+        ):
+            table: Any = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+            for name in head:
+                table.add_column(name, overflow="fold")
+            for row in rows:
+                style = "red" if "fail" in row else ""
+                table.add_row(*(Text(cell, style=style) for cell in row))
+            rich.print(table)
+            rich.print()
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and control characters, so that no header or path can play tricks with the terminal."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def _styled(text: str, style: str, stream: Any) -> str:
+    if not _is_terminal(stream) or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"{_STYLES[style]}{text}{_RESET}"
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+def _say(text: str, stream: Any) -> None:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
