@@ -138,7 +138,7 @@ def open_fits(path: Path) -> FitsFile:
         source = _Source(path, content)
         units: list[Hdu] = []
         position = 0
-        while position < source.size and len(units) < MAX_HDUS:
+        while not units or (position < source.size and len(units) < MAX_HDUS):
             if units and not source.read(position, 8).startswith(b"XTENSION"):
                 break
             unit = _read_unit(source, position)

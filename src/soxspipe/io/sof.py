@@ -107,18 +107,21 @@ def _in_sof(sof: Path) -> tuple[Path, ...]:
 
 
 def _sof_text(sof: Path) -> str:
+    if not _is_there(sof):
+        raise MissingInputError(f"{sof}: does not exist")
+    if not sof.is_file():
+        raise InputError(f"{sof}: is not a regular file")
     try:
-        if not sof.exists():
-            raise MissingInputError(f"{sof}: does not exist")
-        if not sof.is_file():
-            raise InputError(f"{sof}: is not a regular file")
-        if sof.stat().st_size > MAX_SOF_BYTES:
-            raise InputError(f"{sof}: is larger than {MAX_SOF_BYTES >> 20} MB, a set-of-files is a short text")
-        return sof.read_bytes().decode("utf-8-sig")
+        with sof.open("rb") as stream:
+            content = stream.read(MAX_SOF_BYTES + 1)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{sof}: is not UTF-8 text (byte {error.start})") from error
     except OSError as error:
         raise InputError(f"{sof}: cannot be read ({error.strerror or error})") from error
+    if len(content) > MAX_SOF_BYTES:
+        raise InputError(f"{sof}: is larger than {MAX_SOF_BYTES >> 20} MB, a set-of-files is a short text")
+    return text
 
 
 def _beside(sof: Path, entry: str, number: int) -> Path:
