@@ -98,6 +98,7 @@ class Published:
     products: tuple[ProductRecord, ...]
     metrics: tuple[Metric, ...]
     warnings: tuple[str, ...] = ()
+    made_at: str = ""
 
     @property
     def failed_metrics(self) -> tuple[Metric, ...]:

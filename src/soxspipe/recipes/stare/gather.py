@@ -72,6 +72,11 @@ class Gathered:
     _md5: Mapping[str, Future[str]]
     _command: str
 
+    @property
+    def header(self) -> tuple[Card, ...]:
+        """Primary header of the first exposure."""
+        return self._header
+
     def names(self) -> Provenance:
         """Recipe, base name and night alone, without waiting for checksums."""
         return Provenance(recipe=self.recipe, sof_name=self._sof_name, night=self._night, command=self._command)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage
+from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Card
+from soxspipe.instruments.registry import find_instrument
 from soxspipe.qc import metrics
 from soxspipe.recipes.stare.run import StareRun
 
@@ -78,9 +80,14 @@ def flux_calibration(run: StareRun) -> Metrics:
 
 def temperatures(run: StareRun) -> Metrics:
     """Temperatures that the header gives."""
-    return metrics.temperature_metrics(
-        _number(run.provenance.header, run.detector_temperature_keyword), _number(run.provenance.header, run.common_path_keyword)
-    )
+    return header_temperatures(run.inputs.arm, run.provenance.header)
+
+
+def header_temperatures(arm: Arm, header: tuple[Card, ...]) -> Metrics:
+    """Temperatures of the detector and the common path, where the instrument has keywords for them and the header has values."""
+    instrument = find_instrument(arm.instrument)
+    detector_keyword, path_keyword = instrument.arms[arm.name].temperature_keyword, instrument.keywords.common_path_temperature
+    return metrics.temperature_metrics(_number(header, detector_keyword), _number(header, path_keyword))
 
 
 def on_slit(run: StareRun) -> BoolImage:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from soxspipe import __version__
-from soxspipe.instruments.registry import find_instrument
 from soxspipe.recipes.progress import Listener, StepReport, StepTimer, silent
 from soxspipe.recipes.spec import Published
 from soxspipe.recipes.stare.gather import Gathered
@@ -65,8 +64,6 @@ def run_stare(gathered: Gathered, output: Path, *, overwrite: bool = False, list
 
 def make_run(gathered: Gathered, result: StareResult, *, debug: bool = False) -> StareRun:
     """A result and its circumstances."""
-    arm = gathered.inputs.arm
-    instrument = find_instrument(arm.instrument)
     return StareRun(
         inputs=gathered.inputs,
         result=replace(result, warnings=tuple(dict.fromkeys((*gathered.warnings, *result.warnings)))),
@@ -74,8 +71,6 @@ def make_run(gathered: Gathered, result: StareResult, *, debug: bool = False) ->
         settings_text=_settings_text(gathered),
         provenance=gathered.provenance(),
         made_at=made_at(),
-        detector_temperature_keyword=instrument.arms[arm.name].temperature_keyword,
-        common_path_keyword=instrument.keywords.common_path_temperature,
         debug=debug,
     )
 

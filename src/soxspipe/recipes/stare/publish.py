@@ -70,7 +70,7 @@ def publish_stare(run: StareRun, output: Path, done: StepTimer) -> Published:
         ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=path)
         for row, path in zip(rows, paths, strict=True)
     )
-    return Published(final=final_product(records), products=records, metrics=run.metrics, warnings=run.result.warnings)
+    return Published(final=final_product(records), products=records, metrics=run.metrics, warnings=run.result.warnings, made_at=run.made_at)
 
 
 def final_product(records: Sequence[ProductRecord]) -> Path:
@@ -90,13 +90,20 @@ def claim_products(provenance: Provenance, output: Path, *, overwrite: bool, tim
     ProductError
         If another run does not finish in time, or the folder cannot be written to.
     """
-    _require_new(provenance, output, overwrite=overwrite)
+    require_new(provenance, output, overwrite=overwrite)
     reduced = reduced_folder(output, provenance.night, provenance.recipe)
     with only_run(reduced / f".{file_name(provenance.sof_name, '.lock')}", timeout_s=timeout_s):
-        _require_new(provenance, output, overwrite=overwrite)
+        require_new(provenance, output, overwrite=overwrite)
         for folder in (reduced, qc_folder(output, provenance.night, provenance.recipe)):
             remove_unfinished(folder, _owner(provenance))
         yield
+
+
+def require_new(provenance: Provenance, output: Path, *, overwrite: bool) -> None:
+    """Raise `ProductExistsError` if the products are there already and may not be overwritten."""
+    path = merged_path(provenance, output)
+    if path.exists() and not overwrite:
+        raise ProductExistsError(f"the product exists already, use -x (overwrite) to make it again: {path}")
 
 
 def merged_path(provenance: Provenance, output: Path) -> Path:
@@ -109,12 +116,6 @@ def product_path(row: ProductRow[StareRun], run: StareRun, output: Path) -> Path
     folder = reduced_folder if row.folder == "reduced" else qc_folder
     name = file_name(run.provenance.sof_name, row.suffix(run), upper=row.upper_case)
     return folder(output, run.provenance.night, run.provenance.recipe) / name
-
-
-def _require_new(provenance: Provenance, output: Path, *, overwrite: bool) -> None:
-    path = merged_path(provenance, output)
-    if path.exists() and not overwrite:
-        raise ProductExistsError(f"the product exists already, use -x (overwrite) to make it again: {path}")
 
 
 def _stage_all(run: StareRun, rows: list[ProductRow[StareRun]], output: Path, done: StepTimer) -> list[Staged]:

@@ -29,8 +29,6 @@ class StareRun:
         ISO time (UTC) of the reduction.
     metrics : tuple of Metric
         With ranges; empty until they are measured.
-    detector_temperature_keyword, common_path_keyword : str or None
-        Where the raw header has temperatures.
     debug : bool
         Draw the sky model of every order.
     story : tuple of StepReport
@@ -44,8 +42,6 @@ class StareRun:
     provenance: Provenance
     made_at: str
     metrics: tuple[Metric, ...] = ()
-    detector_temperature_keyword: str | None = None
-    common_path_keyword: str | None = None
     debug: bool = False
     story: tuple[StepReport, ...] = ()
 

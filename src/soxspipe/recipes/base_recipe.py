@@ -1,0 +1,554 @@
+"""What every recipe of the public API shares: the published methods, in the published spelling.
+
+This is a facade.  Each method adapts its arguments, calls the same functions as the command line, and adapts the answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from soxspipe import __version__
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.metric import Metric
+from soxspipe.errors import InputError
+from soxspipe.recipes.spec import ProductRecord
+
+if TYPE_CHECKING:
+    from astropy.nddata import CCDData
+    from astropy.table import Table
+
+    from soxspipe.recipes.stare.gather import Gathered
+
+FRAME_CLIPPING_SIGMA = 10.0
+FRAME_CLIPPING_ITERATIONS = 2
+
+
+class base_recipe:
+    """Base of the recipes.
+
+    Parameters
+    ----------
+    log : logging.Logger
+        Any standard logger; one with a method ``print`` gets the closing tables through it.
+    settings : dict, str, path, StareSettings or False
+        The settings dictionary or file; False means the defaults.
+    inputFrames : str, path or list of them
+        A folder, a set-of-files or a list of FITS files.
+    verbose : bool
+        More output.
+    overwrite : bool
+        Make products again that exist already.
+    recipeName : str or False
+        As it is to appear in names of folders; False lets the input decide.
+    command : str or False
+        The command that called the recipe, for the record.
+    debug : bool
+        Draw the QC plots of every sky model, not of one order alone.
+    turnOffMP : bool
+        Read and reduce in one thread.
+
+    Raises
+    ------
+    InputError
+        If the frames do not suit the recipe.
+    SettingsError
+        If a setting is wrong.
+    """
+
+    def __init__(
+        self,
+        log: Any,
+        settings: Any = False,
+        inputFrames: Any = [],
+        verbose: bool = False,
+        overwrite: bool = False,
+        recipeName: str | bool = False,
+        command: str | bool = False,
+        debug: bool = False,
+        turnOffMP: bool = False,
+    ) -> None:
+        from soxspipe.recipes.stare.pipeline import output_folder
+
+        self.log = log if log is not None and log is not False else logging.getLogger("soxspipe")
+        self.settings = settings
+        self.inputFrames = inputFrames
+        self.verbose = verbose
+        self.overwrite = overwrite
+        self.command = command
+        self.debug = debug
+        self.turnOffMP = turnOffMP
+        self.workspaceRootPath = output_folder(None, settings)
+        self._gathered = self._gather()
+        self.recipeName = recipeName or self._gathered.recipe
+        self.rawFrames: Table | None = None
+        self._metrics: list[Metric] = []
+        self._records: tuple[ProductRecord, ...] = ()
+        self._made_at = ""
+        for warning in self._gathered.warnings:
+            self.log.warning(warning)
+        for note in self._gathered.notes:
+            self.log.debug(note)
+
+    def _gather(self) -> Gathered:
+        """Find, check and read the recipe's inputs."""
+        raise NotImplementedError(f"{type(self).__name__} is no recipe of its own; use one of its children")
+
+    # ----- what the recipe is about
+
+    @property
+    def arm(self) -> str:
+        """Arm of the spectrograph."""
+        return self._gathered.inputs.arm.name
+
+    @property
+    def inst(self) -> str:
+        """Name of the instrument."""
+        return self._gathered.inputs.arm.instrument
+
+    @property
+    def detectorParams(self) -> Any:
+        """Facts about the detector."""
+        return self._gathered.inputs.detector
+
+    @property
+    def recipeSettings(self) -> dict[str, Any]:
+        """Settings of this recipe and arm."""
+        return self.get_recipe_settings()
+
+    @property
+    def sofName(self) -> str:
+        """Base name of the products."""
+        return self._gathered.names().sof_name
+
+    @property
+    def startNightDate(self) -> str:
+        """Date at the start of the night."""
+        return self._gathered.names().night
+
+    @property
+    def dateObs(self) -> str:
+        """When the first exposure began."""
+        return self._gathered.inputs.observation.date_obs
+
+    @property
+    def imageType(self) -> str:
+        """DPR TYPE of the exposures."""
+        return self._gathered.inputs.observation.kind
+
+    @property
+    def generateReponseCurve(self) -> bool:
+        """Whether a response is made from these frames (spelled as published)."""
+        return self._gathered.inputs.is_standard
+
+    @property
+    def productDir(self) -> str:
+        """Folder of the FITS and ASCII products."""
+        from soxspipe.io.names import reduced_folder
+
+        return str(reduced_folder(self.workspaceRootPath, self.startNightDate, self._gathered.recipe))
+
+    @property
+    def qcDir(self) -> str:
+        """Folder of plots, report and QC numbers."""
+        from soxspipe.io.names import qc_folder
+
+        return str(qc_folder(self.workspaceRootPath, self.startNightDate, self._gathered.recipe))
+
+    @property
+    def qc(self) -> Table:
+        """The QC metrics so far, one row each."""
+        from soxspipe.recipes.tables import qc_table
+
+        return qc_table(
+            self._metrics, recipe=str(self.recipeName), sof_name=self.sofName, date_obs=self.dateObs, made_at=self._made_at or _now()
+        )
+
+    @property
+    def products(self) -> Table:
+        """The files so far, one row each."""
+        from soxspipe.recipes.tables import product_table
+
+        return product_table(self._records, recipe=str(self.recipeName), date_obs=self.dateObs, made_at=self._made_at or _now())
+
+    # ----- the published methods
+
+    def prepare_frames(self, save: bool = False) -> list[CCDData]:
+        """Turn the raw exposures into electrons: trim, orient, gain, read-noise error and bad pixels.
+
+        Parameters
+        ----------
+        save : bool
+            Write them as ``<name>_pre.fits`` into the output folder as well.
+
+        Returns
+        -------
+        list of CCDData
+            In order of time; the table `rawFrames` lists them.
+        """
+        from soxspipe.io.ccddata import to_ccddata, write_prepared
+
+        prepared = []
+        for raw, frame in zip(self._gathered.inputs.raw, self._prepared(), strict=True):
+            prepared.append(to_ccddata(frame, self._cards()))
+            if save:
+                name = raw.name.split(".fits")[0]
+                path = write_prepared(self.workspaceRootPath / f"{name}_pre.fits", frame, self._cards(), _now())
+                self.log.info(f"prepared frame written: {path}")
+        self.rawFrames = self._raw_table()
+        self.log.info(f"prepared {len(prepared)} frame(s)")
+        return prepared
+
+    def clip_and_stack(
+        self, frames: Iterable[CCDData], recipe: str, ignore_input_masks: bool = False, post_stack_clipping: bool = True
+    ) -> CCDData:
+        """Average frames, leaving out pixels that one of them alone shows bright.
+
+        Parameters
+        ----------
+        frames : iterable of CCDData
+            Prepared frames, not yet detrended.
+        recipe : str
+            Name of the recipe; has no effect.
+        ignore_input_masks : bool
+            Let masked pixels of the single frames take part.
+        post_stack_clipping : bool
+            Mask pixels of the stack that lie far from its mean; done where the settings have ``frame-clipping-sigma``.
+
+        Returns
+        -------
+        CCDData
+            A single frame is returned as it is.
+        """
+        from soxspipe.algorithms.clip_and_stack import clip_and_stack
+        from soxspipe.io.ccddata import from_ccddata, to_ccddata
+
+        given = list(frames)
+        if not given:
+            raise InputError("there is no frame to stack")
+        converted = [from_ccddata(ccd, name=f"frame {i}") for i, ccd in enumerate(given, start=1)]
+        if ignore_input_masks:
+            converted = [_unmasked(frame) for frame in converted]
+        stacked = clip_and_stack(converted, self._gathered.settings.stack)
+        sigma, iterations = self._frame_clipping()
+        if post_stack_clipping and sigma is not None and len(given) > 1:
+            stacked = _clipped(stacked, sigma, iterations)
+        return to_ccddata(stacked, self._cards(given[0]))
+
+    def detrend(
+        self,
+        inputFrame: CCDData,
+        master_bias: CCDData | bool | None = False,
+        dark: CCDData | bool | None = False,
+        master_flat: CCDData | bool | None = False,
+        order_table: str | bool | None = False,
+    ) -> CCDData:
+        """Subtract bias and dark, subtract scattered light if an order table is given, divide by the flat.
+
+        Parameters
+        ----------
+        inputFrame : CCDData
+            Prepared or stacked frame.
+        master_bias, dark, master_flat : CCDData, False or None
+            At least one is needed.
+        order_table : path, False or None
+            Where the orders are; the light between them is modelled and subtracted.
+
+        Returns
+        -------
+        CCDData
+        """
+        from soxspipe.algorithms.detrend import detrend, divide_by_flat
+        from soxspipe.io.ccddata import from_ccddata, to_ccddata
+
+        bias, dark_frame, flat = (_given(value, name) for value, name in ((master_bias, "bias"), (dark, "dark"), (master_flat, "flat")))
+        if bias is None and dark_frame is None and flat is None:
+            raise InputError("detrend needs a master bias, a dark or a master flat; none was given")
+        result = detrend(from_ccddata(inputFrame, name="inputFrame"), Masters(bias=bias, dark=dark_frame), use_flat=False)
+        if order_table:
+            result = self._without_background(result, order_table)
+        if flat is not None:
+            result = divide_by_flat(result, flat)
+        return to_ccddata(result, self._cards(inputFrame))
+
+    def get_recipe_settings(self) -> dict[str, Any]:
+        """Settings of this recipe with those of the arm over them, by published name."""
+        from soxspipe.settings.dump import dump_settings
+        from soxspipe.settings.yaml_text import parse_yaml
+
+        arm = self._gathered.inputs.arm.name
+        text = dump_settings(self._gathered.settings, recipe=self._gathered.recipe, arm=arm)
+        return dict(parse_yaml(text, "settings")[self._gathered.recipe][arm.lower()])
+
+    def qc_ron(
+        self,
+        frameType: str | bool = False,
+        frameName: str | bool = False,
+        masterFrame: CCDData | bool = False,
+        rawRon: float | bool = False,
+        masterRon: float | bool = False,
+    ) -> tuple[float, float | bool]:
+        """Measure the read noise from the difference of the first two raw frames; adds ``RAW RON`` and ``MASTER RON``.
+
+        Parameters
+        ----------
+        frameType, frameName : str
+            For the comments of the metrics.
+        masterFrame : CCDData, optional
+            Whose scatter is the master's read noise.
+        rawRon, masterRon : float, optional
+            Known already, in electrons.
+
+        Returns
+        -------
+        rawRon, masterRon : float
+            Electrons; `masterRon` is False if there is no master.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than two raw frames.
+        ValueError
+            If the frames do not differ at all.
+        """
+        raw = float(rawRon) if rawRon else self._raw_ron()
+        master: float | bool = masterRon
+        if not master and masterFrame is not False and masterFrame is not None:
+            master = _clipped_scatter(np.asarray(masterFrame.data, dtype=np.float64)[_good(masterFrame)])  # type: ignore[union-attr]  # a CCDData by now
+        what = str(frameName or frameType or "raw frames")
+        self._add(Metric(name="RAW RON", value=raw, unit="electrons", comment=f"RON in single {what}"))
+        if master:
+            self._add(Metric(name="MASTER RON", value=float(master), unit="electrons", comment=f"Combined RON in {what}"))
+        return raw, master
+
+    def qc_median_flux_level(
+        self, frame: CCDData, frameType: str = "MBIAS", frameName: str = "master bias", medianFlux: float | bool = False
+    ) -> float:
+        """Median of the unmasked pixels in electrons; adds ``<frameType> MEDIAN``."""
+        median = float(medianFlux) if medianFlux else float(np.median(np.asarray(frame.data)[_good(frame)]))
+        self._add(Metric(name=f"{frameType} MEDIAN", value=median, unit="electrons", comment=f"Median flux level of {frameName}"))
+        return median
+
+    def subtract_mean_flux_level(self, rawFrame: CCDData) -> tuple[float, float, CCDData]:
+        """Subtract the clipped mean of a frame.
+
+        Returns
+        -------
+        mean, std : float
+            Of the pixels within ``frame-clipping-sigma`` of the mean (10 where the settings have none).
+        frame : CCDData
+            The frame less its mean.
+        """
+        sigma, iterations = self._frame_clipping()
+        values = np.asarray(rawFrame.data, dtype=np.float64)
+        kept = _kept(values, _good(rawFrame), FRAME_CLIPPING_SIGMA if sigma is None else sigma, iterations)
+        mean, std = float(values[kept].mean()), float(values[kept].std())
+        shifted = rawFrame.copy()
+        shifted.data = values - mean
+        return mean, std, shifted
+
+    def update_fits_keywords(self, frame: CCDData, rawFrames: Sequence[str] | bool = False) -> None:
+        """Give a frame's header the keywords of a product: arm, provenance and metrics in, DPR keywords out.
+
+        Parameters
+        ----------
+        frame : CCDData
+            Its header is changed.
+        rawFrames : list of str, optional
+            Names of the raw frames to list; False lists all.
+        """
+        from soxspipe.io.ccddata import product_header
+
+        provenance = self._gathered.provenance()
+        header = product_header(
+            provenance, frame.header, arm=self.arm, kind=self.imageType, metrics=self._metrics, version=__version__, made_at=_now(),
+            keep=None if rawFrames is False or rawFrames is True else tuple(rawFrames),
+        )  # fmt: skip
+        frame.header.clear()
+        frame.header.update(header)
+
+    def flag_poor_data(self) -> None:
+        """Add the temperatures of the header to the metrics, and judge every metric by its acceptable range."""
+        from soxspipe.qc.ranges import stare_ranges, with_ranges
+        from soxspipe.recipes.stare.measures import header_temperatures
+
+        for metric in header_temperatures(self._gathered.inputs.arm, self._gathered.header):
+            self._add(metric)
+        arm = self.arm if self._gathered.recipe.endswith("-std") else ""
+        self._metrics = list(with_ranges(self._metrics, stare_ranges(arm, self._gathered.settings.qc_acceptable_ranges)))
+
+    def report_output(self, rformat: str = "stdout") -> Table:
+        """Log the tables of metrics and products, and return that of the metrics.
+
+        Parameters
+        ----------
+        rformat : str
+            ``stdout`` logs the tables; anything else only returns the metrics.
+        """
+        if rformat == "stdout":
+            self._print(self._report_text())
+        return self.qc
+
+    def clean_up(self, forceFail: bool | str = False) -> None:
+        """Remove what unfinished runs left in the product folders, and log whether the recipe failed.
+
+        Parameters
+        ----------
+        forceFail : bool or str
+            True or a reason marks the recipe as failed whatever its metrics say.
+        """
+        from soxspipe.io.atomic import remove_unfinished
+
+        for folder in (self.productDir, self.qcDir):
+            remove_unfinished(Path(folder), self.sofName)
+        failed = [metric.name for metric in self._metrics if metric.flag == "fail"]
+        if forceFail or failed:
+            reasons = [forceFail if isinstance(forceFail, str) else "forced"] if forceFail else []
+            reasons += [f"out of range: {', '.join(failed)}"] if failed else []
+            self.log.error(f"{self.recipeName} failed for {self.sofName}: {'; '.join(reasons)}")
+
+    def xsh2soxs(self, frame: CCDData) -> CCDData:
+        """Turn a raw X-shooter frame into the orientation of SOXS; SOXS frames stay as they are."""
+        turns = self._gathered.inputs.detector.quarter_turns
+        if turns:
+            turned = [None if plane is None else np.rot90(plane, turns) for plane in (frame.data, frame.mask, frame.flags)]
+            uncertainty = frame.uncertainty
+            frame.uncertainty, frame.mask, frame.flags = None, None, None
+            frame.data = turned[0]
+            frame.mask, frame.flags = turned[1], turned[2]
+            if uncertainty is not None:
+                frame.uncertainty = type(uncertainty)(np.rot90(uncertainty.array, turns))
+        return frame
+
+    # ----- behind them
+
+    def _prepared(self) -> list[Frame]:
+        from soxspipe.algorithms.prepare import prepare
+
+        inputs = self._gathered.inputs
+        return [prepare(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
+
+    def _without_background(self, frame: Frame, order_table: str | bool) -> Frame:
+        from dataclasses import replace
+
+        from soxspipe.algorithms.subtract_background import fit_background
+        from soxspipe.algorithms.windows import cut_orders
+        from soxspipe.io.classify import classify
+        from soxspipe.io.fits_reader import read_header
+        from soxspipe.io.tables import read_order_table
+
+        geometry = self._gathered.inputs.geometry
+        if isinstance(order_table, str | os.PathLike):
+            path = Path(order_table)
+            file = classify(path, read_header(path))
+            if file is None:
+                raise InputError(f"{path}: is no order table of a known instrument")
+            geometry = replace(geometry, order_table=read_order_table(file))
+        background = fit_background(frame, cut_orders(geometry), geometry, self._gathered.settings.background)
+        return frame.minus(background)
+
+    def _raw_ron(self) -> float:
+        if len(self._gathered.inputs.raw) < 2:
+            raise InputError(f"the read noise is measured on two raw frames, {len(self._gathered.inputs.raw)} is there")
+        first, second = self._prepared()[:2]
+        scatter = _clipped_scatter((first.electrons - second.electrons)[first.good & second.good]) / np.sqrt(2.0)
+        if not scatter > 0:
+            raise ValueError("the first two raw frames are identical; the read noise cannot be measured")
+        return float(scatter)
+
+    def _frame_clipping(self) -> tuple[float | None, int]:
+        """Sigma and rounds of clipping over a whole frame, from the settings as they were given."""
+        from soxspipe.settings.names import normalised
+
+        given = self.settings if isinstance(self.settings, Mapping) else {}
+        block = next((value for key, value in given.items() if normalised(key) == normalised(self._gathered.recipe)), given)
+        flat = {normalised(key): value for key, value in block.items()} if isinstance(block, Mapping) else {}
+        sigma, iterations = flat.get("frame_clipping_sigma"), flat.get("frame_clipping_iterations", FRAME_CLIPPING_ITERATIONS)
+        return (None if sigma is None else float(sigma)), int(iterations)
+
+    def _raw_table(self) -> Table:
+        from astropy.table import Table
+
+        raw = self._gathered.inputs.raw
+        return Table(
+            {
+                "file": [frame.name for frame in raw],
+                "date_obs": [frame.observation.date_obs for frame in raw],
+                "mjd": [frame.observation.mjd for frame in raw],
+                "exptime": [frame.observation.exptime_s for frame in raw],
+                "arm": [frame.observation.arm for frame in raw],
+                "type": [frame.observation.kind for frame in raw],
+            }
+        )
+
+    def _cards(self, ccd: Any = None) -> Any:
+        """Cards of a CCDData's header, or of the first raw frame."""
+        if ccd is None:
+            return self._gathered.header
+        return tuple((card.keyword, card.value, card.comment) for card in ccd.header.cards)
+
+    def _add(self, metric: Metric) -> None:
+        self._metrics = [known for known in self._metrics if known.name != metric.name] + [metric]
+
+    def _print(self, text: str) -> None:
+        getattr(self.log, "print", self.log.info)(text)
+
+    def _report_text(self) -> str:
+        from soxspipe.recipes.tables import PRODUCT_HEAD, QC_HEAD, grid, product_rows, qc_rows
+
+        title = str(self.recipeName).upper()
+        return (
+            f"# {title} QC METRICS\n{grid(QC_HEAD, qc_rows(self._metrics, per_order=self.verbose))}\n\n"
+            f"# {title} RECIPE PRODUCTS & QC OUTPUTS\n{grid(PRODUCT_HEAD, product_rows(self._records, full_path=self.verbose))}"
+        )
+
+
+def _now() -> str:
+    from soxspipe.recipes.stare.pipeline import made_at
+
+    return made_at()
+
+
+def _given(value: Any, name: str) -> Frame | None:
+    from soxspipe.io.ccddata import from_ccddata
+
+    return None if value is None or value is False else from_ccddata(value, name=name)
+
+
+def _good(ccd: Any) -> Any:
+    values = np.asarray(ccd.data)
+    return np.isfinite(values) if ccd.mask is None else np.isfinite(values) & ~np.asarray(ccd.mask, dtype=bool)
+
+
+def _unmasked(frame: Frame) -> Frame:
+    from dataclasses import replace
+
+    return replace(frame, flags=frame.flags & np.uint8(PixelFlag.NOT_FINITE))
+
+
+def _clipped(frame: Frame, sigma: float, iterations: int) -> Frame:
+    return frame.flagged(frame.good & ~_kept(frame.electrons, frame.good, sigma, iterations), PixelFlag.OUTLIER)
+
+
+def _kept(values: Any, good: Any, sigma: float, iterations: int) -> Any:
+    """Good pixels within `sigma` standard deviations of the mean."""
+    kept = np.array(good)
+    for _ in range(iterations):
+        mean, std = values[kept].mean(), values[kept].std()
+        fewer = good & (np.abs(values - mean) <= sigma * std)
+        if np.array_equal(fewer, kept):
+            break
+        kept = fewer
+    return kept
+
+
+def _clipped_scatter(values: Any) -> float:
+    """Standard deviation after two rounds of clipping at 10 sigma."""
+    return float(values[_kept(values, np.isfinite(values), FRAME_CLIPPING_SIGMA, FRAME_CLIPPING_ITERATIONS)].std())
