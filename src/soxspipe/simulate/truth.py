@@ -19,7 +19,6 @@ from soxspipe.simulate.values import Facts, MasterImage, Truth
 
 APERTURE_HALF_PX = 7
 BAD, SATURATED = 1, 2
-_WINDOW_HALF_ARCSEC = 6.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,7 +139,8 @@ def _order_rows(
     b = canvas.b_px[first : first + n * dispersion_binning : dispersion_binning] // dispersion_binning
     trace_binned = (binned(trace) + 0.5) / slit_binning - 0.5
     use = (binned(wave) >= low) & (binned(wave) <= high)
-    sums = _column_sums(scene, facts, images, b, trace_binned, binned(canvas.columns.centre_px), order)
+    use &= (trace_binned > -0.5) & (trace_binned < facts.optics.n_slit / slit_binning - 0.5)
+    sums = _column_sums(scene, facts, images, b, trace_binned, binned(canvas.a_px.mean(axis=1)), canvas.a_px.shape[1] // 2, order)
     efficiency = instrument_efficiency(binned(wave), order, facts.arm, facts.spectral_format)
     columns: dict[str, Any] = {
         "ORDER": np.full(n, order),
@@ -171,13 +171,14 @@ def _column_sums(
     b: IntArray,
     trace: FloatArray,
     centre_px: FloatArray,
+    half_px: int,
     order: int,
 ) -> dict[str, FloatArray]:
     """Sums over the pixels of an order, column by column, of the binned images."""
     along_x = facts.optics.dispersion_axis == "x"
     _, slit_binning = _axis_binning(scene, facts)
     cut = {name: (images[name].T if along_x else images[name]) for name in ("TARGET", "SKY", "VARIANCE", "FLAT", "ORDER")}
-    half = 28 // slit_binning + 2 if facts.arm.instrument == "SOXS" else 50 // slit_binning + 2
+    half = half_px // slit_binning
     n_slit = cut["TARGET"].shape[1]
     a = np.rint((centre_px + 0.5) / slit_binning - 0.5).astype(np.int64)[:, None] + np.arange(-half, half + 1)[None, :]
     here = (b.astype(np.int64)[:, None], np.clip(a, 0, n_slit - 1))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar
 from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.geometry import SpectralFormat
 from soxspipe.simulate.optics import OpticalModel
+
+Score: TypeAlias = dict[str, Any]
+"""A tree of figures: numbers by name, groups of numbers by name, None where there is nothing to measure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
