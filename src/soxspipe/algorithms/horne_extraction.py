@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
+import numpy as np
 from pydantic import Field
 
+from soxspipe.algorithms.detect_continuum import running_median
+from soxspipe.algorithms.object_profile import flux_along
+from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
+from soxspipe.algorithms.sky_and_object import N_LAGS, evaluate_sky, joint_geometry, solve_sky_and_object
+from soxspipe.algorithms.subtract_sky import SkyFit
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.datamodel.trace import OrderTrace
 
 
 class ExtractionSettings(AlgorithmSettings):
@@ -26,3 +38,313 @@ class ExtractionSettings(AlgorithmSettings):
     horne_extraction_profile_clipping_iteration_count: int = Field(
         10, ge=0, le=100, description="Most clipping rounds when the profile is fitted."
     )
+
+
+GROW_SIGMA = 2.5
+PROFILE_TOLERANCE = 0.1
+SKY_TOLERANCE = 0.01
+FAR_SHARE = 0.02
+ROUNDS = 8
+SMOOTH_PX = 5
+FLAT_LIMIT = 0.03
+PARTIAL = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rejection:
+    """Pixels that neither sky nor object explain.
+
+    Attributes
+    ----------
+    hits : ndarray of bool, shape of the window
+        Pixels rejected, cosmic rays and outliers alike.
+    bright : ndarray of bool, shape of the window
+        Those above the model: cosmic rays.
+    flux : ndarray, shape (n_disp,)
+        Flux from the pixels that are left.
+    variance : ndarray, shape of the window
+        Model variance at that flux.
+    """
+
+    hits: BoolArray
+    bright: BoolArray
+    flux: FloatArray
+    variance: FloatArray
+
+
+def reject_outliers(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: FloatArray, limit: float) -> Rejection:
+    """Find the pixels that differ from sky plus object by more than the noise.
+
+    On the object the worst pixel of each dispersion pixel goes first, then the flux is measured again; away from it all outliers go
+    at once.  Neighbours of a hit go at `GROW_SIGMA`.  The median of data over profile starts it, so that a bright hit does not raise
+    the flux and drag good pixels down.  Errors of the profile and of the sky's position are tolerated as shares of the peak and of
+    the sky's local range; an emission line of the object has the object's profile and passes.
+
+    Parameters
+    ----------
+    data : OrderData
+        The order.
+    sky, shares : ndarray, shape of the window
+        Sky model, object profile.
+    sky_range : ndarray, shape of the window
+        Largest difference of the sky within about a pixel.
+    limit : float
+        Limit on (D - S - f P)^2 / V.
+
+    Returns
+    -------
+    Rejection
+        Hits and the flux without them.
+    """
+    sigma = float(np.sqrt(limit))
+    light = np.where(data.good, data.electrons - sky, 0.0)
+    peak = shares.max(axis=1)
+    flux = _median_flux(light, shares, data.good, peak)
+    far = shares < FAR_SHARE * peak[:, None]
+    hits = np.zeros(light.shape, dtype=bool)
+    bright = np.zeros(light.shape, dtype=bool)
+    variance = data.variance(sky + np.maximum(running_median(flux, SMOOTH_PX), 0.0)[:, None] * np.maximum(shares, 0.0))
+    for _ in range(ROUNDS):
+        use = data.good & ~hits
+        tolerance = (PROFILE_TOLERANCE * np.maximum(flux, 0.0) * peak)[:, None] ** 2 * ~far + (SKY_TOLERANCE * sky_range) ** 2
+        z = np.where(use, (light - flux[:, None] * shares) / np.sqrt(variance + tolerance), 0.0)
+        worst = np.where(far, 0.0, np.abs(z)).max(axis=1, keepdims=True)
+        fresh = (np.abs(z) > sigma) & (far | (np.abs(z) == worst))
+        fresh |= dilate(hits | fresh) & use & (z > GROW_SIGMA)
+        if not fresh.any():
+            break
+        hits |= fresh
+        bright |= fresh & (z > 0)
+        flux, _ = flux_along(data, light, variance, shares, data.good & ~hits)
+        variance = data.variance(sky + np.maximum(running_median(flux, SMOOTH_PX), 0.0)[:, None] * np.maximum(shares, 0.0))
+    return Rejection(hits=hits, bright=bright, flux=flux, variance=variance)
+
+
+def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray) -> FloatArray:
+    """Median of light over share of the core's pixels; 0 where the core is masked."""
+    core = good & (shares > 0.25 * peak[:, None]) & (shares > 0)
+    ratio = np.sort(np.where(core, light / np.where(core, shares, 1.0), np.inf), axis=1)
+    count = core.sum(axis=1)
+    low = np.take_along_axis(ratio, (np.maximum(count - 1, 0) // 2)[:, None], axis=1)[:, 0]
+    high = np.take_along_axis(ratio, np.minimum(count // 2, np.maximum(count - 1, 0))[:, None], axis=1)[:, 0]
+    return np.where(count > 0, 0.5 * (low + np.where(np.isfinite(high), high, low)), 0.0)
+
+
+def dilate(mask: BoolArray) -> BoolArray:
+    """Mask grown by one pixel in all eight directions."""
+    grown = mask.copy()
+    grown[1:] |= mask[:-1]
+    grown[:-1] |= mask[1:]
+    tall = grown.copy()
+    grown[:, 1:] |= tall[:, :-1]
+    grown[:, :-1] |= tall[:, 1:]
+    return grown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExtractedOrder:
+    """One order after extraction, on its window.
+
+    Attributes
+    ----------
+    data : OrderData
+        The order.
+    sky, sky_variance, shares : ndarray, shape of the window
+        Final sky model, its variance, and the object's profile.
+    variance : ndarray, shape of the window
+        Model variance of a pixel (flattened electrons squared), sky model's not included.
+    rejection : Rejection
+        Pixels left out.
+    flux, flux_variance : ndarray, shape (n_disp,)
+        NaN and infinity where nothing could be measured.
+    covariance : ndarray, shape (n_lags, n_disp)
+        Of neighbouring fluxes.
+    sky_fit : SkyFit or None
+        With the final spline; None without sky subtraction.
+    """
+
+    data: OrderData
+    sky: FloatArray
+    sky_variance: FloatArray
+    shares: FloatArray
+    variance: FloatArray
+    rejection: Rejection
+    flux: FloatArray
+    flux_variance: FloatArray
+    covariance: FloatArray
+    sky_fit: SkyFit | None
+
+
+def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings: ExtractionSettings) -> ExtractedOrder:
+    """Solve sky and object together, reject outliers against the solution, and solve again with errors.
+
+    Parameters
+    ----------
+    data : OrderData
+        The order.
+    sky_fit : SkyFit
+        Shape of the sky and a first model.
+    shares : ndarray, shape of the window
+        Object profile.
+    settings : ExtractionSettings
+        Its global clipping limit is used.
+
+    Returns
+    -------
+    ExtractedOrder
+        Flux, sky and errors.
+    """
+    limit = settings.horne_extraction_profile_global_clipping_sigma
+    geometry = joint_geometry(sky_fit.spline, sky_fit.u_px, sky_fit.slit)
+    sky_range = np.where(data.window.inside, sky_fit.spline.local_range(sky_fit.u_px), 0.0)
+    rejection = reject_outliers(data, sky_fit.electrons, shares, sky_range, limit)
+    weight = np.where(data.good & ~rejection.hits, 1.0 / rejection.variance, 0.0)
+    first = solve_sky_and_object(data, sky_fit.spline, geometry, shares, weight, with_errors=False)
+    sky = np.where(data.window.inside, evaluate_sky(first.spline, geometry), 0.0)
+    rejection = reject_outliers(data, sky, shares, sky_range, limit)
+    weight = np.where(data.good & ~rejection.hits, 1.0 / rejection.variance, 0.0)
+    final = solve_sky_and_object(data, first.spline, geometry, shares, weight)
+    sky = np.where(data.window.inside, evaluate_sky(final.spline, geometry), 0.0)
+    return ExtractedOrder(
+        data=data,
+        sky=sky,
+        sky_variance=final.sky_variance,
+        shares=shares,
+        variance=rejection.variance,
+        rejection=rejection,
+        flux=final.flux,
+        flux_variance=final.variance,
+        covariance=final.covariance,
+        sky_fit=replace(sky_fit, spline=final.spline, electrons=sky),
+    )
+
+
+def extract_order_without_sky(data: OrderData, shares: FloatArray, settings: ExtractionSettings) -> ExtractedOrder:
+    """Horne's sum on data from which no sky is to be subtracted; arguments and result as for `extract_order`."""
+    nothing = np.zeros(shares.shape)
+    rejection = reject_outliers(data, nothing, shares, nothing, settings.horne_extraction_profile_global_clipping_sigma)
+    flux, error = flux_along(data, data.electrons, rejection.variance, shares, data.good & ~rejection.hits)
+    known = np.isfinite(error)
+    return ExtractedOrder(
+        data=data,
+        sky=nothing,
+        sky_variance=nothing,
+        shares=shares,
+        variance=rejection.variance,
+        rejection=rejection,
+        flux=np.where(known, flux, np.nan),
+        flux_variance=error**2,
+        covariance=np.zeros((N_LAGS, flux.size)),
+        sky_fit=None,
+    )
+
+
+def order_spectrum(
+    extracted: ExtractedOrder,
+    trace: OrderTrace,
+    *,
+    label: str,
+    aperture_px: float,
+    wavelength_nm: FloatArray,
+    saturated: BoolArray,
+    forced: bool,
+) -> tuple[OrderSpectrum, FloatArray]:
+    """Put an extracted order into ascending wavelength, with aperture sums beside the optimal one.
+
+    Parameters
+    ----------
+    extracted : ExtractedOrder
+        Result of the extraction.
+    trace : OrderTrace
+        Trace of the order.
+    label : str
+        Its name.
+    aperture_px : float
+        Length of the boxcar aperture (binned px).
+    wavelength_nm : ndarray, shape (n_disp,)
+        At the trace; NaN drops the dispersion pixel.
+    saturated : ndarray of bool, shape of the window
+        Saturated pixels.
+    forced : bool
+        Whether the trace is forced.
+
+    Returns
+    -------
+    OrderSpectrum
+        Only dispersion pixels with a wavelength.
+    ndarray, shape (n_lags, n)
+        Covariance of neighbouring fluxes in the same sequence.
+    """
+    data, good = extracted.data, extracted.data.good & ~extracted.rejection.hits
+    aperture = _aperture(data, trace.a_px, aperture_px)
+    light = data.electrons - extracted.sky
+    fraction = np.sum(np.where(good, np.maximum(extracted.shares, 0.0), 0.0), axis=1)
+    model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
+    mean_flat = (
+        np.sum(extracted.shares * data.flat * (data.flat_variance > 0), axis=1)
+        if (data.flat_variance > 0).any()
+        else np.ones(fraction.shape)
+    )
+    total = np.sum(aperture, axis=1)
+    columns = {
+        "b_px": data.window.b_px,
+        "a_px": trace.a_px,
+        "wavelength_nm": wavelength_nm,
+        "pixel_scale_nm": np.abs(np.gradient(wavelength_nm)),
+        "flux": extracted.flux,
+        "variance": extracted.flux_variance,
+        "boxcar": np.sum(aperture * light, axis=1),
+        "boxcar_robust": np.sum(aperture * np.where(good, light, 0.0), axis=1),
+        "boxcar_restored": np.sum(aperture * np.where(good, light, model), axis=1),
+        "sky": np.sum(aperture * extracted.sky, axis=1) / np.maximum(total, 1e-9),
+        "sky_aperture": np.sum(aperture * extracted.sky, axis=1),
+        "profile_fraction": fraction,
+        "aperture_fraction": np.sum(aperture * extracted.shares, axis=1),
+        "mean_flat": mean_flat,
+        "quality": _quality(extracted, aperture, saturated, fraction, forced=forced),
+    }
+    weak = _flat_error(extracted) > FLAT_LIMIT
+    columns["flux"] = np.where(weak, np.nan, columns["flux"])
+    columns["variance"] = np.where(weak, np.inf, columns["variance"])
+    columns["quality"] = np.where(~np.isfinite(columns["flux"]), columns["quality"] | int(SpectrumFlag.NO_DATA), columns["quality"])
+    keep = np.flatnonzero(np.isfinite(wavelength_nm))
+    keep = keep[np.argsort(wavelength_nm[keep], kind="stable")]
+    descending = keep.size > 1 and keep[0] > keep[-1]
+    covariance = np.array(extracted.covariance[:, keep])
+    if descending:
+        for lag in range(1, covariance.shape[0] + 1):
+            covariance[lag - 1] = np.roll(covariance[lag - 1], -lag)
+    covariance = np.where(np.isfinite(columns["flux"][keep]), covariance, 0.0)
+    spectrum = OrderSpectrum(order=data.window.order, label=label, **{name: column[keep] for name, column in columns.items()})
+    return spectrum, covariance
+
+
+def _flat_error(extracted: ExtractedOrder) -> FloatArray:
+    """Relative error of one pixel of the flat under the object, shape (n_disp,); infinite where the flat is unusable."""
+    flat = extracted.data.flat
+    usable = np.where(extracted.data.good, np.maximum(extracted.shares, 0.0), 0.0)
+    total = np.sum(usable, axis=1)
+    level = np.sum(usable * flat, axis=1)
+    noise = np.sum(usable * np.sqrt(extracted.data.flat_variance), axis=1)
+    return np.where(total > 0, noise / np.where(level > 0, level, 1e-30), np.inf)
+
+
+def _aperture(data: OrderData, a_px: FloatArray, length: float) -> FloatArray:
+    """Share of every pixel that lies within `length` px centred on the trace."""
+    distance = data.window.a_px - a_px[:, None]
+    overlap = np.minimum(distance + 0.5, 0.5 * length) - np.maximum(distance - 0.5, -0.5 * length)
+    return np.where(data.window.inside, np.clip(overlap, 0.0, 1.0), 0.0)
+
+
+def _quality(extracted: ExtractedOrder, aperture: FloatArray, saturated: BoolArray, fraction: FloatArray, *, forced: bool) -> IntArray:
+    core = (aperture > 0) & (extracted.shares > FAR_SHARE * extracted.shares.max(axis=1, keepdims=True))
+    quality = np.zeros(fraction.shape, dtype=np.int32)
+    quality[(saturated & core).any(axis=1)] |= SpectrumFlag.SATURATED
+    quality[(extracted.rejection.hits & core).any(axis=1)] |= SpectrumFlag.COSMIC_RAY
+    quality[fraction < PARTIAL] |= SpectrumFlag.PARTIAL_PROFILE
+    if forced:
+        quality |= SpectrumFlag.FORCED
+    own = np.sum(np.where(core, extracted.variance, 0.0), axis=1)
+    skies = np.sum(np.where(core, extracted.sky_variance, 0.0), axis=1)
+    quality[skies > own] |= SpectrumFlag.WEAK_SKY_MODEL
+    return quality

@@ -25,7 +25,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 SHIFT_AXIS_DEGREE = 4
 SHIFT_SLIT_DEGREE = 3
 SHIFT_PRIOR_PX = 0.1
-ILLUMINATION_PRIOR = 0.3
+ILLUMINATION_PRIOR = 0.1
 LARGEST_STEP_PX = 0.5
 START_BIN_PX = 0.5
 CLOSEST_KNOTS_PX = 0.55
@@ -276,7 +276,7 @@ def _shape_normal(
     along: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Border (n, p), dense block (p, p) and right-hand side (p,) of the shape terms: illumination first, then shift by slit degree."""
-    degree, n_along = basis.shape[0] - 1, along.shape[0]
+    degree = basis.shape[0] - 1
     pieces = n - degree
     rows = [np.ones((1, pieces))] * n_gain + [along] * (len(terms) - n_gain)
     start = np.concatenate([[0], np.cumsum([row.shape[0] for row in rows])]).astype(np.int64)

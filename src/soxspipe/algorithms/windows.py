@@ -23,7 +23,9 @@ def cut_orders(geometry: Geometry) -> tuple[OrderWindow, ...]:
     tuple of OrderWindow
         By ascending order number; orders with less than `SHORTEST_ORDER_PX` solved dispersion pixels are left out.
     """
-    along_b = np.asarray(geometry.dispersion_map.order)
+    mapped = geometry.dispersion_map
+    with np.errstate(invalid="ignore"):
+        along_b = np.where((mapped.wavelength_nm > 0) & np.isfinite(mapped.slit_arcsec), mapped.order, 0)
     if geometry.arm.dispersion_axis == "x":
         along_b = along_b.T
     n_a = along_b.shape[1]

@@ -29,7 +29,8 @@ class StareSettings(AlgorithmSettings):
         description="Slit position (arcsec from the slit's centre) of the object to extract; empty takes the brightest.",
     )
     apply_wavelength_shift: bool = Field(
-        False, description="Correct the wavelengths by the zero-point measured on sky lines (it is reported in any case)."
+        True,
+        description="Correct the wavelengths by the zero-point measured on sky lines where it is significant (it is reported in any case).",
     )
     make_plots: bool = Field(True, description="Draw the QC plots (PDF) and the report.")
     qc_acceptable_ranges: Mapping[str, tuple[float, float]] = Field(

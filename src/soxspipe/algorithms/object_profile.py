@@ -1,0 +1,378 @@
+"""The object's spatial profile, in distance from its trace.
+
+Light per arcsec at the pixel's centre, already averaged over the pixel, is measured in cells of distance and dispersion, all orders
+together.  A Moffat function whose width follows a power of wavelength is fitted first; a spline of deviations from it is added with
+priors relative to the Moffat, in steps: common to all orders, changing with wavelength, and particular to an order.  A faint object
+thus ends with the Moffat, a bright one with its own profile.  Negative wings are kept: clipping noise at zero costs light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.algorithms.detect_continuum import running_median
+from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.sky_spline import chebyshev
+from soxspipe.algorithms.splines import bspline_matrix, clamped_knots
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.spectrum import SlitProfile
+from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
+
+CELL_ARCSEC = 0.05
+CHUNKS = 8
+REACH_FWHM = 4.5
+FLUX_SMOOTH_PX = 15
+LINE_SIGMA = 5.0
+PEAK_TOLERANCE = 0.1
+BETA = 3.5
+BETA_PRIOR = 0.5
+SLOPE = -0.2
+SLOPE_PRIOR = 0.3
+COMMON_PRIOR = 0.3
+VARYING_PRIOR = 0.25
+ORDER_PRIOR = 0.04
+PEAK_SHARE = 0.0005
+GRID_ARCSEC = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moffat:
+    """Pixel-averaged Moffat of unit integral: FWHM at `pivot_nm`, exponent of wavelength, beta."""
+
+    fwhm_arcsec: float
+    slope: float
+    beta: float
+    pivot_nm: float
+
+    def __call__(self, distance: FloatArray, wavelength_nm: FloatArray | float, pixel_arcsec: FloatArray | float) -> FloatArray:
+        """Light per arcsec averaged over a pixel."""
+        fwhm = self.fwhm_arcsec * np.power(np.asarray(wavelength_nm) / self.pivot_nm, self.slope)
+        alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / self.beta) - 1.0))
+        norm = _moffat_norm(self.beta) / alpha
+        total = np.zeros(np.broadcast(distance, alpha).shape)
+        for node, weight in zip(*np.polynomial.legendre.leggauss(4), strict=True):
+            t = (distance + 0.5 * node * pixel_arcsec) / alpha
+            total = total + 0.5 * weight * np.power(1.0 + t * t, -self.beta)
+        return norm * total
+
+
+def _moffat_norm(beta: float) -> float:
+    """Inverse of the integral of (1 + t^2)^-beta over the line."""
+    from math import exp, lgamma, pi, sqrt
+
+    return exp(lgamma(beta) - lgamma(beta - 0.5)) / sqrt(pi)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ObjectProfile:
+    """Profile of all orders as tables over distance.
+
+    Attributes
+    ----------
+    distance_arcsec : ndarray, shape (n,)
+        Regular grid, slit minus trace.
+    tables : dict of int to ndarray, shape (chunks, n)
+        Light per arcsec at the middle of each chunk of an order.
+    chunk_middle : dict of int to ndarray, shape (chunks,)
+        Row of the window that each chunk stands for.
+    fwhm_arcsec : float
+        Median over the arm.
+    form : str
+        ``spline`` or ``moffat``.
+    """
+
+    distance_arcsec: FloatArray
+    tables: dict[int, FloatArray]
+    chunk_middle: dict[int, FloatArray]
+    fwhm_arcsec: float
+    form: str
+
+    def shares(self, data: OrderData, trace: OrderTrace) -> FloatArray:
+        """Share of a dispersion pixel's light in every pixel of an order; each row with any pixel on the slit sums to 1."""
+        window = data.window
+        rows = np.arange(window.b_px.size, dtype=np.float64)
+        middle = self.chunk_middle[window.order]
+        position = np.interp(rows, middle, np.arange(middle.size, dtype=np.float64))
+        low = np.clip(np.floor(position).astype(np.int64), 0, max(middle.size - 2, 0))
+        tilt = (position - low)[:, None]
+        distance = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], 1e3)
+        place = (distance - self.distance_arcsec[0]) / (self.distance_arcsec[1] - self.distance_arcsec[0])
+        left = np.clip(np.floor(place).astype(np.int64), 0, self.distance_arcsec.size - 2)
+        share = np.clip(place - left, 0.0, 1.0)
+        table = self.tables[window.order]
+        high = np.minimum(low + 1, middle.size - 1)
+        lower = table[low[:, None], left] * (1 - share) + table[low[:, None], left + 1] * share
+        upper = table[high[:, None], left] * (1 - share) + table[high[:, None], left + 1] * share
+        density = np.where(window.inside & (place >= 0) & (place <= self.distance_arcsec.size - 1), lower * (1 - tilt) + upper * tilt, 0.0)
+        total = density.sum(axis=1, keepdims=True)
+        return density / np.where(total > 0.05 * np.median(total[total > 0]) if (total > 0).any() else total > 0, total, np.inf)
+
+    def summary(self) -> SlitProfile:
+        """Mean over all orders, for figures and metrics."""
+        density = np.mean([table.mean(axis=0) for table in self.tables.values()], axis=0)
+        return SlitProfile(distance_arcsec=self.distance_arcsec, density=density, fwhm_arcsec=self.fwhm_arcsec, form=self.form)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cells:
+    """Measured light per arcsec, shape (orders * chunks, bins): value, its weight, mean distance; and wavelength, pixel size per row."""
+
+    value: FloatArray
+    weight: FloatArray
+    distance: FloatArray
+    wavelength_nm: FloatArray
+    pixel_arcsec: FloatArray
+
+
+def fit_profile(
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    trace: ObjectTrace,
+    *,
+    poly_order: int,
+    clip_sigma: float,
+    clip_rounds: int,
+    half_length_arcsec: float,
+) -> ObjectProfile:
+    """Measure the profile of the traced object.
+
+    Parameters
+    ----------
+    orders : sequence of OrderData
+        All orders.
+    skies : sequence of ndarray
+        Sky model of each.
+    trace : ObjectTrace
+        Its `fwhm_arcsec` starts the fit; a forced trace gives a Moffat of that width.
+    poly_order : int
+        Highest degree with which the deviations may change with wavelength.
+    clip_sigma : float
+        Pixels further than this from the profile (plus a tenth of its peak) are left out.
+    clip_rounds : int
+        Most rounds of clipping.
+    half_length_arcsec : float
+        Of the slit.
+
+    Returns
+    -------
+    ObjectProfile
+        Tables for all orders.
+    """
+    pivot = float(np.median([np.nanmedian(data.window.wavelength_nm) for data in orders]))
+    moffat = Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
+    profile = _tabulate(orders, moffat, None, half_length_arcsec + 6.0)
+    if trace.forced:
+        return profile
+    for _ in range(max(1, min(clip_rounds, 3))):
+        cells = _measure(orders, skies, trace, profile, clip_sigma if clip_rounds else np.inf, moffat)
+        moffat = _fit_moffat(cells, moffat)
+        deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
+        profile = _tabulate(orders, moffat, deviations, half_length_arcsec + 6.0)
+    return profile
+
+
+def flux_along(
+    data: OrderData, light: FloatArray, variance: FloatArray, shares: FloatArray, use: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Optimal sum per dispersion pixel and its error; 0 and infinity where nothing can be measured."""
+    weight = np.where(use, shares / variance, 0.0)
+    power = np.sum(weight * shares, axis=1)
+    known = power > 1e-30
+    flux = np.where(known, np.sum(weight * np.where(use, light, 0.0), axis=1) / np.where(known, power, 1.0), 0.0)
+    return flux, np.where(known, 1.0 / np.sqrt(np.where(known, power, 1.0)), np.inf)
+
+
+def smooth_flux(flux: FloatArray, error: FloatArray) -> FloatArray:
+    """Running median of the flux, but lines that stand out of it by `LINE_SIGMA` stay as they are."""
+    level = running_median(flux, FLUX_SMOOTH_PX)
+    return np.where(np.abs(flux - level) > LINE_SIGMA * error, flux, level)
+
+
+def _measure(
+    orders: Sequence[OrderData], skies: Sequence[FloatArray], trace: ObjectTrace, profile: ObjectProfile, clip: float, moffat: Moffat
+) -> _Cells:
+    reach = REACH_FWHM * moffat.fwhm_arcsec
+    n_bins = int(np.ceil(2 * reach / CELL_ARCSEC))
+    parts: list[tuple[FloatArray, ...]] = []
+    for data, sky in zip(orders, skies, strict=True):
+        window, path = data.window, trace.orders[data.window.order]
+        shares = profile.shares(data, path)
+        light = data.electrons - sky
+        distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
+        use = data.good & (np.abs(distance) < reach)
+        flux, error = flux_along(data, light, data.variance(np.maximum(sky, 0.0) + np.maximum(light, 0.0) * 0.0), shares, use)
+        flux = smooth_flux(flux, error)
+        variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
+        peak = np.maximum(flux, 0.0) * shares.max(axis=1)
+        use &= np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
+        pixel = 1.0 / np.maximum(np.abs(_scale(window.slit_arcsec)), 1e-6)
+        per_arcsec = flux[:, None] * pixel[:, None]
+        weight = np.where(use, per_arcsec**2 / variance, 0.0)
+        chunk = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
+        cell = chunk[:, None] * n_bins + np.clip(((distance + reach) / CELL_ARCSEC), 0, n_bins - 1).astype(np.int64)
+        chosen = weight > 0
+        index, w = cell[chosen], weight[chosen]
+        total = np.bincount(index, w, CHUNKS * n_bins)
+        safe = np.where(total > 0, total, 1.0)
+        ratio = light[chosen] / np.broadcast_to(per_arcsec, light.shape)[chosen]
+        value = np.bincount(index, w * ratio, CHUNKS * n_bins) / safe
+        mean_distance = np.bincount(index, w * distance[chosen], CHUNKS * n_bins) / safe
+        wave = np.array([np.nanmedian(window.wavelength_nm[chunk == k]) for k in range(CHUNKS)])
+        parts.append(
+            (
+                value.reshape(CHUNKS, -1),
+                total.reshape(CHUNKS, -1),
+                mean_distance.reshape(CHUNKS, -1),
+                wave,
+                np.full(CHUNKS, np.median(pixel)),
+            )
+        )
+    stacked = [np.concatenate([part[k] for part in parts]) for k in range(5)]
+    return _Cells(value=stacked[0], weight=stacked[1], distance=stacked[2], wavelength_nm=stacked[3], pixel_arcsec=stacked[4])
+
+
+def _scale(slit: FloatArray) -> FloatArray:
+    """Pixels per arcsec of every row; the median where a row has too few pixels."""
+    step = np.diff(slit, axis=1)
+    count = np.isfinite(step).sum(axis=1)
+    mean = np.nansum(step, axis=1) / np.maximum(count, 1)
+    mean = np.where(count >= 3, mean, np.median(mean[count >= 3]) if (count >= 3).any() else 1.0)
+    return 1.0 / mean
+
+
+def _fit_moffat(cells: _Cells, start: Moffat) -> Moffat:
+    """Width, its exponent, beta, and a scale per row (the flux estimate's own error), by Gauss-Newton with priors."""
+    use = cells.weight > 0
+    current = np.array([np.log(start.fwhm_arcsec), start.slope, start.beta])
+    prior_mean, prior = np.array([current[0], SLOPE, BETA]), np.array([0.0, SLOPE_PRIOR**-2, BETA_PRIOR**-2])
+    wave, pixel = cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None]
+
+    def model(p: FloatArray) -> FloatArray:
+        return Moffat(fwhm_arcsec=float(np.exp(p[0])), slope=float(p[1]), beta=float(p[2]), pivot_nm=start.pivot_nm)(
+            cells.distance, wave, pixel
+        )
+
+    steps = np.array([1e-3, 1e-3, 1e-2])
+    for _ in range(8):
+        here = model(current)
+        scale, pedestal = _scale_and_pedestal(here, cells.value, cells.weight)
+        slopes = np.stack([(model(current + step * unit) - here) / step for step, unit in zip(steps, np.eye(3), strict=True)], axis=-1)
+        tolerance = 1.0 / (1.0 / np.where(use, cells.weight, 1.0) + (0.01 * here.max()) ** 2)
+        weight = np.where(use, tolerance, 0.0)
+        # project the free scale and pedestal of each row out of the slopes
+        for k in range(slopes.shape[-1]):
+            a, c = _scale_and_pedestal(here, slopes[..., k], weight)
+            slopes[..., k] = scale * (slopes[..., k] - a * here - c)
+        residual = cells.value - scale * here - pedestal
+        limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.05 * here.max()
+        weight = np.where(np.abs(residual) <= limit, weight, 0.0)
+        normal = np.einsum("rbi,rb,rbj->ij", slopes, weight, slopes) + np.diag(prior) + 1e-9 * np.eye(3)
+        right = np.einsum("rbi,rb,rb->i", slopes, weight, residual) - prior * (current - prior_mean)
+        step = np.linalg.solve(normal, right)
+        current = current + np.clip(step, [-0.3, -0.3, -0.7], [0.3, 0.3, 0.7])
+        current = np.clip(current, [np.log(0.2), -1.5, 1.8], [np.log(8.0), 1.0, 8.0])
+        if np.abs(step).max() < 1e-4:
+            break
+    return Moffat(fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]), pivot_nm=start.pivot_nm)
+
+
+def _scale_and_pedestal(shape: FloatArray, value: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted fit ``value = a shape + c`` in every row, both of shape (rows, 1).
+
+    The pedestal c is light that the sky model took from the object's wings (or left to them); it is no part of the profile.
+    """
+    total, s1, s2 = np.sum(weight, axis=1), np.sum(weight * shape, axis=1), np.sum(weight * shape**2, axis=1)
+    v1, v2 = np.sum(weight * value, axis=1), np.sum(weight * shape * value, axis=1)
+    determinant = total * s2 - s1**2
+    solvable = determinant > 1e-9 * total * s2
+    safe = np.where(solvable, determinant, 1.0)
+    a = np.where(solvable, (total * v2 - s1 * v1) / safe, 1.0)
+    c = np.where(solvable, (s2 * v1 - s1 * v2) / safe, 0.0)
+    return a[:, None], c[:, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Deviations:
+    """Spline of what the Moffat does not describe: knots (arcsec) and coefficients per row of cells, shape (orders * chunks, splines)."""
+
+    knots: FloatArray
+    coefficients: FloatArray
+
+
+def _fit_deviations(cells: _Cells, moffat: Moffat, poly_order: int, numbers: Sequence[int]) -> _Deviations:
+    fwhm = moffat.fwhm_arcsec
+    inner = np.linspace(-1.4, 1.4, 15) * fwhm
+    outer = np.array([1.9, 2.6, 3.4, REACH_FWHM]) * fwhm
+    knots = clamped_knots(np.concatenate([-outer[::-1], inner, outer]), 3)
+    n_rows, n_bins = cells.value.shape
+    base = moffat(cells.distance, cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None])
+    scale, pedestal = _scale_and_pedestal(base, cells.value, cells.weight)
+    scale = np.where(np.abs(scale - 1.0) < 0.5, scale, 1.0)
+    residual = (cells.value - pedestal) / scale - base
+    basis = bspline_matrix(cells.distance.ravel(), knots, 3).reshape(n_rows, n_bins, -1)
+    weight = cells.weight * scale**2
+    peak = float(base.max())
+    limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.1 * peak
+    weight = np.where(np.abs(residual) <= limit, weight, 0.0)
+    normal = np.einsum("rbi,rb,rbj->rij", basis, weight, basis)
+    right = np.einsum("rbi,rb->ri", basis, weight * residual)
+    n = basis.shape[-1]
+    abscissa = np.array([knots[i + 1 : i + 4].mean() for i in range(n)])
+    level = moffat(abscissa, moffat.pivot_nm, float(np.median(cells.pixel_arcsec))) + PEAK_SHARE * peak
+    # common to all orders, changing with wavelength by Chebyshev degree m
+    wave = cells.wavelength_nm
+    x = (2 * wave - wave.min() - wave.max()) / max(wave.max() - wave.min(), 1e-9)
+    degree = min(poly_order, 7)
+    terms = chebyshev(x, degree + 1)
+    prior = np.concatenate([COMMON_PRIOR * level] + [VARYING_PRIOR * level / m**2 for m in range(1, degree + 1)])
+    big = np.einsum("mr,rij,kr->mikj", terms, normal, terms).reshape((degree + 1) * n, (degree + 1) * n)
+    big_right = np.einsum("mr,ri->mi", terms, right).ravel()
+    common = np.linalg.solve(big + np.diag(prior**-2), big_right).reshape(degree + 1, n)
+    coefficients = np.einsum("mr,mi->ri", terms, common)
+    # particular to an order: constant and slope along it
+    left = right - np.einsum("rij,rj->ri", normal, coefficients)
+    slope = (np.arange(CHUNKS) - 0.5 * (CHUNKS - 1)) / (0.5 * CHUNKS)
+    both = np.stack([np.ones(CHUNKS), slope])
+    own_prior = np.concatenate([ORDER_PRIOR * level, 0.5 * ORDER_PRIOR * level])
+    for k in range(len(numbers)):
+        rows = slice(k * CHUNKS, (k + 1) * CHUNKS)
+        block = np.einsum("mr,rij,kr->mikj", both, normal[rows], both).reshape(2 * n, 2 * n)
+        block_right = np.einsum("mr,ri->mi", both, left[rows]).ravel()
+        own = np.linalg.solve(block + np.diag(own_prior**-2), block_right).reshape(2, n)
+        coefficients[rows] += both.T @ own
+    return _Deviations(knots=knots, coefficients=coefficients)
+
+
+def _tabulate(orders: Sequence[OrderData], moffat: Moffat, deviations: _Deviations | None, reach_arcsec: float) -> ObjectProfile:
+    grid = np.arange(-reach_arcsec, reach_arcsec + GRID_ARCSEC, GRID_ARCSEC)
+    tables, middles, widths = {}, {}, []
+    basis = None
+    if deviations is not None:
+        covered = (grid > deviations.knots[0]) & (grid < deviations.knots[-1])
+        basis = np.where(covered[:, None], bspline_matrix(np.where(covered, grid, 0.0), deviations.knots, 3), 0.0)
+    for k, data in enumerate(orders):
+        window = data.window
+        chunk = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
+        wave = np.array([np.nanmedian(window.wavelength_nm[chunk == c]) for c in range(CHUNKS)])
+        pixel = float(np.median(1.0 / np.abs(_scale(window.slit_arcsec))))
+        table = moffat(grid[None, :], wave[:, None], pixel)
+        if deviations is not None and basis is not None:
+            table = table + deviations.coefficients[k * CHUNKS : (k + 1) * CHUNKS] @ basis.T
+        tables[window.order] = table
+        middles[window.order] = np.array([np.flatnonzero(chunk == c).mean() for c in range(CHUNKS)])
+        widths.append(_full_width(grid, table.mean(axis=0)))
+    return ObjectProfile(
+        distance_arcsec=grid,
+        tables=tables,
+        chunk_middle=middles,
+        fwhm_arcsec=float(np.median(widths)),
+        form="moffat" if deviations is None else "spline",
+    )
+
+
+def _full_width(grid: FloatArray, density: FloatArray) -> float:
+    above = np.flatnonzero(density >= 0.5 * density.max())
+    return float(grid[above[-1]] - grid[above[0]] + GRID_ARCSEC) if above.size else float("nan")

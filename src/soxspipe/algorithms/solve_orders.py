@@ -1,0 +1,274 @@
+"""Sky and object of all orders: from a first sky without knowledge of the object to the joint solution of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from soxspipe.algorithms.detect_continuum import ContinuumSettings, detect_continuum
+from soxspipe.algorithms.find_sources import collapse, find_sources, line_light, strongest
+from soxspipe.algorithms.horne_extraction import (
+    ExtractedOrder,
+    ExtractionSettings,
+    extract_order,
+    extract_order_without_sky,
+    reject_outliers,
+)
+from soxspipe.algorithms.object_profile import ObjectProfile, fit_profile, smooth_flux
+from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, first_sky, fit_order_sky
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.geometry import Geometry
+from soxspipe.datamodel.trace import ObjectTrace, SlitSource
+from soxspipe.errors import AlgorithmError, NoOrderLeftError
+
+EachOrder: TypeAlias = Callable[..., Iterable[Any]]
+"""`map`, or the `map` of a pool: applies a function to every order."""
+
+NEEDED_SIGNIFICANCE = 8.0
+NEEDED_LINE_SIGNIFICANCE = 12.0
+MASK_FWHM = 1.3
+LEAST_MASK_ARCSEC = 1.5
+LARGEST_MASKED_SHARE = 0.6
+NAMED_NEAR_ARCSEC = 1.0
+FALLBACK_SEEING_ARCSEC = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundObject:
+    """What lies on the slit: the object to extract (None if there is none), all objects, and the strongest significance seen."""
+
+    source: SlitSource | None
+    sources: tuple[SlitSource, ...]
+    significance: float
+
+
+def find_object(
+    orders: Sequence[OrderData], *, half_length_arcsec: float, named_arcsec: float | None, subtract_sky: bool, each_order: EachOrder = map
+) -> FoundObject:
+    """Look for objects on the slit, in continuum light and, failing that, in emission lines.
+
+    Parameters
+    ----------
+    orders : sequence of OrderData
+        All orders.
+    half_length_arcsec : float
+        Of the slit.
+    named_arcsec : float or None
+        Slit position that the user named; only an object within an arcsec of it is then taken.
+    subtract_sky : bool
+        Whether a median sky is to be taken off first.
+    each_order : callable
+        `map` or a pool's.
+
+    Returns
+    -------
+    FoundObject
+        The brightest object, or the one that was named.
+    """
+    skies = list(each_order(first_sky, orders)) if subtract_sky else [np.zeros(data.electrons.shape) for data in orders]
+    light = collapse(orders, skies, half_length_arcsec)
+    sources, significance = find_sources(light, NEEDED_SIGNIFICANCE), strongest(light)
+    if not sources:
+        lines = line_light(orders, skies, half_length_arcsec)
+        sources = find_sources(lines, NEEDED_LINE_SIGNIFICANCE)
+        significance = max(significance, strongest(lines)) if sources else significance
+    if named_arcsec is None:
+        return FoundObject(source=sources[0] if sources else None, sources=sources, significance=significance)
+    near = [source for source in sources if abs(source.slit_arcsec - named_arcsec) <= NAMED_NEAR_ARCSEC]
+    chosen = min(near, key=lambda source: abs(source.slit_arcsec - named_arcsec)) if near else None
+    return FoundObject(source=chosen, sources=sources, significance=significance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SkyFits:
+    """Sky solutions by order and why others failed."""
+
+    fits: tuple[SkyFit, ...]
+    failures: dict[int, str]
+
+
+def fit_sky(
+    orders: Sequence[OrderData],
+    sources: Sequence[SlitSource],
+    settings: SkySettings,
+    *,
+    half_length_arcsec: float,
+    each_order: EachOrder = map,
+) -> SkyFits:
+    """Fit the sky of every order with the objects masked.
+
+    Parameters
+    ----------
+    orders : sequence of OrderData
+        All orders.
+    sources : sequence of SlitSource
+        Objects; ``+- max(1.3 FWHM, 1.5 arcsec)`` around each is left out.
+    settings : SkySettings
+        Of the fit.
+    half_length_arcsec : float
+        Of the slit.
+    each_order : callable
+        `map` or a pool's.
+
+    Returns
+    -------
+    SkyFits
+        Orders that worked and those that did not.
+
+    Raises
+    ------
+    NoOrderLeftError
+        If none worked.
+    """
+
+    def attempt(data: OrderData) -> SkyFit | AlgorithmError:
+        keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, sources, half_length_arcsec)
+        try:
+            return fit_order_sky(data, settings, keep=keep)
+        except (AlgorithmError, np.linalg.LinAlgError) as err:
+            return err if isinstance(err, AlgorithmError) else AlgorithmError(f"the sky of order {data.window.order} is not constrained")
+
+    outcome = list(each_order(attempt, orders))
+    fits = tuple(result for result in outcome if isinstance(result, SkyFit))
+    failures = {data.window.order: str(result) for data, result in zip(orders, outcome, strict=True) if isinstance(result, AlgorithmError)}
+    if not fits:
+        raise NoOrderLeftError("sky subtraction", failures)
+    return SkyFits(fits=fits, failures=failures)
+
+
+def inside_edges(data: OrderData, settings: SkySettings, half_length_arcsec: float) -> BoolArray:
+    """True away from the ends of the slit that the settings leave out."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(data.window.slit_arcsec) <= half_length_arcsec * (1.0 - 2.0 * settings.clip_slit_edge_fraction)
+
+
+def object_mask(data: OrderData, sources: Sequence[SlitSource], half_length_arcsec: float) -> BoolArray:
+    """True where an object's light would disturb the sky; never more than `LARGEST_MASKED_SHARE` of the slit."""
+    masked = np.zeros(data.good.shape, dtype=bool)
+    left = LARGEST_MASKED_SHARE * 2.0 * half_length_arcsec
+    for source in sources:
+        half = min(max(MASK_FWHM * source.fwhm_arcsec, LEAST_MASK_ARCSEC), 0.5 * left)
+        left -= 2.0 * half
+        with np.errstate(invalid="ignore"):
+            masked |= np.abs(data.window.slit_arcsec - source.slit_arcsec) < half
+    return masked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SolvedOrders:
+    """Trace, profile and extracted orders."""
+
+    trace: ObjectTrace
+    profile: ObjectProfile
+    orders: tuple[ExtractedOrder, ...]
+
+
+def follow_object(
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    found: FoundObject,
+    geometry: Geometry,
+    settings: ContinuumSettings,
+    *,
+    forced_arcsec: float,
+    seeing_arcsec: float | None,
+) -> ObjectTrace:
+    """Trace the object, or lay a forced trace where none was found; arguments as for `detect_continuum`."""
+    return detect_continuum(
+        orders,
+        skies,
+        found.source,
+        found.sources,
+        geometry,
+        settings,
+        forced_arcsec=forced_arcsec,
+        fwhm_arcsec=seeing_arcsec or FALLBACK_SEEING_ARCSEC,
+    )
+
+
+def measure_profile(
+    orders: Sequence[OrderData], skies: Sequence[FloatArray], trace: ObjectTrace, settings: ExtractionSettings, half_length_arcsec: float
+) -> ObjectProfile:
+    """Profile of the traced object with the settings' degree and clipping."""
+    return fit_profile(
+        orders,
+        skies,
+        trace,
+        poly_order=settings.horne_extraction_profile_poly_order,
+        clip_sigma=settings.horne_extraction_profile_clipping_sigma,
+        clip_rounds=settings.horne_extraction_profile_clipping_iteration_count,
+        half_length_arcsec=half_length_arcsec,
+    )
+
+
+def extract_with_sky(
+    fits: Sequence[SkyFit],
+    trace: ObjectTrace,
+    sky_settings: SkySettings,
+    settings: ExtractionSettings,
+    *,
+    half_length_arcsec: float,
+    each_order: EachOrder = map,
+) -> SolvedOrders:
+    """Solve sky and object together in every order.
+
+    The sky's shape is fitted once more with the object's light taken off, which lets the rows beside the object in; the profile is
+    measured against that better sky; then sky and object are solved jointly.
+
+    Parameters
+    ----------
+    fits : sequence of SkyFit
+        Sky with the object masked.
+    trace : ObjectTrace
+        The object.
+    sky_settings, settings : SkySettings, ExtractionSettings
+        Of the two steps.
+    half_length_arcsec : float
+        Of the slit.
+    each_order : callable
+        `map` or a pool's.
+
+    Returns
+    -------
+    SolvedOrders
+        Profile and extracted orders.
+    """
+    orders = [fit.data for fit in fits]
+    profile = measure_profile(orders, [fit.electrons for fit in fits], trace, settings, half_length_arcsec)
+    limit = settings.horne_extraction_profile_global_clipping_sigma
+
+    def improve(fit: SkyFit) -> SkyFit:
+        shares = profile.shares(fit.data, trace.orders[fit.data.window.order])
+        sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.u_px), 0.0)
+        rejection = reject_outliers(fit.data, fit.electrons, shares, sky_range, limit)
+        error = 1.0 / np.sqrt(np.maximum(np.sum(np.where(fit.data.good, shares**2 / rejection.variance, 0.0), axis=1), 1e-30))
+        light = smooth_flux(rejection.flux, error)[:, None] * shares
+        keep = inside_edges(fit.data, sky_settings, half_length_arcsec) & ~rejection.hits
+        return fit_order_sky(fit.data, sky_settings, keep=keep, object_light=light, start=fit.spline)
+
+    better = list(each_order(improve, fits))
+    profile = measure_profile(orders, [fit.electrons for fit in better], trace, settings, half_length_arcsec)
+
+    def extract(fit: SkyFit) -> ExtractedOrder:
+        return extract_order(fit.data, fit, profile.shares(fit.data, trace.orders[fit.data.window.order]), settings)
+
+    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=tuple(each_order(extract, better)))
+
+
+def extract_without_sky(
+    orders: Sequence[OrderData], trace: ObjectTrace, settings: ExtractionSettings, *, half_length_arcsec: float
+) -> SolvedOrders:
+    """Extract orders from which no sky is to be subtracted."""
+    nothing = [np.zeros(data.electrons.shape) for data in orders]
+    profile = measure_profile(orders, nothing, trace, settings, half_length_arcsec)
+    extracted = tuple(extract_order_without_sky(data, profile.shares(data, trace.orders[data.window.order]), settings) for data in orders)
+    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted)
+
+
+def replace_width(trace: ObjectTrace, profile: ObjectProfile) -> ObjectTrace:
+    """The trace with the width that the profile turned out to have."""
+    return replace(trace, fwhm_arcsec=profile.fwhm_arcsec)

@@ -1,0 +1,409 @@
+"""The stare recipe's algorithm: values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.algorithms.clip_and_stack import clip_and_stack
+from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
+from soxspipe.algorithms.flux_calibration import flux_calibrate
+from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
+from soxspipe.algorithms.merge_orders import merge_orders
+from soxspipe.algorithms.order_data import cut_order_data, paint
+from soxspipe.algorithms.prepare import prepare
+from soxspipe.algorithms.response_function import fit_response, measure_efficiency
+from soxspipe.algorithms.robust import mad_sigma
+from soxspipe.algorithms.solve_orders import (
+    EachOrder,
+    FoundObject,
+    SolvedOrders,
+    extract_with_sky,
+    extract_without_sky,
+    find_object,
+    fit_sky,
+    follow_object,
+)
+from soxspipe.algorithms.subtract_background import fit_background
+from soxspipe.algorithms.subtract_sky import centre_wavelength
+from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
+from soxspipe.algorithms.windows import cut_orders
+from soxspipe.datamodel.arrays import FloatArray, Image
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.models import BackgroundModel, SkyModel, SkyOrder, WavelengthShift
+from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
+from soxspipe.errors import AlgorithmError, ResponseError
+from soxspipe.recipes.stare.values import StareInputs, StareResult
+from soxspipe.settings.stare import StareSettings
+
+Done = Callable[[str, str], None]
+"""Called after each step with its name and the number that matters."""
+
+
+def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lambda step, note: None, *, n_threads: int = 2) -> StareResult:
+    """Reduce one stare-mode observation; each line is one box of the recipe's algorithm figure.
+
+    Parameters
+    ----------
+    inputs : StareInputs
+        Exposures, calibrations and facts.
+    settings : StareSettings
+        The user's choices.
+    done : callable
+        Told of every step that ends.
+    n_threads : int
+        Threads that share the orders; the result does not depend on it.
+
+    Returns
+    -------
+    StareResult
+        Every value that was made on the way.
+
+    Raises
+    ------
+    AlgorithmError
+        If the data cannot be reduced.
+    """
+    with _pool(n_threads) as each_order:
+        return _reduce(inputs, settings, done, each_order)
+
+
+@contextmanager
+def _pool(n_threads: int) -> Iterator[EachOrder]:
+    if n_threads <= 1:
+        yield map
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        yield pool.map
+
+
+def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> StareResult:
+    half_slit = 0.5 * inputs.arm.slit_length_arcsec
+    bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
+    stacked = clip_and_stack([prepare(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
+    done(
+        "clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {_stack_hits(stacked)} pixels rejected"
+    )
+    pedestal = make_pedestal(stacked.exptime_s, inputs.masters, stacked.shape)
+    lit = subtract_pedestal(stacked, pedestal)
+    windows = cut_orders(inputs.geometry)
+    if not windows:
+        raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
+    done("detrend", f"{len(windows)} orders")
+    background = fit_background(lit, windows, inputs.geometry, settings.background) if settings.subtract_background else None
+    clean = lit if background is None else _without(lit, background)
+    done("subtract_background", "off" if background is None else f"median {np.median(background.electrons):.2f} e-")
+    flat = inputs.masters.flat if settings.use_flat else None
+    orders = cut_order_data(clean, flat, windows)
+    found = find_object(
+        orders,
+        half_length_arcsec=half_slit,
+        named_arcsec=inputs.object_slit_arcsec,
+        subtract_sky=settings.sky.subtract_sky,
+        each_order=each_order,
+    )
+    sky_fits = (
+        fit_sky(orders, found.sources, settings.sky, half_length_arcsec=half_slit, each_order=each_order)
+        if settings.sky.subtract_sky
+        else None
+    )
+    done("subtract_sky", "off" if sky_fits is None else f"{len(sky_fits.fits)} orders")
+    kept = orders if sky_fits is None else [fit.data for fit in sky_fits.fits]
+    skies = [np.zeros(data.electrons.shape) for data in orders] if sky_fits is None else [fit.electrons for fit in sky_fits.fits]
+    trace = follow_object(
+        kept,
+        skies,
+        found,
+        inputs.geometry,
+        settings.continuum,
+        forced_arcsec=inputs.object_slit_arcsec or 0.0,
+        seeing_arcsec=inputs.observation.seeing_arcsec,
+    )
+    done("detect_continuum", _trace_note(found))
+    solved = (
+        extract_without_sky(kept, trace, settings.extraction, half_length_arcsec=half_slit)
+        if sky_fits is None
+        else extract_with_sky(sky_fits.fits, trace, settings.sky, settings.extraction, half_length_arcsec=half_slit, each_order=each_order)
+    )
+    shift = _wavelength_shift(solved, inputs, settings)
+    extracted = _spectra(solved, shift, stacked, inputs, settings)
+    done("horne_extraction", f"FWHM {solved.profile.fwhm_arcsec:.2f} arcsec")
+    flattened = flat is not None
+    merged = merge_orders([e.spectrum for e in extracted], [e.covariance for e in extracted], inputs.arm.merge_step_nm, flattened=flattened)
+    done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
+    calibrated = _calibrate(merged, extracted, solved, inputs, settings, done)
+    images = _images(solved, clean)
+    failures = {f"order {order}": reason for order, reason in (sky_fits.failures if sky_fits else {}).items()} | calibrated.failures
+    return StareResult(
+        stacked=stacked,
+        detrended=images.detrended,
+        background=background,
+        sky=None if sky_fits is None else _sky_model(solved, images, sky_fits.failures),
+        sky_subtracted=images.sky_subtracted,
+        residual_sigma=images.residual_sigma,
+        trace=solved.trace,
+        profile=solved.profile.summary(),
+        orders=tuple(e.spectrum for e in extracted),
+        merged=merged,
+        orders_unflattened=calibrated.orders_unflattened,
+        merged_unflattened=calibrated.merged_unflattened,
+        wavelength_shift=shift,
+        response=calibrated.response,
+        efficiency=calibrated.efficiency,
+        fluxed=calibrated.fluxed,
+        warnings=_warnings(found, inputs, shift, calibrated, sky_fits.failures if sky_fits else {}),
+        failures=failures,
+        diagnostics=_diagnostics(solved, stacked, images),
+    )
+
+
+def _stack_hits(stacked: Frame) -> int:
+    return 0 if stacked.counts is None else int(np.sum(stacked.counts < stacked.n_exposures))
+
+
+def _without(frame: Frame, background: BackgroundModel) -> Frame:
+    """Subtract scattered light, and add the shot noise of that light to what the frame's variance holds."""
+    darker = frame.minus(background)
+    return replace(darker, variance=darker.variance + np.maximum(background.electrons, 0.0) / exposures(frame))
+
+
+def _trace_note(found: FoundObject) -> str:
+    if found.source is None:
+        return f"no object (strongest peak {found.significance:.1f} sigma), forced trace"
+    more = f", {len(found.sources) - 1} more on the slit" if len(found.sources) > 1 else ""
+    return f'object at {found.source.slit_arcsec:+.2f}", {found.source.significance:.0f} sigma{more}'
+
+
+def _wavelength_shift(solved: SolvedOrders, inputs: StareInputs, settings: StareSettings) -> WavelengthShift | None:
+    fits = [order.sky_fit for order in solved.orders if order.sky_fit is not None]
+    return measure_wavelength_shift(fits, inputs.sky_lines, apply=settings.apply_wavelength_shift) if fits else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Extracted:
+    spectrum: OrderSpectrum
+    covariance: FloatArray
+
+
+def _spectra(
+    solved: SolvedOrders, shift: WavelengthShift | None, stacked: Frame, inputs: StareInputs, settings: StareSettings
+) -> list[_Extracted]:
+    aperture = 2 * int(settings.extraction.horne_extraction_slit_length / 2) / inputs.geometry.slit_binning
+    saturated = (stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0
+    spectra = []
+    for extracted in solved.orders:
+        window = extracted.data.window
+        trace = solved.trace.orders[window.order]
+        mapped = centre_wavelength(window, trace.slit_arcsec)
+        known = np.isfinite(mapped)
+        wavelength = np.array(mapped)
+        wavelength[known] = corrected_wavelength(mapped[known], window.b_px[known].astype(np.float64), window.order, shift)
+        spectrum, covariance = order_spectrum(
+            extracted,
+            trace,
+            label=inputs.arm.label(window.order),
+            aperture_px=max(aperture, 1.0),
+            wavelength_nm=wavelength,
+            saturated=window.cut(saturated),
+            forced=solved.trace.forced,
+        )
+        spectra.append(_Extracted(spectrum=spectrum, covariance=covariance))
+    return spectra
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Calibrated:
+    orders_unflattened: tuple[OrderSpectrum, ...]
+    merged_unflattened: MergedSpectrum | None
+    response: ResponseCurve | None
+    efficiency: EfficiencyCurve | None
+    fluxed: FluxedSpectrum | None
+    failures: dict[str, str]
+
+
+def _calibrate(
+    merged: MergedSpectrum, extracted: Sequence[_Extracted], solved: SolvedOrders, inputs: StareInputs, settings: StareSettings, done: Done
+) -> _Calibrated:
+    """Response and efficiency of a standard, and the flux-calibrated spectrum as far as there is a response."""
+    failures: dict[str, str] = {}
+    unflattened: tuple[OrderSpectrum, ...] = ()
+    merged_unflattened = efficiency = None
+    response = inputs.response
+    if inputs.is_standard:
+        unflattened = tuple(_unflatten(e.spectrum) for e in extracted)
+        merged_unflattened = merge_orders(unflattened, None, inputs.arm.merge_step_nm, flattened=False, best_only=True)
+    if inputs.is_standard and inputs.standard is not None and response is None:
+        try:
+            response = fit_response(
+                merged,
+                inputs.standard,
+                inputs.observation,
+                inputs.extinction,
+                inputs.telluric_bands,
+                settings.response,
+                bin_nm=inputs.arm.response_bin_nm,
+                flat_md5=inputs.masters.flat_md5,
+                seeing_arcsec=solved.profile.fwhm_arcsec,
+            )
+            done("response_function", f"{int(response.bins_used.sum())} of {response.bins_used.size} bins")
+        except ResponseError as err:
+            failures["response"] = str(err)
+        if merged_unflattened is not None:
+            efficiency = measure_efficiency(
+                merged_unflattened, inputs.standard, inputs.observation, inputs.extinction, area_cm2=inputs.arm.collecting_area_cm2
+            )
+    fluxed = None
+    if response is not None:
+        fluxed = flux_calibrate(
+            merged, response, inputs.observation, inputs.extinction, inputs.telluric_bands, seeing_arcsec=solved.profile.fwhm_arcsec
+        )
+        done("flux_calibration", f"response of {response.star or 'unknown star'}")
+    return _Calibrated(
+        orders_unflattened=unflattened,
+        merged_unflattened=merged_unflattened,
+        response=response,
+        efficiency=efficiency,
+        fluxed=fluxed,
+        failures=failures,
+    )
+
+
+def _unflatten(spectrum: OrderSpectrum) -> OrderSpectrum:
+    """Electrons as the detector counted them: every flux times the flat under the object."""
+    flat = spectrum.mean_flat
+    scaled = {
+        name: getattr(spectrum, name) * flat for name in ("flux", "boxcar", "boxcar_robust", "boxcar_restored", "sky", "sky_aperture")
+    }
+    return replace(spectrum, variance=np.where(flat > 0, spectrum.variance * flat**2, np.inf), **scaled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Images:
+    detrended: Frame
+    sky_subtracted: Frame
+    residual_sigma: Image
+    sky: Image
+    sky_variance: Image
+
+
+def _images(solved: SolvedOrders, clean: Frame) -> _Images:
+    """Full frames from the cut-outs: 0 outside orders (residuals: NaN)."""
+    windows = [e.data.window for e in solved.orders]
+    shape = clean.shape
+
+    def full(cutouts: Sequence[FloatArray], outside: float = 0.0) -> Image:
+        return paint(windows, cutouts, shape, outside)
+
+    flags = np.array(clean.flags)
+    for e in solved.orders:
+        index, inside = e.data.window.index, e.data.window.inside
+        flat_view = flags.reshape(-1)
+        flat_view[index[inside & e.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
+        flat_view[index[inside & e.rejection.hits & ~e.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
+        unusable = inside & ~e.data.good & (e.data.window.cut(flags) == 0)
+        flat_view[index[unusable]] |= np.uint8(PixelFlag.LOW_FLAT)
+    total_variance = [e.variance + e.sky_variance for e in solved.orders]
+    model = [np.nan_to_num(e.flux)[:, None] * e.shares for e in solved.orders]
+    light = [e.data.electrons - e.sky for e in solved.orders]
+    variance = full(total_variance)
+    detrended = Frame(
+        electrons=full([e.data.electrons for e in solved.orders]),
+        variance=full([e.variance for e in solved.orders]),
+        flags=flags,
+        exptime_s=clean.exptime_s,
+        n_exposures=clean.n_exposures,
+    )
+    residual = [(a - m) / np.sqrt(np.maximum(v, 1e-30)) for a, m, v in zip(light, model, total_variance, strict=True)]
+    return _Images(
+        detrended=detrended,
+        sky_subtracted=replace(detrended, electrons=full(light), variance=variance),
+        residual_sigma=full(residual, float("nan")),
+        sky=full([e.sky for e in solved.orders]),
+        sky_variance=full([e.sky_variance for e in solved.orders]),
+    )
+
+
+def _sky_model(solved: SolvedOrders, images: _Images, failures: Mapping[int, str]) -> SkyModel:
+    orders = tuple(_sky_order(e) for e in solved.orders if e.sky_fit is not None)
+    return SkyModel(electrons=images.sky, variance=images.sky_variance, orders=orders, failures=dict(failures))
+
+
+def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
+    fit = extracted.sky_fit
+    if fit is None:
+        raise ValueError("an order without a sky fit has no sky solution")
+    window = extracted.data.window
+    centre = centre_wavelength(window)
+    known = np.isfinite(centre)
+    grid = np.arange(float(window.b_px[known][0]), float(window.b_px[known][-1]), 0.5)
+    z = (extracted.data.electrons - extracted.sky - np.nan_to_num(extracted.flux)[:, None] * extracted.shares) / np.sqrt(extracted.variance)
+    used = extracted.data.good & ~extracted.rejection.hits & (extracted.shares < 0.01)
+    bright = extracted.sky > 15.0 * np.sqrt(extracted.variance)
+    values = fit.spline(grid, np.zeros(grid.size))
+    return SkyOrder(
+        order=window.order,
+        u_px=grid,
+        wavelength_nm=np.interp(grid, window.b_px[known], centre[known]),
+        electrons=values,
+        knots_px=fit.spline.knots,
+        illumination=fit.spline.illumination,
+        shift_rms_px=float(np.sqrt(np.mean(fit.spline.shift**2))) if fit.spline.shift.size else 0.0,
+        chi_lines=mad_sigma(z[used & bright]),
+        chi_continuum=mad_sigma(z[used & ~bright]),
+        n_used=int(used.sum()),
+        n_rejected=int(extracted.rejection.hits.sum()),
+    )
+
+
+def _warnings(
+    found: FoundObject, inputs: StareInputs, shift: WavelengthShift | None, calibrated: _Calibrated, sky_failures: Mapping[int, str]
+) -> tuple[str, ...]:
+    said: list[str] = []
+    if found.source is None:
+        where = "the position given" if inputs.object_slit_arcsec is not None else "the slit centre"
+        said.append(
+            f"no object stands out of the noise (strongest peak {found.significance:.1f} sigma); the spectrum is a forced extraction at {where}"
+        )
+    if len(found.sources) > 1:
+        others = ", ".join(f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} %)' for s in found.sources if s is not found.source)
+        said.append(f"more than one object on the slit, also at {others}")
+    if shift is not None and not shift.applied and abs(shift.shift_px) > max(0.1, 3 * shift.error_px):
+        said.append(f"sky lines lie {shift.shift_px:+.2f} px off the dispersion map; set apply_wavelength_shift to correct it")
+    for order, reason in sky_failures.items():
+        said.append(f"order {order} was left out: {reason}")
+    response = calibrated.response
+    if response is not None and inputs.response is not None:
+        if response.flat_md5 and inputs.masters.flat_md5 and response.flat_md5 != inputs.masters.flat_md5:
+            said.append(
+                "the response was made with another master flat; the flux scale holds only if both flats have the same shape and norm"
+            )
+        if response.is_sampled and response.binning != inputs.observation.binning:
+            said.append(
+                f"the response was made with binning {response.binning}, these data have {inputs.observation.binning}; the flux scale is off"
+            )
+    said.extend(f"{name} could not be made: {reason}" for name, reason in calibrated.failures.items())
+    return tuple(said)
+
+
+def _diagnostics(solved: SolvedOrders, stacked: Frame, images: _Images) -> dict[str, float]:
+    empty = np.concatenate(
+        [
+            ((e.data.electrons - e.sky) / np.sqrt(e.variance + e.sky_variance))[e.data.good & ~e.rejection.hits & (e.shares < 1e-3)]
+            for e in solved.orders
+        ]
+    )
+    aperture = [float(np.sum(np.maximum(e.shares, 0.0)[e.data.good]) / max(np.sum(np.maximum(e.shares, 0.0)), 1e-9)) for e in solved.orders]
+    return {
+        "stack_rejected_pixels": float(_stack_hits(stacked)),
+        "cosmic_ray_pixels": float(sum(int((e.rejection.bright & e.data.window.inside).sum()) for e in solved.orders)),
+        "outlier_pixels": float(sum(int((e.rejection.hits & ~e.rejection.bright).sum()) for e in solved.orders)),
+        "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),
+        "empty_sky_chi": mad_sigma(empty),
+        "empty_sky_median_sigma": float(np.median(empty)) if empty.size else float("nan"),
+        "usable_profile_share": float(np.median(aperture)) if aperture else float("nan"),
+    }
