@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike
 from typing import Any
 
@@ -47,9 +48,7 @@ def parse_yaml(text: str, name: str) -> dict[Any, Any]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # both are safe: tags make no objects
     try:
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader))
-        if aliases > MAX_ALIASES:
-            raise SettingsError(f"{name}: refers {aliases} times to anchors, at most {MAX_ALIASES} are taken")
+        _require_small(yaml.parse(text, Loader=loader), name)
         value = yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -65,6 +64,19 @@ def parse_yaml(text: str, name: str) -> dict[Any, Any]:
         raise SettingsError(f"{name}: holds {type(value).__name__} at its top, key: value pairs are needed")
     require_reasonable(value, name)
     return value
+
+
+def _require_small(events: Iterable[Any], name: str) -> None:
+    """Raise, before anything is built, if the text nests deeply or refers to anchors often."""
+    depth = aliases = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+        aliases += kind == "AliasEvent"
+        if depth > MAX_DEPTH + 2:
+            raise SettingsError(f"{name}: is nested deeper than {MAX_DEPTH} levels")
+        if aliases > MAX_ALIASES:
+            raise SettingsError(f"{name}: refers more than {MAX_ALIASES} times to anchors")
 
 
 def require_reasonable(value: Any, name: str) -> None:

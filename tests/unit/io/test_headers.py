@@ -1,0 +1,97 @@
+"""Header cards in the words of the package."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from soxspipe.errors import InputError
+from soxspipe.instruments.registry import find_instrument
+from soxspipe.io.fits_header import Header
+from soxspipe.io.headers import binning_of, gain_conflict, gain_of, header_cards, number_of, read_observation, slit_width_of, target_of
+
+SOXS, XSH = find_instrument("SOXS"), find_instrument("XSHOOTER")
+
+
+def header(**cards: object) -> Header:
+    return Header(tuple((name.replace("__", " ").replace("_", "-"), value, "") for name, value in cards.items()))  # type: ignore[misc]
+
+
+def test_observation_of_a_full_header() -> None:
+    cards = header(
+        EXPTIME=300, MJD_OBS=60000.5, DATE_OBS="2023-02-25T12:00:00", OBJECT="SN 2023abc", RA=150.1, DEC=-30.2,
+        ESO__DPR__TYPE="object", ESO__TEL__AIRM__START=1.2, ESO__TEL__AIRM__END=1.4, ESO__TEL__AMBI__FWHM__START=-1,
+        ESO__TEL__AMBI__FWHM__END=0.9, ESO__INS__VISE__NAME="SLIT1.5", ESO__DET__BINX=2, ESO__DET__BINY=1,
+        ESO__DET__OUT1__CONAD=0.6, ESO__DET__OUT1__GAIN=1.67, ESO__DET__CHIP__RON=3.2,
+    )  # fmt: skip
+    found = read_observation(cards, SOXS, SOXS.arms["VIS"], "a.fits")
+    assert found.kind == "OBJECT"
+    assert found.airmass == pytest.approx(1.3)
+    assert found.seeing_arcsec == 0.9
+    assert found.binning == (2, 1)
+    assert (found.gain_e_per_adu, found.read_noise_e) == (0.6, 3.2)
+    assert found.slit_width_arcsec == 1.5
+    assert (found.ra_deg, found.dec_deg, found.mjd) == (150.1, -30.2, 60000.5)
+
+
+def test_a_header_that_says_little() -> None:
+    found = read_observation(header(EXPTIME=1.0, ESO__TEL__AIRM__END=0.0, RA="10:00:00"), SOXS, SOXS.arms["NIR"], "a.fits")
+    assert found.airmass is None
+    assert found.seeing_arcsec is None
+    assert found.ra_deg is None
+    assert found.gain_e_per_adu is None
+    assert math.isnan(found.mjd)
+    assert found.binning == (1, 1)
+
+
+@pytest.mark.parametrize("exptime", [0, -5.0, "300", True, None, float("inf")])
+def test_exposure_time_must_be_positive(exptime: object) -> None:
+    with pytest.raises(InputError, match=r"a\.fits: EXPTIME is .*, a time above 0 s is needed"):
+        read_observation(header(EXPTIME=exptime), SOXS, SOXS.arms["NIR"], "a.fits")
+
+
+def test_conad_is_preferred_and_the_inverse_of_gain_stands_in() -> None:
+    keys = SOXS.keywords
+    assert gain_of(header(ESO__DET__OUT1__CONAD=0.6, ESO__DET__OUT1__GAIN=1.667), keys) == 0.6
+    assert gain_of(header(ESO__DET__OUT1__GAIN=1.25), keys) == 0.8
+    assert gain_of(header(ESO__DET__OUT1__CONAD=0.0), keys) is None
+    assert gain_conflict(header(ESO__DET__OUT1__CONAD=0.6, ESO__DET__OUT1__GAIN=1.667), keys, "a.fits") == ""
+    assert "a.fits: ESO DET OUT1 CONAD is 0.6 e-/ADU but" in gain_conflict(
+        header(ESO__DET__OUT1__CONAD=0.6, ESO__DET__OUT1__GAIN=0.6), keys, "a.fits"
+    )
+
+
+@pytest.mark.parametrize(
+    ("object_name", "target", "soxs", "xsh"),
+    [("SN1", "T1", "SN1", "T1"), ("STD,FLUX", "LTT7987", "LTT7987", "LTT7987"), ("SN1", "", "SN1", "SN1"), ("", "T1", "T1", "T1")],
+)
+def test_target(object_name: str, target: str, soxs: str, xsh: str) -> None:
+    cards = header(OBJECT=object_name, ESO__OBS__TARG__NAME=target)
+    assert (target_of(cards, SOXS), target_of(cards, XSH)) == (soxs, xsh)
+
+
+def test_xshooter_binning_keywords() -> None:
+    facts = XSH.arms["UVB"]
+    assert binning_of(header(ESO__DET__WIN1__BINX=1, ESO__DET__WIN1__BINY=2, CDELT1=2.0), XSH.keywords, facts, "a") == (1, 2)
+    assert binning_of(header(CDELT1=2.0, CDELT2=2.0), XSH.keywords, facts, "a") == (2, 2)
+    assert binning_of(header(CDELT1=9.0), XSH.keywords, XSH.arms["NIR"], "a") == (1, 1)
+    with pytest.raises(InputError, match=r"a: ESO DET WIN1 BINY is 2\.5"):
+        binning_of(header(CDELT2=2.5), XSH.keywords, facts, "a")
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [("SLIT1.0", 1.0), ("1.0x11", 1.0), ("0.9x11JH", 0.9), ("SLIT5.0", 5.0), ("", None), ("PINHOLE", None)]
+)
+def test_slit_width(name: str, width: float | None) -> None:
+    assert slit_width_of(name) == width
+
+
+def test_numbers_are_finite_and_no_booleans() -> None:
+    assert number_of(header(A=True, B=float("nan"), C="1", D=3), "A", "B", "C", "D") == 3.0
+    assert number_of(header(A=True), "A", "Z") is None
+
+
+def test_structural_cards_stay_behind() -> None:
+    kept = header_cards(header(SIMPLE=True, NAXIS1=3, BZERO=1.0, ZTILE1=4, TTYPE7="a", OBJECT="x", CHECKSUM="y", ESO__SEQ__ARM="NIR"))
+    assert [card[0] for card in kept] == ["OBJECT", "ESO SEQ ARM"]
