@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 from soxspipe.recipes.spec import Contents
@@ -119,6 +118,6 @@ def figure_inputs(run: StareRun) -> FigureInputs:
 
 
 def _pdf(figure: Figure) -> Contents:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="pdf", metadata={"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None})
-    return [stream.getvalue()]
+    from soxspipe.io.figures import figure_as_pdf
+
+    return [figure_as_pdf(figure)]

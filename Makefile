@@ -1,0 +1,43 @@
+# Works with python3 and make alone; everything is installed into .venv beside this file.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+SOURCES := pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
+
+.PHONY: help install demo test test-all bench clean
+
+help:
+	@echo "make demo      install, simulate and reduce a standard star and a supernova, and say where the products are"
+	@echo "make test      install and run the quick tests; make test-all runs the slow ones too"
+	@echo "make bench     install and time the command"
+	@echo "make clean     remove .venv and the demonstration data"
+
+install: $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/python demo/run.py --command $(BIN)/soxspipe --folder demo-data
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: $(VENV)/.test
+	$(BIN)/python -m pytest -q
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) demo-data
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(SOURCES) | $(BIN)/python
+	$(PIP) install --upgrade .
+	$(BIN)/python -m compileall -q $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])")/soxspipe
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(PIP) install ".[test]"
+	@touch $@
