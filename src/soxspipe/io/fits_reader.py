@@ -1,6 +1,6 @@
 """FITS files as headers and arrays, read with care: nothing is allocated before the header's claim has been checked against the file.
 
-Plain files are read in place.  Compressed ones (``.gz``, ``.Z``) are unpacked in memory, never beyond `MAX_UNPACKED_BYTES`;
+Plain files are read in place.  Compressed ones (``.gz``, ``.Z``) are unpacked in memory within a limit (`fits_source`);
 tile-compressed images (``.fz``) are unpacked by astropy after their claimed size has been checked.
 """
 
@@ -10,7 +10,6 @@ import io
 import re
 import threading
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from soxspipe.errors import InputError
 from soxspipe.io.fits_header import Header, parse_header
-from soxspipe.io.lzw import decompress
+from soxspipe.io.fits_source import Source, packing_of, readable, unpack
 
 BLOCK = 2880
 MAX_HEADER_BLOCKS = 400
@@ -28,13 +27,10 @@ MAX_HDUS = 64
 MAX_AXIS_PX = 20_000
 MAX_IMAGE_BYTES = 160 << 20
 MAX_TABLE_BYTES = 32 << 20
-MAX_UNPACKED_BYTES = 320 << 20
-FITS_SUFFIX = re.compile(r"\.fits(\.gz|\.z|\.fz)?$", re.IGNORECASE)
 
 _IMAGE_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _ONE_AT_A_TIME = threading.Lock()  # warning filters belong to the process, not to a thread
 _COLUMN_TYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
-_READABLE_PROBLEMS = (ValueError, TypeError, KeyError, OverflowError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,9 +102,9 @@ def read_header(path: Path) -> Header:
     InputError
         If the file cannot be read or is not FITS.
     """
-    with _readable(path):
-        content = _unpack(path, enough=MAX_HEADER_BLOCKS * BLOCK) if _packing(path) else None
-        source = _Source(path, content)
+    with readable(path):
+        content = unpack(path, enough=MAX_HEADER_BLOCKS * BLOCK) if packing_of(path) else None
+        source = Source(path, content)
         first = _read_unit(source, 0)
         if _main_unit((first,)) == 0 and (first.n_bytes or _holds_keywords(first.header)):
             return first.header
@@ -133,9 +129,9 @@ def open_fits(path: Path) -> FitsFile:
     InputError
         If the file cannot be read, is not FITS, is shorter than its headers say, or claims absurd sizes.
     """
-    with _readable(path):
-        content = _unpack(path) if _packing(path) else None
-        source = _Source(path, content)
+    with readable(path):
+        content = unpack(path) if packing_of(path) else None
+        source = Source(path, content)
         units: list[Hdu] = []
         position = 0
         while not units or (position < source.size and len(units) < MAX_HDUS):
@@ -196,7 +192,7 @@ def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
         raise InputError(f"{file.path}: columns of the table cannot be told apart ({error})") from error
     if layout.itemsize != width:
         raise InputError(f"{file.path}: rows have {width} bytes (NAXIS1), their columns {layout.itemsize}")
-    raw = np.frombuffer(_Source(file.path, file.content).read(hdu.offset, n_rows * width), dtype=layout)
+    raw = np.frombuffer(Source(file.path, file.content).read(hdu.offset, n_rows * width), dtype=layout)
     return {name: _native(raw[name], hdu.header, column + 1) for column, (name, *_) in enumerate(fields)}
 
 
@@ -211,86 +207,7 @@ def _holds_keywords(header: Header) -> bool:
     return any(keyword.startswith("ESO ") or keyword == "INSTRUME" for keyword in header)
 
 
-class _readable:  # reads as a phrase where it is used
-    """Turns what goes wrong while a file is read into one `InputError` that names it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        if self.path.is_dir():
-            raise InputError(f"{self.path}: is a directory, a FITS file is needed")
-        if self.path.exists() and not self.path.is_file():
-            raise InputError(f"{self.path}: is not a regular file")
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, InputError):
-            return
-        if isinstance(error, OSError):
-            raise InputError(f"{self.path}: cannot be read ({error.strerror or error})") from error
-        if isinstance(error, (*_READABLE_PROBLEMS, zlib.error, EOFError, MemoryError)):
-            raise InputError(f"{self.path}: is not a readable FITS file ({error})") from error
-
-
-class _Source:
-    """Bytes of a file or of its unpacked content."""
-
-    def __init__(self, path: Path, content: bytes | None) -> None:
-        self.path = path
-        self.content = content
-        self.size = path.stat().st_size if content is None else len(content)
-
-    def read(self, offset: int, n_bytes: int) -> bytes:
-        """Exactly `n_bytes` from `offset`, fewer at the end of the file."""
-        if self.content is not None:
-            return self.content[offset : offset + n_bytes]
-        with self.path.open("rb") as stream:
-            stream.seek(offset)
-            return stream.read(n_bytes)
-
-    def array(self, offset: int, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
-        """`count` values from `offset`, free to be changed."""
-        if self.content is not None:
-            return np.frombuffer(self.content, dtype=dtype, count=count, offset=offset).copy()
-        return np.fromfile(self.path, dtype=dtype, count=count, offset=offset)
-
-
-def _packing(path: Path) -> str:
-    match = FITS_SUFFIX.search(path.name)
-    packing = (match.group(1) or "").lower() if match else ""
-    return packing if packing in (".gz", ".z") else ""
-
-
-def _unpack(path: Path, enough: int | None = None) -> bytes:
-    """Content of a packed file, or its first `enough` bytes."""
-    if path.stat().st_size > MAX_UNPACKED_BYTES:
-        raise InputError(f"{path}: is larger than any frame of the instrument")
-    with path.open("rb") as stream:
-        data = stream.read(-1 if enough is None else 2 * enough)
-    if not data:
-        raise InputError(f"{path}: is empty")
-    if _packing(path) == ".z":
-        return decompress(data, limit=MAX_UNPACKED_BYTES, stop_after=enough)
-    return _gunzip(path, data, enough)
-
-
-def _gunzip(path: Path, data: bytes, enough: int | None) -> bytes:
-    """Content of a gzip file of one or more members, or its first `enough` bytes."""
-    content, most = b"", enough or MAX_UNPACKED_BYTES + 1
-    while data and len(content) < most:
-        unpacker = zlib.decompressobj(wbits=31)
-        content += unpacker.decompress(data, most - len(content))
-        if enough is None and len(content) > MAX_UNPACKED_BYTES:
-            raise InputError(f"{path}: unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB, no frame of the instrument is that large")
-        if not unpacker.eof:
-            if enough is None:
-                raise InputError(f"{path}: truncated, the compressed stream does not end")
-            break
-        data = unpacker.unused_data if unpacker.unused_data.startswith(b"\x1f\x8b") else b""
-    return content
-
-
-def _read_unit(source: _Source, position: int) -> Hdu:
+def _read_unit(source: Source, position: int) -> Hdu:
     """Header at `position`, and where its data lie."""
     text = b""
     for block in range(MAX_HEADER_BLOCKS):
@@ -358,7 +275,7 @@ def _plain_pixels(file: FitsFile, hdu: Hdu, shape: tuple[int, int]) -> NDArray[A
     if bitpix not in _IMAGE_TYPES:
         raise InputError(f"{file.path}: BITPIX is {bitpix}, one of {', '.join(map(str, _IMAGE_TYPES))} is needed")
     stored = np.dtype(_IMAGE_TYPES[bitpix])
-    raw = _Source(file.path, file.content).array(hdu.offset, stored, shape[0] * shape[1])
+    raw = Source(file.path, file.content).array(hdu.offset, stored, shape[0] * shape[1])
     if raw.size != shape[0] * shape[1]:
         raise InputError(f"{file.path}: truncated, {raw.size} of {shape[0] * shape[1]} pixels are there")
     if not stored.isnative:
@@ -388,7 +305,7 @@ def _unpack_tiles(file: FitsFile, hdu: Hdu) -> NDArray[Any]:
     tiles = [hdu.header.get(f"ZTILE{axis}", 1) for axis in (1, 2)]
     if not all(isinstance(tile, int) and 0 < tile <= MAX_AXIS_PX for tile in tiles):
         raise InputError(f"{file.path}: tiles of {tiles[0]} x {tiles[1]} pixels do not fit the image")
-    with _readable(file.path), _ONE_AT_A_TIME, warnings.catch_warnings():
+    with readable(file.path), _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         source = file.path if file.content is None else io.BytesIO(file.content)
         with fits.open(source, memmap=False) as hdus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from functools import lru_cache
@@ -121,7 +122,7 @@ def find_standard(name: str, ra_deg: float | None, dec_deg: float | None) -> tup
 def _archive(name: str) -> Mapping[str, Any]:
     """An archive of the package; members are read when asked for."""
     location = resources.files("soxspipe.instruments").joinpath("static", f"{name}.npz")
-    archive: Mapping[str, Any] = np.load(location.open("rb"), allow_pickle=False)  # kept open for the life of the process
+    archive: Mapping[str, Any] = np.load(io.BytesIO(location.read_bytes()), allow_pickle=False)
     return archive
 
 

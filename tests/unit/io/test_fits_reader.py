@@ -140,7 +140,7 @@ def test_a_tiled_image_that_claims_gigabytes_is_not_unpacked(tmp_path: Path) -> 
 
 
 def test_a_gzip_bomb_is_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soxspipe.io.fits_reader.MAX_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr("soxspipe.io.fits_source.MAX_UNPACKED_BYTES", 1 << 20)
     bomb = tmp_path / "bomb.fits.gz"
     bomb.write_bytes(gzip.compress(b"\0" * (4 << 20)))
     with pytest.raises(InputError, match="unpacks to more than 1 MB"):
