@@ -15,10 +15,20 @@ import numpy as np
 
 from soxspipe import __version__
 from soxspipe.datamodel.calibrations import Masters
-from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.metric import Metric
 from soxspipe.errors import InputError
+from soxspipe.recipes.ccd_numbers import (
+    FRAME_CLIPPING_ITERATIONS,
+    FRAME_CLIPPING_SIGMA,
+    clip_frame,
+    clipped_scatter,
+    given_frame,
+    good_pixels,
+    near_mean,
+    without_masks,
+)
+from soxspipe.recipes.recipe_facts import RecipeFacts, now
 from soxspipe.recipes.spec import ProductRecord
 
 if TYPE_CHECKING:
@@ -27,11 +37,8 @@ if TYPE_CHECKING:
 
     from soxspipe.recipes.stare.gather import Gathered
 
-FRAME_CLIPPING_SIGMA = 10.0
-FRAME_CLIPPING_ITERATIONS = 2
 
-
-class base_recipe:
+class base_recipe(RecipeFacts):
     """Base of the recipes.
 
     Parameters
@@ -101,83 +108,6 @@ class base_recipe:
         """Find, check and read the recipe's inputs."""
         raise NotImplementedError(f"{type(self).__name__} is no recipe of its own; use one of its children")
 
-    # ----- what the recipe is about
-
-    @property
-    def arm(self) -> str:
-        """Arm of the spectrograph."""
-        return self._gathered.inputs.arm.name
-
-    @property
-    def inst(self) -> str:
-        """Name of the instrument."""
-        return self._gathered.inputs.arm.instrument
-
-    @property
-    def detectorParams(self) -> Any:
-        """Facts about the detector."""
-        return self._gathered.inputs.detector
-
-    @property
-    def recipeSettings(self) -> dict[str, Any]:
-        """Settings of this recipe and arm."""
-        return self.get_recipe_settings()
-
-    @property
-    def sofName(self) -> str:
-        """Base name of the products."""
-        return self._gathered.names().sof_name
-
-    @property
-    def startNightDate(self) -> str:
-        """Date at the start of the night."""
-        return self._gathered.names().night
-
-    @property
-    def dateObs(self) -> str:
-        """When the first exposure began."""
-        return self._gathered.inputs.observation.date_obs
-
-    @property
-    def imageType(self) -> str:
-        """DPR TYPE of the exposures."""
-        return self._gathered.inputs.observation.kind
-
-    @property
-    def generateReponseCurve(self) -> bool:
-        """Whether a response is made from these frames (spelled as published)."""
-        return self._gathered.inputs.is_standard
-
-    @property
-    def productDir(self) -> str:
-        """Folder of the FITS and ASCII products."""
-        from soxspipe.io.names import reduced_folder
-
-        return str(reduced_folder(self.workspaceRootPath, self.startNightDate, self._gathered.recipe))
-
-    @property
-    def qcDir(self) -> str:
-        """Folder of plots, report and QC numbers."""
-        from soxspipe.io.names import qc_folder
-
-        return str(qc_folder(self.workspaceRootPath, self.startNightDate, self._gathered.recipe))
-
-    @property
-    def qc(self) -> Table:
-        """The QC metrics so far, one row each."""
-        from soxspipe.recipes.tables import qc_table
-
-        return qc_table(
-            self._metrics, recipe=str(self.recipeName), sof_name=self.sofName, date_obs=self.dateObs, made_at=self._made_at or _now()
-        )
-
-    @property
-    def products(self) -> Table:
-        """The files so far, one row each."""
-        from soxspipe.recipes.tables import product_table
-
-        return product_table(self._records, recipe=str(self.recipeName), date_obs=self.dateObs, made_at=self._made_at or _now())
-
     # ----- the published methods
 
     def prepare_frames(self, save: bool = False) -> list[CCDData]:
@@ -200,7 +130,7 @@ class base_recipe:
             prepared.append(to_ccddata(frame, self._cards()))
             if save:
                 name = raw.name.split(".fits")[0]
-                path = write_prepared(self.workspaceRootPath / f"{name}_pre.fits", frame, self._cards(), _now())
+                path = write_prepared(self.workspaceRootPath / f"{name}_pre.fits", frame, self._cards(), now())
                 self.log.info(f"prepared frame written: {path}")
         self.rawFrames = self._raw_table()
         self.log.info(f"prepared {len(prepared)} frame(s)")
@@ -235,11 +165,11 @@ class base_recipe:
             raise InputError("there is no frame to stack")
         converted = [from_ccddata(ccd, name=f"frame {i}") for i, ccd in enumerate(given, start=1)]
         if ignore_input_masks:
-            converted = [_unmasked(frame) for frame in converted]
+            converted = [without_masks(frame) for frame in converted]
         stacked = clip_and_stack(converted, self._gathered.settings.stack)
         sigma, iterations = self._frame_clipping()
         if post_stack_clipping and sigma is not None and len(given) > 1:
-            stacked = _clipped(stacked, sigma, iterations)
+            stacked = clip_frame(stacked, sigma, iterations)
         return to_ccddata(stacked, self._cards(given[0]))
 
     def detrend(
@@ -268,7 +198,9 @@ class base_recipe:
         from soxspipe.algorithms.detrend import detrend, divide_by_flat
         from soxspipe.io.ccddata import from_ccddata, to_ccddata
 
-        bias, dark_frame, flat = (_given(value, name) for value, name in ((master_bias, "bias"), (dark, "dark"), (master_flat, "flat")))
+        bias, dark_frame, flat = (
+            given_frame(value, name) for value, name in ((master_bias, "bias"), (dark, "dark"), (master_flat, "flat"))
+        )
         if bias is None and dark_frame is None and flat is None:
             raise InputError("detrend needs a master bias, a dark or a master flat; none was given")
         result = detrend(from_ccddata(inputFrame, name="inputFrame"), Masters(bias=bias, dark=dark_frame), use_flat=False)
@@ -277,15 +209,6 @@ class base_recipe:
         if flat is not None:
             result = divide_by_flat(result, flat)
         return to_ccddata(result, self._cards(inputFrame))
-
-    def get_recipe_settings(self) -> dict[str, Any]:
-        """Settings of this recipe with those of the arm over them, by published name."""
-        from soxspipe.settings.dump import dump_settings
-        from soxspipe.settings.yaml_text import parse_yaml
-
-        arm = self._gathered.inputs.arm.name
-        text = dump_settings(self._gathered.settings, recipe=self._gathered.recipe, arm=arm)
-        return dict(parse_yaml(text, "settings")[self._gathered.recipe][arm.lower()])
 
     def qc_ron(
         self,
@@ -321,7 +244,7 @@ class base_recipe:
         raw = float(rawRon) if rawRon else self._raw_ron()
         master: float | bool = masterRon
         if not master and masterFrame is not False and masterFrame is not None:
-            master = _clipped_scatter(np.asarray(masterFrame.data, dtype=np.float64)[_good(masterFrame)])  # type: ignore[union-attr]  # a CCDData by now
+            master = clipped_scatter(np.asarray(masterFrame.data, dtype=np.float64)[good_pixels(masterFrame)])  # type: ignore[union-attr]  # a CCDData by now
         what = str(frameName or frameType or "raw frames")
         self._add(Metric(name="RAW RON", value=raw, unit="electrons", comment=f"RON in single {what}"))
         if master:
@@ -332,7 +255,7 @@ class base_recipe:
         self, frame: CCDData, frameType: str = "MBIAS", frameName: str = "master bias", medianFlux: float | bool = False
     ) -> float:
         """Median of the unmasked pixels in electrons; adds ``<frameType> MEDIAN``."""
-        median = float(medianFlux) if medianFlux else float(np.median(np.asarray(frame.data)[_good(frame)]))
+        median = float(medianFlux) if medianFlux else float(np.median(np.asarray(frame.data)[good_pixels(frame)]))
         self._add(Metric(name=f"{frameType} MEDIAN", value=median, unit="electrons", comment=f"Median flux level of {frameName}"))
         return median
 
@@ -348,7 +271,7 @@ class base_recipe:
         """
         sigma, iterations = self._frame_clipping()
         values = np.asarray(rawFrame.data, dtype=np.float64)
-        kept = _kept(values, _good(rawFrame), FRAME_CLIPPING_SIGMA if sigma is None else sigma, iterations)
+        kept = near_mean(values, good_pixels(rawFrame), FRAME_CLIPPING_SIGMA if sigma is None else sigma, iterations)
         mean, std = float(values[kept].mean()), float(values[kept].std())
         shifted = rawFrame.copy()
         shifted.data = values - mean
@@ -368,7 +291,7 @@ class base_recipe:
 
         provenance = self._gathered.provenance()
         header = product_header(
-            provenance, frame.header, arm=self.arm, kind=self.imageType, metrics=self._metrics, version=__version__, made_at=_now(),
+            provenance, frame.header, arm=self.arm, kind=self.imageType, metrics=self._metrics, version=__version__, made_at=now(),
             keep=None if rawFrames is False or rawFrames is True else tuple(rawFrames),
         )  # fmt: skip
         frame.header.clear()
@@ -458,7 +381,7 @@ class base_recipe:
         if len(self._gathered.inputs.raw) < 2:
             raise InputError(f"the read noise is measured on two raw frames, {len(self._gathered.inputs.raw)} is there")
         first, second = self._prepared()[:2]
-        scatter = _clipped_scatter((first.electrons - second.electrons)[first.good & second.good]) / np.sqrt(2.0)
+        scatter = clipped_scatter((first.electrons - second.electrons)[first.good & second.good]) / np.sqrt(2.0)
         if not scatter > 0:
             raise ValueError("the first two raw frames are identical; the read noise cannot be measured")
         return float(scatter)
@@ -508,47 +431,3 @@ class base_recipe:
             f"# {title} QC METRICS\n{grid(QC_HEAD, qc_rows(self._metrics, per_order=self.verbose))}\n\n"
             f"# {title} RECIPE PRODUCTS & QC OUTPUTS\n{grid(PRODUCT_HEAD, product_rows(self._records, full_path=self.verbose))}"
         )
-
-
-def _now() -> str:
-    from soxspipe.recipes.stare.pipeline import made_at
-
-    return made_at()
-
-
-def _given(value: Any, name: str) -> Frame | None:
-    from soxspipe.io.ccddata import from_ccddata
-
-    return None if value is None or value is False else from_ccddata(value, name=name)
-
-
-def _good(ccd: Any) -> Any:
-    values = np.asarray(ccd.data)
-    return np.isfinite(values) if ccd.mask is None else np.isfinite(values) & ~np.asarray(ccd.mask, dtype=bool)
-
-
-def _unmasked(frame: Frame) -> Frame:
-    from dataclasses import replace
-
-    return replace(frame, flags=frame.flags & np.uint8(PixelFlag.NOT_FINITE))
-
-
-def _clipped(frame: Frame, sigma: float, iterations: int) -> Frame:
-    return frame.flagged(frame.good & ~_kept(frame.electrons, frame.good, sigma, iterations), PixelFlag.OUTLIER)
-
-
-def _kept(values: Any, good: Any, sigma: float, iterations: int) -> Any:
-    """Good pixels within `sigma` standard deviations of the mean."""
-    kept = np.array(good)
-    for _ in range(iterations):
-        mean, std = values[kept].mean(), values[kept].std()
-        fewer = good & (np.abs(values - mean) <= sigma * std)
-        if np.array_equal(fewer, kept):
-            break
-        kept = fewer
-    return kept
-
-
-def _clipped_scatter(values: Any) -> float:
-    """Standard deviation after two rounds of clipping at 10 sigma."""
-    return float(values[_kept(values, np.isfinite(values), FRAME_CLIPPING_SIGMA, FRAME_CLIPPING_ITERATIONS)].std())
