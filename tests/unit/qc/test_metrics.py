@@ -1,0 +1,158 @@
+"""Metrics on values small enough to work out by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.metric import Metric
+from soxspipe.qc import metrics
+from soxspipe.qc.ranges import STARE, canonical, stare_ranges, with_ranges
+from support.results import make_run
+
+
+@pytest.fixture(scope="module")
+def nir():
+    return make_run("NIR")
+
+
+@pytest.fixture(scope="module")
+def vis():
+    return make_run("VIS", standard=True)
+
+
+def value(found, name):
+    return next(metric.value for metric in found if metric.name == name)
+
+
+def test_bad_pixels_are_those_of_calibrations_not_cosmic_rays():
+    flags = np.zeros((10, 10), dtype=np.uint8)
+    flags[0, :3] = PixelFlag.BAD
+    flags[1, 0] = PixelFlag.NOT_FINITE | PixelFlag.COSMIC_RAY
+    flags[2, :5] = PixelFlag.COSMIC_RAY
+    found = metrics.measure_bad_pixels(flags)
+    assert value(found, "BADPIX NUM") == 4
+    assert value(found, "BADPIX FRAC") == 0.04
+
+
+def test_inner_orders_use_good_pixels_on_the_slit():
+    electrons = np.array([[1.0, 2.0], [3.0, 1000.0]])
+    good = np.array([[True, True], [True, False]])
+    on_slit = np.array([[False, True], [True, True]])
+    found = metrics.measure_inner_orders(electrons, good, on_slit)
+    assert value(found, "INNER ORDER PIX MEAN") == 2.5
+    assert value(found, "INNER ORDER PIX SUM") == 5.0
+
+
+def test_no_pixel_inside_the_orders_is_not_a_mean_of_zero():
+    nothing = np.zeros((2, 2), dtype=bool)
+    assert value(metrics.measure_inner_orders(np.ones((2, 2)), nothing, nothing), "INNER ORDER PIX MEAN") is None
+
+
+def test_samples_are_counted_and_residuals_belong_to_the_slit_axis(nir):
+    samples = nir.result.trace.samples
+    found = metrics.measure_trace(nir.result.trace, nir.inputs.arm)
+    detected, clipped = samples.detected.sum(), (samples.detected & ~samples.used).sum()
+    assert value(found, "SAMPLES TOT NUM") == 120
+    assert value(found, "SAMPLES DET NUM") == detected
+    assert value(found, "SAMPLES DET FRAC") == detected / 120
+    assert value(found, "SAMPLES CLIP FRAC") == pytest.approx(clipped / detected)  # of the detected, not of all
+    assert value(found, "N ORDERS") == 3
+    assert value(found, "Y RES SD") == pytest.approx(np.std(samples.residual_px[samples.used]))
+    assert value(found, "Y RES MIN") < 0 < value(found, "Y RES MAX")
+    assert value(found, "X RES SD") is None
+
+
+def test_vis_residuals_are_along_x(vis):
+    found = metrics.measure_trace(vis.result.trace, vis.inputs.arm)
+    assert value(found, "X RES SD") == pytest.approx(0.05, rel=0.2)
+    assert value(found, "Y RES SD") is None
+
+
+def test_a_forced_trace_is_in_no_order(nir):
+    forced = replace(nir.result.trace, forced=True)
+    assert value(metrics.measure_trace(forced, nir.inputs.arm), "N ORDERS") == 0
+
+
+def test_snr_per_order_carries_the_band_and_leaves_the_global_value_alone(vis):
+    merged = vis.result.merged
+    found = metrics.measure_snr(merged, vis.inputs.arm)
+    assert [metric.name for metric in found] == ["SNR MEDIAN", *(f"SNR MEDIAN O{band}" for band in "rugi")]
+    assert value(found, "SNR MEDIAN") == pytest.approx(np.median(merged.snr))
+    assert value(found, "SNR MEDIAN Ou") == pytest.approx(np.median(merged.snr[merged.order == 2]))
+    assert {metric.order for metric in found} == {"-1", "r", "u", "g", "i"}
+
+
+def test_samples_without_data_do_not_lower_the_snr(vis):
+    merged = vis.result.merged
+    empty = replace(merged, variance=np.where(np.arange(merged.flux.size) % 3, merged.variance, np.inf))
+    assert value(metrics.measure_snr(empty, vis.inputs.arm), "SNR MEDIAN") == pytest.approx(
+        value(metrics.measure_snr(merged, vis.inputs.arm), "SNR MEDIAN"), rel=0.02
+    )
+
+
+def test_efficiency_has_no_value_for_science(vis, nir):
+    assert [metric.value for metric in metrics.measure_efficiency(nir.result.efficiency, nir.inputs.arm)] == [None]
+    found = metrics.measure_efficiency(vis.result.efficiency, vis.inputs.arm)
+    assert value(found, "EFF MEDIAN") == vis.result.efficiency.median
+    assert value(found, "EFF MEDIAN Oi") == vis.result.efficiency.median_by_order[4]
+
+
+def test_empty_sky_chi_is_one_when_errors_are_right_and_sees_no_object(nir):
+    mapped, frame = nir.inputs.geometry.dispersion_map, nir.result.sky_subtracted
+    empty = metrics.empty_sky_mask(mapped.order, mapped.slit_arcsec, frame.good, nir.result.trace)
+    with np.errstate(invalid="ignore"):
+        assert not np.any(empty & (np.abs(mapped.slit_arcsec + 0.9) < 3.0))
+    assert value(metrics.measure_empty_sky(nir.result.residual_sigma, empty), "EMPTY SKY CHI") == pytest.approx(1.0, abs=0.05)
+    assert value(metrics.measure_empty_sky(2.0 * nir.result.residual_sigma, empty), "EMPTY SKY CHI") == pytest.approx(2.0, abs=0.1)
+
+
+def test_struck_pixels_are_counted_inside_orders():
+    flags = np.array([[PixelFlag.COSMIC_RAY, PixelFlag.OUTLIER, PixelFlag.SATURATED, PixelFlag.BAD, PixelFlag.COSMIC_RAY]], dtype=np.uint8)
+    found = metrics.measure_struck_pixels(flags, np.array([[True, True, True, True, False]]))
+    assert value(found, "CRH NUM") == 2
+    assert value(found, "SATURATED NUM") == 1
+
+
+def test_seeing_is_compared_with_the_header(nir):
+    found = metrics.measure_object(nir.result.trace, nir.result.profile, nir.inputs.observation, nir.result.orders)
+    assert value(found, "SEEING RATIO") == pytest.approx(nir.result.profile.fwhm_arcsec / 0.9)
+    blind = replace(nir.inputs.observation, seeing_arcsec=None)
+    assert value(metrics.measure_object(nir.result.trace, nir.result.profile, blind, nir.result.orders), "SEEING RATIO") is None
+
+
+def test_joins_are_named_after_both_orders(nir):
+    found = metrics.measure_joins(nir.result.merged, nir.inputs.arm)
+    assert [metric.name for metric in found] == ["JOIN SCALE O12 O11", "JOIN SCALE O11 O10"]
+
+
+def test_temperatures_appear_only_where_the_header_has_them():
+    assert metrics.temperature_metrics(None, None) == ()
+    assert [metric.name for metric in metrics.temperature_metrics(40.0, None)] == ["DETECTOR TEMP"]
+
+
+@pytest.mark.parametrize(("number", "flag"), [(0.93, "pass"), (1.0, "pass"), (0.929, "fail"), (float("nan"), "fail"), (None, "fail")])
+def test_ends_belong_to_the_range_and_what_was_not_measured_fails(number, flag):
+    metric = Metric(name="SAMPLES DET FRAC", value=number)
+    (limited,) = with_ranges([metric], stare_ranges("VIS", {}))
+    assert (limited.low, limited.high) == (0.93, 1.0)
+    assert limited.flag == flag
+
+
+def test_the_user_overrides_ranges_in_either_spelling():
+    ranges = stare_ranges("NIR", {"snr-median": (1.0, 5.0), "detector_temp": (0.0, 50.0)})
+    assert ranges["SNR MEDIAN"] == (1.0, 5.0)
+    assert ranges["DETECTOR TEMP"] == (0.0, 50.0)
+    assert ranges["N ORDERS"] == (15, 15)
+
+
+def test_per_order_metrics_do_not_inherit_the_global_range():
+    (metric,) = with_ranges([Metric(name="SNR MEDIAN O24", value=1.0, order="24")], stare_ranges("NIR", {}))
+    assert metric.low is None
+
+
+def test_science_frames_have_no_ranges_of_their_own():
+    assert stare_ranges("", {}) == {}
+    assert set(STARE) == {"VIS", "NIR"}
+    assert canonical("y_res-sd") == "Y RES SD"

@@ -1,0 +1,28 @@
+"""Names stay inside the folder they are meant for."""
+
+from pathlib import Path
+
+import pytest
+
+from soxspipe.io.names import file_name, qc_folder, reduced_folder, safe_name
+
+
+@pytest.mark.parametrize("text", ["../../etc/passwd", "a/b\\c", ".hidden", "x" * 400, "", "nul\x00", "<img src=x>", "caf\u00e9", "a b\tc"])
+def test_safe_names_have_no_way_out(text):
+    name = safe_name(text)
+    assert name
+    assert Path(name).name == name
+    assert not name.startswith(".")
+    assert len(name) <= 160
+    assert name.isascii()
+
+
+def test_sof_names_are_kept():
+    name = "20250302T020000_NIR_1X1_12_STARE_OBJECT_300PT0S_SOXS_SN2026ABC"
+    assert safe_name(name) == name
+
+
+def test_folders_and_file_names_follow_the_contract():
+    assert reduced_folder(Path("out"), "2025-03-01", "soxs-stare") == Path("out/reduced/2025-03-01/soxs-stare")
+    assert qc_folder(Path("out"), "2025-03-01", "soxs-stare-std") == Path("out/qc/2025-03-01/soxs-stare-std")
+    assert file_name("set_a", "_OBJTRACE.fits", upper=True) == "SET_A_OBJTRACE.fits"
