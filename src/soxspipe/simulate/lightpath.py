@@ -196,7 +196,7 @@ def make_order_sky(scene: Scene, facts: Facts, canvas: OrderCanvas) -> FloatArra
     gathered = facts.arm.collecting_area_cm2 * scene.exptime_s * scene.slit_width_arcsec
     electrons = per_px * order_efficiency(scene, facts, canvas.order, grid.wavelength_nm) * gathered
     spectrum = integrate(grid, line_spread(grid, electrons, _uniform_kernel(scene), LSF_SIGMA_PX))
-    return canvas.paint_extended(spectrum, sky_illumination(canvas.slit_middle / canvas.half_slit_arcsec, scene.slit_illumination))
+    return canvas.paint_extended(spectrum, sky_illumination(scene, canvas.slit_middle / canvas.half_slit_arcsec))
 
 
 def make_order_flat(scene: Scene, facts: Facts, canvas: OrderCanvas) -> FloatArray:
@@ -207,9 +207,9 @@ def make_order_flat(scene: Scene, facts: Facts, canvas: OrderCanvas) -> FloatArr
     return canvas.paint_extended(spectrum)
 
 
-def sky_illumination(slit: FloatArray, drop: float) -> FloatArray:
+def sky_illumination(scene: Scene, slit: FloatArray) -> FloatArray:
     """Sky light along the slit relative to the flat, 1 at the centre; `slit` runs from -1 to 1."""
-    return np.asarray(1.0 - drop * (0.8 * slit**2 - 0.2 * slit))
+    return np.asarray(1.0 + scene.slit_illumination * slit + scene.slit_illumination_curvature * slit**2)
 
 
 def target_drift(scene: Scene, wavelength_nm: FloatArray) -> FloatArray:

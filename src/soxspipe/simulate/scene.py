@@ -73,8 +73,9 @@ class Scene(BaseModel):
     )
     oh_strength: float = Field(1.0, ge=0.0, le=20.0, description="strength of the sky emission lines relative to a typical night")
     slit_illumination: float = Field(
-        0.03, ge=-0.3, le=0.3, description="drop of the sky's illumination from slit centre to end, relative to the flat"
+        0.03, ge=-0.3, le=0.3, description="gradient of the sky's illumination along the slit relative to the flat, from centre to end"
     )
+    slit_illumination_curvature: float = Field(0.0, ge=-0.3, le=0.3, description="quadratic part of it, at the slit's ends")
     scattered_light: float = Field(0.015, ge=0.0, le=0.2, description="share of all light that is spread smoothly over the detector")
 
     # the calibration against the exposure
