@@ -132,13 +132,15 @@ def classify(path: Path, header: Header) -> ClassifiedFile | None:
     return ClassifiedFile(path=path, header=header, kind=kind, instrument=instrument, arm=arm, tag=category or f"{dpr_type}_{arm}")
 
 
-def select_inputs(files: Sequence[ClassifiedFile]) -> InputSet:
+def select_inputs(files: Sequence[ClassifiedFile], unrecognised: Sequence[Path] = ()) -> InputSet:
     """Choose the files that take part, and check that they belong together.
 
     Parameters
     ----------
     files : sequence of ClassifiedFile
         In the order given; of several master images the last is used, of several tables the first.
+    unrecognised : sequence of Path
+        Files that could not be classified, for messages.
 
     Raises
     ------
@@ -149,11 +151,10 @@ def select_inputs(files: Sequence[ClassifiedFile]) -> InputSet:
     """
     used = [file for file in files if file.kind is not Kind.OTHER]
     if not used:
-        seen = sorted({file.tag for file in files})
-        raise MissingInputError(f"no file of the set is of use to the stare recipe (found: {', '.join(map(repr, seen)) or 'nothing'})")
+        raise MissingInputError(f"no file of the set is of use to the stare recipe{_listed(files, unrecognised)}")
     _require_one(used, "instrument", lambda file: file.instrument.name, "INSTRUME")
     _require_one(used, "arm", lambda file: file.arm, used[0].instrument.keywords.arm)
-    exposures, warnings = _exposures(used)
+    exposures, warnings = _exposures(files, unrecognised)
     chosen, choices = _choose(used)
     warnings += choices
     _require_kinds(chosen, exposures[0])
@@ -181,7 +182,7 @@ def _instrument_of(header: Header) -> Instrument | None:
     return find_instrument(name) if name.lower() in known else None
 
 
-def _exposures(used: Sequence[ClassifiedFile]) -> tuple[list[ClassifiedFile], list[str]]:
+def _exposures(used: Sequence[ClassifiedFile], unrecognised: Sequence[Path]) -> tuple[list[ClassifiedFile], list[str]]:
     """The exposures to reduce: science, else flux standard, else telluric standard, else a nodding standard; and what to say about it."""
     for kind in _EXPOSURES:
         exposures = [file for file in used if file.kind is kind]
@@ -195,9 +196,26 @@ def _exposures(used: Sequence[ClassifiedFile]) -> tuple[list[ClassifiedFile], li
             return exposures, warnings
     keys = used[0].instrument.keywords
     raise MissingInputError(
-        f"no object exposure among {len(used)} files: one with {keys.dpr_type} OBJECT, OBJECT,ASYNC, STD,FLUX or STD,TELLURIC "
-        f"and {keys.dpr_tech} {_STARE} is needed"
+        f"no object exposure among {len(used)} files{_listed(used, unrecognised)}: one with {keys.dpr_type} OBJECT, "
+        f"OBJECT,ASYNC, STD,FLUX or STD,TELLURIC and {keys.dpr_tech} {_STARE} is needed"
     )
+
+
+def _listed(files: Sequence[ClassifiedFile], unrecognised: Sequence[Path]) -> str:
+    """The first few files that are of no use and what they say they are, in brackets; empty if there are none."""
+    found = [_as_found(file) for file in files if file.kind is Kind.OTHER]
+    found += [f"{path.name}: INSTRUME or arm not known" for path in unrecognised]
+    more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+    return f" ({'; '.join(found[:3])}{more})" if found else ""
+
+
+def _as_found(file: ClassifiedFile) -> str:
+    """What a file that is of no use says it is."""
+    keys = file.instrument.keywords
+    cards = [
+        f"{key} {text_of(file.header, key)[:40]!r}" for key in (keys.pro_catg, keys.dpr_type, keys.dpr_tech) if text_of(file.header, key)
+    ]
+    return f"{file.path.name}: {', '.join(cards) or f'neither {keys.dpr_type} nor {keys.pro_catg}'}"
 
 
 def _choose(used: Sequence[ClassifiedFile]) -> tuple[dict[Kind, ClassifiedFile], list[str]]:

@@ -169,7 +169,8 @@ def read_image(file: FitsFile, hdu: Hdu, dtype: type[np.floating[Any]] | None = 
     """
     shape = _image_shape(file, hdu)
     pixels = _unpack_tiles(file, hdu) if hdu.is_compressed_image else _plain_pixels(file, hdu, shape)
-    return pixels if dtype is None else pixels.astype(dtype, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes infinite, and is flagged as such
+        return pixels if dtype is None else pixels.astype(dtype, copy=False)
 
 
 def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
@@ -193,7 +194,7 @@ def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
     if layout.itemsize != width:
         raise InputError(f"{file.path}: rows have {width} bytes (NAXIS1), their columns {layout.itemsize}")
     raw = np.frombuffer(Source(file.path, file.content).read(hdu.offset, n_rows * width), dtype=layout)
-    return {name: _native(raw[name], hdu.header, column + 1) for column, (name, *_) in enumerate(fields)}
+    return {name: _native(raw[name], hdu.header, column) for column, name in enumerate(layout.names or (), start=1)}
 
 
 def _main_unit(units: tuple[Hdu, ...]) -> int:
@@ -317,7 +318,7 @@ def _unpack_tiles(file: FitsFile, hdu: Hdu) -> NDArray[Any]:
 
 
 def _column_field(file: FitsFile, hdu: Hdu, column: int) -> tuple[str, Any]:
-    name = str(hdu.header.get(f"TTYPE{column}", f"col{column}")).strip()
+    name = str(hdu.header.get(f"TTYPE{column}", "")).strip() or f"col{column}"
     form = str(hdu.header.get(f"TFORM{column}", "")).strip().upper()
     match = re.fullmatch(r"(\d{0,6})([A-Z])", form)
     if not match or match.group(2) not in (*_COLUMN_TYPES, "A"):

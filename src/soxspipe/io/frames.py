@@ -15,6 +15,9 @@ from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.fits_reader import FitsFile, Hdu, open_fits, read_image
 from soxspipe.io.headers import number_of, read_observation, text_of
 
+LARGEST = 1e12
+"""Pixel values beyond this are no measurement; they count as not finite."""
+
 
 def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
     """Read one exposure, in ADU as it was written.
@@ -43,6 +46,8 @@ def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
             f"(columns to {detector.column_slice.stop}, rows to {detector.row_slice.stop}{_turned(detector)}) "
             f"at binning {detector.binning[0]} x {detector.binning[1]}"
         )
+    if adu.dtype.kind == "f" and not (adu.min() >= -LARGEST and adu.max() <= LARGEST):
+        adu = np.where(np.abs(adu) <= LARGEST, adu, np.nan)
     observation = read_observation(file.header, file.instrument, file.facts, str(file.path))
     return RawFrame(adu=adu, observation=observation, name=file.path.name)
 
@@ -162,12 +167,10 @@ def _wrong_shape(path: object, what: str, found: tuple[int, ...], needed: tuple[
 
 
 def _without_gaps(image: Image, flags: FlagArray) -> Image:
-    """The image with 0 where it is not finite; those pixels are marked in `flags`, which is changed."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        whole = bool(np.isfinite(image.sum(dtype=np.float64)))
-    if whole:
+    """The image with 0 where it is not finite or absurdly large; those pixels are marked in `flags`, which is changed."""
+    if image.min() >= -LARGEST and image.max() <= LARGEST:
         return image
-    gaps = ~np.isfinite(image)
+    gaps = ~(np.abs(image) <= LARGEST)
     flags[gaps] |= np.uint8(PixelFlag.NOT_FINITE)
     return np.where(gaps, np.float32(0), image)
 

@@ -14,6 +14,8 @@ from soxspipe.io.static import read_spectral_format
 from soxspipe.io.tables import read_dispersion_table, read_order_table
 
 LARGEST_INCONSISTENCY_PX = 0.1
+LONGEST_NM = 1e4
+LONGEST_ARCSEC = 100.0
 
 
 def read_geometry(inputs: InputSet, detector: Detector) -> tuple[Geometry, tuple[str, ...]]:
@@ -95,7 +97,7 @@ def _from_image(file: ClassifiedFile, detector: Detector, x: DispersionPolynomia
     unbinned = file.facts.detector.shape
     wavelength, slit, number = read_map_planes(file, (unbinned, detector.shape))
     with np.errstate(invalid="ignore"):
-        solved = (wavelength > 0) & np.isfinite(slit) & (number > 0) & (number < 1000)
+        solved = (wavelength > 0) & (wavelength < LONGEST_NM) & (np.abs(slit) < LONGEST_ARCSEC) & (number > 0) & (number < 1000)
         number = np.where((number > 0) & (number < 1000), number, np.float32(0))
     if wavelength.shape != detector.shape:
         wavelength, slit = (block_average(plane, detector.binning, solved) for plane in (wavelength, slit))

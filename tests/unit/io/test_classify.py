@@ -123,10 +123,14 @@ def test_nodding_standard_is_the_last_resort() -> None:
 
 
 def test_nothing_of_use() -> None:
-    with pytest.raises(MissingInputError, match="'BIAS_NIR'"):
+    with pytest.raises(MissingInputError, match=r"of use to the stare recipe \(raw\.fits: ESO DPR TYPE 'BIAS', ESO DPR TECH 'IMAGE'\)"):
         select_inputs([raw(dpr_type="BIAS", tech="IMAGE")])
-    with pytest.raises(MissingInputError, match="nothing"):
+    with pytest.raises(MissingInputError, match=r"of use to the stare recipe$"):
         select_inputs([])
+    with pytest.raises(
+        MissingInputError, match=r"no object exposure among 6 files \(lamp\.fits: .*; odd\.fits: INSTRUME or arm not known\)"
+    ):
+        select_inputs([raw("lamp.fits", "LAMP,FLAT", "ECHELLE,SLIT"), *complete()], [Path("odd.fits")])
 
 
 def test_more_exposures_than_memory_holds() -> None:

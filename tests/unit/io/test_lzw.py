@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soxspipe.io.lzw import decompress
@@ -64,6 +64,7 @@ def _pack(codes: list[int | None], max_bits: int) -> bytes:
     return bytes(out)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000), st.sampled_from([9, 12, 16]))
 def test_round_trip(data: bytes, max_bits: int) -> None:
     assert decompress(compress(data, max_bits), limit=10_000) == data
@@ -102,6 +103,7 @@ def test_other_content_is_refused(data: bytes) -> None:
         decompress(data, limit=100)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_junk_gives_bytes_or_a_value_error(junk: bytes) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soxspipe.errors import InputError, MissingInputError, SoxspipeError
@@ -100,6 +100,7 @@ def test_a_sof_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         resolve_inputs(sof)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_content_breaks_it(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     sof = tmp_path_factory.getbasetemp() / "fuzz.sof"

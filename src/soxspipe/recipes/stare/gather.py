@@ -129,7 +129,8 @@ def gather(
     """
     resolved = resolve_inputs(inputs)
     classified = [classify(path, read_header(path)) for path in resolved.paths]
-    files = _in_time_order(select_inputs([file for file in classified if file is not None]))
+    unrecognised = [path for path, file in zip(resolved.paths, classified, strict=True) if file is None]
+    files = _in_time_order(select_inputs([file for file in classified if file is not None], unrecognised))
     first = files.exposures[0]
     is_standard, warnings = _is_standard(first, verb)
     recipe = "soxs-stare-std" if is_standard else "soxs-stare"
@@ -151,7 +152,11 @@ def gather(
         settings=loaded.settings,
         recipe=recipe,
         warnings=(*warnings, *files.warnings, *loaded.warnings, *found, *_response_warnings(values)),
-        notes=tuple(f"setting {name!r} has no use here" for name in loaded.unused),
+        notes=(
+            *(f"setting {name!r} has no use here" for name in loaded.unused),
+            *(f"{path.name}: not used, INSTRUME or arm not known" for path in unrecognised),
+            *(f"{file.path.name}: not used, {file.tag!r}" for file in classified if file is not None and file.kind is Kind.OTHER),
+        ),
         _sof_name=sof_name,
         _night=night_of(sof_name, values.observation),
         _header=header_cards(first.header),
