@@ -88,8 +88,8 @@ def object_limits(
 ) -> tuple[float, float]:
     """Axis limits that show the object, not its outliers.
 
-    Samples whose error is more than four times the median error (sky lines, ends of orders) have no say; narrow lines of
-    the object are shown as far as they take at most half of the axis; zero is shown when it is near.
+    Samples below 5 sigma whose error is more than four times the median error (sky lines, ends of orders) have no say; narrow
+    lines of the object are shown as far as they take at most half of the axis; zero is shown when it is near.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def object_limits(
     """
     use = np.isfinite(value) if good is None else np.isfinite(value) & good
     if error is not None and use.any():
-        use &= error <= 4.0 * np.median(error[use])
+        use &= (error <= 4.0 * np.median(error[use])) | (np.abs(value) > 5.0 * error)
     if not use.any():
         use = np.isfinite(value)
     if not use.any():

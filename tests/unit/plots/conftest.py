@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from soxspipe.datamodel.metric import Metric
 from soxspipe.plots.inputs import FigureInputs
 from support.results import FakeRun, make_run

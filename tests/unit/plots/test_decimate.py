@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from soxspipe.plots.decimate import bin_spectrum, block_mean, object_limits
 
 

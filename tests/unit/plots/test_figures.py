@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.io.figures import figure_as_pdf
 from soxspipe.plots import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from soxspipe.plots.strips import join_strips, lay_straight
 from support.results import make_geometry, make_run
 

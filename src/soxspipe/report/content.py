@@ -1,0 +1,96 @@
+"""What a report is made from."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from soxspipe import __version__
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.models import WavelengthShift
+from soxspipe.datamodel.provenance import Provenance
+from soxspipe.plots.inputs import FigureInputs
+from soxspipe.settings.stare import StareSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedProduct:
+    """A file that the run made: label, file name and one line about it."""
+
+    label: str
+    file_name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedStep:
+    """A step of the recipe: name, seconds it took, and the number or phrase worth knowing."""
+
+    step: str
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReportContent:
+    """The values of one reduction that its report shows.
+
+    Attributes
+    ----------
+    values : FigureInputs
+        Frames, trace, spectra, response and metrics (with ranges).
+    is_standard : bool
+        Whether the run was that of a standard star.
+    provenance : Provenance
+        Files, parameters, command.
+    settings : StareSettings or None
+        As used; None leaves the table to `provenance`.
+    made_at : str
+        ISO time (UTC) of the reduction.
+    warnings : tuple of str
+        For the user, one sentence each.
+    failures : mapping of str to str
+        Optional steps that failed, and why.
+    wavelength_shift : WavelengthShift or None
+        From sky lines.
+    products : tuple of ReportedProduct
+        What the run wrote.
+    steps : tuple of ReportedStep
+        In the order in which they ran.
+    versions : mapping of str to str
+        Name and version of the software; those of this process by default.
+    """
+
+    values: FigureInputs
+    is_standard: bool
+    provenance: Provenance
+    settings: StareSettings | None = None
+    made_at: str = ""
+    warnings: tuple[str, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
+    wavelength_shift: WavelengthShift | None = None
+    products: tuple[ReportedProduct, ...] = ()
+    steps: tuple[ReportedStep, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=lambda: software_versions())
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Quality-control values, with ranges."""
+        return self.values.metrics
+
+    def metric(self, name: str) -> float | None:
+        """Value of a metric; None if it was not measured."""
+        return next((metric.value for metric in self.metrics if metric.name == name), None)
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of this program, of Python, and of the numerical packages that this process has loaded."""
+    versions = {"soxs-stare": __version__, "Python": platform.python_version()}
+    for name in ("numpy", "scipy", "astropy", "matplotlib"):
+        module = sys.modules.get(name)
+        if module is not None:
+            versions[name] = str(getattr(module, "__version__", "unknown"))
+    versions["system"] = f"{platform.system()} {platform.machine()}"
+    return versions

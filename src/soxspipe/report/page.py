@@ -1,0 +1,72 @@
+"""One reduction as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from soxspipe import __version__
+from soxspipe.report import charts, sections
+from soxspipe.report.assets import asset
+from soxspipe.report.content import ReportContent
+from soxspipe.report.markup import Html, joined, tag
+from soxspipe.report.payload import as_json, spectrum_payload
+from soxspipe.report.verdict import judge
+
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""The page may run its own scripts and show its own pictures, and fetch nothing from anywhere."""
+
+
+def build_report(content: ReportContent) -> str:
+    """Make the page.
+
+    Parameters
+    ----------
+    content : ReportContent
+        One reduction.
+
+    Returns
+    -------
+    str
+        HTML, with scripts, styles, pictures and numbers inside; text from headers is escaped.
+    """
+    verdict = judge(content)
+    plots = charts.all_charts(content)
+    seen = content.values.observation
+    title = f"{seen.target or 'Unnamed target'} · {seen.arm} · {content.values.sof_name}"
+    body = joined(
+        tag("a", "Skip to the spectrum", href="#spectrum", class_="skip"),
+        sections.header(content, verdict),
+        tag(
+            "main",
+            sections.spectrum(content),
+            sections.pictures(content),
+            sections.object_plots(plots),
+            sections.response_plots(plots, content),
+            sections.quality(content),
+            sections.settings(content),
+            sections.provenance(content),
+        ),
+        tag("footer", f"soxs-stare {__version__}. Plots by uPlot {_UPLOT}, MIT licence."),
+        _script_data({"spectrum": spectrum_payload(content.values), "charts": plots}),
+        _script(f"/*\n{asset('vendor', 'uPlot-LICENSE.txt').strip()}\n*/\n" + asset("vendor", "uPlot.iife.min.js")),
+        *(_script(asset("assets", name)) for name in ("spectrum.js", "report.js")),
+    )
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", title),
+        tag("style", Html(asset("vendor", "uPlot.min.css") + asset("assets", "report.css"))),
+    )
+    return "<!doctype html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
+
+
+_UPLOT = "1.6.32"
+
+
+def _script(code: str) -> Html:
+    return tag("script", Html(code))
+
+
+def _script_data(value: object) -> Html:
+    return tag("script", Html(as_json(value)), id="report-data", type="application/json")

@@ -1,0 +1,348 @@
+"""The parts of the page, from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.provenance import InputFile
+from soxspipe.report.content import ReportContent
+from soxspipe.report.markup import Child, Html, escaped, joined, table, tag
+from soxspipe.report.payload import Json
+from soxspipe.report.pictures import Gallery, make_gallery, svg_points
+from soxspipe.report.settings_table import settings_rows
+from soxspipe.report.verdict import TITLES, Verdict, shown_range, shown_value
+
+_MARKS = {"good": "✓", "check": "!", "fail": "✕"}
+_FLAGS = {"pass": "✓ in range", "fail": "✕ out of range"}
+
+
+def header(content: ReportContent, verdict: Verdict) -> Html:
+    """Target, verdict, and the numbers that one looks for first."""
+    seen = content.values.observation
+    kind = "Flux standard" if content.is_standard else {"STD,TELLURIC": "Telluric standard"}.get(seen.kind, "Science target")
+    where = " · ".join(
+        part for part in (f"{content.values.geometry.arm.instrument} {seen.arm}", kind, seen.date_obs[:19], seen.slit_name) if part
+    )
+    return tag(
+        "header",
+        tag("p", where, class_="where"),
+        tag("h1", seen.target.strip() or "Unnamed target"),
+        tag(
+            "section",
+            tag("p", tag("span", _MARKS[verdict.level], class_="mark", aria_hidden="true"), TITLES[verdict.level], class_="level"),
+            tag("div", tag("p", _sentence(verdict.summary)), tag("p", verdict.advice, class_="advice")),
+            class_=f"verdict {verdict.level}",
+            aria_label="Verdict",
+        ),
+        _more_worries(verdict),
+        tag("dl", (tag("div", tag("dt", name), tag("dd", value)) for name, value in _key_numbers(content)), class_="tiles"),
+    )
+
+
+def _more_worries(verdict: Verdict) -> Html | None:
+    if len(verdict.worries) <= 2:
+        return None
+    items = (tag("li", worry) for worry in verdict.worries)
+    return tag("details", tag("summary", f"All {len(verdict.worries)} remarks"), tag("ul", items), class_="remarks")
+
+
+def _key_numbers(content: ReportContent) -> Iterable[tuple[str, str]]:
+    values = content.values
+    snr = content.metric("SNR MEDIAN")
+    yield "median S/N", "–" if snr is None else f"{snr:.1f}"
+    yield "object", f"{values.trace.significance:.0f}σ" if not values.trace.forced else "not found"
+    yield "profile FWHM", f"{values.profile.fwhm_arcsec:.2f}″"
+    efficiency = content.metric("EFF MEDIAN")
+    if efficiency is not None:
+        yield "efficiency", f"{100 * efficiency:.1f} %"
+    chi = content.metric("SKY CHI LINES")
+    if chi is not None:
+        yield "sky lines, residual / noise", f"{chi:.2f}"
+    shift = content.wavelength_shift
+    if shift is not None and shift.n_lines:
+        yield f"wavelength shift{', applied' if shift.applied else ''}", f"{shift.shift_px:+.3f} ± {shift.error_px:.3f} px"
+    if values.observation.airmass is not None:
+        yield "air mass", f"{values.observation.airmass:.2f}"
+
+
+def spectrum(content: ReportContent) -> Html:
+    """The interactive spectrum and its controls; the page's script fills it."""
+    views = ("flux", "counts", "snr", "sky") if content.values.fluxed is not None else ("counts", "snr", "sky")
+    names = {"flux": "Flux", "counts": "Counts", "snr": "S/N", "sky": "Sky"}
+    choices = (_radio("view", view, names[view], checked=view == views[0]) for view in views)
+    smooth = tag(
+        "select",
+        (tag("option", text, value=n) for n, text in (("auto", "auto"), (1, "1"), (3, "3"), (5, "5"), (11, "11"), (25, "25"), (51, "51"))),
+        id="smooth",
+    )
+    return _section(
+        "spectrum",
+        "Spectrum",
+        tag("noscript", tag("p", "The interactive spectrum needs JavaScript; the PDF plots beside this page show the same numbers.")),
+        tag(
+            "div",
+            tag("fieldset", tag("legend", "Show", class_="hidden"), choices, class_="tabs"),
+            tag("label", "average ", smooth, " samples"),
+            _check("log", "logarithmic"),
+            _check("errors", "± 1σ", checked=True),
+            _check("hide", "hide flagged samples"),
+            tag(
+                "span",
+                (tag("button", text, type="button", data_do=do, aria_label=name) for do, text, name in _BUTTONS),
+                class_="buttons",
+            ),
+            class_="controls",
+        ),
+        tag("div", id="plot", class_="plot", tabindex=0, role="img", aria_label=_described(content)),
+        tag("p", "Move over the spectrum to read it.", id="readout", class_="readout", aria_live="off"),
+        tag("p", "Drag to zoom, Shift and drag to pan, double-click for all of it; after a click the wheel and the keys + − ← → 0 work; on a touch screen one finger pans and two zoom. "
+            "Grey: telluric bands. Dashed: order joins. The axis follows the object, not flagged or noisy samples.", class_="hint"),
+        _line_controls(),
+    )  # fmt: skip
+
+
+_BUTTONS = (
+    ("in", "+", "Zoom in"),
+    ("out", "−", "Zoom out"),
+    ("left", "◀", "Pan left"),
+    ("right", "▶", "Pan right"),
+    ("all", "all", "Show all"),
+)
+
+
+def _line_controls() -> Html:
+    return tag(
+        "fieldset",
+        tag("legend", "Lines"),
+        tag("span", id="line-sets", class_="sets"),
+        tag("label", "redshift ", tag("input", id="redshift", type="number", step="0.001", min="-0.1", max="12", value="0", inputmode="decimal")),
+        tag("label", "velocity ", tag("input", id="velocity", type="number", step="500", min="-100000", max="100000", value="0"), " km/s"),
+        class_="lines",
+    )  # fmt: skip
+
+
+def pictures(content: ReportContent) -> Html | None:
+    """The straightened orders before and after sky subtraction, one at a time, with the trace on top."""
+    gallery = make_gallery(content.values)
+    if gallery is None:
+        return None
+    radios = (_radio("sheet", sheet.name, sheet.name, checked=at == 0) for at, sheet in enumerate(gallery.sheets))
+    images = (
+        tag("img", src=sheet.uri, alt=sheet.caption, width=gallery.width, height=gallery.height, data_sheet=sheet.name, hidden=at > 0)
+        for at, sheet in enumerate(gallery.sheets)
+    )
+    captions = (tag("figcaption", sheet.caption, data_sheet=sheet.name, hidden=at > 0) for at, sheet in enumerate(gallery.sheets))
+    return _section(
+        "frames",
+        "Orders on the detector",
+        tag(
+            "div",
+            tag("fieldset", tag("legend", "Show", class_="hidden"), radios, class_="tabs"),
+            _check("trace", "trace", checked=True),
+            _check("full", "full size"),
+            class_="controls",
+        ),
+        tag(
+            "figure",
+            tag("div", _order_names(gallery), tag("div", images, _trace_lines(gallery), class_="sheet"), class_="frames"),
+            captions,
+        ),
+        tag("p", "Each row is one order, bluest on top, wavelength to the right and slit position upwards.", class_="hint"),
+    )
+
+
+def _order_names(gallery: Gallery) -> Html:
+    names = (
+        tag(
+            "span",
+            label.label,
+            style=f"top:{label.top_percent + label.height_percent / 2:.2f}%",
+            title=f"{label.low_nm:.0f} to {label.high_nm:.0f} nm",
+        )
+        for label in gallery.labels
+    )
+    return tag("div", names, class_="names", aria_hidden="true")
+
+
+def _trace_lines(gallery: Gallery) -> Html:
+    lines = (tag("polyline", points=svg_points(line)) for line in gallery.traces if line)
+    return tag(
+        "svg", lines, viewBox=f"0 0 {gallery.width} {gallery.height}", preserveAspectRatio="none", class_="trace", role="img",
+        aria_label="Fitted trace of the object",
+    )  # fmt: skip
+
+
+def object_plots(plots: Mapping[str, Json]) -> Html:
+    """Profile and trace."""
+    chosen = (("profile", "Spatial profile"), ("residual", "Trace: residual of the fit"), ("position", "Trace: place on the slit"), ("width", "Width of the object"))  # fmt: skip
+    return _section("object", "Object", _charts(plots, chosen))
+
+
+def response_plots(plots: Mapping[str, Json], content: ReportContent) -> Html | None:
+    """Response and efficiency, as far as they exist."""
+    chosen = (("response", "Response"), ("efficiency", "Efficiency"), ("check", "Standard, calibrated with its own response"))
+    if not any(name in plots for name, _ in chosen):
+        return None
+    response = content.values.response
+    origin = None
+    if response is not None:
+        facts = [
+            f"star {response.star}" if response.star else "",
+            f"air mass {response.airmass:.2f}" if response.airmass is not None else "",
+        ]
+        known = ", ".join(fact for fact in facts if fact)
+        measured = f"measured from {response.valid_nm[0]:.0f} to {response.valid_nm[1]:.0f} nm"
+        origin = tag(
+            "p", f"Response: {known + ', ' if known else ''}{measured}. Beyond that it is extrapolated and flagged.", class_="hint"
+        )
+    return _section("response", "Response and efficiency", _charts(plots, chosen), origin)
+
+
+def _charts(plots: Mapping[str, Json], chosen: Iterable[tuple[str, str]]) -> Html:
+    boxes = (
+        tag(
+            "figure",
+            tag("figcaption", title),
+            tag("div", class_="chart", data_chart=name, role="img", aria_label=_axes_of(title, plots[name])),
+        )
+        for name, title in chosen
+        if name in plots
+    )
+    return tag("div", boxes, class_="charts")
+
+
+def _axes_of(title: str, plot: Json) -> str:
+    return f"{title}: {plot['y']} against {plot['x']}"
+
+
+def quality(content: ReportContent) -> Html:
+    """Metrics with their ranges, and per order."""
+    whole = [metric for metric in content.metrics if metric.order == "-1" and not metric.name.startswith("JOIN SCALE")]
+    failed_first = sorted(whole, key=lambda metric: metric.flag != "fail")
+    rows = ([metric.name, shown_value(metric), shown_range(metric), _flag(metric), metric.comment] for metric in failed_first)
+    note = (
+        "Ranges are enforced for standard stars."
+        if content.is_standard
+        else "Ranges are enforced for standard stars only, unless the settings give some."
+    )
+    return _section(
+        "quality",
+        "Quality control",
+        table("Metrics of the whole arm", ("metric", "value", "acceptable", "", "meaning"), rows, class_="metrics"),
+        tag("p", note, class_="hint"),
+        tag("div", _per_order(content), _joins(content), class_="pair"),
+    )
+
+
+def _flag(metric: Metric) -> Html:
+    if metric.low is None and metric.high is None:
+        return escaped("")
+    return tag("span", _FLAGS[metric.flag], class_=metric.flag)
+
+
+def _per_order(content: ReportContent) -> Html | None:
+    """One row per order, one column per kind of metric."""
+    by_order: dict[str, dict[str, Metric]] = {}
+    kinds: list[str] = []
+    for metric in content.metrics:
+        kind = metric.name.removesuffix(f" O{metric.order}")
+        if metric.order != "-1" and kind != metric.name:
+            by_order.setdefault(metric.order, {})[kind] = metric
+            kinds.append(kind)
+    if not by_order:
+        return None
+    columns = list(dict.fromkeys(kinds))
+    rows = ([order, *(shown_value(found[kind]) if kind in found else "" for kind in columns)] for order, found in by_order.items())
+    return table("By order", ("order", *columns), rows)
+
+
+def _joins(content: ReportContent) -> Html | None:
+    arm, joins = content.values.geometry.arm, content.values.merged.joins
+    if not joins:
+        return None
+    rows = (
+        [
+            f"{arm.label(join.blue_order)} | {arm.label(join.red_order)}",
+            f"{join.wavelength_nm:.1f}",
+            f"{join.scale:.4f} ± {join.scale_error:.4f}",
+        ]
+        for join in joins
+    )
+    return table("Flux ratio where orders meet", ("orders", "at (nm)", "red / blue"), rows)
+
+
+def settings(content: ReportContent) -> Html:
+    """Every setting that was used, the changed ones first."""
+    rows = settings_rows(content)
+    changed = sum(1 for row in rows if row.changed)
+    shown: Iterable[list[Child]] = (
+        [row.name, tag("strong", row.value) if row.changed else row.value, row.default if row.changed else "", row.description]
+        for row in rows
+    )
+    summary = f"All {len(rows)} settings" + (f", {changed} changed from the default" if changed else ", all at their defaults")
+    inner = table("Settings used", ("setting", "value", "default", "meaning"), shown)
+    return _section("settings", "Settings", tag("details", tag("summary", summary), inner))
+
+
+def provenance(content: ReportContent) -> Html:
+    """Inputs, software, steps, products, and the command that repeats the run."""
+    origin = content.provenance
+    command = origin.command
+    repeat = (
+        tag("div", tag("pre", tag("code", command, id="command")), tag("button", "copy", type="button", data_do="copy"), class_="command")
+        if command
+        else tag("p", "The command is not known: the recipe was called from a program.")
+    )
+    versions = ([name, version] for name, version in content.versions.items())
+    steps = ([step.step, f"{step.seconds:.2f} s", step.note] for step in content.steps)
+    products = ([product.label, product.file_name, product.description] for product in content.products)
+    made = (
+        tag("p", f"Made on {content.made_at.replace('T', ' at ')} UTC by recipe {origin.recipe}, night {origin.night}.")
+        if content.made_at
+        else None
+    )
+    return _section(
+        "provenance",
+        "Provenance",
+        made,
+        tag("h3", "To repeat it"),
+        repeat,
+        table("Inputs", ("file", "kind", "MD5", "folder"), (_input_row(file) for file in (*origin.raw, *origin.calibrations))),
+        tag(
+            "div",
+            table("Software", ("name", "version"), versions),
+            table("Steps", ("step", "time", "note"), steps) if content.steps else None,
+            class_="pair",
+        ),
+        table("Products", ("product", "file", "content"), products) if content.products else None,
+    )
+
+
+def _input_row(file: InputFile) -> list[Child]:
+    folder, _, name = file.path.replace("\\", "/").rpartition("/")
+    return [name, file.category, tag("code", file.md5) if file.md5 else "not computed", folder]
+
+
+def _section(identity: str, title: str, *children: Child) -> Html:
+    return tag("section", tag("h2", title), *children, id=identity)
+
+
+def _radio(group: str, value: str, text: str, *, checked: bool) -> Html:
+    return tag("label", tag("input", type="radio", name=group, value=value, checked=checked), tag("span", text))
+
+
+def _check(identity: str, text: str, *, checked: bool = False) -> Html:
+    return tag("label", tag("input", type="checkbox", id=identity, checked=checked), f" {text}")
+
+
+def _sentence(text: str) -> Html:
+    """Text with a capital first letter, unless it starts with a name."""
+    return joined(text[:1].upper() + text[1:] if text.startswith("standard") else text)
+
+
+def _described(content: ReportContent) -> str:
+    wave = content.values.merged.wavelength_nm
+    kind = "Flux-calibrated spectrum" if content.values.fluxed is not None else "Extracted spectrum in counts"
+    extent = f" from {wave[0]:.0f} to {wave[-1]:.0f} nm" if wave.size else ""
+    return f"{kind}{extent}. {content.values.observation.target}"

@@ -1,0 +1,63 @@
+"""Settings used, beside their defaults and meanings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from soxspipe.report.content import ReportContent
+from soxspipe.settings.load import load_settings
+from soxspipe.settings.names import Leaf, leaves
+from soxspipe.settings.stare import StareSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingRow:
+    """One setting: published name, value, default of this arm, meaning, and whether the value is not the default."""
+
+    name: str
+    value: str
+    default: str
+    description: str
+    changed: bool
+
+
+def settings_rows(content: ReportContent) -> tuple[SettingRow, ...]:
+    """Every setting, those that are not at their default first.
+
+    Parameters
+    ----------
+    content : ReportContent
+        Uses `settings`; without them the parameters of `provenance`, of which no defaults are known.
+
+    Returns
+    -------
+    tuple of SettingRow
+    """
+    if content.settings is None:
+        return tuple(
+            SettingRow(name=name, value=_text(value), default="", description="", changed=False)
+            for name, value in content.provenance.parameters
+        )
+    arm = content.values.geometry.arm
+    defaults = load_settings(None, instrument=arm.instrument, recipe=content.provenance.recipe, arm=arm.name).settings
+    rows = [_row(leaf, content.settings, defaults) for leaf in leaves()]
+    return tuple(sorted(rows, key=lambda row: not row.changed))
+
+
+def _row(leaf: Leaf, used: StareSettings, defaults: StareSettings) -> SettingRow:
+    value, default = _value(used, leaf), _value(defaults, leaf)
+    return SettingRow(
+        name=leaf.published, value=_text(value), default=_text(default), description=leaf.info.description or "", changed=value != default
+    )  # fmt: skip
+
+
+def _value(settings: StareSettings, leaf: Leaf) -> object:
+    return getattr(getattr(settings, leaf.section) if leaf.section else settings, leaf.field)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == {}:
+        return "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)

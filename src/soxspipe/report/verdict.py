@@ -1,0 +1,207 @@
+"""Is the reduction good, and what is there to worry about: the first thing that a report says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.metric import Metric
+from soxspipe.report.content import ReportContent
+
+Level = Literal["good", "check", "fail"]
+
+TITLES: dict[Level, str] = {"good": "Good", "check": "Look closer", "fail": "Not good"}
+MAX_WORRIES = 2
+SKY_LINE_LIMIT = 1.15
+NOISE_LIMITS = (0.93, 1.08)
+SHIFT_LIMIT_PX = 0.1
+JOIN_LIMIT = 0.05
+SATURATED_LIMIT = 0.001
+SLIT_LOSS_LIMITS = (0.7, 1.4)
+APERTURE_LIMIT = 0.15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How good a reduction is.
+
+    Attributes
+    ----------
+    level : {'good', 'check', 'fail'}
+        ``fail`` when no object was found or a metric is out of range, ``check`` when there is something to look at.
+    summary : str
+        What was reduced, in one sentence.
+    worries : tuple of str
+        One sentence each, gravest first; empty when all is well.
+    """
+
+    level: Level
+    summary: str
+    worries: tuple[str, ...]
+
+    @property
+    def advice(self) -> str:
+        """The gravest worries in one or two sentences."""
+        if not self.worries:
+            return "Nothing stands out."
+        shown = " ".join(self.worries[:MAX_WORRIES])
+        more = len(self.worries) - MAX_WORRIES
+        return shown if more <= 0 else f"{shown} ({more} more below.)"
+
+
+def judge(content: ReportContent) -> Verdict:
+    """Judge a reduction by its metrics, warnings and failures.
+
+    Parameters
+    ----------
+    content : ReportContent
+        With metrics measured and their ranges set.
+
+    Returns
+    -------
+    Verdict
+        Level, summary and worries.
+    """
+    grave = (*_forced(content), *_out_of_range(content))
+    lesser = tuple(worry for check in _CHECKS for worry in check(content))
+    level: Level = "fail" if grave else "check" if lesser else "good"
+    return Verdict(level=level, summary=summarise(content), worries=tuple(dict.fromkeys((*grave, *lesser))))
+
+
+def summarise(content: ReportContent) -> str:
+    """What was reduced, in one sentence."""
+    seen, values = content.values.observation, content.values
+    exposures = values.stacked.n_exposures
+    times = f"{exposures} exposures of {seen.exptime_s:g} s" if exposures > 1 else f"one exposure of {seen.exptime_s:g} s"
+    kind = "standard star " if content.is_standard else ""
+    orders = len(values.orders)
+    state = "flux-calibrated" if values.fluxed is not None else "extracted, not flux-calibrated"
+    snr = content.metric("SNR MEDIAN")
+    quality = f", median signal-to-noise {snr:.3g} per {values.geometry.arm.merge_step_nm:g} nm sample" if snr is not None else ""
+    unit = "bands" if values.geometry.arm.bands else "orders"
+    target = seen.target.strip() or "the target"
+    return f"{kind}{target}, {seen.arm} arm, {times}: {orders} {unit} {state}{quality}.".strip()
+
+
+def _forced(content: ReportContent) -> Iterator[str]:
+    trace = content.values.trace
+    if not trace.forced:
+        return
+    if trace.sources:
+        yield "The position on the slit was given, not found."
+    else:
+        yield (
+            f"No object was found (significance {trace.significance:.1f}); the spectrum was extracted at a fixed position and"
+            " is an upper limit."
+        )
+
+
+def _out_of_range(content: ReportContent) -> Iterator[str]:
+    for metric in content.metrics:
+        if metric.flag == "fail":
+            yield f"{metric.name} is {shown_value(metric)}, outside {shown_range(metric)}."
+
+
+def _failures(content: ReportContent) -> Iterator[str]:
+    for step, reason in content.failures.items():
+        yield f"The step “{step}” could not be done: {reason.rstrip('.')}."
+
+
+def _sky(content: ReportContent) -> Iterator[str]:
+    chi = content.metric("SKY CHI LINES")
+    if chi is not None and chi > SKY_LINE_LIMIT:
+        yield f"Bright sky lines leave residuals of {chi:.2f} times the noise."
+    noise = content.metric("EMPTY SKY CHI")
+    if noise is not None and not NOISE_LIMITS[0] <= noise <= NOISE_LIMITS[1]:
+        size = "too small" if noise > 1 else "too large"
+        yield f"Errors are {abs(noise - 1):.0%} {size}, judged by sky without an object."
+    if content.values.sky is not None and content.values.sky.failures:
+        yield f"The sky could not be modelled in {_listed(content, tuple(content.values.sky.failures))}."
+
+
+def _wavelength(content: ReportContent) -> Iterator[str]:
+    shift = content.wavelength_shift
+    if shift is None or not np.isfinite(shift.shift_px) or shift.applied:
+        return
+    if abs(shift.shift_px) > max(SHIFT_LIMIT_PX, 3.0 * shift.error_px):
+        yield f"Sky lines put the wavelength scale off by {shift.shift_px:+.2f} ± {shift.error_px:.2f} px; it was not corrected."
+
+
+def _joins(content: ReportContent) -> Iterator[str]:
+    arm = content.values.geometry.arm
+    bad = [join for join in content.values.merged.joins if abs(join.scale - 1.0) > max(JOIN_LIMIT, 4.0 * join.scale_error)]
+    if bad:
+        worst = max(bad, key=lambda join: abs(join.scale - 1.0))
+        name = f"{arm.label(worst.blue_order)} and {arm.label(worst.red_order)} at {worst.wavelength_nm:.0f} nm"
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        yield f"Orders {name}{more} disagree by {abs(worst.scale - 1.0):.0%} where they meet."
+
+
+def _saturation(content: ReportContent) -> Iterator[str]:
+    quality = content.values.merged.quality
+    share = float(np.mean((quality & int(SpectrumFlag.SATURATED)) != 0)) if quality.size else 0.0
+    if share > SATURATED_LIMIT:
+        yield f"{share:.1%} of the spectrum is saturated."
+
+
+def _slit(content: ReportContent) -> Iterator[str]:
+    outside = content.metric("APERTURE LOSS")
+    if outside is not None and outside > APERTURE_LIMIT:
+        yield f"{outside:.0%} of the light falls outside the boxcar aperture."
+    fluxed = content.values.fluxed
+    if fluxed is not None and fluxed.slit_loss_ratio is not None and not content.is_standard:
+        low, high = SLIT_LOSS_LIMITS
+        if not low <= fluxed.slit_loss_ratio <= high:
+            yield f"The slit let through {fluxed.slit_loss_ratio:.2f} times as much light as for the standard star; fluxes are not corrected for it."
+
+
+def _calibration(content: ReportContent) -> Iterator[str]:
+    if content.values.fluxed is None and "response" not in content.failures:
+        yield "There was no response, so the spectrum is in counts."
+
+
+def _warnings(content: ReportContent) -> Iterator[str]:
+    for warning in content.warnings:
+        sentence = warning.strip().rstrip(".")
+        if sentence:
+            yield f"{sentence[0].upper()}{sentence[1:]}."
+
+
+_CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
+    _failures,
+    _saturation,
+    _sky,
+    _wavelength,
+    _joins,
+    _slit,
+    _calibration,
+    _warnings,
+)
+
+
+def shown_value(metric: Metric) -> str:
+    """A metric's value with its unit, for people."""
+    if metric.value is None or not np.isfinite(metric.value):
+        return "not measured"
+    number = f"{metric.value:,d}".replace(",", " ") if isinstance(metric.value, int) else f"{metric.value:.4g}"
+    return f"{number} {metric.unit}".strip()
+
+
+def shown_range(metric: Metric) -> str:
+    """A metric's acceptable range; empty if it has none."""
+    if metric.low is None and metric.high is None:
+        return ""
+    if metric.low is not None and metric.low == metric.high:
+        return f"{metric.low:g}"
+    if metric.low is None:
+        return f"≤ {metric.high:g}"
+    return f"≥ {metric.low:g}" if metric.high is None else f"{metric.low:g} to {metric.high:g}"
+
+
+def _listed(content: ReportContent, orders: tuple[int, ...]) -> str:
+    labels = [content.values.geometry.arm.label(order) for order in orders]
+    return f"order {labels[0]}" if len(labels) == 1 else f"orders {', '.join(labels)}"
