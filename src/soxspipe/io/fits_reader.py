@@ -6,10 +6,7 @@ tile-compressed images (``.fz``) are unpacked by astropy after their claimed siz
 
 from __future__ import annotations
 
-import io
 import re
-import threading
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from numpy.typing import NDArray
 from soxspipe.errors import InputError
 from soxspipe.io.fits_header import Header, parse_header
 from soxspipe.io.fits_source import Source, packing_of, readable, unpack
+from soxspipe.io.fits_tiles import unpack_tiles
 
 BLOCK = 2880
 MAX_HEADER_BLOCKS = 400
@@ -29,7 +27,6 @@ MAX_IMAGE_BYTES = 160 << 20
 MAX_TABLE_BYTES = 32 << 20
 
 _IMAGE_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-_ONE_AT_A_TIME = threading.Lock()  # warning filters belong to the process, not to a thread
 _COLUMN_TYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 
 
@@ -168,7 +165,11 @@ def read_image(file: FitsFile, hdu: Hdu, dtype: type[np.floating[Any]] | None = 
         If the unit has not two axes, or claims more pixels than any detector has.
     """
     shape = _image_shape(file, hdu)
-    pixels = _unpack_tiles(file, hdu) if hdu.is_compressed_image else _plain_pixels(file, hdu, shape)
+    if hdu.is_compressed_image:
+        with readable(file.path):
+            pixels = unpack_tiles(Source(file.path, file.content), file.hdus.index(hdu), hdu.header, hdu.offset, shape)
+    else:
+        pixels = _plain_pixels(file, hdu, shape)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes infinite, and is flagged as such
         return pixels if dtype is None else pixels.astype(dtype, copy=False)
 
@@ -297,24 +298,6 @@ def _scaled(file: FitsFile, hdu: Hdu, raw: NDArray[Any]) -> NDArray[Any]:
     if blank is not None and raw.dtype.kind in "iu":
         pixels[raw == blank] = np.nan
     return pixels
-
-
-def _unpack_tiles(file: FitsFile, hdu: Hdu) -> NDArray[Any]:
-    """Pixels of a tile-compressed image; its claimed size has been checked."""
-    from astropy.io import fits
-
-    tiles = [hdu.header.get(f"ZTILE{axis}", 1) for axis in (1, 2)]
-    if not all(isinstance(tile, int) and 0 < tile <= MAX_AXIS_PX for tile in tiles):
-        raise InputError(f"{file.path}: tiles of {tiles[0]} x {tiles[1]} pixels do not fit the image")
-    with readable(file.path), _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        source = file.path if file.content is None else io.BytesIO(file.content)
-        with fits.open(source, memmap=False) as hdus:
-            pixels = hdus[file.hdus.index(hdu)].data
-        if pixels is None:
-            raise InputError(f"{file.path}: the compressed image is empty")
-        pixels = np.asarray(pixels).reshape(pixels.shape[-2:])
-        return pixels.astype(pixels.dtype.newbyteorder("="))
 
 
 def _column_field(file: FitsFile, hdu: Hdu, column: int) -> tuple[str, Any]:

@@ -15,6 +15,7 @@ from soxspipe.errors import InputError, MissingInputError
 from soxspipe.recipes.stare.gather import gather
 from support import inputs as kits
 from support.inputs import InputKit
+from support.lzw import compress
 
 
 @pytest.fixture(scope="session")
@@ -101,10 +102,10 @@ def test_xshooter_frames_are_read_by_their_own_keywords(tmp_path: Path) -> None:
     assert values.observation.target == "SN 2023abc"
 
 
-@pytest.mark.parametrize("packing", ["gz", "GZ", "fz"])
+@pytest.mark.parametrize("packing", ["gz", "GZ", "fz", "Z"])
 def test_packed_files_are_read(own: InputKit, packing: str) -> None:
     expected = gather(own.sof).inputs
-    for role in ("raw0", "flat", "order_table"):
+    for role in ("order_table",) if packing == "Z" else ("raw0", "flat", "order_table"):
         path = own.files[role]
         if packing == "fz":
             if role == "order_table":
@@ -112,6 +113,8 @@ def test_packed_files_are_read(own: InputKit, packing: str) -> None:
             with fits.open(path) as hdus:
                 tiles = [fits.CompImageHDU(hdu.data, hdu.header, compression_type="GZIP_1", quantize_level=0) for hdu in hdus]
                 fits.HDUList([fits.PrimaryHDU(), *tiles]).writeto(path.with_name(f"{path.name}.fz"))
+        elif packing == "Z":
+            path.with_name(f"{path.name}.Z").write_bytes(compress(path.read_bytes()))
         else:
             path.with_name(f"{path.name}.{packing}").write_bytes(gzip.compress(path.read_bytes(), compresslevel=1))
         path.unlink()
