@@ -211,13 +211,13 @@ def _tail(primary: bool) -> list[Card]:
 def _image(data: NDArray[Any], *, primary: bool) -> tuple[list[Card], memoryview, int]:
     if data.dtype == np.uint8:
         bitpix, payload, total = 8, np.ascontiguousarray(data).data.cast("B"), _byte_sum(data)
-    elif data.dtype.kind == "f":
-        native = np.ascontiguousarray(data, dtype=np.float32)
-        total = fold(int(native.view(np.uint32).sum(dtype=np.uint64)))  # a word of the file equals the native word's value
+    elif data.dtype in (np.float32, np.float64):
+        native = np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("="))
+        total = fold(int(native.view(np.uint32).sum(dtype=np.uint64)))  # the words of the file are the native words
         big = native.byteswap() if np.little_endian else native
-        bitpix, payload = -32, big.data.cast("B")
+        bitpix, payload = -8 * native.itemsize, big.data.cast("B")
     else:
-        raise ValueError(f"images are written as uint8 or float32, not {data.dtype}")
+        raise ValueError(f"images are written as uint8, float32 or float64, not {data.dtype}")
     first: Card = ("SIMPLE", True, "conforms to FITS standard") if primary else ("XTENSION", "IMAGE", "image extension")
     axes: list[Card] = [(f"NAXIS{i}", int(n), "") for i, n in enumerate(reversed(data.shape), start=1)]
     return [first, ("BITPIX", bitpix, ""), ("NAXIS", data.ndim, ""), *axes, *_tail(primary)], payload, total

@@ -39,13 +39,17 @@ def write_fits(path: Path, hdus: Sequence[Hdu]) -> Path:
 def image_hdus(cards: tuple[Card, ...], electrons: Image, flags: FlagArray, error: Image, *, remark: str = "") -> tuple[Hdu, ...]:
     """An image product: HDUs FLUX, QUAL and ERRS (1 sigma), each of shape (ny, nx)."""
     return (
-        Hdu(name="FLUX", cards=(*cards, ("BUNIT", "electron", remark)), data=electrons),
+        Hdu(name="FLUX", cards=(*cards, ("BUNIT", "electron", remark)), data=electrons.astype(np.float32, copy=False)),
         Hdu(
             name="QUAL",
             data=np.asarray(flags, dtype=np.uint8),
             cards=(("COMMENT", "0 is good; bits as in the documentation of PixelFlag", ""),),
         ),
-        Hdu(name="ERRS", data=error, cards=(("BUNIT", "electron", remark), ("UTYPE", "StdDevUncertainty", ""))),
+        Hdu(
+            name="ERRS",
+            data=error.astype(np.float32, copy=False),
+            cards=(("BUNIT", "electron", remark), ("UTYPE", "StdDevUncertainty", "")),
+        ),
     )
 
 
@@ -70,7 +74,7 @@ def orders_hdus(cards: tuple[Card, ...], spectra: Sequence[OrderSpectrum], arm: 
         Column(name="extractedFluxOptimal", values=joined("flux"), unit="ct", comment="electrons per native pixel"),
         Column(name="extractedFluxBoxcar", values=joined("boxcar", np.float32), unit="ct", comment="all pixels of the aperture"),
         Column(name="extractedFluxBoxcarRobust", values=joined("boxcar_robust"), unit="ct", comment="good pixels of the aperture"),
-        Column(name="skyFlux", values=joined("sky", np.float32), unit="ct", comment="mean per pixel of the aperture"),
+        Column(name="skyFlux", values=joined("sky", np.float32), unit="ct pix-1", comment="mean of the aperture"),
         Column(name="band", values=repeated(s.label for s in spectra), comment="band or order number"),
         Column(name="orderDetector", values=repeated(s.order for s in spectra), comment="number in the order table"),
         Column(name="boxcarRestored", values=joined("boxcar_restored"), unit="ct", comment="masked pixels from the profile"),
@@ -86,6 +90,9 @@ def orders_hdus(cards: tuple[Card, ...], spectra: Sequence[OrderSpectrum], arm: 
 def merged_hdus(cards: tuple[Card, ...], merged: MergedSpectrum, arm: Arm, *, limits: bool) -> tuple[Hdu, ...]:
     """``EXTRACTED_MERGED``: one row per step of the grid; `limits` adds 3-sigma upper limits for a frame without an object."""
     columns = merged_columns(merged)
+    with np.errstate(invalid="ignore"):
+        error = np.sqrt(merged.variance.astype(np.float64))
+    columns.append(Column(name="FLUX_COUNTS_ERR", values=error, unit="ct", comment="1 sigma"))
     columns += [
         Column(name=f"CORR_LAG{k}", values=row.astype(np.float32), comment=f"correlation of the errors of samples i and i+{k}")
         for k, row in enumerate(merged.correlation, start=1)
@@ -95,7 +102,7 @@ def merged_hdus(cards: tuple[Card, ...], merged: MergedSpectrum, arm: Arm, *, li
         Column(name="ORDER", values=_disk_orders(arm, merged.order), comment="order of most weight, numbered as in EXTRACTED_ORDERS"),
     ]
     if limits:
-        columns.append(Column(name="LIMIT_3SIGMA", values=3.0 * np.sqrt(merged.variance), unit="ct", comment="no object was found"))
+        columns.append(Column(name="LIMIT_3SIGMA", values=3.0 * error, unit="ct", comment="no object was found"))
     return Hdu(cards=(*cards, COUNTS_NOTE)), table_hdu("", columns)
 
 
@@ -105,7 +112,7 @@ def merged_columns(merged: MergedSpectrum) -> list[Column]:
         Column(name="WAVE", values=np.round(merged.wavelength_nm, 2), unit="nm", comment="air"),
         Column(name="FLUX_COUNTS", values=np.round(merged.flux.astype(np.float64), 3), unit="ct", comment="electrons per native pixel"),
         Column(name="VARIANCE", values=merged.variance.astype(np.float32), unit="ct2"),
-        Column(name="SKY_COUNTS", values=merged.sky.astype(np.float32), unit="ct", comment="per pixel"),
+        Column(name="SKY_COUNTS", values=merged.sky.astype(np.float32), unit="ct pix-1"),
         Column(name="SNR", values=np.round(merged.snr.astype(np.float64), 2)),
         Column(name="FLUX_DENSITY_COUNTS", values=np.round(merged.density.astype(np.float64), 3), unit="ct nm-1"),
     ]

@@ -60,6 +60,9 @@ def spectrum_1d_hdus(
 ) -> tuple[Hdu, ...]:
     """``SPECTRUM_1D``: WAVE, FLUX, ERR and QUAL as arrays of one row, with units, UCDs, Utypes and the keywords of a science product.
 
+    The table SPECTRUM stands behind two images, FLUX and STD, that hold the same numbers: specutils opens those without being
+    told a format, and cannot read a row of arrays.
+
     Parameters
     ----------
     cards : tuple of Card
@@ -99,11 +102,33 @@ def spectrum_1d_hdus(
         ("NELEM", wave.size, "length of the arrays"),
         *(() if spectrum.calibrated else (COUNTS_NOTE,)),
     ]
-    return Hdu(cards=sorted_cards([*cards, *primary])), table_hdu("SPECTRUM", _columns(spectrum, wave), extension)
+    return (
+        Hdu(cards=sorted_cards([*cards, *primary, ("DISPAXIS", 1, "dispersion axis of the images")])),
+        *_images(spectrum, wave),
+        table_hdu("SPECTRUM", _columns(spectrum, wave), extension),
+    )
+
+
+def _images(spectrum: Spectrum1D, wave: FloatArray) -> tuple[Hdu, Hdu]:
+    """Flux and error as images with a linear wavelength scale, for readers that do not look into rows of arrays."""
+    cards: tuple[Card, ...] = (
+        ("BUNIT", _unit(spectrum), ""),
+        ("CTYPE1", "LINEAR", "wavelength in air"),
+        ("CUNIT1", "nm", ""),
+        ("CRPIX1", 1.0, ""),
+        ("CRVAL1", float(wave[0]), "[nm]"),
+        ("CDELT1", float(np.round((wave[-1] - wave[0]) / max(wave.size - 1, 1), 8)), "[nm]"),
+    )
+    flux, error = (np.asarray(values, dtype=np.float64) for values in (spectrum.flux, spectrum.error))
+    return Hdu(name="FLUX", data=flux, cards=cards), Hdu(name="STD", data=error, cards=cards)
+
+
+def _unit(spectrum: Spectrum1D) -> str:
+    return FLUX_UNIT if spectrum.calibrated else "ct"
 
 
 def _columns(spectrum: Spectrum1D, wave: FloatArray) -> list[Column]:
-    unit, density = (FLUX_UNIT, "phot.flux.density;em.wl") if spectrum.calibrated else ("ct", "phot.count;em.wl")
+    unit, density = _unit(spectrum), "phot.flux.density;em.wl" if spectrum.calibrated else "phot.count;em.wl"
 
     def column(name: str, values: FloatArray | IntArray, unit: str, ucd: str, utype: str, comment: str) -> Column:
         limits = (("TDMIN", float(wave[0])), ("TDMAX", float(wave[-1]))) if name == "WAVE" else ()
