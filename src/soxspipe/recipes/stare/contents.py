@@ -22,6 +22,7 @@ from soxspipe.io.spectrum_1d import as_spectrum_1d, spectrum_1d_hdus
 from soxspipe.recipes.spec import Contents
 from soxspipe.recipes.stare.run import StareRun
 from soxspipe.recipes.stare.trace_table import trace_polynomials
+from soxspipe.recipes.tables import QC_HEAD, grid, qc_rows
 
 Value = TypeVar("Value")
 Writer = Callable[[StareRun], Contents]
@@ -141,6 +142,28 @@ def metrics_json(run: StareRun) -> Contents:
 def settings_used(run: StareRun) -> Contents:
     """SETTINGS.yaml."""
     return [run.settings_text.encode("utf-8")]
+
+
+def log(run: StareRun) -> Contents:
+    """EXTRACTED_MERGED.log: what was done with which files, how long it took, and what the user was told."""
+    provenance = run.provenance
+    files = [(file.category, file.md5, file.path) for file in (*provenance.raw, *provenance.calibrations)]
+    steps = [(report.step, f"{report.seconds:.2f} s", report.note) for report in run.story]
+    lines = [
+        f"soxspipe {__version__}, {provenance.recipe}, {run.made_at} UTC",
+        f"Recipe Command: {provenance.command or '(called from Python)'}",
+        "",
+        grid(("category", "md5", "file"), files),
+        "",
+        grid(("step", "time", "note"), steps),
+        "",
+        *(f"WARNING: {warning}" for warning in run.result.warnings),
+        *(f"FAILED: {step}: {reason}" for step, reason in run.result.failures.items()),
+        "",
+        grid(QC_HEAD, qc_rows(run.metrics, per_order=True)),
+        "",
+    ]
+    return ["\n".join(lines).encode("utf-8", "replace")]
 
 
 def _image_cards(run: StareRun) -> tuple[Card, ...]:

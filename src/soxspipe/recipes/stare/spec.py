@@ -122,6 +122,10 @@ PRODUCTS: tuple[ProductRow[StareRun], ...] = (
         label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix=fixed("_SETTINGS.yaml"),
         when=always, contents=contents.settings_used,
     ),
+    ProductRow(
+        label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced",
+        suffix=fixed("_EXTRACTED_MERGED.log"), when=always, contents=contents.log,
+    ),
     _fits(
         "EXTRACTED_MERGED_TABLE", "_EXTRACTED_MERGED.fits", "Table of the extracted, order-merged", always, contents.merged
     ),
