@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.robust import running_mean
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.subtract_sky import centre_wavelength
 from soxspipe.algorithms.trace_surface import TracePoints, TraceSurface, fit_surface
@@ -42,6 +43,7 @@ PEAK_TOLERANCE = 0.3
 PEAK_FLOOR = 0.05
 REJECT_SIGMA = 6.0
 FLUX_SMOOTH_PX = 15
+SMOOTH_HALF_PX = 7
 GAUSS_ROUNDS = 6
 
 
@@ -156,19 +158,10 @@ def _traced_order(data: OrderData, sky: FloatArray) -> TracedOrder:
     return TracedOrder(
         data=data,
         light=data.electrons - sky,
-        variance=data.variance(np.maximum(sky, smooth_light(data.electrons, data.good))),
+        variance=data.variance(np.maximum(sky, running_mean(data.electrons, data.good, SMOOTH_HALF_PX)[0])),
         centre_nm=centre_wavelength(data.window),
         px_per_arcsec=1.0 / scale,
     )
-
-
-def smooth_light(electrons: FloatArray, good: BoolArray, half_width: int = 7) -> FloatArray:
-    """Running mean of the good pixels along the dispersion, clipped at twice the running median of blocks; a first guess of the light for weights."""
-    kept = np.where(good, electrons, 0.0)
-    total = np.cumsum(np.pad(kept, ((half_width + 1, half_width), (0, 0))), axis=0)
-    count = np.cumsum(np.pad(good.astype(np.float64), ((half_width + 1, half_width), (0, 0))), axis=0)
-    window = 2 * half_width + 1
-    return (total[window:] - total[:-window]) / np.maximum(count[window:] - count[:-window], 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -46,7 +46,7 @@ SKY_TOLERANCE = 0.01
 FAR_SHARE = 0.02
 ROUNDS = 8
 SMOOTH_PX = 5
-FLAT_LIMIT = 0.03
+LEAST_FLAT = 0.0025
 PARTIAL = 0.5
 
 
@@ -303,9 +303,10 @@ def order_spectrum(
         "mean_flat": mean_flat,
         "quality": _quality(extracted, aperture, saturated, fraction, forced=forced),
     }
-    weak = _flat_error(extracted) > FLAT_LIMIT
+    weak = mean_flat < LEAST_FLAT
     columns["flux"] = np.where(weak, np.nan, columns["flux"])
     columns["variance"] = np.where(weak, np.inf, columns["variance"])
+    columns["quality"] = np.where(weak, columns["quality"] | int(SpectrumFlag.LOW_RESPONSE), columns["quality"])
     columns["quality"] = np.where(~np.isfinite(columns["flux"]), columns["quality"] | int(SpectrumFlag.NO_DATA), columns["quality"])
     keep = np.flatnonzero(np.isfinite(wavelength_nm))
     keep = keep[np.argsort(wavelength_nm[keep], kind="stable")]
@@ -317,16 +318,6 @@ def order_spectrum(
     covariance = np.where(np.isfinite(columns["flux"][keep]), covariance, 0.0)
     spectrum = OrderSpectrum(order=data.window.order, label=label, **{name: column[keep] for name, column in columns.items()})
     return spectrum, covariance
-
-
-def _flat_error(extracted: ExtractedOrder) -> FloatArray:
-    """Relative error of one pixel of the flat under the object, shape (n_disp,); infinite where the flat is unusable."""
-    flat = extracted.data.flat
-    usable = np.where(extracted.data.good, np.maximum(extracted.shares, 0.0), 0.0)
-    total = np.sum(usable, axis=1)
-    level = np.sum(usable * flat, axis=1)
-    noise = np.sum(usable * np.sqrt(extracted.data.flat_variance), axis=1)
-    return np.where(total > 0, noise / np.where(level > 0, level, 1e-30), np.inf)
 
 
 def _aperture(data: OrderData, a_px: FloatArray, length: float) -> FloatArray:

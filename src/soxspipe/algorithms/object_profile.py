@@ -26,6 +26,9 @@ CHUNKS = 8
 REACH_FWHM = 4.5
 FLUX_SMOOTH_PX = 15
 LINE_SIGMA = 5.0
+LEAST_SIGNIFICANCE = 12.0
+WANTED_SNR = 40.0
+WIDEST_SMOOTH_PX = 201
 PEAK_TOLERANCE = 0.1
 BETA = 3.5
 BETA_PRIOR = 0.5
@@ -36,6 +39,8 @@ VARYING_PRIOR = 0.25
 ORDER_PRIOR = 0.04
 PEAK_SHARE = 0.0005
 GRID_ARCSEC = 0.02
+LARGEST_DEGREE = 7
+PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -161,8 +166,7 @@ def fit_profile(
     ObjectProfile
         Tables for all orders.
     """
-    pivot = float(np.median([np.nanmedian(data.window.wavelength_nm) for data in orders]))
-    moffat = Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
+    moffat = _starting_moffat(orders, trace)
     profile = _tabulate(orders, moffat, None, half_length_arcsec + 6.0)
     if trace.forced:
         return profile
@@ -172,6 +176,16 @@ def fit_profile(
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
         profile = _tabulate(orders, moffat, deviations, half_length_arcsec + 6.0)
     return profile
+
+
+def starting_profile(orders: Sequence[OrderData], trace: ObjectTrace, half_length_arcsec: float) -> ObjectProfile:
+    """A Moffat of the trace's width: good enough to find cosmic rays before the profile is measured."""
+    return _tabulate(orders, _starting_moffat(orders, trace), None, half_length_arcsec + 6.0)
+
+
+def _starting_moffat(orders: Sequence[OrderData], trace: ObjectTrace) -> Moffat:
+    pivot = float(np.median([np.nanmedian(data.window.wavelength_nm) for data in orders]))
+    return Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
 
 
 def flux_along(
@@ -191,6 +205,20 @@ def smooth_flux(flux: FloatArray, error: FloatArray) -> FloatArray:
     return np.where(np.abs(flux - level) > LINE_SIGMA * error, flux, level)
 
 
+def steady_flux(flux: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Flux smoothed until its noise no longer matters, with its error.
+
+    A profile measured against a flux that holds the noise of the same pixels comes out too peaked, by about the inverse square of the
+    flux's signal-to-noise; the running median is therefore as wide as that asks for, and lines that stand out of it are kept.
+    """
+    known = np.isfinite(error)
+    typical = float(np.median(flux[known] / error[known])) if known.any() else 0.0
+    width = int(np.clip((WANTED_SNR / max(typical, 1e-3)) ** 2, FLUX_SMOOTH_PX, WIDEST_SMOOTH_PX)) // 2 * 2 + 1
+    level = running_median(flux, width)
+    line = np.abs(flux - level) > max(LINE_SIGMA, LEAST_SIGNIFICANCE) * error
+    return np.where(line, flux, level), np.where(line, error, 1.25 * error / np.sqrt(width))
+
+
 def _measure(
     orders: Sequence[OrderData], skies: Sequence[FloatArray], trace: ObjectTrace, profile: ObjectProfile, clip: float, moffat: Moffat
 ) -> _Cells:
@@ -203,8 +231,9 @@ def _measure(
         light = data.electrons - sky
         distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
         use = data.good & (np.abs(distance) < reach)
-        flux, error = flux_along(data, light, data.variance(np.maximum(sky, 0.0) + np.maximum(light, 0.0) * 0.0), shares, use)
-        flux = smooth_flux(flux, error)
+        flux, error = flux_along(data, light, data.variance(sky), shares, use)
+        flux, smooth_error = steady_flux(flux, error)
+        use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]
         variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
         peak = np.maximum(flux, 0.0) * shares.max(axis=1)
         use &= np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
@@ -322,28 +351,52 @@ def _fit_deviations(cells: _Cells, moffat: Moffat, poly_order: int, numbers: Seq
     n = basis.shape[-1]
     abscissa = np.array([knots[i + 1 : i + 4].mean() for i in range(n)])
     level = moffat(abscissa, moffat.pivot_nm, float(np.median(cells.pixel_arcsec))) + PEAK_SHARE * peak
+    coefficients = np.tile(_shrunken(normal.sum(axis=0)[None], right.sum(axis=0)[None], COMMON_PRIOR * level)[0], (n_rows, 1))
     # common to all orders, changing with wavelength by Chebyshev degree m
     wave = cells.wavelength_nm
-    x = (2 * wave - wave.min() - wave.max()) / max(wave.max() - wave.min(), 1e-9)
-    degree = min(poly_order, 7)
-    terms = chebyshev(x, degree + 1)
-    prior = np.concatenate([COMMON_PRIOR * level] + [VARYING_PRIOR * level / m**2 for m in range(1, degree + 1)])
-    big = np.einsum("mr,rij,kr->mikj", terms, normal, terms).reshape((degree + 1) * n, (degree + 1) * n)
-    big_right = np.einsum("mr,ri->mi", terms, right).ravel()
-    common = np.linalg.solve(big + np.diag(prior**-2), big_right).reshape(degree + 1, n)
-    coefficients = np.einsum("mr,mi->ri", terms, common)
+    degree = min(poly_order, LARGEST_DEGREE)
+    terms = chebyshev((2 * wave - wave.min() - wave.max()) / max(wave.max() - wave.min(), 1e-9), degree + 1)[1:]
+    if degree:
+        prior = np.concatenate([VARYING_PRIOR * level / m**2 for m in range(1, degree + 1)])
+        coefficients = coefficients + _fit_terms(terms[None], normal[None], (right - _apply(normal, coefficients))[None], prior)[0]
     # particular to an order: constant and slope along it
-    left = right - np.einsum("rij,rj->ri", normal, coefficients)
     slope = (np.arange(CHUNKS) - 0.5 * (CHUNKS - 1)) / (0.5 * CHUNKS)
-    both = np.stack([np.ones(CHUNKS), slope])
-    own_prior = np.concatenate([ORDER_PRIOR * level, 0.5 * ORDER_PRIOR * level])
-    for k in range(len(numbers)):
-        rows = slice(k * CHUNKS, (k + 1) * CHUNKS)
-        block = np.einsum("mr,rij,kr->mikj", both, normal[rows], both).reshape(2 * n, 2 * n)
-        block_right = np.einsum("mr,ri->mi", both, left[rows]).ravel()
-        own = np.linalg.solve(block + np.diag(own_prior**-2), block_right).reshape(2, n)
-        coefficients[rows] += both.T @ own
+    both = np.broadcast_to(np.stack([np.ones(CHUNKS), slope]), (len(numbers), 2, CHUNKS))
+    per_order = (len(numbers), CHUNKS)
+    left = (right - _apply(normal, coefficients)).reshape(*per_order, n)
+    prior = np.concatenate([ORDER_PRIOR * level, 0.5 * ORDER_PRIOR * level])
+    coefficients = coefficients + _fit_terms(both, normal.reshape(*per_order, n, n), left, prior).reshape(n_rows, n)
     return _Deviations(knots=knots, coefficients=coefficients)
+
+
+def _apply(normal: FloatArray, coefficients: FloatArray) -> FloatArray:
+    return np.einsum("rij,rj->ri", normal, coefficients)
+
+
+def _fit_terms(terms: FloatArray, normal: FloatArray, right: FloatArray, prior: FloatArray) -> FloatArray:
+    """Coefficients per row that are sums of `terms` (groups, m, rows), for normal matrices (groups, rows, n, n); shape (groups, rows, n)."""
+    groups, m, _ = terms.shape
+    n = normal.shape[-1]
+    big = np.einsum("gmr,grij,gkr->gmikj", terms, normal, terms).reshape(groups, m * n, m * n)
+    big_right = np.einsum("gmr,gri->gmi", terms, right).reshape(groups, m * n)
+    return np.einsum("gmr,gmi->gri", terms, _shrunken(big, big_right, prior).reshape(groups, m, n))
+
+
+def _shrunken(normal: FloatArray, right: FloatArray, prior: FloatArray) -> FloatArray:
+    """Solve normal equations under a Gaussian prior whose width, relative to `prior`, is the one that the data make most likely.
+
+    The marginal likelihood of a linear model with prior k D is, with the eigenvalues l and projections r of D N D,
+    ``sum(k^2 r^2 / (1 + k^2 l) - log(1 + k^2 l)) / 2``; it is summed over the groups (axis 0), which share k.  Noise alone gives
+    k = 0, so that a faint object's profile is not made of its noise.
+    """
+    scaled = prior[:, None] * normal * prior
+    eigenvalues, vectors = np.linalg.eigh(scaled)
+    projected = np.einsum("gij,gi->gj", vectors, right * prior)
+    eigenvalues = np.maximum(eigenvalues, 0.0)
+    squared = np.square(np.array(PRIOR_SCALES))[:, None, None]
+    evidence = 0.5 * np.sum(squared * projected**2 / (1 + squared * eigenvalues) - np.log1p(squared * eigenvalues), axis=(1, 2))
+    best = squared[int(np.argmax(evidence)), 0, 0]
+    return prior * np.einsum("gij,gj->gi", vectors, best * projected / (1 + best * eigenvalues))
 
 
 def _tabulate(orders: Sequence[OrderData], moffat: Moffat, deviations: _Deviations | None, reach_arcsec: float) -> ObjectProfile:

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from soxspipe.algorithms.detrend import FLAT_SIGNIFICANCE, exposures
+from soxspipe.algorithms.robust import running_mean
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, freeze
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
+
+PIXEL_RESPONSE = 0.015
+FAINT_FLAT_SIGMA = 60.0
+FLAT_HALF_WIDTH_PX = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,8 +87,9 @@ def _cut(frame: Frame, flat: Frame | None, window: OrderWindow) -> OrderData:
     if flat is None:
         response, response_variance = np.ones(electrons.shape), np.zeros(electrons.shape)
     else:
-        response, response_variance = window.cut(flat.electrons), window.cut(flat.variance)
-        usable = (response > FLAT_SIGNIFICANCE * np.sqrt(response_variance)) & (window.cut(flat.flags) == 0)
+        sound = window.inside & (window.cut(flat.flags) == 0)
+        response, response_variance = steady_flat(window.cut(flat.electrons), window.cut(flat.variance), sound)
+        usable = sound & (response > FLAT_SIGNIFICANCE * np.sqrt(response_variance))
         good &= usable
         response = np.where(usable, response, 1.0)
         response_variance = np.where(usable, response_variance, 0.0)
@@ -91,6 +97,33 @@ def _cut(frame: Frame, flat: Frame | None, window: OrderWindow) -> OrderData:
     return OrderData(
         window=window, electrons=electrons, floor=floor, flat=response, flat_variance=response_variance, exposures=counts, good=good
     )
+
+
+def steady_flat(flat: FloatArray, variance: FloatArray, sound: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Best estimate of the flat where it is faint.
+
+    Pixels differ from the running mean along the dispersion by about `PIXEL_RESPONSE`.  Where the flat's own noise is larger than
+    that, the running mean knows a pixel better than the pixel does; the two are averaged with inverse variances.
+
+    Parameters
+    ----------
+    flat, variance : ndarray, shape (n_disp, n_slit)
+        Master flat and its variance.
+    sound : ndarray of bool, shape (n_disp, n_slit)
+        Pixels that may be used.
+
+    Returns
+    -------
+    flat, variance : ndarray
+        Averaged; equal to the input where the flat is well exposed.
+    """
+    mean, count = running_mean(flat, sound, FLAT_HALF_WIDTH_PX)
+    noise, _ = running_mean(variance, sound, FLAT_HALF_WIDTH_PX)
+    scatter = (PIXEL_RESPONSE * mean) ** 2 + noise / np.maximum(count, 1.0)
+    own = np.maximum(variance, 1e-30)
+    faint = sound & (count >= FLAT_HALF_WIDTH_PX) & (flat < FAINT_FLAT_SIGMA * np.sqrt(own))
+    share = scatter / (scatter + own)
+    return np.where(faint, mean + share * (flat - mean), flat), np.where(faint, share * own, variance)
 
 
 def paint(windows: Sequence[OrderWindow], cutouts: Sequence[FloatArray], shape: tuple[int, int], outside: float = 0.0) -> Image:

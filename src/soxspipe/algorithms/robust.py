@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 MAD_TO_SIGMA = 1.4826
 
@@ -54,3 +54,13 @@ def grouped_median(values: FloatArray, group: IntArray, n_groups: int) -> FloatA
     filled = counts > 0
     result[filled] = 0.5 * (ordered[low[filled]] + ordered[high[filled]])
     return result
+
+
+def running_mean(values: FloatArray, use: BoolArray, half_width: int) -> tuple[FloatArray, FloatArray]:
+    """Mean along axis 0 over 2 `half_width` + 1 neighbours of the values to be used, and how many they are; 0 where there are none."""
+    padding = ((half_width + 1, half_width), (0, 0))
+    total = np.cumsum(np.pad(np.where(use, values, 0.0), padding), axis=0)
+    count = np.cumsum(np.pad(use.astype(np.float64), padding), axis=0)
+    window = 2 * half_width + 1
+    number = count[window:] - count[:-window]
+    return (total[window:] - total[:-window]) / np.maximum(number, 1.0), number

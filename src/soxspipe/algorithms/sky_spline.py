@@ -57,6 +57,10 @@ class SkySpline:
         d_ij in px.
     u_range : tuple of float
         Range of u that T is scaled to.
+    expected_illumination : ndarray or None
+        Prior mean of gamma; None is zero.
+    illumination_prior : float
+        Standard deviation of that prior.
     """
 
     knots: FloatArray
@@ -65,6 +69,8 @@ class SkySpline:
     illumination: FloatArray
     shift: FloatArray
     u_range: tuple[float, float]
+    expected_illumination: FloatArray | None = None
+    illumination_prior: float = ILLUMINATION_PRIOR
 
     def shifted(self, u: FloatArray, slit: FloatArray) -> FloatArray:
         """``u + delta(u, s)``, shape of `u`."""
@@ -234,8 +240,9 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray) -> Sk
     middle = 0.5 * (spline.knots[spline.degree : n] + spline.knots[spline.degree + 1 : n + 1])
     along = chebyshev(scale(middle, spline.u_range), n_along) if n_along else np.zeros((0, middle.size))
     border, dense, dense_right = _shape_normal(first, basis_gain, terms, weight, pixels.electrons, n, n_gain, along)
-    prior = np.concatenate([np.full(n_gain, ILLUMINATION_PRIOR**-2), np.full(n_along * n_across, SHIFT_PRIOR_PX**-2)])
-    current = np.concatenate([spline.illumination, spline.shift.T.ravel()])
+    prior = np.concatenate([np.full(n_gain, spline.illumination_prior**-2), np.full(n_along * n_across, SHIFT_PRIOR_PX**-2)])
+    expected = 0.0 if spline.expected_illumination is None else spline.expected_illumination
+    current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel()])
     dense[np.diag_indices_from(dense)] += prior
     dense_right = dense_right - prior * current
     factor = cholesky_banded(regularised(band), lower=True)

@@ -13,11 +13,12 @@ from soxspipe.algorithms.find_sources import collapse, find_sources, line_light,
 from soxspipe.algorithms.horne_extraction import (
     ExtractedOrder,
     ExtractionSettings,
+    Rejection,
     extract_order,
     extract_order_without_sky,
     reject_outliers,
 )
-from soxspipe.algorithms.object_profile import ObjectProfile, fit_profile, smooth_flux
+from soxspipe.algorithms.object_profile import BETA, ObjectProfile, fit_profile, smooth_flux, starting_profile
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, first_sky, fit_order_sky
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -32,18 +33,22 @@ NEEDED_SIGNIFICANCE = 8.0
 NEEDED_LINE_SIGNIFICANCE = 12.0
 MASK_FWHM = 1.3
 LEAST_MASK_ARCSEC = 1.5
+CORE_ARCSEC = 0.4
+WING_SIGMA = 0.3
 LARGEST_MASKED_SHARE = 0.6
 NAMED_NEAR_ARCSEC = 1.0
 FALLBACK_SEEING_ARCSEC = 1.0
+ORDER_ILLUMINATION_PRIOR = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoundObject:
-    """What lies on the slit: the object to extract (None if there is none), all objects, and the strongest significance seen."""
+    """What lies on the slit: the object to extract (None if there is none), all objects, the strongest significance seen, and first skies."""
 
     source: SlitSource | None
     sources: tuple[SlitSource, ...]
     significance: float
+    skies: tuple[FloatArray, ...]
 
 
 def find_object(
@@ -69,7 +74,7 @@ def find_object(
     FoundObject
         The brightest object, or the one that was named.
     """
-    skies = list(each_order(first_sky, orders)) if subtract_sky else [np.zeros(data.electrons.shape) for data in orders]
+    skies = tuple(each_order(first_sky, orders)) if subtract_sky else tuple(np.zeros(data.electrons.shape) for data in orders)
     light = collapse(orders, skies, half_length_arcsec)
     sources, significance = find_sources(light, NEEDED_SIGNIFICANCE), strongest(light)
     if not sources:
@@ -77,10 +82,10 @@ def find_object(
         sources = find_sources(lines, NEEDED_LINE_SIGNIFICANCE)
         significance = max(significance, strongest(lines)) if sources else significance
     if named_arcsec is None:
-        return FoundObject(source=sources[0] if sources else None, sources=sources, significance=significance)
+        return FoundObject(source=sources[0] if sources else None, sources=sources, significance=significance, skies=skies)
     near = [source for source in sources if abs(source.slit_arcsec - named_arcsec) <= NAMED_NEAR_ARCSEC]
     chosen = min(near, key=lambda source: abs(source.slit_arcsec - named_arcsec)) if near else None
-    return FoundObject(source=chosen, sources=sources, significance=significance)
+    return FoundObject(source=chosen, sources=sources, significance=significance, skies=skies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,7 +98,7 @@ class SkyFits:
 
 def fit_sky(
     orders: Sequence[OrderData],
-    sources: Sequence[SlitSource],
+    found: FoundObject,
     settings: SkySettings,
     *,
     half_length_arcsec: float,
@@ -105,8 +110,8 @@ def fit_sky(
     ----------
     orders : sequence of OrderData
         All orders.
-    sources : sequence of SlitSource
-        Objects; ``+- max(1.3 FWHM, 1.5 arcsec)`` around each is left out.
+    found : FoundObject
+        Objects, which are left out as far as their light exceeds a part of the noise, and first skies.
     settings : SkySettings
         Of the fit.
     half_length_arcsec : float
@@ -125,14 +130,14 @@ def fit_sky(
         If none worked.
     """
 
-    def attempt(data: OrderData) -> SkyFit | AlgorithmError:
-        keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, sources, half_length_arcsec)
+    def attempt(data: OrderData, first: FloatArray) -> SkyFit | AlgorithmError:
+        keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, first, found.sources, half_length_arcsec)
         try:
             return fit_order_sky(data, settings, keep=keep)
         except (AlgorithmError, np.linalg.LinAlgError) as err:
             return err if isinstance(err, AlgorithmError) else AlgorithmError(f"the sky of order {data.window.order} is not constrained")
 
-    outcome = list(each_order(attempt, orders))
+    outcome = list(each_order(attempt, orders, found.skies))
     fits = tuple(result for result in outcome if isinstance(result, SkyFit))
     failures = {data.window.order: str(result) for data, result in zip(orders, outcome, strict=True) if isinstance(result, AlgorithmError)}
     if not fits:
@@ -146,15 +151,25 @@ def inside_edges(data: OrderData, settings: SkySettings, half_length_arcsec: flo
         return np.abs(data.window.slit_arcsec) <= half_length_arcsec * (1.0 - 2.0 * settings.clip_slit_edge_fraction)
 
 
-def object_mask(data: OrderData, sources: Sequence[SlitSource], half_length_arcsec: float) -> BoolArray:
-    """True where an object's light would disturb the sky; never more than `LARGEST_MASKED_SHARE` of the slit."""
+def object_mask(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource], half_length_arcsec: float) -> BoolArray:
+    """True where an object's light would disturb the sky; never more than `LARGEST_MASKED_SHARE` of the slit.
+
+    At least ``max(1.3 FWHM, 1.5 arcsec)`` on either side, and for a bright object up to where a Moffat of its width falls below
+    `WING_SIGMA` times the noise of a pixel.
+    """
     masked = np.zeros(data.good.shape, dtype=bool)
     left = LARGEST_MASKED_SHARE * 2.0 * half_length_arcsec
     for source in sources:
-        half = min(max(MASK_FWHM * source.fwhm_arcsec, LEAST_MASK_ARCSEC), 0.5 * left)
+        with np.errstate(invalid="ignore"):
+            distance = np.abs(data.window.slit_arcsec - source.slit_arcsec)
+            core = data.good & (distance < CORE_ARCSEC)
+        peak = float(np.median(((data.electrons - sky) / np.sqrt(data.variance(sky)))[core])) if core.any() else 0.0
+        wing = max(WING_SIGMA / max(peak, WING_SIGMA), 1e-6)
+        reach = 0.5 * source.fwhm_arcsec * np.sqrt((wing ** (-1.0 / BETA) - 1.0) / (2.0 ** (1.0 / BETA) - 1.0))
+        half = min(max(MASK_FWHM * source.fwhm_arcsec, LEAST_MASK_ARCSEC, float(reach)), 0.5 * left)
         left -= 2.0 * half
         with np.errstate(invalid="ignore"):
-            masked |= np.abs(data.window.slit_arcsec - source.slit_arcsec) < half
+            masked |= distance < half
     return masked
 
 
@@ -238,25 +253,47 @@ def extract_with_sky(
         Profile and extracted orders.
     """
     orders = [fit.data for fit in fits]
-    profile = measure_profile(orders, [fit.electrons for fit in fits], trace, settings, half_length_arcsec)
     limit = settings.horne_extraction_profile_global_clipping_sigma
+    illumination = common_illumination(fits)
 
-    def improve(fit: SkyFit) -> SkyFit:
+    def clean(fit: SkyFit, profile: ObjectProfile) -> tuple[Rejection, FloatArray]:
         shares = profile.shares(fit.data, trace.orders[fit.data.window.order])
         sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.u_px), 0.0)
-        rejection = reject_outliers(fit.data, fit.electrons, shares, sky_range, limit)
+        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit), shares
+
+    def improve(fit: SkyFit, profile: ObjectProfile) -> SkyFit:
+        rejection, shares = clean(fit, profile)
         error = 1.0 / np.sqrt(np.maximum(np.sum(np.where(fit.data.good, shares**2 / rejection.variance, 0.0), axis=1), 1e-30))
         light = smooth_flux(rejection.flux, error)[:, None] * shares
         keep = inside_edges(fit.data, sky_settings, half_length_arcsec) & ~rejection.hits
-        return fit_order_sky(fit.data, sky_settings, keep=keep, object_light=light, start=fit.spline)
+        start = replace(
+            fit.spline, illumination=illumination, expected_illumination=illumination, illumination_prior=ORDER_ILLUMINATION_PRIOR
+        )
+        return fit_order_sky(fit.data, sky_settings, keep=keep, object_light=light, start=start)
 
-    better = list(each_order(improve, fits))
-    profile = measure_profile(orders, [fit.electrons for fit in better], trace, settings, half_length_arcsec)
+    def measure(fits: Sequence[SkyFit], profile: ObjectProfile) -> ObjectProfile:
+        hits = [rejection.hits for rejection, _ in each_order(lambda fit: clean(fit, profile), fits)]
+        sound = [replace(fit.data, good=fit.data.good & ~hit) for fit, hit in zip(fits, hits, strict=True)]
+        return measure_profile(sound, [fit.electrons for fit in fits], trace, settings, half_length_arcsec)
+
+    first = measure(fits, starting_profile(orders, trace, half_length_arcsec))
+    better = list(each_order(lambda fit: improve(fit, first), fits))
+    profile = measure(better, first)
 
     def extract(fit: SkyFit) -> ExtractedOrder:
         return extract_order(fit.data, fit, profile.shares(fit.data, trace.orders[fit.data.window.order]), settings)
 
     return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=tuple(each_order(extract, better)))
+
+
+def common_illumination(fits: Sequence[SkyFit]) -> FloatArray:
+    """Slit illumination of the arm: mean over orders, weighted by what each order's sky says about it.
+
+    The slit is one; an order with little sky would otherwise take the wings of a bright object for illumination.
+    """
+    weights = np.array([float(np.sum((fit.electrons**2 / fit.data.variance(fit.electrons))[fit.used])) for fit in fits])
+    values = np.array([fit.spline.illumination for fit in fits])
+    return np.asarray((weights[:, None] * values).sum(axis=0) / max(float(weights.sum()), 1e-30))
 
 
 def extract_without_sky(

@@ -108,9 +108,7 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
         each_order=each_order,
     )
     sky_fits = (
-        fit_sky(orders, found.sources, settings.sky, half_length_arcsec=half_slit, each_order=each_order)
-        if settings.sky.subtract_sky
-        else None
+        fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order) if settings.sky.subtract_sky else None
     )
     done("subtract_sky", "off" if sky_fits is None else f"{len(sky_fits.fits)} orders")
     kept = orders if sky_fits is None else [fit.data for fit in sky_fits.fits]
