@@ -113,7 +113,7 @@ def make_chip(
 
 
 def scattered(light: Image, share: float) -> Image:
-    """Smooth image that holds a share of all the light."""
+    """A share of all the light, spread by a Gaussian of 128 pixels; part of it leaves the detector."""
     if share == 0:
         return np.zeros_like(light)
     ny, nx = light.shape

@@ -169,7 +169,8 @@ def _lamp(scene: Scene, facts: Facts, canvases: dict[int, OrderCanvas], shape: t
     """Flat-field light on the binned frame, mean 1 along the order centres."""
     lamps = {order: make_order_flat(scene, facts, canvas) for order, canvas in canvases.items()}
     centres = np.concatenate([lamps[order][:, lamps[order].shape[1] // 2] for order in canvases])
-    return bin_sum(add_orders(shape, canvases, lamps), scene.binning) / (np.mean(centres) * scene.binning[0] * scene.binning[1])
+    level = float(np.mean(centres[centres > 0])) if np.any(centres > 0) else 1.0
+    return bin_sum(add_orders(shape, canvases, lamps), scene.binning) / (level * scene.binning[0] * scene.binning[1])
 
 
 def _expose(scene: Scene, facts: Facts, chip: Chip, light: dict[int, OrderLight], number: int) -> _Exposure:

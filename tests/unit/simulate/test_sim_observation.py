@@ -1,0 +1,165 @@
+"""Whole scenes: the same bits from the same seed, noise as the truth says, delivered geometry as it should be."""
+
+import numpy as np
+import pytest
+
+from soxspipe.datamodel.geometry import DispersionPolynomial, OrderPolynomial
+from soxspipe.io.simulated_facts import make_scene, read_facts
+from soxspipe.simulate.delivered import make_delivered_map
+from soxspipe.simulate.lightpath import calibration_optics, make_paths
+from support.scenes import cached_scene, small_scene
+
+NIR = cached_scene("NIR", (("ab_mag", 16.0), ("seed", 11)))
+VIS = cached_scene("VIS", (("ab_mag", 17.0), ("seed", 12), ("exposures", 2)))
+SCENES = pytest.mark.parametrize("prepared", [NIR, VIS], ids=["NIR", "VIS"])
+
+
+def electrons_of(prepared, number=0):
+    return prepared.simulation.raw_adu[number] * prepared.simulation.detector.gain_e_per_adu
+
+
+def test_same_seed_same_bits_and_another_seed_others():
+    again = small_scene("NIR", ab_mag=16.0, seed=11)
+    np.testing.assert_array_equal(again.simulation.raw_adu[0], NIR.simulation.raw_adu[0])
+    for name, master in NIR.simulation.masters.items():
+        np.testing.assert_array_equal(again.simulation.masters[name].value, master.value)
+    other = small_scene("NIR", ab_mag=16.0, seed=13)
+    assert not np.array_equal(other.simulation.raw_adu[0], NIR.simulation.raw_adu[0])
+
+
+def test_one_more_exposure_changes_none_of_the_others():
+    more = small_scene("VIS", ab_mag=17.0, seed=12, exposures=3)
+    for number in range(2):
+        np.testing.assert_array_equal(more.simulation.raw_adu[number], VIS.simulation.raw_adu[number])
+    np.testing.assert_array_equal(more.simulation.masters["flat"].value, VIS.simulation.masters["flat"].value)
+
+
+@SCENES
+def test_noise_is_as_large_as_the_truth_says(prepared):
+    images, masters = prepared.truth.images, prepared.simulation.masters
+    mean = np.mean([electrons_of(prepared, n) for n in range(prepared.scene.exposures)], axis=0)
+    left = mean - masters["dark" if "dark" in masters else "bias"].value - images["OBJECT"] - images["SKY"]
+    usable = np.isfinite(images["ORDER"]) & (images["CRMASK"] == 0) & (images["BADMASK"] == 0) & (images["SKY"] < 200)
+    pull = left[usable] / np.sqrt(images["VARIANCE"][usable])
+    smooth = np.mean(left[usable])  # scattered light and dark current
+    assert 0.0 < smooth < 5.0
+    assert np.std(pull) == pytest.approx(1.0, abs=0.03)
+
+
+@SCENES
+def test_masters_have_the_errors_they_state(prepared):
+    truth, flat = prepared.truth.images["FLAT"], prepared.simulation.masters["flat"]
+    inside = (truth > 0.1) & (flat.bad == 0)
+    assert np.std((flat.value - truth)[inside] / flat.error[inside]) == pytest.approx(1.0, abs=0.02)
+    assert np.median(flat.value[inside]) == pytest.approx(1.0, abs=0.6)
+
+
+@SCENES
+def test_truth_table_agrees_with_its_images(prepared):
+    orders, images = prepared.truth.orders, prepared.truth.images
+    row = {name: values[orders["ORDER"].size // 2] for name, values in orders.items()}
+    along_x = prepared.truth.header["DISPAX"] == "x"
+    b, trace = int(row["DISP_PIX"]), row["TRACE"]
+    near = slice(int(trace) - 25, int(trace) + 26)
+    cut = {name: (image[near, b] if along_x else image[b, near]).astype(np.float64) for name, image in images.items()}
+    inside = cut["ORDER"] == row["ORDER"]
+    assert cut["OBJECT"][inside].sum() == pytest.approx(row["OBJ_E"], rel=1e-3)
+    assert (cut["OBJECT"][inside] / cut["FLAT"][inside]).sum() == pytest.approx(row["OBJ_FLAT"], rel=1e-3)
+    assert np.sqrt(np.sum(cut["OBJECT"][inside] ** 2 / cut["VARIANCE"][inside])) == pytest.approx(row["SNR_IDEAL"], rel=1e-3)
+    centroid = np.average(np.arange(near.start, near.stop), weights=cut["OBJECT"])
+    assert centroid == pytest.approx(trace, abs=0.05)
+    assert cut["WAVE"][25] == pytest.approx(row["WAVE"], abs=0.1)
+
+
+@SCENES
+def test_electrons_follow_from_flux_and_efficiency(prepared):
+    orders, source = prepared.truth.orders, prepared.truth.source
+    flux = np.interp(orders["WAVE"], source["WAVE"], source["FLUX"])
+    photons = flux * 10 * orders["PIXSCALE_NM"] * orders["WAVE"] * 1e-7 / 1.986445857e-16 * 89000 * prepared.scene.exptime_s
+    bright = orders["OBJ_E_ANALYTIC"] > 5
+    np.testing.assert_allclose(orders["OBJ_E_ANALYTIC"][bright], (photons * orders["EFF_TOTAL"])[bright], rtol=5e-3)
+
+
+@pytest.mark.parametrize("window", ["NIR", "VIS"])
+def test_dispersion_table_and_image_describe_the_same_map(window):
+    delivered = (NIR if window == "NIR" else VIS).simulation.delivered
+    x, y = (DispersionPolynomial(coefficients=c) for c in (delivered.x_coefficients, delivered.y_coefficients))
+    for order in delivered.limits:
+        rows, columns = np.nonzero((delivered.order == order) & (delivered.wavelength_nm > 0))
+        wave, slit = (image[rows, columns].astype(np.float64) for image in (delivered.wavelength_nm, delivered.slit_arcsec))
+        np.testing.assert_allclose(x(order, wave, slit), columns, atol=0.005)
+        np.testing.assert_allclose(y(order, wave, slit), rows, atol=0.005)
+
+
+def test_order_table_follows_the_orders_of_the_whole_arm():
+    scene = make_scene({"arm": "NIR", "dispersion_range": [0, 2040]})
+    facts = read_facts(scene)
+    model = calibration_optics(scene, facts)
+    paths = make_paths(scene, facts, model)
+    delivered = make_delivered_map(model, paths, facts.spectral_format, 6.0)
+    for order, path in paths.items():
+        b = np.arange(delivered.limits[order][0], delivered.limits[order][1] + 1)
+        rows = np.searchsorted(path.b_px, b)
+        for surface, slit in ((delivered.centre, 0.0), (delivered.low, -6.0), (delivered.high, 6.0)):
+            expected = path.columns.a_px(np.array([[slit]]))[rows, 0]
+            np.testing.assert_allclose(OrderPolynomial(coefficients=surface)(order, b), expected, atol=0.35)
+
+
+def test_flexure_is_in_the_exposures_and_not_in_the_map():
+    moved = small_scene("NIR", ab_mag=16.0, seed=11, flexure_dispersion_px=1.0, flexure_slit_px=0.5)
+    np.testing.assert_array_equal(moved.simulation.delivered.wavelength_nm, NIR.simulation.delivered.wavelength_nm)
+    np.testing.assert_array_equal(moved.simulation.masters["flat"].value, NIR.simulation.masters["flat"].value)
+    still, after = NIR.truth.orders, moved.truth.orders
+    np.testing.assert_allclose(after["TRACE"] - still["TRACE"], 0.5, atol=0.15)
+    np.testing.assert_allclose((still["WAVE"] - after["WAVE"]) / still["PIXSCALE_NM"], 1.0, atol=0.05)
+
+
+def test_binned_frames_hold_the_same_light():
+    binned = small_scene("VIS", ab_mag=17.0, seed=12, exposures=2, binning=[2, 2], prnu=0.0)
+    plain = small_scene("VIS", ab_mag=17.0, seed=12, exposures=2, prnu=0.0)
+    assert binned.simulation.raw_adu[0].shape == tuple(n // 2 for n in plain.simulation.raw_adu[0].shape)
+    assert binned.truth.images["SKY"].sum() == pytest.approx(plain.truth.images["SKY"].sum(), rel=1e-3)
+    for order in np.unique(plain.truth.orders["ORDER"]):
+        rows = plain.truth.orders["ORDER"] == order
+        small = binned.truth.orders["ORDER"] == order
+        assert binned.truth.orders["OBJ_E"][small].sum() == pytest.approx(plain.truth.orders["OBJ_E"][rows].sum(), rel=2e-3)
+        middle = plain.truth.orders["TRACE"][rows].mean()
+        assert binned.truth.orders["TRACE"][small].mean() == pytest.approx((middle + 0.5) / 2 - 0.5, abs=0.01)
+
+
+def test_without_a_flat_the_truth_is_not_flattened():
+    bare = small_scene("NIR", ab_mag=16.0, seed=11, with_flat=False, with_dark=False)
+    assert not bare.simulation.masters
+    np.testing.assert_allclose(bare.truth.orders["OBJ_FLAT"], bare.truth.orders["OBJ_E"], rtol=2e-3)
+    assert bare.truth.header["FLATTED"] is False
+
+
+def test_a_dark_in_the_visible_holds_the_bias():
+    scene = small_scene("VIS", seed=12, with_dark=True, dark_exptime_s=600.0, hot_pixels=0.0, bad_columns=0)
+    dark, bias = scene.simulation.masters["dark"], scene.simulation.masters["bias"]
+    assert dark.exptime_s == 600.0
+    assert np.mean(dark.value - bias.value) == pytest.approx(600 * 0.0005, abs=0.05)
+    assert np.median(bias.value) == pytest.approx(300 * 1.25, abs=1.0)
+
+
+def test_other_sources_are_kept_apart_from_the_target():
+    crowded = small_scene("NIR", ab_mag=16.0, seed=11, second_offset_arcsec=-3.0, second_ab_mag=17.0, host_ab_mag=18.0)
+    np.testing.assert_allclose(crowded.truth.orders["OBJ_E"], NIR.truth.orders["OBJ_E"], rtol=1e-6)
+    images = crowded.truth.images
+    np.testing.assert_allclose(images["OBJECT"] - images["OTHERS"], NIR.truth.images["OBJECT"], atol=0.01)
+    near_second = np.abs(images["SLIT"] + 3.0) < 0.3
+    assert images["OTHERS"][near_second].mean() > 5 * images["OTHERS"][np.abs(images["SLIT"] + 5.0) < 0.3].mean()
+
+
+def test_saturated_lines_are_marked():
+    full = small_scene("NIR_H", seed=4, oh_strength=20.0, saturation_e=20000.0)
+    saturated = full.truth.images["BADMASK"] == 2
+    assert saturated.any()
+    assert full.truth.images["SKY"][saturated].min() > 10000.0
+
+
+def test_the_blocking_filter_darkens_the_red_orders():
+    blocked = small_scene("NIR_H", blocking_filter=True, seed=4)
+    open_slit = small_scene("NIR", blocking_filter=True, seed=4)
+    assert not blocked.truth.images["SKY"].any()
+    assert open_slit.truth.images["SKY"].max() > 100.0
