@@ -81,6 +81,12 @@ def application() -> typer.Typer:
     app.command("stare")(_stare)
     app.command("stare_std")(_stare_std)
     app.command("settings")(_settings)
+    app.command(
+        "simulate",
+        options_metavar="[SCENE.yaml] [OPTIONS] [--key value]...",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(_simulate)
+    app.command("validate")(_validate)
     return app
 
 
@@ -123,6 +129,43 @@ def _settings(instrument: Annotated[str, typer.Option("-i", "--instrument", help
     except KeyError as err:
         raise typer.BadParameter(str(err.args[0]), param_hint="--instrument") from err
     typer.echo(default_yaml(name), nl=False)
+    return 0
+
+
+def _simulate(
+    context: typer.Context,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the data set.")] = "simulated",
+    keys: Annotated[bool, typer.Option("--keys", help="List every key of a scene with its default and meaning.")] = False,
+) -> int:
+    """Simulate an observation with known truth: raw frames, calibrations, set-of-files, truth.
+
+    Give a scene file (YAML), keys of the scene as options, or both:
+    soxspipe simulate scene.yaml --arm VIS --target supernova --ab-mag 18
+    """
+    from soxspipe.cli.scenes import keys_text, scene_of
+    from soxspipe.recipes.simulate import simulate_dataset
+
+    if keys:
+        typer.echo(keys_text())
+        return 0
+    files = simulate_dataset(scene_of(context.args), output)
+    typer.echo(str(files[0]))
+    return 0
+
+
+def _validate(
+    products: Annotated[str, typer.Argument(metavar="PRODUCTS", help="Folder of one reduction.", show_default=False)],
+    truth: Annotated[str, typer.Argument(metavar="TRUTH", help="Truth file of the simulation, or its folder.", show_default=False)],
+    standard_truth: Annotated[
+        str | None,
+        typer.Option("--standard-truth", metavar="TRUTH", help="Truth of the standard whose response was used.", show_default=False),
+    ] = None,
+    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write every figure as JSON.", show_default=False)] = None,
+) -> int:
+    """Hold products against the truth of a simulation; ! marks a figure off its target."""
+    from soxspipe.recipes.validate import validate
+
+    typer.echo(validate(products, truth, standard_truth=standard_truth, json_file=json_file).text)
     return 0
 
 

@@ -87,6 +87,26 @@ def sky_quicklook(run: StareRun) -> Contents:
     return _pdf(plot_sky_quicklook(figure_inputs(run)))
 
 
+def report(run: StareRun) -> Contents:
+    """The report, which lists every other file."""
+    from soxspipe.report.content import ReportContent, ReportedProduct, ReportedStep
+    from soxspipe.report.page import build_report
+
+    content = ReportContent(
+        values=figure_inputs(run),
+        is_standard=run.is_standard,
+        provenance=run.provenance,
+        settings=run.settings,
+        made_at=run.made_at,
+        warnings=run.result.warnings,
+        failures=run.result.failures,
+        wavelength_shift=run.result.wavelength_shift,
+        products=tuple(ReportedProduct(label=file.label, file_name=file.path.name, description=file.description) for file in run.files),
+        steps=tuple(ReportedStep(step=report.step, seconds=report.seconds, note=report.note) for report in run.story),
+    )
+    return [build_report(content).encode("utf-8", "replace")]
+
+
 def figure_inputs(run: StareRun) -> FigureInputs:
     """The run's values, as figures want them."""
     from soxspipe.plots.inputs import FigureInputs

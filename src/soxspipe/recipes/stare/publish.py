@@ -58,18 +58,18 @@ def publish_stare(run: StareRun, output: Path, done: StepTimer) -> Published:
     failed = [metric.name for metric in run.metrics if metric.flag == "fail"]
     done("measure quality", f"out of range: {', '.join(failed)}" if failed else f"{len(run.metrics)} metrics")
     rows = [part for row in STARE.products if row.when(run) for part in row.parts(run)]
-    staged = _stage_all(run, rows, output, done)
     paths = [product_path(row, run, output) for row in rows]
+    records = tuple(
+        ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=path)
+        for row, path in zip(rows, paths, strict=True)
+    )
+    staged = _stage_all(replace(run, files=records), rows, paths, done)
     try:
         commit(staged)
     except BaseException:
         discard(staged)
         raise
     _remove_outdated(run, output, set(paths))
-    records = tuple(
-        ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=path)
-        for row, path in zip(rows, paths, strict=True)
-    )
     return Published(final=final_product(records), products=records, metrics=run.metrics, warnings=run.result.warnings, made_at=run.made_at)
 
 
@@ -118,21 +118,21 @@ def product_path(row: ProductRow[StareRun], run: StareRun, output: Path) -> Path
     return folder(output, run.provenance.night, run.provenance.recipe) / name
 
 
-def _stage_all(run: StareRun, rows: list[ProductRow[StareRun]], output: Path, done: StepTimer) -> list[Staged]:
+def _stage_all(run: StareRun, rows: Sequence[ProductRow[StareRun]], paths: Sequence[Path], done: StepTimer) -> list[Staged]:
     """Stage every product: data in a thread of their own while figures are drawn in this one."""
     owner = _owner(run.provenance)
 
-    def staged(row: ProductRow[StareRun]) -> Staged:
-        return stage(product_path(row, run, output), row.contents(run), owner=owner)
+    def staged(row: ProductRow[StareRun], path: Path) -> Staged:
+        return stage(path, row.contents(run), owner=owner)
 
     futures: dict[int, Future[Staged]] = {}
     drawn: dict[int, Staged] = {}
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="products") as pool:
         try:
-            futures = {place: pool.submit(staged, row) for place, row in enumerate(rows) if not row.draws}
+            futures = {place: pool.submit(staged, row, paths[place]) for place, row in enumerate(rows) if not row.draws}
             for place, row in enumerate(rows):
                 if row.draws:
-                    drawn[place] = staged(row)
+                    drawn[place] = staged(row, paths[place])
             if drawn:
                 done("draw figures", f"{len(drawn)} files")
             written = {place: future.result() for place, future in futures.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Provenance
 from soxspipe.recipes.progress import StepReport
+from soxspipe.recipes.spec import ProductRecord
 from soxspipe.recipes.stare.values import StareInputs, StareResult
 from soxspipe.settings.stare import StareSettings
 
@@ -33,6 +34,8 @@ class StareRun:
         Draw the sky model of every order.
     story : tuple of StepReport
         Steps so far.
+    files : tuple of ProductRecord
+        What is being written.
     """
 
     inputs: StareInputs
@@ -44,6 +47,7 @@ class StareRun:
     metrics: tuple[Metric, ...] = ()
     debug: bool = False
     story: tuple[StepReport, ...] = ()
+    files: tuple[ProductRecord, ...] = ()
 
     @property
     def is_standard(self) -> bool:

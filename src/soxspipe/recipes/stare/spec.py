@@ -115,6 +115,10 @@ PRODUCTS: tuple[ProductRow[StareRun], ...] = (
     _SKY_ORDERS,
     _pdf("SKY SUBTRACTION QUICKLOOK", "_skysub_quicklook.pdf", "Sky-subtraction quicklook", _has_sky, drawings.sky_quicklook),
     ProductRow(
+        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix=fixed("_report.html"),
+        when=lambda run: run.settings.make_plots, contents=drawings.report, draws=True,
+    ),
+    ProductRow(
         label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix=fixed("_QC.json"),
         when=always, contents=contents.metrics_json,
     ),
