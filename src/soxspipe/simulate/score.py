@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray
 from soxspipe.simulate.score_flux import score_efficiency, score_flux
 from soxspipe.simulate.score_merged import score_merged
-from soxspipe.simulate.statistics import clipped_rms, median, robust_std, running_median, share_per_1000
+from soxspipe.simulate.statistics import clipped_rms, inverse, median, robust_std, running_median, share_per_1000
 from soxspipe.simulate.values import Score, Truth
 
 _CALIBRATION_WIDTH = 201
@@ -136,8 +136,8 @@ def score_orders(extracted: Extracted, truth: Mapping[int, Mapping[str, FloatArr
         "samples": float(z.size),
         "bias_pct": 100.0 * (median(ratio) - 1.0),
         "bias_pct_worst_order": max((_number(b) for b in biases), key=abs, default=float("nan")),
-        "snr_ratio": 1.0 / robust_std(z),
-        "snr_ratio_rms": 1.0 / clipped_rms(z, 50.0),
+        "snr_ratio": inverse(robust_std(z)),
+        "snr_ratio_rms": inverse(clipped_rms(z, 50.0)),
         "chi_std": robust_std(chi),
         "outliers_per_1000": share_per_1000(np.abs(z) > _OUTLIER_SIGMA),
         "wavelength_error_px": median(wavelength),
@@ -209,7 +209,7 @@ def _score_order(extracted: Extracted, rows: IntArray, true: Mapping[str, FloatA
         "gaps": 1.0 - rows.size / (float(np.ptp(b)) + 1.0),
         "ideal_snr": median(snr),
         "bias_pct": 100.0 * (median(ratio) - 1.0),
-        "snr_ratio": 1.0 / robust_std(z[good]),
+        "snr_ratio": inverse(robust_std(z[good])),
         "chi_std": robust_std(chi[good]),
         "wavelength_error_px": median(wavelength),
         "trace_error_px": median(trace),

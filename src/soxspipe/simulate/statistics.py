@@ -31,6 +31,11 @@ def clipped_rms(values: NDArray[Any], limit: float) -> float:
     return float(np.std(np.clip(finite, -limit, limit))) if finite.size >= 5 else float("nan")
 
 
+def inverse(number: float) -> float:
+    """``1 / number``; infinite for zero."""
+    return 1.0 / number if number != 0 else float("inf")
+
+
 def percentile(values: NDArray[Any], share: float) -> float:
     """Percentile of the finite values; NaN without any."""
     finite = _finite(values)
