@@ -133,7 +133,7 @@ def block_average(image: FloatArray, binning: tuple[int, int], use: BoolImage) -
     bx, by = binning
     rows, columns = image.shape[0] // by, image.shape[1] // bx
     masked = np.where(use, image, np.nan)[: rows * by, : columns * bx]
-    return masked.reshape(rows, by, columns, bx).mean(axis=(1, 3))
+    return masked.reshape(rows, by, columns, bx).mean(axis=(1, 3), dtype=np.float64)
 
 
 def _turned(detector: Detector) -> str:

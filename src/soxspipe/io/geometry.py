@@ -15,6 +15,7 @@ from soxspipe.io.tables import read_dispersion_table, read_order_table
 
 LARGEST_INCONSISTENCY_PX = 0.1
 LONGEST_NM = 1e4
+MOST_ORDERS = 1000
 LONGEST_ARCSEC = 100.0
 
 
@@ -97,19 +98,17 @@ def _from_image(file: ClassifiedFile, detector: Detector, x: DispersionPolynomia
     unbinned = file.facts.detector.shape
     wavelength, slit, number = read_map_planes(file, (unbinned, detector.shape))
     with np.errstate(invalid="ignore"):
-        solved = (wavelength > 0) & (wavelength < LONGEST_NM) & (np.abs(slit) < LONGEST_ARCSEC) & (number > 0) & (number < 1000)
-        number = np.where((number > 0) & (number < 1000), number, np.float32(0))
+        in_order = (number > 0) & (number < MOST_ORDERS)
+        solved = in_order & (wavelength > 0) & (wavelength < LONGEST_NM) & (slit > -LONGEST_ARCSEC) & (slit < LONGEST_ARCSEC)
     if wavelength.shape != detector.shape:
         wavelength, slit = (block_average(plane, detector.binning, solved) for plane in (wavelength, slit))
-        number = np.nan_to_num(block_average(number, detector.binning, number > 0))
-        number = np.where(number == np.rint(number), number, 0.0)
-        solved = np.isfinite(wavelength) & (number > 0)
+        number = block_average(number, detector.binning, in_order)
+        in_order = number == np.rint(number)  # False where the blocks hold two orders, or pixels of none
+        solved = np.isfinite(wavelength) & in_order
+    order = np.zeros(number.shape, dtype=np.int16)
+    np.copyto(order, number, where=in_order, casting="unsafe")
     return DispersionMap(
-        wavelength_nm=np.where(solved, wavelength, np.nan),
-        slit_arcsec=np.where(solved, slit, np.nan),
-        order=np.rint(number).astype(np.int16),
-        x=x,
-        y=y,
+        wavelength_nm=np.where(solved, wavelength, np.nan), slit_arcsec=np.where(solved, slit, np.nan), order=order, x=x, y=y
     )
 
 

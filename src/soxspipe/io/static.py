@@ -38,7 +38,10 @@ def read_extinction(site: str) -> ExtinctionCurve:
 def read_telluric_bands() -> TelluricBands:
     """Telluric bands, and which of them a response avoids."""
     start, stop, mask = _archive("tables")["telluric/bands"]
-    return TelluricBands(start_nm=start, stop_nm=stop, mask_response=mask > 0)
+    wavelength, transmission = read_telluric_transmission()
+    return TelluricBands(
+        start_nm=start, stop_nm=stop, mask_response=mask > 0, model_nm=wavelength, model_transmission=transmission, model_airmass=1.5
+    )
 
 
 def read_telluric_transmission() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
