@@ -38,7 +38,7 @@ from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.truth import MeanExposure, make_truth
 from soxspipe.simulate.values import Facts, MasterImage, Simulation
 
-DEFAULT_GAIN = {"NIR": 2.3, "VIS": 1.25, "UVB": 1.25}
+SOXS_GAIN = {"NIR": 2.3, "VIS": 1.25}
 FIRST_MJD = 60736.0 + 2.0 / 24.0
 _OVERHEAD_S = 45.0
 
@@ -84,7 +84,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
     chip = make_chip(
         scene,
         _binned_shape(scene, calibration.shape),
-        gain_e_per_adu=DEFAULT_GAIN[scene.arm],
+        gain_e_per_adu=SOXS_GAIN[scene.arm] if scene.instrument == "SOXS" else facts.detector.gain_e_per_adu,
         read_noise_e=facts.detector.read_noise_e,
         column_through=_column_through(scene, lights[0]) if scene.bad_column_on_trace else None,
     )

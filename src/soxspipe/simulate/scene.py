@@ -86,7 +86,9 @@ class Scene(BaseModel):
     map_error_px: float = Field(0.02, ge=0.0, le=0.5, description="rms of a smooth error of the delivered dispersion map, px")
 
     # the detector
-    gain_e_per_adu: float | None = Field(None, gt=0.1, le=10.0, description="gain, e-/ADU; absent: 2.3 (NIR), 1.25 (VIS)")
+    gain_e_per_adu: float | None = Field(
+        None, gt=0.1, le=10.0, description="gain, e-/ADU; absent: 2.3 (SOXS NIR), 1.25 (SOXS VIS), detector file (X-shooter)"
+    )
     read_noise_e: float | None = Field(None, ge=0.5, le=50.0, description="read noise, e-; absent: of the detector file")
     bias_adu: float | None = Field(None, ge=0.0, le=5000.0, description="bias level, ADU; absent: 300 (VIS, UVB), 2 (NIR)")
     dark_e_per_s: float | None = Field(None, ge=0.0, le=10.0, description="dark current, e-/s; absent: 0.03 (NIR), 0.0005 (VIS, UVB)")
@@ -160,3 +162,28 @@ class Scene(BaseModel):
     def delivers_dark(self) -> bool:
         """Whether a master dark is part of the data set."""
         return self.arm == "NIR" if self.with_dark is None else self.with_dark
+
+
+def reference_rows() -> list[tuple[str, str, str, str]]:
+    """Key, default, allowed values and meaning of every field, for the documentation and the command line."""
+    properties = Scene.model_json_schema()["properties"]
+    return [(key, _shown(entry.get("default")), _allowed(entry), entry["description"]) for key, entry in properties.items()]
+
+
+def _shown(default: Any) -> str:
+    return "-" if default is None or default == "" else ", ".join(map(str, default)) if isinstance(default, list) else str(default)
+
+
+def _allowed(entry: dict[str, Any]) -> str:
+    """Values or bounds out of a JSON schema entry; optional fields have theirs in the first alternative."""
+    one = next((option for option in entry.get("anyOf", []) if option.get("type") != "null"), entry)
+    one = one.get("items", one) if one.get("type") == "array" and "prefixItems" not in one else one
+    if "enum" in one:
+        return ", ".join(map(str, one["enum"]))
+    low = one.get("minimum", one.get("exclusiveMinimum"))
+    high = one.get("maximum", one.get("exclusiveMaximum"))
+    if low is None and high is None:
+        return {"boolean": "true, false", "string": "text"}.get(
+            str(one.get("type")), "two integers" if "prefixItems" in one else "integers"
+        )
+    return f"{'>' if 'exclusiveMinimum' in one else '>='} {low:g}" if high is None else f"{low:g} to {high:g}"
