@@ -60,15 +60,17 @@ def run(arguments: Sequence[str]) -> int:
     """
     try:
         answer = application()(args=list(arguments), prog_name="soxspipe", standalone_mode=False)
-        return answer if isinstance(answer, int) else 0
+        status = answer if isinstance(answer, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        _say_failure("interrupted")
-        return INTERRUPTED
+        status = INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
         return 1
     except Exception as err:
         return _answer(err, debug=_wants_traceback(arguments))
+    if status == INTERRUPTED:
+        _say_failure("interrupted")
+    return status
 
 
 def application() -> typer.Typer:
@@ -90,16 +92,19 @@ def application() -> typer.Typer:
     return app
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"soxspipe {__version__}")
+        raise typer.Exit
+
+
 def _common(
     context: typer.Context,
     overwrite: Overwrite = False,
     verbose: Verbose = False,
     debug: Debug = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version)] = False,
 ) -> None:
-    if version:
-        typer.echo(f"soxspipe {__version__}")
-        raise typer.Exit
     context.obj = Flags(overwrite=overwrite, verbose=verbose, debug=debug)
 
 
