@@ -10,7 +10,7 @@ import matplotlib as mpl
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PDF = {"pdf.compression": 6, "pdf.fonttype": 3}
+_PDF = {"pdf.compression": 2, "pdf.fonttype": 3}
 """Type 3 fonts: embedding TrueType subsets (42) costs half as much time again for the same picture."""
 
 

@@ -52,15 +52,15 @@ def plot_background(inputs: FigureInputs) -> Figure:
     model = inputs.background
     if model is None:
         raise ValueError("there is no background model to draw")
-    view = orders_view(inputs.geometry, margin=10_000)
+    view = orders_view(inputs.geometry, margin=60)
     slit_axis, dispersion_axis = inputs.geometry.arm.slit_axis, inputs.geometry.arm.dispersion_axis
     with house_style():
         figure = new_figure("Background Scattered Light", inputs.subtitle, WIDE)
         image = figure.add_axes((0.07, 0.42, 0.84, 0.465))
-        limits = stretch(model.electrons, 0.5, 99.5)
+        limits = stretch(view.turn(model.electrons), 0.5, 99.5)
         show_frame(image, model.electrons, view, limits, width=340, cmap="viridis", levels=256)
         colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "electrons")
-        image.set_xlabel(f"{dispersion_axis} (px)")
+        image.set_xlabel(f"{dispersion_axis} (px)", labelpad=1)
         image.set_ylabel(f"{slit_axis} (px)")
         cuts = figure.add_axes((0.07, 0.065, 0.915, 0.28))
         ranges = [_draw_cut(cuts, inputs, model, view, share, colour) for share, colour in _CUTS]

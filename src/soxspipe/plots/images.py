@@ -13,7 +13,7 @@ from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.plots.decimate import block_mean
 
-GREY_LEVELS = 32
+GREY_LEVELS = 16
 """More are not seen, and noise in fewer levels compresses better."""
 
 

@@ -73,5 +73,5 @@ class FigureInputs:
 
 
 def plain(text: str) -> str:
-    """Text from a header, safe to draw: a dollar sign would switch matplotlib to mathematics."""
-    return "".join(character for character in text if character.isprintable()).replace("$", r"\$")
+    """Text from a header without its control characters."""
+    return "".join(character for character in text if character.isprintable())

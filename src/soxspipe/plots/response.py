@@ -19,6 +19,7 @@ from soxspipe.plots.style import (
     JOIN,
     MUTED,
     PALE_BLUE,
+    PALE_GREEN,
     VERMILION,
     WIDE,
     Key,
@@ -150,9 +151,9 @@ def _curve_panel(axes: Axes, response: ResponseCurve) -> None:
     dots(axes, response.bins_nm[~used], value[~used], size=1.6, colour=JOIN)
     error_bars(axes, response.bins_nm[used], value[used], error[used], size=1.4, colour=BLUE)
     if response.is_sampled:
-        curve, sigma = response.response * scale, response.error * scale
-        axes.fill_between(response.wavelength_nm, curve - sigma, curve + sigma, color=GREEN, alpha=0.3, lw=0)
-        axes.plot(response.wavelength_nm, curve, color=GREEN, lw=1.0)
+        curve = bin_spectrum(response.wavelength_nm, response.response * scale, response.error * scale, max_bins=500)
+        draw_ribbon(axes, curve.wavelength_nm, curve.mean - curve.error, curve.mean + curve.error, PALE_GREEN)
+        draw_line(axes, curve.wavelength_nm, curve.mean, GREEN, width=1.0)
     _draw_polynomial(axes, response, scale)
     shown = (response.bins_value[used] if used.any() else typical) * scale
     shown = shown[np.isfinite(shown) & (shown > 0)]

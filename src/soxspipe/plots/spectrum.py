@@ -231,7 +231,7 @@ def _draw_library(axes: Axes, inputs: FigureInputs, binned: BinnedSpectrum, scal
 def _ratio_panel(axes: Axes, inputs: FigureInputs, wavelength_nm: FloatArray, snr: FloatArray, measured: BoolArray) -> None:
     binned = bin_spectrum(wavelength_nm, snr, good=measured)
     draw_binned(axes, binned, (BLUE, PALE_BLUE, PALE_BLUE))
-    axes.set_ylim(0.0, 1.22 * _highest(binned.mean) or 1.0)
+    axes.set_ylim(0.0, 1.3 * _highest(binned.mean) or 1.0)
     axes.set_ylabel("signal-to-noise\nper sample")
     axes.text(0.008, 0.95, _medians(inputs, snr[measured]), transform=axes.transAxes, va="top", fontsize=7, color=MUTED)
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, IntArray, freeze
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.trace import ObjectTrace
-from soxspipe.plots.decimate import block_mean
 
 REACH_PX = 40
 """Rows looked at on either side of an order's centre at most."""
@@ -57,7 +56,8 @@ class Strip:
 
     def cut(self, image: NDArray[Any]) -> FloatArray:
         """Cut the order out of a frame; NaN outside the order."""
-        return np.where(self.inside, np.asarray(image).reshape(-1)[self.index], np.float32(np.nan))
+        pixels = np.asarray(image).reshape(-1).take(self.index)
+        return np.where(self.inside, pixels.astype(np.float32, copy=False), np.float32(np.nan))
 
     def place(self, b_px: FloatArray, a_px: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Column and row on the strip of points on the frame; NaN for points off its ends."""
@@ -108,8 +108,8 @@ def _strip(geometry: Geometry, order: int) -> Strip | None:
     inside = (a >= 0) & (a < n_slit)
     a = np.clip(a, 0, n_slit - 1)
     index = a * nx + b[None, :] if along_x else b[None, :] * nx + a
-    wavelength = geometry.dispersion_map.wavelength_nm.reshape(-1)[index]
-    inside &= (geometry.dispersion_map.order.reshape(-1)[index] == order) & np.isfinite(wavelength) & (wavelength > 0)
+    wavelength = geometry.dispersion_map.wavelength_nm.reshape(-1).take(index)
+    inside &= (geometry.dispersion_map.order.reshape(-1).take(index) == order) & np.isfinite(wavelength) & (wavelength > 0)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if rows.size == 0 or columns.size < 2:
         return None
@@ -118,7 +118,7 @@ def _strip(geometry: Geometry, order: int) -> Strip | None:
     mean_wave = _mean_along_slit(wavelength[keep], inside)
     b, first = b[keep[1]], first[keep[1]] + rows[0]
     slit_step = 1
-    if _falls(geometry.dispersion_map.slit_arcsec.reshape(-1)[index], inside):
+    if _falls(geometry.dispersion_map.slit_arcsec.reshape(-1).take(index), inside):
         index, inside, first, slit_step = index[::-1], inside[::-1], first + index.shape[0] - 1, -1
     along = slice(None, None, -1 if mean_wave[0] > mean_wave[-1] else 1)
     return Strip(
@@ -164,15 +164,13 @@ def _falls(slit: FloatArray, inside: BoolImage) -> bool:
     return bool(seen[0] > seen[-1])
 
 
-def join_strips(cuts: Sequence[FloatArray], columns: int, gap: int = 3) -> tuple[FloatArray, tuple[int, ...]]:
-    """Set straightened orders one under the other, block-averaged along the dispersion.
+def join_strips(cuts: Sequence[FloatArray], gap: int = 3) -> tuple[FloatArray, tuple[int, ...]]:
+    """Set straightened orders one under the other.
 
     Parameters
     ----------
     cuts : sequence of ndarray, shape (n_slit, n_disp)
         From top to bottom; sizes may differ.
-    columns : int
-        Pixels averaged along the dispersion.
     gap : int
         Empty rows between orders.
 
@@ -183,15 +181,14 @@ def join_strips(cuts: Sequence[FloatArray], columns: int, gap: int = 3) -> tuple
     bottoms : tuple of int
         Row at which each order starts.
     """
-    width = max(cut.shape[1] // columns for cut in cuts)
+    width = max(cut.shape[1] for cut in cuts)
     height = sum(cut.shape[0] for cut in cuts) + gap * (len(cuts) - 1)
     sheet = np.full((height, width), np.nan, dtype=np.float32)
     bottoms = []
     top = height
     for cut in cuts:
         rows = cut.shape[0]
-        small = block_mean(cut, 1, columns)
-        sheet[top - rows : top, : small.shape[1]] = small
+        sheet[top - rows : top, : cut.shape[1]] = cut
         bottoms.append(top - rows)
         top -= rows + gap
     return sheet, tuple(bottoms)

@@ -1,4 +1,4 @@
-"""One look for all figures, at little cost: no pyplot, no mathtext, few ticks, axes placed by hand.
+"""One look for all figures, at little cost: no pyplot, no mathtext, one font, few ticks, axes placed by hand.
 
 Colours are Okabe and Ito's, told apart by every common form of colour vision and in grey.
 """
@@ -32,6 +32,7 @@ MID_BLUE = "#7fb4d8"
 VERMILION = "#d55e00"
 PALE_VERMILION = "#f3c9ab"
 GREEN = "#009e73"
+PALE_GREEN = "#b2e1d4"
 ORANGE = "#e69f00"
 PURPLE = "#aa4499"
 BAND = "#e7e7e7"
@@ -55,6 +56,7 @@ _RC: dict[str, Any] = {
     "axes.autolimit_mode": "data",
     "axes.xmargin": 0.0,
     "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a header is a dollar sign
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.direction": "in",
@@ -87,7 +89,7 @@ def power_of_ten(exponent: int) -> str:
 def new_figure(title: str, subtitle: str = "", size: tuple[float, float] = LANDSCAPE) -> Figure:
     """Make an empty figure with a title and a smaller line under it."""
     figure = Figure(figsize=size)
-    figure.text(0.07, 1 - 0.22 / size[1], title, fontsize=11.5, weight="bold", va="top")
+    figure.text(0.07, 1 - 0.22 / size[1], title, fontsize=12.5, va="top")
     if subtitle:
         figure.text(0.07, 1 - 0.46 / size[1], subtitle, fontsize=8, color=MUTED, va="top")
     return figure
@@ -224,17 +226,17 @@ def draw_key(figure: Figure, entries: Sequence[Key]) -> None:
     y = 1 - 0.76 / height
     x = 0.07
     for entry in entries:
-        figure.text(x + 0.06 / width, y, MARKS[entry.form], fontsize=8.5, color=entry.colour, va="center", ha="center", weight="bold")
+        figure.text(x + 0.06 / width, y, MARKS[entry.form], fontsize=9, color=entry.colour, va="center", ha="center")
         figure.text(x + 0.18 / width, y, entry.text, fontsize=7.5, color=MUTED, va="center")
         x += (0.40 + 0.061 * len(entry.text)) / width
 
 
-def dots(axes: Axes, x: FloatArray, y: FloatArray, *, size: float, colour: str) -> None:
+def dots(axes: Axes, x: FloatArray, y: FloatArray, *, size: float, colour: str) -> PathPatch:
     """Draw points as one path of round-capped specks; thousands of markers cost a hundred times as much."""
     seen = np.isfinite(x) & np.isfinite(y)
     x, y = np.asarray(x, np.float64)[seen], np.asarray(y, np.float64)[seen]
     speck = 1e-4 * (float(np.ptp(x)) if x.size > 1 else 1.0)  # segments of no length are not drawn everywhere
-    _add_segments(axes, np.column_stack([x - speck, y, x + speck, y]).reshape(-1, 2), size, colour, "round")
+    return _add_segments(axes, np.column_stack([x - speck, y, x + speck, y]).reshape(-1, 2), size, colour, "round")
 
 
 def error_bars(axes: Axes, x: FloatArray, y: FloatArray, error: FloatArray, *, size: float, colour: str) -> None:
@@ -245,13 +247,13 @@ def error_bars(axes: Axes, x: FloatArray, y: FloatArray, error: FloatArray, *, s
     dots(axes, x, y, size=size, colour=colour)
 
 
-def _add_segments(axes: Axes, corners: FloatArray, width: float, colour: str, cap: Literal["butt", "round"]) -> None:
+def _add_segments(axes: Axes, corners: FloatArray, width: float, colour: str, cap: Literal["butt", "round"]) -> PathPatch:
     """Add unconnected line segments, two corners each, as one artist; limits of the axes stay as they are."""
-    if corners.size == 0:
-        return
     path = Path(corners, np.tile(np.array([Path.MOVETO, Path.LINETO], dtype=Path.code_type), len(corners) // 2))
     path.should_simplify = False
-    axes.add_artist(PathPatch(path, fill=False, edgecolor=colour, linewidth=width, capstyle=cap, snap=False, zorder=2))
+    patch = PathPatch(path, fill=False, edgecolor=colour, linewidth=width, capstyle=cap, snap=False, zorder=2)
+    axes.add_artist(patch)
+    return patch
 
 
 def colour_bar(figure: Figure, rect: tuple[float, float, float, float], limits: tuple[float, float], cmap: str, label: str) -> None:

@@ -12,6 +12,7 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace
+from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import show_image, stretch
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
@@ -33,7 +34,12 @@ from soxspipe.plots.style import (
 )
 
 FWHM_PER_SIGMA = 2.3548
-_QUOTED = ("SAMPLES", "X RES", "Y RES", "N ORDERS", "TRACE", "FWHM")
+_QUOTED = frozenset(
+    {
+        "N ORDERS", "SAMPLES TOT NUM", "SAMPLES DET NUM", "SAMPLES CLIP NUM", "X RES MIN", "X RES MAX", "X RES SD", "Y RES MIN",
+        "Y RES MAX", "Y RES SD", "TRACE SIGNIF", "TRACE SLIT POS",
+    }
+)  # fmt: skip
 
 
 def plot_trace(inputs: FigureInputs) -> Figure:
@@ -61,8 +67,8 @@ def plot_trace(inputs: FigureInputs) -> Figure:
             figure,
             [
                 Key(text="sample used in the fit", colour=BLUE, form="dot"),
-                Key(text="clipped", colour=VERMILION, form="cross"),
-                Key(text="nothing detected", colour=INK, form="bar"),
+                Key(text="clipped", colour=VERMILION, form="dot"),
+                Key(text="nothing detected", colour=INK, form="dot"),
                 Key(text="fitted trace, ± 3 σ of the profile", colour=GREEN),
                 Key(text=f"degree {trace.order_deg} in order, {trace.axis_deg} along the order", colour="none"),
             ],
@@ -76,7 +82,9 @@ def plot_trace(inputs: FigureInputs) -> Figure:
         _width_panel(boxes[2], samples)
         _position_panel(boxes[3], inputs)
         _profile_panel(figure.add_axes((0.73, 0.285, 0.255, 0.165)), inputs)
-        figure.text(0.70, 0.238, _numbers(inputs.metrics), fontsize=6.8, va="top", family="monospace", linespacing=1.35)
+        names, numbers = _numbers(inputs.metrics)
+        figure.text(0.715, 0.235, names, fontsize=7, va="top", linespacing=1.5)
+        figure.text(0.985, 0.235, numbers, fontsize=7, va="top", ha="right", linespacing=1.5)
     return figure
 
 
@@ -86,7 +94,7 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
     strips = lay_straight(inputs.geometry)
     longest = max(strip.index.shape[1] for strip in strips)
     columns = max(1, longest // 1020)
-    sheet, bottoms = join_strips([_levelled(strip, inputs.sky_subtracted) for strip in strips], columns)
+    sheet, bottoms = join_strips([_levelled(strip, inputs.sky_subtracted, columns) for strip in strips])
     show_image(axes, sheet, (-0.5, sheet.shape[1] * columns - 0.5, -0.5, sheet.shape[0] - 0.5), (0.0, 1.0))
     _draw_trace(axes, trace, strips, bottoms)
     marks: dict[str, list[tuple[FloatArray, FloatArray]]] = {"used": [], "clipped": [], "missed": []}
@@ -97,12 +105,9 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
         states = {"used": samples.used, "clipped": samples.detected & ~samples.used, "missed": ~samples.detected}
         for state, chosen in states.items():
             marks[state].append((at[mine & chosen], bottom + height[mine & chosen]))
-    for state, form, colour in (("used", "", BLUE), ("clipped", "x", VERMILION), ("missed", "|", INK)):
+    for state, size, colour in (("used", 1.0, BLUE), ("clipped", 2.2, VERMILION), ("missed", 1.6, INK)):
         x, y = (np.concatenate(part) for part in zip(*marks[state], strict=True))
-        if form:
-            axes.plot(x, y, form, color=colour, ms=2.8, mew=0.6)
-        else:
-            dots(axes, x, y, size=1.0, colour=colour)
+        dots(axes, x, y, size=size, colour=colour).set_gid(state)
     axes.set_yticks([bottom + strip.index.shape[0] / 2 for strip, bottom in zip(strips, bottoms, strict=True)], [s.label for s in strips])
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(-0.5, longest - 0.5)
@@ -112,12 +117,13 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
     few_ticks(axes, x=10)
 
 
-def _levelled(strip: Strip, frame: Frame) -> FloatArray:
-    """One order in units of its noise, scaled to its own object, so that faint orders are seen as well."""
-    variance = strip.cut(frame.variance)
-    noise_free = np.where(variance > 0, strip.cut(frame.electrons) / np.sqrt(np.where(variance > 0, variance, 1.0)), np.nan)
-    low, high = stretch(noise_free, 10.0, 97.0)
-    return (noise_free - low) / max(high - low, 4.0)
+def _levelled(strip: Strip, frame: Frame, columns: int) -> FloatArray:
+    """One order in units of its noise, averaged along the dispersion, from 1 sigma (0) to its own object (1): faint orders are seen as well."""
+    electrons = block_mean(strip.cut(frame.electrons), 1, columns)
+    variance = block_mean(strip.cut(frame.variance), 1, columns)
+    ratio = np.divide(electrons, np.sqrt(variance), out=np.full_like(electrons, np.nan), where=variance > 0)
+    high = stretch(ratio, 10.0, 97.0)[1]
+    return (ratio - 1.0) / max(high - 1.0, 3.0)
 
 
 def _draw_trace(axes: Axes, trace: ObjectTrace, strips: Sequence[Strip], bottoms: Sequence[int]) -> None:
@@ -149,7 +155,7 @@ def _residual_panel(axes: Axes, samples: ContinuumSamples, position: FloatArray,
     used, clipped = samples.used, samples.detected & ~samples.used
     axes.axhline(0.0, color=JOIN, lw=0.6)
     dots(axes, position[used], samples.residual_px[used], size=1.1, colour=BLUE)
-    axes.plot(position[clipped], samples.residual_px[clipped], "x", color=VERMILION, ms=3.0, mew=0.7)
+    dots(axes, position[clipped], samples.residual_px[clipped], size=1.8, colour=VERMILION)
     scatter = float(np.std(samples.residual_px[used])) if used.any() else 1.0
     reach = max(6.0 * scatter, 0.05)
     axes.set_ylim(-reach, reach)
@@ -217,7 +223,7 @@ def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
     few_ticks(axes, x=5, y=4)
 
 
-def _numbers(metrics: tuple[Metric, ...]) -> str:
-    """The trace metrics as a small table."""
-    quoted = [metric for metric in metrics if metric.order == "-1" and metric.name.startswith(_QUOTED) and metric.value is not None]
-    return "\n".join(f"{metric.name:<18.18} {metric.value:>9.4g} {metric.unit}" for metric in quoted[:13])
+def _numbers(metrics: tuple[Metric, ...]) -> tuple[str, str]:
+    """Names and values of the trace metrics, one a line."""
+    quoted = [metric for metric in metrics if metric.name in _QUOTED and metric.value is not None]
+    return "\n".join(metric.name for metric in quoted), "\n".join(f"{metric.value:.4g} {metric.unit}" for metric in quoted)

@@ -8,10 +8,11 @@ from soxspipe.datamodel.calibrations import StandardStar
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, ResponseCurve, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.plots.decimate import bin_spectrum
 from soxspipe.plots.style import BLUE, GREEN, INK, VERMILION, power_of_ten
 from soxspipe.plots.trace import FWHM_PER_SIGMA
 from soxspipe.report.content import ReportContent
-from soxspipe.report.payload import Json, chart, one_series, thinned
+from soxspipe.report.payload import CURVE_POINTS, Json, chart, one_series, thinned
 
 WAVELENGTH = "wavelength in air (nm)"
 REACH_PERCENT = 8.0
@@ -82,8 +83,8 @@ def response_chart(response: ResponseCurve) -> Json:
         series.append(one_series("masked or clipped bin", "#9aa0a6", "dots", response.bins_nm[~used], response.bins_value[~used] * scale))
         series.append(one_series("bin used", BLUE, "dots", response.bins_nm[used], response.bins_value[used] * scale))
     if response.is_sampled:
-        curve = one_series("response ± 1σ", GREEN, "line", response.wavelength_nm, response.response * scale, response.error * scale)
-        series.append(curve)
+        curve = bin_spectrum(response.wavelength_nm, response.response * scale, response.error * scale, max_bins=CURVE_POINTS)
+        series.append(one_series("response ± 1σ", GREEN, "line", curve.wavelength_nm, curve.mean, curve.error))
     shown = (response.bins_value[used] if used.any() else typical) * scale
     shown = shown[np.isfinite(shown) & (shown > 0)]
     limits = [0.75 * float(shown.min()), 1.35 * float(shown.max())] if shown.size else None

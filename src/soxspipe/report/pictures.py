@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import stretch
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
@@ -69,9 +70,10 @@ def make_gallery(values: FigureInputs) -> Gallery | None:
         return None
     columns = max(1, round(max(strip.index.shape[1] for strip in strips) / WIDTH_PX))
     sigma = [_noise(strip, values) for strip in strips]
-    before, bottoms = join_strips([strip.cut(values.detrended.electrons) / s for strip, s in zip(strips, sigma, strict=True)], columns)
-    after, _ = join_strips([strip.cut(values.sky_subtracted.electrons) / s for strip, s in zip(strips, sigma, strict=True)], columns)
-    left, _ = join_strips([strip.cut(values.residual_sigma) for strip in strips], columns)
+    noisy = list(zip(strips, sigma, strict=True))
+    before, bottoms = join_strips([block_mean(strip.cut(values.detrended.electrons) / s, 1, columns) for strip, s in noisy])
+    after, _ = join_strips([block_mean(strip.cut(values.sky_subtracted.electrons) / s, 1, columns) for strip, s in noisy])
+    left, _ = join_strips([block_mean(strip.cut(values.residual_sigma), 1, columns) for strip in strips])
     low, high = -3.0, max(8.0, stretch(after, 1.0, 97.0)[1])
     scale = f"white {low:g}, black {high:.0f} times the noise"
     height, width = after.shape

@@ -124,9 +124,12 @@ def test_trace_panel_shows_every_sample_in_its_state(figure_inputs: Inputs) -> N
     inputs = figure_inputs("NIR")
     samples = inputs.trace.samples
     panel = plot_trace(inputs).axes[0]
-    marks = {line.get_marker(): len(line.get_xdata()) for line in panel.lines if line.get_marker() != "None"}  # type: ignore[arg-type]
-    assert marks["|"] == np.count_nonzero(~samples.detected)
-    assert marks["x"] == np.count_nonzero(samples.detected & ~samples.used)
+    marks = {patch.get_gid(): len(patch.get_path().vertices) // 2 for patch in panel.patches if patch.get_gid()}  # two ends to a dot
+    assert marks == {
+        "used": np.count_nonzero(samples.used),
+        "clipped": np.count_nonzero(samples.detected & ~samples.used),
+        "missed": np.count_nonzero(~samples.detected),
+    }
 
 
 def test_a_spectrum_of_zeros_is_drawn(figure_inputs: Inputs) -> None:

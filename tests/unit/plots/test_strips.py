@@ -50,7 +50,7 @@ def test_an_order_that_the_map_does_not_know_is_left_out() -> None:
 
 
 def test_sheet_stacks_from_top_to_bottom() -> None:
-    sheet, bottoms = join_strips([np.full((2, 4), 1.0), np.full((3, 6), 2.0)], columns=2, gap=1)
+    sheet, bottoms = join_strips([np.full((2, 2), 1.0), np.full((3, 3), 2.0)], gap=1)
     assert sheet.shape == (6, 3)
     assert bottoms == (4, 0)
     np.testing.assert_allclose(sheet[4:, :2], 1.0)
