@@ -280,11 +280,7 @@ def order_spectrum(
     light = data.electrons - extracted.sky
     fraction = np.sum(np.where(good, np.maximum(extracted.shares, 0.0), 0.0), axis=1)
     model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
-    mean_flat = (
-        np.sum(extracted.shares * data.flat * (data.flat_variance > 0), axis=1)
-        if (data.flat_variance > 0).any()
-        else np.ones(fraction.shape)
-    )
+    mean_flat = _mean_flat(extracted)
     total = np.sum(aperture, axis=1)
     columns = {
         "b_px": data.window.b_px,
@@ -318,6 +314,14 @@ def order_spectrum(
     covariance = np.where(np.isfinite(columns["flux"][keep]), covariance, 0.0)
     spectrum = OrderSpectrum(order=data.window.order, label=label, **{name: column[keep] for name, column in columns.items()})
     return spectrum, covariance
+
+
+def _mean_flat(extracted: ExtractedOrder) -> FloatArray:
+    """Flat under the object, weighted by the profile over the pixels whose flat is usable; 0 where there are none, shape (n_disp,)."""
+    data = extracted.data
+    weight = np.where(data.good, np.maximum(extracted.shares, 0.0), 0.0)
+    total = weight.sum(axis=1)
+    return np.where(total > 0, np.sum(weight * data.flat, axis=1) / np.where(total > 0, total, 1.0), 0.0)
 
 
 def _aperture(data: OrderData, a_px: FloatArray, length: float) -> FloatArray:

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from soxspipe.algorithms.robust import running_mean
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import Join, MergedSpectrum, OrderSpectrum
@@ -21,6 +22,7 @@ N_LAGS = 3
 BRIDGE_SAMPLES = 3
 LEAST_COVER = 0.25
 CLIP_SIGMA = 4.0
+STEADY_SAMPLES = 101
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +60,7 @@ def merge_orders(
     flattened : bool
         Whether fluxes are flattened; only recorded.
     best_only : bool
-        In overlaps take the order of smallest variance alone, for counts that are not flattened and so do not agree.
+        In overlaps take the order of highest signal-to-noise alone, for counts that are not flattened and so do not agree.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def _combine(
     weight = np.stack(
         [np.where(u, r.cover / np.where(r.variance > 0, r.variance, 1.0), 0.0) for u, r in zip(usable, rebinned, strict=True)]
     )
-    strongest = np.argmax(weight, axis=0)
+    strongest = np.argmax(np.stack([w * _steady_light(r) for w, r in zip(weight, rebinned, strict=True)]) if best_only else weight, axis=0)
     if best_only:
         weight = np.where(np.arange(len(rebinned))[:, None] == strongest, weight, 0.0)
     total = weight.sum(axis=0)
@@ -199,6 +201,13 @@ def _combine(
         joins=joins,
         flattened=flattened,
     )
+
+
+def _steady_light(rebinned: _Rebinned) -> FloatArray:
+    """Square of the order's flux, averaged over `STEADY_SAMPLES`: with 1 / variance, by how much its signal-to-noise leads."""
+    measured = (rebinned.cover > 0)[:, None]
+    mean, _ = running_mean(rebinned.flux[:, None], measured, STEADY_SAMPLES // 2)
+    return np.square(np.maximum(mean[:, 0], 0.0))
 
 
 def _bridge(

@@ -9,7 +9,7 @@ import numpy as np
 
 from soxspipe.algorithms.detrend import FLAT_SIGNIFICANCE, exposures
 from soxspipe.algorithms.robust import running_mean
-from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, freeze
+from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, freeze
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
 

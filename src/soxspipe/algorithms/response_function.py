@@ -26,16 +26,20 @@ class ResponseSettings(AlgorithmSettings):
 
 
 HYDROGEN_NM = (
-    364.6, 377.06, 379.79, 383.54, 388.905, 397.007, 410.174, 434.047, 486.133, 656.28, 820.4, 834.55, 838.05, 841.33, 843.80, 846.73,
-    850.25, 854.54, 859.84, 866.50, 875.05, 886.29, 901.53, 922.97, 954.62, 1004.98, 1093.82, 1281.81, 1480.7, 1511.0, 1519.6, 1526.47,
-    1534.6, 1544.3, 1555.65, 1570.5, 1588.49, 1611.4, 1641.17, 1681.11, 1736.7, 1817.8, 1945.1,
+    (364.6, 4.0), (377.06, 4.0), (379.79, 4.0), (383.54, 4.0), (388.905, 4.0), (397.007, 4.0), (410.174, 4.0), (434.047, 4.0),
+    (486.133, 4.0), (656.28, 4.0), (866.50, 2.0), (875.05, 2.0), (886.29, 2.0), (901.53, 4.0), (922.97, 4.0), (954.62, 4.0),
+    (1004.98, 4.0), (1093.82, 4.0), (1281.81, 4.0), (1588.49, 2.0), (1611.4, 2.0), (1641.17, 2.0), (1681.11, 3.0), (1736.7, 3.0),
+    (1817.8, 3.0), (1945.1, 3.0),
 )  # fmt: skip
-"""Balmer, Paschen and Brackett lines in air, nm (NIST)."""
-LINE_HALF_WIDTH_NM = 4.0
+"""Balmer, Paschen and Brackett lines in air (NIST), nm, and how far on either side they are left out."""
 ERROR_FLOOR = 0.005
 CLIP_SIGMA = 4.0
 N_KNOTS = 20
+STIFFNESS = 1e-5
 LEAST_SHARE = 0.01
+DEEPEST = 0.12
+TELLURIC_ERROR = 0.3
+DEPTH_PRIOR = 0.5
 PLANCK_LIGHT_ERG_NM = 1.98644586e-9
 """Planck constant times speed of light, erg nm (CODATA 2018: 6.62607015e-27 erg s x 2.99792458e17 nm/s)."""
 
@@ -113,11 +117,12 @@ def fit_response(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Bins:
-    """Logarithm of library over count rate, its error, and whether the bin is clean; shape (n,)."""
+    """Logarithm of library over count rate, its error, optical depth of the model atmosphere, whether the bin is clean; shape (n,)."""
 
     wavelength_nm: FloatArray
     log_ratio: FloatArray
     error: FloatArray
+    depth: FloatArray
     usable: BoolArray
 
 
@@ -146,17 +151,21 @@ def _measure_bins(
     safe_total, safe_expected = np.where(filled, total, 1.0), np.where(filled, expected, 1.0)
     error = np.hypot(np.sqrt(noise2) / safe_total, ERROR_FLOOR)
     line = np.zeros(n, dtype=bool)
-    for position in HYDROGEN_NM:
-        line |= np.abs(centre - position) < LINE_HALF_WIDTH_NM
-    telluric = telluric_bands.contains(centre - 0.5 * bin_nm, response_only=True) | telluric_bands.contains(
-        centre + 0.5 * bin_nm, response_only=True
-    )
+    for position, half_width in HYDROGEN_NM:
+        line |= np.abs(centre - position) < half_width
+    depth = telluric_bands.depth(centre, bin_nm)
+    modelled = np.isfinite(depth)
+    banded = [telluric_bands.contains(centre + side * bin_nm, response_only=True) for side in (-0.5, 0.5)]
+    telluric = np.where(modelled, depth > DEEPEST, banded[0] | banded[1])
+    depth = np.nan_to_num(depth) * (1.0 if observation.airmass is None else observation.airmass)
+    error = np.hypot(error, TELLURIC_ERROR * depth)
     weak = total < LEAST_SHARE * np.median(total[filled]) if filled.any() else ~filled
     keep = np.flatnonzero(filled)
     return _Bins(
         wavelength_nm=centre[keep],
         log_ratio=np.log(safe_expected / safe_total)[keep],
         error=error[keep],
+        depth=depth[keep],
         usable=(filled & ~line & ~telluric & (error < 0.2) & ~(weak & (error > 0.05)))[keep],
     )
 
@@ -178,16 +187,21 @@ def _fit_log_spline(bins: _Bins, wave: FloatArray, rounds: int) -> tuple[FloatAr
     used = bins.usable.copy()
     x_low, x_high = float(bins.wavelength_nm[used].min()), float(bins.wavelength_nm[used].max())
     knots = clamped_knots(np.linspace(x_low, x_high, N_KNOTS), 3)
-    basis = bspline_matrix(np.clip(bins.wavelength_nm, x_low, x_high), knots, 3)
-    third = np.diff(np.eye(basis.shape[1]), n=2, axis=0)
-    coefficients = np.zeros(basis.shape[1])
-    covariance = np.eye(basis.shape[1])
+    smooth = bspline_matrix(np.clip(bins.wavelength_nm, x_low, x_high), knots, 3)
+    n = smooth.shape[1]
+    basis = np.column_stack([smooth, bins.depth])
+    bend = np.diff(np.eye(n), n=2, axis=0)
+    coefficients, covariance = np.zeros(n + 1), np.eye(n + 1)
     for _ in range(rounds):
         weight = np.where(used, bins.error**-2, 0.0)
         normal = basis.T @ (basis * weight[:, None])
-        penalty = 1e-4 * np.trace(normal) / basis.shape[1] * third.T @ third
-        covariance = np.linalg.inv(normal + penalty + 1e-12 * np.trace(normal) * np.eye(basis.shape[1]))
-        coefficients = covariance @ (basis.T @ (weight * bins.log_ratio))
+        typical = np.trace(normal[:n, :n]) / n
+        penalty = np.zeros((n + 1, n + 1))
+        penalty[:n, :n] = typical * (STIFFNESS * bend.T @ bend + 1e-12 * np.eye(n))
+        penalty[n, n] = DEPTH_PRIOR**-2
+        covariance = np.linalg.inv(normal + penalty)
+        # the model atmosphere as it stands is the expectation for the depth's factor
+        coefficients = covariance @ (basis.T @ (weight * bins.log_ratio) + np.append(np.zeros(n), DEPTH_PRIOR**-2))
         residual = bins.log_ratio - basis @ coefficients
         scatter = max(mad_sigma(residual[used] / bins.error[used]), 1.0)
         kept = bins.usable & (np.abs(residual) <= CLIP_SIGMA * scatter * bins.error)
@@ -195,11 +209,11 @@ def _fit_log_spline(bins: _Bins, wave: FloatArray, rounds: int) -> tuple[FloatAr
             break
         used = kept
     inside = np.clip(wave, x_low, x_high)
-    value = evaluate(inside, knots, coefficients, 3)
+    value = evaluate(inside, knots, coefficients[:n], 3)
     rows = bspline_matrix(inside, knots, 3)
     excess = max(mad_sigma((bins.log_ratio - basis @ coefficients)[used] / bins.error[used]), 1.0)
-    error = excess * np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", rows, covariance, rows), 0.0))
-    return _straight_ends(bins, used, wave, value, error, basis @ coefficients)
+    error = excess * np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", rows, covariance[:n, :n], rows), 0.0))
+    return _straight_ends(bins, used, wave, value, error, smooth @ coefficients[:n])
 
 
 def _straight_ends(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -73,15 +73,42 @@ class ExtinctionCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TelluricBands:
-    """Wavelength intervals of strong telluric absorption (nm, air), shape (n,) each; `mask_response` True where a response must not be measured."""
+    """Wavelength intervals of telluric absorption, and a model of it.
+
+    Attributes
+    ----------
+    start_nm, stop_nm : ndarray, shape (n,)
+        Air.
+    mask_response : ndarray of bool, shape (n,)
+        True where a response must not be measured.
+    model_nm, model_transmission : ndarray, shape (m,)
+        Model transmission at air mass `model_airmass`; empty without one.
+    model_airmass : float
+        Of the model.
+    """
 
     start_nm: FloatArray
     stop_nm: FloatArray
     mask_response: BoolArray
+    model_nm: FloatArray = field(default_factory=lambda: np.empty(0))
+    model_transmission: FloatArray = field(default_factory=lambda: np.empty(0))
+    model_airmass: float = 1.5
 
     def __post_init__(self) -> None:
-        shape = self.start_nm.shape
-        freeze(self, start_nm=shape, stop_nm=shape, mask_response=shape)
+        shape, model = self.start_nm.shape, self.model_nm.shape
+        freeze(self, start_nm=shape, stop_nm=shape, mask_response=shape, model_nm=model, model_transmission=model)
+
+    def depth(self, wavelength_nm: FloatArray, width_nm: float) -> FloatArray:
+        """Optical depth per air mass of the mean model transmission over `width_nm`; NaN where there is no model, shape of the input."""
+        wave = np.asarray(wavelength_nm, dtype=np.float64)
+        if self.model_nm.size < 2:
+            return np.full(wave.shape, np.nan)
+        x, y = self.model_nm, self.model_transmission
+        integral = np.concatenate([[0.0], np.cumsum(0.5 * (y[1:] + y[:-1]) * np.diff(x))])
+        low, high = wave - 0.5 * width_nm, wave + 0.5 * width_nm
+        mean = (np.interp(high, x, integral) - np.interp(low, x, integral)) / width_nm
+        known = (low >= x[0]) & (high <= x[-1])
+        return np.where(known, -np.log(np.clip(mean, 1e-3, 1.0)) / self.model_airmass, np.nan)
 
     def contains(self, wavelength_nm: FloatArray, *, response_only: bool = False) -> BoolArray:
         """True for wavelengths inside a band (`response_only`: only bands that a response avoids)."""

@@ -32,7 +32,7 @@ from soxspipe.algorithms.subtract_background import fit_background
 from soxspipe.algorithms.subtract_sky import centre_wavelength
 from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
 from soxspipe.algorithms.windows import cut_orders
-from soxspipe.datamodel.arrays import FloatArray, Image
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, SkyOrder, WavelengthShift
@@ -40,6 +40,8 @@ from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedS
 from soxspipe.errors import AlgorithmError, ResponseError
 from soxspipe.recipes.stare.values import StareInputs, StareResult
 from soxspipe.settings.stare import StareSettings
+
+LEAST_LIT = 0.2
 
 Done = Callable[[str, str], None]
 """Called after each step with its name and the number that matters."""
@@ -303,11 +305,13 @@ def _images(solved: SolvedOrders, clean: Frame) -> _Images:
         flat_view = flags.reshape(-1)
         flat_view[index[inside & e.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
         flat_view[index[inside & e.rejection.hits & ~e.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
-        unusable = inside & ~e.data.good & (e.data.window.cut(flags) == 0)
+        unusable = inside & ~e.data.good & (e.data.window.cut(flags) == 0) & ~_dark(e)[:, None]
         flat_view[index[unusable]] |= np.uint8(PixelFlag.LOW_FLAT)
-    total_variance = [e.variance + e.sky_variance for e in solved.orders]
+    lit = [~_dark(e)[:, None] for e in solved.orders]
+    total_variance = [np.where(use, e.variance + e.sky_variance, 0.0) for e, use in zip(solved.orders, lit, strict=True)]
     model = [np.nan_to_num(e.flux)[:, None] * e.shares for e in solved.orders]
-    light = [e.data.electrons - e.sky for e in solved.orders]
+    skies = [np.where(use, e.sky, 0.0) for e, use in zip(solved.orders, lit, strict=True)]
+    light = [e.data.electrons - sky for e, sky in zip(solved.orders, skies, strict=True)]
     variance = full(total_variance)
     detrended = Frame(
         electrons=full([e.data.electrons for e in solved.orders]),
@@ -321,9 +325,15 @@ def _images(solved: SolvedOrders, clean: Frame) -> _Images:
         detrended=detrended,
         sky_subtracted=replace(detrended, electrons=full(light), variance=variance),
         residual_sigma=full(residual, float("nan")),
-        sky=full([e.sky for e in solved.orders]),
-        sky_variance=full([e.sky_variance for e in solved.orders]),
+        sky=full(skies),
+        sky_variance=full([np.where(use, e.sky_variance, 0.0) for e, use in zip(solved.orders, lit, strict=True)]),
     )
+
+
+def _dark(extracted: ExtractedOrder) -> BoolArray:
+    """Dispersion pixels that the flat does not light: no part of the order, shape (n_disp,)."""
+    window = extracted.data.window
+    return np.asarray(extracted.data.good.sum(axis=1) < LEAST_LIT * np.maximum(window.inside.sum(axis=1), 1))
 
 
 def _sky_model(solved: SolvedOrders, images: _Images, failures: Mapping[int, str]) -> SkyModel:
