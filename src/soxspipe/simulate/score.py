@@ -142,7 +142,7 @@ def score_orders(extracted: Extracted, truth: Mapping[int, Mapping[str, FloatArr
         "outliers_per_1000": share_per_1000(np.abs(z) > _OUTLIER_SIGMA),
         "wavelength_error_px": median(wavelength),
         "wavelength_scatter_px": robust_std(wavelength),
-        "trace_error_rms_px": clipped_rms(trace, 5.0),
+        "trace_error_rms_px": float(np.sqrt(np.nanmean(trace**2))),
         "trace_error_px": median(trace),
         "delivered": float(np.mean([_number(entry["delivered"]) for entry in per_order.values() if isinstance(entry, dict)])),
         "per_order": per_order,

@@ -1,0 +1,172 @@
+"""Full-size scenes that stress the pipeline: simulate, reduce, validate, and print one line per scene.
+
+    python benchmarks/scenes.py FOLDER [SCENE ...] [--json FILE] [--list]
+
+Each arm's standard is reduced first and its response used for the scenes of that arm.  Needs the installed package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from soxspipe.recipes.simulate import simulate_dataset
+from soxspipe.recipes.validate import validate
+
+STANDARDS: dict[str, dict[str, Any]] = {
+    "NIR": {"arm": "NIR", "target": "standard", "exptime_s": 120, "airmass": 1.15, "seed": 901},
+    "VIS": {"arm": "VIS", "target": "standard", "exptime_s": 120, "airmass": 1.15, "seed": 902},
+}
+_SN = {"target": "supernova", "airmass": 1.3, "offset_arcsec": -0.9, "seeing_arcsec": 0.85}
+SCENES: dict[str, dict[str, Any]] = {
+    "nir_bright": {**_SN, "arm": "NIR", "ab_mag": 14.0, "exptime_s": 120, "seed": 1},
+    "nir_17": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 300, "exposures": 3, "seed": 2},
+    "nir_faint": {**_SN, "arm": "NIR", "ab_mag": 19.5, "exptime_s": 600, "exposures": 2, "seed": 3},
+    "nir_flexure": {
+        **_SN,
+        "arm": "NIR",
+        "ab_mag": 17.5,
+        "exptime_s": 600,
+        "flexure_dispersion_px": 1.0,
+        "flexure_slit_px": -0.8,
+        "seed": 4,
+    },
+    "nir_strong_oh": {**_SN, "arm": "NIR", "ab_mag": 17.5, "exptime_s": 900, "oh_strength": 3.0, "seed": 5},
+    "nir_edge": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 600, "offset_arcsec": 4.8, "seed": 6},
+    "nir_two": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 600, "second_offset_arcsec": 3.0, "second_ab_mag": 17.5, "seed": 7},
+    "nir_host": {**_SN, "arm": "NIR", "ab_mag": 17.5, "exptime_s": 600, "host_ab_mag": 18.0, "host_fwhm_arcsec": 4.0, "seed": 8},
+    "nir_bad_seeing": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 600, "seeing_arcsec": 1.8, "seed": 9},
+    "nir_wide_slit": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 300, "slit_width_arcsec": 5.0, "seed": 10},
+    "nir_changing": {
+        **_SN,
+        "arm": "NIR",
+        "ab_mag": 17.0,
+        "exptime_s": 300,
+        "exposures": 4,
+        "seeing_arcsec": [0.7, 1.0, 1.5, 0.9],
+        "transparency": [1.0, 0.8, 0.5, 0.9],
+        "seed": 11,
+    },
+    "nir_curved_illumination": {**_SN, "arm": "NIR", "ab_mag": 17.5, "exptime_s": 600, "slit_illumination_curvature": -0.03, "seed": 12},
+    "nir_no_flat": {**_SN, "arm": "NIR", "ab_mag": 16.0, "exptime_s": 300, "with_flat": False, "seed": 13},
+    "nir_no_dark": {**_SN, "arm": "NIR", "ab_mag": 16.0, "exptime_s": 300, "with_dark": False, "seed": 14},
+    "nir_empty": {"arm": "NIR", "target": "empty", "exptime_s": 300, "seed": 15},
+    "nir_lines": {"arm": "NIR", "target": "lines", "line_flux": 1e-15, "exptime_s": 600, "seed": 16},
+    "vis_bright": {**_SN, "arm": "VIS", "ab_mag": 14.0, "exptime_s": 120, "seed": 21},
+    "vis_18": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 900, "seed": 22},
+    "vis_faint": {**_SN, "arm": "VIS", "ab_mag": 20.0, "exptime_s": 900, "exposures": 2, "seed": 23},
+    "vis_flexure": {
+        **_SN,
+        "arm": "VIS",
+        "ab_mag": 18.0,
+        "exptime_s": 900,
+        "flexure_dispersion_px": 1.0,
+        "flexure_slit_px": 0.8,
+        "seed": 24,
+    },
+    "vis_2x1": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 900, "binning": [2, 1], "seed": 25},
+    "vis_2x2": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 900, "binning": [2, 2], "seed": 26},
+    "vis_dark": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 900, "with_dark": True, "dark_exptime_s": 600, "seed": 27},
+    "vis_two": {**_SN, "arm": "VIS", "ab_mag": 17.0, "exptime_s": 600, "second_offset_arcsec": 3.0, "second_ab_mag": 17.5, "seed": 28},
+    "vis_bad_column": {**_SN, "arm": "VIS", "ab_mag": 17.0, "exptime_s": 600, "bad_column_on_trace": True, "seed": 29},
+    "vis_edge": {**_SN, "arm": "VIS", "ab_mag": 17.0, "exptime_s": 600, "offset_arcsec": -5.0, "seed": 30},
+}
+UNRESPONSIVE = {"nir_no_flat", "vis_2x1", "vis_2x2", "nir_wide_slit"}
+"""Scenes for which the arm's response does not hold: another flat, binning or slit."""
+
+COLUMNS = (
+    ("snr", "orders/snr_ratio", ".3f"),
+    ("rms", "orders/snr_ratio_rms", ".3f"),
+    ("bias%", "orders/bias_pct", "+.2f"),
+    ("worst", "orders/bias_pct_worst_order", "+.2f"),
+    ("chi", "orders/chi_std", ".3f"),
+    ("out", "orders/outliers_per_1000", ".2f"),
+    ("wave", "orders/wavelength_error_px", "+.3f"),
+    ("trace", "orders/trace_error_rms_px", ".3f"),
+    ("sky", "sky/beside/robust", ".3f"),
+    ("lines", "sky/bright_lines/robust", ".3f"),
+    ("u.lines", "sky/under_bright_lines/robust", ".3f"),
+    ("cr", "sky/cosmic_rays_flagged", ".2f"),
+    ("1nm", "merged/chi_std_1nm", ".3f"),
+    ("shift", "merged/wavelength_shift_px", "+.3f"),
+    ("flux%", "flux/clear_lines_removed/median_abs_pct", ".2f"),
+    ("f95%", "flux/clear_lines_removed/p95_abs_pct", ".1f"),
+)
+
+
+def main() -> int:
+    """Run the scenes asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("scenes", nargs="*", metavar="SCENE")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--list", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(SCENES))
+        return 0
+    unknown = set(arguments.scenes) - set(SCENES)
+    if unknown:
+        parser.error(f"no such scene: {', '.join(sorted(unknown))}")
+    responses: dict[str, tuple[Path, Path] | None] = {}
+    scores = {}
+    print(f"{'scene':<26}{'s':>6}" + "".join(f"{name:>9}" for name, _, _ in COLUMNS), flush=True)
+    for name in arguments.scenes or list(SCENES):
+        scene = SCENES[name]
+        if scene["arm"] not in responses:
+            responses[scene["arm"]] = run_standard(scene["arm"], arguments.folder)
+        response = None if name in UNRESPONSIVE else responses[scene["arm"]]
+        scores[name] = run_scene(name, scene, arguments.folder, response)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(scores, indent=1, default=str), encoding="utf-8")
+    return 0
+
+
+def run_standard(arm: str, folder: Path) -> tuple[Path, Path] | None:
+    """Reduce an arm's standard; returns its response table and truth."""
+    name = f"standard_{arm}"
+    run_scene(name, STANDARDS[arm], folder, None)
+    found = sorted((folder / name / "out").rglob("*_RESP.fits"))
+    return (found[0], folder / name / "data" / "truth.fits") if found else None
+
+
+def run_scene(name: str, scene: dict[str, Any], folder: Path, response: tuple[Path, Path] | None) -> dict[str, Any] | None:
+    """Simulate, reduce and score one scene; prints its line."""
+    here = folder / name
+    shutil.rmtree(here, ignore_errors=True)
+    files = simulate_dataset(scene, here / "data")
+    sof = files[0]
+    if response is not None:
+        sof.write_text(sof.read_text(encoding="utf-8") + f"{response[0]} RESP_TAB_{scene['arm']}\n", encoding="utf-8")
+    start = time.perf_counter()
+    verb = "stare_std" if scene["target"] == "standard" else "stare"
+    program = "import sys; from soxspipe.cli.app import run; sys.exit(run(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, verb, str(sof), "-x", "-o", str(here / "out")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    (here / "console.log").write_text(ended.stdout + ended.stderr, encoding="utf-8")
+    seconds = time.perf_counter() - start
+    if ended.returncode not in (0, 3):
+        last = (ended.stderr or ended.stdout).strip().splitlines()[-1:]
+        print(f"{name:<26}{seconds:>6.1f}  exit {ended.returncode}: {' '.join(last)}", flush=True)
+        return None
+    result = validate(here / "out", files[-1], standard_truth=response[1] if response else None, json_file=here / "score.json").score
+    print(f"{name:<26}{seconds:>6.1f}" + "".join(_cell(result, path, form) for _, path, form in COLUMNS), flush=True)
+    return result
+
+
+def _cell(tree: Any, path: str, form: str) -> str:
+    for key in path.split("/"):
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    shown = format(tree, form) if isinstance(tree, int | float) and math.isfinite(tree) else "-"
+    return f"{shown:>9}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
