@@ -3,6 +3,7 @@
 import inspect
 import logging
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -330,7 +331,7 @@ def test_an_existing_product_is_refused_at_construction(pretended, log, tmp_path
 
 def test_a_log_with_print_gets_the_tables_through_it(pretended, tmp_path):
     class PrintingLog(logging.Logger):
-        printed: list[str] = []
+        printed: ClassVar[list[str]] = []
 
         def print(self, text):
             self.printed.append(text)
