@@ -172,8 +172,11 @@ def _average(frames: Sequence[Frame], kept: Sequence[BoolImage]) -> Frame:
     variance[lost] = np.sum([frame.variance[lost] for frame in frames], axis=0)
     partial = np.flatnonzero((counts > 0) & (counts < n))
     mean.reshape(-1)[partial] += _neighbours_difference(partial, frames, kept)
-    flags = np.bitwise_and.reduce([frame.flags for frame in frames])
-    flags = np.where(lost & (flags == 0), np.bitwise_or.reduce([frame.flags for frame in frames]), flags)
+    shared, raised = np.array(frames[0].flags), np.array(frames[0].flags)
+    for frame in frames[1:]:
+        shared &= frame.flags
+        raised |= frame.flags
+    flags = np.where(lost & (shared == 0), raised, shared)
     flags[lost & (flags == 0)] = np.uint8(PixelFlag.COSMIC_RAY)
     flags[~lost] = 0
     return Frame(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import Image
+from soxspipe.datamodel.arrays import Image, IntArray
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
@@ -99,7 +99,7 @@ def subtract_pedestal(frame: Frame, pedestal: Pedestal) -> Frame:
     return replace(frame, electrons=frame.electrons - pedestal.electrons, variance=frame.variance + pedestal.variance + shot, flags=flags)
 
 
-def exposures(frame: Frame) -> Image | float:
+def exposures(frame: Frame) -> Image | IntArray | float:
     """Number of exposures averaged in each pixel: what photon noise of the mean is to be divided by."""
     return float(frame.n_exposures) if frame.counts is None else frame.counts
 

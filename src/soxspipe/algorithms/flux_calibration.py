@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
@@ -70,7 +70,7 @@ def flux_calibrate(
     )
 
 
-def sample_response(response: ResponseCurve, wave: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def sample_response(response: ResponseCurve, wave: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Response (erg cm-2 A-1 per electron per native pixel), its error, and whether it was measured there; shape of `wave`."""
     known = (wave >= response.valid_nm[0]) & (wave <= response.valid_nm[1])
     if response.is_sampled:

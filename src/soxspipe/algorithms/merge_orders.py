@@ -114,7 +114,7 @@ def _rebin(spectrum: OrderSpectrum, edges: FloatArray, good: BoolArray, covarian
     variance = np.where(good, spectrum.variance, 0.0)
 
     def mean(values: FloatArray) -> FloatArray:
-        return np.bincount(slots.ravel(), (weight * values[:, None]).ravel(), n_grid)
+        return np.asarray(np.bincount(slots.ravel(), (weight * values[:, None]).ravel(), n_grid), dtype=np.float64)
 
     quality = np.zeros(n_grid, dtype=np.int32)
     for flag in SpectrumFlag:
@@ -183,7 +183,7 @@ def _combine(
             together[:-lag] += s[:-lag] * s[lag:] * r.covariance[lag - 1][:-lag]
         scale = np.sqrt(variance[:-lag] * variance[lag:])
         correlation[lag - 1, :-lag] = np.where(scale > 0, together[:-lag] / np.where(scale > 0, scale, 1.0), 0.0)
-    quality = np.zeros(n, dtype=np.int32)
+    quality: IntArray = np.zeros(n, dtype=np.int32)
     for s, r in zip(share, rebinned, strict=True):
         quality |= np.where(s > 0.1, r.quality, 0).astype(np.int32)
     missing = total <= 0

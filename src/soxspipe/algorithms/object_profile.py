@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soxspipe.algorithms.detect_continuum import running_median
 from soxspipe.algorithms.order_data import OrderData
@@ -224,7 +226,7 @@ def _measure(
 ) -> _Cells:
     reach = REACH_FWHM * moffat.fwhm_arcsec
     n_bins = int(np.ceil(2 * reach / CELL_ARCSEC))
-    parts: list[tuple[FloatArray, ...]] = []
+    parts: list[tuple[NDArray[Any], ...]] = []
     for data, sky in zip(orders, skies, strict=True):
         window, path = data.window, trace.orders[data.window.order]
         shares = profile.shares(data, path)

@@ -85,7 +85,7 @@ def _cut(frame: Frame, flat: Frame | None, window: OrderWindow) -> OrderData:
     n = exposures(frame)
     counts = np.full(electrons.shape, n) if np.isscalar(n) else window.cut(np.asarray(n)).astype(np.float64)
     if flat is None:
-        response, response_variance = np.ones(electrons.shape), np.zeros(electrons.shape)
+        response, response_variance = np.ones_like(electrons), np.zeros_like(electrons)
     else:
         sound = window.inside & (window.cut(flat.flags) == 0)
         response, response_variance = steady_flat(window.cut(flat.electrons), window.cut(flat.variance), sound)

@@ -139,7 +139,7 @@ def _fit_cells(cells: _Cells, knots: FloatArray, shape: tuple[int, int], setting
     degree = settings.bspline_deg
     n_b = cells.mean.shape[0]
     basis = bspline_matrix(cells.centre.ravel(), knots, degree).reshape(*cells.mean.shape, -1)
-    smoother = _local_parabola(np.arange(n_b) * CELL_DISPERSION_PX, settings.gaussian_blur_sigma)
+    smoother = _local_parabola(np.arange(n_b, dtype=np.float64) * CELL_DISPERSION_PX, settings.gaussian_blur_sigma)
     local = np.abs(smoother) / np.abs(smoother).max(axis=1, keepdims=True)
     weight = cells.weight
     normal = np.einsum("bai,ba,baj->bij", basis, weight, basis)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.detector import Arm, Axis
+
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -181,6 +186,6 @@ class OrderWindow:
         """Slit-axis pixel of every element, shape (n_disp, n_slit)."""
         return self.a_start[:, None] + np.arange(self.index.shape[1])[None, :]
 
-    def cut(self, image: Image) -> FloatArray:
+    def cut(self, image: NDArray[Scalar]) -> NDArray[Scalar]:
         """Cut the order out of a full frame."""
         return image.reshape(-1)[self.index]
