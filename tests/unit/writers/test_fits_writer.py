@@ -25,7 +25,9 @@ def test_images_come_back_with_valid_checksums(tmp_path):
     with fits.open(path, checksum=True) as hdus:
         hdus.verify("exception")
         assert [hdu.name for hdu in hdus] == ["FLUX", "QUAL", "ERRS"]
-        np.testing.assert_array_equal(hdus["FLUX"].data, image.astype(np.float32))
+        np.testing.assert_array_equal(hdus["FLUX"].data, image)
+        np.testing.assert_array_equal(hdus["ERRS"].data, image.astype(np.float32))
+        assert [hdu.header["BITPIX"] for hdu in hdus] == [-64, 8, -32]
         np.testing.assert_array_equal(hdus["QUAL"].data, flags)
         assert hdus["QUAL"].data.dtype == np.uint8
 
