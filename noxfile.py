@@ -27,7 +27,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
-    session.run("codespell", "src", "tests", "changes", "README.md", "CHANGELOG.md")
+    session.run("codespell", ".")
 
 
 @nox.session

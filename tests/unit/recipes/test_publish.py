@@ -54,7 +54,7 @@ def test_a_failure_leaves_what_was_there_untouched(tmp_path, run, monkeypatch):
 
     rows = tuple(replace(row, contents=broken) if row.label == "SPECTRUM_1D" else row for row in publish.STARE.products)
     monkeypatch.setattr(publish, "STARE", replace(publish.STARE, products=rows))
-    with pytest.raises(ProductError, match="SPECTRUM_1D.*No space left"):
+    with pytest.raises(ProductError, match=r"SPECTRUM_1D.*No space left"):
         publish_stare(replace(run, made_at="2027-01-01T00:00:00"), tmp_path, StepTimer())
     assert contents(tmp_path) == before
 
