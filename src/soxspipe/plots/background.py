@@ -25,6 +25,7 @@ from soxspipe.plots.style import (
     house_style,
     new_figure,
 )
+from soxspipe.plots.ticks import light_axes
 
 _CUTS = ((0.2, BLUE), (0.5, VERMILION), (0.8, ORANGE))
 _HALF_WIDTH_PX = 40
@@ -60,7 +61,7 @@ def plot_background(inputs: FigureInputs) -> Figure:
         limits = stretch(view.turn(model.electrons), 0.5, 99.5)
         show_frame(image, model.electrons, view, limits, width=340, cmap="viridis", levels=256)
         colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "electrons")
-        image.set_xlabel(f"{dispersion_axis} (px)", labelpad=1)
+        image.set_xlabel(f"{dispersion_axis} (px)")
         image.set_ylabel(f"{slit_axis} (px)")
         cuts = figure.add_axes((0.07, 0.065, 0.915, 0.28))
         ranges = [_draw_cut(cuts, inputs, model, view, share, colour) for share, colour in _CUTS]
@@ -75,6 +76,7 @@ def plot_background(inputs: FigureInputs) -> Figure:
         entries = [Key(text=f"cut at {dispersion_axis} = {share * view.n_disp:.0f}", colour=colour) for share, colour in _CUTS]
         points = Key(text=f"pixels between orders, mean of {2 * _HALF_WIDTH_PX} × {_GROUP_PX} px", colour=INK, form="dot")
         draw_key(figure, [*entries, Key(text="± 1σ of the model", colour=PALE_BLUE, form="patch"), points])
+        light_axes(figure)
     return figure
 
 

@@ -37,6 +37,7 @@ from soxspipe.plots.style import (
     shade_bands,
     stack_axes,
 )
+from soxspipe.plots.ticks import light_axes
 
 RESIDUAL_REACH = 8.0
 """Half height of the residual panels, per cent."""
@@ -82,8 +83,6 @@ def plot_response(inputs: FigureInputs) -> Figure:
         efficiency.set_xlim(low_nm, high_nm)
         efficiency.set_xlabel("wavelength in air (nm)")
         few_ticks(efficiency, x=9)
-        for panel in panels:
-            panel.yaxis.set_label_coords(-0.045, 0.5)
         draw_key(
             figure,
             [
@@ -96,6 +95,7 @@ def plot_response(inputs: FigureInputs) -> Figure:
                 Key(text="telluric band", colour=BAND, form="patch"),
             ],
         )
+        light_axes(figure)
     return figure
 
 

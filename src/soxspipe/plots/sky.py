@@ -28,6 +28,9 @@ from soxspipe.plots.style import (
     logarithmic,
     new_figure,
 )
+from soxspipe.plots.ticks import light_axes
+
+_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
 
 
 def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
@@ -72,6 +75,7 @@ def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
                 height = 0.252 if position else 0.549
                 colour_bar(figure, (0.925, bottom if position else bottom - 0.297, 0.014, height), limits, "gray_r", "electrons")
         axes.set_xlabel(f"{inputs.geometry.arm.dispersion_axis} (px)")
+        light_axes(figure)
     return figure
 
 
@@ -119,6 +123,7 @@ def plot_sky_order(inputs: FigureInputs, order: int) -> Figure:
         _strip_panels(figure, inputs, model, strip)
         _spline_panel(figure.add_axes((0.07, 0.305, 0.915, 0.165)), solution, strip)
         _residual_panels(figure, inputs, strip)
+        light_axes(figure)
     return figure
 
 
@@ -156,7 +161,9 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
         show_image(axes, cut, extent, shown)
         axes.xaxis.set_visible(False)
         axes.set_yticks([])
-        axes.set_ylabel(f"{name}\n{shown[0]:.3g} … {shown[1]:.3g} {'σ' if fixed else 'e⁻'}", fontsize=7)
+        axes.set_ylabel("slit")
+        scale = f"{name}: white {shown[0]:.3g}, black {shown[1]:.3g} {'σ' if fixed else 'electrons'}"
+        axes.text(0.005, 0.93, scale, transform=axes.transAxes, fontsize=7, va="top", bbox=_PAPER)
         if name in ("model", "residual / noise"):
             axes.plot(strip.wavelength_nm[::16], row[::16] + 0.5, color=VERMILION, lw=0.6, ls=(0, (6, 6)))
 
@@ -171,7 +178,7 @@ def _spline_panel(axes: Axes, solution: SkyOrder, strip: Strip) -> None:
     axes.plot(at, np.full(at.size, 0.03), "|", color=VERMILION, ms=3.0, mew=0.35, transform=axes.get_xaxis_transform())
     axes.set_xlim(float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
     axes.set_ylabel("sky (electrons per pixel)")
-    axes.set_xlabel("wavelength in air (nm)", labelpad=1)
+    axes.set_xlabel("wavelength in air (nm)")
     few_ticks(axes, x=10)
 
 
@@ -202,8 +209,8 @@ def _spread(axes: Axes, position: FloatArray, groups: list[FloatArray], label: s
     for level in (-1.0, 0.0, 1.0):
         axes.axhline(level, color=JOIN, lw=0.5, ls="-" if level == 0 else (0, (4, 3)))
     axes.set_ylim(-3.0, 3.0)
-    axes.set_xlabel(label, labelpad=1)
-    axes.set_ylabel("residual / noise (σ)", labelpad=2)
+    axes.set_xlabel(label)
+    axes.set_ylabel("residual / noise (σ)")
     few_ticks(axes, x=6, y=6)
 
 
@@ -216,8 +223,8 @@ def _histogram(axes: Axes, sigma: FloatArray) -> None:
     axes.plot(middle, np.exp(-0.5 * middle**2) / np.sqrt(2 * np.pi), color=INK, lw=0.7)
     axes.set_ylim(0.0, 0.5)
     axes.set_xlim(-5.0, 5.0)
-    axes.set_xlabel("residual / noise (σ); line: unit Gaussian", labelpad=1)
-    axes.set_ylabel("share per σ", labelpad=2)
+    axes.set_xlabel("residual / noise (σ); line: unit Gaussian")
+    axes.set_ylabel("share per σ")
     if sigma.size:
         width = 1.4826 * float(np.median(np.abs(sigma - np.median(sigma))))
         axes.text(0.97, 0.93, f"robust σ {width:.2f}", transform=axes.transAxes, ha="right", va="top", fontsize=7, color=MUTED)

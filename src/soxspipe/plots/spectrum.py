@@ -40,6 +40,7 @@ from soxspipe.plots.style import (
     shade_bands,
     stack_axes,
 )
+from soxspipe.plots.ticks import light_axes
 
 ELECTRONS = "electrons per pixel"
 FLUX_DENSITY = "erg s⁻¹ cm⁻² Å⁻¹"
@@ -102,6 +103,7 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
         ):
             panel.set_ylabel(label)
         _finish(panels, low_nm, high_nm)
+        light_axes(figure)
     return figure
 
 
@@ -137,6 +139,7 @@ def plot_merged(inputs: FigureInputs) -> Figure:
             shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
             mark_joins(panel, merged.joins)
         _finish(panels, low_nm, high_nm)
+        light_axes(figure)
     return figure
 
 
@@ -179,6 +182,7 @@ def plot_fluxed(inputs: FigureInputs) -> Figure:
             shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
             mark_joins(panel, inputs.merged.joins)
         _finish(panels, low_nm, high_nm)
+        light_axes(figure)
     return figure
 
 
@@ -341,4 +345,3 @@ def _finish(panels: Sequence[Axes], low_nm: float, high_nm: float) -> None:
     for panel in panels:
         if panel.get_yscale() == "linear":
             few_ticks(panel, y=4)
-        panel.yaxis.set_label_coords(-0.045, 0.5)

@@ -120,7 +120,7 @@ def stack_axes(
 
 
 def few_ticks(axes: Axes, *, x: int | None = None, y: int | None = None) -> None:
-    """Limit the number of ticks; they are what a figure spends its time on."""
+    """Limit the number of ticks."""
     if x is not None:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=x, steps=[1, 2, 2.5, 5, 10]))
     if y is not None:
@@ -207,7 +207,7 @@ def mark_joins(axes: Axes, joins: Sequence[Join]) -> None:
         axes.add_collection(lines, autolim=False)
 
 
-MARKS = {"line": "—", "patch": "■", "dashed": "╌", "dot": "●", "cross": "×", "bar": "|", "ring": "○"}
+MARKS = {"line": "━", "patch": "■", "dashed": "╍", "dot": "●", "bar": "|"}
 """Characters that stand for the forms of a `Key`."""
 
 

@@ -32,6 +32,7 @@ from soxspipe.plots.style import (
     house_style,
     new_figure,
 )
+from soxspipe.plots.ticks import light_axes
 
 FWHM_PER_SIGMA = 2.3548
 _QUOTED = frozenset(
@@ -85,6 +86,7 @@ def plot_trace(inputs: FigureInputs) -> Figure:
         names, numbers = _numbers(inputs.metrics)
         figure.text(0.715, 0.235, names, fontsize=7, va="top", linespacing=1.5)
         figure.text(0.985, 0.235, numbers, fontsize=7, va="top", ha="right", linespacing=1.5)
+        light_axes(figure)
     return figure
 
 
@@ -109,10 +111,9 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
         x, y = (np.concatenate(part) for part in zip(*marks[state], strict=True))
         dots(axes, x, y, size=size, colour=colour).set_gid(state)
     axes.set_yticks([bottom + strip.index.shape[0] / 2 for strip, bottom in zip(strips, bottoms, strict=True)], [s.label for s in strips])
-    axes.tick_params(axis="y", length=0)
     axes.set_xlim(-0.5, longest - 0.5)
     axes.set_ylim(-0.5, sheet.shape[0] - 0.5)
-    axes.set_xlabel("pixels along the order, from blue to red", labelpad=1)
+    axes.set_xlabel("pixels along the order, from blue to red")
     axes.set_ylabel("order, each in its own stretch")
     few_ticks(axes, x=10)
 
@@ -163,15 +164,15 @@ def _residual_panel(axes: Axes, samples: ContinuumSamples, position: FloatArray,
     if beyond:
         axes.text(0.98, 0.95, f"{beyond} clipped beyond", transform=axes.transAxes, ha="right", va="top", fontsize=6.5, color=VERMILION)
     axes.set_xlim(*_span(position[samples.detected]))
-    axes.set_xlabel(label, labelpad=1)
-    axes.set_ylabel("fit − measured (px)", labelpad=2)
+    axes.set_xlabel(label)
+    axes.set_ylabel("fit − measured (px)")
     few_ticks(axes, x=5, y=4)
 
 
 def _wavelength_dots(axes: Axes, samples: ContinuumSamples, value: FloatArray) -> None:
     dots(axes, samples.wavelength_nm[samples.used], value[samples.used], size=1.1, colour=BLUE)
     axes.set_xlim(*_span(samples.wavelength_nm))
-    axes.set_xlabel("wavelength in air (nm)", labelpad=1)
+    axes.set_xlabel("wavelength in air (nm)")
 
 
 def _span(values: FloatArray) -> tuple[float, float]:
@@ -184,7 +185,7 @@ def _width_panel(axes: Axes, samples: ContinuumSamples) -> None:
     _wavelength_dots(axes, samples, width)
     typical = float(np.median(width[samples.used])) if samples.used.any() else 1.0
     axes.set_ylim(0.0, 2.2 * typical)
-    axes.set_ylabel("FWHM (px)", labelpad=2)
+    axes.set_ylabel("FWHM (px)")
     few_ticks(axes, x=5, y=4)
 
 
@@ -195,7 +196,7 @@ def _position_panel(axes: Axes, inputs: FigureInputs) -> None:
     spread = float(np.std(samples.offset_arcsec[samples.used])) if samples.used.any() else 0.0
     reach = min(max(0.5, 6.0 * spread), arm.slit_length_arcsec)
     axes.set_ylim(middle - reach, middle + reach)
-    axes.set_ylabel("slit position (arcsec)", labelpad=2)
+    axes.set_ylabel("slit position (arcsec)")
     few_ticks(axes, x=5, y=4)
 
 
@@ -208,8 +209,8 @@ def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
         min(float(np.max(np.abs(profile.distance_arcsec))), max(4.0 * profile.fwhm_arcsec, 2.0)) if profile.distance_arcsec.size else 1.0
     )
     axes.set_xlim(-reach, reach)
-    axes.set_xlabel("distance from trace (arcsec)", labelpad=1)
-    axes.set_ylabel("light (arcsec⁻¹)", labelpad=2)
+    axes.set_xlabel("distance from trace (arcsec)")
+    axes.set_ylabel("light (arcsec⁻¹)")
     axes.text(
         0.97,
         0.93,
