@@ -65,6 +65,7 @@ def publish_stare(run: StareRun, output: Path, done: StepTimer) -> Published:
     )
     staged = _stage_all(replace(run, files=records), rows, paths, done)
     try:
+        merged_path(run.provenance, output).unlink(missing_ok=True)  # a run killed between two names is then seen to be unfinished
         commit(staged)
     except BaseException:
         discard(staged)
