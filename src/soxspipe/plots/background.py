@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.algorithms.detrend import make_pedestal
+from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.plots.images import View, orders_view, show_frame, stretch
 from soxspipe.plots.inputs import FigureInputs
@@ -38,7 +39,7 @@ def plot_background(inputs: FigureInputs) -> Figure:
     Parameters
     ----------
     inputs : FigureInputs
-        Uses `background`, `stacked` and `geometry`.
+        Uses `background`, `stacked`, `masters` and `geometry`.
 
     Returns
     -------
@@ -50,9 +51,7 @@ def plot_background(inputs: FigureInputs) -> Figure:
     ValueError
         If no background was fitted.
     """
-    model = inputs.background
-    if model is None:
-        raise ValueError("there is no background model to draw")
+    model = _require_background(inputs)
     view = orders_view(inputs.geometry, margin=60)
     slit_axis, dispersion_axis = inputs.geometry.arm.slit_axis, inputs.geometry.arm.dispersion_axis
     with house_style():
@@ -64,7 +63,9 @@ def plot_background(inputs: FigureInputs) -> Figure:
         image.set_xlabel(f"{dispersion_axis} (px)")
         image.set_ylabel(f"{slit_axis} (px)")
         cuts = figure.add_axes((0.07, 0.065, 0.915, 0.28))
-        ranges = [_draw_cut(cuts, inputs, model, view, share, colour) for share, colour in _CUTS]
+        pedestal = make_pedestal(inputs.stacked.exptime_s, inputs.masters, inputs.stacked.shape).electrons
+        light = inputs.stacked.electrons - pedestal
+        ranges = [_draw_cut(cuts, inputs, light, view, share, colour) for share, colour in _CUTS]
         for share, colour in _CUTS:
             image.axvline(share * view.n_disp, color=colour, lw=0.8, ls=(0, (5, 4)))
         cuts.set_xlim(view.low, view.high)
@@ -80,11 +81,16 @@ def plot_background(inputs: FigureInputs) -> Figure:
     return figure
 
 
-def _draw_cut(axes: Axes, inputs: FigureInputs, model: BackgroundModel, view: View, share: float, colour: str) -> FloatArray:
-    """Draw the model and the data of one cut; returns the values that the axis must hold.
+def _require_background(inputs: FigureInputs) -> BackgroundModel:
+    """The background model, which must be there."""
+    if inputs.background is None:
+        raise ValueError("there is no background model to draw")
+    return inputs.background
 
-    The frame still holds bias and dark; their level at the cut is taken out as one constant.
-    """
+
+def _draw_cut(axes: Axes, inputs: FigureInputs, light: Image, view: View, share: float, colour: str) -> FloatArray:
+    """Draw the model and the data of one cut; returns the values that the axis must hold."""
+    model = _require_background(inputs)
     column = round(share * view.n_disp)
     window = slice(max(0, column - _HALF_WIDTH_PX), column + _HALF_WIDTH_PX)
     fitted = view.turn(model.electrons)[:, column]
@@ -94,17 +100,16 @@ def _draw_cut(axes: Axes, inputs: FigureInputs, model: BackgroundModel, view: Vi
     axes.plot(position, fitted, color=colour, lw=1.0)
     used = view.turn(model.used)[:, window] & (view.turn(inputs.stacked.flags)[:, window] == 0)
     enough = used.sum(axis=1) >= _HALF_WIDTH_PX // 2
-    total = np.where(used, view.turn(inputs.stacked.electrons)[:, window], 0.0).sum(axis=1)
+    total = np.where(used, view.turn(light)[:, window], 0.0).sum(axis=1)
     mean = (total / np.maximum(used.sum(axis=1), 1))[enough]
-    level = float(np.median(mean - fitted[enough])) if mean.size else 0.0
     groups = np.flatnonzero(np.diff(position[enough] // _GROUP_PX, prepend=-1))
     if groups.size == 0:
         return np.concatenate([fitted - 3 * sigma, fitted + 3 * sigma])
     number = np.diff(np.append(groups, mean.size))
     along = np.add.reduceat(position[enough], groups) / number
-    level_free = np.add.reduceat(mean - level, groups) / number
-    dots(axes, along, level_free, size=2.2, colour=colour)
-    return np.concatenate([fitted - 3 * sigma, fitted + 3 * sigma, level_free])
+    measured = np.add.reduceat(mean, groups) / number
+    dots(axes, along, measured, size=2.2, colour=colour)
+    return np.concatenate([fitted - 3 * sigma, fitted + 3 * sigma, measured])
 
 
 def _room(values: FloatArray) -> tuple[float, float]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from soxspipe.datamodel.arrays import Image
-from soxspipe.datamodel.calibrations import SkyLines, StandardStar, TelluricBands
+from soxspipe.datamodel.calibrations import Masters, SkyLines, StandardStar, TelluricBands
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.metric import Metric
@@ -39,6 +39,8 @@ class FigureInputs:
         Static tables, for shading and ticks.
     metrics : tuple of Metric
         Quality-control values quoted in figures.
+    masters : Masters
+        Bias and dark, which `stacked` still holds.
     """
 
     sof_name: str
@@ -62,6 +64,7 @@ class FigureInputs:
     telluric_bands: TelluricBands | None = None
     sky_lines: SkyLines | None = None
     metrics: tuple[Metric, ...] = ()
+    masters: Masters = field(default_factory=Masters)
 
     @property
     def subtitle(self) -> str:

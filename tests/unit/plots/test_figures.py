@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.io.figures import figure_as_pdf
 from soxspipe.plots import (
@@ -180,3 +181,20 @@ def test_the_same_figure_gives_the_same_bytes(figure_inputs: Inputs) -> None:
 def test_pyplot_is_not_imported() -> None:
     code = "import sys, soxspipe.plots, soxspipe.io.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_cuts_compare_the_model_with_light_alone(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    assert inputs.background is not None
+    pedestal = np.linspace(200.0, 300.0, inputs.stacked.shape[0])[:, None] * np.ones(inputs.stacked.shape)
+    bias = replace(
+        inputs.stacked, electrons=pedestal, variance=np.zeros(inputs.stacked.shape), flags=np.zeros(inputs.stacked.shape, np.uint8)
+    )
+    frame = replace(inputs.stacked, electrons=inputs.background.electrons + pedestal, flags=bias.flags)
+    figure = plot_background(replace(inputs, stacked=frame, masters=Masters(bias=bias)))
+    cuts = figure.axes[2]
+    dots = [patch.get_path().vertices for patch in cuts.patches if patch.get_capstyle() == "round"]
+    assert len(dots) == 3
+    for points, line in zip(dots, [line for line in cuts.lines if len(line.get_xdata()) > 50], strict=True):  # type: ignore[arg-type]
+        model = np.interp(points[:, 0], np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float))
+        np.testing.assert_allclose(points[:, 1], model, atol=0.2)

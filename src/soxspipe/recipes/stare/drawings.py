@@ -134,6 +134,7 @@ def figure_inputs(run: StareRun) -> FigureInputs:
         telluric_bands=inputs.telluric_bands,
         sky_lines=inputs.sky_lines,
         metrics=run.metrics,
+        masters=inputs.masters,
     )
 
 
