@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray
+from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, IntArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 
@@ -81,58 +80,88 @@ def clip_and_stack(frames: Sequence[Frame], settings: StackSettings, pedestal: I
 def _find_hits(
     data: Sequence[Image], usable: Sequence[BoolImage], frames: Sequence[Frame], settings: StackSettings, pedestal: Image | None
 ) -> list[BoolImage]:
-    """One mask of rejected pixels per exposure."""
+    """One mask of rejected pixels per exposure; after the first round only neighbours of hits are looked at."""
     hits = [np.zeros(good.shape, dtype=bool) for good in usable]
+    sigma = settings.stacked_clipping_sigma
+    if settings.stacked_clipping_iterations < 1:
+        return hits
+    reference, noise = _reference(data, usable, frames, pedestal)
+    candidates = [_exceeding(electrons, reference, noise, sigma) for electrons in data]
     for _ in range(settings.stacked_clipping_iterations):
         found = 0
-        reference, noise = _reference(data, [good & ~hit for good, hit in zip(usable, hits, strict=True)], frames, pedestal)
         for k, electrons in enumerate(data):
-            difference = electrons - reference
-            fresh = usable[k] & ~hits[k]
-            near = _dilate(hits[k])
-            candidate = fresh & (
-                difference > np.where(near, min(GROW_SIGMA, settings.stacked_clipping_sigma), settings.stacked_clipping_sigma) * noise
-            )
-            confirmed = _confirm(np.flatnonzero(candidate), difference, reference, noise, near, settings.stacked_clipping_sigma, pedestal)
+            fresh = candidates[k][usable[k].reshape(-1)[candidates[k]] & ~hits[k].reshape(-1)[candidates[k]]]
+            near = _touches(fresh, hits[k])
+            confirmed = _confirm(fresh, electrons, reference, noise, np.where(near, min(GROW_SIGMA, sigma), sigma), pedestal)
             hits[k].reshape(-1)[confirmed] = True
+            candidates[k] = _around(confirmed, frames[0].shape)
             found += confirmed.size
         if not found:
             break
     return hits
 
 
-def _reference(data: Sequence[Image], kept: Sequence[BoolImage], frames: Sequence[Frame], pedestal: Image | None) -> tuple[Image, Image]:
+def _reference(data: Sequence[Image], usable: Sequence[BoolImage], frames: Sequence[Frame], pedestal: Image | None) -> tuple[Image, Image]:
     """Robust level of each pixel over the exposures, and the noise expected in the difference of one exposure from it."""
     shape = data[0].shape
     reference, noise = np.empty(shape), np.empty(shape)
+    excess = 1.0 + 1.0 / len(data)
     for start in range(0, shape[0], ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        block = np.stack([np.where(good[rows], electrons[rows], np.nan) for electrons, good in zip(data, kept, strict=True)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # pixels without any exposure
-            reference[rows] = _lower_middle(block)
-        floor = frames[0].variance[rows]
-        photons = reference[rows] - (0.0 if pedestal is None else pedestal[rows])
-        noise[rows] = np.sqrt((floor + np.maximum(np.nan_to_num(photons), 0.0)) * (1.0 + 1.0 / len(data)))
-    return np.nan_to_num(reference), noise
+        reference[rows] = _lower_middle([electrons[rows] for electrons in data])
+    flagged = np.flatnonzero(~np.logical_and.reduce(usable))
+    if flagged.size:
+        values = np.stack(
+            [np.where(good.reshape(-1)[flagged], d.reshape(-1)[flagged], np.inf) for d, good in zip(data, usable, strict=True)]
+        )
+        count = np.isfinite(values).sum(axis=0)
+        middle = np.take_along_axis(np.sort(values, axis=0), (np.maximum(count - 1, 0) // 2)[None], axis=0)[0]
+        reference.reshape(-1)[flagged] = np.where(count > 0, middle, 0.0)
+    for start in range(0, shape[0], ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        photons = reference[rows] if pedestal is None else reference[rows] - pedestal[rows]
+        noise[rows] = np.sqrt((frames[0].variance[rows] + np.maximum(photons, 0.0)) * excess)
+    return reference, noise
 
 
-def _lower_middle(block: FloatArray) -> FloatArray:
-    """Median of an odd, lower middle of an even number of values along axis 0, NaN left out."""
-    ordered = np.sort(block, axis=0)  # NaN last
-    count = np.isfinite(block).sum(axis=0)
-    middle = np.maximum((count - 1) // 2, 0)
-    return np.take_along_axis(ordered, middle[None], axis=0)[0]
+def _lower_middle(values: Sequence[FloatArray]) -> FloatArray:
+    """Median of an odd, lower middle of an even number of arrays, pixel by pixel."""
+    if len(values) == 2:
+        return np.minimum(values[0], values[1])
+    if len(values) == 3:
+        low, high = np.minimum(values[0], values[1]), np.maximum(values[0], values[1])
+        return np.maximum(low, np.minimum(high, values[2]))
+    middle = (len(values) - 1) // 2
+    return np.asarray(np.partition(np.stack(values), middle, axis=0)[middle])
 
 
-def _dilate(mask: BoolImage) -> BoolImage:
-    grown = mask.copy()
-    grown[1:] |= mask[:-1]
-    grown[:-1] |= mask[1:]
-    tall = grown.copy()
-    grown[:, 1:] |= tall[:, :-1]
-    grown[:, :-1] |= tall[:, 1:]
-    return grown
+def _exceeding(electrons: Image, reference: Image, noise: Image, sigma: float) -> IntArray:
+    """Flat indices of pixels more than `sigma` above the reference."""
+    found = []
+    for start in range(0, electrons.shape[0], ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        found.append(np.flatnonzero(electrons[rows] - reference[rows] > sigma * noise[rows]) + start * electrons.shape[1])
+    return np.concatenate(found)
+
+
+def _around(pixels: IntArray, shape: tuple[int, int]) -> IntArray:
+    """Flat indices of the eight neighbours of every pixel."""
+    if not pixels.size:
+        return pixels
+    y, x = np.divmod(pixels, shape[1])
+    dy, dx = (offset.ravel() for offset in np.mgrid[-1:2, -1:2])
+    rows, columns = np.clip(y[:, None] + dy, 0, shape[0] - 1), np.clip(x[:, None] + dx, 0, shape[1] - 1)
+    return np.unique(rows * shape[1] + columns)
+
+
+def _touches(pixels: IntArray, hits: BoolImage) -> BoolArray:
+    """Whether each pixel has a hit among its neighbours."""
+    y, x = np.divmod(pixels, hits.shape[1])
+    touched = np.zeros(pixels.size, dtype=bool)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            touched |= hits[np.clip(y + dy, 0, hits.shape[0] - 1), np.clip(x + dx, 0, hits.shape[1] - 1)]
+    return touched
 
 
 def _strips(flat_index: IntArray, shape: tuple[int, int]) -> tuple[IntArray, IntArray]:
@@ -144,34 +173,34 @@ def _strips(flat_index: IntArray, shape: tuple[int, int]) -> tuple[IntArray, Int
     return along_y, along_x
 
 
-def _confirm(
-    candidates: IntArray, difference: Image, reference: Image, noise: Image, near: BoolImage, sigma: float, pedestal: Image | None
-) -> IntArray:
+def _confirm(candidates: IntArray, electrons: Image, reference: Image, noise: Image, sigma: FloatArray, pedestal: Image | None) -> IntArray:
     """Keep the candidates that stand out of the difference that their neighbours show as well."""
     if not candidates.size:
         return candidates
-    flat = difference.reshape(-1)
-    shared = np.max([np.abs(np.median(flat[strip], axis=1)) for strip in _strips(candidates, difference.shape)], axis=0)
-    light = reference.reshape(-1)[candidates] - (0.0 if pedestal is None else pedestal.reshape(-1)[candidates])
-    limit = np.where(near.reshape(-1)[candidates], min(GROW_SIGMA, sigma), sigma) * noise.reshape(-1)[candidates]
-    return candidates[flat[candidates] > limit + 1.5 * shared + SOURCE_TOLERANCE * np.maximum(light, 0.0)]
+    level, values = reference.reshape(-1), electrons.reshape(-1)
+    shared = np.max([np.abs(np.median(values[strip] - level[strip], axis=1)) for strip in _strips(candidates, electrons.shape)], axis=0)
+    light = level[candidates] - (0.0 if pedestal is None else pedestal.reshape(-1)[candidates])
+    limit = sigma * noise.reshape(-1)[candidates] + 1.5 * shared + SOURCE_TOLERANCE * np.maximum(light, 0.0)
+    return candidates[values[candidates] - level[candidates] > limit]
 
 
 def _average(frames: Sequence[Frame], kept: Sequence[BoolImage]) -> Frame:
     n = len(frames)
-    total, variance = np.zeros(frames[0].shape), np.zeros(frames[0].shape)
     counts = np.zeros(frames[0].shape, dtype=np.uint8 if n < 256 else np.uint16)
-    for frame, good in zip(frames, kept, strict=True):
-        total += np.where(good, frame.electrons, 0.0)
-        variance += np.where(good, frame.variance, 0.0)
+    for good in kept:
         counts += good
-    used = np.maximum(counts, 1)
-    lost = counts == 0
-    mean = total / used
-    mean[lost] = np.mean([frame.electrons[lost] for frame in frames], axis=0)
-    variance[lost] = np.sum([frame.variance[lost] for frame in frames], axis=0)
+    mean, variance = np.array(frames[0].electrons), np.array(frames[0].variance)
+    for frame in frames[1:]:
+        mean += frame.electrons
+        variance += frame.variance
+    mean /= n
+    variance /= n**2
     partial = np.flatnonzero((counts > 0) & (counts < n))
+    lost = counts == 0
+    share = np.array([good.reshape(-1)[partial] for good in kept]) / np.maximum(counts.reshape(-1)[partial], 1)
+    mean.reshape(-1)[partial] = sum(s * f.electrons.reshape(-1)[partial] for s, f in zip(share, frames, strict=True))
     mean.reshape(-1)[partial] += _neighbours_difference(partial, frames, kept)
+    variance.reshape(-1)[partial] = sum(s**2 * f.variance.reshape(-1)[partial] for s, f in zip(share, frames, strict=True))
     shared, raised = np.array(frames[0].flags), np.array(frames[0].flags)
     for frame in frames[1:]:
         shared &= frame.flags
@@ -181,11 +210,11 @@ def _average(frames: Sequence[Frame], kept: Sequence[BoolImage]) -> Frame:
     flags[~lost] = 0
     return Frame(
         electrons=mean,
-        variance=variance / np.where(lost, n, used).astype(np.float64) ** 2,
+        variance=variance,
         flags=flags,
         exptime_s=float(np.mean([frame.exptime_s for frame in frames])),
         n_exposures=n,
-        counts=np.where(lost, n, used).astype(counts.dtype),
+        counts=np.where(lost, counts.dtype.type(n), counts),
     )
 
 

@@ -11,8 +11,8 @@ from pydantic import Field
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.robust import running_mean
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.algorithms.subtract_sky import centre_wavelength
 from soxspipe.algorithms.trace_surface import TracePoints, TraceSurface, fit_surface
+from soxspipe.algorithms.windows import centre_wavelength
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace, OrderTrace, SlitSource

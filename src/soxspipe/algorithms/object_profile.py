@@ -89,6 +89,8 @@ class ObjectProfile:
         Median over the arm.
     form : str
         ``spline`` or ``moffat``.
+    moffat : Moffat or None
+        The function that the tables deviate from.
     """
 
     distance_arcsec: FloatArray
@@ -96,6 +98,7 @@ class ObjectProfile:
     chunk_middle: dict[int, FloatArray]
     fwhm_arcsec: float
     form: str
+    moffat: Moffat | None = None
 
     def shares(self, data: OrderData, trace: OrderTrace) -> FloatArray:
         """Share of a dispersion pixel's light in every pixel of an order; each row with any pixel on the slit sums to 1."""
@@ -143,6 +146,7 @@ def fit_profile(
     clip_sigma: float,
     clip_rounds: int,
     half_length_arcsec: float,
+    start: ObjectProfile | None = None,
 ) -> ObjectProfile:
     """Measure the profile of the traced object.
 
@@ -162,6 +166,8 @@ def fit_profile(
         Most rounds of clipping.
     half_length_arcsec : float
         Of the slit.
+    start : ObjectProfile or None
+        An earlier measurement, which saves a round.
 
     Returns
     -------
@@ -169,10 +175,11 @@ def fit_profile(
         Tables for all orders.
     """
     moffat = _starting_moffat(orders, trace)
-    profile = _tabulate(orders, moffat, None, half_length_arcsec + 6.0)
+    profile = start if start is not None and start.moffat is not None else _tabulate(orders, moffat, None, half_length_arcsec + 6.0)
     if trace.forced:
         return profile
-    for _ in range(max(1, min(clip_rounds, 3))):
+    moffat = profile.moffat or moffat
+    for _ in range(max(1, min(clip_rounds, 1 if start is not None else 2))):
         cells = _measure(orders, skies, trace, profile, clip_sigma if clip_rounds else np.inf, moffat)
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
@@ -425,6 +432,7 @@ def _tabulate(orders: Sequence[OrderData], moffat: Moffat, deviations: _Deviatio
         chunk_middle=middles,
         fwhm_arcsec=float(np.median(widths)),
         form="moffat" if deviations is None else "spline",
+        moffat=moffat,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from soxspipe.algorithms.detrend import FLAT_SIGNIFICANCE, exposures
 from soxspipe.algorithms.robust import running_mean
+from soxspipe.algorithms.windows import dispersion_position
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, freeze
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
@@ -36,6 +37,8 @@ class OrderData:
         Number of exposures averaged.
     good : ndarray of bool
         Inside the order and not flagged.
+    u_px, slit : ndarray
+        Dispersion pixel that the wavelength has at slit centre, and slit position scaled to -1..1; 0 outside the order.
     """
 
     window: OrderWindow
@@ -45,10 +48,12 @@ class OrderData:
     flat_variance: FloatArray
     exposures: FloatArray
     good: BoolImage
+    u_px: FloatArray
+    slit: FloatArray
 
     def __post_init__(self) -> None:
         shape = self.window.index.shape
-        freeze(self, electrons=shape, floor=shape, flat=shape, flat_variance=shape, exposures=shape, good=shape)
+        freeze(self, electrons=shape, floor=shape, flat=shape, flat_variance=shape, exposures=shape, good=shape, u_px=shape, slit=shape)
 
     def variance(self, light: FloatArray) -> FloatArray:
         """Variance of the flattened electrons when the scene's expected light is `light` (flattened electrons).
@@ -94,8 +99,18 @@ def _cut(frame: Frame, flat: Frame | None, window: OrderWindow) -> OrderData:
         response = np.where(usable, response, 1.0)
         response_variance = np.where(usable, response_variance, 0.0)
         electrons = np.where(usable, electrons / response, 0.0)
+    u_px, _ = dispersion_position(window)
+    reach = max(float(np.nanmax(np.abs(window.slit_arcsec))), 1e-9)
     return OrderData(
-        window=window, electrons=electrons, floor=floor, flat=response, flat_variance=response_variance, exposures=counts, good=good
+        window=window,
+        electrons=electrons,
+        floor=floor,
+        flat=response,
+        flat_variance=response_variance,
+        exposures=counts,
+        good=good,
+        u_px=u_px,
+        slit=np.where(window.inside, np.nan_to_num(window.slit_arcsec) / reach, 0.0),
     )
 
 
@@ -127,8 +142,8 @@ def steady_flat(flat: FloatArray, variance: FloatArray, sound: BoolArray) -> tup
 
 
 def paint(windows: Sequence[OrderWindow], cutouts: Sequence[FloatArray], shape: tuple[int, int], outside: float = 0.0) -> Image:
-    """Put cut-outs back on a full frame; pixels outside all orders hold `outside`."""
-    image = np.full(shape, outside)
+    """Put cut-outs back on a full frame of float32; pixels outside all orders hold `outside`."""
+    image = np.full(shape, outside, dtype=np.float32)
     for window, cutout in zip(windows, cutouts, strict=True):
         image.reshape(-1)[window.index[window.inside]] = cutout[window.inside]
     return image

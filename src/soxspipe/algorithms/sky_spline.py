@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from soxspipe.algorithms.robust import grouped_median
-from soxspipe.algorithms.splines import bspline_basis, clamped_knots, derivative_coefficients, evaluate
+from soxspipe.algorithms.splines import basis_and_slopes, bspline_basis, clamped_knots, evaluate
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 SHIFT_AXIS_DEGREE = 4
@@ -195,16 +195,53 @@ def start_spline(breaks: FloatArray, degree: int, u_range: tuple[float, float], 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Linearised:
+    """A spline at given pixels, and what a step from there needs.
+
+    Attributes
+    ----------
+    first : ndarray of int, shape (n,)
+        First spline that does not vanish at each pixel.
+    basis : ndarray, shape (degree + 1, n)
+        Their values, times the illumination.
+    sky : ndarray, shape (n,)
+        The model.
+    plain : ndarray, shape (n,)
+        The model without illumination.
+    slope : ndarray, shape (n,)
+        Derivative of the model by u.
+    """
+
+    first: IntArray
+    basis: FloatArray
+    sky: FloatArray
+    plain: FloatArray
+    slope: FloatArray
+
+
+def linearise(spline: SkySpline, pixels: SkyPixels) -> Linearised:
+    """Evaluate model, basis and slope at the pixels, all from one evaluation of the basis."""
+    first, basis, slopes = basis_and_slopes(spline.shifted(pixels.u, pixels.slit), spline.knots, spline.degree)
+    plain, slope = np.zeros(first.size), np.zeros(first.size)
+    for k in range(spline.degree + 1):
+        coefficient = spline.coefficients[first + k]
+        plain += basis[k] * coefficient
+        slope += slopes[k] * coefficient
+    gain = spline.gain(pixels.slit)
+    basis *= gain
+    return Linearised(first=first, basis=basis, sky=gain * plain, plain=plain, slope=gain * slope)
+
+
 def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray) -> SkySpline:
     """Solve for the spline alone, illumination and shift held; weights of shape (n,), 0 leaves a pixel out."""
     first, basis = bspline_basis(spline.shifted(pixels.u, pixels.slit), spline.knots, spline.degree)
-    gain = spline.gain(pixels.slit)
-    band, right = _spline_normal(first, basis * gain, weight, pixels.electrons, spline.coefficients.size)
+    band, right = _spline_normal(first, basis * spline.gain(pixels.slit), weight, pixels.electrons, spline.coefficients.size)
     factor = cholesky_banded(regularised(band), lower=True)
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))
 
 
-def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray) -> SkySpline:
+def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here: Linearised) -> SkySpline:
     """One step for spline, illumination and shift together.
 
     Parameters
@@ -215,6 +252,8 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray) -> Sk
         Data.
     weight : ndarray, shape (n,)
         1 / variance; 0 leaves a pixel out.
+    here : Linearised
+        The current solution at the pixels.
 
     Returns
     -------
@@ -222,30 +261,22 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray) -> Sk
         The next solution, on the same knots.
     """
     n_gain, (n_along, n_across) = spline.illumination.size, spline.shift.shape
-    if n_gain + n_along * n_across == 0:
-        return fit_linear(spline, pixels, weight)
-    u = spline.shifted(pixels.u, pixels.slit)
-    first, basis = bspline_basis(u, spline.knots, spline.degree)
-    gain = spline.gain(pixels.slit)
     n = spline.coefficients.size
-    basis_gain = basis * gain
-    band, right = _spline_normal(first, basis_gain, weight, pixels.electrons, n)
+    band, right = _spline_normal(here.first, here.basis, weight, pixels.electrons, n)
+    factor = cholesky_banded(regularised(band), lower=True)
+    if n_gain + n_along * n_across == 0:
+        return replace(spline, coefficients=cho_solve_banded((factor, True), right))
     across = legendre(pixels.slit, max(n_gain, n_across))
-    sky = np.einsum("kn,kn->n", basis, spline.coefficients[first + np.arange(spline.degree + 1)[:, None]])
-    slope = gain * evaluate(
-        u, spline.knots[1:-1], derivative_coefficients(spline.coefficients, spline.knots, spline.degree), spline.degree - 1
-    )
-    terms = [sky * across[k] for k in range(n_gain)] + [slope * across[j] for j in range(n_across)]
+    terms = [here.plain * across[k] for k in range(n_gain)] + [here.slope * across[j] for j in range(n_across)]
     # along the order the Chebyshev polynomials are constant within a piece of the spline
     middle = 0.5 * (spline.knots[spline.degree : n] + spline.knots[spline.degree + 1 : n + 1])
     along = chebyshev(scale(middle, spline.u_range), n_along) if n_along else np.zeros((0, middle.size))
-    border, dense, dense_right = _shape_normal(first, basis_gain, terms, weight, pixels.electrons, n, n_gain, along)
+    border, dense, dense_right = _shape_normal(here.first, here.basis, terms, weight, pixels.electrons, n, n_gain, along)
     prior = np.concatenate([np.full(n_gain, spline.illumination_prior**-2), np.full(n_along * n_across, SHIFT_PRIOR_PX**-2)])
     expected = 0.0 if spline.expected_illumination is None else spline.expected_illumination
     current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel()])
     dense[np.diag_indices_from(dense)] += prior
     dense_right = dense_right - prior * current
-    factor = cholesky_banded(regularised(band), lower=True)
     solved = cho_solve_banded((factor, True), np.column_stack([right, border]))
     schur = dense - border.T @ solved[:, 1:]
     step = np.linalg.solve(schur, dense_right - border.T @ solved[:, 0])

@@ -206,7 +206,12 @@ def follow_object(
 
 
 def measure_profile(
-    orders: Sequence[OrderData], skies: Sequence[FloatArray], trace: ObjectTrace, settings: ExtractionSettings, half_length_arcsec: float
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    trace: ObjectTrace,
+    settings: ExtractionSettings,
+    half_length_arcsec: float,
+    start: ObjectProfile | None = None,
 ) -> ObjectProfile:
     """Profile of the traced object with the settings' degree and clipping."""
     return fit_profile(
@@ -217,6 +222,7 @@ def measure_profile(
         clip_sigma=settings.horne_extraction_profile_clipping_sigma,
         clip_rounds=settings.horne_extraction_profile_clipping_iteration_count,
         half_length_arcsec=half_length_arcsec,
+        start=start,
     )
 
 
@@ -256,13 +262,11 @@ def extract_with_sky(
     limit = settings.horne_extraction_profile_global_clipping_sigma
     illumination = common_illumination(fits)
 
-    def clean(fit: SkyFit, profile: ObjectProfile) -> tuple[Rejection, FloatArray]:
-        shares = profile.shares(fit.data, trace.orders[fit.data.window.order])
-        sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.u_px), 0.0)
-        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit), shares
+    def clean(fit: SkyFit, shares: FloatArray) -> Rejection:
+        sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
+        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit)
 
-    def improve(fit: SkyFit, profile: ObjectProfile) -> SkyFit:
-        rejection, shares = clean(fit, profile)
+    def improve(fit: SkyFit, shares: FloatArray, rejection: Rejection) -> SkyFit:
         error = 1.0 / np.sqrt(np.maximum(np.sum(np.where(fit.data.good, shares**2 / rejection.variance, 0.0), axis=1), 1e-30))
         light = smooth_flux(rejection.flux, error)[:, None] * shares
         keep = inside_edges(fit.data, sky_settings, half_length_arcsec) & ~rejection.hits
@@ -271,14 +275,20 @@ def extract_with_sky(
         )
         return fit_order_sky(fit.data, sky_settings, keep=keep, object_light=light, start=start)
 
-    def measure(fits: Sequence[SkyFit], profile: ObjectProfile) -> ObjectProfile:
-        hits = [rejection.hits for rejection, _ in each_order(lambda fit: clean(fit, profile), fits)]
-        sound = [replace(fit.data, good=fit.data.good & ~hit) for fit, hit in zip(fits, hits, strict=True)]
-        return measure_profile(sound, [fit.electrons for fit in fits], trace, settings, half_length_arcsec)
+    def shares_of(fit: SkyFit, profile: ObjectProfile) -> FloatArray:
+        return profile.shares(fit.data, trace.orders[fit.data.window.order])
 
-    first = measure(fits, starting_profile(orders, trace, half_length_arcsec))
-    better = list(each_order(lambda fit: improve(fit, first), fits))
-    profile = measure(better, first)
+    def measure(fits: Sequence[SkyFit], hits: Sequence[Rejection], start: ObjectProfile | None) -> ObjectProfile:
+        sound = [replace(fit.data, good=fit.data.good & ~hit.hits) for fit, hit in zip(fits, hits, strict=True)]
+        return measure_profile(sound, [fit.electrons for fit in fits], trace, settings, half_length_arcsec, start)
+
+    rough = starting_profile(orders, trace, half_length_arcsec)
+    hits = list(each_order(lambda fit: clean(fit, shares_of(fit, rough)), fits))
+    first = measure(fits, hits, None)
+    shares = list(each_order(lambda fit: shares_of(fit, first), fits))
+    hits = list(each_order(clean, fits, shares))
+    better = list(each_order(improve, fits, shares, hits))
+    profile = measure(better, hits, first)
 
     def extract(fit: SkyFit) -> ExtractedOrder:
         return extract_order(fit.data, fit, profile.shares(fit.data, trace.orders[fit.data.window.order]), settings)

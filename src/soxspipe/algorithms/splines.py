@@ -6,6 +6,28 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 
+LOOKUP_PER_PIECE = 4
+AT_ONCE = 8192
+
+
+def find_pieces(x: FloatArray, knots: FloatArray, degree: int) -> IntArray:
+    """Index of the knot at the left end of the piece that holds each point; points outside are given the nearest end piece.
+
+    A regular lookup table, finer than the pieces, is quicker than a search for every point; where pieces are narrower than its cells the
+    index is moved on until it fits.
+    """
+    n_splines = knots.size - degree - 1
+    low, high = float(knots[degree]), float(knots[n_splines])
+    n_cells = max(1, LOOKUP_PER_PIECE * (n_splines - degree))
+    cell = (high - low) / n_cells
+    table = np.clip(np.searchsorted(knots, low + cell * np.arange(n_cells), side="right") - 1, degree, n_splines - 1)
+    piece = table[np.clip(((x - low) * (1.0 / cell)).astype(np.int64), 0, n_cells - 1)]
+    while True:
+        behind = (x >= knots[piece + 1]) & (piece < n_splines - 1)
+        if not behind.any():
+            return piece
+        piece = piece + behind
+
 
 def bspline_basis(x: FloatArray, knots: FloatArray, degree: int) -> tuple[IntArray, FloatArray]:
     """Evaluate the B-splines that do not vanish at each point.
@@ -15,7 +37,7 @@ def bspline_basis(x: FloatArray, knots: FloatArray, degree: int) -> tuple[IntArr
     x : ndarray, shape (n,)
         Points; those outside the knots are treated as lying on the nearest end piece (extrapolation).
     knots : ndarray, shape (n_knots,)
-        Non-decreasing, with the end knots repeated (clamped) or extended; pieces between equal knots are never used.
+        Non-decreasing, with the end knots repeated (clamped); pieces between equal knots are never used.
     degree : int
         Of the splines.
 
@@ -30,19 +52,36 @@ def bspline_basis(x: FloatArray, knots: FloatArray, degree: int) -> tuple[IntArr
     ----------
     .. [1] de Boor C., 1978, A Practical Guide to Splines, chapter X.
     """
-    n_splines = knots.size - degree - 1
-    piece = np.clip(np.searchsorted(knots, x, side="right") - 1, degree, n_splines - 1)
-    values = np.zeros((degree + 1, x.size))
+    first, values, _ = basis_and_slopes(x, knots, degree, with_slopes=False)
+    return first, values
+
+
+def basis_and_slopes(x: FloatArray, knots: FloatArray, degree: int, *, with_slopes: bool = True) -> tuple[IntArray, FloatArray, FloatArray]:
+    """As `bspline_basis`, with the derivatives of the splines, shape (degree + 1, n); zeros in their place if not asked for."""
+    piece = find_pieces(x, knots, degree)
+    values = np.empty((degree + 1, x.size))
+    slopes = np.zeros((degree + 1, x.size if with_slopes else 0))
+    for start in range(0, x.size, AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        _recursion(x[part], piece[part], knots, degree, values[:, part], slopes[:, part] if with_slopes else None)
+    return piece - degree, values, slopes
+
+
+def _recursion(x: FloatArray, piece: IntArray, knots: FloatArray, degree: int, values: FloatArray, slopes: FloatArray | None) -> None:
+    """Fill `values` (and `slopes`) for a cache-sized part of the points."""
+    around = [knots[piece + offset] for offset in range(1 - degree, degree + 1)]
     values[0] = 1.0
     for k in range(1, degree + 1):
-        saved = np.zeros(x.size)
+        saved: FloatArray = np.zeros(x.size)
         for r in range(k):
-            right, left = knots[piece + r + 1], knots[piece + r + 1 - k]
+            right, left = around[r + degree], around[r - k + degree]
             share = values[r] / (right - left)
+            if k == degree and slopes is not None:
+                slopes[r] -= degree * share
+                slopes[r + 1] += degree * share
             values[r] = saved + (right - x) * share
             saved = (x - left) * share
         values[k] = saved
-    return piece - degree, values
 
 
 def bspline_matrix(x: FloatArray, knots: FloatArray, degree: int) -> FloatArray:
@@ -53,19 +92,18 @@ def bspline_matrix(x: FloatArray, knots: FloatArray, degree: int) -> FloatArray:
     return matrix
 
 
-def derivative_coefficients(coefficients: FloatArray, knots: FloatArray, degree: int) -> FloatArray:
-    """Coefficients of the derivative, a spline of degree - 1 on ``knots[1:-1]``."""
-    width = knots[degree + 1 : -1] - knots[1 : -degree - 1]
-    return degree * np.diff(coefficients) / np.where(width > 0, width, np.inf)
-
-
 def evaluate(x: FloatArray, knots: FloatArray, coefficients: FloatArray, degree: int) -> FloatArray:
     """Value of a spline at `x`, shape of `x`."""
     flat = np.ravel(x)
-    first, values = bspline_basis(flat, knots, degree)
+    piece = find_pieces(flat, knots, degree)
     total = np.zeros(flat.size)
-    for k in range(degree + 1):
-        total += values[k] * coefficients[first + k]
+    values = np.empty((degree + 1, min(AT_ONCE, max(flat.size, 1))))
+    for start in range(0, flat.size, AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        room = values[:, : flat[part].size]
+        _recursion(flat[part], piece[part], knots, degree, room, None)
+        for k in range(degree + 1):
+            total[part] += room[k] * coefficients[piece[part] - degree + k]
     return total.reshape(np.shape(x))
 
 

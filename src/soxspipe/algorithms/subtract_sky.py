@@ -16,12 +16,12 @@ from soxspipe.algorithms.sky_spline import (
     SkySpline,
     fit_linear,
     gauss_newton,
+    linearise,
     median_spectrum,
     place_knots,
     start_spline,
 )
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
-from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.errors import AlgorithmError
 
 
@@ -44,9 +44,10 @@ class SkySettings(AlgorithmSettings):
 
 
 START_TOLERANCE = 0.3
-ROUND_TOLERANCES = (0.2, 0.06, 0.03, 0.01, 0.005)
+ROUND_TOLERANCES = (0.2, 0.05, 0.015, 0.005)
+ROUND_CLIPS = (1.0, 0.7, 0.5, 0.5)
+ROUNDS_FROM_START = 2
 START_SIGMA = 6.0
-POSITION_DEGREE = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,8 +58,6 @@ class SkyFit:
     ----------
     data : OrderData
         What was fitted.
-    u_px, slit : ndarray, shape of the window
-        Dispersion pixel at slit centre and slit position scaled to -1..1; 0 outside.
     spline : SkySpline
         The model.
     electrons : ndarray, shape of the window
@@ -68,50 +67,9 @@ class SkyFit:
     """
 
     data: OrderData
-    u_px: FloatArray
-    slit: FloatArray
     spline: SkySpline
     electrons: FloatArray
     used: BoolArray
-
-
-def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
-    """Dispersion pixel that each pixel's wavelength has at slit centre.
-
-    Parameters
-    ----------
-    window : OrderWindow
-        Map of the order.
-
-    Returns
-    -------
-    u : ndarray, shape of the window
-        Pixels, 0 outside the order; a Chebyshev polynomial of degree `POSITION_DEGREE` in wavelength.
-    rms : float
-        Of that polynomial (px).
-    """
-    centre = centre_wavelength(window)
-    found = np.isfinite(centre)
-    b = window.b_px.astype(np.float64)
-    series = np.polynomial.Chebyshev.fit(centre[found], b[found], min(POSITION_DEGREE, max(int(found.sum()) - 2, 1)))
-    u = np.zeros(window.index.shape)
-    u[window.inside] = series(window.wavelength_nm[window.inside])
-    return u, float(np.sqrt(np.mean((series(centre[found]) - b[found]) ** 2)))
-
-
-def centre_wavelength(window: OrderWindow, slit_arcsec: FloatArray | float = 0.0) -> FloatArray:
-    """Wavelength (nm) at a slit position in every dispersion pixel, linear between neighbouring pixels; NaN where the map ends."""
-    target = np.broadcast_to(np.asarray(slit_arcsec, dtype=np.float64), window.b_px.shape)
-    distance = np.where(window.inside, np.abs(window.slit_arcsec - target[:, None]), np.inf)
-    rows = np.arange(distance.shape[0])
-    nearest = np.argmin(distance, axis=1)
-    distance[rows, nearest] = np.inf
-    second = np.argmin(distance, axis=1)
-    s0, s1 = window.slit_arcsec[rows, nearest], window.slit_arcsec[rows, second]
-    w0, w1 = window.wavelength_nm[rows, nearest], window.wavelength_nm[rows, second]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        wave = w0 + (w1 - w0) * (target - s0) / (s1 - s0)
-    return np.where(np.abs(s0 - target) <= np.abs(s1 - s0), wave, np.nan)
 
 
 def fit_order_sky(
@@ -142,9 +100,7 @@ def fit_order_sky(
     AlgorithmError
         If fewer pixels are left than the spline needs.
     """
-    window = data.window
-    u, _ = dispersion_position(window)
-    slit = np.where(window.inside, np.nan_to_num(window.slit_arcsec) / max(float(np.nanmax(np.abs(window.slit_arcsec))), 1e-9), 0.0)
+    window, u, slit = data.window, data.u_px, data.slit
     choice = data.good & keep
     if int(choice.sum()) < 20 * settings.min_points_per_knot:
         raise AlgorithmError(f"only {int(choice.sum())} sky pixels are left in order {window.order}")
@@ -160,18 +116,18 @@ def fit_order_sky(
 
     pixels = SkyPixels(u=u[choice], slit=slit[choice], electrons=values, variance=variance(np.maximum(values, 0.0)))
     spline, use = _start(pixels, variance, settings) if start is None else (start, np.ones(values.size, dtype=bool))
-    rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES)) if start is None else min(settings.bspline_iteration_limit, 2)
-    clip = settings.bspline_fitting_residual_clipping_sigma * np.array([1.0, 0.7, 0.6, 0.5, 0.5])
+    rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
+    clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
     for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
-        sky = spline(pixels.u, pixels.slit)
-        pixels = replace(pixels, variance=variance(sky))
+        here = linearise(spline, pixels)
+        pixels = replace(pixels, variance=variance(here.sky))
         limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(pixels.u)
-        use = np.abs(pixels.electrons - sky) <= limit
-        spline = gauss_newton(spline, pixels, np.where(use, 1.0 / pixels.variance, 0.0))
+        use = np.abs(pixels.electrons - here.sky) <= limit
+        spline = gauss_newton(spline, pixels, np.where(use, 1.0 / pixels.variance, 0.0), here)
     model = np.where(window.inside, spline(u, slit), 0.0)
     used = np.zeros(u.shape, dtype=bool)
     used[choice] = use
-    return SkyFit(data=data, u_px=u, slit=slit, spline=spline, electrons=model, used=used)
+    return SkyFit(data=data, spline=spline, electrons=model, used=used)
 
 
 def _start(pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings) -> tuple[SkySpline, BoolArray]:
@@ -196,8 +152,7 @@ def _start(pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], sett
 
 def first_sky(data: OrderData) -> FloatArray:
     """Median of the whole slit at each wavelength: a sky good enough to find the object; shape of the window."""
-    u, _ = dispersion_position(data.window)
-    choice = data.good
+    u, choice = data.u_px, data.good
     if not choice.any():
         return np.zeros(u.shape)
     pixels = SkyPixels(u=u[choice], slit=np.zeros(int(choice.sum())), electrons=data.electrons[choice], variance=np.ones(int(choice.sum())))

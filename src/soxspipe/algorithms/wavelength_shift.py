@@ -14,13 +14,15 @@ import numpy as np
 
 from soxspipe.algorithms.robust import mad_sigma, weighted_median
 from soxspipe.algorithms.sky_spline import chebyshev
-from soxspipe.algorithms.subtract_sky import SkyFit, centre_wavelength
-from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.algorithms.subtract_sky import SkyFit
+from soxspipe.algorithms.windows import centre_wavelength
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import SkyLines
 from soxspipe.datamodel.models import WavelengthShift
 
 SEARCH_PX = 4.0
 STEP_PX = 0.1
+COARSE_PX = 0.2
 WINDOW_PX = 5.0
 LSF_CHOICES_PX = (0.8, 1.0, 1.2, 1.45, 1.8, 2.3, 3.0, 4.0)
 STRONGEST_PER_ORDER = 40
@@ -31,6 +33,7 @@ SLOPE_PRIOR_PX = 0.03
 APPLY_SIGMA = 3.0
 APPLY_LEAST_PX = 0.03
 DEGREE = 2
+LOCAL_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -154,19 +157,22 @@ def _line_width(orders: Sequence[_OrderLines]) -> float:
 
 def _correlate(orders: Sequence[_OrderLines], sigma: float) -> tuple[FloatArray, FloatArray]:
     """Sum over orders of the normalised correlation of list and sky, by shift (px)."""
-    reach = round(SEARCH_PX / STEP_PX)
+    every = round(COARSE_PX / STEP_PX)
+    reach = round(SEARCH_PX / COARSE_PX)
     shifts = np.arange(-reach, reach + 1)
     total = np.zeros(shifts.size)
     for order in orders:
-        template = _flatten(_synthetic(order, sigma))
-        sky = _flatten(np.clip(order.sky, None, np.percentile(order.sky, 99.5)))
-        core = slice(reach, -reach)
-        norm = np.sqrt(np.sum(template**2) * np.sum(sky[core] ** 2))
+        template = _flatten(_synthetic(order, sigma)[::every])
+        sky = _flatten(np.clip(order.sky, None, np.percentile(order.sky, 99.5))[::every])
+        if template.size <= 4 * reach:
+            continue
+        core = template[reach:-reach]
+        norm = np.sqrt(np.sum(core**2) * np.sum(sky[reach:-reach] ** 2))
         if norm <= 0:
             continue
-        strength = np.sqrt(np.mean((sky / order.noise) ** 2))
-        total += strength * np.array([np.sum(np.roll(template, s)[core] * sky[core]) for s in shifts]) / norm
-    return shifts * STEP_PX, total
+        strength = np.sqrt(np.mean((order.sky / order.noise) ** 2))
+        total += strength * (np.lib.stride_tricks.sliding_window_view(sky, core.size) @ core) / norm
+    return shifts * COARSE_PX, total
 
 
 def _flatten(values: FloatArray) -> FloatArray:
@@ -180,53 +186,52 @@ def _common_shift(orders: Sequence[_OrderLines], sigma: float) -> float:
     k = int(np.clip(np.argmax(height), 1, height.size - 2))
     left, top, right = height[k - 1 : k + 2]
     curvature = left - 2 * top + right
-    return float(shifts[k] + (0.5 * (left - right) / curvature * STEP_PX if curvature < 0 else 0.0))
+    return float(shifts[k] + (0.5 * (left - right) / curvature * COARSE_PX if curvature < 0 else 0.0))
 
 
 def _line_shifts(order: _OrderLines, sigma: float, start: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Shift of the sky against the list in windows around the strongest lines: position, shift, error (px)."""
     template = _synthetic(order, sigma)
-    found: list[tuple[float, float, float]] = []
+    half = round(WINDOW_PX / STEP_PX)
+    chosen: list[int] = []
     taken = np.zeros(order.grid.size, dtype=bool)
     for k in np.argsort(order.strength)[::-1][:STRONGEST_PER_ORDER]:
         place = round((order.position[k] + start - order.grid[0]) / STEP_PX)
-        half = round(WINDOW_PX / STEP_PX)
-        if place < 2 * half or place >= order.grid.size - 2 * half or taken[place]:
-            continue
-        window = slice(place - half, place + half + 1)
-        result = _local_shift(order, template, window, start)
-        taken[place - half // 2 : place + half // 2] = True
-        if result is not None:
-            found.append((float(order.position[k]), *result))
-    table = np.array(found).reshape(-1, 3)
-    return table[:, 0], table[:, 1], table[:, 2]
+        if 2 * half <= place < order.grid.size - 2 * half and not taken[place]:
+            taken[place - half // 2 : place + half // 2] = True
+            chosen.append(int(k))
+    if not chosen:
+        return np.empty(0), np.empty(0), np.empty(0)
+    position = order.position[np.array(chosen)]
+    middle = np.round((position + start - order.grid[0]) / STEP_PX).astype(np.int64)
+    shift, error, alike = _local_shifts(order, template, middle[:, None] + np.arange(-half, half + 1), start)
+    return position[alike], shift[alike], error[alike]
 
 
-def _local_shift(order: _OrderLines, template: FloatArray, window: slice, start: float) -> tuple[float, float] | None:
-    """Shift that makes ``a template + c`` fit the sky in a window, and its error; None if the two are unlike."""
-    x, sky, noise = order.grid[window], order.sky[window], order.noise[window]
-    shift = start
-    for _ in range(6):
-        shape = np.interp(x - shift, order.grid, template)
-        slope = -np.gradient(shape, STEP_PX)
-        terms = np.stack([shape, slope, np.ones_like(shape)], axis=1)
-        normal = terms.T @ terms
-        normal[np.diag_indices(3)] *= 1.0 + 1e-9
-        if np.linalg.matrix_rank(normal) < 3:
-            return None
-        a, b, _ = np.linalg.solve(normal, terms.T @ sky)
-        if a <= 0:
-            return None
-        shift += float(np.clip(b / a, -0.5, 0.5))
-    residual = sky - terms @ np.linalg.solve(normal, terms.T @ sky)
-    contrast = float(np.ptp(sky))
-    height = a * float(np.ptp(shape))
-    if contrast < 3.0 * float(np.median(noise)) or np.sqrt(np.mean(residual**2)) > 0.08 * height or abs(shift - start) > 1.0:
-        return None
+def _local_shifts(order: _OrderLines, template: FloatArray, windows: IntArray, start: float) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Shifts that make ``a template + c`` fit the sky in every window, their errors, and whether the two are alike; shape (n_windows,)."""
+    x, sky, noise = order.grid[windows], order.sky[windows], np.median(order.noise[windows], axis=1)
+    steep = np.gradient(template, STEP_PX)
+    shift = np.full(windows.shape[0], start)
+    height = np.zeros(shift.size)
+    residual, shape, slope = np.zeros(x.shape), np.zeros(x.shape), np.zeros(x.shape)
+    for _ in range(LOCAL_ROUNDS):
+        shape = np.interp(x - shift[:, None], order.grid, template)
+        slope = -np.interp(x - shift[:, None], order.grid, steep)
+        terms = np.stack([shape, slope, np.ones_like(shape)], axis=2)
+        normal = np.einsum("wxi,wxj->wij", terms, terms)
+        normal += np.eye(3) * (1e-9 * np.trace(normal, axis1=1, axis2=2) + 1e-30)[:, None, None]
+        solution = np.linalg.solve(normal, np.einsum("wxi,wx->wi", terms, sky)[..., None])[..., 0]
+        height = solution[:, 0]
+        shift = shift + np.clip(solution[:, 1] / np.where(height > 0, height, np.inf), -0.5, 0.5)
+        residual = sky - np.einsum("wxi,wi->wx", terms, solution)
+    contrast = np.ptp(sky, axis=1)
+    tall = np.maximum(height * np.ptp(shape, axis=1), 1e-30)
+    scatter = np.sqrt(np.mean(residual**2, axis=1))
+    alike = (height > 0) & (contrast > 3.0 * noise) & (scatter < 0.08 * tall) & (np.abs(shift - start) < 1.0)
     # about 30 pixels across the slit share a wavelength, each STEP_PX of the grid is a tenth of them
-    photon = float(np.median(noise)) / np.sqrt(30.0) / max(a * np.sqrt(np.sum(slope**2) * STEP_PX), 1e-30)
-    systematic = 0.5 * float(np.sqrt(np.mean(residual**2))) / max(height, 1e-30)
-    return shift, float(np.hypot(photon, systematic))
+    photon = noise / np.sqrt(30.0) / np.maximum(height * np.sqrt(np.sum(slope**2, axis=1) * STEP_PX), 1e-30)
+    return shift, np.hypot(photon, 0.5 * scatter / tall), alike
 
 
 def _order_polynomial(order: _OrderLines, measured: tuple[FloatArray, FloatArray, FloatArray], common: float) -> tuple[float, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import IntArray
+from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
 
 SHORTEST_ORDER_PX = 30
+POSITION_DEGREE = 6
 
 
 def cut_orders(geometry: Geometry) -> tuple[OrderWindow, ...]:
@@ -67,3 +68,42 @@ def _window(order: int, b: IntArray, a: IntArray, n_a: int, geometry: Geometry) 
         slit_arcsec=np.where(inside, slit, np.nan),
         inside=inside,
     )
+
+
+def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
+    """Dispersion pixel that each pixel's wavelength has at slit centre.
+
+    Parameters
+    ----------
+    window : OrderWindow
+        Map of the order.
+
+    Returns
+    -------
+    u : ndarray, shape of the window
+        Pixels, 0 outside the order; a Chebyshev polynomial of degree `POSITION_DEGREE` in wavelength.
+    rms : float
+        Of that polynomial (px).
+    """
+    centre = centre_wavelength(window)
+    found = np.isfinite(centre)
+    b = window.b_px.astype(np.float64)
+    series = np.polynomial.Chebyshev.fit(centre[found], b[found], min(POSITION_DEGREE, max(int(found.sum()) - 2, 1)))
+    u = np.zeros(window.index.shape)
+    u[window.inside] = series(window.wavelength_nm[window.inside])
+    return u, float(np.sqrt(np.mean((series(centre[found]) - b[found]) ** 2)))
+
+
+def centre_wavelength(window: OrderWindow, slit_arcsec: FloatArray | float = 0.0) -> FloatArray:
+    """Wavelength (nm) at a slit position in every dispersion pixel, linear between neighbouring pixels; NaN where the map ends."""
+    target = np.broadcast_to(np.asarray(slit_arcsec, dtype=np.float64), window.b_px.shape)
+    distance = np.where(window.inside, np.abs(window.slit_arcsec - target[:, None]), np.inf)
+    rows = np.arange(distance.shape[0])
+    nearest = np.argmin(distance, axis=1)
+    distance[rows, nearest] = np.inf
+    second = np.argmin(distance, axis=1)
+    s0, s1 = window.slit_arcsec[rows, nearest], window.slit_arcsec[rows, second]
+    w0, w1 = window.wavelength_nm[rows, nearest], window.wavelength_nm[rows, second]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wave = w0 + (w1 - w0) * (target - s0) / (s1 - s0)
+    return np.where(np.abs(s0 - target) <= np.abs(s1 - s0), wave, np.nan)

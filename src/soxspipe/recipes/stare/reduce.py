@@ -29,9 +29,8 @@ from soxspipe.algorithms.solve_orders import (
     follow_object,
 )
 from soxspipe.algorithms.subtract_background import fit_background
-from soxspipe.algorithms.subtract_sky import centre_wavelength
 from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
-from soxspipe.algorithms.windows import cut_orders
+from soxspipe.algorithms.windows import centre_wavelength, cut_orders
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
