@@ -28,6 +28,7 @@ WINDOWS: dict[str, Window] = {
     "NIR": ((755, 1070), (500, 1100)),  # orders 17 to 19 around 1080 nm
     "NIR_H": ((405, 575), (700, 1300)),  # orders 11 to 13, with the strongest OH lines
     "VIS": ((1500, 2200), (440, 690)),  # bands g and i
+    "VIS_R": ((500, 1200), (125, 215)),  # band r, with the line at 557.7 nm
     "VIS_RED": ((1500, 2200), (600, 690)),  # band i alone
 }
 """Rows and columns of the unbinned science frame that a small scene keeps."""

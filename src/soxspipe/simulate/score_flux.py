@@ -14,6 +14,7 @@ from soxspipe.simulate.values import Score, Truth
 CLEAR_TRANSMISSION = 0.97
 _BIN_NM = {"NIR": 4.0}
 _BIN_NM_ELSE = 2.0
+_FAINTEST = 1e-4
 
 
 def score_flux(table: Mapping[str, FloatArray], truth: Truth, standard: Truth | None) -> Score:
@@ -30,7 +31,7 @@ def score_flux(table: Mapping[str, FloatArray], truth: Truth, standard: Truth | 
     wave, flux = (np.asarray(table[name], dtype=np.float64) for name in ("WAVE", "FLUX_CALIBRATED"))
     here = np.interp(wave, source["WAVE"], running_mean(expected, int(0.25 / step)))
     width = _BIN_NM.get(str(truth.header["ARM"]), _BIN_NM_ELSE)
-    usable = np.isfinite(flux) & (flux != 0) & (here > 0)
+    usable = np.isfinite(flux) & (flux != 0) & (here > _FAINTEST * here.max())
     clear = usable & is_clear(wave, truth)
     figures: Score = {
         "clear": _errors(wave, flux, here, clear, width, robust=False),
