@@ -41,7 +41,8 @@ class ExtractionSettings(AlgorithmSettings):
 
 
 GROW_SIGMA = 2.5
-PROFILE_TOLERANCE = 0.1
+ROUGH_TOLERANCE = 0.1
+PROFILE_TOLERANCE = 0.03
 SKY_TOLERANCE = 0.01
 FAR_SHARE = 0.02
 ROUNDS = 8
@@ -72,7 +73,7 @@ class Rejection:
     variance: FloatArray
 
 
-def reject_outliers(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: FloatArray, limit: float) -> Rejection:
+def reject_outliers(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: FloatArray, limit: float, tolerance: float = PROFILE_TOLERANCE) -> Rejection:
     """Find the pixels that differ from sky plus object by more than the noise.
 
     On the object the worst pixel of each dispersion pixel goes first, then the flux is measured again; away from it all outliers go
@@ -90,6 +91,8 @@ def reject_outliers(data: OrderData, sky: FloatArray, shares: FloatArray, sky_ra
         Largest difference of the sky within about a pixel.
     limit : float
         Limit on (D - S - f P)^2 / V.
+    tolerance : float
+        Error of the profile to allow for, as a share of its peak.
 
     Returns
     -------
@@ -106,8 +109,8 @@ def reject_outliers(data: OrderData, sky: FloatArray, shares: FloatArray, sky_ra
     variance = data.variance(sky + np.maximum(running_median(flux, SMOOTH_PX), 0.0)[:, None] * np.maximum(shares, 0.0))
     for _ in range(ROUNDS):
         use = data.good & ~hits
-        tolerance = (PROFILE_TOLERANCE * np.maximum(flux, 0.0) * peak)[:, None] ** 2 * ~far + (SKY_TOLERANCE * sky_range) ** 2
-        z = np.where(use, (light - flux[:, None] * shares) / np.sqrt(variance + tolerance), 0.0)
+        allowed = (tolerance * np.maximum(flux, 0.0) * peak)[:, None] ** 2 * ~far + (SKY_TOLERANCE * sky_range) ** 2
+        z = np.where(use, (light - flux[:, None] * shares) / np.sqrt(variance + allowed), 0.0)
         worst = np.where(far, 0.0, np.abs(z)).max(axis=1, keepdims=True)
         fresh = (np.abs(z) > sigma) & (far | (np.abs(z) == worst))
         fresh |= dilate(hits | fresh) & use & (z > GROW_SIGMA)

@@ -11,6 +11,8 @@ import numpy as np
 from soxspipe.algorithms.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.find_sources import collapse, find_sources, line_light, strongest
 from soxspipe.algorithms.horne_extraction import (
+    PROFILE_TOLERANCE,
+    ROUGH_TOLERANCE,
     ExtractedOrder,
     ExtractionSettings,
     Rejection,
@@ -262,9 +264,9 @@ def extract_with_sky(
     limit = settings.horne_extraction_profile_global_clipping_sigma
     illumination = common_illumination(fits)
 
-    def clean(fit: SkyFit, shares: FloatArray) -> Rejection:
+    def clean(fit: SkyFit, shares: FloatArray, tolerance: float = PROFILE_TOLERANCE) -> Rejection:
         sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
-        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit)
+        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, tolerance)
 
     def improve(fit: SkyFit, shares: FloatArray, rejection: Rejection) -> SkyFit:
         error = 1.0 / np.sqrt(np.maximum(np.sum(np.where(fit.data.good, shares**2 / rejection.variance, 0.0), axis=1), 1e-30))
@@ -283,7 +285,7 @@ def extract_with_sky(
         return measure_profile(sound, [fit.electrons for fit in fits], trace, settings, half_length_arcsec, start)
 
     rough = starting_profile(orders, trace, half_length_arcsec)
-    hits = list(each_order(lambda fit: clean(fit, shares_of(fit, rough)), fits))
+    hits = list(each_order(lambda fit: clean(fit, shares_of(fit, rough), ROUGH_TOLERANCE), fits))
     first = measure(fits, hits, None)
     shares = list(each_order(lambda fit: shares_of(fit, first), fits))
     hits = list(each_order(clean, fits, shares))

@@ -114,8 +114,11 @@ def _prepare(fit: SkyFit, lines: SkyLines) -> _OrderLines | None:
         return None
     grid = np.arange(b[0] + 3, b[-1] - 3, STEP_PX)
     sky = fit.spline(grid, np.zeros(grid.size))
-    noise_rows = np.sqrt(np.nanmedian(np.where(fit.data.good, fit.data.variance(fit.electrons), np.nan), axis=1))
-    noise = np.interp(grid, window.b_px[np.isfinite(noise_rows)], noise_rows[np.isfinite(noise_rows)])
+    lit = np.flatnonzero(fit.data.good.any(axis=1))
+    if lit.size == 0:
+        return None
+    variance = np.where(fit.data.good, fit.data.variance(fit.electrons), np.nan)[lit]
+    noise = np.interp(grid, window.b_px[lit], np.sqrt(np.nanmedian(variance, axis=1)))
     rank = np.argsort(wave)
     inside = (lines.wavelength_nm > wave.min()) & (lines.wavelength_nm < wave.max())
     position = np.interp(lines.wavelength_nm[inside], wave[rank], b[rank])
