@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.arrays import FloatArray, read_only
 from soxspipe.datamodel.calibrations import ExtinctionCurve
 
 TELLURIC_MODEL_AIRMASS = 1.5
@@ -102,7 +103,7 @@ class SlitImage:
 def moffat_through_slit(half_width: float, beta: float) -> SlitImage:
     """A Moffat star centred in a slit whose half width is `half_width` core radii."""
     z = np.linspace(-60.0, 60.0, 12001)
-    node, weight = np.polynomial.legendre.leggauss(24)
+    node, weight = _gauss_nodes(24)
     norm = (beta - 1.0) / np.pi
     density = np.zeros_like(z)
     for across, share in zip(half_width * node, half_width * weight, strict=True):
@@ -121,7 +122,7 @@ def moffat_through_slit(half_width: float, beta: float) -> SlitImage:
 
 def slit_share(half_width: float, beta: float) -> float:
     """Share of a centred Moffat star inside a slit of half width `half_width` core radii and any length."""
-    node, weight = np.polynomial.legendre.leggauss(200)
+    node, weight = _gauss_nodes(60)
     angle = 0.5 * np.arctan(half_width) * (node + 1.0)
     marginal = np.cos(angle) ** (2.0 * beta - 3.0)  # (1 + t^2)^(1/2 - beta) dt with t = tan(angle)
     half = float(np.sum(weight * marginal) * 0.5 * np.arctan(half_width))
@@ -144,6 +145,13 @@ def gaussian_through_slit(half_width: float) -> SlitImage:
         across=across / across.sum(),
         passed=float(erf(half_width / np.sqrt(2.0))),
     )
+
+
+@lru_cache(maxsize=4)
+def _gauss_nodes(number: int) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights of Gauss-Legendre quadrature on -1..1."""
+    node, weight = np.polynomial.legendre.leggauss(number)
+    return read_only(node), read_only(weight)
 
 
 def _refractivity(wavelength_nm: FloatArray) -> FloatArray:

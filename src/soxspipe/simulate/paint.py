@@ -112,6 +112,8 @@ class OrderCanvas(OrderPath):
         Slit position of the strips' borders, arcsec.
     b_low, b_high : ndarray, shape (n, m * SUB_ROWS)
         Dispersion pixel at slit centre of the light at each strip's two ends.
+    open_share : ndarray, shape (n, m * SUB_ROWS)
+        Transmission of the slit's ends in each strip.
     """
 
     left: Columns
@@ -119,6 +121,7 @@ class OrderCanvas(OrderPath):
     slit_edges: FloatArray
     b_low: FloatArray
     b_high: FloatArray
+    open_share: FloatArray
 
     @property
     def slit_middle(self) -> FloatArray:
@@ -131,8 +134,7 @@ class OrderCanvas(OrderPath):
 
     def slit_ends(self, slit_arcsec: FloatArray) -> FloatArray:
         """Transmission of the slit's two ends, blurred by half a pixel."""
-        blur = np.sqrt(2.0) * _EDGE_BLUR_PX * self.arcsec_per_px
-        return np.asarray(0.5 * (erf((slit_arcsec + self.half_slit_arcsec) / blur) - erf((slit_arcsec - self.half_slit_arcsec) / blur)))
+        return slit_ends(slit_arcsec, self.half_slit_arcsec, self.arcsec_per_px)
 
     def to_pixels(self, strips: FloatArray) -> FloatArray:
         """Add the strips of each pixel, shape (n, m)."""
@@ -141,13 +143,13 @@ class OrderCanvas(OrderPath):
     def paint_extended(self, spectrum: Cumulative, illumination: FloatArray | float = 1.0) -> FloatArray:
         """Uniform light: `spectrum` in electrons per pixel and arcsec, times `illumination` of each strip; shape (n, m)."""
         width = np.abs(np.diff(self.slit_edges, axis=1))
-        return self.to_pixels(self.along_dispersion(spectrum) * width * self.slit_ends(self.slit_middle) * illumination)
+        return self.to_pixels(self.along_dispersion(spectrum) * width * self.open_share * illumination)
 
     def paint_source(self, spectrum: Cumulative, image: SlitImage, size_arcsec: FloatArray, position_arcsec: FloatArray) -> FloatArray:
         """A source: `spectrum` in electrons per pixel, its light along the slit `image` of size and position given per column; shape (n, m)."""
         z = (self.slit_edges - position_arcsec[:, None]) / size_arcsec[:, None]
         share = np.abs(np.diff(_lookup(image, z), axis=1))
-        return self.to_pixels(self.along_dispersion(spectrum) * share * self.slit_ends(self.slit_middle))
+        return self.to_pixels(self.along_dispersion(spectrum) * share * self.open_share)
 
     def source_column_sums(
         self, spectrum: Cumulative, image: SlitImage, size_arcsec: FloatArray, position_arcsec: FloatArray, *, samples: int = 160
@@ -196,7 +198,18 @@ def make_canvas(optics: OrderOptics, path: OrderPath) -> OrderCanvas:
         slit_edges=edges,
         b_low=left.centre_b_at_slit(middles),
         b_high=right.centre_b_at_slit(middles),
+        open_share=slit_ends(middles, path.half_slit_arcsec, path.arcsec_per_px),
     )
+
+
+def slit_ends(slit_arcsec: FloatArray, half_slit_arcsec: float, arcsec_per_px: float) -> FloatArray:
+    """Transmission of a slit's two ends, blurred by half a pixel."""
+    blur = np.sqrt(2.0) * _EDGE_BLUR_PX * arcsec_per_px
+    share = np.ones(slit_arcsec.shape)
+    near = np.abs(slit_arcsec) > half_slit_arcsec - 4.0 * blur
+    close = np.abs(slit_arcsec[near])
+    share[near] = 0.5 * (1.0 + erf((half_slit_arcsec - close) / blur))
+    return share
 
 
 def line_spread(grid: SpectrumGrid, per_px: FloatArray, kernel: FloatArray, sigma_px: float) -> FloatArray:
