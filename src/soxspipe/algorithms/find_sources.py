@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,9 @@ TEMPLATE_FWHM_ARCSEC = 0.9
 LINE_PIXEL_SIGMA = 5.0
 LINE_PIXEL_CAP = 20.0
 LARGEST_COUNT = 5
+LEVEL_ROUNDS = 12
+LEVEL_SIGMA = 2.0
+SKY_SHARE = 0.15
 COMPANION_SHARE = 0.01
 
 
@@ -91,7 +94,9 @@ def line_light(orders: Sequence[OrderData], skies: Sequence[FloatArray], half_le
     n_bins = max(1, int(np.ceil(2 * half_length_arcsec / BIN_ARCSEC)))
     total = np.zeros(n_bins)
     for data, sky in zip(orders, skies, strict=True):
-        z = np.where(data.good, (data.electrons - sky) / np.sqrt(data.variance(sky)), 0.0)
+        # a median sky is off on sky lines by the slit's illumination and the line's tilt
+        noise2 = data.variance(sky) + (SKY_SHARE * (sky - np.median(sky[data.good]) if data.good.any() else 0.0)) ** 2
+        z = np.where(data.good, (data.electrons - sky) / np.sqrt(noise2), 0.0)
         bright = z > LINE_PIXEL_SIGMA
         bins = np.clip(((data.window.slit_arcsec[bright] + half_length_arcsec) / BIN_ARCSEC).astype(np.int64), 0, n_bins - 1)
         total += np.bincount(bins, np.minimum(z[bright], LINE_PIXEL_CAP) ** 2, n_bins)
@@ -101,6 +106,29 @@ def line_light(orders: Sequence[OrderData], skies: Sequence[FloatArray], half_le
         light=total - float(np.median(total)),
         error=np.full(n_bins, scatter),
     )
+
+
+def level(slit_light: SlitLight) -> SlitLight:
+    """Take off the parabola that the slit itself follows.
+
+    The slit's illumination leaves sky that grows towards its ends, which is no object.  The parabola is fitted to the bins that stay
+    when all that lie above it are clipped, round by round.
+    """
+    usable = np.isfinite(slit_light.light) & np.isfinite(slit_light.error)
+    if usable.sum() < 12:
+        return slit_light
+    x = slit_light.slit_arcsec / max(float(np.abs(slit_light.slit_arcsec).max()), 1e-9)
+    kept, base = usable.copy(), np.zeros(x.size)
+    for _ in range(LEVEL_ROUNDS):
+        base = np.polynomial.Polynomial.fit(x[kept], slit_light.light[kept], 2, w=1.0 / slit_light.error[kept])(x)
+        residual = (slit_light.light - base) / slit_light.error
+        below = residual[usable & (residual < 0)]
+        spread = max(float(np.sqrt(np.mean(below**2))) if below.size else 1.0, 0.5)
+        fresh = usable & (residual < LEVEL_SIGMA * spread)
+        if np.array_equal(fresh, kept) or fresh.sum() < 0.35 * usable.sum():
+            break
+        kept = fresh
+    return replace(slit_light, light=slit_light.light - base)
 
 
 def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]:

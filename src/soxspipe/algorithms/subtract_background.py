@@ -69,7 +69,9 @@ def fit_background(frame: Frame, windows: Sequence[OrderWindow], geometry: Geome
     cells = _measure_cells(light, clear)
     knots = _knots(light.shape[1], settings.bspline_deg)
     coefficients, variance = _fit_cells(cells, knots, light.shape, settings)
-    columns = bspline_matrix(np.arange(light.shape[1], dtype=np.float64), knots, settings.bspline_deg)
+    measured = np.flatnonzero((cells.weight > 0).any(axis=0))
+    reach = (measured[0] * CELL_SLIT_PX, (measured[-1] + 1) * CELL_SLIT_PX - 1)
+    columns = bspline_matrix(np.clip(np.arange(light.shape[1], dtype=np.float64), *reach), knots, settings.bspline_deg)
     coarse = coefficients @ columns.T
     model = _stretch(coarse, light.shape[0])
     error = np.broadcast_to(np.float64(variance), light.shape)

@@ -278,7 +278,8 @@ def _unflatten(spectrum: OrderSpectrum) -> OrderSpectrum:
     scaled = {
         name: getattr(spectrum, name) * flat for name in ("flux", "boxcar", "boxcar_robust", "boxcar_restored", "sky", "sky_aperture")
     }
-    return replace(spectrum, variance=np.where(flat > 0, spectrum.variance * flat**2, np.inf), **scaled)
+    lit = flat > 0
+    return replace(spectrum, variance=np.where(lit, spectrum.variance * np.where(lit, flat, 1.0) ** 2, np.inf), **scaled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
