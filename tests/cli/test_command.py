@@ -46,7 +46,7 @@ def pretended(monkeypatch, tmp_path):
             calls.update(inputs=inputs, source=source, verb=verb, command=command)
             return FakeGathered(fake)
 
-        def reduced(inputs, settings, done):
+        def reduced(inputs, settings, done, *, n_threads):
             if reduce is not None:
                 raise reduce
             done("subtract_sky", "3 orders")

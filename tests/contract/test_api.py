@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.nddata import CCDData, StdDevUncertainty
 from astropy.table import Table
 
-from soxspipe.errors import InputError, MissingInputError, ProductExistsError
+from soxspipe.errors import AlgorithmError, InputError, MissingInputError, ProductExistsError
 from soxspipe.recipes import soxs_stare
 from soxspipe.recipes.base_recipe import base_recipe
 from soxspipe.recipes.stare import gather as gather_module
@@ -354,6 +354,14 @@ def test_turning_multiprocessing_off_reads_in_one_thread(monkeypatch, kit, log, 
         seen.update(options)
         return gather(*arguments, **options)
 
+    def stopped(*_arguments, **options):
+        seen.update(options)
+        raise AlgorithmError("far enough")
+
     monkeypatch.setattr(gather_module, "gather", watched)
-    soxs_stare(log=log, settings={"workspace-root-dir": str(tmp_path)}, inputFrames=str(kit.sof), turnOffMP=True)
-    assert seen["workers"] == 1
+    monkeypatch.setattr("soxspipe.recipes.stare.reduce.reduce_stare", stopped)
+    recipe = soxs_stare(log=log, settings={"workspace-root-dir": str(tmp_path)}, inputFrames=str(kit.sof), turnOffMP=True)
+    with pytest.raises(AlgorithmError, match="far enough"):
+        recipe.produce_product()
+    assert (seen["workers"], seen["n_threads"]) == (1, 1)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -96,7 +96,14 @@ class soxs_stare(base_recipe):
         """
         from soxspipe.recipes.stare.pipeline import run_stare
 
-        published = run_stare(self._gathered, self.workspaceRootPath, overwrite=self.overwrite, listener=self._log_step, debug=self.debug)
+        published = run_stare(
+            self._gathered,
+            self.workspaceRootPath,
+            overwrite=self.overwrite,
+            listener=self._log_step,
+            debug=self.debug,
+            n_threads=1 if self.turnOffMP else 2,
+        )
         own = [metric for metric in self._metrics if metric.name not in {made.name for made in published.metrics}]
         self._metrics = [*published.metrics, *own]
         self._records = published.products

@@ -21,7 +21,9 @@ from soxspipe.settings.names import normalised
 from soxspipe.settings.yaml_text import read_yaml
 
 
-def run_stare(gathered: Gathered, output: Path, *, overwrite: bool = False, listener: Listener = silent, debug: bool = False) -> Published:
+def run_stare(
+    gathered: Gathered, output: Path, *, overwrite: bool = False, listener: Listener = silent, debug: bool = False, n_threads: int = 2
+) -> Published:
     """Reduce what was gathered and write every product.
 
     Parameters
@@ -36,6 +38,8 @@ def run_stare(gathered: Gathered, output: Path, *, overwrite: bool = False, list
         Hears of every step.
     debug : bool
         Draw the sky model of every order.
+    n_threads : int
+        Threads that share the orders; the products do not depend on it.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def run_stare(gathered: Gathered, output: Path, *, overwrite: bool = False, list
 
     with claim_products(gathered.names(), output, overwrite=overwrite):
         done = StepTimer(remembered)
-        result = reduce_stare(gathered.inputs, gathered.settings, done)
+        result = reduce_stare(gathered.inputs, gathered.settings, done, n_threads=n_threads)
         run = make_run(gathered, result, debug=debug)
         run = replace(run, metrics=measure_metrics(run), story=tuple(story))
         return publish_stare(run, output, done)

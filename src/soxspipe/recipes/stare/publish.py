@@ -141,7 +141,8 @@ def _stage_all(run: StareRun, rows: Sequence[ProductRow[StareRun]], paths: Seque
             pool.shutdown(wait=True, cancel_futures=True)
             discard([*drawn.values(), *(future.result() for future in futures.values() if _succeeded(future))])
             raise
-    done("write products", f"{len(written)} files")
+    size = sum(file.temporary.stat().st_size for file in written.values())
+    done("write products", f"{len(written)} files, {size / 1e6:.0f} MB")
     return [{**written, **drawn}[place] for place in range(len(rows))]
 
 
