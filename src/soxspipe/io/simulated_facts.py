@@ -92,6 +92,7 @@ def read_facts(scene: Scene) -> Facts:
     """Collect the facts of a scene's instrument, and the target's spectrum if it comes from a library or a file."""
     entry = find_instrument(scene.instrument).arms[scene.arm]
     telluric_nm, telluric = static.read_telluric_transmission()
+    target = _target(scene)
     line_nm, line_photons = _sky_lines(entry.static.sky_lines)
     return Facts(
         arm=entry.arm,
@@ -105,7 +106,8 @@ def read_facts(scene: Scene) -> Facts:
         telluric=telluric,
         sky_line_nm=line_nm,
         sky_line_photons=line_photons,
-        target=_target(scene),
+        target=target,
+        pointing_deg=_pointing(target),
     )
 
 
@@ -160,13 +162,26 @@ def _target(scene: Scene) -> StandardStar | None:
     return star
 
 
+def _pointing(target: StandardStar | None) -> tuple[float, float]:
+    """Where the telescope points: at the standard, or anywhere."""
+    if target is not None and target.name in static.standard_names():
+        ra, dec = _member("standards", "index/position")[static.standard_names().index(target.name)]
+        return float(ra), float(dec)
+    return 246.0, -39.2
+
+
 def _sky_lines(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Wavelength (nm, air) and photons s-1 cm-2 arcsec-2 of single sky lines: relative OH list, or absolute optical atlas."""
-    with resources.files("soxspipe.instruments").joinpath("static", "tables.npz").open("rb") as stream:
-        wavelength, flux = np.load(stream, allow_pickle=False)[f"skylines/{name}_single"]
+    wavelength, flux = _member("tables", f"skylines/{name}_single")
     if name == "nir":
         return wavelength, flux * OH_PHOTONS_PER_UNIT
     return wavelength, flux * 1e-16 * wavelength * 1e-7 / HC_ERG_CM
+
+
+def _member(archive: str, name: str) -> NDArray[Any]:
+    with resources.files("soxspipe.instruments").joinpath("static", f"{archive}.npz").open("rb") as stream:
+        array: NDArray[Any] = np.load(stream, allow_pickle=False)[name]
+    return array
 
 
 def _soxs_vis_orders() -> dict[int, OrderOptics]:

@@ -115,6 +115,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
             binning=scene.binning,
         ),
         mjd=tuple(FIRST_MJD + number * (scene.exptime_s + _OVERHEAD_S) / 86400.0 for number in range(scene.exposures)),
+        pointing_deg=facts.pointing_deg,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from soxspipe.datamodel.arrays import FloatArray, Image
@@ -44,6 +44,8 @@ class Facts:
         Photons s-1 cm-2 arcsec-2.
     target : StandardStar or None
         Spectrum of the target, for targets `standard` and `file`.
+    pointing_deg : tuple of float
+        Right ascension and declination, for the headers.
     """
 
     arm: Arm
@@ -58,6 +60,7 @@ class Facts:
     sky_line_nm: FloatArray
     sky_line_photons: FloatArray
     target: StandardStar | None = None
+    pointing_deg: tuple[float, float] = (246.0, -39.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,11 +122,12 @@ class DeliveredMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Simulation:
-    """One simulated observation: raw frames (ADU, as read out), masters by name, delivered map, truth."""
+    """One simulated observation: raw frames (ADU, as read out) and their dates, masters by name, delivered map, truth, detector as used, pointing."""
 
     raw_adu: tuple[Image, ...]
     masters: Mapping[str, MasterImage]
     delivered: DeliveredMap
     truth: Truth
     detector: Detector
-    mjd: tuple[float, ...] = field(default_factory=tuple)
+    mjd: tuple[float, ...]
+    pointing_deg: tuple[float, float]
