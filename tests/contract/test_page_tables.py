@@ -77,7 +77,14 @@ def test_every_output_of_the_page_is_made(everything, label, ours, kind, _when):
         assert record.path.stat().st_size < 1_500_000
 
 
-def test_a_science_frame_without_response_has_no_rows_of_the_standard(tmp_path):
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are made but not rendered."""
+    monkeypatch.setattr("soxspipe.io.figures.figure_as_pdf", lambda figure: b"%PDF-")
+    monkeypatch.setattr("soxspipe.report.page.build_report", lambda content: "<!doctype html>")
+
+
+def test_a_science_frame_without_response_has_no_rows_of_the_standard(tmp_path, undrawn):
     from dataclasses import replace
 
     run = make_stare_run("NIR", settings=StareSettings())
@@ -92,7 +99,7 @@ def test_plots_can_be_switched_off(tmp_path):
     assert {record.file_type for record in made} == {"FITS", "TXT", "JSON", "YAML", "LOG"}
 
 
-def test_debug_draws_the_sky_model_of_every_order(tmp_path):
+def test_debug_draws_the_sky_model_of_every_order(tmp_path, undrawn):
     from dataclasses import replace
 
     run = replace(make_stare_run("NIR", settings=StareSettings()), debug=True)
