@@ -1,0 +1,225 @@
+"""The sky spline: its terms, its knots, and its fit against dense least squares."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.interpolate import BSpline
+
+from soxspipe.algorithms.sky_spline import (
+    CLOSEST_KNOTS_PX,
+    START_BIN_PX,
+    WIDEST_KNOTS_PX,
+    SkyPixels,
+    SkySpline,
+    chebyshev,
+    fit_linear,
+    gauss_newton,
+    legendre,
+    linearise,
+    median_spectrum,
+    place_knots,
+    regularised,
+    scale,
+    start_spline,
+)
+from support.orders import sky_light
+
+RNG = np.random.default_rng(11)
+U_RANGE = (0.0, 120.0)
+
+
+def spline(*, illumination: int = 0, with_shift: bool = False, n: int = 100) -> SkySpline:
+    return start_spline(np.linspace(*U_RANGE, n), 3, U_RANGE, illumination, with_shift=with_shift)
+
+
+def scattered(n: int = 6000) -> tuple[np.ndarray, np.ndarray]:
+    return RNG.uniform(*U_RANGE, n), RNG.uniform(-1, 1, n)
+
+
+def test_scale_maps_the_range_and_is_clamped() -> None:
+    np.testing.assert_allclose(scale(np.array([-5.0, 0.0, 60.0, 120.0, 200.0]), U_RANGE), [-1, -1, 0, 1, 1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_polynomials_are_numpys(n: int) -> None:
+    x = np.linspace(-1, 1, 9)
+    np.testing.assert_allclose(chebyshev(x, n), np.polynomial.chebyshev.chebvander(x, n - 1).T, atol=1e-14)
+    np.testing.assert_allclose(legendre(x, n), np.polynomial.legendre.legvander(x, n).T[1:], atol=1e-14)
+
+
+def test_value_is_gain_times_shifted_spline() -> None:
+    made = replace(
+        spline(illumination=2, with_shift=True), coefficients=RNG.normal(size=102), illumination=np.array([0.05, -0.02]),
+        shift=RNG.normal(scale=0.1, size=(5, 3)),
+    )  # fmt: skip
+    u, s = scattered(200)
+    t = (2 * u - U_RANGE[0] - U_RANGE[1]) / (U_RANGE[1] - U_RANGE[0])
+    moved = u + sum(
+        made.shift[i, j] * np.polynomial.Chebyshev.basis(i)(t) * np.polynomial.Legendre.basis(j + 1)(s) for i in range(5) for j in range(3)
+    )
+    gain = 1 + 0.05 * s - 0.02 * 0.5 * (3 * s**2 - 1)
+    np.testing.assert_allclose(made.shifted(u, s), moved, atol=1e-12)
+    np.testing.assert_allclose(made.gain(s), gain)
+    np.testing.assert_allclose(made(u, s), gain * BSpline(made.knots, made.coefficients, 3, extrapolate=True)(moved), atol=1e-10)
+
+
+def test_without_shape_terms_position_and_gain_are_plain() -> None:
+    u, s = scattered(10)
+    np.testing.assert_array_equal(spline().shifted(u, s), u)
+    np.testing.assert_array_equal(spline().gain(s), 1.0)
+
+
+def test_local_range_is_what_the_sky_does_within_a_pixel_or_so() -> None:
+    line = spline(n=200)
+    pixels = SkyPixels(
+        u=np.arange(0, 120, 0.05),
+        slit=np.zeros(2400),
+        electrons=sky_light(np.arange(0, 120, 0.05), continuum=10.0, lines=((60.0, 1000.0),)),
+        variance=np.ones(2400),
+    )
+    fitted = fit_linear(line, pixels, np.ones(2400))
+    found = fitted.local_range(np.array([20.0, 60.0, 61.0]))
+    assert found[0] == pytest.approx(0.0, abs=0.5)
+    height = sky_light(np.array([60.0, 61.25, 62.25]), continuum=0.0, lines=((60.0, 1000.0),))
+    assert found[1] == pytest.approx(height[0] - height[1], rel=0.02)
+    assert found[2] == pytest.approx(height[0] - height[2], rel=0.02)
+
+
+def test_median_spectrum_by_bins_bridges_empty_ones() -> None:
+    u = np.array([0.1, 0.2, 0.3, 1.1, 1.2, 1.6])
+    pixels = SkyPixels(
+        u=u, slit=np.zeros(6), electrons=np.array([1.0, 5.0, 2.0, 4.0, 8.0, 9.0]), variance=np.array([4.0, 4.0, 9.0, 1.0, 1.0, 25.0])
+    )
+    grid, value, noise = median_spectrum(pixels, np.ones(6, dtype=bool), (0.0, 2.0))
+    np.testing.assert_allclose(grid, [0.25, 0.75, 1.25, 1.75])
+    np.testing.assert_allclose(value, [2, 4, 6, 9])
+    np.testing.assert_allclose(noise, [2, 1.5, 1, 5])
+
+
+def test_median_spectrum_of_nothing_is_flat() -> None:
+    pixels = SkyPixels(u=np.array([1.0]), slit=np.zeros(1), electrons=np.ones(1), variance=np.ones(1))
+    _, value, noise = median_spectrum(pixels, np.zeros(1, dtype=bool), (0.0, 2.0))
+    np.testing.assert_array_equal(value, 0.0)
+    np.testing.assert_array_equal(noise, 1.0)
+
+
+def knots_of(height: float, *, significance: float = 20.0, min_points: int = 2, noise: float = 10.0) -> np.ndarray:
+    grid = np.arange(0.25, 200.0, START_BIN_PX)
+    value = sky_light(grid, continuum=100.0, lines=((100.0, height),))
+    return place_knots(grid, value, np.full(grid.size, noise), np.full(grid.size, 30.0), significance, min_points)
+
+
+def test_knots_are_never_doubled_and_reach_from_end_to_end() -> None:
+    for height in (0.0, 1e3, 1e5, 1e7):
+        knots = knots_of(height)
+        assert (np.diff(knots) > 0.3).all()
+        assert knots[0] == pytest.approx(0.0)
+        assert knots[-1] == pytest.approx(200.0)
+
+
+def test_knots_are_wide_on_continuum_and_close_on_lines() -> None:
+    widths = {height: np.interp(100.0, knots_of(height)[:-1], np.diff(knots_of(height))) for height in (0.0, 5e3, 1e6)}
+    assert widths[0.0] == pytest.approx(WIDEST_KNOTS_PX, rel=0.05)
+    assert widths[1e6] == pytest.approx(CLOSEST_KNOTS_PX, rel=0.05)
+    assert widths[1e6] < widths[5e3] < widths[0.0]
+    far = np.diff(knots_of(1e6))[:20]
+    np.testing.assert_allclose(far, WIDEST_KNOTS_PX, rtol=0.05)
+
+
+def test_noise_alone_does_not_draw_knots_together() -> None:
+    grid = np.arange(0.25, 200.0, START_BIN_PX)
+    noise = np.full(grid.size, 10.0)
+    value = 100.0 + 10.0 * 1.25 / np.sqrt(15.0) * RNG.normal(size=grid.size)
+    knots = place_knots(grid, value, noise, np.full(grid.size, 30.0), 20.0, 2)
+    assert knots.size < 1.15 * 200.0 / WIDEST_KNOTS_PX
+
+
+def test_significance_and_fewest_points_set_the_spacing() -> None:
+    assert knots_of(5e3, significance=2.0).size > knots_of(5e3, significance=20.0).size > knots_of(5e3, significance=200.0).size
+    assert np.diff(knots_of(1e6, min_points=120)).min() >= 0.95 * 120 / 30.0
+
+
+def test_linear_fit_is_the_dense_one() -> None:
+    u, s = scattered()
+    truth = sky_light(u, continuum=50.0, lines=((30.0, 2000.0), (77.3, 500.0)))
+    pixels = SkyPixels(u=u, slit=s, electrons=truth + RNG.normal(size=u.size), variance=np.ones(u.size))
+    weight = np.where(RNG.uniform(size=u.size) < 0.8, RNG.uniform(0.5, 2.0, u.size), 0.0)
+    start = replace(spline(illumination=1), illumination=np.array([0.1]))
+    fitted = fit_linear(start, pixels, weight)
+    matrix = BSpline.design_matrix(u, start.knots, 3).toarray() * (1 + 0.1 * s)[:, None]
+    dense = np.linalg.lstsq(matrix * np.sqrt(weight)[:, None], pixels.electrons * np.sqrt(weight), rcond=None)[0]
+    np.testing.assert_allclose(fitted.coefficients, dense, atol=1e-3)  # errors are 0.2
+    np.testing.assert_array_equal(fitted.illumination, start.illumination)
+    np.testing.assert_array_equal(start.coefficients, 0.0)
+
+
+def test_pieces_without_data_are_carried_by_their_neighbours() -> None:
+    u, s = scattered()
+    keep = (u < 50) | (u > 58)
+    pixels = SkyPixels(u=u, slit=s, electrons=np.full(u.size, 70.0), variance=np.ones(u.size))
+    fitted = fit_linear(spline(), pixels, np.where(keep, 1.0, 0.0))
+    np.testing.assert_allclose(fitted(np.linspace(0, 120, 500), np.zeros(500)), 70.0, rtol=2e-3)
+
+
+def test_the_ridge_leaves_a_well_measured_matrix_alone() -> None:
+    band = np.stack([np.full(50, 4.0), np.full(50, 1.0), np.zeros(50), np.zeros(50)])
+    np.testing.assert_allclose(regularised(band), band, atol=1e-5)
+    np.testing.assert_array_equal(band[0], 4.0)
+
+
+def converged(start: SkySpline, pixels: SkyPixels, rounds: int = 8) -> SkySpline:
+    current = fit_linear(start, pixels, 1.0 / pixels.variance)
+    for _ in range(rounds):
+        current = gauss_newton(current, pixels, 1.0 / pixels.variance, linearise(current, pixels))
+    return current
+
+
+def lines_with(gain: np.ndarray | float, shift: np.ndarray | float, u: np.ndarray) -> np.ndarray:
+    return gain * sky_light(u + shift, continuum=300.0, lines=tuple((8.0 * k + 0.37 * k % 1, 3e4) for k in range(1, 15)))
+
+
+def test_steps_find_illumination_and_shift() -> None:
+    u, s = scattered(20_000)
+    t = (2 * u - 120.0) / 120.0
+    truth = lines_with(1 + 0.04 * s, 0.05 * s + 0.03 * s * t, u)
+    pixels = SkyPixels(u=u, slit=s, electrons=RNG.normal(truth, np.sqrt(truth)), variance=truth)
+    found = converged(spline(illumination=1, with_shift=True, n=220), pixels)
+    assert found.illumination[0] == pytest.approx(0.04, abs=0.002)
+    assert found.shift[0, 0] == pytest.approx(0.05, abs=0.003)
+    assert found.shift[1, 0] == pytest.approx(0.03, abs=0.004)
+    chi = (pixels.electrons - found(u, s)) / np.sqrt(truth)
+    assert np.std(chi) == pytest.approx(1.0, abs=0.02)
+
+
+def test_without_shape_terms_a_step_is_the_linear_fit() -> None:
+    u, s = scattered()
+    truth = lines_with(1.0, 0.0, u)
+    pixels = SkyPixels(u=u, slit=s, electrons=truth, variance=truth)
+    linear = fit_linear(spline(), pixels, 1.0 / truth)
+    np.testing.assert_allclose(gauss_newton(linear, pixels, 1.0 / truth, linearise(linear, pixels)).coefficients, linear.coefficients)
+
+
+def test_a_prior_holds_the_illumination_where_the_sky_is_dark() -> None:
+    u, s = scattered(2000)
+    pixels = SkyPixels(u=u, slit=s, electrons=RNG.normal(0.01, 1.0, u.size), variance=np.ones(u.size))
+    held = replace(
+        spline(illumination=1, n=20), expected_illumination=np.array([0.07]), illumination_prior=0.005, illumination=np.array([0.07])
+    )
+    assert converged(held, pixels).illumination[0] == pytest.approx(0.07, abs=0.003)
+
+
+def test_linearised_model_is_the_model() -> None:
+    u, s = scattered(500)
+    made = replace(
+        spline(illumination=1, with_shift=True), coefficients=RNG.normal(size=102), illumination=np.array([0.05]),
+        shift=RNG.normal(scale=0.05, size=(5, 3)),
+    )  # fmt: skip
+    here = linearise(made, SkyPixels(u=u, slit=s, electrons=u, variance=u))
+    np.testing.assert_allclose(here.sky, made(u, s), atol=1e-10)
+    np.testing.assert_allclose(here.plain, made(u, s) / made.gain(s), atol=1e-10)
+    step = 1e-6
+    bumped = replace(made, shift=made.shift + step * np.outer(np.eye(5)[0], np.eye(3)[0]))
+    np.testing.assert_allclose(here.slope * s, (bumped(u, s) - made(u, s)) / step, atol=1e-4)
