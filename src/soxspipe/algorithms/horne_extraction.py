@@ -41,6 +41,7 @@ class ExtractionSettings(AlgorithmSettings):
 
 
 GROW_SIGMA = 2.5
+CONTRADICTION_SIGMA = 4.0
 ROUGH_TOLERANCE = 0.1
 PROFILE_TOLERANCE = 0.03
 SKY_TOLERANCE = 0.01
@@ -73,7 +74,9 @@ class Rejection:
     variance: FloatArray
 
 
-def reject_outliers(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: FloatArray, limit: float, tolerance: float = PROFILE_TOLERANCE) -> Rejection:
+def reject_outliers(
+    data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: FloatArray, limit: float, tolerance: float = PROFILE_TOLERANCE
+) -> Rejection:
     """Find the pixels that differ from sky plus object by more than the noise.
 
     On the object the worst pixel of each dispersion pixel goes first, then the flux is measured again; away from it all outliers go
@@ -106,7 +109,12 @@ def reject_outliers(data: OrderData, sky: FloatArray, shares: FloatArray, sky_ra
     far = shares < FAR_SHARE * peak[:, None]
     hits = np.zeros(light.shape, dtype=bool)
     bright = np.zeros(light.shape, dtype=bool)
-    variance = data.variance(sky + np.maximum(running_median(flux, SMOOTH_PX), 0.0)[:, None] * np.maximum(shares, 0.0))
+
+    def model_variance(flux: FloatArray) -> FloatArray:
+        return data.variance(sky + np.maximum(running_median(flux, SMOOTH_PX), 0.0)[:, None] * np.maximum(shares, 0.0))
+
+    variance = model_variance(flux)
+    flux = _not_above(flux, light, variance, shares, data.good, peak)
     for _ in range(ROUNDS):
         use = data.good & ~hits
         allowed = (tolerance * np.maximum(flux, 0.0) * peak)[:, None] ** 2 * ~far + (SKY_TOLERANCE * sky_range) ** 2
@@ -119,7 +127,7 @@ def reject_outliers(data: OrderData, sky: FloatArray, shares: FloatArray, sky_ra
         hits |= fresh
         bright |= fresh & (z > 0)
         flux, _ = flux_along(data, light, variance, shares, data.good & ~hits)
-        variance = data.variance(sky + np.maximum(running_median(flux, SMOOTH_PX), 0.0)[:, None] * np.maximum(shares, 0.0))
+        variance = model_variance(flux)
     return Rejection(hits=hits, bright=bright, flux=flux, variance=variance)
 
 
@@ -131,6 +139,21 @@ def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: F
     low = np.take_along_axis(ratio, (np.maximum(count - 1, 0) // 2)[:, None], axis=1)[:, 0]
     high = np.take_along_axis(ratio, np.minimum(count // 2, np.maximum(count - 1, 0))[:, None], axis=1)[:, 0]
     return np.where(count > 0, 0.5 * (low + np.where(np.isfinite(high), high, low)), 0.0)
+
+
+def _not_above(
+    flux: FloatArray, light: FloatArray, variance: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray
+) -> FloatArray:
+    """Lower a starting flux that a pixel of the core contradicts.
+
+    A track that hits most of a dispersion pixel's core lifts its median; a pixel it missed then lies far below the profile.  The flux
+    starts from what the faintest core pixel allows instead.  An emission line lifts all core pixels alike and stays.
+    """
+    core = good & (shares > 0.25 * peak[:, None]) & (shares > 0)
+    sigma = np.sqrt(variance)
+    short = (core & (flux[:, None] * shares - light > CONTRADICTION_SIGMA * sigma)).any(axis=1)
+    allowed = np.where(core, (light + 2.0 * sigma) / np.where(core, shares, 1.0), np.inf).min(axis=1)
+    return np.where(short & np.isfinite(allowed), np.minimum(flux, allowed), flux)
 
 
 def dilate(mask: BoolArray) -> BoolArray:
@@ -164,6 +187,8 @@ class ExtractedOrder:
         Of neighbouring fluxes.
     sky_fit : SkyFit or None
         With the final spline; None without sky subtraction.
+    aside : ndarray of bool, shape of the window, or None
+        Pixels of other objects on the slit, which took no part.
     """
 
     data: OrderData
@@ -176,6 +201,7 @@ class ExtractedOrder:
     flux_variance: FloatArray
     covariance: FloatArray
     sky_fit: SkyFit | None
+    aside: BoolArray | None = None
 
 
 def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings: ExtractionSettings) -> ExtractedOrder:

@@ -41,6 +41,9 @@ LARGEST_MASKED_SHARE = 0.6
 NAMED_NEAR_ARCSEC = 1.0
 FALLBACK_SEEING_ARCSEC = 1.0
 ORDER_ILLUMINATION_PRIOR = 0.005
+APART_FWHM = 1.5
+ASIDE_SHARE = 0.03
+ASIDE_OWN_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -260,6 +263,11 @@ def extract_with_sky(
     SolvedOrders
         Profile and extracted orders.
     """
+    whole = fits
+    companions = _companions(trace)
+    if companions:
+        rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec)
+        fits = list(each_order(lambda fit: set_companions_aside(fit, trace, companions, rough), fits))
     orders = [fit.data for fit in fits]
     limit = settings.horne_extraction_profile_global_clipping_sigma
     illumination = common_illumination(fits)
@@ -295,7 +303,68 @@ def extract_with_sky(
     def extract(fit: SkyFit) -> ExtractedOrder:
         return extract_order(fit.data, fit, profile.shares(fit.data, trace.orders[fit.data.window.order]), settings)
 
-    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=tuple(each_order(extract, better)))
+    solved = tuple(each_order(extract, better))
+    if companions:
+        solved = tuple(
+            replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(solved, whole, strict=True)
+        )
+    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=solved)
+
+
+def _companions(trace: ObjectTrace) -> tuple[SlitSource, ...]:
+    """Other objects on the slit, far enough from the one that is extracted to be told apart."""
+    if not trace.sources:
+        return ()
+    here = float(np.median(np.concatenate([order.slit_arcsec for order in trace.orders.values()])))
+    return tuple(source for source in trace.sources if abs(source.slit_arcsec - here) > APART_FWHM * trace.fwhm_arcsec)
+
+
+def set_companions_aside(fit: SkyFit, trace: ObjectTrace, companions: Sequence[SlitSource], profile: ObjectProfile) -> SkyFit:
+    """Take the light of other objects off an order, and leave the pixels that it dominates out.
+
+    Each companion is given the profile and the bend of the object's trace, shifted; its flux and the object's are solved for together
+    in every dispersion pixel and smoothed.  The shot noise of the light that is taken off stays in the variance.
+
+    Parameters
+    ----------
+    fit : SkyFit
+        The order with its sky.
+    trace : ObjectTrace
+        The object's.
+    companions : sequence of SlitSource
+        Other objects.
+    profile : ObjectProfile
+        A first profile.
+
+    Returns
+    -------
+    SkyFit
+        With data that hold the object and the sky alone.
+    """
+    data, path = fit.data, trace.orders[fit.data.window.order]
+    here = float(np.median(path.slit_arcsec))
+    own = profile.shares(data, path)
+    light = data.electrons - fit.electrons
+    taken, aside = np.zeros(light.shape), np.zeros(light.shape, dtype=bool)
+    for companion in companions:
+        other = profile.shares(data, replace(path, slit_arcsec=path.slit_arcsec + (companion.slit_arcsec - here)))
+        weight = np.where(data.good, 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + np.maximum(light, 0.0)), 0.0)
+        s11, s12, s22 = (np.sum(weight * a * b, axis=1) for a, b in ((own, own), (own, other), (other, other)))
+        r1, r2 = (np.sum(weight * a * light, axis=1) for a in (own, other))
+        determinant = s11 * s22 - s12**2
+        solvable = determinant > 1e-6 * s11 * s22
+        safe = np.where(solvable, determinant, 1.0)
+        flux = np.where(solvable, (s11 * r2 - s12 * r1) / safe, 0.0)
+        error = np.where(solvable, np.sqrt(np.maximum(s11, 0.0) / safe), np.inf)
+        taken += np.maximum(smooth_flux(flux, error), 0.0)[:, None] * other
+        aside |= (other > ASIDE_SHARE * other.max(axis=1, keepdims=True)) & (own < ASIDE_OWN_SHARE * own.max(axis=1, keepdims=True))
+    cleaned = replace(
+        data,
+        electrons=data.electrons - taken,
+        floor=data.floor + np.maximum(taken, 0.0) * data.flat / data.exposures,
+        good=data.good & ~aside,
+    )
+    return replace(fit, data=cleaned)
 
 
 def common_illumination(fits: Sequence[SkyFit]) -> FloatArray:

@@ -330,6 +330,12 @@ def _images(solved: SolvedOrders, clean: Frame) -> _Images:
     )
 
 
+def _free(extracted: ExtractedOrder) -> BoolArray:
+    """Pixels of sky and object alone: good, not rejected, and of no other object; shape of the window."""
+    free = extracted.data.good & ~extracted.rejection.hits
+    return free if extracted.aside is None else free & ~extracted.aside
+
+
 def _dark(extracted: ExtractedOrder) -> BoolArray:
     """Dispersion pixels that the flat does not light: no part of the order, shape (n_disp,)."""
     window = extracted.data.window
@@ -350,7 +356,7 @@ def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
     known = np.isfinite(centre)
     grid = np.arange(float(window.b_px[known][0]), float(window.b_px[known][-1]), 0.5)
     z = (extracted.data.electrons - extracted.sky - np.nan_to_num(extracted.flux)[:, None] * extracted.shares) / np.sqrt(extracted.variance)
-    used = extracted.data.good & ~extracted.rejection.hits & (extracted.shares < 0.01)
+    used = _free(extracted) & (extracted.shares < 0.01)
     bright = extracted.sky > 15.0 * np.sqrt(extracted.variance)
     values = fit.spline(grid, np.zeros(grid.size))
     return SkyOrder(
@@ -400,10 +406,7 @@ def _warnings(
 
 def _diagnostics(solved: SolvedOrders, stacked: Frame, images: _Images) -> dict[str, float]:
     empty = np.concatenate(
-        [
-            ((e.data.electrons - e.sky) / np.sqrt(e.variance + e.sky_variance))[e.data.good & ~e.rejection.hits & (e.shares < 1e-3)]
-            for e in solved.orders
-        ]
+        [((e.data.electrons - e.sky) / np.sqrt(e.variance + e.sky_variance))[_free(e) & (e.shares < 1e-3)] for e in solved.orders]
     )
     aperture = [float(np.sum(np.maximum(e.shares, 0.0)[e.data.good]) / max(np.sum(np.maximum(e.shares, 0.0)), 1e-9)) for e in solved.orders]
     return {
