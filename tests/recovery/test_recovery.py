@@ -51,6 +51,9 @@ CASES = {
     "flexure": Case("NIR", {"ab_mag": 15.0, "flexure_dispersion_px": 0.8, "flexure_slit_px": -0.6}, wavelength_px=0.08),
     "bad column through the trace": Case("VIS", {"ab_mag": 16.0, "bad_column_on_trace": True}),
     "saturated line": Case("VIS_R", {"ab_mag": 15.5, "exptime_s": 1800.0, "oh_strength": 20.0}, bias_pct=1.5),
+    "X-shooter UVB": Case("UVB_XSH", {"ab_mag": 15.0}),
+    "X-shooter VIS": Case("VIS_XSH", {"ab_mag": 15.0}),
+    "X-shooter NIR": Case("NIR_XSH", {"ab_mag": 15.0}),
     "bad seeing": Case("NIR", {"ab_mag": 15.5, "seeing_arcsec": 1.8}, trace_px=0.1),
 }
 
@@ -70,6 +73,8 @@ MORE = {
     "changing air",
     "dark of another exposure time, VIS",
     "flexure",
+    "X-shooter UVB",
+    "X-shooter NIR",
     "bad seeing",
 }
 """Variations on the theme, for the long suite."""

@@ -29,6 +29,9 @@ WINDOWS: dict[str, Window] = {
     "NIR_H": ((405, 575), (700, 1300)),  # orders 11 to 13, with the strongest OH lines
     "VIS": ((1500, 2200), (440, 690)),  # bands g and i
     "VIS_R": ((500, 1200), (125, 215)),  # band r, with the line at 557.7 nm
+    "UVB_XSH": ((1200, 1700), (1020, 1270)),
+    "VIS_XSH": ((1800, 2300), (960, 1230)),
+    "NIR_XSH": ((900, 1500), (380, 580)),
     "VIS_RED": ((1500, 2200), (600, 690)),  # band i alone
 }
 """Rows and columns of the unbinned science frame that a small scene keeps."""
@@ -50,7 +53,8 @@ class Prepared:
 
 def small_scene(window: str = "NIR", **values: object) -> Prepared:
     """Simulate a scene on a part of the detector; keywords are keys of a scene file."""
-    scene = make_scene({"arm": window.split("_")[0], **values})
+    arm, _, where = window.partition("_")
+    scene = make_scene({"arm": arm, "instrument": "XSHOOTER" if where == "XSH" else "SOXS", **values})
     return prepare_scene(scene, crop(read_facts(scene), *WINDOWS[window]))
 
 
