@@ -82,9 +82,9 @@ def sky_light(u: Array, *, continuum: float = 30.0, lines: tuple[tuple[float, fl
     return total
 
 
-def moffat_shares(window: OrderWindow, offset_arcsec: Array | float, *, fwhm: float = 1.0, beta: float = 3.5) -> Array:
+def moffat_shares(window: OrderWindow, offset_arcsec: Array | float, *, fwhm: Array | float = 1.0, beta: float = 3.5) -> Array:
     """Share of a dispersion pixel's light in each pixel: a Moffat integrated over the pixel, rows summing to 1."""
-    alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
+    alpha = np.broadcast_to(fwhm, window.b_px.shape)[:, None, None] / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
     distance = window.slit_arcsec - np.broadcast_to(offset_arcsec, window.b_px.shape)[:, None]
     steps = (np.arange(21) - 10) / 21 / SCALE
     density = np.mean((1.0 + ((distance[..., None] + steps) / alpha) ** 2) ** -beta, axis=-1)
@@ -111,7 +111,7 @@ class TinyOrder:
 
 
 def observe(
-    window: OrderWindow, sky: Array, flux: Array, *, offset: Array | float = 0.5, fwhm: float = 1.0, rng: np.random.Generator | None = None,
+    window: OrderWindow, sky: Array, flux: Array, *, offset: Array | float = 0.5, fwhm: Array | float = 1.0, rng: np.random.Generator | None = None,
     read_noise: float = 5.0, flat: Array | float = 1.0, exposures: int = 1, masked: Array | None = None, tilt: float = 0.4,
 ) -> TinyOrder:  # fmt: skip
     """Put sky and object on an order; without `rng` there is no noise, though the variance knows of it."""
@@ -130,7 +130,7 @@ def observe(
         b_px=window.b_px,
         a_px=np.full(slit.shape, 0.0),
         slit_arcsec=slit,
-        sigma_px=np.full(slit.shape, SCALE * fwhm / 2.3548),
+        sigma_px=np.broadcast_to(SCALE * np.asarray(fwhm) / 2.3548, slit.shape),
     )
     return TinyOrder(data=data, u_px=position(window, tilt), sky=np.where(window.inside, sky, 0.0), flux=flux, shares=shares, trace=trace)
 
