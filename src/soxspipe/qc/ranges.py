@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.metric import Metric
 
 Range = tuple[float | None, float | None]
@@ -32,7 +33,12 @@ STARE: Mapping[str, Ranges] = {
         "SNR MEDIAN": (7.0, 200.0),
     },
 }
-"""By arm and metric: lowest and highest acceptable value, ends included."""
+"""By arm of SOXS and metric: lowest and highest acceptable value, ends included."""
+
+
+def enforced_arm(arm: Arm, *, is_standard: bool) -> str:
+    """Key of the page's ranges that hold; empty for science targets, and for X-shooter, whose orders and efficiency the page does not know."""
+    return arm.name if is_standard and arm.instrument == "SOXS" else ""
 
 
 def canonical(name: str) -> str:

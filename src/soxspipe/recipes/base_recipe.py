@@ -299,12 +299,12 @@ class base_recipe(RecipeFacts):
 
     def flag_poor_data(self) -> None:
         """Add the temperatures of the header to the metrics, and judge every metric by its acceptable range."""
-        from soxspipe.qc.ranges import stare_ranges, with_ranges
+        from soxspipe.qc.ranges import enforced_arm, stare_ranges, with_ranges
         from soxspipe.recipes.stare.measures import header_temperatures
 
         for metric in header_temperatures(self._gathered.inputs.arm, self._gathered.header):
             self._add(metric)
-        arm = self.arm if self._gathered.recipe.endswith("-std") else ""
+        arm = enforced_arm(self._gathered.inputs.arm, is_standard=self._gathered.recipe.endswith("-std"))
         self._metrics = list(with_ranges(self._metrics, stare_ranges(arm, self._gathered.settings.qc_acceptable_ranges)))
 
     def report_output(self, rformat: str = "stdout") -> Table:

@@ -8,7 +8,8 @@ import pytest
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.metric import Metric
 from soxspipe.qc import metrics
-from soxspipe.qc.ranges import STARE, canonical, stare_ranges, with_ranges
+from soxspipe.instruments.registry import arm as find_arm
+from soxspipe.qc.ranges import STARE, canonical, enforced_arm, stare_ranges, with_ranges
 from support.results import make_run
 
 
@@ -156,3 +157,9 @@ def test_science_frames_have_no_ranges_of_their_own():
     assert stare_ranges("", {}) == {}
     assert set(STARE) == {"VIS", "NIR"}
     assert canonical("y_res-sd") == "Y RES SD"
+
+
+def test_ranges_are_enforced_for_standards_of_soxs_alone():
+    assert enforced_arm(find_arm("SOXS", "VIS"), is_standard=True) == "VIS"
+    assert enforced_arm(find_arm("SOXS", "VIS"), is_standard=False) == ""
+    assert enforced_arm(find_arm("XSHOOTER", "VIS"), is_standard=True) == ""

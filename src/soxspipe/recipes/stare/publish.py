@@ -15,7 +15,7 @@ from soxspipe.errors import ProductExistsError
 from soxspipe.io.atomic import Staged, commit, discard, remove_unfinished, stage
 from soxspipe.io.lock import only_run
 from soxspipe.io.names import file_name, qc_folder, reduced_folder
-from soxspipe.qc.ranges import stare_ranges, with_ranges
+from soxspipe.qc.ranges import enforced_arm, stare_ranges, with_ranges
 from soxspipe.recipes.progress import StepTimer
 from soxspipe.recipes.spec import ProductRecord, ProductRow, Published
 from soxspipe.recipes.stare.run import StareRun
@@ -29,7 +29,7 @@ def measure_metrics(run: StareRun) -> tuple[Metric, ...]:
     """Every metric of the recipe; those of a flux standard carry the ranges of the page, and all those that the user set."""
     measured = tuple(metric for row in STARE.metrics for metric in row.measure(run))
     chosen = run.settings.qc_acceptable_ranges
-    arm = run.inputs.arm.name if run.is_standard else ""
+    arm = enforced_arm(run.inputs.arm, is_standard=run.is_standard)
     return with_ranges(measured, stare_ranges(arm, chosen))
 
 
