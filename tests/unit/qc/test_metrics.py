@@ -7,8 +7,8 @@ import pytest
 
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.metric import Metric
-from soxspipe.qc import metrics
 from soxspipe.instruments.registry import arm as find_arm
+from soxspipe.qc import metrics
 from soxspipe.qc.ranges import STARE, canonical, enforced_arm, stare_ranges, with_ranges
 from support.results import make_run
 
