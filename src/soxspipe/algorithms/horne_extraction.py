@@ -42,6 +42,9 @@ class ExtractionSettings(AlgorithmSettings):
 
 GROW_SIGMA = 2.5
 CONTRADICTION_SIGMA = 4.0
+SPIKE_SIGMA = 5.0
+SPIKE_SHARE = 0.85
+SPIKE_NEIGHBOURS_PX = 31
 ROUGH_TOLERANCE = 0.1
 PROFILE_TOLERANCE = 0.03
 SKY_TOLERANCE = 0.01
@@ -128,7 +131,31 @@ def reject_outliers(
         bright |= fresh & (z > 0)
         flux, _ = flux_along(data, light, variance, shares, data.good & ~hits)
         variance = model_variance(flux)
+    spikes = _spikes(flux, flux_along(data, light, variance, shares, data.good & ~hits)[1])
+    if spikes.any():
+        steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
+        excess = (light - steady[:, None] * shares) / np.sqrt(model_variance(steady))
+        struck = spikes[:, None] & data.good & ~far & (excess > GROW_SIGMA)
+        hits |= struck
+        bright |= struck
+        flux, _ = flux_along(data, light, variance, shares, data.good & ~hits)
+        flux = np.where(spikes, steady, flux)
+        variance = model_variance(flux)
     return Rejection(hits=hits, bright=bright, flux=flux, variance=variance)
+
+
+def _spikes(flux: FloatArray, error: FloatArray) -> BoolArray:
+    """Dispersion pixels whose flux stands out of both neighbours more sharply than any line can.
+
+    A track along the slit may look like the profile, but it is one pixel wide.  Of a line at least as wide as the instrument makes it, the
+    neighbours of its peak hold a third or more.
+    """
+    padded, noise = np.pad(flux, 3, mode="edge"), np.pad(error, 1, mode="edge")
+    beside = np.maximum(padded[2:-4], padded[4:-2])
+    around = np.min([padded[:-6], padded[1:-5], padded[5:-1], padded[6:]], axis=0)
+    step_error = np.sqrt(error**2 + np.maximum(noise[:-2], noise[2:]) ** 2)
+    height = flux - around
+    return (height > SPIKE_SIGMA * error) & (flux - beside > np.maximum(SPIKE_SHARE * height, SPIKE_SIGMA * step_error))
 
 
 def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray) -> FloatArray:
@@ -152,6 +179,10 @@ def _not_above(
     core = good & (shares > 0.25 * peak[:, None]) & (shares > 0)
     sigma = np.sqrt(variance)
     short = (core & (flux[:, None] * shares - light > CONTRADICTION_SIGMA * sigma)).any(axis=1)
+    # a dead pixel lies low as well, but then the flux is that of the neighbours
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
+    power = np.sum(np.where(good, shares**2 / variance, 0.0), axis=1)
+    short &= flux - steady > CONTRADICTION_SIGMA / np.sqrt(np.maximum(power, 1e-30))
     allowed = np.where(core, (light + 2.0 * sigma) / np.where(core, shares, 1.0), np.inf).min(axis=1)
     return np.where(short & np.isfinite(allowed), np.minimum(flux, allowed), flux)
 

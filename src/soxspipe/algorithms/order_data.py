@@ -39,6 +39,8 @@ class OrderData:
         Inside the order and not flagged.
     u_px, slit : ndarray
         Dispersion pixel that the wavelength has at slit centre, and slit position scaled to -1..1; 0 outside the order.
+    binning : tuple of int
+        Detector pixels per pixel along dispersion and slit.
     """
 
     window: OrderWindow
@@ -50,6 +52,7 @@ class OrderData:
     good: BoolImage
     u_px: FloatArray
     slit: FloatArray
+    binning: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         shape = self.window.index.shape
@@ -64,7 +67,9 @@ class OrderData:
         return (self.floor + expected * (self.flat / self.exposures + expected * self.flat_variance)) / self.flat**2
 
 
-def cut_order_data(frame: Frame, flat: Frame | None, windows: Sequence[OrderWindow]) -> tuple[OrderData, ...]:
+def cut_order_data(
+    frame: Frame, flat: Frame | None, windows: Sequence[OrderWindow], binning: tuple[int, int] = (1, 1)
+) -> tuple[OrderData, ...]:
     """Cut every order out of a frame and flatten it.
 
     Parameters
@@ -75,16 +80,18 @@ def cut_order_data(frame: Frame, flat: Frame | None, windows: Sequence[OrderWind
         Master flat.
     windows : sequence of OrderWindow
         Orders.
+    binning : tuple of int
+        Detector pixels per pixel along dispersion and slit.
 
     Returns
     -------
     tuple of OrderData
         One per window; pixels whose flat is less than 5 sigma above zero are not good.
     """
-    return tuple(_cut(frame, flat, window) for window in windows)
+    return tuple(_cut(frame, flat, window, binning) for window in windows)
 
 
-def _cut(frame: Frame, flat: Frame | None, window: OrderWindow) -> OrderData:
+def _cut(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int]) -> OrderData:
     good = window.inside & (window.cut(frame.flags) == 0)
     electrons, floor = window.cut(frame.electrons), window.cut(np.asarray(frame.variance))
     n = exposures(frame)
@@ -111,6 +118,7 @@ def _cut(frame: Frame, flat: Frame | None, window: OrderWindow) -> OrderData:
         good=good,
         u_px=u_px,
         slit=np.where(window.inside, np.nan_to_num(window.slit_arcsec) / reach, 0.0),
+        binning=binning,
     )
 
 

@@ -27,9 +27,9 @@ SHIFT_SLIT_DEGREE = 3
 SHIFT_PRIOR_PX = 0.1
 ILLUMINATION_PRIOR = 0.1
 LARGEST_STEP_PX = 0.5
-START_BIN_PX = 0.5
-CLOSEST_KNOTS_PX = 0.55
-WIDEST_KNOTS_PX = 2.2
+START_BIN = 0.5
+CLOSEST_KNOTS = 0.55
+WIDEST_KNOTS = 2.2
 LSF_SIGMA_PX = 1.0
 
 
@@ -127,13 +127,15 @@ def legendre(x: FloatArray, n: int) -> FloatArray:
     return np.stack(terms[1 : n + 1])
 
 
-def median_spectrum(pixels: SkyPixels, use: BoolArray, u_range: tuple[float, float]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Median sky in bins of `START_BIN_PX`: grid, value and noise of one pixel; empty bins are bridged."""
-    n = max(4, int(np.ceil((u_range[1] - u_range[0]) / START_BIN_PX)))
-    bins = np.clip(((pixels.u - u_range[0]) / START_BIN_PX).astype(np.int64), 0, n - 1)
+def median_spectrum(
+    pixels: SkyPixels, use: BoolArray, u_range: tuple[float, float], bin_px: float = START_BIN
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Median sky in bins of `bin_px`: grid, value and noise of one pixel; empty bins are bridged."""
+    n = max(4, int(np.ceil((u_range[1] - u_range[0]) / bin_px)))
+    bins = np.clip(((pixels.u - u_range[0]) / bin_px).astype(np.int64), 0, n - 1)
     value = grouped_median(pixels.electrons[use], bins[use], n)
     noise = np.sqrt(grouped_median(pixels.variance[use], bins[use], n))
-    grid = u_range[0] + (np.arange(n) + 0.5) * START_BIN_PX
+    grid = u_range[0] + (np.arange(n) + 0.5) * bin_px
     found = np.isfinite(value)
     if not found.any():
         return grid, np.zeros(n), np.ones(n)
@@ -141,44 +143,47 @@ def median_spectrum(pixels: SkyPixels, use: BoolArray, u_range: tuple[float, flo
 
 
 def place_knots(
-    grid: FloatArray, value: FloatArray, noise: FloatArray, pixels_per_px: FloatArray, significance: float, min_points: int
+    grid: FloatArray, value: FloatArray, noise: FloatArray, pixels_per_px: FloatArray, significance: float, min_points: int, lsf_px: float
 ) -> FloatArray:
     """Break points of the spline: as close as lines are bright.
 
     A cubic spline with knots h apart misses a line of height A and width sigma by about A (h / sigma)^4 / 128.  Holding this at a
-    fixed small share of the noise n of one pixel gives ``h = sigma (significance n / A)^(1/4)``, kept between `CLOSEST_KNOTS_PX` and
-    `WIDEST_KNOTS_PX`.  A is read off the curvature, A = sigma^2 |S''|, its largest within 3 px.
+    fixed small share of the noise n of one pixel gives ``h = sigma (significance n / A)^(1/4)``, kept between `CLOSEST_KNOTS` and
+    `WIDEST_KNOTS` line widths.  A is read off the curvature, A = sigma^2 |S''|, its largest within 3 line widths.
 
     Parameters
     ----------
     grid, value, noise : ndarray, shape (n,)
-        Sky spectrum in steps of `START_BIN_PX` and noise of one pixel.
+        Sky spectrum in steps of `bin_px` and noise of one pixel.
     pixels_per_px : ndarray, shape (n,)
         Pixels that can be used per px of u.
     significance : float
         Line height in sigma at which knots stand one line width apart.
     min_points : int
         Fewest pixels between two knots.
+    lsf_px : float
+        Standard deviation of the line-spread function, px.
 
     Returns
     -------
     ndarray
         Strictly increasing, from the first to the last grid edge.
     """
+    bin_px = float(grid[1] - grid[0])
     smooth = np.convolve(np.pad(value, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
-    curvature = np.abs(np.diff(np.pad(smooth, 1, mode="edge"), n=2)) / START_BIN_PX**2
-    reach = round(3.0 / START_BIN_PX)
-    height = np.lib.stride_tricks.sliding_window_view(np.pad(curvature, reach, mode="edge"), 2 * reach + 1).max(axis=1) * LSF_SIGMA_PX**2
+    curvature = np.abs(np.diff(np.pad(smooth, 1, mode="edge"), n=2)) / bin_px**2
+    reach = round(3.0 * lsf_px / bin_px)
+    height = np.lib.stride_tricks.sliding_window_view(np.pad(curvature, reach, mode="edge"), 2 * reach + 1).max(axis=1) * lsf_px**2
     # the curvature of a noisy median scatters by this much without any line
-    false_height = 3.0 * noise / np.sqrt(np.maximum(pixels_per_px * START_BIN_PX, 1.0)) * 1.25 / START_BIN_PX**2 * LSF_SIGMA_PX**2
+    false_height = 3.0 * noise / np.sqrt(np.maximum(pixels_per_px * bin_px, 1.0)) * 1.25 / bin_px**2 * lsf_px**2
     height = np.sqrt(np.maximum(height**2 - false_height**2, 0.0))
-    spacing = LSF_SIGMA_PX * np.power(significance * noise / np.maximum(height, 1e-9 * noise), 0.25)
-    spacing = np.clip(spacing, CLOSEST_KNOTS_PX, WIDEST_KNOTS_PX)
+    spacing = lsf_px * np.power(significance * noise / np.maximum(height, 1e-9 * noise), 0.25)
+    spacing = np.clip(spacing, CLOSEST_KNOTS * lsf_px, WIDEST_KNOTS * lsf_px)
     spacing = np.maximum(spacing, min_points / np.maximum(pixels_per_px, 1e-3))
-    kernel = np.exp(-0.5 * (np.arange(-8, 9) * START_BIN_PX / 1.5) ** 2)
+    kernel = np.exp(-0.5 * (np.arange(-8, 9) * bin_px / (1.5 * lsf_px)) ** 2)
     density = np.convolve(np.pad(1.0 / spacing, 8, mode="edge"), kernel / kernel.sum(), mode="valid")
-    total = np.concatenate([[0.0], np.cumsum(density * START_BIN_PX)])
-    edges = np.append(grid - 0.5 * START_BIN_PX, grid[-1] + 0.5 * START_BIN_PX)
+    total = np.concatenate([[0.0], np.cumsum(density * bin_px)])
+    edges = np.append(grid - 0.5 * bin_px, grid[-1] + 0.5 * bin_px)
     return np.interp(np.linspace(0.0, total[-1], max(4, round(total[-1])) + 1), total, edges)
 
 

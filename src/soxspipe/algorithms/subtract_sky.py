@@ -11,7 +11,8 @@ from pydantic import Field
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky_spline import (
-    START_BIN_PX,
+    LSF_SIGMA_PX,
+    START_BIN,
     SkyPixels,
     SkySpline,
     fit_linear,
@@ -31,7 +32,7 @@ class SkySettings(AlgorithmSettings):
     subtract_sky: bool = Field(True, description="Model and subtract the sky.")
     clip_slit_edge_fraction: float = Field(0.02, ge=0, lt=0.45, description="Share of the slit left out of the sky fit at each end.")
     bspline_order: int = Field(3, ge=1, le=5, description="Degree of the B-spline in wavelength.")
-    slit_illumination_order: int = Field(1, ge=0, le=5, description="Degree of the polynomial in slit position that scales the sky.")
+    slit_illumination_order: int = Field(2, ge=0, le=5, description="Degree of the polynomial in slit position that scales the sky.")
     min_points_per_knot: int = Field(15, ge=2, description="Fewest sky pixels between two knots.")
     skyline_significance: float = Field(20.0, gt=0, description="Curvature (sigma per pixel) above which knots are set at their closest.")
     bspline_fitting_residual_clipping_sigma: float = Field(
@@ -115,7 +116,7 @@ def fit_order_sky(
         return (floor + expected * (flat / exposures + expected * flat_variance)) / flat**2
 
     pixels = SkyPixels(u=u[choice], slit=slit[choice], electrons=values, variance=variance(np.maximum(values, 0.0)))
-    spline, use = _start(pixels, variance, settings) if start is None else (start, np.ones(values.size, dtype=bool))
+    spline, use = _start(pixels, variance, settings, data.binning) if start is None else (start, np.ones(values.size, dtype=bool))
     rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
     clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
     for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
@@ -130,21 +131,33 @@ def fit_order_sky(
     return SkyFit(data=data, spline=spline, electrons=model, used=used)
 
 
-def _start(pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings) -> tuple[SkySpline, BoolArray]:
+def _start(
+    pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings, binning: tuple[int, int]
+) -> tuple[SkySpline, BoolArray]:
     """Knots from the median spectrum, and a first spline on the pixels that agree with it."""
     everything = np.ones(pixels.u.size, dtype=bool)
     u_range = (float(pixels.u.min()), float(pixels.u.max()) + 1e-6)
-    grid, value, _ = median_spectrum(pixels, everything, u_range)
+    lsf_px = LSF_SIGMA_PX / binning[0]
+    bin_px = START_BIN * lsf_px
+    grid, value, _ = median_spectrum(pixels, everything, u_range, bin_px)
     expected = np.interp(pixels.u, grid, value)
     pixels = replace(pixels, variance=variance(expected))
-    reach = round(2.5 / START_BIN_PX)
+    reach = round(2.5 * lsf_px / bin_px)
     pieces = np.lib.stride_tricks.sliding_window_view(np.pad(value, reach, mode="edge"), 2 * reach + 1)
     spread = np.interp(pixels.u, grid, pieces.max(axis=1) - pieces.min(axis=1))
     use = np.abs(pixels.electrons - expected) <= START_SIGMA * np.sqrt(pixels.variance) + START_TOLERANCE * spread
-    _, _, noise = median_spectrum(pixels, use, u_range)
-    bins = np.clip(((pixels.u[use] - u_range[0]) / START_BIN_PX).astype(np.int64), 0, grid.size - 1)
-    density = np.convolve(np.bincount(bins, minlength=grid.size), np.full(9, 1 / 9), mode="same") / START_BIN_PX
-    breaks = place_knots(grid, value, noise, density, settings.skyline_significance, settings.min_points_per_knot)
+    _, _, noise = median_spectrum(pixels, use, u_range, bin_px)
+    bins = np.clip(((pixels.u[use] - u_range[0]) / bin_px).astype(np.int64), 0, grid.size - 1)
+    density = np.convolve(np.bincount(bins, minlength=grid.size), np.full(9, 1 / 9), mode="same") / bin_px
+    breaks = place_knots(
+        grid,
+        value,
+        noise,
+        density,
+        settings.skyline_significance,
+        max(3, settings.min_points_per_knot // (binning[0] * binning[1])),
+        lsf_px,
+    )
     breaks[-1] = max(breaks[-1], u_range[1])
     empty = start_spline(breaks, settings.bspline_order, u_range, settings.slit_illumination_order, with_shift=True)
     return fit_linear(empty, pixels, np.where(use, 1.0 / pixels.variance, 0.0)), use

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from soxspipe.algorithms.clip_and_stack import clip_and_stack
+from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
 from soxspipe.algorithms.flux_calibration import flux_calibrate
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
@@ -100,7 +101,12 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     clean = lit if background is None else _without(lit, background)
     done("subtract_background", "off" if background is None else f"median {np.median(background.electrons):.2f} e-")
     flat = inputs.masters.flat if settings.use_flat else None
-    orders = cut_order_data(clean, flat, windows)
+    orders = cut_order_data(clean, flat, windows, (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning))
+    if settings.use_lacosmic:
+        hits = list(each_order(lambda data: flag_cosmic_rays(data, settings.cosmic_rays), orders))
+        clean = clean.flagged(paint(windows, hits, clean.shape) > 0, PixelFlag.COSMIC_RAY)
+        orders = tuple(replace(data, good=data.good & ~hit) for data, hit in zip(orders, hits, strict=True))
+        done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
     found = find_object(
         orders,
         half_length_arcsec=half_slit,
