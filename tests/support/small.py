@@ -28,7 +28,7 @@ Window = tuple[tuple[int, int], tuple[int, int]]
 WINDOWS: Mapping[tuple[str, str], Window] = {
     ("SOXS", "VIS"): ((1500, 2100), (600, 690)),  # band i alone
     ("SOXS", "NIR"): ((755, 1070), (500, 1000)),  # orders 17 to 19
-    ("XSHOOTER", "UVB"): ((1000, 1400), (700, 1100)),
+    ("XSHOOTER", "UVB"): ((900, 1700), (700, 1100)),
     ("XSHOOTER", "VIS"): ((1500, 1900), (700, 1100)),
     ("XSHOOTER", "NIR"): ((800, 1200), (400, 700)),
 }
