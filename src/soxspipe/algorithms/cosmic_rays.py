@@ -11,6 +11,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 OBJECT_LIMIT = 5.0
 GROW_SHARE = 0.3
+SKY_SHARE = 0.5
 ROUNDS = 3
 
 
@@ -26,13 +27,15 @@ class CosmicRaySettings(AlgorithmSettings):
     )
 
 
-def flag_cosmic_rays(data: OrderData, settings: CosmicRaySettings) -> BoolArray:
+def flag_cosmic_rays(data: OrderData, sky: FloatArray, settings: CosmicRaySettings) -> BoolArray:
     """Find pixels with edges sharper than any image through the spectrograph has.
 
     Parameters
     ----------
     data : OrderData
         One order, sky included.
+    sky : ndarray, shape of the window
+        Median of the slit at each wavelength; a hit must stand out of it as well, which a crowd of sky lines does not.
     settings : CosmicRaySettings
         Threshold in sigma; neighbours of a hit are judged at `GROW_SHARE` of it.
 
@@ -60,7 +63,8 @@ def flag_cosmic_rays(data: OrderData, settings: CosmicRaySettings) -> BoolArray:
         laplacian, beside = _laplacian(np.where(hits, np.nan, electrons), electrons)
         noise = np.sqrt(data.variance(beside))
         limit = settings.lacosmic_sigma if round_ == 0 else np.where(_touching(hits), GROW_SHARE, 1.0) * settings.lacosmic_sigma
-        candidates = np.flatnonzero(data.good & ~hits & (laplacian > limit * noise))
+        above = data.electrons - sky > limit * noise + SKY_SHARE * np.maximum(sky, 0.0)
+        candidates = np.flatnonzero(data.good & ~hits & above & (laplacian > limit * noise))
         structure = _fine_structure(electrons, candidates)
         sharp = laplacian.reshape(-1)[candidates] > OBJECT_LIMIT * np.maximum(structure, 0.01 * noise.reshape(-1)[candidates])
         if not sharp.any():

@@ -13,6 +13,7 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.trace import SlitSource
 
 BIN_ARCSEC = 0.15
+BIN_SHARE = 0.55
 CHUNK_PX = 64
 TEMPLATE_FWHM_ARCSEC = 0.9
 LINE_PIXEL_SIGMA = 5.0
@@ -41,7 +42,9 @@ class SlitLight:
     error: FloatArray
 
 
-def collapse(orders: Sequence[OrderData], skies: Sequence[FloatArray], half_length_arcsec: float) -> SlitLight:
+def collapse(
+    orders: Sequence[OrderData], skies: Sequence[FloatArray], half_length_arcsec: float, bin_arcsec: float = BIN_ARCSEC
+) -> SlitLight:
     """Collapse what the sky models leave along the dispersion.
 
     The median over `CHUNK_PX` dispersion pixels of every bin of the slit is robust against cosmic rays and residuals of lines; chunks
@@ -55,17 +58,19 @@ def collapse(orders: Sequence[OrderData], skies: Sequence[FloatArray], half_leng
         Sky model of each, shape of its window.
     half_length_arcsec : float
         Of the slit.
+    bin_arcsec : float
+        Width of the bins.
 
     Returns
     -------
     SlitLight
-        On bins of `BIN_ARCSEC`.
+        On bins of `bin_arcsec`.
     """
-    n_bins = max(1, int(np.ceil(2 * half_length_arcsec / BIN_ARCSEC)))
+    n_bins = max(1, int(np.ceil(2 * half_length_arcsec / bin_arcsec)))
     weighted, weights = np.zeros(n_bins), np.zeros(n_bins)
     for data, sky in zip(orders, skies, strict=True):
         good = data.good
-        bins = np.clip(((data.window.slit_arcsec[good] + half_length_arcsec) / BIN_ARCSEC).astype(np.int64), 0, n_bins - 1)
+        bins = np.clip(((data.window.slit_arcsec[good] + half_length_arcsec) / bin_arcsec).astype(np.int64), 0, n_bins - 1)
         chunk = (np.broadcast_to(np.arange(good.shape[0])[:, None], good.shape)[good]) // CHUNK_PX
         cell = chunk * n_bins + bins
         n_cells = int(chunk.max(initial=0) + 1) * n_bins
@@ -77,13 +82,15 @@ def collapse(orders: Sequence[OrderData], skies: Sequence[FloatArray], half_leng
         weights += weight.sum(axis=0)
     filled = weights > 0
     return SlitLight(
-        slit_arcsec=(np.arange(n_bins) + 0.5) * BIN_ARCSEC - half_length_arcsec,
+        slit_arcsec=(np.arange(n_bins) + 0.5) * bin_arcsec - half_length_arcsec,
         light=np.where(filled, weighted / np.where(filled, weights, 1.0), np.nan),
         error=np.where(filled, 1.0 / np.sqrt(np.where(filled, weights, 1.0)), np.nan),
     )
 
 
-def line_light(orders: Sequence[OrderData], skies: Sequence[FloatArray], half_length_arcsec: float) -> SlitLight:
+def line_light(
+    orders: Sequence[OrderData], skies: Sequence[FloatArray], half_length_arcsec: float, bin_arcsec: float = BIN_ARCSEC
+) -> SlitLight:
     """Light of narrow emission lines along the slit, for objects without a continuum.
 
     Pixels more than `LINE_PIXEL_SIGMA` above the sky model count with their capped squared significance; cosmic rays fall anywhere on
@@ -91,18 +98,18 @@ def line_light(orders: Sequence[OrderData], skies: Sequence[FloatArray], half_le
 
     Parameters and result as for `collapse`; the error is the scatter over the slit.
     """
-    n_bins = max(1, int(np.ceil(2 * half_length_arcsec / BIN_ARCSEC)))
+    n_bins = max(1, int(np.ceil(2 * half_length_arcsec / bin_arcsec)))
     total = np.zeros(n_bins)
     for data, sky in zip(orders, skies, strict=True):
         # a median sky is off on sky lines by the slit's illumination and the line's tilt
         noise2 = data.variance(sky) + (SKY_SHARE * (sky - np.median(sky[data.good]) if data.good.any() else 0.0)) ** 2
         z = np.where(data.good, (data.electrons - sky) / np.sqrt(noise2), 0.0)
         bright = z > LINE_PIXEL_SIGMA
-        bins = np.clip(((data.window.slit_arcsec[bright] + half_length_arcsec) / BIN_ARCSEC).astype(np.int64), 0, n_bins - 1)
+        bins = np.clip(((data.window.slit_arcsec[bright] + half_length_arcsec) / bin_arcsec).astype(np.int64), 0, n_bins - 1)
         total += np.bincount(bins, np.minimum(z[bright], LINE_PIXEL_CAP) ** 2, n_bins)
     scatter = max(mad_sigma(total), 3.0 * LINE_PIXEL_CAP**2 / np.sqrt(12.0))
     return SlitLight(
-        slit_arcsec=(np.arange(n_bins) + 0.5) * BIN_ARCSEC - half_length_arcsec,
+        slit_arcsec=(np.arange(n_bins) + 0.5) * bin_arcsec - half_length_arcsec,
         light=total - float(np.median(total)),
         error=np.full(n_bins, scatter),
     )
@@ -177,7 +184,9 @@ def _filtered(slit_light: SlitLight, light: FloatArray) -> tuple[FloatArray, Flo
     """Light under a matched filter above the level of the slit, and its significance."""
     usable = np.isfinite(light)
     base = float(np.median(light[usable])) if usable.any() else 0.0
-    kernel = _moffat(np.arange(-12, 13) * BIN_ARCSEC, TEMPLATE_FWHM_ARCSEC)
+    bin_arcsec = float(slit_light.slit_arcsec[1] - slit_light.slit_arcsec[0])
+    reach = round(1.8 / bin_arcsec)
+    kernel = _moffat(np.arange(-reach, reach + 1) * bin_arcsec, TEMPLATE_FWHM_ARCSEC)
     weight = np.where(usable, 1.0 / np.square(np.where(usable, slit_light.error, 1.0)), 0.0)
     value = np.where(usable, light - base, 0.0)
     signal = np.convolve(weight * value, kernel, mode="same")
@@ -190,8 +199,9 @@ def _filtered(slit_light: SlitLight, light: FloatArray) -> tuple[FloatArray, Flo
 
 def _measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float, float, float]:
     """Position, FWHM (arcsec) and height of a peak from its half-height crossings and centroid."""
-    base = float(np.nanmedian(light))
-    value = np.nan_to_num(light - base)
+    # bins without pixels (an undersampled object always at one pixel phase) are bridged
+    known = np.isfinite(light)
+    value = np.interp(slit, slit[known], light[known]) - float(np.median(light[known]))
     window = slice(max(peak - 3, 0), peak + 4)
     peak = window.start + int(np.argmax(value[window]))
     height = float(value[peak])
@@ -216,3 +226,12 @@ def _moffat(distance: FloatArray, fwhm: float, beta: float = 3.5) -> FloatArray:
     """Moffat profile of unit height."""
     alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
     return (1.0 + (distance / alpha) ** 2) ** (-beta)
+
+
+def bin_width(orders: Sequence[OrderData]) -> float:
+    """Width of slit bins that holds more than half a pixel, so that an object always at one pixel phase leaves no bin empty (arcsec)."""
+    steps = [
+        float(np.nanmedian(np.abs(np.diff(data.window.slit_arcsec[:: max(data.window.slit_arcsec.shape[0] // 50, 1)], axis=1))))
+        for data in orders
+    ]
+    return max(BIN_ARCSEC, BIN_SHARE * float(np.median(steps)))

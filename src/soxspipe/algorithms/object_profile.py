@@ -34,6 +34,7 @@ WIDEST_SMOOTH_PX = 201
 PEAK_TOLERANCE = 0.1
 BETA = 3.5
 BETA_PRIOR = 0.5
+WIDTH_PRIOR = 0.2
 SLOPE = -0.2
 SLOPE_PRIOR = 0.3
 COMMON_PRIOR = 0.3
@@ -285,7 +286,7 @@ def _fit_moffat(cells: _Cells, start: Moffat) -> Moffat:
     """Width, its exponent, beta, and a scale per row (the flux estimate's own error), by Gauss-Newton with priors."""
     use = cells.weight > 0
     current = np.array([np.log(start.fwhm_arcsec), start.slope, start.beta])
-    prior_mean, prior = np.array([current[0], SLOPE, BETA]), np.array([0.0, SLOPE_PRIOR**-2, BETA_PRIOR**-2])
+    prior_mean, prior = np.array([current[0], SLOPE, BETA]), np.array([WIDTH_PRIOR**-2, SLOPE_PRIOR**-2, BETA_PRIOR**-2])
     wave, pixel = cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None]
 
     def model(p: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from soxspipe.algorithms.detect_continuum import ContinuumSettings, detect_continuum
-from soxspipe.algorithms.find_sources import collapse, find_sources, level, line_light, strongest
+from soxspipe.algorithms.find_sources import bin_width, collapse, find_sources, level, line_light, strongest
 from soxspipe.algorithms.horne_extraction import (
     PROFILE_TOLERANCE,
     ROUGH_TOLERANCE,
@@ -80,10 +80,11 @@ def find_object(
         The brightest object, or the one that was named.
     """
     skies = tuple(each_order(first_sky, orders)) if subtract_sky else tuple(np.zeros(data.electrons.shape) for data in orders)
-    light = level(collapse(orders, skies, half_length_arcsec))
+    bins = bin_width(orders)
+    light = level(collapse(orders, skies, half_length_arcsec, bins))
     sources, significance = find_sources(light, NEEDED_SIGNIFICANCE), strongest(light)
     if not sources:
-        lines = level(line_light(orders, skies, half_length_arcsec))
+        lines = level(line_light(orders, skies, half_length_arcsec, bins))
         sources = find_sources(lines, NEEDED_LINE_SIGNIFICANCE)
         significance = max(significance, strongest(lines)) if sources else significance
     if named_arcsec is None:

@@ -30,6 +30,7 @@ from soxspipe.algorithms.solve_orders import (
     follow_object,
 )
 from soxspipe.algorithms.subtract_background import fit_background
+from soxspipe.algorithms.subtract_sky import first_sky
 from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
 from soxspipe.algorithms.windows import centre_wavelength, cut_orders
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
@@ -103,7 +104,7 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     flat = inputs.masters.flat if settings.use_flat else None
     orders = cut_order_data(clean, flat, windows, (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning))
     if settings.use_lacosmic:
-        hits = list(each_order(lambda data: flag_cosmic_rays(data, settings.cosmic_rays), orders))
+        hits = list(each_order(lambda data: flag_cosmic_rays(data, first_sky(data), settings.cosmic_rays), orders))
         clean = clean.flagged(paint(windows, hits, clean.shape) > 0, PixelFlag.COSMIC_RAY)
         orders = tuple(replace(data, good=data.good & ~hit) for data, hit in zip(orders, hits, strict=True))
         done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
