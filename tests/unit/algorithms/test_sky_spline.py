@@ -9,9 +9,8 @@ import pytest
 from scipy.interpolate import BSpline
 
 from soxspipe.algorithms.sky_spline import (
-    CLOSEST_KNOTS_PX,
-    START_BIN_PX,
-    WIDEST_KNOTS_PX,
+    CLOSEST_KNOTS,
+    WIDEST_KNOTS,
     SkyPixels,
     SkySpline,
     chebyshev,
@@ -106,10 +105,10 @@ def test_median_spectrum_of_nothing_is_flat() -> None:
     np.testing.assert_array_equal(noise, 1.0)
 
 
-def knots_of(height: float, *, significance: float = 20.0, min_points: int = 2, noise: float = 10.0) -> np.ndarray:
-    grid = np.arange(0.25, 200.0, START_BIN_PX)
+def knots_of(height: float, *, significance: float = 20.0, min_points: int = 2, noise: float = 10.0, lsf_px: float = 1.0) -> np.ndarray:
+    grid = np.arange(0.25, 200.0, 0.5)
     value = sky_light(grid, continuum=100.0, lines=((100.0, height),))
-    return place_knots(grid, value, np.full(grid.size, noise), np.full(grid.size, 30.0), significance, min_points)
+    return place_knots(grid, value, np.full(grid.size, noise), np.full(grid.size, 30.0), significance, min_points, lsf_px)
 
 
 def test_knots_are_never_doubled_and_reach_from_end_to_end() -> None:
@@ -122,24 +121,29 @@ def test_knots_are_never_doubled_and_reach_from_end_to_end() -> None:
 
 def test_knots_are_wide_on_continuum_and_close_on_lines() -> None:
     widths = {height: np.interp(100.0, knots_of(height)[:-1], np.diff(knots_of(height))) for height in (0.0, 5e3, 1e6)}
-    assert widths[0.0] == pytest.approx(WIDEST_KNOTS_PX, rel=0.05)
-    assert widths[1e6] == pytest.approx(CLOSEST_KNOTS_PX, rel=0.05)
+    assert widths[0.0] == pytest.approx(WIDEST_KNOTS, rel=0.05)
+    assert widths[1e6] == pytest.approx(CLOSEST_KNOTS, rel=0.05)
     assert widths[1e6] < widths[5e3] < widths[0.0]
     far = np.diff(knots_of(1e6))[:20]
-    np.testing.assert_allclose(far, WIDEST_KNOTS_PX, rtol=0.05)
+    np.testing.assert_allclose(far, WIDEST_KNOTS, rtol=0.05)
 
 
 def test_noise_alone_does_not_draw_knots_together() -> None:
-    grid = np.arange(0.25, 200.0, START_BIN_PX)
+    grid = np.arange(0.25, 200.0, 0.5)
     noise = np.full(grid.size, 10.0)
     value = 100.0 + 10.0 * 1.25 / np.sqrt(15.0) * RNG.normal(size=grid.size)
-    knots = place_knots(grid, value, noise, np.full(grid.size, 30.0), 20.0, 2)
-    assert knots.size < 1.15 * 200.0 / WIDEST_KNOTS_PX
+    knots = place_knots(grid, value, noise, np.full(grid.size, 30.0), 20.0, 2, 1.0)
+    assert knots.size < 1.15 * 200.0 / WIDEST_KNOTS
 
 
 def test_significance_and_fewest_points_set_the_spacing() -> None:
     assert knots_of(5e3, significance=2.0).size > knots_of(5e3, significance=20.0).size > knots_of(5e3, significance=200.0).size
     assert np.diff(knots_of(1e6, min_points=120)).min() >= 0.95 * 120 / 30.0
+
+
+def test_spacing_goes_with_the_line_width() -> None:
+    narrow, wide = (np.diff(knots_of(1e6, lsf_px=width)).min() for width in (0.8, 1.0))
+    assert narrow == pytest.approx(0.8 * wide, rel=0.05)
 
 
 def test_linear_fit_is_the_dense_one() -> None:
