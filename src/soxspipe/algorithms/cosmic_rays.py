@@ -59,37 +59,45 @@ def flag_cosmic_rays(data: OrderData, sky: FloatArray, settings: CosmicRaySettin
     if settings.lacosmic_sigma <= 0:
         return hits
     electrons = np.where(data.good, data.electrons, np.nan)
-    for round_ in range(ROUNDS):
-        laplacian, beside = _laplacian(np.where(hits, np.nan, electrons), electrons)
-        noise = np.sqrt(data.variance(beside))
-        limit = settings.lacosmic_sigma if round_ == 0 else np.where(_touching(hits), GROW_SHARE, 1.0) * settings.lacosmic_sigma
-        above = data.electrons - sky > limit * noise + SKY_SHARE * np.maximum(sky, 0.0)
-        candidates = np.flatnonzero(data.good & ~hits & above & (laplacian > limit * noise))
-        structure = _fine_structure(electrons, candidates)
-        sharp = laplacian.reshape(-1)[candidates] > OBJECT_LIMIT * np.maximum(structure, 0.01 * noise.reshape(-1)[candidates])
+    floor = settings.lacosmic_sigma * GROW_SHARE
+    sigma = np.sqrt(data.variance(sky))
+    # L is at most the height above the neighbours, so few pixels need it
+    possible = np.flatnonzero(data.good & (data.electrons - sky > floor * sigma + SKY_SHARE * np.maximum(sky, 0.0)))
+    height = (data.electrons - sky - SKY_SHARE * np.maximum(sky, 0.0)).reshape(-1)[possible]
+    for _ in range(ROUNDS):
+        laplacian, beside, touching = _laplacian(electrons, hits, possible)
+        noise = np.sqrt(_variance_at(data, possible, beside))
+        limit = settings.lacosmic_sigma * np.where(touching, GROW_SHARE, 1.0) * noise
+        passed = ~hits.reshape(-1)[possible] & (laplacian > limit) & (height > limit)
+        candidates = possible[passed]
+        structure = np.maximum(_fine_structure(electrons, candidates), 0.01 * noise[passed])
+        sharp = laplacian[passed] > OBJECT_LIMIT * structure
         if not sharp.any():
             break
         hits.reshape(-1)[candidates[sharp]] = True
     return hits
 
 
-def _neighbours(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Values before and after along both axes; the edge repeats itself."""
-    padded = np.pad(values, 1, mode="edge")
-    return padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]
+def _laplacian(electrons: FloatArray, hits: BoolArray, pixels: IntArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Laplacian at the pixels given (flat indices) against neighbours that are not hit, mean of these, and whether a neighbour is hit.
 
-
-def _laplacian(clean: FloatArray, electrons: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Laplacian of every pixel against neighbours that are not hit, and the mean of these; neighbours that are no use count as equal."""
-    sides = _neighbours(clean)
-    steps = [np.where(np.isfinite(side), electrons - side, 0.0) for side in sides]
-    total = np.zeros(electrons.shape)
-    for along in steps[:2]:
-        for across in steps[2:]:
-            total += np.maximum(0.0, 0.5 * (along + across))
-    count = sum(np.isfinite(side).astype(np.float64) for side in sides)
-    beside = np.where(count > 0, sum(np.nan_to_num(side) for side in sides) / np.maximum(count, 1.0), 0.0)
-    return np.nan_to_num(0.25 * total), beside
+    Neighbours that are no use count as equal.
+    """
+    n_rows, n_columns = electrons.shape
+    y, x = np.divmod(pixels, n_columns)
+    here = electrons[y, x]
+    steps, total, count, touching = [], np.zeros(pixels.size), np.zeros(pixels.size), np.zeros(pixels.size, dtype=bool)
+    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        rows, columns = np.clip(y + dy, 0, n_rows - 1), np.clip(x + dx, 0, n_columns - 1)
+        struck = hits[rows, columns]
+        side = np.where(struck, np.nan, electrons[rows, columns])
+        known = np.isfinite(side)
+        steps.append(np.where(known, here - side, 0.0))
+        total += np.where(known, side, 0.0)
+        count += known
+        touching |= struck
+    quarters = [np.maximum(0.0, 0.5 * (along + across)) for along in steps[:2] for across in steps[2:]]
+    return 0.25 * np.sum(quarters, axis=0), total / np.maximum(count, 1.0), touching
 
 
 def _fine_structure(electrons: FloatArray, pixels: IntArray) -> FloatArray:
@@ -103,7 +111,10 @@ def _fine_structure(electrons: FloatArray, pixels: IntArray) -> FloatArray:
     return np.asarray(medians[:, 3, 3] - np.median(medians.reshape(pixels.size, 49), axis=1))
 
 
-def _touching(hits: BoolArray) -> BoolArray:
-    """Pixels next to a hit along either axis."""
-    before, after, left, right = _neighbours(hits.astype(np.float64))
-    return (before + after + left + right) > 0
+def _variance_at(data: OrderData, pixels: IntArray, light: FloatArray) -> FloatArray:
+    """`OrderData.variance` at a few pixels (flat indices)."""
+    floor, flat, flat_variance, exposures = (
+        np.asarray(part).reshape(-1)[pixels] for part in (data.floor, data.flat, data.flat_variance, data.exposures)
+    )
+    expected = np.maximum(light, 0.0)
+    return np.asarray((floor + expected * (flat / exposures + expected * flat_variance)) / flat**2)

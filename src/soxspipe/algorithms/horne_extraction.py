@@ -45,6 +45,7 @@ CONTRADICTION_SIGMA = 4.0
 SPIKE_SIGMA = 5.0
 SPIKE_SHARE = 0.85
 SPIKE_NEIGHBOURS_PX = 31
+CORE_HALF_PX = 7
 ROUGH_TOLERANCE = 0.1
 PROFILE_TOLERANCE = 0.03
 SKY_TOLERANCE = 0.01
@@ -160,8 +161,11 @@ def _spikes(flux: FloatArray, error: FloatArray) -> BoolArray:
 
 def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray) -> FloatArray:
     """Median of light over share of the core's pixels; 0 where the core is masked."""
-    core = good & (shares > 0.25 * peak[:, None]) & (shares > 0)
-    ratio = np.sort(np.where(core, light / np.where(core, shares, 1.0), np.inf), axis=1)
+    middle = np.clip(np.argmax(shares, axis=1), CORE_HALF_PX, max(shares.shape[1] - CORE_HALF_PX - 1, CORE_HALF_PX))
+    near = np.clip(middle[:, None] + np.arange(-CORE_HALF_PX, CORE_HALF_PX + 1), 0, shares.shape[1] - 1)
+    share = np.take_along_axis(shares, near, axis=1)
+    core = np.take_along_axis(good, near, axis=1) & (share > 0.25 * peak[:, None]) & (share > 0)
+    ratio = np.sort(np.where(core, np.take_along_axis(light, near, axis=1) / np.where(core, share, 1.0), np.inf), axis=1)
     count = core.sum(axis=1)
     low = np.take_along_axis(ratio, (np.maximum(count - 1, 0) // 2)[:, None], axis=1)[:, 0]
     high = np.take_along_axis(ratio, np.minimum(count // 2, np.maximum(count - 1, 0))[:, None], axis=1)[:, 0]

@@ -22,7 +22,7 @@ from soxspipe.algorithms.horne_extraction import (
 )
 from soxspipe.algorithms.object_profile import BETA, ObjectProfile, fit_profile, smooth_flux, starting_profile
 from soxspipe.algorithms.order_data import OrderData
-from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, first_sky, fit_order_sky
+from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
@@ -57,7 +57,7 @@ class FoundObject:
 
 
 def find_object(
-    orders: Sequence[OrderData], *, half_length_arcsec: float, named_arcsec: float | None, subtract_sky: bool, each_order: EachOrder = map
+    orders: Sequence[OrderData], skies: tuple[FloatArray, ...], *, half_length_arcsec: float, named_arcsec: float | None
 ) -> FoundObject:
     """Look for objects on the slit, in continuum light and, failing that, in emission lines.
 
@@ -65,21 +65,18 @@ def find_object(
     ----------
     orders : sequence of OrderData
         All orders.
+    skies : tuple of ndarray
+        Median sky of each (`first_sky`), or zeros.
     half_length_arcsec : float
         Of the slit.
     named_arcsec : float or None
         Slit position that the user named; only an object within an arcsec of it is then taken.
-    subtract_sky : bool
-        Whether a median sky is to be taken off first.
-    each_order : callable
-        `map` or a pool's.
 
     Returns
     -------
     FoundObject
         The brightest object, or the one that was named.
     """
-    skies = tuple(each_order(first_sky, orders)) if subtract_sky else tuple(np.zeros(data.electrons.shape) for data in orders)
     bins = bin_width(orders)
     light = level(collapse(orders, skies, half_length_arcsec, bins))
     sources, significance = find_sources(light, NEEDED_SIGNIFICANCE), strongest(light)

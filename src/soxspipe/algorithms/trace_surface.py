@@ -69,20 +69,21 @@ def design(
     number = np.array(sorted(orders), dtype=np.float64)
     span = max(number[-1] - number[0], 1.0)
     n = (2.0 * points.order - number[0] - number[-1]) / span
+    along, by_order = chebyshev(points.b, max(axis_deg, 2) + 1), chebyshev(n, order_deg + 1)
     for i in range(min(order_deg, 1) + 1):
         for j in range(min(axis_deg, 2) + 1):
-            columns.append(n**i * chebyshev(points.b, j + 1)[j] / points.px_per_arcsec)
+            columns.append(n**i * along[j] / points.px_per_arcsec)
             prior.append(FLEXURE_PRIOR_PX * 0.5 ** (i + j))
     for i in range(order_deg + 1):
         for j in range(axis_deg + 1):
             if i + j > 0:
-                columns.append(chebyshev(n, i + 1)[i] * chebyshev(points.b, j + 1)[j])
+                columns.append(by_order[i] * along[j])
                 prior.append(ORDER_PRIOR_ARCSEC / (i + j) ** 2)
     if order_deg > 0:
         for order in orders:
             here = points.order == order
             for j in range(min(axis_deg, 2) + 1):
-                columns.append(np.where(here, chebyshev(points.b, j + 1)[j], 0.0))
+                columns.append(np.where(here, along[j], 0.0))
                 prior.append(ORDER_PRIOR_ARCSEC / (1 + j))
     return np.stack(columns, axis=1), np.array(prior)
 

@@ -103,27 +103,21 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     done("subtract_background", "off" if background is None else f"median {np.median(background.electrons):.2f} e-")
     flat = inputs.masters.flat if settings.use_flat else None
     orders = cut_order_data(clean, flat, windows, (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning))
+    skies = tuple(each_order(first_sky, orders)) if settings.sky.subtract_sky else tuple(np.zeros(d.electrons.shape) for d in orders)
     if settings.use_lacosmic:
-        hits = list(each_order(lambda data: flag_cosmic_rays(data, first_sky(data), settings.cosmic_rays), orders))
+        hits = list(each_order(lambda data, sky: flag_cosmic_rays(data, sky, settings.cosmic_rays), orders, skies))
         clean = clean.flagged(paint(windows, hits, clean.shape) > 0, PixelFlag.COSMIC_RAY)
         orders = tuple(replace(data, good=data.good & ~hit) for data, hit in zip(orders, hits, strict=True))
         done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
-    found = find_object(
-        orders,
-        half_length_arcsec=half_slit,
-        named_arcsec=inputs.object_slit_arcsec,
-        subtract_sky=settings.sky.subtract_sky,
-        each_order=each_order,
-    )
+    found = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=inputs.object_slit_arcsec)
     sky_fits = (
         fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order) if settings.sky.subtract_sky else None
     )
     done("subtract_sky", "off" if sky_fits is None else f"{len(sky_fits.fits)} orders")
     kept = orders if sky_fits is None else [fit.data for fit in sky_fits.fits]
-    skies = [np.zeros(data.electrons.shape) for data in orders] if sky_fits is None else [fit.electrons for fit in sky_fits.fits]
     trace = follow_object(
         kept,
-        skies,
+        skies if sky_fits is None else [fit.electrons for fit in sky_fits.fits],
         found,
         inputs.geometry,
         settings.continuum,
