@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.detector import Arm, Axis
 
-
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
