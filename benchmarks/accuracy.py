@@ -1,6 +1,6 @@
-"""Full-size scenes that stress the pipeline: simulate, reduce, validate, and print one line per scene.
+"""Full-size scenes that stress the pipeline: simulate, reduce, validate, and write one table.
 
-    python benchmarks/scenes.py FOLDER [SCENE ...] [--json FILE] [--list]
+    python benchmarks/accuracy.py FOLDER [SCENE ...] [--workers 2] [--table FILE.md] [--json FILE] [--keep] [--list]
 
 Each arm's standard is reduced first and its response used for the scenes of that arm.  Needs the installed package.
 """
@@ -14,10 +14,10 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from soxspipe.recipes.simulate import simulate_dataset
 from soxspipe.recipes.validate import validate
 
 STANDARDS: dict[str, dict[str, Any]] = {
@@ -77,9 +77,30 @@ SCENES: dict[str, dict[str, Any]] = {
     "vis_two": {**_SN, "arm": "VIS", "ab_mag": 17.0, "exptime_s": 600, "second_offset_arcsec": 3.0, "second_ab_mag": 17.5, "seed": 28},
     "vis_bad_column": {**_SN, "arm": "VIS", "ab_mag": 17.0, "exptime_s": 600, "bad_column_on_trace": True, "seed": 29},
     "vis_edge": {**_SN, "arm": "VIS", "ab_mag": 17.0, "exptime_s": 600, "offset_arcsec": -5.0, "seed": 30},
+    "nir_sharp_seeing": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 600, "seeing_arcsec": 0.5, "seed": 41},
+    "nir_worst_seeing": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 600, "seeing_arcsec": 2.0, "seed": 42},
+    "nir_ab21": {**_SN, "arm": "NIR", "ab_mag": 21.0, "exptime_s": 900, "exposures": 5, "seed": 43},
+    "nir_bad_map": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 600, "map_error_px": 0.1, "flexure_dispersion_px": -1.5, "seed": 44},
+    "nir_noisy": {**_SN, "arm": "NIR", "ab_mag": 17.5, "exptime_s": 600, "read_noise_e": 16.0, "seed": 45},
+    "nir_scattered": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 600, "scattered_light": 0.05, "slit_illumination": 0.1, "seed": 46},
+    "nir_two_exposures": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 300, "exposures": 2, "seed": 47},
+    "nir_bright_lines": {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 1200, "oh_strength": 4.0, "seed": 48},
+    "vis_sharp_seeing": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 900, "seeing_arcsec": 0.5, "seed": 51},
+    "vis_worst_seeing": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 900, "seeing_arcsec": 2.0, "seed": 52},
+    "vis_ab21": {**_SN, "arm": "VIS", "ab_mag": 21.0, "exptime_s": 900, "exposures": 3, "seed": 53},
+    "vis_noisy": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 900, "read_noise_e": 8.0, "map_error_px": 0.1, "seed": 54},
+    "vis_scattered": {**_SN, "arm": "VIS", "ab_mag": 17.0, "exptime_s": 900, "scattered_light": 0.05, "slit_illumination": 0.1, "seed": 55},
+    "vis_host": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 900, "host_ab_mag": 18.5, "host_fwhm_arcsec": 4.0, "seed": 56},
+    "vis_lines": {"arm": "VIS", "target": "lines", "line_flux": 1e-15, "exptime_s": 900, "seed": 57},
+    "vis_three": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 300, "exposures": 3, "seeing_arcsec": [0.8, 1.2, 0.9], "seed": 58},
 }
 UNRESPONSIVE = {"nir_no_flat", "vis_2x1", "vis_2x2", "nir_wide_slit"}
 """Scenes for which the arm's response does not hold: another flat, binning or slit."""
+
+SIMULATE = (
+    "import json, sys; from soxspipe.recipes.simulate import simulate_dataset; "
+    "print(*simulate_dataset(json.loads(sys.argv[1]), sys.argv[2]), sep='\\n')"
+)
 
 COLUMNS = (
     ("snr", "orders/snr_ratio", ".3f"),
@@ -106,27 +127,47 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("scenes", nargs="*", metavar="SCENE")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--table", type=Path, help="write the table as Markdown")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", action="store_true", help="keep the data of every scene")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     if arguments.list:
         print("\n".join(SCENES))
         return 0
-    unknown = set(arguments.scenes) - set(SCENES)
+    names = arguments.scenes or list(SCENES)
+    unknown = set(names) - set(SCENES)
     if unknown:
         parser.error(f"no such scene: {', '.join(sorted(unknown))}")
-    responses: dict[str, tuple[Path, Path] | None] = {}
-    scores = {}
-    print(f"{'scene':<26}{'s':>6}" + "".join(f"{name:>9}" for name, _, _ in COLUMNS), flush=True)
-    for name in arguments.scenes or list(SCENES):
-        scene = SCENES[name]
-        if scene["arm"] not in responses:
-            responses[scene["arm"]] = run_standard(scene["arm"], arguments.folder)
-        response = None if name in UNRESPONSIVE else responses[scene["arm"]]
-        scores[name] = run_scene(name, scene, arguments.folder, response)
+    print(f"{'scene':<20}{'s':>6}" + "".join(f"{name:>9}" for name, _, _ in COLUMNS), flush=True)
+    arms = sorted({SCENES[name]["arm"] for name in names})
+    with ThreadPoolExecutor(arguments.workers) as pool:
+        responses = dict(zip(arms, pool.map(lambda arm: run_standard(arm, arguments.folder), arms), strict=True))
+
+        def run(name: str) -> dict[str, Any] | None:
+            response = None if name in UNRESPONSIVE else responses[SCENES[name]["arm"]]
+            result = run_scene(name, SCENES[name], arguments.folder, response)
+            if not arguments.keep:
+                shutil.rmtree(arguments.folder / name, ignore_errors=True)
+            return result
+
+        scores = dict(zip(names, pool.map(run, names), strict=True))
     if arguments.json:
         arguments.json.write_text(json.dumps(scores, indent=1, default=str), encoding="utf-8")
+    if arguments.table:
+        arguments.table.write_text(markdown(scores), encoding="utf-8")
     return 0
+
+
+def markdown(scores: dict[str, Any]) -> str:
+    """The table of all scenes in Markdown."""
+    head = ["scene", *(name for name, _, _ in COLUMNS)]
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---", *("---:" for _ in COLUMNS)]) + " |"]
+    for name, score in scores.items():
+        cells = [_cell(score, path, form).strip() for _, path, form in COLUMNS] if score else ["refused", *("" for _ in COLUMNS[1:])]
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def run_standard(arm: str, folder: Path) -> tuple[Path, Path] | None:
@@ -141,7 +182,12 @@ def run_scene(name: str, scene: dict[str, Any], folder: Path, response: tuple[Pa
     """Simulate, reduce and score one scene; prints its line."""
     here = folder / name
     shutil.rmtree(here, ignore_errors=True)
-    files = simulate_dataset(scene, here / "data")
+    made = [sys.executable, "-c", SIMULATE, json.dumps(scene), str(here / "data")]
+    listed = subprocess.run(made, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        print(f"{name:<20}  not simulated: {listed.stderr.strip().splitlines()[-1:]}", flush=True)
+        return None
+    files = [Path(line) for line in listed.stdout.split("\n") if line]
     sof = files[0]
     if response is not None:
         sof.write_text(sof.read_text(encoding="utf-8") + f"{response[0]} RESP_TAB_{scene['arm']}\n", encoding="utf-8")
@@ -154,10 +200,10 @@ def run_scene(name: str, scene: dict[str, Any], folder: Path, response: tuple[Pa
     seconds = time.perf_counter() - start
     if ended.returncode not in (0, 3):
         last = (ended.stderr or ended.stdout).strip().splitlines()[-1:]
-        print(f"{name:<26}{seconds:>6.1f}  exit {ended.returncode}: {' '.join(last)}", flush=True)
+        print(f"{name:<20}{seconds:>6.1f}  exit {ended.returncode}: {' '.join(last)}", flush=True)
         return None
     result = validate(here / "out", files[-1], standard_truth=response[1] if response else None, json_file=here / "score.json").score
-    print(f"{name:<26}{seconds:>6.1f}" + "".join(_cell(result, path, form) for _, path, form in COLUMNS), flush=True)
+    print(f"{name:<20}{seconds:>6.1f}" + "".join(_cell(result, path, form) for _, path, form in COLUMNS), flush=True)
     return result
 
 
