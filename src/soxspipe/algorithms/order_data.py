@@ -88,10 +88,11 @@ def cut_order_data(
     tuple of OrderData
         One per window; pixels whose flat is less than 5 sigma above zero are not good.
     """
-    return tuple(_cut(frame, flat, window, binning) for window in windows)
+    return tuple(cut_order(frame, flat, window, binning) for window in windows)
 
 
-def _cut(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int]) -> OrderData:
+def cut_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int] = (1, 1)) -> OrderData:
+    """One order of `cut_order_data`."""
     good = window.inside & (window.cut(frame.flags) == 0)
     electrons, floor = window.cut(frame.electrons), window.cut(np.asarray(frame.variance))
     n = exposures(frame)

@@ -290,12 +290,16 @@ def extract_with_sky(
         sound = [replace(fit.data, good=fit.data.good & ~hit.hits) for fit, hit in zip(fits, hits, strict=True)]
         return measure_profile(sound, [fit.electrons for fit in fits], trace, settings, half_length_arcsec, start)
 
+    def refine(fit: SkyFit) -> tuple[SkyFit, Rejection]:
+        shares = shares_of(fit, first)
+        found = clean(fit, shares)
+        return improve(fit, shares, found), found
+
     rough = starting_profile(orders, trace, half_length_arcsec)
     hits = list(each_order(lambda fit: clean(fit, shares_of(fit, rough), ROUGH_TOLERANCE), fits))
     first = measure(fits, hits, None)
-    shares = list(each_order(lambda fit: shares_of(fit, first), fits))
-    hits = list(each_order(clean, fits, shares))
-    better = list(each_order(improve, fits, shares, hits))
+    refined = list(each_order(refine, fits))
+    better, hits = [fit for fit, _ in refined], [found for _, found in refined]
     profile = measure(better, hits, first)
 
     def extract(fit: SkyFit) -> ExtractedOrder:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +13,7 @@ from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedes
 from soxspipe.algorithms.flux_calibration import flux_calibrate
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
 from soxspipe.algorithms.merge_orders import merge_orders
-from soxspipe.algorithms.order_data import cut_order_data, paint
+from soxspipe.algorithms.order_data import OrderData, cut_order, paint
 from soxspipe.algorithms.prepare import prepare
 from soxspipe.algorithms.response_function import fit_response, measure_efficiency
 from soxspipe.algorithms.robust import mad_sigma
@@ -36,9 +34,11 @@ from soxspipe.algorithms.windows import centre_wavelength, cut_orders
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, SkyOrder, WavelengthShift
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
 from soxspipe.errors import AlgorithmError, ResponseError
+from soxspipe.recipes.stare.forked import forked_map
 from soxspipe.recipes.stare.values import StareInputs, StareResult
 from soxspipe.settings.stare import StareSettings
 
@@ -60,7 +60,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     done : callable
         Told of every step that ends.
     n_threads : int
-        Threads that share the orders; the result does not depend on it.
+        1 keeps the work in this process; more let a second one share the orders.  The result does not depend on it.
 
     Returns
     -------
@@ -72,17 +72,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     AlgorithmError
         If the data cannot be reduced.
     """
-    with _pool(n_threads) as each_order:
-        return _reduce(inputs, settings, done, each_order)
-
-
-@contextmanager
-def _pool(n_threads: int) -> Iterator[EachOrder]:
-    if n_threads <= 1:
-        yield map
-        return
-    with ThreadPoolExecutor(n_threads) as pool:
-        yield pool.map
+    return _reduce(inputs, settings, done, map if n_threads <= 1 else forked_map)
 
 
 def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> StareResult:
@@ -102,10 +92,11 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     clean = lit if background is None else _without(lit, background)
     done("subtract_background", "off" if background is None else f"median {np.median(background.electrons):.2f} e-")
     flat = inputs.masters.flat if settings.use_flat else None
-    orders = cut_order_data(clean, flat, windows, (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning))
-    skies = tuple(each_order(first_sky, orders)) if settings.sky.subtract_sky else tuple(np.zeros(d.electrons.shape) for d in orders)
+    binning = (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning)
+    looks = list(each_order(lambda window: _first_look(clean, flat, window, binning, settings), windows))
+    orders, skies = tuple(look.data for look in looks), tuple(look.sky for look in looks)
     if settings.use_lacosmic:
-        hits = list(each_order(lambda data, sky: flag_cosmic_rays(data, sky, settings.cosmic_rays), orders, skies))
+        hits = [look.hits for look in looks]
         clean = clean.flagged(paint(windows, hits, clean.shape) > 0, PixelFlag.COSMIC_RAY)
         orders = tuple(replace(data, good=data.good & ~hit) for data, hit in zip(orders, hits, strict=True))
         done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
@@ -160,6 +151,22 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
         failures=failures,
         diagnostics=_diagnostics(solved, stacked, images),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _FirstLook:
+    """An order's pixels, its median sky (or zeros), and cosmic rays (none if they are not looked for); shapes of the window."""
+
+    data: OrderData
+    sky: FloatArray
+    hits: BoolArray
+
+
+def _first_look(clean: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int], settings: StareSettings) -> _FirstLook:
+    data = cut_order(clean, flat, window, binning)
+    sky = first_sky(data) if settings.sky.subtract_sky else np.zeros(data.electrons.shape)
+    hits = flag_cosmic_rays(data, sky, settings.cosmic_rays) if settings.use_lacosmic else np.zeros(data.good.shape, dtype=bool)
+    return _FirstLook(data=data, sky=sky, hits=hits)
 
 
 def _stack_hits(stacked: Frame) -> int:
@@ -391,16 +398,6 @@ def _warnings(
         said.append(f"sky lines lie {shift.shift_px:+.2f} px off the dispersion map; set apply_wavelength_shift to correct it")
     for order, reason in sky_failures.items():
         said.append(f"order {order} was left out: {reason}")
-    response = calibrated.response
-    if response is not None and inputs.response is not None:
-        if response.flat_md5 and inputs.masters.flat_md5 and response.flat_md5 != inputs.masters.flat_md5:
-            said.append(
-                "the response was made with another master flat; the flux scale holds only if both flats have the same shape and norm"
-            )
-        if response.is_sampled and response.binning != inputs.observation.binning:
-            said.append(
-                f"the response was made with binning {response.binning}, these data have {inputs.observation.binning}; the flux scale is off"
-            )
     said.extend(f"{name} could not be made: {reason}" for name, reason in calibrated.failures.items())
     return tuple(said)
 
