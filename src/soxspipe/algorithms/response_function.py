@@ -9,7 +9,8 @@ from pydantic import Field
 
 from soxspipe.algorithms.robust import mad_sigma
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.algorithms.splines import bspline_matrix, clamped_knots, evaluate
+from soxspipe.algorithms.sky_spline import chebyshev
+from soxspipe.algorithms.splines import bspline_matrix, clamped_knots
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
@@ -35,7 +36,9 @@ HYDROGEN_NM = (
 ERROR_FLOOR = 0.005
 CLIP_SIGMA = 4.0
 N_KNOTS = 20
-STIFFNESS = 1e-5
+DEVIATION_PRIOR = 0.03
+LARGEST_BASE_DEGREE = 5
+CLIP_ABOVE_SIGMA = 2.5
 LEAST_SHARE = 0.01
 DEEPEST = 0.12
 TELLURIC_ERROR = 0.3
@@ -59,9 +62,9 @@ def fit_response(
     """Divide the library spectrum by the standard's count rate and fit what comes out.
 
     The count rate is that of flattened electrons per native pixel, extinction removed at the mean air mass.  Its ratio to the library
-    is taken in bins; telluric bands and hydrogen lines are left out.  A penalised spline in the logarithm follows the bins and is
-    carried beyond the last clean one by a straight line in the logarithm; a polynomial of `poly_order` in wavelength is fitted to the same
-    bins for the published table.
+    is taken in bins; telluric bands and hydrogen lines are left out.  In the logarithm a polynomial with a spline of small deviations
+    follows the bins and is carried beyond the last clean one by a straight line; a polynomial of `poly_order` in wavelength is fitted to
+    the same bins for the published table.
 
     Parameters
     ----------
@@ -94,7 +97,8 @@ def fit_response(
     clean = bins.usable
     if int(clean.sum()) < 10:
         raise ResponseError(f"only {int(clean.sum())} clean bins remain for the response of {standard.name}; 10 are needed")
-    curve, error, used = _fit_log_spline(bins, merged.wavelength_nm, settings.max_iteration)
+    degree = min(settings.poly_order, LARGEST_BASE_DEGREE, max(int(clean.sum()) // 3, 1))
+    curve, error, used = _fit_log_curve(bins, merged.wavelength_nm, settings.max_iteration, degree)
     polynomial = _fit_polynomial(bins, used, settings)
     return ResponseCurve(
         polynomial=polynomial,
@@ -182,38 +186,45 @@ def _average_library(standard: StandardStar, wave: FloatArray) -> FloatArray:
     return np.where((low >= x[0]) & (high <= x[-1]), value, np.nan)
 
 
-def _fit_log_spline(bins: _Bins, wave: FloatArray, rounds: int) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Penalised cubic spline of the log ratio on `wave`, its error, and the bins that were used."""
+def _fit_log_curve(bins: _Bins, wave: FloatArray, rounds: int, degree: int) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Smooth curve of the log ratio on `wave`, its error, and the bins that were used.
+
+    A polynomial carries the curve across telluric gaps; a spline of deviations from it, each held near zero by `DEVIATION_PRIOR`,
+    follows what the bins show beyond it; a factor for the model atmosphere's depth is fitted along.  Absorption that the model lacks
+    only lifts the ratio, so bins above the curve are clipped sooner than bins below.
+    """
     used = bins.usable.copy()
     x_low, x_high = float(bins.wavelength_nm[used].min()), float(bins.wavelength_nm[used].max())
     knots = clamped_knots(np.linspace(x_low, x_high, N_KNOTS), 3)
-    smooth = bspline_matrix(np.clip(bins.wavelength_nm, x_low, x_high), knots, 3)
-    n = smooth.shape[1]
+
+    def terms(wavelength: FloatArray) -> FloatArray:
+        inside = np.clip(wavelength, x_low, x_high)
+        scaled = (2.0 * inside - x_low - x_high) / (x_high - x_low)
+        return np.column_stack([chebyshev(scaled, degree + 1).T, bspline_matrix(inside, knots, 3)])
+
+    smooth = terms(bins.wavelength_nm)
+    n, n_free = smooth.shape[1], degree + 1
     basis = np.column_stack([smooth, bins.depth])
-    bend = np.diff(np.eye(n), n=2, axis=0)
+    prior = np.zeros((n + 1, n + 1))
+    prior[:n_free, :n_free] = 1e-6 * np.eye(n_free)
+    prior[n_free:n, n_free:n] = DEVIATION_PRIOR**-2 * np.eye(n - n_free)
+    prior[n, n] = DEPTH_PRIOR**-2
+    expected = np.append(np.zeros(n), DEPTH_PRIOR**-2)  # the model atmosphere as it stands
     coefficients, covariance = np.zeros(n + 1), np.eye(n + 1)
     for _ in range(rounds):
         weight = np.where(used, bins.error**-2, 0.0)
-        normal = basis.T @ (basis * weight[:, None])
-        typical = np.trace(normal[:n, :n]) / n
-        penalty = np.zeros((n + 1, n + 1))
-        penalty[:n, :n] = typical * (STIFFNESS * bend.T @ bend + 1e-12 * np.eye(n))
-        penalty[n, n] = DEPTH_PRIOR**-2
-        covariance = np.linalg.inv(normal + penalty)
-        # the model atmosphere as it stands is the expectation for the depth's factor
-        coefficients = covariance @ (basis.T @ (weight * bins.log_ratio) + np.append(np.zeros(n), DEPTH_PRIOR**-2))
-        residual = bins.log_ratio - basis @ coefficients
-        scatter = max(mad_sigma(residual[used] / bins.error[used]), 1.0)
-        kept = bins.usable & (np.abs(residual) <= CLIP_SIGMA * scatter * bins.error)
-        if np.array_equal(kept, used) or kept.sum() < 10:
+        covariance = np.linalg.inv(basis.T @ (basis * weight[:, None]) + prior)
+        coefficients = covariance @ (basis.T @ (weight * bins.log_ratio) + expected)
+        residual = (bins.log_ratio - basis @ coefficients) / bins.error
+        scatter = max(mad_sigma(residual[used]), 1.0)
+        kept = bins.usable & (residual <= CLIP_ABOVE_SIGMA * scatter) & (residual >= -CLIP_SIGMA * scatter)
+        if np.array_equal(kept, used) or kept.sum() < n_free + 5:
             break
         used = kept
-    inside = np.clip(wave, x_low, x_high)
-    value = evaluate(inside, knots, coefficients[:n], 3)
-    rows = bspline_matrix(inside, knots, 3)
-    excess = max(mad_sigma((bins.log_ratio - basis @ coefficients)[used] / bins.error[used]), 1.0)
+    rows = terms(wave)
+    excess = max(mad_sigma(((bins.log_ratio - basis @ coefficients) / bins.error)[used]), 1.0)
     error = excess * np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", rows, covariance[:n, :n], rows), 0.0))
-    return _straight_ends(bins, used, wave, value, error, smooth @ coefficients[:n])
+    return _straight_ends(bins, used, wave, rows @ coefficients[:n], error, smooth @ coefficients[:n])
 
 
 def _straight_ends(
