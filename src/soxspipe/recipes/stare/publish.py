@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from soxspipe.io.names import file_name, qc_folder, reduced_folder
 from soxspipe.qc.ranges import enforced_arm, stare_ranges, with_ranges
 from soxspipe.recipes.progress import StepTimer
 from soxspipe.recipes.spec import ProductRecord, ProductRow, Published
+from soxspipe.recipes.stare.forked import Child, can_fork
 from soxspipe.recipes.stare.run import StareRun
 from soxspipe.recipes.stare.spec import STARE
 
@@ -120,34 +120,40 @@ def product_path(row: ProductRow[StareRun], run: StareRun, output: Path) -> Path
 
 
 def _stage_all(run: StareRun, rows: Sequence[ProductRow[StareRun]], paths: Sequence[Path], done: StepTimer) -> list[Staged]:
-    """Stage every product: data in a thread of their own while figures are drawn in this one."""
+    """Stage every product: figures are drawn in a process of their own, where there can be one, while data are written in this one."""
     owner = _owner(run.provenance)
 
-    def staged(row: ProductRow[StareRun], path: Path) -> Staged:
-        return stage(path, row.contents(run), owner=owner)
-
-    futures: dict[int, Future[Staged]] = {}
-    drawn: dict[int, Staged] = {}
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="products") as pool:
+    def staged(places: Sequence[int]) -> dict[int, Staged]:
+        made: dict[int, Staged] = {}
         try:
-            futures = {place: pool.submit(staged, row, paths[place]) for place, row in enumerate(rows) if not row.draws}
-            for place, row in enumerate(rows):
-                if row.draws:
-                    drawn[place] = staged(row, paths[place])
-            if drawn:
-                done("draw figures", f"{len(drawn)} files")
-            written = {place: future.result() for place, future in futures.items()}
+            for place in places:
+                made[place] = stage(paths[place], rows[place].contents(run), owner=owner)
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            discard([*drawn.values(), *(future.result() for future in futures.values() if _succeeded(future))])
+            discard(made.values())
             raise
-    size = sum(file.temporary.stat().st_size for file in written.values())
-    done("write products", f"{len(written)} files, {size / 1e6:.0f} MB")
+        return made
+
+    draws = [place for place, row in enumerate(rows) if row.draws]
+    child = Child(lambda: staged(draws)) if draws and can_fork() else None
+    written: dict[int, Staged] = {}
+    drawn: dict[int, Staged] | None = None
+    try:
+        written = staged([place for place, row in enumerate(rows) if not row.draws])
+        size = sum(file.temporary.stat().st_size for file in written.values())
+        done("write products", f"{len(written)} files, {size / 1e6:.0f} MB")
+        drawn = child.take() if child else None
+        drawn = staged(draws) if drawn is None else drawn
+    except BaseException:
+        discard(written.values())
+        raise
+    finally:
+        if child and drawn is None:
+            child.stop()
+            for folder in {path.parent for path in paths}:
+                remove_unfinished(folder, owner)
+    if drawn:
+        done("draw figures", f"{len(drawn)} files")
     return [{**written, **drawn}[place] for place in range(len(rows))]
-
-
-def _succeeded(future: Future[Staged]) -> bool:
-    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def _remove_outdated(run: StareRun, output: Path, made: set[Path]) -> None:
