@@ -32,7 +32,7 @@ EachOrder: TypeAlias = Callable[..., Iterable[Any]]
 """`map`, or the `map` of a pool: applies a function to every order."""
 
 NEEDED_SIGNIFICANCE = 8.0
-NEEDED_LINE_SIGNIFICANCE = 12.0
+NEEDED_LINE_SIGNIFICANCE = 10.0
 MASK_FWHM = 1.3
 LEAST_MASK_ARCSEC = 1.5
 CORE_ARCSEC = 0.4
@@ -80,15 +80,39 @@ def find_object(
     bins = bin_width(orders)
     light = level(collapse(orders, skies, half_length_arcsec, bins))
     sources, significance = find_sources(light, NEEDED_SIGNIFICANCE), strongest(light)
-    if not sources:
-        lines = level(line_light(orders, skies, half_length_arcsec, bins))
-        sources = find_sources(lines, NEEDED_LINE_SIGNIFICANCE)
-        significance = max(significance, strongest(lines)) if sources else significance
+    return _chosen(sources, significance, skies, named_arcsec)
+
+
+def _chosen(sources: tuple[SlitSource, ...], significance: float, skies: tuple[FloatArray, ...], named_arcsec: float | None) -> FoundObject:
+    """The brightest object, or the one nearest to the position that the user named."""
     if named_arcsec is None:
         return FoundObject(source=sources[0] if sources else None, sources=sources, significance=significance, skies=skies)
     near = [source for source in sources if abs(source.slit_arcsec - named_arcsec) <= NAMED_NEAR_ARCSEC]
     chosen = min(near, key=lambda source: abs(source.slit_arcsec - named_arcsec)) if near else None
     return FoundObject(source=chosen, sources=sources, significance=significance, skies=skies)
+
+
+def find_line_object(fits: Sequence[SkyFit], found: FoundObject, *, half_length_arcsec: float, named_arcsec: float | None) -> FoundObject:
+    """Look for an object of emission lines alone, once the sky is known well enough for its lines not to be mistaken.
+
+    Parameters
+    ----------
+    fits : sequence of SkyFit
+        Sky fitted without a mask; lines of an object are outliers to it.
+    found : FoundObject
+        What the continuum showed, returned if there are no lines either.
+    half_length_arcsec, named_arcsec : float
+        As for `find_object`.
+
+    Returns
+    -------
+    FoundObject
+        With the object whose lines stand out.
+    """
+    orders = [fit.data for fit in fits]
+    light = level(line_light(orders, [fit.electrons for fit in fits], half_length_arcsec, bin_width(orders)))
+    sources = find_sources(light, NEEDED_LINE_SIGNIFICANCE)
+    return _chosen(sources, strongest(light), found.skies, named_arcsec) if sources else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,6 +23,7 @@ from soxspipe.algorithms.solve_orders import (
     SolvedOrders,
     extract_with_sky,
     extract_without_sky,
+    find_line_object,
     find_object,
     fit_sky,
     follow_object,
@@ -104,6 +105,10 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     sky_fits = (
         fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order) if settings.sky.subtract_sky else None
     )
+    if found.source is None and sky_fits is not None:
+        found = find_line_object(sky_fits.fits, found, half_length_arcsec=half_slit, named_arcsec=inputs.object_slit_arcsec)
+        if found.source is not None:
+            sky_fits = fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order)
     done("subtract_sky", "off" if sky_fits is None else f"{len(sky_fits.fits)} orders")
     kept = orders if sky_fits is None else [fit.data for fit in sky_fits.fits]
     trace = follow_object(

@@ -1,0 +1,48 @@
+"""Sums of products over the pixels of each piece of a spline: what normal matrices are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import FloatArray, IntArray
+
+ROOM = 32
+
+
+def piece_products(piece: IntArray, columns: Sequence[FloatArray], weight: FloatArray, n_pieces: int) -> FloatArray:
+    """Weighted sums of all products of two columns, for every piece.
+
+    The pixels of a piece are put side by side in blocks of `ROOM`, so that one small matrix product per block makes all sums at once.
+
+    Parameters
+    ----------
+    piece : ndarray of int, shape (n,)
+        Piece of each pixel, 0 <= piece < n_pieces.
+    columns : sequence of ndarray, shape (n,)
+        m columns.
+    weight : ndarray, shape (n,)
+        Not negative.
+    n_pieces : int
+        Number of pieces.
+
+    Returns
+    -------
+    ndarray, shape (n_pieces, m, m)
+        Symmetric in the last two axes; zeros for pieces without pixels.
+    """
+    ranked = np.argsort(piece, kind="stable")
+    count = np.bincount(piece, minlength=n_pieces)
+    blocks = np.maximum(-(-count // ROOM), 1)
+    first_block = np.cumsum(blocks) - blocks
+    # place of each ranked pixel: the pieces follow each other, each rounded up to whole blocks
+    place = np.arange(piece.size) + np.repeat(first_block * ROOM - (np.cumsum(count) - count), count)
+    n_blocks = int(first_block[-1] + blocks[-1])
+    root = np.sqrt(weight)
+    table = np.zeros((len(columns), n_blocks * ROOM))
+    for row, column in zip(table, columns, strict=True):
+        row[place] = (root * column)[ranked]
+    block = table.reshape(len(columns), n_blocks, ROOM).transpose(1, 0, 2)
+    sums = block @ block.transpose(0, 2, 1)
+    return sums if n_blocks == n_pieces else np.add.reduceat(sums, first_block, axis=0)
