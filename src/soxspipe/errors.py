@@ -5,7 +5,7 @@ The command line turns them into one line and an exit status; `exit_code` says w
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class SoxspipeError(Exception):
@@ -35,6 +35,11 @@ class SettingsError(SoxspipeError, ValueError):
 
 class AlgorithmError(SoxspipeError):
     """The data cannot support the measurement; the numbers that show it are attributes."""
+
+    def about(self, data: str) -> Self:
+        """The same error; its message begins with the data it speaks of."""
+        self.args = (f"{data}: {self}", *self.args[1:])
+        return self
 
 
 class NoContinuumError(AlgorithmError):

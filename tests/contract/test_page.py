@@ -144,12 +144,13 @@ def test_static_files(row, instrument, arm):
 
 SCIENCE = {"exposures": 3, "cosmic_ray_rate": 20.0, "exptime_s": 300.0, "flexure_dispersion_px": 0.6}
 STANDARD = {"target": "standard", "ab_mag": None}
-EXTENDED = {"target": "standard", "ab_mag": 14.0, "host_ab_mag": 12.0, "arm": "NIR"}
+EXTENDED = {"target": "standard", "ab_mag": 10.0, "host_ab_mag": 9.0, "arm": "NIR"}
+STRUCK = {"cosmic_ray_rate": 30.0, "exptime_s": 600.0}
 
 CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
     "use_flat": (STANDARD, False),
     "subtract_background": (STANDARD, False),
-    "use_lacosmic": (SCIENCE, False),
+    "use_lacosmic": (STRUCK, False),
     "stacked_clipping_sigma": (SCIENCE, 4.0),
     "stacked_clipping_iterations": (SCIENCE, 0),
     "horne_extraction_slit_length": (STANDARD, 9),
@@ -171,7 +172,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
     "poly_order": (STANDARD, 2),
     "object_slit_arcsec": (STANDARD, -2.0),
     "apply_wavelength_shift": (SCIENCE, False),
-    "lacosmic_sigma": (SCIENCE, 4.0),
+    "lacosmic_sigma": (STRUCK, 4.0),
     "subtract_sky": (STANDARD, False),
     "clip_slit_edge_fraction": (STANDARD, 0.2),
     "bspline_order": (STANDARD, 2),
@@ -183,7 +184,6 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
 }
 """Scene in which a setting must show, and a value other than the default."""
 
-NOT_YET = {"use_lacosmic", "lacosmic_sigma"}
 IN_PRODUCTS = {"make_plots", "sky_model_qc_plot", "qc_acceptable_ranges"}
 TYPES = {"bool": bool, "int": int, "float": float}
 WRONG = {"bool": "perhaps", "int": "many", "float": "wide"}
@@ -261,8 +261,6 @@ def _effects() -> Iterator[Any]:
         if leaf.field in IN_PRODUCTS:
             continue
         marks = [] if leaf.field in published else [pytest.mark.slow]
-        if leaf.field in NOT_YET:
-            marks.append(pytest.mark.xfail(strict=True, reason="nothing uses it yet"))
         yield pytest.param(leaf.field, marks=marks)
 
 

@@ -254,12 +254,9 @@ def test_no_cosmic_ray_search(vis, usual, reduce):
 # ----- read-out
 
 
-UNDERSAMPLED = pytest.mark.xfail(strict=True, reason="the profile of an undersampled object in one pixel phase comes out too narrow")
-
-
 @pytest.mark.parametrize(
     ("binning", "seed"),
-    [([1, 1], 1), ([2, 1], 1), ([1, 2], 1), ([2, 2], 2), pytest.param([2, 2], 1, marks=UNDERSAMPLED)],
+    [([1, 1], 1), ([2, 1], 1), ([1, 2], 1), ([2, 2], 1), ([2, 2], 2)],
     ids=lambda value: f"{value[0]}x{value[1]}" if isinstance(value, list) else str(value),
 )
 def test_vis_binnings(small_kit, usual, reduce, binning, seed):

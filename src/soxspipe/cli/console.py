@@ -11,6 +11,7 @@ from soxspipe.recipes.progress import StepReport
 if TYPE_CHECKING:
     from soxspipe.recipes.spec import Published
 
+LONGEST_LINE = 1000
 _RESET = "\033[0m"
 _STYLES = {"dim": "\033[2m", "bold": "\033[1m", "red": "\033[31m", "yellow": "\033[33m", "green": "\033[32m"}
 
@@ -79,8 +80,9 @@ class Console:
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks and control characters, so that no header or path can play tricks with the terminal."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    """Text without line breaks and control characters, so that no header or path can play tricks with the terminal; its middle left out if long."""
+    line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
 
 
 def _styled(text: str, style: str, stream: Any) -> str:

@@ -202,8 +202,8 @@ def _exposures(used: Sequence[ClassifiedFile], unrecognised: Sequence[Path]) -> 
 
 
 def _listed(files: Sequence[ClassifiedFile], unrecognised: Sequence[Path]) -> str:
-    """The first few files that are of no use and what they say they are, in brackets; empty if there are none."""
-    found = [_as_found(file) for file in files if file.kind is Kind.OTHER]
+    """The first few files that are no spectrum and no calibration, and what they say they are, in brackets; empty if there are none."""
+    found = [_as_found(file) for file in files if file.kind in (Kind.OTHER, Kind.OFF_FRAME)]
     found += [f"{path.name}: INSTRUME or arm not known" for path in unrecognised]
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
     return f" ({'; '.join(found[:3])}{more})" if found else ""

@@ -11,10 +11,12 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.errors import InputError
-from soxspipe.io.classify import ClassifiedFile
+from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.fits_reader import FitsFile, Hdu, open_fits, read_image
 from soxspipe.io.headers import number_of, read_observation, text_of
 
+LEAST_USABLE = 0.01
+"""Share of an image's pixels without which it is none."""
 LARGEST = 1e12
 """Pixel values beyond this are no measurement; they count as not finite."""
 
@@ -46,6 +48,7 @@ def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
             f"(columns to {detector.column_slice.stop}, rows to {detector.row_slice.stop}{_turned(detector)}) "
             f"at binning {detector.binning[0]} x {detector.binning[1]}"
         )
+    _require_usable(file, detector, adu)
     if adu.dtype.kind == "f" and not (adu.min() >= -LARGEST and adu.max() <= LARGEST):
         adu = np.where(np.abs(adu) <= LARGEST, adu, np.nan)
     observation = read_observation(file.header, file.instrument, file.facts, str(file.path))
@@ -83,6 +86,13 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int]) -> Frame:
         bad = _plane(opened, quality, shape, f"{file.kind.value}'s QUAL", keep=True) != 0
         flags[bad] = PixelFlag.BAD
     electrons, sigma = _without_gaps(electrons, flags), _without_gaps(sigma, flags)
+    usable = flags == 0 if file.kind is not Kind.FLAT else (flags == 0) & (electrons > 0)
+    if np.count_nonzero(usable) < LEAST_USABLE * usable.size:
+        above = " and above 0" if file.kind is Kind.FLAT else ""
+        raise InputError(
+            f"{file.path}: {np.count_nonzero(usable)} of {usable.size} pixels are usable (FLUX and ERRS finite{above}, QUAL 0), "
+            f"a {file.kind.value} with {LEAST_USABLE:.0%} of them is needed"
+        )
     return Frame(electrons=electrons, variance=sigma * sigma, flags=flags, exptime_s=_exposure_time(file))
 
 
@@ -136,6 +146,17 @@ def block_average(image: FloatArray, binning: tuple[int, int], use: BoolImage) -
     return masked.reshape(rows, by, columns, bx).mean(axis=(1, 3), dtype=np.float64)
 
 
+def _require_usable(file: ClassifiedFile, detector: Detector, adu: Image) -> None:
+    """Raise if hardly a pixel holds a number between 0 and saturation, or all hold the same one."""
+    some = adu[:: max(adu.shape[0] // 256, 1), :: max(adu.shape[1] // 256, 1)]
+    limit = LARGEST if detector.saturation_adu is None else detector.saturation_adu
+    usable = np.abs(some.astype(np.float64)) < limit  # False for NaN
+    if np.count_nonzero(usable) < LEAST_USABLE * usable.size:
+        raise InputError(f"{file.path}: {np.mean(usable):.1%} of the pixels hold a number below saturation, an exposed frame is needed")
+    if some.min() == some.max() and adu.min() == adu.max():
+        raise InputError(f"{file.path}: every pixel is {some.flat[0]:g}, an exposed frame is needed")
+
+
 def _turned(detector: Detector) -> str:
     return f" after {detector.quarter_turns} quarter turns" if detector.quarter_turns else ""
 
@@ -178,6 +199,6 @@ def _without_gaps(image: Image, flags: FlagArray) -> Image:
 def _exposure_time(file: ClassifiedFile) -> float:
     keyword = file.instrument.keywords.exptime
     exptime = number_of(file.header, keyword)
-    if file.kind.name == "DARK" and (exptime is None or exptime <= 0):
+    if file.kind is Kind.DARK and (exptime is None or exptime <= 0):
         raise InputError(f"{file.path}: {keyword} is {text_of(file.header, keyword)!r}, a dark needs a time above 0 s")
     return exptime if exptime is not None and exptime >= 0 else 0.0

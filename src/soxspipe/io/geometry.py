@@ -80,7 +80,11 @@ def _dispersion_map(
         if miss <= LARGEST_INCONSISTENCY_PX:
             return from_image, ()
         _require_solved(file, from_image)
-        reason = f"{file.path.name} differs from {inputs.dispersion_table.path.name} by {miss:.2f} px"
+        reason = (
+            f"{file.path.name} differs from {inputs.dispersion_table.path.name} by {miss:.2f} px"
+            if np.isfinite(miss)
+            else f"{file.path.name} has no pixel of the orders that {inputs.dispersion_table.path.name} describes"
+        )
     else:
         reason = "no dispersion image is given"
     try:
@@ -114,4 +118,6 @@ def _from_image(file: ClassifiedFile, detector: Detector, x: DispersionPolynomia
 
 def _require_solved(file: ClassifiedFile, dispersion_map: DispersionMap) -> None:
     if not np.any(np.isfinite(dispersion_map.wavelength_nm)):
-        raise InputError(f"{file.path}: WAVELENGTH is nowhere above 0, a dispersion image with solved pixels is needed")
+        raise InputError(
+            f"{file.path}: no pixel has a WAVELENGTH above 0 nm, a SLIT position and an ORDER, a dispersion image with solved pixels is needed"
+        )

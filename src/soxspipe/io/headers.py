@@ -17,6 +17,9 @@ _STRUCTURAL = re.compile(
     r"QUANTIZ|DITHER0|BLANK|PCOUNT|GCOUNT|HECKSUM|DATASUM)"
 )
 
+LONGEST_EXPOSURE_S = 1e6
+"""Exposure times beyond this are no exposure times."""
+
 
 def text_of(header: Header, keyword: str | None) -> str:
     """A keyword's value as stripped text; empty if absent."""
@@ -47,12 +50,14 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
     Raises
     ------
     InputError
-        If the exposure time is missing or not positive, or the binning is not one the detector has.
+        If the exposure time is missing, not positive or beyond any exposure, or the binning is not one the detector has.
     """
     keys = instrument.keywords
     exptime = number_of(header, keys.exptime)
-    if exptime is None or exptime <= 0:
-        raise InputError(f"{name}: {keys.exptime} is {header.get(keys.exptime)!r}, a time above 0 s is needed")
+    if exptime is None or not 0 < exptime <= LONGEST_EXPOSURE_S:
+        raise InputError(
+            f"{name}: {keys.exptime} is {header.get(keys.exptime)!r}, a time above 0 s is needed, at most {LONGEST_EXPOSURE_S:g} s"
+        )
     slit = text_of(header, facts.slit_keyword)
     return Observation(
         arm=facts.arm.name,
@@ -87,10 +92,11 @@ def binning_of(header: Header, keys: Keywords, facts: ArmFacts, name: str) -> tu
         return (1, 1)
     factors = []
     for keywords in (keys.binning_x, keys.binning_y):
-        value = number_of(header, *keywords)
-        factor = 1 if value is None else int(value) if float(value).is_integer() else 0
+        keyword = next((keyword for keyword in keywords if header.get(keyword) is not None), None)
+        value = 1 if keyword is None else number_of(header, keyword)
+        factor = int(value) if value is not None and float(value).is_integer() else 0
         if factor not in (1, 2, 4):
-            raise InputError(f"{name}: {keywords[0]} is {value!r}, a binning of 1, 2 or 4 is needed")
+            raise InputError(f"{name}: {keyword} is {header.get(str(keyword))!r}, a binning of 1, 2 or 4 is needed")
         factors.append(factor)
     return factors[0], factors[1]
 

@@ -60,10 +60,10 @@ def test_planes_are_found_by_name_whatever_their_place(tmp_path: Path) -> None:
     file = write_images(
         tmp_path / "flat.fits",
         "MASTER_FLAT_VIS",
-        {"ERRS": np.full(SHAPE, 3.0), "FLUX": np.full(SHAPE, 7.0), "QUAL": np.ones(SHAPE, np.uint8)},
+        {"ERRS": np.full(SHAPE, 3.0), "FLUX": np.full(SHAPE, 7.0), "QUAL": np.eye(*SHAPE, dtype=np.uint8)},
     )
     frame = read_master(file, SHAPE)
-    assert (frame.electrons[0, 0], frame.variance[0, 0], frame.flags[0, 0]) == (7.0, 9.0, 1)
+    assert (frame.electrons[0, 0], frame.variance[0, 0], frame.flags[0, 0], frame.flags[0, 1]) == (7.0, 9.0, 1, 0)
 
 
 def test_pixels_that_are_not_numbers_are_zero_and_flagged(tmp_path: Path) -> None:
@@ -164,3 +164,17 @@ def test_block_average_drops_blocks_with_a_pixel_that_does_not_count() -> None:
     use[0, 0] = False
     np.testing.assert_array_equal(block_average(image, (2, 1), use), [[np.nan, 2.5], [4.5, 6.5], [8.5, 10.5], [12.5, 14.5]])
     np.testing.assert_array_equal(block_average(image, (2, 2), use), [[np.nan, 4.5], [10.5, 12.5]])
+
+
+@pytest.mark.parametrize(
+    ("category", "planes"),
+    [
+        ("MASTER_FLAT_VIS", {"FLUX": np.zeros(SHAPE)}),
+        ("MASTER_BIAS_VIS", {"FLUX": np.full(SHAPE, np.nan)}),
+        ("MASTER_BIAS_VIS", {"FLUX": np.ones(SHAPE), "QUAL": np.ones(SHAPE, np.uint8)}),
+        ("MASTER_BIAS_VIS", {"FLUX": np.ones(SHAPE), "ERRS": np.full(SHAPE, np.inf)}),
+    ],
+)
+def test_a_master_without_usable_pixels_is_refused(tmp_path: Path, category: str, planes: dict[str, np.ndarray]) -> None:
+    with pytest.raises(InputError, match=rf"master\.fits: 0 of {SHAPE[0] * SHAPE[1]} pixels are usable"):
+        read_master(write_images(tmp_path / "master.fits", category, planes), SHAPE)

@@ -84,7 +84,7 @@ def test_an_image_without_a_solved_pixel_is_refused(own: InputKit) -> None:
         hdus[0].data[:] = np.nan
 
     edit(own.files["disp_image"], empty)
-    with pytest.raises(InputError, match=r"disp_image\.fits: WAVELENGTH is nowhere above 0"):
+    with pytest.raises(InputError, match=r"disp_image\.fits: no pixel has a WAVELENGTH above 0 nm"):
         read(own)
 
 

@@ -76,8 +76,9 @@ def test_xshooter_binning_keywords() -> None:
     assert binning_of(header(ESO__DET__WIN1__BINX=1, ESO__DET__WIN1__BINY=2, CDELT1=2.0), XSH.keywords, facts, "a") == (1, 2)
     assert binning_of(header(CDELT1=2.0, CDELT2=2.0), XSH.keywords, facts, "a") == (2, 2)
     assert binning_of(header(CDELT1=9.0), XSH.keywords, XSH.arms["NIR"], "a") == (1, 1)
-    with pytest.raises(InputError, match=r"a: ESO DET WIN1 BINY is 2\.5"):
-        binning_of(header(CDELT2=2.5), XSH.keywords, facts, "a")
+    for value, shown in ((2.5, r"2\.5"), ("x", "'x'"), (float("nan"), "nan"), (-1, "-1"), (10**9, "1000000000")):
+        with pytest.raises(InputError, match=rf"a: CDELT2 is {shown}, a binning of 1, 2 or 4"):
+            binning_of(header(CDELT2=value), XSH.keywords, facts, "a")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from soxspipe.io.names import safe_name
 from soxspipe.io.sof import InputFrames, resolve_inputs
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
 from soxspipe.io.tables import read_response
+from soxspipe.recipes.stare.doubts import doubts
 from soxspipe.recipes.stare.values import StareInputs
 from soxspipe.settings.dump import parameters
 from soxspipe.settings.load import SettingsSource, load_settings
@@ -151,7 +152,7 @@ def gather(
         inputs=values,
         settings=loaded.settings,
         recipe=recipe,
-        warnings=(*warnings, *files.warnings, *loaded.warnings, *found, *_response_warnings(values)),
+        warnings=(*warnings, *files.warnings, *loaded.warnings, *found, *_response_warnings(values), *doubts(values)),
         notes=(
             *(f"setting {name!r} has no use here" for name in loaded.unused),
             *(f"{path.name}: not used, INSTRUME or arm not known" for path in unrecognised),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from soxspipe import __version__
+from soxspipe.errors import AlgorithmError, SettingsError
 from soxspipe.recipes.progress import Listener, StepReport, StepTimer, silent
 from soxspipe.recipes.spec import Published
 from soxspipe.recipes.stare.gather import Gathered
@@ -60,10 +64,27 @@ def run_stare(
 
     with claim_products(gathered.names(), output, overwrite=overwrite):
         done = StepTimer(remembered)
-        result = reduce_stare(gathered.inputs, gathered.settings, done, n_threads=n_threads)
+        with _named(gathered):
+            result = reduce_stare(gathered.inputs, gathered.settings, done, n_threads=n_threads)
         run = make_run(gathered, result, debug=debug)
         run = replace(run, metrics=measure_metrics(run), story=tuple(story))
         return publish_stare(run, output, done)
+
+
+@contextmanager
+def _named(gathered: Gathered) -> Iterator[None]:
+    """Say of which exposures it is that an error speaks."""
+    try:
+        yield
+    except AlgorithmError as error:
+        raise error.about(_exposures(gathered)) from error.__cause__
+    except np.linalg.LinAlgError as error:
+        raise AlgorithmError(f"{_exposures(gathered)}: the data do not determine a fit ({error})") from error
+
+
+def _exposures(gathered: Gathered) -> str:
+    names = [raw.name for raw in gathered.inputs.raw]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def make_run(gathered: Gathered, result: StareResult, *, debug: bool = False) -> StareRun:
@@ -82,13 +103,21 @@ def make_run(gathered: Gathered, result: StareResult, *, debug: bool = False) ->
 def made_at() -> str:
     """Time of the reduction, UTC; ``SOURCE_DATE_EPOCH`` stands for it where set, which makes products reproducible to the byte."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdigit() else datetime.now(UTC)
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() and len(epoch) < 12 else datetime.now(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def output_folder(chosen: str | os.PathLike[str] | None, settings: SettingsSource) -> Path:
-    """Folder for products: the one chosen, else ``workspace-root-dir`` of the settings, else the working directory."""
-    named = chosen or _workspace(settings) or "."
+    """Folder for products: the one chosen, else ``workspace-root-dir`` of the settings, else the working directory.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be the name of a folder.
+    """
+    named = os.fspath(chosen or _workspace(settings) or ".")
+    if "\0" in named:
+        raise SettingsError(f"the folder for products is {named[:60]!r}, which is no name of a folder")
     return Path(os.path.abspath(os.path.expanduser(named)))
 
 
