@@ -208,8 +208,10 @@ def _measure_slices(one: TracedOrder, position: float, fwhm: float, half_b: floa
     noise2 = np.sum(np.where(good, one.variance[rows], 0.0), axis=1) / np.maximum(good.sum(axis=1), 1) ** 2 * 1.3
     usable = near & np.isfinite(slit) & (good.sum(axis=1) > 0)
     amplitude, offset, sigma, error = _fit_gaussians(slit, value, noise2, usable, position, fwhm / 2.3548)
-    level = np.array([np.median(v[u]) if u.any() else 0.0 for v, u in zip(value, usable, strict=True)])
-    spread = np.array([1.4826 * np.median(np.abs(v[u] - m)) if u.any() else np.inf for v, u, m in zip(value, usable, level, strict=True)])
+    level = _median_over(value[..., None], usable[..., None])
+    spread = _median_over(np.abs(value - level)[..., None], usable[..., None])
+    spread = np.where(usable.any(axis=1), 1.4826 * spread[:, 0], np.inf)
+    level = level[:, 0]
     height = np.max(np.where(usable & (np.abs(slit - offset[:, None]) < fwhm), value, -np.inf), axis=1)
     detected = (height > level + settings.peak_sigma_limit * spread) & (amplitude > 0) & np.isfinite(error)
     detected &= (np.abs(offset - position) < 0.5 * length) & (sigma > 0.25 * fwhm / 2.3548) & (sigma < 3.0 * fwhm / 2.3548)

@@ -29,20 +29,26 @@ def piece_products(piece: IntArray, columns: Sequence[FloatArray], weight: Float
 
     Returns
     -------
-    ndarray, shape (n_pieces, m, m)
-        Symmetric in the last two axes; zeros for pieces without pixels.
+    ndarray, shape (n_pieces, m - 1, m)
+        Element (p, i, j) sums weight x column i x column j; the last column is multiplied with the others alone.
     """
-    ranked = np.argsort(piece, kind="stable")
     count = np.bincount(piece, minlength=n_pieces)
     blocks = np.maximum(-(-count // ROOM), 1)
     first_block = np.cumsum(blocks) - blocks
-    # place of each ranked pixel: the pieces follow each other, each rounded up to whole blocks
-    place = np.arange(piece.size) + np.repeat(first_block * ROOM - (np.cumsum(count) - count), count)
     n_blocks = int(first_block[-1] + blocks[-1])
+    # the pieces follow each other, each rounded up to whole blocks
+    place = np.empty(piece.size, dtype=np.int64)
+    place[np.argsort(piece, kind="stable")] = np.arange(piece.size) + np.repeat(first_block * ROOM - (np.cumsum(count) - count), count)
     root = np.sqrt(weight)
     table = np.zeros((len(columns), n_blocks * ROOM))
     for row, column in zip(table, columns, strict=True):
-        row[place] = (root * column)[ranked]
+        row[place] = root * column
     block = table.reshape(len(columns), n_blocks, ROOM).transpose(1, 0, 2)
-    sums = block @ block.transpose(0, 2, 1)
-    return sums if n_blocks == n_pieces else np.add.reduceat(sums, first_block, axis=0)
+    sums = block[:, :-1] @ block.transpose(0, 2, 1)
+    if n_blocks == n_pieces:
+        return sums
+    total = sums[first_block]
+    for more in range(1, int(blocks.max())):
+        longer = np.flatnonzero(blocks > more)
+        total[longer] += sums[first_block[longer] + more]
+    return total

@@ -19,7 +19,8 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from soxspipe.algorithms.order_data import OrderData
-from soxspipe.algorithms.sky_spline import SkySpline, regularised
+from soxspipe.algorithms.piece_sums import piece_products
+from soxspipe.algorithms.sky_spline import SkySpline, regularised, spline_normal
 from soxspipe.algorithms.splines import bspline_basis
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
@@ -142,17 +143,9 @@ def solve_sky_and_object(
 def _sky_normal(
     geometry: JointGeometry, electrons: FloatArray, weight: FloatArray, used: BoolArray, n: int
 ) -> tuple[FloatArray, FloatArray]:
-    first, w, value = geometry.first[used], weight[used], electrons[used]
-    basis = geometry.basis[:, used]
-    width = basis.shape[0]
-    pieces = n - width + 1
-    band, right = np.zeros((width, n)), np.zeros(n)
-    for a in range(width):
-        weighted = w * basis[a]
-        right[a : a + pieces] += np.bincount(first, weighted * value, pieces)
-        for c in range(a, width):
-            band[c - a, a : a + pieces] += np.bincount(first, weighted * basis[c], pieces)
-    return band, right
+    width = geometry.basis.shape[0]
+    columns = [*geometry.basis[:, used], electrons[used]]
+    return spline_normal(piece_products(geometry.first[used], columns, weight[used], n - width + 1), width, n)
 
 
 def _coupling(geometry: JointGeometry, shares: FloatArray, weight: FloatArray, carries: BoolArray) -> tuple[IntArray, FloatArray]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
+from soxspipe.algorithms.piece_sums import piece_products
 from soxspipe.algorithms.robust import grouped_median
 from soxspipe.algorithms.splines import basis_and_slopes, bspline_basis, clamped_knots, evaluate
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
@@ -103,7 +104,7 @@ class SkySpline:
         padded = np.pad(values, reach, mode="edge")
         pieces = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
         spread = pieces.max(axis=1) - pieces.min(axis=1)
-        return spread[np.clip(np.round((u - low) / step).astype(np.int64), 0, grid.size - 1)]
+        return spread.take(((u - low) * (1.0 / step) + 0.5).astype(np.int64), mode="clip")
 
 
 def scale(u: FloatArray, u_range: tuple[float, float]) -> FloatArray:
@@ -241,7 +242,9 @@ def linearise(spline: SkySpline, pixels: SkyPixels) -> Linearised:
 def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray) -> SkySpline:
     """Solve for the spline alone, illumination and shift held; weights of shape (n,), 0 leaves a pixel out."""
     first, basis = bspline_basis(spline.shifted(pixels.u, pixels.slit), spline.knots, spline.degree)
-    band, right = _spline_normal(first, basis * spline.gain(pixels.slit), weight, pixels.electrons, spline.coefficients.size)
+    n, width = spline.coefficients.size, spline.degree + 1
+    columns = [*(basis * spline.gain(pixels.slit)), pixels.electrons]
+    band, right = spline_normal(piece_products(first, columns, weight, n - spline.degree), width, n)
     factor = cholesky_banded(regularised(band), lower=True)
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))
 
@@ -267,16 +270,17 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     """
     n_gain, (n_along, n_across) = spline.illumination.size, spline.shift.shape
     n = spline.coefficients.size
-    band, right = _spline_normal(here.first, here.basis, weight, pixels.electrons, n)
-    factor = cholesky_banded(regularised(band), lower=True)
     if n_gain + n_along * n_across == 0:
-        return replace(spline, coefficients=cho_solve_banded((factor, True), right))
+        return fit_linear(spline, pixels, weight)
     across = legendre(pixels.slit, max(n_gain, n_across))
     terms = [here.plain * across[k] for k in range(n_gain)] + [here.slope * across[j] for j in range(n_across)]
+    sums = piece_products(here.first, [*here.basis, *terms, pixels.electrons], weight, n - spline.degree)
+    band, right = spline_normal(sums, spline.degree + 1, n)
+    factor = cholesky_banded(regularised(band), lower=True)
     # along the order the Chebyshev polynomials are constant within a piece of the spline
     middle = 0.5 * (spline.knots[spline.degree : n] + spline.knots[spline.degree + 1 : n + 1])
     along = chebyshev(scale(middle, spline.u_range), n_along) if n_along else np.zeros((0, middle.size))
-    border, dense, dense_right = _shape_normal(here.first, here.basis, terms, weight, pixels.electrons, n, n_gain, along)
+    border, dense, dense_right = _shape_normal(sums, spline.degree + 1, n, n_gain, along)
     prior = np.concatenate([np.full(n_gain, spline.illumination_prior**-2), np.full(n_along * n_across, SHIFT_PRIOR_PX**-2)])
     expected = 0.0 if spline.expected_illumination is None else spline.expected_illumination
     current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel()])
@@ -295,45 +299,42 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     )
 
 
-def _spline_normal(first: IntArray, basis: FloatArray, weight: FloatArray, electrons: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-    """Lower band (degree + 1, n) of the normal matrix and right-hand side (n,)."""
-    degree = basis.shape[0] - 1
-    band, right = np.zeros((degree + 1, n)), np.zeros(n)
-    pieces = n - degree
-    for a in range(degree + 1):
-        weighted = weight * basis[a]
-        right[a : a + pieces] += np.bincount(first, weighted * electrons, pieces)
-        for c in range(a, degree + 1):
-            band[c - a, a : a + pieces] += np.bincount(first, weighted * basis[c], pieces)
+def spline_normal(sums: FloatArray, width: int, n: int) -> tuple[FloatArray, FloatArray]:
+    """Lower band (width, n) of a spline's normal matrix and right-hand side (n,).
+
+    Parameters
+    ----------
+    sums : ndarray, shape (n - width + 1, m, m + 1)
+        Of `piece_products`, whose first columns are the basis values and whose last are the data.
+    width : int
+        Basis values per pixel.
+    n : int
+        Number of splines.
+    """
+    pieces = n - width + 1
+    band, right = np.zeros((width, n)), np.zeros(n)
+    for a in range(width):
+        right[a : a + pieces] += sums[:, a, -1]
+        for c in range(a, width):
+            band[c - a, a : a + pieces] += sums[:, a, c]
     return band, right
 
 
-def _shape_normal(
-    first: IntArray,
-    basis: FloatArray,
-    terms: list[FloatArray],
-    weight: FloatArray,
-    electrons: FloatArray,
-    n: int,
-    n_gain: int,
-    along: FloatArray,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _shape_normal(sums: FloatArray, width: int, n: int, n_gain: int, along: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Border (n, p), dense block (p, p) and right-hand side (p,) of the shape terms: illumination first, then shift by slit degree."""
-    degree = basis.shape[0] - 1
-    pieces = n - degree
-    rows = [np.ones((1, pieces))] * n_gain + [along] * (len(terms) - n_gain)
+    pieces, n_terms = sums.shape[0], sums.shape[1] - width
+    rows = [np.ones((1, pieces))] * n_gain + [along] * (n_terms - n_gain)
     start = np.concatenate([[0], np.cumsum([row.shape[0] for row in rows])]).astype(np.int64)
     p = int(start[-1])
     border, dense, right = np.zeros((n, p)), np.zeros((p, p)), np.zeros(p)
-    for m, term in enumerate(terms):
-        weighted = weight * term
+    for m in range(n_terms):
         here = slice(start[m], start[m + 1])
-        right[here] = rows[m] @ np.bincount(first, weighted * electrons, pieces)
-        for a in range(degree + 1):
-            border[a : a + pieces, here] += (np.bincount(first, weighted * basis[a], pieces) * rows[m]).T
-        for other in range(m, len(terms)):
+        right[here] = rows[m] @ sums[:, width + m, -1]
+        for a in range(width):
+            border[a : a + pieces, here] += (sums[:, a, width + m] * rows[m]).T
+        for other in range(m, n_terms):
             there = slice(start[other], start[other + 1])
-            block = (rows[m] * np.bincount(first, weighted * terms[other], pieces)) @ rows[other].T
+            block = (rows[m] * sums[:, width + m, width + other]) @ rows[other].T
             dense[here, there] = block
             dense[there, here] = block.T
     # the increments of the shape are counted from the current solution, which the spline's own unknowns already reproduce
