@@ -19,7 +19,8 @@ from soxspipe.algorithms.detect_continuum import running_median
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.sky_spline import chebyshev
 from soxspipe.algorithms.splines import bspline_matrix, clamped_knots
-from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.spectrum import SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
 
@@ -176,21 +177,23 @@ def fit_profile(
         Tables for all orders.
     """
     moffat = _starting_moffat(orders, trace)
-    profile = start if start is not None and start.moffat is not None else _tabulate(orders, moffat, None, half_length_arcsec + 6.0)
+    chunks = [_chunks(data.window) for data in orders]
+    profile = start if start is not None and start.moffat is not None else _tabulate(orders, chunks, moffat, None, half_length_arcsec + 6.0)
     if trace.forced:
         return profile
     moffat = profile.moffat or moffat
     for _ in range(max(1, min(clip_rounds, 1 if start is not None else 2))):
-        cells = _measure(orders, skies, trace, profile, clip_sigma if clip_rounds else np.inf, moffat)
+        cells = _measure(orders, skies, trace, profile, chunks, clip_sigma if clip_rounds else np.inf, moffat)
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
-        profile = _tabulate(orders, moffat, deviations, half_length_arcsec + 6.0)
+        profile = _tabulate(orders, chunks, moffat, deviations, half_length_arcsec + 6.0)
     return profile
 
 
 def starting_profile(orders: Sequence[OrderData], trace: ObjectTrace, half_length_arcsec: float) -> ObjectProfile:
     """A Moffat of the trace's width: good enough to find cosmic rays before the profile is measured."""
-    return _tabulate(orders, _starting_moffat(orders, trace), None, half_length_arcsec + 6.0)
+    chunks = [_chunks(data.window) for data in orders]
+    return _tabulate(orders, chunks, _starting_moffat(orders, trace), None, half_length_arcsec + 6.0)
 
 
 def _starting_moffat(orders: Sequence[OrderData], trace: ObjectTrace) -> Moffat:
@@ -229,13 +232,38 @@ def steady_flux(flux: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatA
     return np.where(line, flux, level), np.where(line, error, 1.25 * error / np.sqrt(width))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Chunks:
+    """An order's dispersion pixels in `CHUNKS` parts: number of each pixel's part, wavelength per part; arcsec per pixel of each row."""
+
+    number: IntArray
+    wavelength_nm: FloatArray
+    pixel_arcsec: FloatArray
+
+
+def _chunks(window: OrderWindow) -> _Chunks:
+    number = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
+    wave = [window.wavelength_nm[number == k] for k in range(CHUNKS)]
+    return _Chunks(
+        number=number,
+        wavelength_nm=np.array([np.median(part[np.isfinite(part)]) for part in wave]),
+        pixel_arcsec=1.0 / np.maximum(np.abs(_scale(window.slit_arcsec)), 1e-6),
+    )
+
+
 def _measure(
-    orders: Sequence[OrderData], skies: Sequence[FloatArray], trace: ObjectTrace, profile: ObjectProfile, clip: float, moffat: Moffat
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    trace: ObjectTrace,
+    profile: ObjectProfile,
+    chunks: Sequence[_Chunks],
+    clip: float,
+    moffat: Moffat,
 ) -> _Cells:
     reach = REACH_FWHM * moffat.fwhm_arcsec
     n_bins = int(np.ceil(2 * reach / CELL_ARCSEC))
     parts: list[tuple[NDArray[Any], ...]] = []
-    for data, sky in zip(orders, skies, strict=True):
+    for data, sky, part in zip(orders, skies, chunks, strict=True):
         window, path = data.window, trace.orders[data.window.order]
         shares = profile.shares(data, path)
         light = data.electrons - sky
@@ -247,11 +275,10 @@ def _measure(
         variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
         peak = np.maximum(flux, 0.0) * shares.max(axis=1)
         use &= np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
-        pixel = 1.0 / np.maximum(np.abs(_scale(window.slit_arcsec)), 1e-6)
+        pixel = part.pixel_arcsec
         per_arcsec = flux[:, None] * pixel[:, None]
         weight = np.where(use, per_arcsec**2 / variance, 0.0)
-        chunk = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
-        cell = chunk[:, None] * n_bins + np.clip(((distance + reach) / CELL_ARCSEC), 0, n_bins - 1).astype(np.int64)
+        cell = part.number[:, None] * n_bins + np.clip(((distance + reach) / CELL_ARCSEC), 0, n_bins - 1).astype(np.int64)
         chosen = weight > 0
         index, w = cell[chosen], weight[chosen]
         total = np.bincount(index, w, CHUNKS * n_bins)
@@ -259,13 +286,12 @@ def _measure(
         ratio = light[chosen] / np.broadcast_to(per_arcsec, light.shape)[chosen]
         value = np.bincount(index, w * ratio, CHUNKS * n_bins) / safe
         mean_distance = np.bincount(index, w * distance[chosen], CHUNKS * n_bins) / safe
-        wave = np.array([np.nanmedian(window.wavelength_nm[chunk == k]) for k in range(CHUNKS)])
         parts.append(
             (
                 value.reshape(CHUNKS, -1),
                 total.reshape(CHUNKS, -1),
                 mean_distance.reshape(CHUNKS, -1),
-                wave,
+                part.wavelength_nm,
                 np.full(CHUNKS, np.median(pixel)),
             )
         )
@@ -409,23 +435,22 @@ def _shrunken(normal: FloatArray, right: FloatArray, prior: FloatArray) -> Float
     return prior * np.einsum("gij,gj->gi", vectors, best * projected / (1 + best * eigenvalues))
 
 
-def _tabulate(orders: Sequence[OrderData], moffat: Moffat, deviations: _Deviations | None, reach_arcsec: float) -> ObjectProfile:
+def _tabulate(
+    orders: Sequence[OrderData], chunks: Sequence[_Chunks], moffat: Moffat, deviations: _Deviations | None, reach_arcsec: float
+) -> ObjectProfile:
     grid = np.arange(-reach_arcsec, reach_arcsec + GRID_ARCSEC, GRID_ARCSEC)
     tables, middles, widths = {}, {}, []
     basis = None
     if deviations is not None:
         covered = (grid > deviations.knots[0]) & (grid < deviations.knots[-1])
         basis = np.where(covered[:, None], bspline_matrix(np.where(covered, grid, 0.0), deviations.knots, 3), 0.0)
-    for k, data in enumerate(orders):
+    for k, (data, part) in enumerate(zip(orders, chunks, strict=True)):
         window = data.window
-        chunk = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
-        wave = np.array([np.nanmedian(window.wavelength_nm[chunk == c]) for c in range(CHUNKS)])
-        pixel = float(np.median(1.0 / np.abs(_scale(window.slit_arcsec))))
-        table = moffat(grid[None, :], wave[:, None], pixel)
+        table = moffat(grid[None, :], part.wavelength_nm[:, None], float(np.median(part.pixel_arcsec)))
         if deviations is not None and basis is not None:
             table = table + deviations.coefficients[k * CHUNKS : (k + 1) * CHUNKS] @ basis.T
         tables[window.order] = table
-        middles[window.order] = np.array([np.flatnonzero(chunk == c).mean() for c in range(CHUNKS)])
+        middles[window.order] = np.array([np.flatnonzero(part.number == c).mean() for c in range(CHUNKS)])
         widths.append(_full_width(grid, table.mean(axis=0)))
     return ObjectProfile(
         distance_arcsec=grid,

@@ -23,6 +23,7 @@ from soxspipe.datamodel.models import WavelengthShift
 SEARCH_PX = 4.0
 STEP_PX = 0.1
 COARSE_PX = 0.2
+COARSE_STEPS = 2
 WINDOW_PX = 5.0
 LSF_CHOICES_PX = (0.8, 1.0, 1.2, 1.45, 1.8, 2.3, 3.0, 4.0)
 STRONGEST_PER_ORDER = 40
@@ -38,11 +39,16 @@ LOCAL_ROUNDS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _OrderLines:
-    """Sky spectrum of an order at slit centre on a regular grid of dispersion pixels, and the list's lines on it."""
+    """Sky spectrum of an order at slit centre on a regular grid of dispersion pixels, and the list's lines on it.
+
+    `flat` is the sky in steps of `COARSE_PX` as it is compared with the list, `contrast` its root mean square in units of the noise.
+    """
 
     order: int
     grid: FloatArray
     sky: FloatArray
+    flat: FloatArray
+    contrast: float
     noise: FloatArray
     position: FloatArray
     strength: FloatArray
@@ -128,6 +134,8 @@ def _prepare(fit: SkyFit, lines: SkyLines) -> _OrderLines | None:
         order=window.order,
         grid=grid,
         sky=sky,
+        flat=_flatten(np.clip(sky, None, np.percentile(sky, 99.5))[::COARSE_STEPS]),
+        contrast=float(np.sqrt(np.mean((sky / noise) ** 2))),
         noise=noise,
         position=position,
         strength=lines.flux[inside].astype(np.float64),
@@ -160,21 +168,18 @@ def _line_width(orders: Sequence[_OrderLines]) -> float:
 
 def _correlate(orders: Sequence[_OrderLines], sigma: float) -> tuple[FloatArray, FloatArray]:
     """Sum over orders of the normalised correlation of list and sky, by shift (px)."""
-    every = round(COARSE_PX / STEP_PX)
     reach = round(SEARCH_PX / COARSE_PX)
     shifts = np.arange(-reach, reach + 1)
     total = np.zeros(shifts.size)
     for order in orders:
-        template = _flatten(_synthetic(order, sigma)[::every])
-        sky = _flatten(np.clip(order.sky, None, np.percentile(order.sky, 99.5))[::every])
+        template, sky = _flatten(_synthetic(order, sigma)[::COARSE_STEPS]), order.flat
         if template.size <= 4 * reach:
             continue
         core = template[reach:-reach]
         norm = np.sqrt(np.sum(core**2) * np.sum(sky[reach:-reach] ** 2))
         if norm <= 0:
             continue
-        strength = np.sqrt(np.mean((order.sky / order.noise) ** 2))
-        total += strength * (np.lib.stride_tricks.sliding_window_view(sky, core.size) @ core) / norm
+        total += order.contrast * (np.lib.stride_tricks.sliding_window_view(sky, core.size) @ core) / norm
     return shifts * COARSE_PX, total
 
 

@@ -13,7 +13,7 @@ from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedes
 from soxspipe.algorithms.flux_calibration import flux_calibrate
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
 from soxspipe.algorithms.merge_orders import merge_orders
-from soxspipe.algorithms.order_data import OrderData, cut_order, paint
+from soxspipe.algorithms.order_data import Canvas, OrderData, cut_order, paint
 from soxspipe.algorithms.prepare import prepare
 from soxspipe.algorithms.response_function import fit_response, measure_efficiency
 from soxspipe.algorithms.robust import mad_sigma
@@ -307,11 +307,7 @@ class _Images:
 def _images(solved: SolvedOrders, clean: Frame) -> _Images:
     """Full frames from the cut-outs: 0 outside orders (residuals: NaN)."""
     windows = [e.data.window for e in solved.orders]
-    shape = clean.shape
-
-    def full(cutouts: Sequence[FloatArray], outside: float = 0.0) -> Image:
-        return paint(windows, cutouts, shape, outside)
-
+    full = Canvas(windows, clean.shape).paint
     flags = np.array(clean.flags)
     for e in solved.orders:
         index, inside = e.data.window.index, e.data.window.inside
