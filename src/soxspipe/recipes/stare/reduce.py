@@ -83,14 +83,14 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     done(
         "clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {_stack_hits(stacked)} pixels rejected"
     )
-    pedestal = make_pedestal(stacked.exptime_s, inputs.masters, stacked.shape)
-    lit = subtract_pedestal(stacked, pedestal)
+    clean = subtract_pedestal(stacked, make_pedestal(stacked.exptime_s, inputs.masters, stacked.shape))
     windows = cut_orders(inputs.geometry)
     if not windows:
         raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
     done("detrend", f"{len(windows)} orders")
-    background = fit_background(lit, windows, inputs.geometry, settings.background) if settings.subtract_background else None
-    clean = lit if background is None else _without(lit, background)
+    background = fit_background(clean, windows, inputs.geometry, settings.background) if settings.subtract_background else None
+    if background is not None:
+        clean = _without(clean, background)
     done("subtract_background", "off" if background is None else f"median {np.median(background.electrons):.2f} e-")
     flat = inputs.masters.flat if settings.use_flat else None
     binning = (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning)
