@@ -150,7 +150,7 @@ def place_knots(
 
     A cubic spline with knots h apart misses a line of height A and width sigma by about A (h / sigma)^4 / 128.  Holding this at a
     fixed small share of the noise n of one pixel gives ``h = sigma (significance n / A)^(1/4)``, kept between `CLOSEST_KNOTS` and
-    `WIDEST_KNOTS` line widths.  A is read off the curvature, A = sigma^2 |S''|, its largest within 3 line widths.
+    `WIDEST_KNOTS` line widths.  A is read off the curvature, ``A = sigma^2 |S''|``, its largest within 3 line widths.
 
     Parameters
     ----------
