@@ -150,7 +150,8 @@ def _require_usable(file: ClassifiedFile, detector: Detector, adu: Image) -> Non
     """Raise if hardly a pixel holds a number between 0 and saturation, or all hold the same one."""
     some = adu[:: max(adu.shape[0] // 256, 1), :: max(adu.shape[1] // 256, 1)]
     limit = LARGEST if detector.saturation_adu is None else detector.saturation_adu
-    usable = np.abs(some.astype(np.float64)) < limit  # False for NaN
+    with np.errstate(invalid="ignore"):  # of signalling NaN, which some bit patterns are
+        usable = np.abs(some.astype(np.float64)) < limit  # False for NaN
     if np.count_nonzero(usable) < LEAST_USABLE * usable.size:
         raise InputError(f"{file.path}: {np.mean(usable):.1%} of the pixels hold a number below saturation, an exposed frame is needed")
     if some.min() == some.max() and adu.min() == adu.max():

@@ -16,6 +16,7 @@ from soxspipe.io.tables import read_dispersion_table, read_order_table
 LARGEST_INCONSISTENCY_PX = 0.1
 LONGEST_NM = 1e4
 MOST_ORDERS = 1000
+LEAST_PIXELS = 100
 LONGEST_ARCSEC = 100.0
 
 
@@ -94,6 +95,7 @@ def _dispersion_map(
         )  # fmt: skip
     except ValueError as error:
         raise InputError(f"{inputs.dispersion_table.path}: {reason}, and {error}") from error
+    _require_every_order(inputs.dispersion_table, made, reason)
     return made, (f"{reason}; the dispersion table is evaluated instead",)
 
 
@@ -114,6 +116,17 @@ def _from_image(file: ClassifiedFile, detector: Detector, x: DispersionPolynomia
     return DispersionMap(
         wavelength_nm=np.where(solved, wavelength, np.nan), slit_arcsec=np.where(solved, slit, np.nan), order=order, x=x, y=y
     )
+
+
+def _require_every_order(file: ClassifiedFile, made: DispersionMap, reason: str) -> None:
+    """Raise if the dispersion table gives hardly a pixel of an order a wavelength."""
+    solved = made.order[np.isfinite(made.wavelength_nm)]
+    found = dict(zip(*(part.tolist() for part in np.unique(solved, return_counts=True)), strict=True))
+    for order in np.unique(made.order[made.order > 0]).tolist():
+        if found.get(order, 0) < LEAST_PIXELS:
+            raise InputError(
+                f"{file.path}: {reason}, and the coefficients of the table give {found.get(order, 0)} pixels of order {order} a wavelength"
+            )
 
 
 def _require_solved(file: ClassifiedFile, dispersion_map: DispersionMap) -> None:

@@ -38,11 +38,14 @@ def _of_pedestal(values: StareInputs) -> Iterator[str]:
     if pedestal is None:
         return
     level, good = _some(pedestal.electrons), _some(pedestal.flags) == 0
+    if not good.any():
+        return
     if np.ptp(level[good]) == 0:
         yield f"every pixel of the {name} is {level[good][0]:g}"
     data = _some(orient_and_trim(raw.adu, values.detector)) * values.detector.gain_e_per_adu
+    measured = good & np.isfinite(data)
     limit = BELOW_SIGMA * np.sqrt(values.detector.read_noise_e**2 + _some(pedestal.variance) + np.maximum(level, 0.0) * (name == "dark"))
-    share = float(np.mean((data - level < -limit)[good & np.isfinite(data)]))
+    share = np.count_nonzero(measured & (data - level < -limit)) / max(np.count_nonzero(measured), 1)
     if share > MOST_BELOW:
         yield f"{raw.name}: {share:.0%} of the pixels lie far below the {name}; one of the two is not what its header says"
 
@@ -64,4 +67,5 @@ def _of_flat(flat: Frame | None, order: IntArray) -> Iterator[str]:
 
 def _some(image: NDArray[Any]) -> FloatArray:
     """Every eighth pixel along both axes."""
-    return np.asarray(image[::STEP_PX, ::STEP_PX], dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # of signalling NaN, which some bit patterns are
+        return np.asarray(image[::STEP_PX, ::STEP_PX], dtype=np.float64)
