@@ -45,7 +45,7 @@ def _of_pedestal(values: StareInputs) -> Iterator[str]:
     data = _some(orient_and_trim(raw.adu, values.detector)) * values.detector.gain_e_per_adu
     measured = good & np.isfinite(data)
     limit = BELOW_SIGMA * np.sqrt(values.detector.read_noise_e**2 + _some(pedestal.variance) + np.maximum(level, 0.0) * (name == "dark"))
-    share = np.count_nonzero(measured & (data - level < -limit)) / max(np.count_nonzero(measured), 1)
+    share = int(np.sum(measured & (data - level < -limit))) / max(int(np.sum(measured)), 1)
     if share > MOST_BELOW:
         yield f"{raw.name}: {share:.0%} of the pixels lie far below the {name}; one of the two is not what its header says"
 
