@@ -64,6 +64,15 @@ def test_of_two_exposures_the_lower_wins(extra: float) -> None:
     assert stack.variance[AT] == pytest.approx(25.0)
 
 
+@pytest.mark.parametrize(("n", "struck"), [(4, 1), (5, 2), (7, 3)])
+def test_of_many_exposures_the_majority_decides(n: int, struck: int) -> None:
+    stack = clip_and_stack([frame(extra=1e4 * (k + 1) if k < struck else 0.0) for k in range(n)], FIVE)
+    assert stack.electrons[AT] == pytest.approx(100.0)
+    assert stack.counts is not None
+    assert stack.counts[AT] == n - struck
+    assert stack.variance[AT] == pytest.approx(25.0 / (n - struck))
+
+
 def test_low_values_are_not_rejected() -> None:
     stack = clip_and_stack([frame(), frame(extra=-80.0), frame()], FIVE)
     assert stack.electrons[AT] == pytest.approx(100.0 - 80.0 / 3)

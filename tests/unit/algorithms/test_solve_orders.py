@@ -15,6 +15,7 @@ from soxspipe.algorithms.solve_orders import (
     SolvedOrders,
     extract_with_sky,
     extract_without_sky,
+    find_line_object,
     find_object,
     fit_sky,
     follow_object,
@@ -87,6 +88,32 @@ def test_an_empty_slit_has_no_object() -> None:
     assert found.source is None
     assert found.sources == ()
     assert found.significance < 8.0
+
+
+def line_scene(peak: float) -> list[TinyOrder]:
+    """Orders with an object of emission lines alone at +1.0 arcsec."""
+    rng = np.random.default_rng(8)
+    orders = []
+    for window in WINDOWS:
+        flux = np.zeros(400)
+        for column, share in ((-1, 0.6), (0, 1.0), (1, 1.0), (2, 0.6)):
+            flux[np.arange(25, 390, 30) + column] = share * peak
+        orders.append(observe(window, sky_light(position(window), lines=LINES), flux, offset=1.0, fwhm=0.9, rng=rng))
+    return orders
+
+
+@pytest.mark.parametrize(("peak", "seen"), [(0.0, False), (600.0, True)])
+def test_an_object_of_lines_alone_is_found_once_the_sky_is_known(peak: float, seen: bool) -> None:
+    orders = line_scene(peak)
+    first = found_in(orders)
+    assert first.source is None
+    fits = fit_sky([o.data for o in orders], first, SkySettings(), half_length_arcsec=HALF).fits
+    found = find_line_object(fits, first, half_length_arcsec=HALF, named_arcsec=None)
+    if seen:
+        assert found.source is not None
+        assert found.source.slit_arcsec == pytest.approx(1.0, abs=0.25)
+    else:
+        assert found is first
 
 
 def test_ends_of_the_slit_are_left_out_by_their_share() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,17 @@ def test_without_lines_of_the_list_there_is_no_answer() -> None:
 
 def test_invisible_lines_give_no_answer() -> None:
     assert measure_wavelength_shift(fits(0.0, numbers=(12,), brightness=1.0), line_list((12,)), apply=True) is None
+
+
+def test_orders_too_short_or_too_dark_to_tell_are_left_out() -> None:
+    every = fits(0.4)
+    lines = line_list((11, 12, 13))
+    dark = replace(every[0], data=replace(every[0].data, good=np.zeros_like(every[0].data.good)))
+    found = measure_wavelength_shift([dark, *every[1:]], lines, apply=True)
+    assert found is not None
+    assert found.shift_px == pytest.approx(0.4, abs=0.03)
+    assert found.by_order[11] == (found.shift_px, 0.0, 0.0)
+    assert measure_wavelength_shift([dark], lines, apply=True) is None
 
 
 def test_an_order_without_lines_takes_the_common_shift() -> None:
