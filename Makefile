@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
 
-.PHONY: help install demo test test-all bench clean
+.PHONY: help install demo test test-all docs bench clean
 
 help:
 	@echo "make demo      install, simulate and reduce a standard star and a supernova, and say where the products are"
 	@echo "make test      install and run the quick tests; make test-all runs the slow ones too"
+	@echo "make docs      install and build the documentation into docs/_build/html"
 	@echo "make bench     install and time the command"
 	@echo "make clean     remove .venv and the demonstration data"
 
@@ -23,6 +24,10 @@ test: $(VENV)/.test
 
 test-all: $(VENV)/.test
 	$(BIN)/python -m pytest -q
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/speed.py
@@ -40,4 +45,8 @@ $(VENV)/.installed: $(SOURCES) | $(BIN)/python
 
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) install ".[test]"
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(PIP) install ".[docs]"
 	@touch $@
