@@ -2,7 +2,10 @@
 
 import re
 
+from docutils import nodes
+from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
 
 from soxspipe import __version__
 
@@ -11,7 +14,7 @@ author = "The soxs-stare developers"
 copyright = author
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]
 source_suffix = {".md": "markdown"}
 default_role = "literal"  # `name` in docstrings
@@ -27,6 +30,7 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 html_theme = "furo"
+html_math_renderer = "mathml"
 html_title = "soxs-stare"
 
 
@@ -36,6 +40,19 @@ def name_references(_app: object, _what: str, name: str, _obj: object, _options:
     lines[:] = [re.sub(r"^(\.\. \[)(\d+\])", rf"\g<1>{label}-\g<2>", line) for line in lines]
 
 
+def write_inline(writer: HTML5Translator, node: nodes.math) -> None:
+    """An equation as MathML, which browsers show without a script or the network."""
+    writer.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def write_display(writer: HTML5Translator, node: nodes.math_block) -> None:
+    """An equation on a line of its own."""
+    writer.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
-    """Register the hook after napoleon's."""
+    """Register equations, and the hook after napoleon's."""
+    app.add_html_math_renderer("mathml", (write_inline, None), (write_display, None))
     app.connect("autodoc-process-docstring", name_references, priority=900)
