@@ -30,7 +30,7 @@ ADVICE = {
     "use_lacosmic": "Off if narrow emission lines of the object are flagged; the extraction rejects outliers in any case.",
     "object_slit_arcsec": "Give it when the brightest object is not yours, or when nothing was found and a limit is wanted.",
     "apply_wavelength_shift": "Off if you correct flexure yourself; the shift is measured and reported all the same.",
-    "make_plots": "Off in batch work: saves about a third of the time.",
+    "make_plots": "Off in batch work: saves the time that figures and report take.",
     "qc_acceptable_ranges": "To set ranges for your own standards, or any range for science targets.",
     "stacked_clipping_sigma": "Lower (5) if cosmic rays survive in stacks of many exposures; raise if the seeing varied strongly and the object is flagged.",
     "stacked_clipping_iterations": "0 for a plain mean.",
