@@ -29,6 +29,7 @@ class StackSettings(AlgorithmSettings):
 GROW_SIGMA = 5.0
 SOURCE_TOLERANCE = 0.3
 STRIP_HALF_PX = 7
+LEAST_NEIGHBOURS = 5
 ROWS_AT_ONCE = 64
 
 
@@ -164,12 +165,17 @@ def _touches(pixels: IntArray, hits: BoolImage) -> BoolArray:
     return touched
 
 
+def _reflected(index: IntArray, length: int) -> IntArray:
+    """Indices past an end are mirrored at it, so that an edge pixel is not its own neighbour."""
+    return (length - 1) - np.abs((length - 1) - np.abs(index))
+
+
 def _strips(flat_index: IntArray, shape: tuple[int, int]) -> tuple[IntArray, IntArray]:
     """Flat indices of the strips of 2 `STRIP_HALF_PX` + 1 pixels through each pixel, along y and along x; each (n, strip)."""
     y, x = np.divmod(flat_index, shape[1])
     step = np.arange(-STRIP_HALF_PX, STRIP_HALF_PX + 1)
-    along_y = np.clip(y[:, None] + step, 0, shape[0] - 1) * shape[1] + x[:, None]
-    along_x = y[:, None] * shape[1] + np.clip(x[:, None] + step, 0, shape[1] - 1)
+    along_y = _reflected(y[:, None] + step, shape[0]) * shape[1] + x[:, None]
+    along_x = y[:, None] * shape[1] + _reflected(x[:, None] + step, shape[1])
     return along_y, along_x
 
 
@@ -227,6 +233,11 @@ def _neighbours_difference(pixels: IntArray, frames: Sequence[Frame], kept: Sequ
     best = np.zeros(pixels.size)
     for strip in _strips(pixels, frames[0].shape):
         values = np.array([frame.electrons.reshape(-1)[strip] for frame in frames])
-        change = np.median(values.mean(axis=0) - np.einsum("kp,kps->ps", weight, values), axis=1)
+        sound = np.logical_and.reduce([frame.flags.reshape(-1)[strip] == 0 for frame in frames])
+        step = np.where(sound, values.mean(axis=0) - np.einsum("kp,kps->ps", weight, values), np.nan)
+        enough = sound.sum(axis=1) >= LEAST_NEIGHBOURS
+        change = np.zeros(pixels.size)
+        if enough.any():
+            change[enough] = np.nanmedian(step[enough], axis=1)
         best = np.where(np.abs(change) > np.abs(best), change, best)
     return best

@@ -101,14 +101,21 @@ def _laplacian(electrons: FloatArray, hits: BoolArray, pixels: IntArray) -> tupl
 
 
 def _fine_structure(electrons: FloatArray, pixels: IntArray) -> FloatArray:
-    """Median over 3 x 3 minus the median over 7 x 7 of such medians, at the pixels given (flat indices)."""
+    """Largest size, at each pixel (flat indices) and its four neighbours, of the 3 x 3 median minus the 7 x 7 median of such medians.
+
+    On the flank of a bright star the difference passes through zero, but not at the neighbours too.
+    """
     if not pixels.size:
         return np.empty(0)
-    padded = np.pad(np.nan_to_num(electrons), 4, mode="edge")
+    padded = np.pad(np.nan_to_num(electrons), 5, mode="edge")
     y, x = np.divmod(pixels, electrons.shape[1])
-    squares = np.lib.stride_tricks.sliding_window_view(padded, (9, 9))[y, x]
-    medians = np.median(np.lib.stride_tricks.sliding_window_view(squares, (3, 3), axis=(1, 2)).reshape(pixels.size, 7, 7, 9), axis=3)
-    return np.asarray(medians[:, 3, 3] - np.median(medians.reshape(pixels.size, 49), axis=1))
+    squares = np.lib.stride_tricks.sliding_window_view(padded, (11, 11))[y, x]
+    small = np.median(np.lib.stride_tricks.sliding_window_view(squares, (3, 3), axis=(1, 2)).reshape(pixels.size, 9, 9, 9), axis=3)
+    largest = np.zeros(pixels.size)
+    for dy, dx in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+        around = small[:, 1 + dy : 8 + dy, 1 + dx : 8 + dx].reshape(pixels.size, 49)
+        largest = np.maximum(largest, np.abs(small[:, 4 + dy, 4 + dx] - np.median(around, axis=1)))
+    return largest
 
 
 def _variance_at(data: OrderData, pixels: IntArray, light: FloatArray) -> FloatArray:

@@ -203,9 +203,14 @@ def _measure_slices(one: TracedOrder, position: float, fwhm: float, half_b: floa
     slit = one.data.window.slit_arcsec[centres]
     length = settings.slice_length / np.abs(one.px_per_arcsec[centres])
     near = np.abs(slit - position) <= 0.5 * length[:, None]
-    good = one.data.good[rows]
-    value = _median_over(one.light[rows], good)
-    noise2 = np.sum(np.where(good, one.variance[rows], 0.0), axis=1) / np.maximum(good.sum(axis=1), 1) ** 2 * 1.3
+    # the window follows the order in steps of a pixel: rows are aligned by detector pixel, not by column of the window
+    start = one.data.window.a_start
+    column = np.arange(slit.shape[1]) - (start[rows] - start[centres][:, None])[:, :, None]
+    there = (column >= 0) & (column < slit.shape[1])
+    place = (rows[:, :, None], np.clip(column, 0, slit.shape[1] - 1))
+    good = one.data.good[place] & there
+    value = _median_over(one.light[place], good)
+    noise2 = np.sum(np.where(good, one.variance[place], 0.0), axis=1) / np.maximum(good.sum(axis=1), 1) ** 2 * 1.3
     usable = near & np.isfinite(slit) & (good.sum(axis=1) > 0)
     amplitude, offset, sigma, error = _fit_gaussians(slit, value, noise2, usable, position, fwhm / 2.3548)
     level = _median_over(value[..., None], usable[..., None])

@@ -16,7 +16,8 @@ BIN_ARCSEC = 0.15
 BIN_SHARE = 0.55
 CHUNK_PX = 64
 TEMPLATE_FWHM_ARCSEC = 0.9
-LINE_PIXEL_SIGMA = 5.0
+LINE_PIXEL_SIGMA = 3.0
+LINE_FLOOR = 20.0
 LINE_PIXEL_CAP = 20.0
 LARGEST_COUNT = 5
 LEVEL_ROUNDS = 12
@@ -93,8 +94,8 @@ def line_light(
 ) -> SlitLight:
     """Light of narrow emission lines along the slit, for objects without a continuum.
 
-    Pixels more than `LINE_PIXEL_SIGMA` above the sky model count with their capped squared significance; cosmic rays fall anywhere on
-    the slit and make the level, lines of an object pile up at its position.
+    Pixels whose own and whose 3 x 3 median significance exceed `LINE_PIXEL_SIGMA` count with their capped significance: lines of an
+    object pile up at its position.
 
     Parameters and result as for `collapse`; the error is the scatter over the slit.
     """
@@ -104,10 +105,15 @@ def line_light(
         # a small share of the sky lines allows for what the model misses of them
         noise2 = data.variance(sky) + (SKY_SHARE * (sky - np.median(sky[data.good]) if data.good.any() else 0.0)) ** 2
         z = np.where(data.good, (data.electrons - sky) / np.sqrt(noise2), 0.0)
-        bright = z > LINE_PIXEL_SIGMA
-        bins = np.clip(((data.window.slit_arcsec[bright] + half_length_arcsec) / bin_arcsec).astype(np.int64), 0, n_bins - 1)
-        total += np.bincount(bins, np.minimum(z[bright], LINE_PIXEL_CAP) ** 2, n_bins)
-    scatter = max(mad_sigma(total), 3.0 * LINE_PIXEL_CAP**2 / np.sqrt(12.0))
+        # a line lights several pixels in both directions, a track few in one: the median of a square tells them apart
+        near = np.lib.stride_tricks.sliding_window_view(np.pad(z, 1), (3, 3)).reshape(*z.shape, 9)
+        candidate = np.flatnonzero(z.ravel() > LINE_PIXEL_SIGMA)
+        steady = np.median(near.reshape(-1, 9)[candidate], axis=1)
+        chosen = candidate[steady > LINE_PIXEL_SIGMA]
+        slit = data.window.slit_arcsec.ravel()[chosen]
+        bins = np.clip(((slit + half_length_arcsec) / bin_arcsec).astype(np.int64), 0, n_bins - 1)
+        total += np.bincount(bins, np.minimum(z.ravel()[chosen], LINE_PIXEL_CAP), n_bins)
+    scatter = max(mad_sigma(total), LINE_FLOOR)
     return SlitLight(
         slit_arcsec=(np.arange(n_bins) + 0.5) * bin_arcsec - half_length_arcsec,
         light=total - float(np.median(total)),

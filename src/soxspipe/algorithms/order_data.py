@@ -16,6 +16,7 @@ from soxspipe.datamodel.geometry import OrderWindow
 
 PIXEL_RESPONSE = 0.015
 FAINT_FLAT_SIGMA = 60.0
+ALIKE_SIGMA = 5.0
 FLAT_HALF_WIDTH_PX = 7
 
 
@@ -146,6 +147,8 @@ def steady_flat(flat: FloatArray, variance: FloatArray, sound: BoolArray) -> tup
     scatter = (PIXEL_RESPONSE * mean) ** 2 + noise / np.maximum(count, 1.0)
     own = np.maximum(variance, 1e-30)
     faint = sound & (count >= FLAT_HALF_WIDTH_PX) & (flat < FAINT_FLAT_SIGMA * np.sqrt(own))
+    # a dead pixel is no noisy one: it stays as it is
+    faint &= np.abs(flat - mean) <= ALIKE_SIGMA * np.sqrt(scatter + own)
     share = scatter / (scatter + own)
     return np.where(faint, mean + share * (flat - mean), flat), np.where(faint, share * own, variance)
 

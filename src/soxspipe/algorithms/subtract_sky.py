@@ -116,7 +116,11 @@ def fit_order_sky(
         return (floor + expected * (flat / exposures + expected * flat_variance)) / flat**2
 
     pixels = SkyPixels(u=u[choice], slit=slit[choice], electrons=values, variance=variance(np.maximum(values, 0.0)))
-    spline, use = _start(pixels, variance, settings, data.binning) if start is None else (start, np.ones(values.size, dtype=bool))
+    spline, use = (
+        _start(pixels, variance, settings, data.binning, float(choice.sum()) / max(float(data.good.sum()), 1.0))
+        if start is None
+        else (start, np.ones(values.size, dtype=bool))
+    )
     rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
     clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
     for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
@@ -132,7 +136,7 @@ def fit_order_sky(
 
 
 def _start(
-    pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings, binning: tuple[int, int]
+    pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings, binning: tuple[int, int], share: float
 ) -> tuple[SkySpline, BoolArray]:
     """Knots from the median spectrum, and a first spline on the pixels that agree with it."""
     everything = np.ones(pixels.u.size, dtype=bool)
@@ -149,6 +153,7 @@ def _start(
     _, _, noise = median_spectrum(pixels, use, u_range, bin_px)
     bins = np.clip(((pixels.u[use] - u_range[0]) / bin_px).astype(np.int64), 0, grid.size - 1)
     density = np.convolve(np.bincount(bins, minlength=grid.size), np.full(9, 1 / 9), mode="same") / bin_px
+    density = density / share  # later fits see the pixels that are masked now
     breaks = place_knots(
         grid,
         value,

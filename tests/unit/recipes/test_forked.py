@@ -27,6 +27,8 @@ def test_the_map_is_that_of_one_process_and_two_share_it():
     results = list(forked_map(lambda value, power: (value**power, os.getpid()), values, [2, 3, 2, 3, 2]))
     for (made, _), value, power in zip(results, values, [2, 3, 2, 3, 2], strict=True):
         np.testing.assert_array_equal(made, value**power)
+    if not can_fork():
+        pytest.skip("another thread of this process is running, so nothing is forked")
     pids = [pid for _, pid in results]
     assert pids[::2] == [os.getpid()] * 3
     assert len(set(pids[1::2])) == 1
