@@ -124,7 +124,7 @@ def test_use_lacosmic_flags_cosmic_rays_before_anything_else() -> None:
     on, off = reduced(single, lacosmic_sigma=6.0), reduced(single, lacosmic_sigma=6.0, use_lacosmic=False)
     assert "flag_cosmic_rays" in on.steps
     assert "flag_cosmic_rays" not in off.steps
-    assert int(on.steps["flag_cosmic_rays"].split()[0]) > 20
+    assert int(on.steps["flag_cosmic_rays"].split()[0]) > 10  # the scene's sharp hits; flanks of stars are none
     flags = [(run.result.sky_subtracted.flags & PixelFlag.COSMIC_RAY) != 0 for run in (on, off)]
     assert flags[0].sum() > 20
     assert (flags[0] != flags[1]).any()
