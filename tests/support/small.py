@@ -36,7 +36,6 @@ WINDOWS: Mapping[tuple[str, str], Window] = {
 
 ENVIRONMENT: Mapping[str, str] = {
     "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), str(Path(registry.__file__).parents[2])]),
-    "OMP_NUM_THREADS": "1",
     "PATH": os.environ.get("PATH", ""),
 }
 """What a process of its own needs to find the package and this module."""

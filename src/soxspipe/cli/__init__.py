@@ -13,11 +13,13 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line and leave with its exit status."""
-    for (
-        variable
-    ) in _THREAD_VARIABLES:  # many small matrices: a thread pool costs more than it gives, and must be chosen before numpy is there
-        os.environ.setdefault(variable, "1")
+    """Run the command line and leave with its exit status.
+
+    Linear algebra gets one thread whatever the environment says: a thread pool costs more than it gives for many small matrices, and
+    would round sums differently, so that products depended on it.  It must be chosen before numpy is there.
+    """
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = "1"
     folder = _font_cache_folder()
     if folder:
         os.environ.setdefault("MPLCONFIGDIR", folder)
