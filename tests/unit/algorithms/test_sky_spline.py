@@ -133,7 +133,7 @@ def test_knots_are_wide_on_continuum_and_close_on_lines() -> None:
 def test_a_line_fainter_than_a_pixels_noise_has_its_knots() -> None:
     # 10 electrons of noise in a pixel, 30 pixels per px: a peak of 8 electrons stands out of the median spectrum by 3 sigma
     knots = knots_of(20.0)
-    assert np.interp(100.0, knots[:-1], np.diff(knots)) == pytest.approx(WIDEST_KNOTS, rel=0.1)
+    assert np.interp(100.0, knots[:-1], np.diff(knots)) == pytest.approx(WIDEST_KNOTS, rel=0.15)  # smoothed towards the wide ones
 
 
 def test_lines_are_found_with_their_height_and_error() -> None:
