@@ -10,6 +10,8 @@ import numpy as np
 from soxspipe.algorithms.clip_and_stack import clip_and_stack
 from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
+from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
+from soxspipe.algorithms.fit_skies import EachOrder, fit_sky
 from soxspipe.algorithms.flux_calibration import flux_calibrate
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
 from soxspipe.algorithms.merge_orders import merge_orders
@@ -17,17 +19,7 @@ from soxspipe.algorithms.order_data import Canvas, OrderData, cut_order, paint
 from soxspipe.algorithms.prepare import prepare
 from soxspipe.algorithms.response_function import fit_response, measure_efficiency
 from soxspipe.algorithms.robust import mad_sigma
-from soxspipe.algorithms.solve_orders import (
-    EachOrder,
-    FoundObject,
-    SolvedOrders,
-    extract_with_sky,
-    extract_without_sky,
-    find_line_object,
-    find_object,
-    fit_sky,
-    follow_object,
-)
+from soxspipe.algorithms.solve_orders import SolvedOrders, extract_with_sky, extract_without_sky, follow_object
 from soxspipe.algorithms.subtract_background import fit_background
 from soxspipe.algorithms.subtract_sky import first_sky
 from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
