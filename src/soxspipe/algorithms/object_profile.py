@@ -271,15 +271,16 @@ def _measure(
         light = data.electrons - sky
         distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
         use = data.good & (np.abs(distance) < reach)
-        flux, error = flux_along(data, light, data.variance(sky), shares, use)
-        flux, smooth_error = steady_flux(flux, error)
+        measured, error = flux_along(data, light, data.variance(sky), shares, use)
+        flux, smooth_error = steady_flux(measured, error)
         use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]
         variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
         peak = np.maximum(flux, 0.0) * shares.max(axis=1)
         alike = np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
-        # where much of the core is clipped, the flux is not the object's
+        # a line of the object has the profile; where much of the core is clipped, it is a hit that lifts the flux
         power = np.where(use, shares**2, 0.0)
-        use &= alike & (np.sum(power * alike, axis=1) > SOUND_POWER * np.sum(power, axis=1))[:, None]
+        struck = (flux == measured) & (np.sum(power * alike, axis=1) < SOUND_POWER * np.sum(power, axis=1))
+        use &= alike & ~struck[:, None]
         pixel = part.pixel_arcsec
         per_arcsec = flux[:, None] * pixel[:, None]
         weight = np.where(use, per_arcsec**2 / variance, 0.0)

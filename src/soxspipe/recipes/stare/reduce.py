@@ -12,6 +12,7 @@ from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
 from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.fit_skies import EachOrder, fit_sky
+from soxspipe.algorithms.flat_level import measure_flat_level
 from soxspipe.algorithms.flux_calibration import flux_calibrate
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
 from soxspipe.algorithms.merge_orders import merge_orders
@@ -238,6 +239,8 @@ def _calibrate(
     unflattened: tuple[OrderSpectrum, ...] = ()
     merged_unflattened = efficiency = None
     response = inputs.response
+    flattened = inputs.masters.flat is not None and settings.use_flat
+    flat_level = measure_flat_level([order.data for order in solved.orders]) if flattened else None
     if inputs.is_standard:
         unflattened = tuple(_unflatten(e.spectrum) for e in extracted)
         merged_unflattened = merge_orders(unflattened, None, inputs.arm.merge_step_nm, flattened=False, best_only=True)
@@ -252,6 +255,7 @@ def _calibrate(
                 settings.response,
                 bin_nm=inputs.arm.response_bin_nm,
                 flat_md5=inputs.masters.flat_md5,
+                flat_level=flat_level,
                 seeing_arcsec=solved.profile.fwhm_arcsec,
             )
             done("response_function", f"{int(response.bins_used.sum())} of {response.bins_used.size} bins")
@@ -264,7 +268,13 @@ def _calibrate(
     fluxed = None
     if response is not None:
         fluxed = flux_calibrate(
-            merged, response, inputs.observation, inputs.extinction, inputs.telluric_bands, seeing_arcsec=solved.profile.fwhm_arcsec
+            merged,
+            response,
+            inputs.observation,
+            inputs.extinction,
+            inputs.telluric_bands,
+            seeing_arcsec=solved.profile.fwhm_arcsec,
+            flat_level=flat_level,
         )
         done("flux_calibration", f"response of {response.star or 'unknown star'}")
     return _Calibrated(
