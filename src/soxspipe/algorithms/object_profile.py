@@ -340,8 +340,9 @@ def _fit_moffat(cells: _Cells, start: Moffat) -> Moffat:
         residual = cells.value - scale * here - pedestal
         limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.05 * here.max()
         weight = np.where(np.abs(residual) <= limit, weight, 0.0)
-        normal = np.einsum("rbi,rb,rbj->ij", slopes, weight, slopes) + np.diag(prior) + 1e-9 * np.eye(3)
-        right = np.einsum("rbi,rb,rb->i", slopes, weight, residual) - prior * (current - prior_mean)
+        weighted = (slopes * weight[..., None]).reshape(-1, 3)
+        normal = weighted.T @ slopes.reshape(-1, 3) + np.diag(prior) + 1e-9 * np.eye(3)
+        right = weighted.T @ residual.ravel() - prior * (current - prior_mean)
         step = np.linalg.solve(normal, right)
         current = current + np.clip(step, [-0.3, -0.3, -0.7], [0.3, 0.3, 0.7])
         current = np.clip(current, [np.log(0.2), -1.5, 1.8], [np.log(8.0), 1.0, 8.0])
@@ -358,15 +359,15 @@ def _scale_and_pedestal(cells: _Cells, shape: FloatArray, value: FloatArray, wei
     """
     d = cells.distance / max(float(np.abs(cells.distance).max()), 1e-9)
     terms = np.stack([shape, *(d**k for k in range(NUISANCE_DEGREE + 1))], axis=-1)
-    normal = np.einsum("rbi,rb,rbj->rij", terms, weight, terms)
-    right = np.einsum("rbi,rb->ri", terms, weight * value)
+    weighted = (terms * weight[..., None]).transpose(0, 2, 1)
+    normal, right = weighted @ terms, (weighted @ value[..., None])[..., 0]
     size = np.trace(normal, axis1=1, axis2=2)
     solvable = size > 0
     normal += np.where(solvable, 1e-10 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
     solution = np.linalg.solve(normal, right[..., None])[..., 0]
     solution[~solvable] = 0.0
     a = np.where(solvable, solution[:, 0], 1.0)
-    return a[:, None], np.einsum("rbi,ri->rb", terms[..., 1:], solution[:, 1:])
+    return a[:, None], (terms[..., 1:] @ solution[:, 1:, None])[..., 0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -392,8 +393,8 @@ def _fit_deviations(cells: _Cells, moffat: Moffat, poly_order: int, numbers: Seq
     peak = float(base.max())
     limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.1 * peak
     weight = np.where(np.abs(residual) <= limit, weight, 0.0)
-    normal = np.einsum("rbi,rb,rbj->rij", basis, weight, basis)
-    right = np.einsum("rbi,rb->ri", basis, weight * residual)
+    weighted = (basis * weight[..., None]).transpose(0, 2, 1)
+    normal, right = weighted @ basis, (weighted @ residual[..., None])[..., 0]
     n = basis.shape[-1]
     abscissa = np.array([knots[i + 1 : i + 4].mean() for i in range(n)])
     level = moffat(abscissa, moffat.pivot_nm, float(np.median(cells.pixel_arcsec))) + PEAK_SHARE * peak

@@ -127,7 +127,7 @@ def extract_with_sky(
     companions = other_sources(trace)
     rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec)
     alone = list(each_order(lambda fit: set_companions_aside(fit, trace, companions, rough), fits)) if companions else fits
-    rough_hits = list(each_order(lambda fit: problem.outliers(fit, rough, ROUGH_TOLERANCE), alone))
+    rough_hits = list(each_order(lambda fit: problem.outliers(fit, problem.shares(fit, rough), ROUGH_TOLERANCE), alone))
     first = problem.measure(alone, rough_hits, None)
     refined = list(each_order(lambda fit: problem.refine(fit, first), alone))
     profile = problem.measure([fit for fit, _ in refined], [hits for _, hits in refined], first)
@@ -154,15 +154,16 @@ class _Problem:
         """The profile in an order."""
         return profile.shares(fit.data, self.trace.orders[fit.data.window.order])
 
-    def outliers(self, fit: SkyFit, profile: ObjectProfile, tolerance: float = PROFILE_TOLERANCE) -> Rejection:
-        """Pixels that sky and profile do not explain."""
+    def outliers(self, fit: SkyFit, shares: FloatArray, tolerance: float = PROFILE_TOLERANCE) -> Rejection:
+        """Pixels that sky and object do not explain."""
         limit = self.settings.horne_extraction_profile_global_clipping_sigma
         sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
-        return reject_outliers(fit.data, fit.electrons, self.shares(fit, profile), sky_range, limit, tolerance)
+        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, tolerance)
 
     def refine(self, fit: SkyFit, profile: ObjectProfile) -> tuple[SkyFit, Rejection]:
         """Sky of an order with the object's light taken off, from the illumination that all orders share."""
-        shares, found = self.shares(fit, profile), self.outliers(fit, profile)
+        shares = self.shares(fit, profile)
+        found = self.outliers(fit, shares)
         power = np.sum(np.where(fit.data.good, shares**2 / found.variance, 0.0), axis=1)
         light = smooth_flux(found.flux, 1.0 / np.sqrt(np.maximum(power, 1e-30)))[:, None] * shares
         keep = inside_edges(fit.data, self.sky_settings, self.half_length_arcsec) & ~found.hits
