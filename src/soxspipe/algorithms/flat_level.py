@@ -12,10 +12,12 @@ import numpy as np
 
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.robust import mad_sigma
+from soxspipe.algorithms.splines import bspline_matrix, clamped_knots
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import FlatLevel
 
 PARTS = 24
+KNOT_PX = 100
 SLIT_SHARE = 0.8
 LEAST_PIXELS = 50
 LEAST_PARTS = 8
@@ -51,6 +53,33 @@ def measure_flat_level(orders: Sequence[OrderData]) -> FlatLevel:
         rows.append((np.full(rank.size, data.window.order, dtype=np.float64), wave[rank], level[rank]))
     order, wave, level = (np.concatenate([row[k] for row in rows]) if rows else np.empty(0) for k in range(3))
     return FlatLevel(order=order.astype(np.int64), wavelength_nm=wave, level=level)
+
+
+def smooth_flat(flat: FloatArray) -> FloatArray:
+    """Flat along an order without the response of its pixels: lamp and blaze alone.
+
+    Parameters
+    ----------
+    flat : ndarray, shape (n,)
+        Flat under the object; 0 where there is none.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        A cubic spline with knots `KNOT_PX` apart, fitted to relative deviations; `flat` itself where it is too short or dark.
+    """
+    lit = np.flatnonzero(flat > 0)
+    if lit.size < 2 * KNOT_PX:
+        return flat
+    x = np.arange(flat.size, dtype=np.float64)
+    knots = clamped_knots(np.linspace(lit[0], lit[-1], max(2, round(lit.size / KNOT_PX)) + 1), 3)
+    basis = bspline_matrix(x[lit], knots, 3)
+    scale = flat[lit] + 0.02 * float(flat.max())
+    weighted = basis / scale[:, None] ** 2
+    coefficients = np.linalg.solve(weighted.T @ basis + 1e-9 * np.eye(basis.shape[1]), weighted.T @ flat[lit])
+    smooth = np.array(flat)
+    smooth[lit] = np.maximum(basis @ coefficients, 0.0)
+    return smooth
 
 
 def flat_ratio(here: FlatLevel, reference: FlatLevel, wavelength_nm: FloatArray) -> FloatArray:

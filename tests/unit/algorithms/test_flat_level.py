@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from soxspipe.algorithms.flat_level import LARGEST_RATIO, PARTS, flat_ratio, measure_flat_level
+from soxspipe.algorithms.flat_level import LARGEST_RATIO, PARTS, flat_ratio, measure_flat_level, smooth_flat
 from soxspipe.datamodel.spectrum import FlatLevel
 from support.orders import tiny_order
 
@@ -54,3 +54,20 @@ def test_without_common_orders_nothing_is_changed() -> None:
 
 def test_the_ratio_is_bounded() -> None:
     np.testing.assert_allclose(flat_ratio(level_of(1e6), level_of(), np.array([1000.0])), LARGEST_RATIO)
+
+
+def test_smooth_flat_keeps_the_blaze_and_drops_the_pixels() -> None:
+    x = np.arange(2000.0)
+    blaze = 0.05 + np.sin(np.pi * (x + 50.0) / 2100.0) ** 2
+    noisy = blaze * (1.0 + 0.02 * np.random.default_rng(5).normal(size=x.size))
+    noisy[:40] = 0.0
+    smooth = smooth_flat(noisy)
+    np.testing.assert_array_equal(smooth[:40], 0.0)
+    assert np.std(smooth[60:-20] / blaze[60:-20]) < 0.004
+    assert abs(np.mean(smooth[60:-20] / blaze[60:-20]) - 1.0) < 0.001
+
+
+def test_a_short_or_dark_flat_stays_as_it_is() -> None:
+    flat = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_array_equal(smooth_flat(flat), flat)
+    np.testing.assert_array_equal(smooth_flat(np.zeros(500)), 0.0)

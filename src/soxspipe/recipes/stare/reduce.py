@@ -12,7 +12,7 @@ from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
 from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.fit_skies import EachOrder, fit_sky
-from soxspipe.algorithms.flat_level import measure_flat_level
+from soxspipe.algorithms.flat_level import measure_flat_level, smooth_flat
 from soxspipe.algorithms.flux_calibration import flux_calibrate
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
 from soxspipe.algorithms.merge_orders import merge_orders
@@ -242,7 +242,7 @@ def _calibrate(
     flattened = inputs.masters.flat is not None and settings.use_flat
     flat_level = measure_flat_level([order.data for order in solved.orders]) if flattened else None
     if inputs.is_standard:
-        unflattened = tuple(_unflatten(e.spectrum) for e in extracted)
+        unflattened = tuple(_unflatten(e.spectrum, e.spectrum.mean_flat) for e in extracted)
         merged_unflattened = merge_orders(unflattened, None, inputs.arm.merge_step_nm, flattened=False, best_only=True)
     if inputs.is_standard and inputs.standard is not None and response is None:
         try:
@@ -262,8 +262,13 @@ def _calibrate(
         except ResponseError as err:
             failures["response"] = str(err)
         if merged_unflattened is not None:
+            smooth = [_unflatten(e.spectrum, smooth_flat(e.spectrum.mean_flat)) for e in extracted]
             efficiency = measure_efficiency(
-                merged_unflattened, inputs.standard, inputs.observation, inputs.extinction, area_cm2=inputs.arm.collecting_area_cm2
+                merge_orders(smooth, None, inputs.arm.merge_step_nm, flattened=False, best_only=True),
+                inputs.standard,
+                inputs.observation,
+                inputs.extinction,
+                area_cm2=inputs.arm.collecting_area_cm2,
             )
     fluxed = None
     if response is not None:
@@ -287,9 +292,8 @@ def _calibrate(
     )
 
 
-def _unflatten(spectrum: OrderSpectrum) -> OrderSpectrum:
+def _unflatten(spectrum: OrderSpectrum, flat: FloatArray) -> OrderSpectrum:
     """Electrons as the detector counted them: every flux times the flat under the object."""
-    flat = spectrum.mean_flat
     scaled = {
         name: getattr(spectrum, name) * flat for name in ("flux", "boxcar", "boxcar_robust", "boxcar_restored", "sky", "sky_aperture")
     }
