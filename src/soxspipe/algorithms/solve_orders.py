@@ -61,6 +61,7 @@ def follow_object(
         settings,
         forced_arcsec=forced_arcsec,
         fwhm_arcsec=seeing_arcsec or FALLBACK_SEEING_ARCSEC,
+        keep_lines=found.lines_alone,
     )
 
 
