@@ -23,7 +23,9 @@ def escaped(text: object) -> Html:
     """Text with the characters that mean something in HTML replaced, and control characters left out."""
     if isinstance(text, Html):
         return text
-    shown = "".join(character for character in str(text) if character.isprintable() or character in "\n\t")
+    shown = str(text)
+    if not shown.isprintable():
+        shown = "".join(character for character in shown if character.isprintable() or character in "\n\t")
     return Html(html.escape(shown, quote=True))
 
 

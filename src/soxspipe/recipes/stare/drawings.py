@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from soxspipe.recipes.spec import Contents
 from soxspipe.recipes.stare.run import StareRun
+from soxspipe.settings.names import leaves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,6 +135,9 @@ def figure_inputs(run: StareRun) -> FigureInputs:
         telluric_bands=inputs.telluric_bands,
         sky_lines=inputs.sky_lines,
         metrics=run.metrics,
+        trace_settings=tuple(
+            (leaf.spelling, f"{getattr(run.settings.continuum, leaf.field):g}") for leaf in leaves() if leaf.section == "continuum"
+        ),
         masters=inputs.masters,
     )
 
