@@ -8,14 +8,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-LAZY = ("fontTools.agl", "fontTools.subset", "matplotlib.dates")
+LAZY = ("fontTools.agl", "fontTools.subset")
 """Loaded at the first use, which does not come."""
 LEFT_OUT = "mpl_toolkits.mplot3d"
 """matplotlib does without it where it is not installed."""
 
 
 def import_lean_matplotlib() -> None:
-    """Import matplotlib without three dimensions, font subsets, dates, and the generated documentation of its classes.
+    """Import matplotlib without three dimensions, font subsets, and the generated documentation of its classes.
 
     Only for a process of our own: in the user's, matplotlib must stay whole.  Nothing is done where it is loaded already.
     """
