@@ -252,13 +252,15 @@ def _ratio(blue: _Rebinned, red: _Rebinned) -> tuple[float, float]:
     for _ in range(5):
         if both.sum() < 5:
             return 1.0, 0.0
-        weight = 1.0 / (red.variance[both] + ratio**2 * blue.variance[both])
-        light = weight * (red.variance[both] * blue.flux[both] + ratio * blue.variance[both] * red.flux[both])
-        power = float(np.sum(weight * light * blue.flux[both]))
-        if power <= 0:
+        b, r, vb, vr = blue.flux[both], red.flux[both], blue.variance[both], red.variance[both]
+        weight = 1.0 / (vr + ratio**2 * vb)
+        light = weight * (vr * b + ratio * vb * r)
+        power = float(np.sum(weight * light * b))
+        sure = power - float(np.sum(weight**2 * vr * vb))  # without the noise in it
+        if power <= 0 or sure <= 0:
             return 1.0, 0.0
-        ratio = float(np.sum(weight * light * red.flux[both]) / power)
-        error = power**-0.5
+        ratio = float(np.sum(weight * light * r) / power)
+        error = float(np.sqrt(np.sum((weight * light * (r - ratio * b)) ** 2))) / sure
         pull = np.abs(red.flux - ratio * blue.flux) / np.sqrt(np.maximum(red.variance + ratio**2 * blue.variance, 1e-30))
         both &= pull < CLIP_SIGMA
     return ratio, error
