@@ -175,7 +175,7 @@ def measure_joins(merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
     return tuple(
         Metric(
             name=f"JOIN SCALE O{arm.label(join.blue_order)} O{arm.label(join.red_order)}",
-            value=_finite(join.scale),
+            value=_finite(join.scale) if join.measured else None,
             comment=f"Flux ratio at {join.wavelength_nm:.1f} nm, error {join.scale_error:.4f}",
             order=arm.label(join.blue_order),
         )

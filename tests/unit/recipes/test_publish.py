@@ -1,5 +1,6 @@
 """Publishing: all of a run's files or none, the same bytes each time, and nobody's files but its own."""
 
+import hashlib
 import json
 import threading
 from dataclasses import replace
@@ -9,10 +10,11 @@ import pytest
 import yaml
 from astropy.io import fits
 
+from soxspipe.datamodel.provenance import InputFile
 from soxspipe.errors import ProductError, ProductExistsError
 from soxspipe.io import atomic
 from soxspipe.recipes.progress import StepTimer
-from soxspipe.recipes.stare import publish
+from soxspipe.recipes.stare import drawings, publish
 from soxspipe.recipes.stare.publish import claim_products, measure_metrics, merged_path, publish_stare
 from soxspipe.recipes.stare.spec import STARE
 from soxspipe.settings.load import load_settings
@@ -149,6 +151,15 @@ def test_a_single_plot_is_made(tmp_path, run):
     pictures = [record for record in published.products if record.file_type in ("PDF", "HTML")]
     assert [record.label for record in pictures] == ["EXTRACTED_MERGED_QC_PLOT"]
     assert pictures[0].path.read_bytes().startswith(b"%PDF")
+
+
+def test_the_report_has_the_checksums_of_raw_frames(tmp_path, run):
+    there, gone = tmp_path / "raw.fits", tmp_path / "gone.fits"
+    there.write_bytes(b"photons")
+    raw = tuple(InputFile(path=str(path), category="OBJECT_VIS") for path in (there, gone))
+    page = b"".join(drawings.report(replace(run, provenance=replace(run.provenance, raw=raw)))).decode()
+    assert hashlib.md5(b"photons").hexdigest() in page
+    assert "not computed" in page
 
 
 def test_every_step_is_reported(tmp_path, run):
