@@ -131,9 +131,12 @@ def measure_sky(sky: SkyModel | None) -> tuple[Metric, ...]:
 
 
 def measure_empty_sky(residual_sigma: Image, empty: BoolImage) -> tuple[Metric, ...]:
-    """EMPTY SKY CHI: robust scatter of the sky-subtracted data over its error where no object is; 1 when errors are right."""
+    """EMPTY SKY CHI: robust scatter of the sky-subtracted data over its error where no object is; 1 when errors are right.
+
+    Pixels to which no light comes, where nothing was fitted, have a residual of exactly 0 and do not count.
+    """
     chi = residual_sigma[empty]
-    chi = chi[np.isfinite(chi)]
+    chi = chi[np.isfinite(chi) & (chi != 0)]
     value = float(_SIGMA_PER_MAD * np.median(np.abs(chi - np.median(chi)))) if chi.size > 100 else None
     return (Metric(name="EMPTY SKY CHI", value=value, comment="Scatter over error of sky without an object"),)
 
