@@ -41,6 +41,7 @@ ADVICE = {
     "horne_extraction_profile_global_clipping_sigma": "Lower (16) if outliers survive; raise (50) if bright lines of the object are flagged 256.",
     "horne_extraction_profile_clipping_sigma": "Rarely.",
     "horne_extraction_profile_clipping_iteration_count": "Rarely.",
+    "horne_extraction_along_lines": "On in bad seeing (above about 1.5 arcsec) when the width of lines matters; in good seeing it changes nothing worth having.",
     "bspline_deg": "1 if the background swings in wide gaps.",
     "gaussian_blur_sigma": "Lower if the background plot shows structure along the dispersion that the model misses.",
     "subtract_sky": "Off for bright standards in short exposures when the slit holds no empty sky.",

@@ -209,7 +209,7 @@ def _spectra(
     aperture = 2 * int(settings.extraction.horne_extraction_slit_length / 2) / inputs.geometry.slit_binning
     saturated = (stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0
     spectra = []
-    for extracted in solved.orders:
+    for extracted in solved.along_lines or solved.orders:
         window = extracted.data.window
         trace = solved.trace.orders[window.order]
         mapped = centre_wavelength(window, trace.slit_arcsec)
