@@ -158,6 +158,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
     "horne_extraction_profile_global_clipping_sigma": (STANDARD, 4.0),
     "horne_extraction_profile_clipping_sigma": (STANDARD, 1.5),
     "horne_extraction_profile_clipping_iteration_count": (STANDARD, 0),
+    "horne_extraction_along_lines": (SCIENCE, True),
     "order_sample_count": (STANDARD, 40),
     "slice_length": (STANDARD, 20),
     "slice_width": (STANDARD, 21),

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.subtract_sky import SkyFit
-from soxspipe.datamodel.arrays import IntArray
+from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 ROUNDS = 3
 
 
-def follow_lines(fit: SkyFit) -> SkyFit:
+def follow_lines(fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, FloatArray]:
     """Gather the pixels of an order by wavelength, to the nearest pixel.
 
     Row b then holds the pixels whose wavelength is nearest to that of dispersion pixel b at slit centre.  Nothing is interpolated: each
@@ -26,11 +26,16 @@ def follow_lines(fit: SkyFit) -> SkyFit:
     ----------
     fit : SkyFit
         An order with its sky.
+    shares : ndarray, shape of the window
+        Object profile along columns.  It stays normalised to them: in an inclined order pixels along a tilted line lie a little closer
+        or wider than along a column, and the flux is meant per detector column.
 
     Returns
     -------
     SkyFit
         The same sky on the sheared order.
+    ndarray, shape of the window
+        The profile there; 0 where there is no pixel.
     """
     rows, columns, there = _sources(fit.data)
 
@@ -49,7 +54,8 @@ def follow_lines(fit: SkyFit) -> SkyFit:
     names = [field.name for field in fields(OrderData) if field.name not in ("window", "binning", "good")]
     arrays: dict[str, Any] = {name: gathered(getattr(fit.data, name)) for name in names}
     data = replace(fit.data, window=sheared, good=gathered(fit.data.good) & there, **arrays)
-    return replace(fit, data=data, electrons=gathered(fit.electrons), used=gathered(fit.used) & there)
+    sheared_fit = replace(fit, data=data, electrons=gathered(fit.electrons), used=gathered(fit.used) & there)
+    return sheared_fit, np.where(there, gathered(shares), 0.0)
 
 
 def _sources(data: OrderData) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:

@@ -139,8 +139,12 @@ def extract_with_sky(
     def extract(fit: SkyFit) -> ExtractedOrder:
         return extract_order(fit.data, fit, problem.shares(fit, profile), settings)
 
+    def extract_along_lines(fit: SkyFit) -> ExtractedOrder:
+        sheared, shares = follow_lines(fit, problem.shares(fit, profile))
+        return extract_order(sheared.data, sheared, shares, settings)
+
     extracted = tuple(each_order(extract, better))
-    along_lines = tuple(each_order(lambda fit: extract(follow_lines(fit)), better)) if settings.horne_extraction_along_lines else ()
+    along_lines = tuple(each_order(extract_along_lines, better)) if settings.horne_extraction_along_lines else ()
     if companions:
         extracted = tuple(
             replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(extracted, fits, strict=True)

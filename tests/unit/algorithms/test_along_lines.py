@@ -11,7 +11,7 @@ from soxspipe.algorithms.along_lines import follow_lines
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, ExtractionSettings, extract_order
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.algorithms.windows import cut_orders
-from support.orders import TinyOrder, make_geometry, moffat_shares, observe, position, sky_light
+from support.orders import TinyOrder, make_geometry, observe, position, sky_light
 
 TILT = 1.2
 OFFSET = 0.5
@@ -47,8 +47,8 @@ def width_of_line(order: ExtractedOrder) -> float:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_rows_hold_one_wavelength(sign: int) -> None:
-    _, fit = scene(sign=sign)
-    sheared = follow_lines(fit)
+    made, fit = scene(sign=sign)
+    sheared = follow_lines(fit, made.shares)[0]
     window = sheared.data.window
     inside = window.inside[20:-20]
     off = (sheared.data.u_px - window.b_px[:, None])[20:-20][inside]
@@ -59,8 +59,8 @@ def test_rows_hold_one_wavelength(sign: int) -> None:
 
 
 def test_pixels_keep_what_they_hold() -> None:
-    _, fit = scene()
-    sheared = follow_lines(fit)
+    made, fit = scene()
+    sheared = follow_lines(fit, made.shares)[0]
     frame = np.zeros(fit.data.window.index.max() + 1)
     frame[fit.data.window.index] = fit.data.electrons
     inside = sheared.data.window.inside
@@ -73,8 +73,7 @@ def test_pixels_keep_what_they_hold() -> None:
 def test_lines_of_a_wide_object_come_out_narrower_and_keep_their_flux() -> None:
     made, fit = scene()
     columns = extract_order(fit.data, fit, made.shares, ExtractionSettings())
-    sheared = follow_lines(fit)
-    shares = moffat_shares(sheared.data.window, OFFSET, fwhm=FWHM)
+    sheared, shares = follow_lines(fit, made.shares)
     lines = extract_order(sheared.data, sheared, shares, ExtractionSettings())
     assert width_of_line(columns) > 1.25 * LINE_SIGMA
     assert width_of_line(lines) < 1.10 * LINE_SIGMA

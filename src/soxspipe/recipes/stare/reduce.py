@@ -209,10 +209,11 @@ def _spectra(
     aperture = 2 * int(settings.extraction.horne_extraction_slit_length / 2) / inputs.geometry.slit_binning
     saturated = (stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0
     spectra = []
-    for extracted in solved.along_lines or solved.orders:
+    for by_columns, extracted in zip(solved.orders, solved.along_lines or solved.orders, strict=True):
         window = extracted.data.window
         trace = solved.trace.orders[window.order]
-        mapped = centre_wavelength(window, trace.slit_arcsec)
+        # rows along lines hold the wavelength that the dispersion pixel has at slit centre
+        mapped = centre_wavelength(by_columns.data.window, 0.0 if solved.along_lines else trace.slit_arcsec)
         known = np.isfinite(mapped)
         wavelength = np.array(mapped)
         wavelength[known] = corrected_wavelength(mapped[known], window.b_px[known].astype(np.float64), window.order, shift)
