@@ -41,6 +41,7 @@ ADVICE = {
     "horne_extraction_profile_global_clipping_sigma": "Lower (16) if outliers survive; raise (50) if bright lines of the object are flagged 256.",
     "horne_extraction_profile_clipping_sigma": "Rarely.",
     "horne_extraction_profile_clipping_iteration_count": "Rarely.",
+    "subtract_host": "Off if the extended light is what you want, or a broad image is taken for a host.",
     "horne_extraction_along_lines": "On in bad seeing (above about 1.5 arcsec) when the width of lines matters; in good seeing it changes nothing worth having.",
     "bspline_deg": "1 if the background swings in wide gaps.",
     "gaussian_blur_sigma": "Lower if the background plot shows structure along the dispersion that the model misses.",

@@ -79,15 +79,15 @@ class SkySpline:
     illumination_prior: float = ILLUMINATION_PRIOR
 
     def shifted(self, u: FloatArray, slit: FloatArray) -> FloatArray:
-        """``u + delta(u, s)``, shape of `u`."""
+        """``u + delta(u, s)`` within the knots, beyond which nothing is known; shape of `u`."""
         if not self.shift.size:
-            return u
+            return np.clip(u, self.knots[0], self.knots[-1])
         along = chebyshev(scale(u, self.u_range), self.shift.shape[0])
         across = legendre(slit, self.shift.shape[1])
         total = np.array(u, dtype=np.float64)
         for j in range(self.shift.shape[1]):
             total += np.tensordot(self.shift[:, j], along, axes=1) * across[j]
-        return total
+        return np.clip(total, self.knots[0], self.knots[-1], out=total)
 
     def gain(self, slit: FloatArray) -> FloatArray:
         """``g(s)``, shape of `slit`."""

@@ -22,6 +22,7 @@ from soxspipe.algorithms.horne_extraction import (
     extract_order_without_sky,
     reject_outliers,
 )
+from soxspipe.algorithms.host_light import HostLight, measure_host, take_host_off
 from soxspipe.algorithms.object_profile import ObjectProfile, fit_profile, smooth_flux, starting_profile
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
@@ -35,12 +36,27 @@ ORDER_ILLUMINATION_PRIOR = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SolvedOrders:
-    """Trace, profile and extracted orders; and the orders that spectra are made of, if these were extracted along tilted lines."""
+    """What became of the orders.
+
+    Attributes
+    ----------
+    trace : ObjectTrace
+        With the width that the profile turned out to have.
+    profile : ObjectProfile
+        Of the object.
+    orders : tuple of ExtractedOrder
+        Extracted along detector columns.
+    along_lines : tuple of ExtractedOrder
+        Extracted along tilted lines, which spectra are then made of; empty if that was not asked for.
+    host : HostLight or None
+        Light of a host that was taken off.
+    """
 
     trace: ObjectTrace
     profile: ObjectProfile
     orders: tuple[ExtractedOrder, ...]
     along_lines: tuple[ExtractedOrder, ...] = ()
+    host: HostLight | None = None
 
 
 def follow_object(
@@ -131,8 +147,10 @@ def extract_with_sky(
     rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec)
     alone = list(each_order(lambda fit: set_companions_aside(fit, trace, companions, rough), fits)) if companions else fits
     rough_hits = list(each_order(lambda fit: problem.outliers(fit, problem.shares(fit, rough), ROUGH_TOLERANCE), alone))
-    first = problem.measure(alone, rough_hits, None)
-    refined = list(each_order(lambda fit: problem.refine(fit, first), alone))
+    host = measure_host(alone, [found.hits for found in rough_hits], trace) if settings.subtract_host else None
+    hostless = [take_host_off(fit, host, trace) for fit in alone] if host is not None else alone
+    first = problem.measure(hostless, rough_hits, None)
+    refined = list(each_order(lambda fit: problem.refine(fit, first), hostless))
     profile = problem.measure([fit for fit, _ in refined], [hits for _, hits in refined], first)
     better = share_illumination([fit for fit, _ in refined])
 
@@ -149,7 +167,7 @@ def extract_with_sky(
         extracted = tuple(
             replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(extracted, fits, strict=True)
         )
-    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted, along_lines=along_lines)
+    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted, along_lines=along_lines, host=host)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

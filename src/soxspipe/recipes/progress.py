@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +15,10 @@ class StepReport:
     step: str
     seconds: float
     note: str = ""
+
+
+Done: TypeAlias = Callable[[str, str], None]
+"""Called after each step with its name and the number that matters."""
 
 
 class Listener(Protocol):

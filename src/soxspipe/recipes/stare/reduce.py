@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,35 +12,31 @@ from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
 from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.fit_skies import EachOrder, fit_sky
-from soxspipe.algorithms.flat_level import measure_flat_level, smooth_flat
-from soxspipe.algorithms.flux_calibration import flux_calibrate
-from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
+from soxspipe.algorithms.horne_extraction import order_spectrum
+from soxspipe.algorithms.host_light import HostLight
 from soxspipe.algorithms.merge_orders import merge_orders
-from soxspipe.algorithms.order_data import Canvas, OrderData, cut_order, paint
+from soxspipe.algorithms.order_data import OrderData, cut_order, paint
 from soxspipe.algorithms.prepare import prepare
-from soxspipe.algorithms.response_function import fit_response, measure_efficiency
-from soxspipe.algorithms.robust import mad_sigma
 from soxspipe.algorithms.solve_orders import FALLBACK_SEEING_ARCSEC, SolvedOrders, extract_with_sky, extract_without_sky, follow_object
 from soxspipe.algorithms.subtract_background import fit_background
 from soxspipe.algorithms.subtract_sky import first_sky
 from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
 from soxspipe.algorithms.windows import centre_wavelength, cut_orders
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
-from soxspipe.datamodel.models import BackgroundModel, SkyModel, SkyOrder, WavelengthShift
-from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
-from soxspipe.errors import AlgorithmError, ResponseError
+from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
+from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.errors import AlgorithmError
+from soxspipe.recipes.progress import Done
+from soxspipe.recipes.stare.calibrate import Calibrated, calibrate
 from soxspipe.recipes.stare.forked import forked_map
+from soxspipe.recipes.stare.images import diagnostics, paint_images, sky_model, stack_hits
 from soxspipe.recipes.stare.values import StareInputs, StareResult
 from soxspipe.settings.stare import StareSettings
 
-LEAST_LIT = 0.2
 LINES_WORTH_A_LOOK = 50.0
-
-Done = Callable[[str, str], None]
-"""Called after each step with its name and the number that matters."""
 
 
 def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lambda step, note: None, *, n_threads: int = 2) -> StareResult:
@@ -74,9 +70,7 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     half_slit = 0.5 * inputs.arm.slit_length_arcsec
     bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
     stacked = clip_and_stack([prepare(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
-    done(
-        "clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {_stack_hits(stacked)} pixels rejected"
-    )
+    done("clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_hits(stacked)} pixels rejected")
     clean = subtract_pedestal(stacked, make_pedestal(stacked.exptime_s, inputs.masters, stacked.shape))
     windows = cut_orders(inputs.geometry)
     if not windows:
@@ -133,14 +127,14 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     flattened = flat is not None
     merged = merge_orders([e.spectrum for e in extracted], [e.covariance for e in extracted], inputs.arm.merge_step_nm, flattened=flattened)
     done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
-    calibrated = _calibrate(merged, extracted, solved, inputs, settings, done)
-    images = _images(solved, clean)
+    calibrated = calibrate(merged, [e.spectrum for e in extracted], solved, inputs, settings, done)
+    images = paint_images(solved, clean)
     failures = {f"order {order}": reason for order, reason in (sky_fits.failures if sky_fits else {}).items()} | calibrated.failures
     return StareResult(
         stacked=stacked,
         detrended=images.detrended,
         background=background,
-        sky=None if sky_fits is None else _sky_model(solved, images, sky_fits.failures),
+        sky=None if sky_fits is None else sky_model(solved, images, sky_fits.failures),
         sky_subtracted=images.sky_subtracted,
         residual_sigma=images.residual_sigma,
         trace=solved.trace,
@@ -153,9 +147,9 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
         response=calibrated.response,
         efficiency=calibrated.efficiency,
         fluxed=calibrated.fluxed,
-        warnings=_warnings(found, inputs, shift, calibrated, sky_fits.failures if sky_fits else {}),
+        warnings=_warnings(found, inputs, solved.host, shift, calibrated, sky_fits.failures if sky_fits else {}),
         failures=failures,
-        diagnostics=_diagnostics(solved, stacked, images),
+        diagnostics=diagnostics(solved, stacked),
     )
 
 
@@ -173,10 +167,6 @@ def _first_look(clean: Frame, flat: Frame | None, window: OrderWindow, binning: 
     sky = first_sky(data) if settings.sky.subtract_sky else np.zeros(data.electrons.shape)
     hits = flag_cosmic_rays(data, sky, settings.cosmic_rays) if settings.use_lacosmic else np.zeros(data.good.shape, dtype=bool)
     return _FirstLook(data=data, sky=sky, hits=hits)
-
-
-def _stack_hits(stacked: Frame) -> int:
-    return 0 if stacked.counts is None else int(np.sum(stacked.counts < stacked.n_exposures))
 
 
 def _without(frame: Frame, background: BackgroundModel) -> Frame:
@@ -230,176 +220,13 @@ def _spectra(
     return spectra
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Calibrated:
-    orders_unflattened: tuple[OrderSpectrum, ...]
-    merged_unflattened: MergedSpectrum | None
-    response: ResponseCurve | None
-    efficiency: EfficiencyCurve | None
-    fluxed: FluxedSpectrum | None
-    failures: dict[str, str]
-
-
-def _calibrate(
-    merged: MergedSpectrum, extracted: Sequence[_Extracted], solved: SolvedOrders, inputs: StareInputs, settings: StareSettings, done: Done
-) -> _Calibrated:
-    """Response and efficiency of a standard, and the flux-calibrated spectrum as far as there is a response."""
-    failures: dict[str, str] = {}
-    unflattened: tuple[OrderSpectrum, ...] = ()
-    merged_unflattened = efficiency = None
-    response = inputs.response
-    flattened = inputs.masters.flat is not None and settings.use_flat
-    flat_level = measure_flat_level([order.data for order in solved.orders]) if flattened else None
-    if inputs.is_standard:
-        unflattened = tuple(_unflatten(e.spectrum, e.spectrum.mean_flat) for e in extracted)
-        merged_unflattened = merge_orders(unflattened, None, inputs.arm.merge_step_nm, flattened=False, best_only=True)
-    if inputs.is_standard and inputs.standard is not None and response is None:
-        try:
-            response = fit_response(
-                merged,
-                inputs.standard,
-                inputs.observation,
-                inputs.extinction,
-                inputs.telluric_bands,
-                settings.response,
-                bin_nm=inputs.arm.response_bin_nm,
-                flat_md5=inputs.masters.flat_md5,
-                flat_level=flat_level,
-                seeing_arcsec=solved.profile.fwhm_arcsec,
-            )
-            done("response_function", f"{int(response.bins_used.sum())} of {response.bins_used.size} bins")
-        except ResponseError as err:
-            failures["response"] = str(err)
-        if merged_unflattened is not None:
-            smooth = [_unflatten(e.spectrum, smooth_flat(e.spectrum.mean_flat)) for e in extracted]
-            efficiency = measure_efficiency(
-                merge_orders(smooth, None, inputs.arm.merge_step_nm, flattened=False, best_only=True),
-                inputs.standard,
-                inputs.observation,
-                inputs.extinction,
-                area_cm2=inputs.arm.collecting_area_cm2,
-            )
-    fluxed = None
-    if response is not None:
-        fluxed = flux_calibrate(
-            merged,
-            response,
-            inputs.observation,
-            inputs.extinction,
-            inputs.telluric_bands,
-            seeing_arcsec=solved.profile.fwhm_arcsec,
-            flat_level=flat_level,
-        )
-        done("flux_calibration", f"response of {response.star or 'unknown star'}")
-    return _Calibrated(
-        orders_unflattened=unflattened,
-        merged_unflattened=merged_unflattened,
-        response=response,
-        efficiency=efficiency,
-        fluxed=fluxed,
-        failures=failures,
-    )
-
-
-def _unflatten(spectrum: OrderSpectrum, flat: FloatArray) -> OrderSpectrum:
-    """Electrons as the detector counted them: every flux times the flat under the object."""
-    scaled = {
-        name: getattr(spectrum, name) * flat for name in ("flux", "boxcar", "boxcar_robust", "boxcar_restored", "sky", "sky_aperture")
-    }
-    lit = flat > 0
-    return replace(spectrum, variance=np.where(lit, spectrum.variance * np.where(lit, flat, 1.0) ** 2, np.inf), **scaled)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Images:
-    detrended: Frame
-    sky_subtracted: Frame
-    residual_sigma: Image
-    sky: Image
-    sky_variance: Image
-
-
-def _images(solved: SolvedOrders, clean: Frame) -> _Images:
-    """Full frames from the cut-outs: 0 outside orders (residuals: NaN)."""
-    windows = [e.data.window for e in solved.orders]
-    full = Canvas(windows, clean.shape).paint
-    flags = np.array(clean.flags)
-    for e in solved.orders:
-        index, inside = e.data.window.index, e.data.window.inside
-        flat_view = flags.reshape(-1)
-        flat_view[index[inside & e.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
-        flat_view[index[inside & e.rejection.hits & ~e.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
-        unusable = inside & ~e.data.good & (e.data.window.cut(flags) == 0) & ~_dark(e)[:, None]
-        flat_view[index[unusable]] |= np.uint8(PixelFlag.LOW_FLAT)
-    lit = [~_dark(e)[:, None] for e in solved.orders]
-    total_variance = [np.where(use, e.variance + e.sky_variance, 0.0) for e, use in zip(solved.orders, lit, strict=True)]
-    model = [np.nan_to_num(e.flux)[:, None] * e.shares for e in solved.orders]
-    skies = [np.where(use, e.sky, 0.0) for e, use in zip(solved.orders, lit, strict=True)]
-    light = [e.data.electrons - sky for e, sky in zip(solved.orders, skies, strict=True)]
-    variance = full(total_variance)
-    detrended = Frame(
-        electrons=full([e.data.electrons for e in solved.orders]),
-        variance=full([e.variance for e in solved.orders]),
-        flags=flags,
-        exptime_s=clean.exptime_s,
-        n_exposures=clean.n_exposures,
-    )
-    residual = [(a - m) / np.sqrt(np.maximum(v, 1e-30)) for a, m, v in zip(light, model, total_variance, strict=True)]
-    return _Images(
-        detrended=detrended,
-        sky_subtracted=replace(detrended, electrons=full(light), variance=variance),
-        residual_sigma=full(residual, float("nan")),
-        sky=full(skies),
-        sky_variance=full([np.where(use, e.sky_variance, 0.0) for e, use in zip(solved.orders, lit, strict=True)]),
-    )
-
-
-def _free(extracted: ExtractedOrder) -> BoolArray:
-    """Pixels of sky and object alone: good, not rejected, and of no other object; shape of the window."""
-    free = extracted.data.good & ~extracted.rejection.hits
-    return free if extracted.aside is None else free & ~extracted.aside
-
-
-def _dark(extracted: ExtractedOrder) -> BoolArray:
-    """Dispersion pixels that the flat does not light: no part of the order, shape (n_disp,)."""
-    window = extracted.data.window
-    return np.asarray(extracted.data.good.sum(axis=1) < LEAST_LIT * np.maximum(window.inside.sum(axis=1), 1))
-
-
-def _sky_model(solved: SolvedOrders, images: _Images, failures: Mapping[int, str]) -> SkyModel:
-    orders = tuple(_sky_order(e) for e in solved.orders if e.sky_fit is not None)
-    return SkyModel(electrons=images.sky, variance=images.sky_variance, orders=orders, failures=dict(failures))
-
-
-def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
-    fit = extracted.sky_fit
-    if fit is None:
-        raise ValueError("an order without a sky fit has no sky solution")
-    window = extracted.data.window
-    centre = centre_wavelength(window)
-    known = np.isfinite(centre)
-    grid = np.arange(float(window.b_px[known][0]), float(window.b_px[known][-1]), 0.5)
-    z = (extracted.data.electrons - extracted.sky - np.nan_to_num(extracted.flux)[:, None] * extracted.shares) / np.sqrt(extracted.variance)
-    used = _free(extracted) & (extracted.shares < 0.01)
-    bright = extracted.sky > 15.0 * np.sqrt(extracted.variance)
-    values = fit.spline(grid, np.zeros(grid.size))
-    return SkyOrder(
-        order=window.order,
-        u_px=grid,
-        wavelength_nm=np.interp(grid, window.b_px[known], centre[known]),
-        electrons=values,
-        knots_px=fit.spline.knots,
-        illumination=fit.spline.illumination,
-        shift_rms_px=float(np.sqrt(np.mean(fit.spline.shift**2))) if fit.spline.shift.size else 0.0,
-        chi_lines=mad_sigma(z[used & bright]),
-        chi_continuum=mad_sigma(z[used & ~bright]),
-        n_used=int(used.sum()),
-        n_rejected=int(extracted.rejection.hits.sum()),
-    )
-
-
 def _warnings(
-    found: FoundObject, inputs: StareInputs, shift: WavelengthShift | None, calibrated: _Calibrated, sky_failures: Mapping[int, str]
+    found: FoundObject,
+    inputs: StareInputs,
+    host: HostLight | None,
+    shift: WavelengthShift | None,
+    calibrated: Calibrated,
+    sky_failures: Mapping[int, str],
 ) -> tuple[str, ...]:
     said: list[str] = []
     if found.source is None:
@@ -410,25 +237,14 @@ def _warnings(
     if len(found.sources) > 1:
         others = ", ".join(f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} %)' for s in found.sources if s is not found.source)
         said.append(f"more than one object on the slit, also at {others}")
+    if host is not None:
+        said.append(
+            f'light {host.fwhm_arcsec:.1f}" wide under the object, {100 * host.share:.0f} % of its own, was taken for a host and taken off; '
+            "set subtract_host to false to keep it"
+        )
     if shift is not None and not shift.applied and abs(shift.shift_px) > max(0.1, 3 * shift.error_px):
         said.append(f"sky lines lie {shift.shift_px:+.2f} px off the dispersion map; set apply_wavelength_shift to correct it")
     for order, reason in sky_failures.items():
         said.append(f"order {order} was left out: {reason}")
     said.extend(f"{name} could not be made: {reason}" for name, reason in calibrated.failures.items())
     return tuple(said)
-
-
-def _diagnostics(solved: SolvedOrders, stacked: Frame, images: _Images) -> dict[str, float]:
-    empty = np.concatenate(
-        [((e.data.electrons - e.sky) / np.sqrt(e.variance + e.sky_variance))[_free(e) & (e.shares < 1e-3)] for e in solved.orders]
-    )
-    aperture = [float(np.sum(np.maximum(e.shares, 0.0)[e.data.good]) / max(np.sum(np.maximum(e.shares, 0.0)), 1e-9)) for e in solved.orders]
-    return {
-        "stack_rejected_pixels": float(_stack_hits(stacked)),
-        "cosmic_ray_pixels": float(sum(int((e.rejection.bright & e.data.window.inside).sum()) for e in solved.orders)),
-        "outlier_pixels": float(sum(int((e.rejection.hits & ~e.rejection.bright).sum()) for e in solved.orders)),
-        "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),
-        "empty_sky_chi": mad_sigma(empty),
-        "empty_sky_median_sigma": float(np.median(empty)) if empty.size else float("nan"),
-        "usable_profile_share": float(np.median(aperture)) if aperture else float("nan"),
-    }

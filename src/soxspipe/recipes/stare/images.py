@@ -1,0 +1,133 @@
+"""Full frames, sky model and diagnostics of a reduction, made of its orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.algorithms.horne_extraction import ExtractedOrder
+from soxspipe.algorithms.order_data import Canvas
+from soxspipe.algorithms.robust import mad_sigma
+from soxspipe.algorithms.solve_orders import SolvedOrders
+from soxspipe.algorithms.windows import centre_wavelength
+from soxspipe.datamodel.arrays import BoolArray, Image
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.models import SkyModel, SkyOrder
+
+LEAST_LIT = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Images:
+    """Full frames that the products show."""
+
+    detrended: Frame
+    sky_subtracted: Frame
+    residual_sigma: Image
+    sky: Image
+    sky_variance: Image
+
+
+def paint_images(solved: SolvedOrders, clean: Frame) -> Images:
+    """Full frames from the cut-outs: 0 outside orders (residuals: NaN)."""
+    windows = [e.data.window for e in solved.orders]
+    full = Canvas(windows, clean.shape).paint
+    flags = np.array(clean.flags)
+    for e in solved.orders:
+        index, inside = e.data.window.index, e.data.window.inside
+        flat_view = flags.reshape(-1)
+        flat_view[index[inside & e.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
+        flat_view[index[inside & e.rejection.hits & ~e.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
+        unusable = inside & ~e.data.good & (e.data.window.cut(flags) == 0) & ~_dark(e)[:, None]
+        flat_view[index[unusable]] |= np.uint8(PixelFlag.LOW_FLAT)
+    lit = [~_dark(e)[:, None] for e in solved.orders]
+    total_variance = [np.where(use, e.variance + e.sky_variance, 0.0) for e, use in zip(solved.orders, lit, strict=True)]
+    model = [np.nan_to_num(e.flux)[:, None] * e.shares for e in solved.orders]
+    skies = [np.where(use, e.sky, 0.0) for e, use in zip(solved.orders, lit, strict=True)]
+    light = [e.data.electrons - sky for e, sky in zip(solved.orders, skies, strict=True)]
+    variance = full(total_variance)
+    detrended = Frame(
+        electrons=full([e.data.electrons for e in solved.orders]),
+        variance=full([e.variance for e in solved.orders]),
+        flags=flags,
+        exptime_s=clean.exptime_s,
+        n_exposures=clean.n_exposures,
+    )
+    residual = [(a - m) / np.sqrt(np.maximum(v, 1e-30)) for a, m, v in zip(light, model, total_variance, strict=True)]
+    return Images(
+        detrended=detrended,
+        sky_subtracted=replace(detrended, electrons=full(light), variance=variance),
+        residual_sigma=full(residual, float("nan")),
+        sky=full(skies),
+        sky_variance=full([np.where(use, e.sky_variance, 0.0) for e, use in zip(solved.orders, lit, strict=True)]),
+    )
+
+
+def _free(extracted: ExtractedOrder) -> BoolArray:
+    """Pixels of sky and object alone: good, not rejected, and of no other object; shape of the window."""
+    free = extracted.data.good & ~extracted.rejection.hits
+    return free if extracted.aside is None else free & ~extracted.aside
+
+
+def _dark(extracted: ExtractedOrder) -> BoolArray:
+    """Dispersion pixels that the flat does not light: no part of the order, shape (n_disp,)."""
+    window = extracted.data.window
+    return np.asarray(extracted.data.good.sum(axis=1) < LEAST_LIT * np.maximum(window.inside.sum(axis=1), 1))
+
+
+def sky_model(solved: SolvedOrders, images: Images, failures: Mapping[int, str]) -> SkyModel:
+    """The sky of all orders, as image and as splines."""
+    orders = tuple(_sky_order(e) for e in solved.orders if e.sky_fit is not None)
+    return SkyModel(electrons=images.sky, variance=images.sky_variance, orders=orders, failures=dict(failures))
+
+
+def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
+    fit = extracted.sky_fit
+    if fit is None:
+        raise ValueError("an order without a sky fit has no sky solution")
+    window = extracted.data.window
+    centre = centre_wavelength(window)
+    known = np.isfinite(centre)
+    grid = np.arange(float(window.b_px[known][0]), float(window.b_px[known][-1]), 0.5)
+    z = (extracted.data.electrons - extracted.sky - np.nan_to_num(extracted.flux)[:, None] * extracted.shares) / np.sqrt(extracted.variance)
+    used = _free(extracted) & (extracted.shares < 0.01)
+    bright = extracted.sky > 15.0 * np.sqrt(extracted.variance)
+    values = fit.spline(grid, np.zeros(grid.size))
+    return SkyOrder(
+        order=window.order,
+        u_px=grid,
+        wavelength_nm=np.interp(grid, window.b_px[known], centre[known]),
+        electrons=values,
+        knots_px=fit.spline.knots,
+        illumination=fit.spline.illumination,
+        shift_rms_px=float(np.sqrt(np.mean(fit.spline.shift**2))) if fit.spline.shift.size else 0.0,
+        chi_lines=mad_sigma(z[used & bright]),
+        chi_continuum=mad_sigma(z[used & ~bright]),
+        n_used=int(used.sum()),
+        n_rejected=int(extracted.rejection.hits.sum()),
+    )
+
+
+def stack_hits(stacked: Frame) -> int:
+    """Pixels of which at least one exposure was left out."""
+    return 0 if stacked.counts is None else int(np.sum(stacked.counts < stacked.n_exposures))
+
+
+def diagnostics(solved: SolvedOrders, stacked: Frame) -> dict[str, float]:
+    """Numbers for quality control that only the intermediate values tell."""
+    empty = np.concatenate(
+        [((e.data.electrons - e.sky) / np.sqrt(e.variance + e.sky_variance))[_free(e) & (e.shares < 1e-3)] for e in solved.orders]
+    )
+    aperture = [float(np.sum(np.maximum(e.shares, 0.0)[e.data.good]) / max(np.sum(np.maximum(e.shares, 0.0)), 1e-9)) for e in solved.orders]
+    return {
+        "stack_rejected_pixels": float(stack_hits(stacked)),
+        "cosmic_ray_pixels": float(sum(int((e.rejection.bright & e.data.window.inside).sum()) for e in solved.orders)),
+        "outlier_pixels": float(sum(int((e.rejection.hits & ~e.rejection.bright).sum()) for e in solved.orders)),
+        "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),
+        "empty_sky_chi": mad_sigma(empty),
+        "empty_sky_median_sigma": float(np.median(empty)) if empty.size else float("nan"),
+        "usable_profile_share": float(np.median(aperture)) if aperture else float("nan"),
+    }
