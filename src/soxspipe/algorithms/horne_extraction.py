@@ -9,7 +9,7 @@ from pydantic import Field
 
 from soxspipe.algorithms.detect_continuum import running_median
 from soxspipe.algorithms.object_profile import flux_along
-from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.order_data import EVERY_ROW, OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky_and_object import N_LAGS, evaluate_sky, joint_geometry, solve_sky_and_object
 from soxspipe.algorithms.subtract_sky import SkyFit
@@ -125,36 +125,42 @@ def reject_outliers(
     hits = np.zeros(light.shape, dtype=bool)
     bright = np.zeros(light.shape, dtype=bool)
 
-    def model_variance(flux: FloatArray) -> FloatArray:
-        return data.variance(sky + np.maximum(running_median(flux, SMOOTH_PX), 0.0)[:, None] * np.maximum(shares, 0.0))
+    def model_variance(flux: FloatArray, rows: IntArray | slice = EVERY_ROW) -> FloatArray:
+        object_light = np.maximum(running_median(flux, SMOOTH_PX), 0.0)[rows, None] * np.maximum(shares[rows], 0.0)
+        return data.variance(sky[rows] + object_light, rows)
 
     variance = model_variance(flux)
     flux = _not_above(flux, light, variance, shares, data.good, peak)
+    rows: IntArray | slice = EVERY_ROW
     for _ in range(ROUNDS):
-        use = data.good & ~hits
-        allowed = (tolerance * np.maximum(flux, 0.0) * peak)[:, None] ** 2 * ~far + (SKY_TOLERANCE * sky_range) ** 2
-        z = np.where(use, (light - flux[:, None] * shares) / np.sqrt(variance + allowed), 0.0)
-        worst = np.where(far, 0.0, np.abs(z)).max(axis=1, keepdims=True)
-        fresh = (np.abs(z) > sigma) & (far | (np.abs(z) == worst))
-        fresh |= dilate(hits | fresh) & use & (z > GROW_SIGMA)
-        if not fresh.any():
+        use = data.good[rows] & ~hits[rows]
+        allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows] + (SKY_TOLERANCE * sky_range[rows]) ** 2
+        z = np.where(use, (light[rows] - flux[rows, None] * shares[rows]) / np.sqrt(variance[rows] + allowed), 0.0)
+        worst = np.where(far[rows], 0.0, np.abs(z)).max(axis=1, keepdims=True)
+        fresh = np.zeros(light.shape, dtype=bool)
+        fresh[rows] = (np.abs(z) > sigma) & (far[rows] | (np.abs(z) == worst))
+        fresh[rows] |= dilate(hits | fresh)[rows] & use & (z > GROW_SIGMA)
+        struck = np.flatnonzero(fresh.any(axis=1))
+        if not struck.size:
             break
         hits |= fresh
-        bright |= fresh & (z > 0)
-        flux, _ = flux_along(data, light, variance, shares, data.good & ~hits)
-        variance = model_variance(flux)
+        bright[rows] |= fresh[rows] & (z > 0)
+        flux[struck], _ = flux_along(light[struck], variance[struck], shares[struck], data.good[struck] & ~hits[struck])
+        # later rounds look at the rows whose flux or variance has changed, and at the neighbours of hits
+        rows = np.unique(np.clip(struck[:, None] + np.arange(-SMOOTH_PX // 2, SMOOTH_PX // 2 + 1), 0, flux.size - 1))
+        variance[rows] = model_variance(flux, rows)
     for _ in range(TRACK_ROUNDS):
-        error = flux_along(data, light, variance, shares, data.good & ~hits)[1]
+        error = flux_along(light, variance, shares, data.good & ~hits)[1]
         level = _level_of_tracks(flux, error, shares, data.good, hits, far)
-        struck = np.isfinite(level)
-        excess = (light - np.where(struck, level, flux)[:, None] * shares) / np.sqrt(model_variance(np.where(struck, level, flux)))
-        fresh = struck[:, None] & data.good & ~far & (excess > GROW_SIGMA) & ~hits
-        if not fresh.any():
+        rows = np.flatnonzero(np.isfinite(level))
+        expected = np.where(np.isfinite(level), level, flux)
+        excess = (light[rows] - expected[rows, None] * shares[rows]) / np.sqrt(model_variance(expected, rows))
+        track = data.good[rows] & ~far[rows] & ~hits[rows] & (excess > GROW_SIGMA)
+        if not track.any():
             break
-        hits |= fresh
-        bright |= fresh
-        flux, _ = flux_along(data, light, variance, shares, data.good & ~hits)
-        flux = np.where(struck, level, flux)
+        hits[rows] |= track
+        bright[rows] |= track
+        flux = expected
         variance = model_variance(flux)
     return Rejection(hits=hits, bright=bright, flux=flux, variance=variance)
 
@@ -330,7 +336,7 @@ def extract_order_without_sky(data: OrderData, shares: FloatArray, settings: Ext
     """Horne's sum on data from which no sky is to be subtracted; arguments and result as for `extract_order`."""
     nothing = np.zeros(shares.shape)
     rejection = reject_outliers(data, nothing, shares, nothing, settings.horne_extraction_profile_global_clipping_sigma)
-    flux, error = flux_along(data, data.electrons, rejection.variance, shares, data.good & ~rejection.hits)
+    flux, error = flux_along(data.electrons, rejection.variance, shares, data.good & ~rejection.hits)
     known = np.isfinite(error)
     return ExtractedOrder(
         data=data,

@@ -204,9 +204,7 @@ def _starting_moffat(orders: Sequence[OrderData], trace: ObjectTrace) -> Moffat:
     return Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
 
 
-def flux_along(
-    data: OrderData, light: FloatArray, variance: FloatArray, shares: FloatArray, use: BoolArray
-) -> tuple[FloatArray, FloatArray]:
+def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Optimal sum per dispersion pixel and its error; 0 and infinity where nothing can be measured."""
     weight = np.where(use, shares / variance, 0.0)
     power = np.sum(weight * shares, axis=1)
@@ -272,7 +270,7 @@ def _measure(
         light = data.electrons - sky
         distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
         use = data.good & (np.abs(distance) < reach)
-        measured, error = flux_along(data, light, data.variance(sky), shares, use)
+        measured, error = flux_along(light, data.variance(sky), shares, use)
         flux, smooth_error = steady_flux(measured, error)
         use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]
         variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))

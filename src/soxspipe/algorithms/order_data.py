@@ -10,7 +10,7 @@ import numpy as np
 from soxspipe.algorithms.detrend import FLAT_SIGNIFICANCE, exposures
 from soxspipe.algorithms.robust import running_mean
 from soxspipe.algorithms.windows import dispersion_position
-from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, freeze
+from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
 
@@ -18,6 +18,7 @@ PIXEL_RESPONSE = 0.015
 FAINT_FLAT_SIGMA = 60.0
 ALIKE_SIGMA = 5.0
 FLAT_HALF_WIDTH_PX = 7
+EVERY_ROW = slice(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,13 +60,13 @@ class OrderData:
         shape = self.window.index.shape
         freeze(self, electrons=shape, floor=shape, flat=shape, flat_variance=shape, exposures=shape, good=shape, u_px=shape, slit=shape)
 
-    def variance(self, light: FloatArray) -> FloatArray:
-        """Variance of the flattened electrons when the scene's expected light is `light` (flattened electrons).
+    def variance(self, light: FloatArray, rows: IntArray | slice = EVERY_ROW) -> FloatArray:
+        """Variance of the flattened electrons when the scene's expected light is `light` (flattened electrons), of some rows or all.
 
         Negative light counts as none.  With flat F: (floor + F light / n) / F^2 + light^2 V_F / F^2.
         """
-        expected = np.maximum(light, 0.0)
-        return (self.floor + expected * (self.flat / self.exposures + expected * self.flat_variance)) / self.flat**2
+        expected, flat = np.maximum(light, 0.0), self.flat[rows]
+        return (self.floor[rows] + expected * (flat / self.exposures[rows] + expected * self.flat_variance[rows])) / flat**2
 
 
 def cut_order_data(

@@ -26,6 +26,7 @@ COARSE_PX = 0.2
 COARSE_STEPS = 2
 WINDOW_PX = 5.0
 LSF_CHOICES_PX = (0.8, 1.0, 1.2, 1.45, 1.8, 2.3, 3.0, 4.0)
+LSF_START = 2
 STRONGEST_PER_ORDER = 40
 LINE_FLOOR_PX = 0.03
 LINE_LIMIT_PX = 0.25
@@ -158,12 +159,21 @@ def _synthetic(order: _OrderLines, sigma: float) -> FloatArray:
 
 
 def _line_width(orders: Sequence[_OrderLines]) -> float:
-    """Width of the line-spread function that makes list and sky most alike, shifts allowed."""
-    scores = []
-    for sigma in LSF_CHOICES_PX:
-        _, height = _correlate(orders, sigma)
-        scores.append(height.max())
-    return LSF_CHOICES_PX[int(np.argmax(scores))]
+    """Width of the line-spread function that makes list and sky most alike, shifts allowed: uphill through `LSF_CHOICES_PX`."""
+    heights: dict[int, float] = {}
+
+    def height(k: int) -> float:
+        if k not in heights:
+            heights[k] = float(_correlate(orders, LSF_CHOICES_PX[k])[1].max())
+        return heights[k]
+
+    best = LSF_START
+    while True:
+        near = [k for k in (best - 1, best, best + 1) if 0 <= k < len(LSF_CHOICES_PX)]
+        top = max(near, key=height)
+        if top == best:
+            return LSF_CHOICES_PX[best]
+        best = top
 
 
 def _correlate(orders: Sequence[_OrderLines], sigma: float) -> tuple[FloatArray, FloatArray]:

@@ -76,7 +76,7 @@ def test_flux_along_by_hand() -> None:
     shares = np.array([[0.2, 0.6, 0.2], [0.2, 0.6, 0.2], [0.2, 0.6, 0.2]])
     variance = np.array([[1.0, 4.0, 1.0]] * 3)
     use = np.array([[True] * 3, [True, False, True], [False] * 3])
-    flux, error = flux_along(None, 100.0 * shares + np.array([[0, 1, 0], [0, 1e6, 0], [5, 5, 5]]), variance, shares, use)  # type: ignore[arg-type]
+    flux, error = flux_along(100.0 * shares + np.array([[0, 1, 0], [0, 1e6, 0], [5, 5, 5]]), variance, shares, use)
     # sum of P D / V over sum of P^2 / V: weights 0.2, 0.15, 0.2
     power = 0.04 + 0.09 + 0.04
     np.testing.assert_allclose(flux, [100.0 + 0.15 / power, 100.0, 0.0])
