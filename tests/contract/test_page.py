@@ -159,7 +159,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
     "horne_extraction_profile_clipping_sigma": (STANDARD, 1.5),
     "horne_extraction_profile_clipping_iteration_count": (STANDARD, 0),
     "horne_extraction_along_lines": (SCIENCE, True),
-    "subtract_host": ({"host_ab_mag": 16.5, "host_fwhm_arcsec": 4.0, "exptime_s": 900.0}, False),
+    "subtract_host": ({"ab_mag": 15.0, "host_ab_mag": 14.0, "host_fwhm_arcsec": 4.0, "exptime_s": 600.0}, False),
     "order_sample_count": (STANDARD, 40),
     "slice_length": (STANDARD, 20),
     "slice_width": (STANDARD, 21),

@@ -47,6 +47,7 @@ NUISANCE_DEGREE = 2
 NUISANCE_PRIOR = 0.02
 GRID_ARCSEC = 0.02
 LARGEST_DEGREE = 7
+ROUNDS = 2
 PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
 
 
@@ -185,7 +186,7 @@ def fit_profile(
     if trace.forced:
         return profile
     moffat = profile.moffat or moffat
-    for _ in range(max(1, min(clip_rounds, 1 if start is not None else 2))):
+    for _ in range(1 if start is not None or clip_rounds == 0 else min(clip_rounds, ROUNDS)):
         cells = _measure(orders, skies, trace, profile, chunks, clip_sigma if clip_rounds else np.inf, moffat)
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
