@@ -131,6 +131,7 @@ def main() -> int:
     parser.add_argument("--table", type=Path, help="write the table as Markdown")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", action="store_true", help="keep the data of every scene")
+    parser.add_argument("--reuse", action="store_true", help="reduce data kept by an earlier run again; implies --keep")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     if arguments.list:
@@ -143,12 +144,12 @@ def main() -> int:
     print(f"{'scene':<20}{'s':>6}" + "".join(f"{name:>9}" for name, _, _ in COLUMNS), flush=True)
     arms = sorted({SCENES[name]["arm"] for name in names})
     with ThreadPoolExecutor(arguments.workers) as pool:
-        responses = dict(zip(arms, pool.map(lambda arm: run_standard(arm, arguments.folder), arms), strict=True))
+        responses = dict(zip(arms, pool.map(lambda arm: run_standard(arm, arguments.folder, arguments.reuse), arms), strict=True))
 
         def run(name: str) -> dict[str, Any] | None:
             response = None if name in UNRESPONSIVE else responses[SCENES[name]["arm"]]
-            result = run_scene(name, SCENES[name], arguments.folder, response)
-            if not arguments.keep:
+            result = run_scene(name, SCENES[name], arguments.folder, response, reuse=arguments.reuse)
+            if not (arguments.keep or arguments.reuse):
                 shutil.rmtree(arguments.folder / name, ignore_errors=True)
             return result
 
@@ -170,27 +171,43 @@ def markdown(scores: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run_standard(arm: str, folder: Path) -> tuple[Path, Path] | None:
+def run_standard(arm: str, folder: Path, reuse: bool) -> tuple[Path, Path] | None:
     """Reduce an arm's standard; returns its response table and truth."""
     name = f"standard_{arm}"
-    run_scene(name, STANDARDS[arm], folder, None)
+    run_scene(name, STANDARDS[arm], folder, None, reuse=reuse)
     found = sorted((folder / name / "out").rglob("*_RESP.fits"))
     return (found[0], folder / name / "data" / "truth.fits") if found else None
 
 
-def run_scene(name: str, scene: dict[str, Any], folder: Path, response: tuple[Path, Path] | None) -> dict[str, Any] | None:
-    """Simulate, reduce and score one scene; prints its line."""
-    here = folder / name
+def make_scene(scene: dict[str, Any], here: Path, *, reuse: bool) -> list[Path]:
+    """Simulate a scene unless its data are there and may be used again; returns SOF ... truth, nothing if the simulation failed."""
+    listing = here / "files.json"
+    if reuse and listing.exists():
+        return [Path(name) for name in json.loads(listing.read_text(encoding="utf-8"))]
     shutil.rmtree(here, ignore_errors=True)
     made = [sys.executable, "-c", SIMULATE, json.dumps(scene), str(here / "data")]
     listed = subprocess.run(made, capture_output=True, text=True, check=False)
     if listed.returncode:
-        print(f"{name:<20}  not simulated: {listed.stderr.strip().splitlines()[-1:]}", flush=True)
+        print(f"{here.name:<20}  not simulated: {listed.stderr.strip().splitlines()[-1:]}", flush=True)
+        return []
+    files = [line for line in listed.stdout.split("\n") if line]
+    listing.write_text(json.dumps(files), encoding="utf-8")
+    return [Path(name) for name in files]
+
+
+def run_scene(
+    name: str, scene: dict[str, Any], folder: Path, response: tuple[Path, Path] | None, *, reuse: bool = False
+) -> dict[str, Any] | None:
+    """Simulate, reduce and score one scene; prints its line."""
+    here = folder / name
+    files = make_scene(scene, here, reuse=reuse)
+    if not files:
         return None
-    files = [Path(line) for line in listed.stdout.split("\n") if line]
+    shutil.rmtree(here / "out", ignore_errors=True)
     sof = files[0]
-    if response is not None:
-        sof.write_text(sof.read_text(encoding="utf-8") + f"{response[0]} RESP_TAB_{scene['arm']}\n", encoding="utf-8")
+    lines = [line for line in sof.read_text(encoding="utf-8").splitlines() if "RESP_TAB" not in line]
+    lines += [f"{response[0]} RESP_TAB_{scene['arm']}"] if response is not None else []
+    sof.write_text("\n".join(lines) + "\n", encoding="utf-8")
     start = time.perf_counter()
     verb = "stare_std" if scene["target"] == "standard" else "stare"
     program = "import sys; from soxspipe.cli.app import run; sys.exit(run(sys.argv[1:]))"

@@ -189,7 +189,7 @@ def test_response_is_read_by_old_and_new_readers(case):
         pytest.skip("only for standards")
     response = run.result.response
     with fits.open(product(case, "RESP.fits"), checksum=True) as hdus:
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", "", "RESPONSE_SAMPLED", "RESPONSE_BINS"]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "", "RESPONSE_SAMPLED", "RESPONSE_BINS", "FLAT_LEVEL"]
         row = hdus[1].data
         assert columns_of(hdus[1]) == [("polyOrder", "K", ""), *((f"c{i}", "D", "") for i in range(3))]
         assert row["polyOrder"][0] == 2
@@ -202,6 +202,8 @@ def test_response_is_read_by_old_and_new_readers(case):
         assert header["SOXS RESP EXTREM"] is True
         assert (header["SOXS RESP WMIN"], header["SOXS RESP WMAX"]) == response.valid_nm
         assert hdus["RESPONSE_BINS"].data["USED"].dtype == bool
+        assert columns_of(hdus["FLAT_LEVEL"]) == [("ORDER", "K", ""), ("WAVE", "D", "nm"), ("LEVEL", "D", "")]
+        assert hdus["FLAT_LEVEL"].data["LEVEL"].tolist() == response.flat_level.level.tolist()
 
 
 def test_efficiency(case):

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.detect_continuum import ContinuumSettings
+from soxspipe.algorithms.find_object import find_object
+from soxspipe.algorithms.fit_skies import fit_sky
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, ExtractionSettings, extract_order
 from soxspipe.algorithms.merge_orders import merge_orders
-from soxspipe.algorithms.solve_orders import extract_with_sky, find_object, fit_sky, follow_object
+from soxspipe.algorithms.solve_orders import extract_with_sky, follow_object
 from soxspipe.algorithms.subtract_sky import SkySettings, first_sky, fit_order_sky
 from soxspipe.algorithms.windows import cut_orders
 from soxspipe.datamodel.spectrum import MergedSpectrum, OrderSpectrum

@@ -19,7 +19,16 @@ from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.geometry import DispersionMap, Geometry, OrderFormat, OrderPolynomial, OrderTable, SpectralFormat
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, SkyOrder, WavelengthShift
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, Join, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
+from soxspipe.datamodel.spectrum import (
+    EfficiencyCurve,
+    FlatLevel,
+    FluxedSpectrum,
+    Join,
+    MergedSpectrum,
+    OrderSpectrum,
+    ResponseCurve,
+    SlitProfile,
+)
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace, OrderTrace, SlitSource
 from soxspipe.recipes.stare.values import StareInputs, StareResult
 
@@ -352,6 +361,7 @@ def _response(merged: MergedSpectrum, arm: Arm, observation: Observation) -> Res
         polynomial=polynomial, wavelength_nm=sampled, response=value, error=0.01 * value, valid_nm=(float(bins[0]), float(bins[-1])),
         bins_nm=bins, bins_value=bins_value, bins_error=0.01 * bins_value, bins_used=np.sin(bins) < 0.95, extinction_removed=True,
         star="LTT7987", airmass=1.15, seeing_arcsec=0.9, flat_md5="0" * 32, binning=observation.binning,
+        flat_level=FlatLevel(order=np.array([1, 1, 2]), wavelength_nm=np.array([500.0, 600.0, 550.0]), level=np.array([1.0, 1.5, 0.7])),
     )  # fmt: skip
 
 

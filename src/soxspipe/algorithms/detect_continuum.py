@@ -258,11 +258,12 @@ def _fit_gaussians(
         slope = amplitude[:, None] * shape * t / width[:, None]
         terms = np.stack([shape, slope, slope * t, np.ones_like(shape)], axis=-1)
         residual = value - amplitude[:, None] * shape - level[:, None]
-        normal = np.einsum("nsi,ns,nsj->nij", terms, weight, terms)
+        weighted = (terms * weight[..., None]).transpose(0, 2, 1)
+        normal = weighted @ terms
         prior = np.zeros((n, 4, 4))
         prior[:, 1, 1], prior[:, 2, 2] = sigma**-2, (0.3 * sigma) ** -2
         prior[:, 0, 0] = prior[:, 3, 3] = 1e-12
-        right = np.einsum("nsi,ns,ns->ni", terms, weight, residual)
+        right = (weighted @ residual[..., None])[..., 0]
         right[:, 1] -= (centre - position) * sigma**-2
         right[:, 2] -= (width - sigma) * (0.3 * sigma) ** -2
         step = np.linalg.solve(normal + prior, right[..., None])[..., 0]

@@ -171,7 +171,7 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
             break
         position, fwhm, height = _measure_peak(slit_light.slit_arcsec, remaining, peak)
         found.append((position, fwhm, strength, float(level[peak])))
-        remaining = remaining - height * _moffat(slit_light.slit_arcsec - position, fwhm)
+        remaining = remaining - height * moffat(slit_light.slit_arcsec - position, fwhm)
         near = np.abs(slit_light.slit_arcsec - position) < 1.2 * fwhm
         remaining[near] = np.minimum(remaining[near], 0.0)
     return tuple(
@@ -192,7 +192,7 @@ def _filtered(slit_light: SlitLight, light: FloatArray) -> tuple[FloatArray, Flo
     base = float(np.median(light[usable])) if usable.any() else 0.0
     bin_arcsec = float(slit_light.slit_arcsec[1] - slit_light.slit_arcsec[0])
     reach = round(1.8 / bin_arcsec)
-    kernel = _moffat(np.arange(-reach, reach + 1) * bin_arcsec, TEMPLATE_FWHM_ARCSEC)
+    kernel = moffat(np.arange(-reach, reach + 1) * bin_arcsec, TEMPLATE_FWHM_ARCSEC)
     weight = np.where(usable, 1.0 / np.square(np.where(usable, slit_light.error, 1.0)), 0.0)
     value = np.where(usable, light - base, 0.0)
     signal = np.convolve(weight * value, kernel, mode="same")
@@ -228,7 +228,7 @@ def _measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float
     return centroid, float(np.clip(x_right - x_left, 2 * BIN_ARCSEC, 6.0)), height
 
 
-def _moffat(distance: FloatArray, fwhm: float, beta: float = 3.5) -> FloatArray:
+def moffat(distance: FloatArray, fwhm: float, beta: float = 3.5) -> FloatArray:
     """Moffat profile of unit height."""
     alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
     return (1.0 + (distance / alpha) ** 2) ** (-beta)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from soxspipe.algorithms.flat_level import flat_ratio
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.spectrum import FluxedSpectrum, MergedSpectrum, ResponseCurve
+from soxspipe.datamodel.spectrum import FlatLevel, FluxedSpectrum, MergedSpectrum, ResponseCurve
 
 POLYNOMIAL_UNIT = 1e-17
 EXTINCTION_ERROR_MAG = 0.01
@@ -23,6 +24,7 @@ def flux_calibrate(
     telluric_bands: TelluricBands,
     *,
     seeing_arcsec: float | None = None,
+    flat_level: FlatLevel | None = None,
 ) -> FluxedSpectrum:
     """Multiply the count rate per native pixel, extinction removed at the mean air mass, by the response.
 
@@ -39,6 +41,8 @@ def flux_calibrate(
     seeing_arcsec : float or None
         Width of the object's profile; with the standard's and the slit it gives the ratio of slit losses, which is reported and not
         applied.
+    flat_level : FlatLevel or None
+        Of the flat the object was divided by; where the response holds that of its own flat, their ratio is taken out.
 
     Returns
     -------
@@ -50,6 +54,8 @@ def flux_calibrate(
     airmass = 1.0 if observation.airmass is None else observation.airmass
     factor = extinction.factor(wave, airmass) if response.extinction_removed else np.ones(wave.shape)
     scale = curve * factor / observation.exptime_s
+    if flat_level is not None and response.flat_level is not None:
+        scale = scale * flat_ratio(flat_level, response.flat_level, wave)
     flux = merged.flux * scale
     airmass_step = abs(airmass - (response.airmass if response.airmass is not None else 1.0)) if response.extinction_removed else 0.0
     relative = np.hypot(

@@ -45,6 +45,10 @@ CONTRADICTION_SIGMA = 4.0
 SPIKE_SIGMA = 5.0
 SPIKE_SHARE = 0.85
 SPIKE_NEIGHBOURS_PX = 31
+UNKNOWN_SHARE = 0.2
+STRUCK_POWER = 0.8
+TRACK_ROUNDS = 2
+LINE_NEIGHBOUR_SHARE = 0.12
 CORE_HALF_PX = 7
 ROUGH_TOLERANCE = 0.1
 PROFILE_TOLERANCE = 0.03
@@ -132,15 +136,18 @@ def reject_outliers(
         bright |= fresh & (z > 0)
         flux, _ = flux_along(data, light, variance, shares, data.good & ~hits)
         variance = model_variance(flux)
-    spikes = _spikes(flux, flux_along(data, light, variance, shares, data.good & ~hits)[1])
-    if spikes.any():
-        steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
-        excess = (light - steady[:, None] * shares) / np.sqrt(model_variance(steady))
-        struck = spikes[:, None] & data.good & ~far & (excess > GROW_SIGMA)
-        hits |= struck
-        bright |= struck
+    for _ in range(TRACK_ROUNDS):
+        error = flux_along(data, light, variance, shares, data.good & ~hits)[1]
+        level = _level_of_tracks(flux, error, shares, data.good, hits, far)
+        struck = np.isfinite(level)
+        excess = (light - np.where(struck, level, flux)[:, None] * shares) / np.sqrt(model_variance(np.where(struck, level, flux)))
+        fresh = struck[:, None] & data.good & ~far & (excess > GROW_SIGMA) & ~hits
+        if not fresh.any():
+            break
+        hits |= fresh
+        bright |= fresh
         flux, _ = flux_along(data, light, variance, shares, data.good & ~hits)
-        flux = np.where(spikes, steady, flux)
+        flux = np.where(struck, level, flux)
         variance = model_variance(flux)
     return Rejection(hits=hits, bright=bright, flux=flux, variance=variance)
 
@@ -152,11 +159,40 @@ def _spikes(flux: FloatArray, error: FloatArray) -> BoolArray:
     neighbours of its peak hold a third or more.
     """
     padded, noise = np.pad(flux, 3, mode="edge"), np.pad(error, 1, mode="edge")
-    beside = np.maximum(padded[2:-4], padded[4:-2])
     around = np.min([padded[:-6], padded[1:-5], padded[5:-1], padded[6:]], axis=0)
-    step_error = np.sqrt(error**2 + np.maximum(noise[:-2], noise[2:]) ** 2)
     height = flux - around
-    return (height > SPIKE_SIGMA * error) & (flux - beside > np.maximum(SPIKE_SHARE * height, SPIKE_SIGMA * step_error))
+    beside, beside_error = np.stack([padded[2:-4], padded[4:-2]]), np.stack([noise[:-2], noise[2:]])
+    lower = flux - beside > np.maximum(SPIKE_SHARE * height, SPIKE_SIGMA * np.hypot(error, beside_error))
+    # a neighbour of which a track has left nothing cannot say whether there is a line; the other one can
+    silent = beside_error > UNKNOWN_SHARE * height
+    return (height > SPIKE_SIGMA * error) & (lower | silent).all(axis=0) & lower.any(axis=0)
+
+
+def _level_of_tracks(
+    flux: FloatArray, error: FloatArray, shares: FloatArray, good: BoolArray, hits: BoolArray, far: BoolArray
+) -> FloatArray:
+    """What dispersion pixels under a track should hold, NaN for all others.
+
+    A track is a spike (`_spikes`), for which the running median stands in, or what is left of a profile most of which is hit and says
+    far more than the neighbours do.  A line of the object between hits shows in the nearest neighbours without a hit, by at least
+    `LINE_NEIGHBOUR_SHARE` of its height; what they show beyond two sigma is added to the running median, unless they are a spike
+    themselves.
+    """
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
+    level = np.where(_spikes(flux, error), steady, np.nan)
+    sound = ~(hits & ~far).any(axis=1) & np.isfinite(error)
+    clean = np.flatnonzero(sound)
+    if clean.size < 2 or clean.size == flux.size:
+        return level
+    line = np.where(sound, np.maximum(flux - steady - 2.0 * np.where(sound, error, 0.0), 0.0), 0.0)
+    near = np.pad(line, 2)
+    line = np.minimum(line, np.max([near[:-4], near[1:-3], near[3:-1], near[4:]], axis=0) / LINE_NEIGHBOUR_SHARE)
+    after = np.clip(np.searchsorted(clean, np.arange(flux.size)), 1, clean.size - 1)
+    beside = np.maximum(line[clean[after - 1]], line[clean[after]])
+    power = np.sum(np.where(good, shares**2, 0.0), axis=1)
+    left = np.sum(np.where(good & ~hits, shares**2, 0.0), axis=1)
+    contaminated = (left < STRUCK_POWER * power) & (flux - steady - beside / LINE_NEIGHBOUR_SHARE > SPIKE_SIGMA * error)
+    return np.where(contaminated & np.isnan(level), steady + beside, level)
 
 
 def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray) -> FloatArray:

@@ -33,6 +33,7 @@ LEAST_SIGNIFICANCE = 12.0
 WANTED_SNR = 40.0
 WIDEST_SMOOTH_PX = 201
 PEAK_TOLERANCE = 0.1
+SOUND_POWER = 0.7
 BETA = 3.5
 BETA_PRIOR = 0.5
 WIDTH_PRIOR = 0.2
@@ -42,6 +43,7 @@ COMMON_PRIOR = 0.3
 VARYING_PRIOR = 0.25
 ORDER_PRIOR = 0.04
 PEAK_SHARE = 0.0005
+NUISANCE_DEGREE = 2
 GRID_ARCSEC = 0.02
 LARGEST_DEGREE = 7
 PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
@@ -269,12 +271,16 @@ def _measure(
         light = data.electrons - sky
         distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
         use = data.good & (np.abs(distance) < reach)
-        flux, error = flux_along(data, light, data.variance(sky), shares, use)
-        flux, smooth_error = steady_flux(flux, error)
+        measured, error = flux_along(data, light, data.variance(sky), shares, use)
+        flux, smooth_error = steady_flux(measured, error)
         use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]
         variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
         peak = np.maximum(flux, 0.0) * shares.max(axis=1)
-        use &= np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
+        alike = np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
+        # a line of the object has the profile; where much of the core is clipped, it is a hit that lifts the flux
+        power = np.where(use, shares**2, 0.0)
+        struck = (flux == measured) & (np.sum(power * alike, axis=1) < SOUND_POWER * np.sum(power, axis=1))
+        use &= alike & ~struck[:, None]
         pixel = part.pixel_arcsec
         per_arcsec = flux[:, None] * pixel[:, None]
         weight = np.where(use, per_arcsec**2 / variance, 0.0)
@@ -323,19 +329,20 @@ def _fit_moffat(cells: _Cells, start: Moffat) -> Moffat:
     steps = np.array([1e-3, 1e-3, 1e-2])
     for _ in range(8):
         here = model(current)
-        scale, pedestal = _scale_and_pedestal(here, cells.value, cells.weight)
+        scale, pedestal = _scale_and_pedestal(cells, here, cells.value, cells.weight)
         slopes = np.stack([(model(current + step * unit) - here) / step for step, unit in zip(steps, np.eye(3), strict=True)], axis=-1)
         tolerance = 1.0 / (1.0 / np.where(use, cells.weight, 1.0) + (0.01 * here.max()) ** 2)
         weight = np.where(use, tolerance, 0.0)
         # project the free scale and pedestal of each row out of the slopes
         for k in range(slopes.shape[-1]):
-            a, c = _scale_and_pedestal(here, slopes[..., k], weight)
+            a, c = _scale_and_pedestal(cells, here, slopes[..., k], weight)
             slopes[..., k] = scale * (slopes[..., k] - a * here - c)
         residual = cells.value - scale * here - pedestal
         limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.05 * here.max()
         weight = np.where(np.abs(residual) <= limit, weight, 0.0)
-        normal = np.einsum("rbi,rb,rbj->ij", slopes, weight, slopes) + np.diag(prior) + 1e-9 * np.eye(3)
-        right = np.einsum("rbi,rb,rb->i", slopes, weight, residual) - prior * (current - prior_mean)
+        weighted = (slopes * weight[..., None]).reshape(-1, 3)
+        normal = weighted.T @ slopes.reshape(-1, 3) + np.diag(prior) + 1e-9 * np.eye(3)
+        right = weighted.T @ residual.ravel() - prior * (current - prior_mean)
         step = np.linalg.solve(normal, right)
         current = current + np.clip(step, [-0.3, -0.3, -0.7], [0.3, 0.3, 0.7])
         current = np.clip(current, [np.log(0.2), -1.5, 1.8], [np.log(8.0), 1.0, 8.0])
@@ -344,19 +351,23 @@ def _fit_moffat(cells: _Cells, start: Moffat) -> Moffat:
     return Moffat(fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]), pivot_nm=start.pivot_nm)
 
 
-def _scale_and_pedestal(shape: FloatArray, value: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weighted fit ``value = a shape + c`` in every row, both of shape (rows, 1).
+def _scale_and_pedestal(cells: _Cells, shape: FloatArray, value: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted fit ``value = a shape + c_0 + c_1 d + c_2 d^2`` in every row: a, shape (rows, 1), and the rest, shape (rows, bins).
 
-    The pedestal c is light that the sky model took from the object's wings (or left to them); it is no part of the profile.
+    The parabola is light that the sky model with its slit illumination took from the object's wings (or left to them); it is no part of
+    the profile.
     """
-    total, s1, s2 = np.sum(weight, axis=1), np.sum(weight * shape, axis=1), np.sum(weight * shape**2, axis=1)
-    v1, v2 = np.sum(weight * value, axis=1), np.sum(weight * shape * value, axis=1)
-    determinant = total * s2 - s1**2
-    solvable = determinant > 1e-9 * total * s2
-    safe = np.where(solvable, determinant, 1.0)
-    a = np.where(solvable, (total * v2 - s1 * v1) / safe, 1.0)
-    c = np.where(solvable, (s2 * v1 - s1 * v2) / safe, 0.0)
-    return a[:, None], c[:, None]
+    d = cells.distance / max(float(np.abs(cells.distance).max()), 1e-9)
+    terms = np.stack([shape, *(d**k for k in range(NUISANCE_DEGREE + 1))], axis=-1)
+    weighted = (terms * weight[..., None]).transpose(0, 2, 1)
+    normal, right = weighted @ terms, (weighted @ value[..., None])[..., 0]
+    size = np.trace(normal, axis1=1, axis2=2)
+    solvable = size > 0
+    normal += np.where(solvable, 1e-10 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
+    solution = np.linalg.solve(normal, right[..., None])[..., 0]
+    solution[~solvable] = 0.0
+    a = np.where(solvable, solution[:, 0], 1.0)
+    return a[:, None], (terms[..., 1:] @ solution[:, 1:, None])[..., 0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -374,7 +385,7 @@ def _fit_deviations(cells: _Cells, moffat: Moffat, poly_order: int, numbers: Seq
     knots = clamped_knots(np.concatenate([-outer[::-1], inner, outer]), 3)
     n_rows, n_bins = cells.value.shape
     base = moffat(cells.distance, cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None])
-    scale, pedestal = _scale_and_pedestal(base, cells.value, cells.weight)
+    scale, pedestal = _scale_and_pedestal(cells, base, cells.value, cells.weight)
     scale = np.where(np.abs(scale - 1.0) < 0.5, scale, 1.0)
     residual = (cells.value - pedestal) / scale - base
     basis = bspline_matrix(cells.distance.ravel(), knots, 3).reshape(n_rows, n_bins, -1)
@@ -382,8 +393,8 @@ def _fit_deviations(cells: _Cells, moffat: Moffat, poly_order: int, numbers: Seq
     peak = float(base.max())
     limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.1 * peak
     weight = np.where(np.abs(residual) <= limit, weight, 0.0)
-    normal = np.einsum("rbi,rb,rbj->rij", basis, weight, basis)
-    right = np.einsum("rbi,rb->ri", basis, weight * residual)
+    weighted = (basis * weight[..., None]).transpose(0, 2, 1)
+    normal, right = weighted @ basis, (weighted @ residual[..., None])[..., 0]
     n = basis.shape[-1]
     abscissa = np.array([knots[i + 1 : i + 4].mean() for i in range(n)])
     level = moffat(abscissa, moffat.pivot_nm, float(np.median(cells.pixel_arcsec))) + PEAK_SHARE * peak

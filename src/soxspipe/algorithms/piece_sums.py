@@ -38,7 +38,8 @@ def piece_products(piece: IntArray, columns: Sequence[FloatArray], weight: Float
     n_blocks = int(first_block[-1] + blocks[-1])
     # the pieces follow each other, each rounded up to whole blocks
     place = np.empty(piece.size, dtype=np.int64)
-    place[np.argsort(piece, kind="stable")] = np.arange(piece.size) + np.repeat(first_block * ROOM - (np.cumsum(count) - count), count)
+    narrow = piece.astype(np.uint16) if n_pieces < 1 << 16 else piece  # radix sort is for short numbers
+    place[np.argsort(narrow, kind="stable")] = np.arange(piece.size) + np.repeat(first_block * ROOM - (np.cumsum(count) - count), count)
     root = np.sqrt(weight)
     table = np.zeros((len(columns), n_blocks * ROOM))
     for row, column in zip(table, columns, strict=True):

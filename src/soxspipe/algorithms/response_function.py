@@ -15,7 +15,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.spectrum import EfficiencyCurve, MergedSpectrum, ResponseCurve
+from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, MergedSpectrum, ResponseCurve
 from soxspipe.errors import ResponseError
 
 
@@ -57,6 +57,7 @@ def fit_response(
     *,
     bin_nm: float,
     flat_md5: str = "",
+    flat_level: FlatLevel | None = None,
     seeing_arcsec: float | None = None,
 ) -> ResponseCurve:
     """Divide the library spectrum by the standard's count rate and fit what comes out.
@@ -80,7 +81,7 @@ def fit_response(
         Degree and rounds.
     bin_nm : float
         Width of the bins.
-    flat_md5, seeing_arcsec
+    flat_md5, flat_level, seeing_arcsec
         Kept with the response.
 
     Returns
@@ -115,6 +116,7 @@ def fit_response(
         airmass=observation.airmass,
         seeing_arcsec=seeing_arcsec,
         flat_md5=flat_md5,
+        flat_level=flat_level,
         binning=observation.binning,
     )
 

@@ -31,6 +31,11 @@ LARGEST_STEP_PX = 0.5
 START_BIN = 0.5
 CLOSEST_KNOTS = 0.55
 WIDEST_KNOTS = 2.2
+EMPTY_KNOTS = 6.0
+LINE_SIGNIFICANCE = 2.5
+FILTER_WIDTH = 1.3
+CURVATURE_SIGMA = 6.0
+MEDIAN_NOISE = 1.25
 LSF_SIGMA_PX = 1.0
 
 
@@ -146,11 +151,13 @@ def median_spectrum(
 def place_knots(
     grid: FloatArray, value: FloatArray, noise: FloatArray, pixels_per_px: FloatArray, significance: float, min_points: int, lsf_px: float
 ) -> FloatArray:
-    """Break points of the spline: as close as lines are bright.
+    """Break points of the spline: as close as lines are bright, wide where there are none.
 
     A cubic spline with knots h apart misses a line of height A and width sigma by about A (h / sigma)^4 / 128.  Holding this at a
     fixed small share of the noise n of one pixel gives ``h = sigma (significance n / A)^(1/4)``, kept between `CLOSEST_KNOTS` and
-    `WIDEST_KNOTS` line widths.  A is read off the curvature, ``A = sigma^2 |S''|``, its largest within 3 line widths.
+    `WIDEST_KNOTS` line widths.  A is the largest within 3 line widths of what a filter of the shape of a line finds (faint lines) and of
+    the curvature, ``sigma^2 |S''|`` (bright, narrow ones).  Where the filter finds nothing, knots stand `EMPTY_KNOTS` line widths apart:
+    every knot costs the object signal.
 
     Parameters
     ----------
@@ -171,21 +178,54 @@ def place_knots(
         Strictly increasing, from the first to the last grid edge.
     """
     bin_px = float(grid[1] - grid[0])
+    bin_noise = MEDIAN_NOISE * noise / np.sqrt(np.maximum(pixels_per_px * bin_px, 1.0))
     smooth = np.convolve(np.pad(value, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
     curvature = np.abs(np.diff(np.pad(smooth, 1, mode="edge"), n=2)) / bin_px**2
+    # a noisy median is curved as well: this is more than it ever is without a line
+    bright = np.where(curvature > CURVATURE_SIGMA * bin_noise / bin_px**2, curvature, 0.0) * lsf_px**2
+    line, error = find_lines(value, bin_noise, FILTER_WIDTH * lsf_px / bin_px)
     reach = round(3.0 * lsf_px / bin_px)
-    height = np.lib.stride_tricks.sliding_window_view(np.pad(curvature, reach, mode="edge"), 2 * reach + 1).max(axis=1) * lsf_px**2
-    # the curvature of a noisy median scatters by this much without any line
-    false_height = 3.0 * noise / np.sqrt(np.maximum(pixels_per_px * bin_px, 1.0)) * 1.25 / bin_px**2 * lsf_px**2
-    height = np.sqrt(np.maximum(height**2 - false_height**2, 0.0))
+    height = _largest_near(np.maximum(bright, line), reach)
+    empty = _largest_near(line / error, reach) < LINE_SIGNIFICANCE
     spacing = lsf_px * np.power(significance * noise / np.maximum(height, 1e-9 * noise), 0.25)
-    spacing = np.clip(spacing, CLOSEST_KNOTS * lsf_px, WIDEST_KNOTS * lsf_px)
+    spacing = np.where(empty, EMPTY_KNOTS * lsf_px, np.clip(spacing, CLOSEST_KNOTS * lsf_px, WIDEST_KNOTS * lsf_px))
     spacing = np.maximum(spacing, min_points / np.maximum(pixels_per_px, 1e-3))
     kernel = np.exp(-0.5 * (np.arange(-8, 9) * bin_px / (1.5 * lsf_px)) ** 2)
     density = np.convolve(np.pad(1.0 / spacing, 8, mode="edge"), kernel / kernel.sum(), mode="valid")
     total = np.concatenate([[0.0], np.cumsum(density * bin_px)])
     edges = np.append(grid - 0.5 * bin_px, grid[-1] + 0.5 * bin_px)
     return np.interp(np.linspace(0.0, total[-1], max(4, round(total[-1])) + 1), total, edges)
+
+
+def _largest_near(value: FloatArray, reach: int) -> FloatArray:
+    """Largest value within `reach` samples of each."""
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(np.pad(value, reach, mode="edge"), 2 * reach + 1).max(axis=1))
+
+
+def find_lines(value: FloatArray, noise: FloatArray, width: float) -> tuple[FloatArray, FloatArray]:
+    """Height of a line (or depth of a gap) of the given width at each sample of a spectrum, and its error.
+
+    Parameters
+    ----------
+    value, noise : ndarray, shape (n,)
+        Spectrum and the error of each sample.
+    width : float
+        Standard deviation of the line, samples.
+
+    Returns
+    -------
+    height, error : ndarray, shape (n,)
+        From the response to minus the second derivative of a Gaussian, which sees neither level nor slope.
+    """
+    half = int(np.ceil(5.0 * width))
+    x = np.arange(-half, half + 1) / width
+    line = np.exp(-0.5 * x**2)
+    shape = (1.0 - x**2) * line
+    shape -= shape.mean()
+    shape /= np.sum(shape * line)
+    height = np.abs(np.convolve(np.pad(value, half, mode="edge"), shape, mode="valid"))
+    error = np.sqrt(np.convolve(np.pad(noise**2, half, mode="edge"), shape**2, mode="valid"))
+    return height, np.maximum(error, 1e-30)
 
 
 def start_spline(breaks: FloatArray, degree: int, u_range: tuple[float, float], illumination_order: int, *, with_shift: bool) -> SkySpline:

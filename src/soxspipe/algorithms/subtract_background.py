@@ -144,14 +144,14 @@ def _fit_cells(cells: _Cells, knots: FloatArray, shape: tuple[int, int], setting
     smoother = _local_parabola(np.arange(n_b, dtype=np.float64) * CELL_DISPERSION_PX, settings.gaussian_blur_sigma)
     local = np.abs(smoother) / np.abs(smoother).max(axis=1, keepdims=True)
     weight = cells.weight
-    normal = np.einsum("bai,ba,baj->bij", basis, weight, basis)
-    right = np.einsum("bai,ba->bi", basis, weight * cells.mean)
+    weighted = (basis * weight[..., None]).transpose(0, 2, 1)
+    normal, right = weighted @ basis, (weighted @ cells.mean[..., None])[..., 0]
     difference = np.diff(np.eye(basis.shape[-1]), n=min(2, basis.shape[-1] - 1), axis=0)
     typical = np.trace(normal.mean(axis=0)) / basis.shape[-1]
-    pooled = np.einsum("cb,bij->cij", local, normal) / local.sum(axis=1)[:, None, None]
+    pooled = np.tensordot(local, normal, axes=1) / local.sum(axis=1)[:, None, None]
     penalty = 1e-3 * typical * difference.T @ difference + 1e-9 * typical * np.eye(basis.shape[-1])
     # empty cells borrow their weight, not their value, from the neighbours along the dispersion
-    pooled_right = np.einsum("cb,bi->ci", local, right) / local.sum(axis=1)[:, None]
+    pooled_right = local @ right / local.sum(axis=1)[:, None]
     first_guess = np.linalg.solve(pooled + penalty, pooled_right[..., None])[..., 0]
     residual = right - np.einsum("bij,bj->bi", normal, first_guess)
     update = np.linalg.solve(normal + 0.05 * pooled + penalty, residual[..., None])[..., 0]

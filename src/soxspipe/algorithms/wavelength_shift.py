@@ -227,12 +227,13 @@ def _local_shifts(order: _OrderLines, template: FloatArray, windows: IntArray, s
         shape = np.interp(x - shift[:, None], order.grid, template)
         slope = -np.interp(x - shift[:, None], order.grid, steep)
         terms = np.stack([shape, slope, np.ones_like(shape)], axis=2)
-        normal = np.einsum("wxi,wxj->wij", terms, terms)
+        turned = terms.transpose(0, 2, 1)
+        normal = turned @ terms
         normal += np.eye(3) * (1e-9 * np.trace(normal, axis1=1, axis2=2) + 1e-30)[:, None, None]
-        solution = np.linalg.solve(normal, np.einsum("wxi,wx->wi", terms, sky)[..., None])[..., 0]
+        solution = np.linalg.solve(normal, turned @ sky[..., None])[..., 0]
         height = solution[:, 0]
         shift = shift + np.clip(solution[:, 1] / np.where(height > 0, height, np.inf), -0.5, 0.5)
-        residual = sky - np.einsum("wxi,wi->wx", terms, solution)
+        residual = sky - (terms @ solution[..., None])[..., 0]
     contrast = np.ptp(sky, axis=1)
     tall = np.maximum(height * np.ptp(shape, axis=1), 1e-30)
     scatter = np.sqrt(np.mean(residual**2, axis=1))

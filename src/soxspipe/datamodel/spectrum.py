@@ -148,6 +148,19 @@ class MergedSpectrum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FlatLevel:
+    """Mean of a master flat over the slit, in parts of every order; shape (n,), wavelengths ascend within an order."""
+
+    order: IntArray
+    wavelength_nm: FloatArray
+    level: FloatArray
+
+    def __post_init__(self) -> None:
+        shape = self.order.shape
+        freeze(self, order=shape, wavelength_nm=shape, level=shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ResponseCurve:
     """Flux per count rate.
 
@@ -173,6 +186,8 @@ class ResponseCurve:
         Identity of the flat it holds for; empty if none or unknown.
     binning : tuple of int
         (x, y) of the standard's exposure.
+    flat_level : FlatLevel or None
+        Level of the flat it was made with, which other flats are held against; None if unknown.
     """
 
     polynomial: FloatArray
@@ -190,6 +205,7 @@ class ResponseCurve:
     seeing_arcsec: float | None = None
     flat_md5: str = ""
     binning: tuple[int, int] = (1, 1)
+    flat_level: FlatLevel | None = None
 
     def __post_init__(self) -> None:
         shape, bins = self.wavelength_nm.shape, self.bins_nm.shape

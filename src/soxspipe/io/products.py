@@ -15,7 +15,7 @@ from soxspipe.datamodel.arrays import FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.geometry import OrderPolynomial
 from soxspipe.datamodel.provenance import Card
-from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
+from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.io.atomic import write_whole
 from soxspipe.io.fits_writer import Column, Hdu, fits_chunks, table_hdu
@@ -174,8 +174,20 @@ def response_hdus(cards: tuple[Card, ...], response: ResponseCurve) -> tuple[Hdu
         Column(name="RESPONSE_ERR", values=np.asarray(response.bins_error, dtype=np.float64), unit=unit),
         Column(name="USED", values=np.asarray(response.bins_used, dtype=bool), comment="kept by the fit"),
     ]
-    facts = response_cards(response)
-    return Hdu(cards=cards), table_hdu("", polynomial), table_hdu("RESPONSE_SAMPLED", sampled, facts), table_hdu("RESPONSE_BINS", bins)
+    tables = [table_hdu("RESPONSE_SAMPLED", sampled, response_cards(response)), table_hdu("RESPONSE_BINS", bins)]
+    if response.flat_level is not None:
+        tables.append(_flat_level_hdu(response.flat_level))
+    return Hdu(cards=cards), table_hdu("", polynomial), *tables
+
+
+def _flat_level_hdu(flat: FlatLevel) -> Hdu:
+    """``FLAT_LEVEL``: mean flat over the slit along every order, numbered as in the order table."""
+    columns = [
+        Column(name="ORDER", values=np.asarray(flat.order, dtype=np.int64), comment="numbered as in the order table"),
+        Column(name="WAVE", values=np.asarray(flat.wavelength_nm, dtype=np.float64), unit="nm", comment="air"),
+        Column(name="LEVEL", values=np.asarray(flat.level, dtype=np.float64), comment="mean flat over the slit"),
+    ]
+    return table_hdu("FLAT_LEVEL", columns)
 
 
 def response_cards(response: ResponseCurve) -> tuple[Card, ...]:

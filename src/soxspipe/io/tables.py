@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.detector import Arm, Axis
 from soxspipe.datamodel.geometry import DispersionPolynomial, OrderPolynomial, OrderTable
-from soxspipe.datamodel.spectrum import ResponseCurve
+from soxspipe.datamodel.spectrum import FlatLevel, ResponseCurve
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.fits_header import Header
@@ -33,6 +33,7 @@ from soxspipe.io.headers import number_of, text_of
 
 MAX_DEGREE = 9
 MAX_ORDERS = 64
+MAX_ORDER_NUMBER = 10_000
 MAX_COEFFICIENT = 1e30
 MAX_PIXEL = 4200
 
@@ -149,7 +150,20 @@ def _sampled_response(file: ClassifiedFile, opened: FitsFile, index: int, polyno
         seeing_arcsec=number_of(header, "SOXS RESP SEEING"),
         flat_md5=text_of(header, "SOXS RESP FLATMD5"),
         binning=(int(_card(header, "BINX", 1.0)), int(_card(header, "BINY", 1.0))),
+        flat_level=_flat_level(opened),
     )
+
+
+def _flat_level(opened: FitsFile) -> FlatLevel | None:
+    index = next((index for index, hdu in enumerate(opened.tables) if hdu.name == "FLAT_LEVEL"), None)
+    if index is None:
+        return None
+    columns = _columns(opened, index)
+    order, wave, level = (_finite_column(opened, columns, name) for name in ("order", "wave", "level"))
+    if np.any(np.abs(order) > MAX_ORDER_NUMBER):
+        raise InputError(f"{opened.path}: column ORDER of FLAT_LEVEL holds {float(np.abs(order).max()):g}, which is no order")
+    rank = np.lexsort((wave, order))
+    return FlatLevel(order=order[rank].astype(np.int64), wavelength_nm=wave[rank], level=level[rank])
 
 
 def _bins(opened: FitsFile) -> dict[str, Any]:

@@ -53,7 +53,10 @@ def parse_yaml(text: str, name: str) -> dict[Any, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
-        raise SettingsError(f"{name}: {where}{getattr(error, 'problem', None) or error}".replace("\n", " ")[:300]) from error
+        problem = str(getattr(error, "problem", None) or error)
+        if "nesting depth" in problem:  # newer parsers have a limit of their own, far beyond ours
+            problem = f"is nested deeper than {MAX_DEPTH} levels"
+        raise SettingsError(f"{name}: {where}{problem}".replace("\n", " ")[:300]) from error
     except SettingsError:
         raise
     except (RecursionError, ValueError, TypeError, OverflowError) as error:

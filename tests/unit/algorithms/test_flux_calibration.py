@@ -13,7 +13,7 @@ from soxspipe.algorithms.flux_calibration import EXTINCTION_ERROR_MAG, flux_cali
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.spectrum import FluxedSpectrum, MergedSpectrum, ResponseCurve
+from soxspipe.datamodel.spectrum import FlatLevel, FluxedSpectrum, MergedSpectrum, ResponseCurve
 
 WAVE = np.arange(1000.0, 1010.5, 1.0)
 EXTINCTION = ExtinctionCurve(site="lasilla", wavelength_nm=np.array([900.0, 1100.0]), mag_per_airmass=np.array([0.1, 0.3]))
@@ -50,6 +50,16 @@ def calibrated(
 def test_rate_times_response_above_the_atmosphere() -> None:
     factor = 10 ** (0.4 * np.interp(WAVE, [900, 1100], [0.1, 0.3]) * 1.5)
     np.testing.assert_allclose(calibrated().flux, 1000.0 / 50.0 * 2e-18 * factor)
+
+
+def test_the_level_of_another_flat_is_taken_out() -> None:
+    flat = FlatLevel(order=np.ones(12, dtype=int), wavelength_nm=np.linspace(995.0, 1015.0, 12), level=np.full(12, 2.0))
+    half = replace(flat, level=0.5 * flat.level)
+    plain, known = calibrated().flux, calibrated(curve=response(flat_level=flat), flat_level=half)
+    np.testing.assert_allclose(known.flux, 0.5 * plain)  # half the flat made counts twice as large
+    np.testing.assert_allclose(known.error / known.flux, calibrated().error / plain)
+    np.testing.assert_array_equal(calibrated(flat_level=half).flux, plain)
+    np.testing.assert_array_equal(calibrated(curve=response(flat_level=flat)).flux, plain)
 
 
 def test_error_is_of_extraction_response_and_extinction() -> None:

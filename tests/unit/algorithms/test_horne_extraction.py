@@ -101,6 +101,45 @@ def test_a_track_over_the_core_is_found() -> None:
     np.testing.assert_allclose(found.flux[180:182], order.flux[180:182], atol=5 * 80.0)
 
 
+def test_a_track_that_leaves_no_sound_core_does_not_lift_the_flux() -> None:
+    order = tiny_order(level=1000.0)
+    middle, track = at_object(order, 150)[1], np.zeros(order.sky.shape)
+    track[150, middle - 3 : middle + 5] = [300.0, 700.0, 2500.0, 3500.0, 5000.0, 8000.0, 12000.0, 15000.0]
+    track[149, middle - 3 : middle + 3] = [9000.0, 6000.0, 4000.0, 3000.0, 1500.0, 800.0]
+    found = reject_outliers(add(order, track).data, order.sky, order.shares, np.zeros(order.sky.shape), LIMIT)
+    assert found.hits[150, middle - 1 : middle + 5].all()
+    assert found.hits[149, middle - 3 : middle + 2].all()
+    assert np.abs(found.flux[148:152] - order.flux[148:152]).max() < 400.0
+
+
+def test_a_track_shaped_like_the_profile_is_a_spike_even_beside_a_lost_pixel() -> None:
+    order = tiny_order(level=1000.0)
+    middle, track = at_object(order, 150)[1], np.zeros(order.sky.shape)
+    track[150] = 20000.0 * order.shares[150]
+    track[151, middle - 6 : middle + 7] = np.linspace(2000.0, 20000.0, 13)
+    found = reject_outliers(add(order, track).data, order.sky, order.shares, np.zeros(order.sky.shape), LIMIT)
+    assert found.hits[150, middle - 1 : middle + 2].all()
+    assert found.flux[150] < order.flux[150] + 500.0
+
+
+@pytest.mark.parametrize("electrons", [3e3, 3e4])
+def test_an_emission_line_with_a_hit_in_its_core_stays(electrons: float) -> None:
+    order = tiny_order(level=20.0, seed=None)
+    flux = np.array(order.flux)
+    flux[198:203] += electrons * np.array([0.06, 0.24, 0.4, 0.24, 0.06])
+    rng = np.random.default_rng(4)
+    light = np.where(order.data.window.inside, order.sky + flux[:, None] * order.shares, 0.0)
+    observed = rng.poisson(light) + rng.normal(0, 5.0, light.shape)
+    observed[at_object(order, 200, 1)] += 5000.0
+    observed[at_object(order, 200, 2)] += 3000.0
+    data = replace(order.data, electrons=observed)
+    found = reject_outliers(data, order.sky, order.shares, np.zeros(light.shape), LIMIT)
+    assert found.hits[at_object(order, 200, 1)]
+    left = np.sum(np.where(found.hits, 0.0, order.shares**2), axis=1) / np.sum(order.shares**2, axis=1)
+    assert left[199:202].min() > 0.4
+    assert np.abs((found.flux - flux) / np.sqrt(flux + 500.0))[198:203].max() < 5.0
+
+
 @pytest.mark.parametrize("electrons", [300.0, 3e3, 3e4, 3e5])
 def test_emission_lines_of_the_object_are_no_cosmic_rays(electrons: float) -> None:
     order = tiny_order(level=20.0, seed=None)

@@ -10,10 +10,12 @@ from scipy.interpolate import BSpline
 
 from soxspipe.algorithms.sky_spline import (
     CLOSEST_KNOTS,
+    EMPTY_KNOTS,
     WIDEST_KNOTS,
     SkyPixels,
     SkySpline,
     chebyshev,
+    find_lines,
     fit_linear,
     gauss_newton,
     legendre,
@@ -121,11 +123,29 @@ def test_knots_are_never_doubled_and_reach_from_end_to_end() -> None:
 
 def test_knots_are_wide_on_continuum_and_close_on_lines() -> None:
     widths = {height: np.interp(100.0, knots_of(height)[:-1], np.diff(knots_of(height))) for height in (0.0, 5e3, 1e6)}
-    assert widths[0.0] == pytest.approx(WIDEST_KNOTS, rel=0.05)
+    assert widths[0.0] == pytest.approx(EMPTY_KNOTS, rel=0.05)
     assert widths[1e6] == pytest.approx(CLOSEST_KNOTS, rel=0.05)
-    assert widths[1e6] < widths[5e3] < widths[0.0]
-    far = np.diff(knots_of(1e6))[:20]
-    np.testing.assert_allclose(far, WIDEST_KNOTS, rtol=0.05)
+    assert widths[1e6] < widths[5e3] < WIDEST_KNOTS
+    far = np.diff(knots_of(1e6))[:10]
+    np.testing.assert_allclose(far, EMPTY_KNOTS, rtol=0.05)
+
+
+def test_a_line_fainter_than_a_pixels_noise_has_its_knots() -> None:
+    # 10 electrons of noise in a pixel, 30 pixels per px: a peak of 8 electrons stands out of the median spectrum by 3 sigma
+    knots = knots_of(20.0)
+    assert np.interp(100.0, knots[:-1], np.diff(knots)) == pytest.approx(WIDEST_KNOTS, rel=0.15)  # smoothed towards the wide ones
+
+
+def test_lines_are_found_with_their_height_and_error() -> None:
+    rng = np.random.default_rng(3)
+    x, sigma, level = np.arange(4000.0), 3.0, 2.0
+    noise = np.full(x.size, level)
+    line = 40.0 * np.exp(-0.5 * ((x - 2000.0) / sigma) ** 2)
+    height, error = find_lines(100.0 + 0.05 * x + line, noise, sigma)
+    assert height[2000] == pytest.approx(40.0, rel=1e-6)
+    assert height[500] == pytest.approx(0.0, abs=1e-9)
+    scatter, _ = find_lines(rng.normal(0.0, level, x.size), noise, sigma)
+    assert np.sqrt(np.mean(scatter[100:-100] ** 2)) == pytest.approx(error[1000], rel=0.1)
 
 
 def test_noise_alone_does_not_draw_knots_together() -> None:

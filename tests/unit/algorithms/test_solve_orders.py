@@ -8,20 +8,10 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.detect_continuum import ContinuumSettings
+from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
+from soxspipe.algorithms.fit_skies import LARGEST_MASKED_SHARE, fit_sky, inside_edges, object_mask
 from soxspipe.algorithms.horne_extraction import ExtractionSettings
-from soxspipe.algorithms.solve_orders import (
-    LARGEST_MASKED_SHARE,
-    FoundObject,
-    SolvedOrders,
-    extract_with_sky,
-    extract_without_sky,
-    find_line_object,
-    find_object,
-    fit_sky,
-    follow_object,
-    inside_edges,
-    object_mask,
-)
+from soxspipe.algorithms.solve_orders import SolvedOrders, extract_with_sky, extract_without_sky, follow_object
 from soxspipe.algorithms.subtract_sky import SkySettings, first_sky
 from soxspipe.algorithms.windows import cut_orders
 from soxspipe.datamodel.geometry import Geometry

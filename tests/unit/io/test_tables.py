@@ -147,7 +147,7 @@ def test_response_of_the_reference_form(tmp_path: Path, arm: str, removed: bool)
     assert response.extinction_removed is removed
 
 
-def sampled(tmp_path: Path, wave: list[float], value: list[float]) -> ClassifiedFile:
+def sampled(tmp_path: Path, wave: list[float], value: list[float], flat_orders: tuple[float, ...] = (11, 10, 10)) -> ClassifiedFile:
     path = kits.write_response_table(tmp_path / "r.fits", CARDS, "NIR", [1.0])
     curve = fits.BinTableHDU.from_columns(
         [
@@ -171,8 +171,15 @@ def sampled(tmp_path: Path, wave: list[float], value: list[float]) -> Classified
         + [fits.Column("USED", "L", array=[True, False])],
         name="RESPONSE_BINS",
     )
+    flat = fits.BinTableHDU.from_columns(
+        [
+            fits.Column(name, "D", array=column)
+            for name, column in (("ORDER", flat_orders), ("WAVE", [3.0, 2.0, 1.0]), ("LEVEL", [0.3, 0.2, 0.1]))
+        ],
+        name="FLAT_LEVEL",
+    )
     with fits.open(path) as hdus:
-        fits.HDUList([*hdus, curve, bins]).writeto(path, overwrite=True)
+        fits.HDUList([*hdus, curve, bins, flat]).writeto(path, overwrite=True)
     return classified(path)
 
 
@@ -185,6 +192,15 @@ def test_response_of_our_form(tmp_path: Path) -> None:
     assert response.flat_md5 == "ab" * 16
     assert response.extinction_removed
     assert response.bins_used.tolist() == [True, False]
+    assert response.flat_level is not None
+    assert response.flat_level.order.tolist() == [10, 10, 11]
+    assert response.flat_level.wavelength_nm.tolist() == [1.0, 2.0, 3.0]
+    assert response.flat_level.level.tolist() == [0.1, 0.2, 0.3]
+
+
+def test_a_flat_level_of_impossible_orders_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ORDER of FLAT_LEVEL holds 1e\+09"):
+        read_response(sampled(tmp_path, [5.0, 6.0], [1.0, 2.0], flat_orders=(1e9, 1, 2)))
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,8 @@ def _response_warnings(values: StareInputs) -> list[str]:
     if response is None:
         return []
     found = []
-    if response.flat_md5 and response.flat_md5 != values.masters.flat_md5:
+    other_flat = bool(response.flat_md5) and response.flat_md5 != values.masters.flat_md5
+    if other_flat and (response.flat_level is None or values.masters.flat is None):
         found.append("the response was made with another master flat than the one used here; the flux scale may be wrong")
     if response.is_sampled and response.binning != values.observation.binning:
         found.append(f"the response was made at binning {response.binning}, the frame is binned {values.observation.binning}")

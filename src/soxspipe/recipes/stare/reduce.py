@@ -10,6 +10,9 @@ import numpy as np
 from soxspipe.algorithms.clip_and_stack import clip_and_stack
 from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
+from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
+from soxspipe.algorithms.fit_skies import EachOrder, fit_sky
+from soxspipe.algorithms.flat_level import measure_flat_level, smooth_flat
 from soxspipe.algorithms.flux_calibration import flux_calibrate
 from soxspipe.algorithms.horne_extraction import ExtractedOrder, order_spectrum
 from soxspipe.algorithms.merge_orders import merge_orders
@@ -17,17 +20,7 @@ from soxspipe.algorithms.order_data import Canvas, OrderData, cut_order, paint
 from soxspipe.algorithms.prepare import prepare
 from soxspipe.algorithms.response_function import fit_response, measure_efficiency
 from soxspipe.algorithms.robust import mad_sigma
-from soxspipe.algorithms.solve_orders import (
-    EachOrder,
-    FoundObject,
-    SolvedOrders,
-    extract_with_sky,
-    extract_without_sky,
-    find_line_object,
-    find_object,
-    fit_sky,
-    follow_object,
-)
+from soxspipe.algorithms.solve_orders import SolvedOrders, extract_with_sky, extract_without_sky, follow_object
 from soxspipe.algorithms.subtract_background import fit_background
 from soxspipe.algorithms.subtract_sky import first_sky
 from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
@@ -246,8 +239,10 @@ def _calibrate(
     unflattened: tuple[OrderSpectrum, ...] = ()
     merged_unflattened = efficiency = None
     response = inputs.response
+    flattened = inputs.masters.flat is not None and settings.use_flat
+    flat_level = measure_flat_level([order.data for order in solved.orders]) if flattened else None
     if inputs.is_standard:
-        unflattened = tuple(_unflatten(e.spectrum) for e in extracted)
+        unflattened = tuple(_unflatten(e.spectrum, e.spectrum.mean_flat) for e in extracted)
         merged_unflattened = merge_orders(unflattened, None, inputs.arm.merge_step_nm, flattened=False, best_only=True)
     if inputs.is_standard and inputs.standard is not None and response is None:
         try:
@@ -260,19 +255,31 @@ def _calibrate(
                 settings.response,
                 bin_nm=inputs.arm.response_bin_nm,
                 flat_md5=inputs.masters.flat_md5,
+                flat_level=flat_level,
                 seeing_arcsec=solved.profile.fwhm_arcsec,
             )
             done("response_function", f"{int(response.bins_used.sum())} of {response.bins_used.size} bins")
         except ResponseError as err:
             failures["response"] = str(err)
         if merged_unflattened is not None:
+            smooth = [_unflatten(e.spectrum, smooth_flat(e.spectrum.mean_flat)) for e in extracted]
             efficiency = measure_efficiency(
-                merged_unflattened, inputs.standard, inputs.observation, inputs.extinction, area_cm2=inputs.arm.collecting_area_cm2
+                merge_orders(smooth, None, inputs.arm.merge_step_nm, flattened=False, best_only=True),
+                inputs.standard,
+                inputs.observation,
+                inputs.extinction,
+                area_cm2=inputs.arm.collecting_area_cm2,
             )
     fluxed = None
     if response is not None:
         fluxed = flux_calibrate(
-            merged, response, inputs.observation, inputs.extinction, inputs.telluric_bands, seeing_arcsec=solved.profile.fwhm_arcsec
+            merged,
+            response,
+            inputs.observation,
+            inputs.extinction,
+            inputs.telluric_bands,
+            seeing_arcsec=solved.profile.fwhm_arcsec,
+            flat_level=flat_level,
         )
         done("flux_calibration", f"response of {response.star or 'unknown star'}")
     return _Calibrated(
@@ -285,9 +292,8 @@ def _calibrate(
     )
 
 
-def _unflatten(spectrum: OrderSpectrum) -> OrderSpectrum:
+def _unflatten(spectrum: OrderSpectrum, flat: FloatArray) -> OrderSpectrum:
     """Electrons as the detector counted them: every flux times the flat under the object."""
-    flat = spectrum.mean_flat
     scaled = {
         name: getattr(spectrum, name) * flat for name in ("flux", "boxcar", "boxcar_robust", "boxcar_restored", "sky", "sky_aperture")
     }
