@@ -245,10 +245,13 @@ class _Chunks:
 
 def _chunks(window: OrderWindow) -> _Chunks:
     number = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
-    wave = [window.wavelength_nm[number == k] for k in range(CHUNKS)]
+    wave = np.full(CHUNKS, np.nan)
+    for chunk in np.unique(number[window.inside.any(axis=1)]):
+        wave[chunk] = np.nanmedian(window.wavelength_nm[number == chunk])
+    known = np.isfinite(wave)  # all chunks, unless the dispersion map has holes
     return _Chunks(
         number=number,
-        wavelength_nm=np.array([np.median(part[np.isfinite(part)]) for part in wave]),
+        wavelength_nm=wave if known.all() else np.interp(np.arange(CHUNKS), np.flatnonzero(known), wave[known]),
         pixel_arcsec=1.0 / np.maximum(np.abs(_scale(window.slit_arcsec)), 1e-6),
     )
 
