@@ -94,6 +94,19 @@ SCENES: dict[str, dict[str, Any]] = {
     "vis_lines": {"arm": "VIS", "target": "lines", "line_flux": 1e-15, "exptime_s": 900, "seed": 57},
     "vis_three": {**_SN, "arm": "VIS", "ab_mag": 18.0, "exptime_s": 300, "exposures": 3, "seeing_arcsec": [0.8, 1.2, 0.9], "seed": 58},
 }
+for _name, _arm, _scene in (
+    ("nir_bright_emission", "NIR", {"target": "lines", "line_flux": 2e-14, "exptime_s": 600, "offset_arcsec": 1.5}),
+    ("vis_bright_emission", "VIS", {"target": "lines", "line_flux": 2e-14, "exptime_s": 900, "offset_arcsec": 1.5}),
+    ("nir_emission", "NIR", {"target": "lines", "line_flux": 5e-15, "exptime_s": 900, "offset_arcsec": -1.5}),
+    ("vis_emission", "VIS", {"target": "lines", "line_flux": 3e-15, "exptime_s": 900, "offset_arcsec": -1.5}),
+    ("nir_standard_hot", "NIR", {"target": "standard", "name": "GD71", "ab_mag": 13.5, "exptime_s": 120, "seeing_arcsec": 0.7}),
+    ("vis_standard_hot", "VIS", {"target": "standard", "name": "GD71", "ab_mag": 13.0, "exptime_s": 120, "seeing_arcsec": 0.7}),
+    ("nir_standard_faint", "NIR", {"target": "standard", "name": "FEIGE110", "exptime_s": 60, "seeing_arcsec": 1.4, "read_noise_e": 12.0}),
+    ("vis_standard_faint", "VIS", {"target": "standard", "name": "FEIGE110", "exptime_s": 60, "seeing_arcsec": 1.4, "offset_arcsec": -3.0}),
+    ("nir_standard_bright", "NIR", {"target": "standard", "name": "EG274", "exptime_s": 300, "seeing_arcsec": 0.6, "airmass": 1.6}),
+    ("vis_standard_bright", "VIS", {"target": "standard", "name": "EG274", "exptime_s": 300, "seeing_arcsec": 0.6, "airmass": 1.6}),
+):
+    SCENES[_name] = {"arm": _arm, "seed": 100 + len(SCENES), **_scene}
 UNRESPONSIVE = {"nir_no_flat", "vis_2x1", "vis_2x2", "nir_wide_slit"}
 """Scenes for which the arm's response does not hold: another flat, binning or slit."""
 

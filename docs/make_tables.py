@@ -31,6 +31,7 @@ ADVICE = {
     "object_slit_arcsec": "Give it when the brightest object is not yours, or when nothing was found and a limit is wanted.",
     "apply_wavelength_shift": "Off if you correct flexure yourself; the shift is measured and reported all the same.",
     "make_plots": "Off in batch work: saves the time that figures and report take.",
+    "plots": "`{report: false}` leaves one out; with `make_plots: false`, `{report: true}` draws nothing else. Names are the product labels in lower case.",
     "qc_acceptable_ranges": "To set ranges for your own standards, or any range for science targets.",
     "stacked_clipping_sigma": "Lower (5) if cosmic rays survive in stacks of many exposures; raise if the seeing varied strongly and the object is flagged.",
     "stacked_clipping_iterations": "0 for a plain mean.",
@@ -40,6 +41,7 @@ ADVICE = {
     "horne_extraction_profile_global_clipping_sigma": "Lower (16) if outliers survive; raise (50) if bright lines of the object are flagged 256.",
     "horne_extraction_profile_clipping_sigma": "Rarely.",
     "horne_extraction_profile_clipping_iteration_count": "Rarely.",
+    "horne_extraction_along_lines": "On in bad seeing (above about 1.5 arcsec) when the width of lines matters; in good seeing it changes nothing worth having.",
     "bspline_deg": "1 if the background swings in wide gaps.",
     "gaussian_blur_sigma": "Lower if the background plot shows structure along the dispersion that the model misses.",
     "subtract_sky": "Off for bright standards in short exposures when the slit holds no empty sky.",
@@ -93,6 +95,8 @@ def _defaults(leaf: Leaf) -> str:
     """One value if all arms share it, else by instrument and arm."""
     if leaf.field == "qc_acceptable_ranges":
         return "the recipe's"
+    if leaf.field == "plots":
+        return "none"
     values = {arm: _shown(_default(leaf, *arm)) for arm in ARMS}
     soxs, shooter = ({arm: text for (name, arm), text in values.items() if name == wanted} for wanted in ("SOXS", "XSHOOTER"))
     first = _by_arm(soxs)

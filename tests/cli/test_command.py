@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from soxspipe import __version__
 from soxspipe.cli import app
 from soxspipe.cli.console import Console, one_line
+from soxspipe.datamodel.metric import Metric
 from soxspipe.errors import AlgorithmError, InputError, ProductError, ProductExistsError, SettingsError
 from soxspipe.recipes.progress import StepReport
+from soxspipe.recipes.spec import ProductRecord, Published
 from soxspipe.recipes.stare import gather as gather_module
 from soxspipe.recipes.stare import pipeline
 from support.runs import make_stare_run
@@ -216,6 +219,30 @@ def test_colour_only_at_a_terminal_and_only_if_wanted(monkeypatch, capsys):
     monkeypatch.setenv("NO_COLOR", "1")
     Console().step(report)
     assert capsys.readouterr().err == "  detrend                    0.50 s  3 orders\n"
+
+
+def test_at_a_terminal_product_names_are_short_and_fold_nowhere(monkeypatch, capsys):
+    name = "20250302T020000_VIS_1X1_12_STARE_OBJECT_900PT0S_SOXS_SN2026ABC"
+    made = [("EXTRACTED_MERGED_TABLE", "PROD", "reduced", "_EXTRACTED_MERGED.fits"), ("REPORT", "QC", "qc", "_report.html")]
+    records = tuple(
+        ProductRecord(label=label, description="what it is", file_type="FITS", kind=kind, path=Path("/data") / folder / f"{name}{suffix}")
+        for label, kind, folder, suffix in made
+    )
+    bad = Metric(name="N ORDERS", value=3, low=4, high=4, comment="Number of orders")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    Console().close("soxs-stare", Published(final=records[0].path, products=records, metrics=(bad,)))
+    said = capsys.readouterr()
+    lines = [line.rstrip() for line in said.out.splitlines()]
+    assert lines.count(f"soxs-stare products (… is {name})") == 2
+    assert "in /data/reduced" in lines
+    assert "EXTRACTED_MERGED_TABLE  FITS  …_EXTRACTED_MERGED.fits  what it is" in lines
+    assert f"report:        /data/qc/{name}_report.html" in lines
+    assert "\x1b[3" not in said.out
+    assert "out of the acceptable range: N ORDERS" in said.err
+    Console(verbose=True).close("soxs-stare", Published(final=records[0].path, products=records, metrics=()))
+    assert f"/data/qc/{name}_report.html" in capsys.readouterr().out.replace("\n", "")
 
 
 def test_control_characters_never_reach_the_terminal():

@@ -158,6 +158,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
     "horne_extraction_profile_global_clipping_sigma": (STANDARD, 4.0),
     "horne_extraction_profile_clipping_sigma": (STANDARD, 1.5),
     "horne_extraction_profile_clipping_iteration_count": (STANDARD, 0),
+    "horne_extraction_along_lines": (SCIENCE, True),
     "order_sample_count": (STANDARD, 40),
     "slice_length": (STANDARD, 20),
     "slice_width": (STANDARD, 21),
@@ -184,7 +185,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
 }
 """Scene in which a setting must show, and a value other than the default."""
 
-IN_PRODUCTS = {"make_plots", "sky_model_qc_plot", "qc_acceptable_ranges"}
+IN_PRODUCTS = {"make_plots", "plots", "sky_model_qc_plot", "qc_acceptable_ranges"}
 TYPES = {"bool": bool, "int": int, "float": float}
 WRONG = {"bool": "perhaps", "int": "many", "float": "wide"}
 

@@ -43,6 +43,7 @@ PEAK_TOLERANCE = 0.3
 PEAK_FLOOR = 0.05
 REJECT_SIGMA = 6.0
 FLUX_SMOOTH_PX = 15
+LINE_SIGMA = 5.0
 SMOOTH_HALF_PX = 7
 WIDE_PX = 21
 GAUSS_ROUNDS = 6
@@ -83,6 +84,7 @@ def detect_continuum(
     *,
     forced_arcsec: float = 0.0,
     fwhm_arcsec: float = 1.0,
+    keep_lines: bool = False,
 ) -> ObjectTrace:
     """Follow the object through all orders.
 
@@ -106,6 +108,8 @@ def detect_continuum(
         Slices, detection, degrees, clipping.
     forced_arcsec, fwhm_arcsec : float
         Slit position and width of a forced trace.
+    keep_lines : bool
+        The object has lines alone: narrow peaks of its flux are not smoothed away.
 
     Returns
     -------
@@ -134,7 +138,7 @@ def detect_continuum(
             clip_sigma=settings.poly_fitting_residual_clipping_sigma,
             clip_rounds=settings.poly_clipping_iteration_limit,
         )
-        surface = _refine(traced, surface, width, half_b, settings)
+        surface = _refine(traced, surface, width, half_b, settings, keep_lines=keep_lines)
     traces = {one.data.window.order: _order_trace(one, surface, position, width, half_b) for one in traced}
     return ObjectTrace(
         orders=traces,
@@ -275,13 +279,18 @@ def _fit_gaussians(
     return amplitude, centre, width, np.sqrt(np.where(covariance > 0, covariance, np.inf))
 
 
-def _refine(traced: Sequence[TracedOrder], surface: TraceSurface, fwhm: float, half_b: float, settings: ContinuumSettings) -> TraceSurface:
+def _refine(
+    traced: Sequence[TracedOrder], surface: TraceSurface, fwhm: float, half_b: float, settings: ContinuumSettings, *, keep_lines: bool
+) -> TraceSurface:
     """Repeat the fit of the surface on matched-filter offsets of all dispersion pixels until it stands still."""
     columns = [_at_columns(one, np.flatnonzero(np.isfinite(one.centre_nm)), half_b) for one in traced]
     rows = [np.flatnonzero(np.isfinite(one.centre_nm)) for one in traced]
     for _ in range(MATCHED_ROUNDS):
         before = [surface(column) for column in columns]
-        parts = [_matched_offsets(one, row, offset, fwhm, half_b) for one, row, offset in zip(traced, rows, before, strict=True)]
+        parts = [
+            _matched_offsets(one, row, offset, fwhm, half_b, keep_lines=keep_lines)
+            for one, row, offset in zip(traced, rows, before, strict=True)
+        ]
         centre = float(np.median(np.concatenate(before)))
         surface, _ = fit_surface(
             _points([part[0] for part in parts]),
@@ -301,7 +310,7 @@ def _refine(traced: Sequence[TracedOrder], surface: TraceSurface, fwhm: float, h
 
 
 def _matched_offsets(
-    one: TracedOrder, rows: IntArray, offset: FloatArray, fwhm: float, half_b: float
+    one: TracedOrder, rows: IntArray, offset: FloatArray, fwhm: float, half_b: float, *, keep_lines: bool
 ) -> tuple[TracePoints, FloatArray, FloatArray]:
     """Maximum-likelihood shift of a Gaussian template per chunk of `CHUNK_PX` dispersion pixels: where, offset and error (arcsec)."""
     sigma = TEMPLATE_SIGMA * fwhm
@@ -310,7 +319,11 @@ def _matched_offsets(
     shape = np.where(good, np.exp(-0.5 * np.minimum(t * t, 80.0)), 0.0)
     light = np.where(good, one.light[rows], 0.0)
     weight = np.where(good, 1.0 / one.variance[rows], 0.0)
-    flux = running_median(_amplitude(light, shape, weight), FLUX_SMOOTH_PX)
+    measured = _amplitude(light, shape, weight)
+    flux = running_median(measured, FLUX_SMOOTH_PX)
+    if keep_lines:
+        noise = 1.0 / np.sqrt(np.maximum(np.sum(weight * shape**2, axis=1), 1e-30))
+        flux = np.where(measured - flux > LINE_SIGMA * noise, measured, flux)
     expected = np.maximum(flux, 0.0)[:, None] * shape
     limit = REJECT_SIGMA / np.sqrt(np.where(weight > 0, weight, 1.0)) + PEAK_TOLERANCE * np.maximum(flux, 0.0)[:, None]
     weight = np.where(np.abs(light - expected) <= limit, weight, 0.0)

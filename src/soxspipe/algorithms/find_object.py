@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from soxspipe.algorithms.find_sources import bin_width, collapse, find_sources, level, line_light, strongest
+from soxspipe.algorithms.find_sources import bin_width, collapse, find_sources, level, strongest
+from soxspipe.algorithms.line_objects import find_line_sources
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.trace import SlitSource
 
 NEEDED_SIGNIFICANCE = 8.0
-NEEDED_LINE_SIGNIFICANCE = 10.0
+NEEDED_LINE_SIGNIFICANCE = 7.0
 NAMED_NEAR_ARCSEC = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoundObject:
-    """What lies on the slit: the object to extract (None if there is none), all objects, the strongest significance seen, and first skies."""
+    """What lies on the slit.
+
+    Attributes
+    ----------
+    source : SlitSource or None
+        The object to extract; None if there is none.
+    sources : tuple of SlitSource
+        All objects.
+    significance : float
+        Of the strongest.
+    skies : tuple of ndarray
+        First skies.
+    lines_alone : bool
+        Whether emission lines are all that was seen.
+    """
 
     source: SlitSource | None
     sources: tuple[SlitSource, ...]
     significance: float
     skies: tuple[FloatArray, ...]
+    lines_alone: bool = False
 
 
 def find_object(
@@ -62,24 +78,34 @@ def _chosen(sources: tuple[SlitSource, ...], significance: float, skies: tuple[F
     return FoundObject(source=chosen, sources=sources, significance=significance, skies=skies)
 
 
-def find_line_object(fits: Sequence[SkyFit], found: FoundObject, *, half_length_arcsec: float, named_arcsec: float | None) -> FoundObject:
-    """Look for an object of emission lines alone, once the sky is known well enough for its lines not to be mistaken.
+def find_line_object(
+    fits: Sequence[SkyFit], found: FoundObject, *, half_length_arcsec: float, fwhm_arcsec: float, named_arcsec: float | None
+) -> FoundObject:
+    """Look for an object of emission lines, once the sky is known well enough for its lines not to be mistaken.
 
     Parameters
     ----------
     fits : sequence of SkyFit
         Sky fitted without a mask; lines of an object are outliers to it.
     found : FoundObject
-        What the continuum showed, returned if there are no lines either.
+        What the continuum showed, returned if lines do not show more.
     half_length_arcsec, named_arcsec : float
         As for `find_object`.
+    fwhm_arcsec : float
+        Expected width of the image.
 
     Returns
     -------
     FoundObject
         With the object whose lines stand out.
     """
-    orders = [fit.data for fit in fits]
-    light = level(line_light(orders, [fit.electrons for fit in fits], half_length_arcsec, bin_width(orders)))
-    sources = find_sources(light, NEEDED_LINE_SIGNIFICANCE)
-    return _chosen(sources, strongest(light), found.skies, named_arcsec) if sources else found
+    sources = find_line_sources(
+        [fit.data for fit in fits],
+        [fit.electrons for fit in fits],
+        half_length_arcsec=half_length_arcsec,
+        fwhm_arcsec=fwhm_arcsec,
+        needed=NEEDED_LINE_SIGNIFICANCE,
+    )
+    if not sources or sources[0].significance < found.significance:
+        return found
+    return replace(_chosen(sources, sources[0].significance, found.skies, named_arcsec), lines_alone=True)

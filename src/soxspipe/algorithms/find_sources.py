@@ -16,13 +16,9 @@ BIN_ARCSEC = 0.15
 BIN_SHARE = 0.55
 CHUNK_PX = 64
 TEMPLATE_FWHM_ARCSEC = 0.9
-LINE_PIXEL_SIGMA = 3.0
-LINE_FLOOR = 20.0
-LINE_PIXEL_CAP = 20.0
 LARGEST_COUNT = 5
 LEVEL_ROUNDS = 12
 LEVEL_SIGMA = 2.0
-SKY_SHARE = 0.02
 COMPANION_SHARE = 0.01
 
 
@@ -89,38 +85,6 @@ def collapse(
     )
 
 
-def line_light(
-    orders: Sequence[OrderData], skies: Sequence[FloatArray], half_length_arcsec: float, bin_arcsec: float = BIN_ARCSEC
-) -> SlitLight:
-    """Light of narrow emission lines along the slit, for objects without a continuum.
-
-    Pixels whose own and whose 3 x 3 median significance exceed `LINE_PIXEL_SIGMA` count with their capped significance: lines of an
-    object pile up at its position.
-
-    Parameters and result as for `collapse`; the error is the scatter over the slit.
-    """
-    n_bins = max(1, int(np.ceil(2 * half_length_arcsec / bin_arcsec)))
-    total = np.zeros(n_bins)
-    for data, sky in zip(orders, skies, strict=True):
-        # a small share of the sky lines allows for what the model misses of them
-        noise2 = data.variance(sky) + (SKY_SHARE * (sky - np.median(sky[data.good]) if data.good.any() else 0.0)) ** 2
-        z = np.where(data.good, (data.electrons - sky) / np.sqrt(noise2), 0.0)
-        # a line lights several pixels in both directions, a track few in one: the median of a square tells them apart
-        near = np.lib.stride_tricks.sliding_window_view(np.pad(z, 1), (3, 3)).reshape(*z.shape, 9)
-        candidate = np.flatnonzero(z.ravel() > LINE_PIXEL_SIGMA)
-        steady = np.median(near.reshape(-1, 9)[candidate], axis=1)
-        chosen = candidate[steady > LINE_PIXEL_SIGMA]
-        slit = data.window.slit_arcsec.ravel()[chosen]
-        bins = np.clip(((slit + half_length_arcsec) / bin_arcsec).astype(np.int64), 0, n_bins - 1)
-        total += np.bincount(bins, np.minimum(z.ravel()[chosen], LINE_PIXEL_CAP), n_bins)
-    scatter = max(mad_sigma(total), LINE_FLOOR)
-    return SlitLight(
-        slit_arcsec=(np.arange(n_bins) + 0.5) * bin_arcsec - half_length_arcsec,
-        light=total - float(np.median(total)),
-        error=np.full(n_bins, scatter),
-    )
-
-
 def level(slit_light: SlitLight) -> SlitLight:
     """Take off the parabola that the slit itself follows.
 
@@ -169,7 +133,7 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
         share = float(level[peak] / found[0][3]) if found and found[0][3] > 0 else 1.0
         if strength < needed or share < COMPANION_SHARE:
             break
-        position, fwhm, height = _measure_peak(slit_light.slit_arcsec, remaining, peak)
+        position, fwhm, height = measure_peak(slit_light.slit_arcsec, remaining, peak)
         found.append((position, fwhm, strength, float(level[peak])))
         remaining = remaining - height * moffat(slit_light.slit_arcsec - position, fwhm)
         near = np.abs(slit_light.slit_arcsec - position) < 1.2 * fwhm
@@ -203,7 +167,7 @@ def _filtered(slit_light: SlitLight, light: FloatArray) -> tuple[FloatArray, Flo
     return amplitude, significance / max(1.0, 1.6 * floor)
 
 
-def _measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float, float, float]:
+def measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float, float, float]:
     """Position, FWHM (arcsec) and height of a peak from its half-height crossings and centroid."""
     # bins without pixels (an undersampled object always at one pixel phase) are bridged
     known = np.isfinite(light)

@@ -38,6 +38,10 @@ class ExtractionSettings(AlgorithmSettings):
     horne_extraction_profile_clipping_iteration_count: int = Field(
         10, ge=0, le=100, description="Most clipping rounds when the profile is fitted."
     )
+    horne_extraction_along_lines: bool = Field(
+        False,
+        description="Extract along the tilted sky lines instead of detector columns: in bad seeing lines of the object come out narrower.",
+    )
 
 
 GROW_SIGMA = 2.5

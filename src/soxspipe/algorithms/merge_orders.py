@@ -246,18 +246,24 @@ def _joins(rebinned: Sequence[_Rebinned], spectra: Sequence[OrderSpectrum], grid
 
 
 def _ratio(blue: _Rebinned, red: _Rebinned) -> tuple[float, float]:
-    """Flux of the red order over that of the blue one where both are measured, and its error; 1 and 0 without an overlap."""
+    """Flux of the red order over that of the blue one where both are measured, and its error; 1 and 0 without an overlap.
+
+    Both are noisy, so the light common to them, and not the blue flux alone, is what they are held against: noise would lower the ratio.
+    """
     both = (blue.cover > 0.5) & (red.cover > 0.5) & (blue.variance > 0) & (red.variance > 0)
     ratio, error = 1.0, 0.0
     for _ in range(5):
         if both.sum() < 5:
             return 1.0, 0.0
-        weight = 1.0 / (red.variance[both] + ratio**2 * blue.variance[both])
-        power = float(np.sum(weight * blue.flux[both] ** 2))
-        if power <= 0:
+        b, r, vb, vr = blue.flux[both], red.flux[both], blue.variance[both], red.variance[both]
+        weight = 1.0 / (vr + ratio**2 * vb)
+        light = weight * (vr * b + ratio * vb * r)
+        power = float(np.sum(weight * light * b))
+        sure = power - float(np.sum(weight**2 * vr * vb))  # without the noise in it
+        if power <= 0 or sure <= 0:
             return 1.0, 0.0
-        ratio = float(np.sum(weight * blue.flux[both] * red.flux[both]) / power)
-        error = power**-0.5
+        ratio = float(np.sum(weight * light * r) / power)
+        error = float(np.sqrt(np.sum((weight * light * (r - ratio * b)) ** 2))) / sure
         pull = np.abs(red.flux - ratio * blue.flux) / np.sqrt(np.maximum(red.variance + ratio**2 * blue.variance, 1e-30))
         both &= pull < CLIP_SIGMA
     return ratio, error

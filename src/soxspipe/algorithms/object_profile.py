@@ -44,6 +44,7 @@ VARYING_PRIOR = 0.25
 ORDER_PRIOR = 0.04
 PEAK_SHARE = 0.0005
 NUISANCE_DEGREE = 2
+NUISANCE_PRIOR = 0.02
 GRID_ARCSEC = 0.02
 LARGEST_DEGREE = 7
 PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
@@ -367,6 +368,7 @@ def _scale_and_pedestal(cells: _Cells, shape: FloatArray, value: FloatArray, wei
     size = np.trace(normal, axis1=1, axis2=2)
     solvable = size > 0
     normal += np.where(solvable, 1e-10 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
+    normal[:, 2:, 2:] += (NUISANCE_PRIOR * float(np.abs(shape).max())) ** -2 * np.eye(NUISANCE_DEGREE)
     solution = np.linalg.solve(normal, right[..., None])[..., 0]
     solution[~solvable] = 0.0
     a = np.where(solvable, solution[:, 0], 1.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from soxspipe.algorithms.along_lines import follow_lines
 from soxspipe.algorithms.companions import other_sources, set_companions_aside
 from soxspipe.algorithms.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.find_object import FoundObject
@@ -34,11 +35,12 @@ ORDER_ILLUMINATION_PRIOR = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SolvedOrders:
-    """Trace, profile and extracted orders."""
+    """Trace, profile and extracted orders; and the orders that spectra are made of, if these were extracted along tilted lines."""
 
     trace: ObjectTrace
     profile: ObjectProfile
     orders: tuple[ExtractedOrder, ...]
+    along_lines: tuple[ExtractedOrder, ...] = ()
 
 
 def follow_object(
@@ -61,6 +63,7 @@ def follow_object(
         settings,
         forced_arcsec=forced_arcsec,
         fwhm_arcsec=seeing_arcsec or FALLBACK_SEEING_ARCSEC,
+        keep_lines=found.lines_alone,
     )
 
 
@@ -132,12 +135,21 @@ def extract_with_sky(
     refined = list(each_order(lambda fit: problem.refine(fit, first), alone))
     profile = problem.measure([fit for fit, _ in refined], [hits for _, hits in refined], first)
     better = share_illumination([fit for fit, _ in refined])
-    extracted = tuple(each_order(lambda fit: extract_order(fit.data, fit, problem.shares(fit, profile), settings), better))
+
+    def extract(fit: SkyFit) -> ExtractedOrder:
+        return extract_order(fit.data, fit, problem.shares(fit, profile), settings)
+
+    def extract_along_lines(fit: SkyFit) -> ExtractedOrder:
+        sheared, shares = follow_lines(fit, problem.shares(fit, profile))
+        return extract_order(sheared.data, sheared, shares, settings)
+
+    extracted = tuple(each_order(extract, better))
+    along_lines = tuple(each_order(extract_along_lines, better)) if settings.horne_extraction_along_lines else ()
     if companions:
         extracted = tuple(
             replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(extracted, fits, strict=True)
         )
-    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted)
+    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted, along_lines=along_lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

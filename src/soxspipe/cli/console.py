@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soxspipe.recipes.progress import StepReport
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from soxspipe.recipes.spec import Published
 
 LONGEST_LINE = 1000
+MERGED = "_EXTRACTED_MERGED.fits"
 _RESET = "\033[0m"
 _STYLES = {"dim": "\033[2m", "bold": "\033[1m", "red": "\033[31m", "yellow": "\033[33m", "green": "\033[32m"}
 
@@ -55,21 +57,37 @@ class Console:
         failed = published.failed_metrics
         if failed:
             names = ", ".join(metric.name for metric in failed)
-            self.warn(f"out of the acceptable range: {names}")
+            self.warn(
+                f"out of the acceptable range: {names} (look at the report or plots; `qc-acceptable-ranges` in the settings changes ranges)"
+            )
+
+    def _product_tables(self, recipe: str, published: Published) -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
+        """One table with full paths, or one a folder in which the set's name is left out, so that lines stay short."""
+        from soxspipe.recipes.tables import PRODUCT_HEAD, product_rows
+
+        if self.verbose:
+            yield f"{recipe} products", PRODUCT_HEAD, product_rows(published.products, full_path=True)
+            return
+        start = next((r.path.name.removesuffix(MERGED) for r in published.products if r.path.name.endswith(MERGED)), "")
+        for folder in dict.fromkeys(record.path.parent for record in published.products):
+            rows = product_rows((record for record in published.products if record.path.parent == folder), full_path=False)
+            short = [(label, kind, f"…{name[len(start) :]}" if name.startswith(start) else name, text) for label, kind, name, text in rows]
+            yield f"{recipe} products (… is {start})\nin {folder}", PRODUCT_HEAD, short
 
     def _rich_tables(self, recipe: str, published: Published) -> None:
         from rich.console import Console as RichConsole
         from rich.table import Table
         from rich.text import Text
 
-        from soxspipe.recipes.tables import PRODUCT_HEAD, QC_HEAD, product_rows, qc_rows
+        from soxspipe.recipes.tables import QC_HEAD, qc_rows
 
-        rich = RichConsole(highlight=False)
+        rich = RichConsole(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
         for title, head, rows in (
             (f"{recipe} quality control", QC_HEAD, qc_rows(published.metrics, per_order=self.verbose)),
-            (f"{recipe} products", PRODUCT_HEAD, product_rows(published.products, full_path=self.verbose)),
+            *self._product_tables(recipe, published),
         ):
-            table: Any = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+            rich.print(Text(title, style="italic"), soft_wrap=True)
+            table: Any = Table(box=None, pad_edge=False, header_style="bold")
             for name in head:
                 table.add_column(name, overflow="fold")
             for row in rows:

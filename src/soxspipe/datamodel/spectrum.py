@@ -95,6 +95,11 @@ class Join:
     scale: float = 1.0
     scale_error: float = 0.0
 
+    @property
+    def measured(self) -> bool:
+        """Whether the orders overlap enough for a ratio; it is 1 with no error where they do not."""
+        return self.scale_error > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MergedSpectrum:

@@ -18,6 +18,8 @@ from soxspipe.datamodel.geometry import OrderFormat, SpectralFormat
 from soxspipe.instruments.registry import find_instrument
 
 MATCH_RADIUS_ARCSEC = 60.0
+PROPER_MOTION_ARCSEC = 90.0
+"""How far a star of the library moves between 2000, for which its position holds, and 2033: LTT 4364 by 2.7 arcsec a year."""
 _ALIASES = {"CD3017706": "LTT7987", "CD3810980": "EG274", "CD325613": "LTT3218", "CPD69177": "EG21"}
 
 
@@ -111,14 +113,15 @@ def find_standard(name: str, ra_deg: float | None, dec_deg: float | None) -> tup
     near = None
     if ra_deg is not None and dec_deg is not None:
         distance = _separation_arcsec(ra_deg, dec_deg, positions)
-        near = int(np.argmin(distance)) if float(distance.min()) <= MATCH_RADIUS_ARCSEC else None
+        near = int(np.argmin(distance)) if float(distance.min()) <= MATCH_RADIUS_ARCSEC + PROPER_MOTION_ARCSEC else None
     if by_name is not None:
         away = math.nan if ra_deg is None or dec_deg is None else float(_separation_arcsec(ra_deg, dec_deg, positions)[by_name])
         message = f"{name} is {away / 60:.0f} arcmin from the position of {library[by_name]} in the library" if away > 300 else ""
         return read_standard(library[by_name]), message
     if near is not None:
         return read_standard(library[near]), f"standard star {name!r} is not in the library by name; {library[near]} stands at its position"
-    return None, f"standard star {name!r} is not in the library, neither by name nor within 1 arcmin of its position: no response is made"
+    unknown = f"standard star {name!r} is not in the library, neither by name nor within 1 arcmin of its position: no response is made"
+    return None, f"{unknown} (correct OBJECT, or RA and DEC, in the header, or add a RESP_TAB of another star to the set of files)"
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from soxspipe.algorithms.detrend import make_pedestal
 from soxspipe.datamodel.arrays import FloatArray, Image
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.plots.images import View, orders_view, show_frame, stretch
 from soxspipe.plots.inputs import FigureInputs
@@ -63,11 +65,10 @@ def plot_background(inputs: FigureInputs) -> Figure:
         image.set_xlabel(f"{dispersion_axis} (px)")
         image.set_ylabel(f"{slit_axis} (px)")
         cuts = figure.add_axes((0.07, 0.065, 0.915, 0.28))
-        pedestal = make_pedestal(inputs.stacked.exptime_s, inputs.masters, inputs.stacked.shape).electrons
-        light = inputs.stacked.electrons - pedestal
-        ranges = [_draw_cut(cuts, inputs, light, view, share, colour) for share, colour in _CUTS]
+        ranges = [_draw_cut(cuts, inputs, view, share, colour) for share, colour in _CUTS]
         for share, colour in _CUTS:
-            image.axvline(share * view.n_disp, color=colour, lw=0.8, ls=(0, (5, 4)))
+            image.axvline(share * view.n_disp, color="white", lw=1.4)
+            image.axvline(share * view.n_disp, color=colour, lw=0.9, ls=(0, (7, 2)))
         cuts.set_xlim(view.low, view.high)
         cuts.set_ylim(*_room(np.concatenate(ranges)))
         cuts.set_xlabel(f"{slit_axis} (px)")
@@ -88,7 +89,7 @@ def _require_background(inputs: FigureInputs) -> BackgroundModel:
     return inputs.background
 
 
-def _draw_cut(axes: Axes, inputs: FigureInputs, light: Image, view: View, share: float, colour: str) -> FloatArray:
+def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, share: float, colour: str) -> FloatArray:
     """Draw the model and the data of one cut; returns the values that the axis must hold."""
     model = _require_background(inputs)
     column = round(share * view.n_disp)
@@ -98,9 +99,10 @@ def _draw_cut(axes: Axes, inputs: FigureInputs, light: Image, view: View, share:
     position = view.low + np.arange(fitted.size)
     axes.fill_between(position, fitted - sigma, fitted + sigma, color=colour, alpha=0.25, lw=0)
     axes.plot(position, fitted, color=colour, lw=1.0)
-    used = view.turn(model.used)[:, window] & (view.turn(inputs.stacked.flags)[:, window] == 0)
+    stacked = _part(inputs.stacked, view, window)
+    used = view.turn(model.used)[:, window] & stacked.good
     enough = used.sum(axis=1) >= _HALF_WIDTH_PX // 2
-    total = np.where(used, view.turn(light)[:, window], 0.0).sum(axis=1)
+    total = np.where(used, _light(stacked, inputs.masters, view, window), 0.0).sum(axis=1)
     mean = (total / np.maximum(used.sum(axis=1), 1))[enough]
     groups = np.flatnonzero(np.diff(position[enough] // _GROUP_PX, prepend=-1))
     if groups.size == 0:
@@ -110,6 +112,18 @@ def _draw_cut(axes: Axes, inputs: FigureInputs, light: Image, view: View, share:
     measured = np.add.reduceat(mean, groups) / number
     dots(axes, along, measured, size=2.2, colour=colour)
     return np.concatenate([fitted - 3 * sigma, fitted + 3 * sigma, measured])
+
+
+def _light(stacked: Frame, masters: Masters, view: View, window: slice) -> Image:
+    """Electrons of a part of the stack without bias and dark."""
+    bias, dark = (None if master is None else _part(master, view, window) for master in (masters.bias, masters.dark))
+    return stacked.electrons - make_pedestal(stacked.exptime_s, Masters(bias=bias, dark=dark), stacked.shape).electrons
+
+
+def _part(frame: Frame, view: View, window: slice) -> Frame:
+    """Columns of a frame, turned as in the picture."""
+    electrons, variance, flags = (view.turn(image)[:, window] for image in (frame.electrons, frame.variance, frame.flags))
+    return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=frame.exptime_s)
 
 
 def _room(values: FloatArray) -> tuple[float, float]:

@@ -39,6 +39,8 @@ class FigureInputs:
         Static tables, for shading and ticks.
     metrics : tuple of Metric
         Quality-control values quoted in figures.
+    trace_settings : tuple of (str, str)
+        Names and values of the settings of the trace.
     masters : Masters
         Bias and dark, which `stacked` still holds.
     """
@@ -64,6 +66,7 @@ class FigureInputs:
     telluric_bands: TelluricBands | None = None
     sky_lines: SkyLines | None = None
     metrics: tuple[Metric, ...] = ()
+    trace_settings: tuple[tuple[str, str], ...] = ()
     masters: Masters = field(default_factory=Masters)
 
     @property

@@ -20,6 +20,7 @@ from soxspipe.plots.style import (
     MUTED,
     PALE_BLUE,
     PALE_GREEN,
+    PAPER,
     VERMILION,
     WIDE,
     Key,
@@ -42,7 +43,6 @@ from soxspipe.plots.ticks import light_axes
 RESIDUAL_REACH = 8.0
 """Half height of the residual panels, per cent."""
 _UNFAIR = int(SpectrumFlag.TELLURIC | SpectrumFlag.LOW_RESPONSE | SpectrumFlag.EXTRAPOLATED_RESPONSE | SpectrumFlag.NO_DATA)
-_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8}
 POLYNOMIAL_UNIT = 1e-17
 """Of the coefficients in `ResponseCurve.polynomial`."""
 
@@ -138,7 +138,7 @@ def _difference(axes: Axes, own: BinnedSpectrum, expected: FloatArray, clean: Bo
     if np.isfinite(fair).any():
         middle, wide = np.nanpercentile(np.abs(fair), [50, 95])
         text = f"outside telluric bands: median {middle:.1f} %, 95 % below {wide:.1f} %"
-        axes.text(0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=_PAPER)
+        axes.text(0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
 
 
 def _curve_panel(axes: Axes, response: ResponseCurve) -> None:
@@ -183,7 +183,7 @@ def _bins_panel(axes: Axes, response: ResponseCurve) -> None:
     dots(axes, response.bins_nm[~used], percent[~used], size=1.6, colour=JOIN)
     error_bars(axes, response.bins_nm[used], percent[used], 100.0 * (response.bins_error / curve)[used], size=1.4, colour=BLUE)
     scatter = 1.4826 * float(np.median(np.abs(percent[used] - np.median(percent[used]))))
-    axes.text(0.008, 0.93, f"scatter {scatter:.2f} %", transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=_PAPER)
+    axes.text(0.008, 0.93, f"scatter {scatter:.2f} %", transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
 
 
 def _efficiency_panel(axes: Axes, inputs: FigureInputs) -> None:
@@ -198,5 +198,5 @@ def _efficiency_panel(axes: Axes, inputs: FigureInputs) -> None:
     axes.plot(seen.wavelength_nm, seen.mean, color=INK, lw=0.8)
     axes.set_ylim(0.0, min(100.0, max(1.0, 1.2 * object_limits(above.mean)[1])))
     text = f"median {100 * curve.median:.1f} %   (— as observed, slit and atmosphere included;  ╌ extinction removed)"
-    axes.text(0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=_PAPER)
+    axes.text(0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
     few_ticks(axes, y=4)

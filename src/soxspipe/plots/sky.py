@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import orders_view, show_frame, show_image, stretch
@@ -18,10 +23,12 @@ from soxspipe.plots.style import (
     JOIN,
     MUTED,
     PALE_BLUE,
+    PAPER,
     VERMILION,
     WIDE,
     Key,
     colour_bar,
+    dots,
     draw_key,
     few_ticks,
     house_style,
@@ -30,7 +37,7 @@ from soxspipe.plots.style import (
 )
 from soxspipe.plots.ticks import light_axes
 
-_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
+KNOT_BOXES = 240
 
 
 def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
@@ -114,12 +121,13 @@ def plot_sky_order(inputs: FigureInputs, order: int) -> Figure:
             figure,
             [
                 Key(text="sky at slit centre", colour=INK),
-                Key(text="knots", colour=VERMILION, form="bar"),
+                Key(text="knots, darker where dense", colour=VERMILION, form="patch"),
                 Key(text="object trace", colour=VERMILION, form="dashed"),
+                Key(text="pixel left out", colour=BLUE, form="dot"),
                 Key(text="16 to 84 %", colour=PALE_BLUE, form="patch"),
             ],
         )
-        figure.text(0.985, 1 - 0.76 / WIDE[1], f"{numbers}; {counts}", fontsize=7, color=MUTED, ha="right", va="center")
+        figure.text(0.985, 0.496, f"{numbers}; {counts}", fontsize=7, color=MUTED, ha="right", va="center")
         _strip_panels(figure, inputs, model, strip)
         _spline_panel(figure.add_axes((0.07, 0.305, 0.915, 0.165)), solution, strip)
         _residual_panels(figure, inputs, strip)
@@ -149,42 +157,80 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
         ("after", inputs.sky_subtracted.electrons, None),
         ("residual / noise", inputs.residual_sigma, (-4.0, 4.0)),
     )
-    columns = max(1, strip.index.shape[1] // 1020)
+    columns = max(1, round(strip.index.shape[1] / 1020))
     extent = (float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]), 0.0, float(strip.index.shape[0]))
     limits = stretch(strip.cut(model.electrons), 2.0, 98.0)
+    pick = _even_columns(strip)
     row = strip.trace_row(inputs.trace)
     for position, (name, image, fixed) in enumerate(images):
         bottom = 0.80 - 0.0935 * position
         axes = figure.add_axes((0.07, bottom, 0.915, 0.085))
-        cut = block_mean(strip.cut(image), 1, columns)
-        shown = fixed or (limits if position < 2 else stretch(cut, 5.0, 99.3))
-        show_image(axes, cut, extent, shown)
+        cut = block_mean(strip.cut(image)[:, pick], 1, columns)
+        shown = fixed or (
+            limits
+            if position < 2
+            else stretch(cut[:, _quiet(block_mean(strip.cut(inputs.sky_subtracted.variance)[:, pick], 1, columns))], 5.0, 99.3)
+        )
+        show_image(axes, np.nan_to_num(cut, nan=0.0) if fixed else cut, extent, shown)
         axes.xaxis.set_visible(False)
         axes.set_yticks([])
         axes.set_ylabel("slit")
         scale = f"{name}: white {shown[0]:.3g}, black {shown[1]:.3g} {'σ' if fixed else 'electrons'}"
-        axes.text(0.005, 0.93, scale, transform=axes.transAxes, fontsize=7, va="top", bbox=_PAPER)
-        if name in ("model", "residual / noise"):
+        axes.text(0.005, 0.93, scale, transform=axes.transAxes, fontsize=7, va="top", bbox=PAPER)
+        if name == "model":
             axes.plot(strip.wavelength_nm[::16], row[::16] + 0.5, color=VERMILION, lw=0.6, ls=(0, (6, 6)))
+        if fixed:
+            rows, at = np.nonzero(strip.inside & (strip.cut(inputs.sky_subtracted.flags) > 0))
+            dots(axes, strip.wavelength_nm[at], rows + 0.5, size=0.9, colour=BLUE).set_gid("left out")
+
+
+def _even_columns(strip: Strip) -> IntArray:
+    """Columns of the strip at equal steps of wavelength, as the axis below has them."""
+    wave = strip.wavelength_nm
+    return np.rint(np.interp(np.linspace(wave[0], wave[-1], wave.size), wave, np.arange(wave.size))).astype(np.int64)
+
+
+def _quiet(variance: FloatArray) -> BoolArray:
+    """Columns of the picture that are not much noisier than the typical one, whose noise would set the stretch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # columns without a pixel
+        noise = np.nanmedian(variance, axis=0)
+        quiet: BoolArray = noise <= 9.0 * np.nanmedian(noise)
+    return quiet if quiet.any() else np.ones_like(quiet)
 
 
 def _spline_panel(axes: Axes, solution: SkyOrder, strip: Strip) -> None:
-    axes.plot(solution.wavelength_nm, solution.electrons, color=INK, lw=0.6)
-    positive = solution.electrons[solution.electrons > 0]
-    if positive.size:
-        logarithmic(axes, 0.6 * float(np.percentile(positive, 1)), 2.0 * float(positive.max()))
+    """Draw the sky spectrum where it has knots, and how dense they are under it."""
     in_order = np.argsort(solution.u_px)
     at = np.interp(solution.knots_px, solution.u_px[in_order], solution.wavelength_nm[in_order])
-    axes.plot(at, np.full(at.size, 0.03), "|", color=VERMILION, ms=3.0, mew=0.35, transform=axes.get_xaxis_transform())
+    supported = solution.electrons.astype(np.float64)
+    if at.size:
+        supported = np.where((solution.wavelength_nm >= at.min()) & (solution.wavelength_nm <= at.max()), supported, np.nan)
+    axes.plot(solution.wavelength_nm, supported, color=INK, lw=0.6)
+    positive = supported[supported > 0]
+    if positive.size:
+        logarithmic(axes, 0.5 * float(np.percentile(positive, 2)), 2.0 * float(positive.max()))
+    _shade_knots(axes, at, strip)
     axes.set_xlim(float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
     axes.set_ylabel("sky (electrons per pixel)")
     axes.set_xlabel("wavelength in air (nm)")
     few_ticks(axes, x=10)
 
 
+def _shade_knots(axes: Axes, knots_nm: FloatArray, strip: Strip) -> None:
+    """Show how dense the knots are by a row of boxes along the axis."""
+    edges = np.linspace(strip.wavelength_nm[0], strip.wavelength_nm[-1], KNOT_BOXES + 1)
+    density = np.histogram(knots_nm, edges)[0]
+    boxes = [[(low, 0.0), (high, 0.0), (high, 0.045), (low, 0.045)] for low, high in pairwise(edges)]
+    shade = np.tile(to_rgba(VERMILION), (KNOT_BOXES, 1))
+    shade[:, 3] = density / max(int(density.max()), 1)
+    axes.add_collection(PolyCollection(boxes, facecolors=shade, edgecolors="none", transform=axes.get_xaxis_transform()), autolim=False)
+
+
 def _residual_panels(figure: Figure, inputs: FigureInputs, strip: Strip) -> None:
     """Spread of the weighted residual over wavelength, over the slit, and as a distribution."""
-    sigma = np.where(strip.inside & (strip.cut(inputs.sky_subtracted.flags) == 0), strip.cut(inputs.residual_sigma), np.nan)
+    residual = strip.cut(inputs.residual_sigma)
+    sigma = np.where(strip.inside & (strip.cut(inputs.sky_subtracted.flags) == 0) & (residual != 0), residual, np.nan)
     blocks = np.array_split(np.arange(sigma.shape[1]), min(70, sigma.shape[1]))
     centre = np.array([float(np.mean(strip.wavelength_nm[block])) for block in blocks])
     wave = figure.add_axes((0.07, 0.065, 0.40, 0.175))
@@ -223,9 +269,9 @@ def _histogram(axes: Axes, sigma: FloatArray) -> None:
     axes.plot(middle, np.exp(-0.5 * middle**2) / np.sqrt(2 * np.pi), color=INK, lw=0.7)
     axes.set_ylim(0.0, 0.5)
     axes.set_xlim(-5.0, 5.0)
-    axes.set_xlabel("residual / noise (σ); line: unit Gaussian")
+    axes.set_xlabel("residual / noise (σ)")
     axes.set_ylabel("share per σ")
     if sigma.size:
         width = 1.4826 * float(np.median(np.abs(sigma - np.median(sigma))))
-        axes.text(0.97, 0.93, f"robust σ {width:.2f}", transform=axes.transAxes, ha="right", va="top", fontsize=7, color=MUTED)
+        axes.text(0.97, 0.93, f"robust σ {width:.2f}\nline: σ = 1", transform=axes.transAxes, ha="right", va="top", fontsize=7, color=MUTED)
     few_ticks(axes, x=6, y=4)

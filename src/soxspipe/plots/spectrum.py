@@ -24,6 +24,8 @@ from soxspipe.plots.style import (
     MUTED,
     ORDER_COLOURS,
     PALE_BLUE,
+    PALE_VERMILION,
+    PAPER,
     PURPLE,
     VERMILION,
     Key,
@@ -44,6 +46,8 @@ from soxspipe.plots.ticks import light_axes
 
 ELECTRONS = "electrons per pixel"
 FLUX_DENSITY = "erg s⁻¹ cm⁻² Å⁻¹"
+NOISY_SHARE = 0.2
+"""A sample whose error is this share of the axis tells nothing there."""
 _EMPTY = int(SpectrumFlag.NO_DATA | SpectrumFlag.INTERPOLATED)
 _UNFAIR = int(SpectrumFlag.TELLURIC | SpectrumFlag.LOW_RESPONSE | SpectrumFlag.EXTRAPOLATED_RESPONSE | SpectrumFlag.WEAK_SKY_MODEL)
 
@@ -74,7 +78,9 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
             [
                 Key(text="mean of bin (neighbouring orders alternate)", colour=BLUE),
                 Key(text="± 1σ of one sample", colour=PALE_BLUE, form="patch"),
+                Key(text="noisy bins", colour=PALE_VERMILION),
                 Key(text="telluric band", colour=BAND, form="patch"),
+                Key(text="sky line", colour=MUTED, form="bar"),
             ],
         )
         optimal, boxcar, ratio, sky = panels = stack_axes(figure, (1.5, 1.0, 1.0, 1.0))
@@ -83,10 +89,11 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
             shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
         max_bins = max(120, 2400 // len(orders))
         binned = [_bin_order(spectrum, spectrum.flux, np.sqrt(spectrum.variance), max_bins) for spectrum in orders]
-        _draw_orders(optimal, binned)
-        boxcars = [_bin_order(spectrum, spectrum.boxcar_restored, None, max_bins) for spectrum in orders]
-        _draw_orders(boxcar, boxcars)
         limits = _limits_of(binned, inputs.telluric_bands)
+        noisy = NOISY_SHARE * (limits[1] - limits[0])
+        _draw_orders(optimal, binned, noisy)
+        boxcars = [_bin_order(spectrum, spectrum.boxcar_restored, np.sqrt(spectrum.variance), max_bins) for spectrum in orders]
+        _draw_orders(boxcar, boxcars, noisy, ribbon=False)
         optimal.set_ylim(*limits)
         boxcar.set_ylim(*limits)
         ratios = [_bin_order(spectrum, spectrum.snr, None, max_bins) for spectrum in orders]
@@ -128,7 +135,8 @@ def plot_merged(inputs: FigureInputs) -> Figure:
         figure = new_figure(f"Optimally Extracted Order-Merged Object Spectrum ({inputs.observation.arm})", inputs.subtitle)
         panels = stack_axes(figure, (1.5, 1.1, 1.0, 0.8))
         binned = bin_spectrum(merged.wavelength_nm, merged.flux, error, good=measured)
-        _spectrum_panels(figure, panels[:2], binned, inputs, fair=_fair(binned, inputs.telluric_bands), unit=unit)
+        sky_key = [Key(text="sky line", colour=MUTED, form="bar")]
+        _spectrum_panels(figure, panels[:2], binned, inputs, fair=_fair(binned, inputs.telluric_bands), unit=unit, sky_key=sky_key)
         _ratio_panel(panels[2], inputs, merged.wavelength_nm, merged.snr, measured)
         skies = [bin_spectrum(merged.wavelength_nm, merged.sky, good=measured)]
         panels[3].plot(skies[0].wavelength_nm, skies[0].high, color=PURPLE, lw=0.6)
@@ -195,6 +203,7 @@ def _spectrum_panels(
     fair: BoolArray,
     unit: str,
     library_scale: float | None = None,
+    sky_key: Sequence[Key] = (),
 ) -> None:
     """Fill a linear and a logarithmic panel with the same spectrum, and write the key."""
     linear, log = panels
@@ -204,6 +213,7 @@ def _spectrum_panels(
         Key(text="all samples", colour=PALE_BLUE, form="patch"),
         Key(text="telluric band", colour=BAND, form="patch"),
         Key(text="order join", colour=JOIN, form="dashed"),
+        *sky_key,
     ]
     for panel in panels:
         draw_binned(panel, binned)
@@ -237,7 +247,7 @@ def _ratio_panel(axes: Axes, inputs: FigureInputs, wavelength_nm: FloatArray, sn
     draw_binned(axes, binned, (BLUE, PALE_BLUE, PALE_BLUE))
     axes.set_ylim(0.0, 1.3 * _highest(binned.mean) or 1.0)
     axes.set_ylabel("signal-to-noise\nper sample")
-    axes.text(0.008, 0.95, _medians(inputs, snr[measured]), transform=axes.transAxes, va="top", fontsize=7, color=MUTED)
+    axes.text(0.008, 0.95, _medians(inputs, snr[measured]), transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
 
 
 def _medians(inputs: FigureInputs, snr: FloatArray) -> str:
@@ -245,11 +255,10 @@ def _medians(inputs: FigureInputs, snr: FloatArray) -> str:
     whole = next((metric.value for metric in inputs.metrics if metric.name == "SNR MEDIAN" and metric.order == "-1"), None)
     value = float(np.median(snr)) if whole is None and snr.size else float("nan") if whole is None else whole
     parts = [f"median {value:.1f}"]
-    parts += [
-        f"{metric.order}: {metric.value:.0f}"
-        for metric in inputs.metrics
-        if metric.name.startswith("SNR MEDIAN O") and metric.value is not None
-    ]
+    blue_first = {spectrum.label: float(spectrum.wavelength_nm[0]) for spectrum in inputs.orders}
+    by_order = [metric for metric in inputs.metrics if metric.name.startswith("SNR MEDIAN O") and metric.value is not None]
+    by_order.sort(key=lambda metric: blue_first.get(metric.order, 0.0))
+    parts += [f"{metric.order}: {metric.value:.0f}" for metric in by_order]
     return parts[0] + ("     by order   " + "  ".join(parts[1:]) if len(parts) > 1 else "")
 
 
@@ -258,16 +267,19 @@ def _bin_order(spectrum: OrderSpectrum, value: FloatArray, error: FloatArray | N
     return bin_spectrum(spectrum.wavelength_nm, value, error, good=measured, max_bins=max_bins)
 
 
-def _draw_orders(axes: Axes, binned: Sequence[BinnedSpectrum]) -> None:
-    """Draw many orders with few artists: those of one colour are one line, broken between orders."""
+def _draw_orders(axes: Axes, binned: Sequence[BinnedSpectrum], noisy: float = np.inf, *, ribbon: bool = True) -> None:
+    """Draw many orders with few artists: those of one colour are one line, broken between orders; bins with errors above `noisy` are pale."""
     for start, (ink, pale) in enumerate(ORDER_COLOURS):
         mine = binned[start :: len(ORDER_COLOURS)]
         if not mine:
             continue
         wave, mean, error = (_broken([getattr(entry, name) for entry in mine]) for name in ("wavelength_nm", "mean", "error"))
-        if np.nansum(error) > 0:
+        if ribbon and np.nansum(error) > 0:
             draw_ribbon(axes, wave, mean - error, mean + error, pale)
-        draw_line(axes, wave, mean, ink)
+        sure = error <= noisy
+        if not sure[np.isfinite(error)].all():
+            draw_line(axes, wave, np.where(sure, np.nan, mean), pale, width=0.5)
+        draw_line(axes, wave, np.where(sure, mean, np.nan), ink)
 
 
 def _broken(parts: Sequence[FloatArray]) -> FloatArray:

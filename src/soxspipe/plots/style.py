@@ -40,6 +40,8 @@ WEAK_BAND = "#f4f4f4"
 JOIN = "#9aa0a6"
 ORDER_COLOURS = ((BLUE, PALE_BLUE), (VERMILION, PALE_VERMILION))
 """Line and spread of neighbouring orders, in turn."""
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
+"""Ground of text that stands on data."""
 
 LANDSCAPE = (11.0, 7.8)
 WIDE = (11.0, 8.5)
@@ -135,9 +137,20 @@ def logarithmic(axes: Axes, low: float, high: float) -> None:
     if high / low > 500:
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
     else:
-        steps = np.outer(10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high))), (1.0, 2.0, 5.0)).ravel()
-        axes.yaxis.set_major_locator(FixedLocator(steps[(steps >= low) & (steps <= high)].tolist()))
+        decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)))
+        candidates = (np.outer(decades, steps).ravel() for steps in _LOG_STEPS)
+        inside = [ticks[(ticks >= low) & (ticks <= high)] for ticks in candidates]
+        axes.yaxis.set_major_locator(FixedLocator(next((ticks for ticks in inside if ticks.size > 2), inside[-1]).tolist()))
     axes.yaxis.set_major_formatter(FuncFormatter(_plain_decade))
+
+
+_LOG_STEPS = (
+    np.array([1.0, 2.0, 5.0]),
+    np.array([1.0, 1.5, 2.0, 3.0, 5.0, 7.0]),
+    np.arange(1.0, 10.0, 0.25),
+    np.arange(10, 100) / 10.0,
+)
+"""Ticks of a decade, more of them for axes that cover less than one."""
 
 
 def _plain_decade(value: float, _position: int | None = None) -> str:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.frame import Frame
-from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import show_image, stretch
@@ -49,12 +48,13 @@ def plot_trace(inputs: FigureInputs) -> Figure:
     Parameters
     ----------
     inputs : FigureInputs
-        Uses `trace`, `profile`, `sky_subtracted`, `geometry` and the trace metrics.
+        Uses `trace`, `profile`, `sky_subtracted`, `geometry`, the trace metrics and settings.
 
     Returns
     -------
     Figure
-        Orders laid straight; residual over dispersion and slit axis; width and slit position over wavelength; spatial profile.
+        Orders laid straight; residual over dispersion and slit axis; width and slit position over wavelength; spatial profile;
+        metrics and settings of the trace.
     """
     trace, samples = inputs.trace, inputs.trace.samples
     axis = inputs.geometry.arm.slit_axis.upper()
@@ -82,10 +82,10 @@ def plot_trace(inputs: FigureInputs) -> Figure:
         _residual_panel(boxes[1], samples, samples.a_px, f"{slit} (px)")
         _width_panel(boxes[2], samples)
         _position_panel(boxes[3], inputs)
-        _profile_panel(figure.add_axes((0.73, 0.285, 0.255, 0.165)), inputs)
-        names, numbers = _numbers(inputs.metrics)
-        figure.text(0.715, 0.235, names, fontsize=7, va="top", linespacing=1.5)
-        figure.text(0.985, 0.235, numbers, fontsize=7, va="top", ha="right", linespacing=1.5)
+        _profile_panel(figure.add_axes((0.73, 0.325, 0.255, 0.125)), inputs)
+        names, numbers = _numbers(inputs)
+        figure.text(0.715, 0.272, names, fontsize=6.3, va="top", linespacing=1.32)
+        figure.text(0.985, 0.272, numbers, fontsize=6.3, va="top", ha="right", linespacing=1.32)
         light_axes(figure)
     return figure
 
@@ -95,7 +95,7 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
     trace, samples = inputs.trace, inputs.trace.samples
     strips = lay_straight(inputs.geometry)
     longest = max(strip.index.shape[1] for strip in strips)
-    columns = max(1, longest // 1020)
+    columns = max(1, round(longest / 1020))
     sheet, bottoms = join_strips([_levelled(strip, inputs.sky_subtracted, columns) for strip in strips])
     show_image(axes, sheet, (-0.5, sheet.shape[1] * columns - 0.5, -0.5, sheet.shape[0] - 0.5), (0.0, 1.0))
     _draw_trace(axes, trace, strips, bottoms)
@@ -224,7 +224,10 @@ def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
     few_ticks(axes, x=5, y=4)
 
 
-def _numbers(metrics: tuple[Metric, ...]) -> tuple[str, str]:
-    """Names and values of the trace metrics, one a line."""
-    quoted = [metric for metric in metrics if metric.name in _QUOTED and metric.value is not None]
-    return "\n".join(metric.name for metric in quoted), "\n".join(f"{metric.value:.4g} {metric.unit}" for metric in quoted)
+def _numbers(inputs: FigureInputs) -> tuple[str, str]:
+    """Names and values of the trace metrics, then of the settings of the fit, one a line."""
+    quoted = [metric for metric in inputs.metrics if metric.name in _QUOTED and metric.value is not None]
+    rows = [(metric.name, f"{metric.value:.4g} {metric.unit}".rstrip()) for metric in quoted]
+    if inputs.trace_settings:
+        rows += [("", ""), *inputs.trace_settings]
+    return "\n".join(name for name, _ in rows), "\n".join(value for _, value in rows)

@@ -131,9 +131,12 @@ def measure_sky(sky: SkyModel | None) -> tuple[Metric, ...]:
 
 
 def measure_empty_sky(residual_sigma: Image, empty: BoolImage) -> tuple[Metric, ...]:
-    """EMPTY SKY CHI: robust scatter of the sky-subtracted data over its error where no object is; 1 when errors are right."""
+    """EMPTY SKY CHI: robust scatter of the sky-subtracted data over its error where no object is; 1 when errors are right.
+
+    Pixels to which no light comes, where nothing was fitted, have a residual of exactly 0 and do not count.
+    """
     chi = residual_sigma[empty]
-    chi = chi[np.isfinite(chi)]
+    chi = chi[np.isfinite(chi) & (chi != 0)]
     value = float(_SIGMA_PER_MAD * np.median(np.abs(chi - np.median(chi)))) if chi.size > 100 else None
     return (Metric(name="EMPTY SKY CHI", value=value, comment="Scatter over error of sky without an object"),)
 
@@ -175,7 +178,7 @@ def measure_joins(merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
     return tuple(
         Metric(
             name=f"JOIN SCALE O{arm.label(join.blue_order)} O{arm.label(join.red_order)}",
-            value=_finite(join.scale),
+            value=_finite(join.scale) if join.measured else None,
             comment=f"Flux ratio at {join.wavelength_nm:.1f} nm, error {join.scale_error:.4f}",
             order=arm.label(join.blue_order),
         )

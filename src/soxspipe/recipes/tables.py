@@ -25,7 +25,7 @@ def qc_rows(metrics: Iterable[Metric], *, per_order: bool) -> list[tuple[str, ..
     ]
 
 
-def product_rows(products: Iterable[ProductRecord], *, full_path: bool) -> list[tuple[str, ...]]:
+def product_rows(products: Iterable[ProductRecord], *, full_path: bool) -> list[tuple[str, str, str, str]]:
     """Text of the product list, data first."""
     ranked = sorted(products, key=lambda record: (record.kind != "PROD", record.label))
     return [(record.label, record.file_type, str(record.path) if full_path else record.path.name, record.description) for record in ranked]

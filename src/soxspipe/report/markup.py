@@ -23,7 +23,9 @@ def escaped(text: object) -> Html:
     """Text with the characters that mean something in HTML replaced, and control characters left out."""
     if isinstance(text, Html):
         return text
-    shown = "".join(character for character in str(text) if character.isprintable() or character in "\n\t")
+    shown = str(text)
+    if not shown.isprintable():
+        shown = "".join(character for character in shown if character.isprintable() or character in "\n\t")
     return Html(html.escape(shown, quote=True))
 
 
@@ -67,7 +69,14 @@ def joined(*children: Child) -> Html:
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Child]], *, class_: str = "") -> Html:
     """Make a table whose first column heads its rows, in a box that scrolls sideways when it must."""
     head = tag("tr", (tag("th", text, scope="col") for text in heads))
-    body = [tag("tr", tag("th", row[0], scope="row"), (tag("td", cell) for cell in row[1:])) for row in rows]
+    body = [
+        tag(
+            "tr",
+            tag("th", row[0], scope="row"),
+            (tag("td", cell, data_head=head or None) for head, cell in zip(heads[1:], row[1:], strict=True)),
+        )
+        for row in rows
+    ]
     inner = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body), class_=class_ or None)
     return tag("div", inner, class_="scroll", tabindex=0, role="region", aria_label=caption)
 

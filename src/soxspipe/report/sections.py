@@ -219,7 +219,8 @@ def _axes_of(title: str, plot: Json) -> str:
 def quality(content: ReportContent) -> Html:
     """Metrics with their ranges, and per order."""
     whole = [metric for metric in content.metrics if metric.order == "-1" and not metric.name.startswith("JOIN SCALE")]
-    failed_first = sorted(whole, key=lambda metric: metric.flag != "fail")
+    failed_first = sorted((metric for metric in whole if _measured(metric)), key=lambda metric: metric.flag != "fail")
+    missing = ", ".join(metric.name for metric in whole if not _measured(metric))
     rows = ([metric.name, shown_value(metric), shown_range(metric), _flag(metric), metric.comment] for metric in failed_first)
     note = (
         "Ranges are enforced for standard stars."
@@ -230,9 +231,13 @@ def quality(content: ReportContent) -> Html:
         "quality",
         "Quality control",
         table("Metrics of the whole arm", ("metric", "value", "acceptable", "", "meaning"), rows, class_="metrics"),
-        tag("p", note, class_="hint"),
+        tag("p", note, f" Not measured: {missing}." if missing else "", class_="hint"),
         tag("div", _per_order(content), _joins(content), class_="pair"),
     )
+
+
+def _measured(metric: Metric) -> bool:
+    return metric.value is not None or metric.flag == "fail"
 
 
 def _flag(metric: Metric) -> Html:
@@ -253,7 +258,9 @@ def _per_order(content: ReportContent) -> Html | None:
     if not by_order:
         return None
     columns = list(dict.fromkeys(kinds))
-    rows = ([order, *(shown_value(found[kind]) if kind in found else "" for kind in columns)] for order, found in by_order.items())
+    blue_first = {spectrum.label: float(spectrum.wavelength_nm[0]) for spectrum in content.values.orders}
+    ordered = sorted(by_order.items(), key=lambda item: blue_first.get(item[0], 0.0))
+    rows = ([order, *(shown_value(found[kind]) if kind in found else "" for kind in columns)] for order, found in ordered)
     return table("By order", ("order", *columns), rows)
 
 
@@ -265,7 +272,7 @@ def _joins(content: ReportContent) -> Html | None:
         [
             f"{arm.label(join.blue_order)} | {arm.label(join.red_order)}",
             f"{join.wavelength_nm:.1f}",
-            f"{join.scale:.4f} ± {join.scale_error:.4f}",
+            f"{join.scale:.4f} ± {join.scale_error:.4f}" if join.measured else "no overlap",
         ]
         for join in joins
     )
@@ -296,7 +303,7 @@ def provenance(content: ReportContent) -> Html:
     )
     versions = ([name, version] for name, version in content.versions.items())
     steps = ([step.step, f"{step.seconds:.2f} s", step.note] for step in content.steps)
-    products = ([product.label, product.file_name, product.description] for product in content.products)
+    products = ([product.label, product.file_name.replace(origin.sof_name, "…", 1), product.description] for product in content.products)
     made = (
         tag("p", f"Made on {content.made_at.replace('T', ' at ')} UTC by recipe {origin.recipe}, night {origin.night}.")
         if content.made_at
@@ -315,7 +322,7 @@ def provenance(content: ReportContent) -> Html:
             table("Steps", ("step", "time", "note"), steps) if content.steps else None,
             class_="pair",
         ),
-        table("Products", ("product", "file", "content"), products) if content.products else None,
+        table(f"Products, with … for {origin.sof_name}", ("product", "file", "content"), products) if content.products else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from soxspipe.report.content import ReportContent
@@ -60,4 +61,8 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if value is None or value == {}:
         return "–"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_text(entry)}" for name, entry in value.items())
+    if isinstance(value, tuple):
+        return " to ".join(_text(entry) for entry in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -46,8 +46,9 @@ def default_yaml(instrument: str) -> str:
 
 
 def parameters(settings: StareSettings) -> tuple[tuple[str, str | int | float | bool | None], ...]:
-    """Published name and value of every setting, in the order of the settings file; ranges of QC metrics left out."""
-    return tuple((leaf.spelling, _value(settings, leaf)) for leaf in leaves() if leaf.field != "qc_acceptable_ranges")
+    """Published name and value of every setting, in the order of the settings file; mappings (QC ranges, single plots) left out."""
+    values = ((leaf.spelling, _value(settings, leaf)) for leaf in leaves())
+    return tuple((name, value) for name, value in values if not isinstance(value, Mapping))
 
 
 def _value(settings: StareSettings, leaf: Leaf) -> Any:
@@ -74,5 +75,5 @@ def _scalar(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, Mapping):
-        return json.dumps({key: list(limits) for key, limits in value.items()})
+        return json.dumps(dict(value))
     return json.dumps(value)

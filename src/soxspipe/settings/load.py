@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from soxspipe.errors import SettingsError
 from soxspipe.settings.names import BLOCK_SECTIONS, RECIPES, UNUSED, Leaf, leaf_by_name, normalised
-from soxspipe.settings.stare import StareSettings
+from soxspipe.settings.stare import PLOTS, StareSettings
 from soxspipe.settings.yaml_text import parse_yaml, read_yaml, require_reasonable
 
 SettingsSource: TypeAlias = Mapping[Any, Any] | str | PathLike[str] | StareSettings | Literal[False] | None
@@ -71,6 +71,8 @@ def allowed(leaf: Leaf) -> str:
     annotation = leaf.info.annotation
     if annotation is bool:
         return "true or false"
+    if leaf.field == "plots":
+        return f"a mapping of names to true or false; names are {', '.join(PLOTS)}"
     if "Mapping" in str(annotation):
         return "a mapping of metric names to [low, high]"
     noun = "a whole number" if annotation is int else "a number"
@@ -188,7 +190,7 @@ def _checked(leaf: Leaf, value: Any) -> Any:
     if leaf.info.annotation is int and isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, Mapping):
-        value = dict(_ranges(leaf, value))
+        value = dict(_switches(leaf, value) if leaf.field == "plots" else _ranges(leaf, value))
     model: Any = StareSettings if not leaf.section else StareSettings.model_fields[leaf.section].annotation
     try:
         checked = model.model_validate({leaf.field: value}, strict=True)
@@ -203,6 +205,18 @@ def _ranges(leaf: Leaf, value: Mapping[Any, Any]) -> Iterator[tuple[str, tuple[f
         if len(numbers) != 2 or not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
             raise SettingsError(f"setting '{leaf.published}: {str(name)[:40]}' is {_shown(limits)}, [low, high] is needed")
         yield str(name), (float(numbers[0]), float(numbers[1]))
+
+
+def _switches(leaf: Leaf, value: Mapping[Any, Any]) -> Iterator[tuple[str, bool]]:
+    for name, switch in value.items():
+        plot = normalised(name)
+        if plot not in PLOTS:
+            nearest = difflib.get_close_matches(plot[:80], PLOTS, n=1, cutoff=0.5)
+            known = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(PLOTS)}"
+            raise SettingsError(f"setting '{leaf.published}': there is no plot {str(name)[:40]!r}; {known}")
+        if not isinstance(switch, bool):
+            raise SettingsError(f"setting '{leaf.published}: {str(name)[:40]}' is {_shown(switch)}, true or false is needed")
+        yield plot, switch
 
 
 def _shown(value: Any) -> str:

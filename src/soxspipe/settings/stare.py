@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from soxspipe.algorithms.clip_and_stack import StackSettings
 from soxspipe.algorithms.cosmic_rays import CosmicRaySettings
@@ -14,6 +14,20 @@ from soxspipe.algorithms.response_function import ResponseSettings
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.subtract_background import BackgroundSettings
 from soxspipe.algorithms.subtract_sky import SkySettings
+
+PLOTS = (
+    "bkground",
+    "object_trace_res",
+    "extracted_orders_qc_plot",
+    "extracted_orders_qc_plot_notflat",
+    "extracted_merged_qc_plot",
+    "extracted_merged_fluxcalibrated_qc_plot",
+    "response_qc_plot",
+    "sky_model_qc_plots",
+    "sky_subtraction_quicklook",
+    "report",
+)
+"""What can be drawn: the product labels in lower case, underscores for blanks."""
 
 
 class StareSettings(AlgorithmSettings):
@@ -33,6 +47,9 @@ class StareSettings(AlgorithmSettings):
         description="Correct the wavelengths by the zero-point measured on sky lines where it is significant (it is reported in any case).",
     )
     make_plots: bool = Field(True, description="Draw the QC plots (PDF) and the report.")
+    plots: Mapping[str, bool] = Field(
+        default_factory=dict, description="Single plots to switch on or off, {name: true or false}; the others follow `make_plots`."
+    )
     qc_acceptable_ranges: Mapping[str, tuple[float, float]] = Field(
         default_factory=dict, description="Acceptable range of QC metrics, {name: [low, high]}; overrides the recipe's own."
     )
@@ -43,3 +60,16 @@ class StareSettings(AlgorithmSettings):
     continuum: ContinuumSettings = Field(default_factory=ContinuumSettings, description="Object trace.")
     extraction: ExtractionSettings = Field(default_factory=ExtractionSettings, description="Extraction.")
     response: ResponseSettings = Field(default_factory=ResponseSettings, description="Response function.")
+
+    @field_validator("plots")
+    @classmethod
+    def _known_plots(cls, plots: Mapping[str, bool]) -> Mapping[str, bool]:
+        """Refuse names of no plot."""
+        unknown = sorted(set(plots) - set(PLOTS))
+        if unknown:
+            raise ValueError(f"there is no plot {unknown[0]!r}")
+        return plots
+
+    def draws(self, plot: str, *, by_default: bool = True) -> bool:
+        """Whether a plot is wanted: as `plots` says, else as `make_plots` does for one that is drawn by default."""
+        return self.plots.get(plot, self.make_plots and by_default)

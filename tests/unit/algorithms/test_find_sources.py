@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.find_sources import BIN_ARCSEC, LARGEST_COUNT, SlitLight, collapse, find_sources, line_light, strongest
-from soxspipe.algorithms.windows import cut_orders
-from support.orders import make_geometry, observe, position, sky_light, tiny_order
+from soxspipe.algorithms.find_sources import BIN_ARCSEC, LARGEST_COUNT, SlitLight, collapse, find_sources, strongest
+from support.orders import tiny_order
 
 HALF = 6.0
 CENTRES = (np.arange(80) + 0.5) * BIN_ARCSEC - HALF
@@ -103,22 +102,3 @@ def test_collapse_is_blind_to_cosmic_rays_and_masked_pixels() -> None:
     peak = np.nanmax(plain.light)
     assert np.nanmax(np.abs(hit.light - plain.light)) < 0.03 * peak
     assert np.nanmax(np.abs(hidden.light - plain.light)) < 0.03 * peak
-
-
-def test_narrow_lines_alone_betray_an_object() -> None:
-    (window,) = cut_orders(make_geometry(bend=30.0, spacing=80))
-    flux = np.zeros(300)
-    for column, share in ((-1, 0.6), (0, 1.0), (1, 1.0), (2, 0.6)):
-        flux[np.arange(20, 290, 20) + column] = share * 500.0
-    order = observe(window, sky_light(position(window)), flux, rng=np.random.default_rng(3))
-    assert find_sources(collapse([order.data], [order.sky], HALF), 8.0) == ()
-    found = find_sources(line_light([order.data], [order.sky], HALF), 12.0)[0]
-    assert found.slit_arcsec == pytest.approx(0.5, abs=0.2)
-
-
-def test_scattered_cosmic_rays_are_no_object() -> None:
-    order = tiny_order(level=0.0, lines=())
-    rng = np.random.default_rng(8)
-    electrons = np.array(order.data.electrons)
-    electrons[rng.integers(0, 300, 60), rng.integers(0, electrons.shape[1], 60)] += 2000.0
-    assert find_sources(line_light([replace(order.data, electrons=electrons)], [order.sky], HALF), 12.0) == ()

@@ -194,6 +194,20 @@ def test_joins_lie_between_neighbours_and_measure_their_ratio() -> None:
     assert (second.scale, second.scale_error) == (1.0, 0.0)
 
 
+@pytest.mark.parametrize("noise", [(1.5, 1.5), (2.0, 0.3), (0.3, 2.0)])
+def test_noise_does_not_lower_the_ratio_of_faint_orders(noise: tuple[float, float]) -> None:
+    pulls = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        wave = 1000.0 + 0.06 * np.arange(600)
+        light = 2.0 + np.sin(np.arange(600) / 50.0)
+        blue, red = (spectrum(wave, light + rng.normal(0.0, s, 600), s**2, order=number) for s, number in zip(noise, (13, 12), strict=True))
+        (join,) = flat(blue, red).joins
+        pulls.append((join.scale - 1.0) / join.scale_error)
+    assert abs(np.mean(pulls)) < 4.0 * np.std(pulls) / np.sqrt(len(pulls))
+    assert 0.7 < np.std(pulls) < 1.6  # 1.5 is usual: neighbouring samples of the grid are correlated, which the error leaves out
+
+
 def test_ratio_of_dark_orders_is_one() -> None:
     (join,) = flat(spectrum(native(1000.0), 0.0, order=13), spectrum(native(1000.5), 0.0, order=12)).joins
     assert join.scale == 1.0

@@ -98,12 +98,30 @@ def test_an_object_of_lines_alone_is_found_once_the_sky_is_known(peak: float, se
     first = found_in(orders)
     assert first.source is None
     fits = fit_sky([o.data for o in orders], first, SkySettings(), half_length_arcsec=HALF).fits
-    found = find_line_object(fits, first, half_length_arcsec=HALF, named_arcsec=None)
+    found = find_line_object(fits, first, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None)
     if seen:
+        assert found.lines_alone
         assert found.source is not None
-        assert found.source.slit_arcsec == pytest.approx(1.0, abs=0.25)
+        assert found.source.slit_arcsec == pytest.approx(1.0, abs=0.1)
+        assert found.source.fwhm_arcsec == pytest.approx(0.9, rel=0.2)
     else:
         assert found is first
+
+
+def test_an_object_of_lines_alone_is_traced_and_its_lines_keep_their_flux() -> None:
+    orders = line_scene(3000.0)
+    first = found_in(orders)
+    fits = fit_sky([o.data for o in orders], first, SkySettings(), half_length_arcsec=HALF).fits
+    found = find_line_object(fits, first, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None)
+    better = fit_sky([o.data for o in orders], found, SkySettings(), half_length_arcsec=HALF).fits
+    trace = follow_object(
+        [f.data for f in better], [f.electrons for f in better], found, GEOMETRY, CONTINUUM, forced_arcsec=0.0, seeing_arcsec=0.9
+    )
+    solved = extract_with_sky(better, trace, SkySettings(), ExtractionSettings(), half_length_arcsec=HALF)
+    for true, got in zip(orders, solved.orders, strict=True):
+        assert np.abs(trace.orders[got.data.window.order].slit_arcsec - 1.0).max() < 0.05
+        assert got.flux[true.flux > 0].sum() == pytest.approx(true.flux.sum(), rel=0.01)
+        assert not (got.rejection.hits & (true.shares > 0.05) & (true.flux > 0)[:, None]).any()
 
 
 def test_ends_of_the_slit_are_left_out_by_their_share() -> None:

@@ -90,7 +90,18 @@ def test_star_by_position_says_so() -> None:
     assert "stands at its position" in message
 
 
+def test_a_star_that_has_moved_since_2000_is_found() -> None:
+    years = 25.0
+    moved = 2.66e-3 * 1000 * years / 3600 / np.cos(np.radians(-64.84)), -0.35 * years / 3600  # LTT 4364, Gaia DR3
+    star, message = static.find_standard("TARGET-1", 176.428833 + moved[0] + 0.01, -64.8415278 + moved[1])
+    assert star is not None
+    assert star.name == "CT_LTT4364"
+    assert "stands at its position" in message
+    assert static.find_standard("TARGET-1", 302.736875, -30.2185 + 160 / 3600)[0] is None
+
+
 def test_unknown_star_and_wrong_pointing() -> None:
+    assert "add a RESP_TAB of another star" in static.find_standard("TARGET-1", 10.0, 10.0)[1]
     assert static.find_standard("TARGET-1", 10.0, 10.0)[0] is None
     assert static.find_standard("", None, None)[0] is None
     star, message = static.find_standard("LTT7987", 10.0, 10.0)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.metric import Metric
 from soxspipe.io.figures import figure_as_pdf
 from soxspipe.plots import (
     FigureInputs,
@@ -27,6 +29,8 @@ from soxspipe.plots import (
     plot_sky_quicklook,
     plot_trace,
 )
+from soxspipe.plots.sky import _even_columns
+from soxspipe.plots.style import logarithmic, new_figure
 
 Inputs = Callable[..., FigureInputs]
 
@@ -198,3 +202,51 @@ def test_cuts_compare_the_model_with_light_alone(figure_inputs: Inputs) -> None:
     for points, line in zip(dots, [line for line in cuts.lines if len(line.get_xdata()) > 50], strict=True):  # type: ignore[arg-type]
         model = np.interp(points[:, 0], np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float))
         np.testing.assert_allclose(points[:, 1], model, atol=0.2)
+
+
+def test_trace_figure_quotes_metrics_and_settings(figure_inputs: Inputs) -> None:
+    inputs = replace(figure_inputs("NIR"), metrics=(Metric(name="N ORDERS", value=3),), trace_settings=(("order-deg", "4"),))
+    names, numbers = (text.get_text().split("\n") for text in plot_trace(inputs).texts[-2:])
+    assert dict(zip(names, numbers, strict=True)) == {"N ORDERS": "3", "": "", "order-deg": "4"}
+
+
+def test_noisy_ends_of_orders_are_pale(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    spectrum = inputs.orders[0]
+    variance = np.array(spectrum.variance)
+    variance[:200] = 1e12
+    noisy = replace(inputs, orders=(replace(spectrum, variance=variance), *inputs.orders[1:]))
+    assert len(plot_orders(noisy).axes[0].lines) == len(plot_orders(inputs).axes[0].lines) + 1
+    pale = min(plot_orders(noisy).axes[0].lines, key=lambda line: np.isfinite(np.asarray(line.get_ydata(), dtype=float)).sum())
+    drawn = np.asarray(pale.get_xdata(), dtype=float)[np.isfinite(np.asarray(pale.get_ydata(), dtype=float))]
+    np.testing.assert_allclose([drawn.min(), drawn.max()], np.sort(spectrum.wavelength_nm[[0, 199]]), atol=1.0)
+
+
+def test_pixels_that_the_sky_model_left_out_are_marked(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    number = middle_order(inputs)
+    flags = np.array(inputs.sky_subtracted.flags)
+    on_order = np.argwhere((inputs.geometry.dispersion_map.order == number) & (flags == 0))
+    flags[tuple(on_order[len(on_order) // 2])] = 2
+    marked = replace(inputs, sky_subtracted=replace(inputs.sky_subtracted, flags=flags))
+
+    def left_out(given: FigureInputs) -> int:
+        panel = next(axes for axes in _middle(given).axes if any("residual" in text.get_text() for text in axes.texts))
+        return sum(len(patch.get_path().vertices) // 2 for patch in panel.patches if patch.get_gid() == "left out")
+
+    assert left_out(marked) == left_out(inputs) + 1
+
+
+def test_pictures_of_one_order_share_the_wavelength_axis_of_its_spectrum() -> None:
+    wave = np.linspace(0.0, 1.0, 101) ** 2  # as uneven as no order is
+    strip = SimpleNamespace(wavelength_nm=wave)
+    np.testing.assert_allclose(wave[_even_columns(strip)], np.linspace(0, 1, 101), atol=0.011)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.7, 3.0), (1.0, 1.4), (2.1, 2.6), (0.5, 80.0)])
+def test_logarithmic_axes_have_ticks_enough(low: float, high: float) -> None:
+    axes = new_figure("ticks").add_axes((0, 0, 1, 1))
+    logarithmic(axes, low, high)
+    ticks = axes.get_yticks()
+    assert 3 <= ticks.size <= 12
+    assert np.all((ticks >= low) & (ticks <= high))

@@ -123,6 +123,12 @@ def test_seeing_is_compared_with_the_header(nir):
     assert value(metrics.measure_object(nir.result.trace, nir.result.profile, blind, nir.result.orders), "SEEING RATIO") is None
 
 
+def test_orders_without_overlap_have_no_join_scale(nir):
+    merged = nir.result.merged
+    apart = replace(merged, joins=(replace(merged.joins[0], scale=1.0, scale_error=0.0),))
+    assert metrics.measure_joins(apart, nir.inputs.arm)[0].value is None
+
+
 def test_joins_are_named_after_both_orders(nir):
     found = metrics.measure_joins(nir.result.merged, nir.inputs.arm)
     assert [metric.name for metric in found] == ["JOIN SCALE O12 O11", "JOIN SCALE O11 O10"]

@@ -1,5 +1,6 @@
 """Publishing: all of a run's files or none, the same bytes each time, and nobody's files but its own."""
 
+import hashlib
 import json
 import threading
 from dataclasses import replace
@@ -9,13 +10,15 @@ import pytest
 import yaml
 from astropy.io import fits
 
+from soxspipe.datamodel.provenance import InputFile
 from soxspipe.errors import ProductError, ProductExistsError
 from soxspipe.io import atomic
 from soxspipe.recipes.progress import StepTimer
-from soxspipe.recipes.stare import publish
+from soxspipe.recipes.stare import drawings, publish
 from soxspipe.recipes.stare.publish import claim_products, measure_metrics, merged_path, publish_stare
+from soxspipe.recipes.stare.spec import STARE
 from soxspipe.settings.load import load_settings
-from soxspipe.settings.stare import StareSettings
+from soxspipe.settings.stare import PLOTS, StareSettings
 from support.runs import make_stare_run
 
 
@@ -113,6 +116,50 @@ def test_ranges_are_enforced_for_standards_and_overridden_by_settings():
         make_plots=False, qc_acceptable_ranges={"n-orders": (3, 3), "snr-median": (1, 1e4), "inner-order-pix-mean": (-1e9, 1e9)}
     )
     assert all(metric.flag == "pass" for metric in measure_metrics(replace(standard, settings=settings)))
+
+
+def drawn(run, **settings) -> set[str]:
+    """Names of the plots that a run makes with some settings."""
+    chosen = replace(run, settings=StareSettings(**settings))
+    rows = [part for row in STARE.products if row.draws and row.when(chosen) for part in row.parts(chosen)]
+    return {row.label.lower().replace(" ", "_") for row in rows}
+
+
+def test_every_plot_has_a_switch_of_its_own():
+    run = make_stare_run("VIS", standard=True)
+    assert set(PLOTS) == {row.label.lower().replace(" ", "_") for row in STARE.products if row.draws}
+    usual = drawn(run)
+    assert usual == set(PLOTS) - {"sky_model_qc_plots"}
+    for name in PLOTS:
+        assert drawn(run, plots={name: False}) == usual - {name}
+        assert drawn(run, make_plots=False, plots={name: True}) == {name}
+    assert drawn(run, make_plots=False) == set()
+
+
+def test_sky_model_plots_are_drawn_when_asked_for():
+    run = make_stare_run("VIS", standard=True)
+    name = "sky_model_qc_plots"
+    for asked in (drawn(run, sky={"sky_model_qc_plot": True}), drawn(replace(run, debug=True)), drawn(run, plots={name: True})):
+        assert name in asked
+    assert name not in drawn(run, sky={"sky_model_qc_plot": True}, plots={name: False})
+    assert name not in drawn(replace(run, debug=True), make_plots=False)
+
+
+def test_a_single_plot_is_made(tmp_path, run):
+    settings = StareSettings(make_plots=False, plots={"extracted_merged_qc_plot": True})
+    published = publish_stare(replace(run, settings=settings), tmp_path, StepTimer())
+    pictures = [record for record in published.products if record.file_type in ("PDF", "HTML")]
+    assert [record.label for record in pictures] == ["EXTRACTED_MERGED_QC_PLOT"]
+    assert pictures[0].path.read_bytes().startswith(b"%PDF")
+
+
+def test_the_report_has_the_checksums_of_raw_frames(tmp_path, run):
+    there, gone = tmp_path / "raw.fits", tmp_path / "gone.fits"
+    there.write_bytes(b"photons")
+    raw = tuple(InputFile(path=str(path), category="OBJECT_VIS") for path in (there, gone))
+    page = b"".join(drawings.report(replace(run, provenance=replace(run.provenance, raw=raw)))).decode()
+    assert hashlib.md5(b"photons").hexdigest() in page
+    assert "not computed" in page
 
 
 def test_every_step_is_reported(tmp_path, run):

@@ -164,6 +164,25 @@ def test_logarithmic_scale_and_hidden_flags_work(browser: Page, report: Path) ->
     assert browser.problems == []
 
 
+@pytest.mark.parametrize(("low", "high"), [(2.53, 11.7), (0.8, 3.2), (1.0, 1.3), (0.01, 5e4)])
+def test_logarithmic_axes_have_round_ticks(browser: Page, report: Path, low: float, high: float) -> None:
+    browser.open(report)
+    ticks = browser.run(f"logTicks(null, 1, {low}, {high})")
+    assert 3 <= len(ticks) <= 12
+    assert all(low <= tick <= high and len(f"{tick / 10 ** np.floor(np.log10(tick)):.4g}") <= 4 for tick in ticks)
+
+
+def test_tables_stand_in_one_column_on_a_phone(browser: Page, report: Path) -> None:
+    wide = "[...document.querySelectorAll('.scroll')].filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.ariaLabel)"
+    browser.open(report, width=390, mobile=True)
+    assert browser.run(wide) == []
+    before = "getComputedStyle(document.querySelector('.metrics td'), '::before').content"
+    assert browser.run(before) in ('"value: "', '"value" ": "')
+    browser.open(report, width=1366)
+    assert browser.run(wide) == []
+    assert browser.run(before) == "none"
+
+
 def test_averaged_error_counts_the_correlation_of_neighbours(browser: Page, report: Path, content: Make) -> None:
     merged = content(standard=True).values.merged
     browser.open(report)

@@ -29,4 +29,4 @@ def test_table_heads_are_scoped_and_it_has_a_caption() -> None:
     made = table("Inputs", ("file", "kind"), [["a<b", "raw"]])
     assert "<caption>Inputs</caption>" in made
     assert '<th scope="col">file</th>' in made
-    assert '<th scope="row">a&lt;b</th><td>raw</td>' in made
+    assert '<th scope="row">a&lt;b</th><td data-head="kind">raw</td>' in made

@@ -129,6 +129,34 @@ def test_orders_have_their_own_table(content: Make) -> None:
     assert re.search(r"By order.*?12.*?28.*?11.*?33", text, re.DOTALL)
 
 
+def test_what_was_not_measured_is_named_below_the_table(content: Make) -> None:
+    base = content()
+    missing = Metric(name="WAVE SHIFT", value=None, unit="px", comment="Zero-point shift on sky lines")
+    text = "".join(Reader(build_report(replace(base, values=replace(base.values, metrics=(*base.metrics, missing))))).text)
+    assert re.search(r"Not measured: ([A-Z ]+, )*WAVE SHIFT\.", text)
+    assert "Zero-point shift on sky lines" not in text
+
+
+def test_orders_that_do_not_overlap_have_no_ratio(content: Make) -> None:
+    base = content()
+    first, *others = base.values.merged.joins
+    joins = (replace(first, scale=1.0, scale_error=0.0), *others)
+    text = "".join(Reader(build_report(replace(base, values=replace(base.values, merged=replace(base.values.merged, joins=joins))))).text)
+    assert "no overlap" in text
+    assert "1.0000 ± 0.0000" not in text
+
+
+def test_mappings_among_the_settings_are_read_as_words(content: Make) -> None:
+    base = content()
+    assert base.settings is not None
+    changed = base.settings.model_copy(
+        update={"plots": {"report": True, "bkground": False}, "qc_acceptable_ranges": {"n-orders": (3.0, 4.0)}}
+    )
+    values = {row.name: row.value for row in settings_rows(replace(base, settings=changed))}
+    assert values["plots"] == "report: yes; bkground: no"
+    assert values["qc-acceptable-ranges"] == "n-orders: 3 to 4"
+
+
 def test_changed_settings_stand_first_with_their_defaults(content: Make) -> None:
     base = content()
     assert base.settings is not None
@@ -149,7 +177,8 @@ def test_provenance_names_inputs_with_hashes_and_how_to_repeat(content: Make) ->
         "0123456789abcdef",
         "soxspipe stare my.sof -o out",
         "subtract_sky",
-        "2025_STARE_SKYMODEL.fits",
+        "Products, with … for 2025_STARE",
+        "…_SKYMODEL.fits",
     ):
         assert expected in text
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soxspipe.datamodel.provenance import InputFile
+from soxspipe.errors import InputError
+from soxspipe.io.files import md5_of
 from soxspipe.recipes.spec import Contents
 from soxspipe.recipes.stare.run import StareRun
+from soxspipe.settings.names import leaves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,7 +101,7 @@ def report(run: StareRun) -> Contents:
     content = ReportContent(
         values=figure_inputs(run),
         is_standard=run.is_standard,
-        provenance=run.provenance,
+        provenance=replace(run.provenance, raw=tuple(_with_checksum(file) for file in run.provenance.raw)),
         settings=run.settings,
         made_at=run.made_at,
         warnings=run.result.warnings,
@@ -105,6 +111,14 @@ def report(run: StareRun) -> Contents:
         steps=tuple(ReportedStep(step=report.step, seconds=report.seconds, note=report.note) for report in run.story),
     )
     return [build_report(content).encode("utf-8", "replace")]
+
+
+def _with_checksum(file: InputFile) -> InputFile:
+    """A raw frame with the MD5 of its bytes, which headers do without."""
+    try:
+        return replace(file, md5=md5_of(Path(file.path)))
+    except InputError:  # gone since it was read
+        return file
 
 
 def figure_inputs(run: StareRun) -> FigureInputs:
@@ -134,6 +148,9 @@ def figure_inputs(run: StareRun) -> FigureInputs:
         telluric_bands=inputs.telluric_bands,
         sky_lines=inputs.sky_lines,
         metrics=run.metrics,
+        trace_settings=tuple(
+            (leaf.spelling, f"{getattr(run.settings.continuum, leaf.field):g}") for leaf in leaves() if leaf.section == "continuum"
+        ),
         masters=inputs.masters,
     )
 

@@ -18,6 +18,7 @@ from soxspipe.qc.ranges import enforced_arm, stare_ranges, with_ranges
 from soxspipe.recipes.progress import StepTimer
 from soxspipe.recipes.spec import ProductRecord, ProductRow, Published
 from soxspipe.recipes.stare.forked import Child, can_fork
+from soxspipe.recipes.stare.lean_imports import import_lean_matplotlib
 from soxspipe.recipes.stare.run import StareRun
 from soxspipe.recipes.stare.spec import STARE
 
@@ -133,8 +134,12 @@ def _stage_all(run: StareRun, rows: Sequence[ProductRow[StareRun]], paths: Seque
             raise
         return made
 
+    def drawn_apart() -> dict[int, Staged]:
+        import_lean_matplotlib()
+        return staged(draws)
+
     draws = [place for place, row in enumerate(rows) if row.draws]
-    child = Child(lambda: staged(draws)) if draws and can_fork() else None
+    child = Child(drawn_apart) if draws and can_fork() else None
     written: dict[int, Staged] = {}
     drawn: dict[int, Staged] | None = None
     try:

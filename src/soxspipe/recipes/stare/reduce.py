@@ -20,7 +20,7 @@ from soxspipe.algorithms.order_data import Canvas, OrderData, cut_order, paint
 from soxspipe.algorithms.prepare import prepare
 from soxspipe.algorithms.response_function import fit_response, measure_efficiency
 from soxspipe.algorithms.robust import mad_sigma
-from soxspipe.algorithms.solve_orders import SolvedOrders, extract_with_sky, extract_without_sky, follow_object
+from soxspipe.algorithms.solve_orders import FALLBACK_SEEING_ARCSEC, SolvedOrders, extract_with_sky, extract_without_sky, follow_object
 from soxspipe.algorithms.subtract_background import fit_background
 from soxspipe.algorithms.subtract_sky import first_sky
 from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
@@ -37,6 +37,7 @@ from soxspipe.recipes.stare.values import StareInputs, StareResult
 from soxspipe.settings.stare import StareSettings
 
 LEAST_LIT = 0.2
+LINES_WORTH_A_LOOK = 50.0
 
 Done = Callable[[str, str], None]
 """Called after each step with its name and the number that matters."""
@@ -98,9 +99,16 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     sky_fits = (
         fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order) if settings.sky.subtract_sky else None
     )
-    if found.source is None and sky_fits is not None:
-        found = find_line_object(sky_fits.fits, found, half_length_arcsec=half_slit, named_arcsec=inputs.object_slit_arcsec)
-        if found.source is not None:
+    if found.significance < LINES_WORTH_A_LOOK and sky_fits is not None:
+        by_continuum = found
+        found = find_line_object(
+            sky_fits.fits,
+            found,
+            half_length_arcsec=half_slit,
+            fwhm_arcsec=inputs.observation.seeing_arcsec or FALLBACK_SEEING_ARCSEC,
+            named_arcsec=inputs.object_slit_arcsec,
+        )
+        if found.source is not None and found is not by_continuum:
             sky_fits = fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order)
     done("subtract_sky", "off" if sky_fits is None else f"{len(sky_fits.fits)} orders")
     kept = orders if sky_fits is None else [fit.data for fit in sky_fits.fits]
@@ -201,10 +209,11 @@ def _spectra(
     aperture = 2 * int(settings.extraction.horne_extraction_slit_length / 2) / inputs.geometry.slit_binning
     saturated = (stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0
     spectra = []
-    for extracted in solved.orders:
+    for by_columns, extracted in zip(solved.orders, solved.along_lines or solved.orders, strict=True):
         window = extracted.data.window
         trace = solved.trace.orders[window.order]
-        mapped = centre_wavelength(window, trace.slit_arcsec)
+        # rows along lines hold the wavelength that the dispersion pixel has at slit centre
+        mapped = centre_wavelength(by_columns.data.window, 0.0 if solved.along_lines else trace.slit_arcsec)
         known = np.isfinite(mapped)
         wavelength = np.array(mapped)
         wavelength[known] = corrected_wavelength(mapped[known], window.b_px[known].astype(np.float64), window.order, shift)

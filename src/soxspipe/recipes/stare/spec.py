@@ -26,8 +26,13 @@ def _pdf(
 ) -> ProductRow[StareRun]:
     return ProductRow(
         label=label, description=description, file_type="PDF", folder="qc", suffix=fixed(suffix) if isinstance(suffix, str) else suffix,
-        when=lambda run: run.settings.make_plots and when(run), contents=draw, draws=True,
+        when=lambda run: run.settings.draws(_plot_name(label)) and when(run), contents=draw, draws=True,
     )  # fmt: skip
+
+
+def _plot_name(label: str) -> str:
+    """Name of a plot in the settings."""
+    return label.lower().replace(" ", "_")
 
 
 def _has_sky(run: StareRun) -> bool:
@@ -55,7 +60,8 @@ def _has_unflattened(run: StareRun) -> bool:
 
 
 def _wants_sky_plots(run: StareRun) -> bool:
-    return _has_sky(run) and (run.settings.sky.sky_model_qc_plot or run.debug)
+    asked = run.settings.sky.sky_model_qc_plot or run.debug
+    return _has_sky(run) and run.settings.draws("sky_model_qc_plots", by_default=asked)
 
 
 def _sky_order_row(order: int) -> ProductRow[StareRun]:
@@ -70,8 +76,8 @@ def _sky_order_rows(run: StareRun) -> tuple[ProductRow[StareRun], ...]:
 
 _SKY_ORDERS: ProductRow[StareRun] = ProductRow(
     label="SKY_MODEL_QC_PLOTS", description="QC plots for the sky-background modelling", file_type="PDF", folder="qc",
-    suffix=fixed("_SKYMODEL_QC_PLOTS_ORDER_<N>.pdf"), when=lambda run: run.settings.make_plots and _wants_sky_plots(run),
-    contents=partial(drawings.sky_order, order=0), draws=True, parts_of=_sky_order_rows,
+    suffix=fixed("_SKYMODEL_QC_PLOTS_ORDER_<N>.pdf"), when=_wants_sky_plots, contents=partial(drawings.sky_order, order=0), draws=True,
+    parts_of=_sky_order_rows,
 )  # fmt: skip
 
 
@@ -116,7 +122,7 @@ PRODUCTS: tuple[ProductRow[StareRun], ...] = (
     _pdf("SKY SUBTRACTION QUICKLOOK", "_skysub_quicklook.pdf", "Sky-subtraction quicklook", _has_sky, drawings.sky_quicklook),
     ProductRow(
         label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix=fixed("_report.html"),
-        when=lambda run: run.settings.make_plots, contents=drawings.report, draws=True,
+        when=lambda run: run.settings.draws("report"), contents=drawings.report, draws=True,
     ),
     ProductRow(
         label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix=fixed("_QC.json"),

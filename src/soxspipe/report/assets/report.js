@@ -90,7 +90,7 @@
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
       axes: [
         { label: spec.x, labelSize: 20, size: 34, stroke: "#16191d", font: tickFont, labelFont: labelFont, grid: { stroke: "#eef0f3", width: 1 }, values: plainNumbers },
-        { label: spec.y, labelSize: 20, size: 52, stroke: "#16191d", font: tickFont, labelFont: labelFont, grid: { stroke: "#eef0f3", width: 1 }, values: plainNumbers },
+        { label: spec.y, labelSize: 20, size: 52, ...(spec.log ? { splits: logTicks, filter: (u, ticks) => ticks } : {}), stroke: "#16191d", font: tickFont, labelFont: labelFont, grid: { stroke: "#eef0f3", width: 1 }, values: plainNumbers },
       ],
       hooks: { drawClear: spec.bands ? [bandsOf] : [] },
     }, joined, box);

@@ -27,6 +27,17 @@ function percentile(sorted, share) {
 }
 
 const tickFont = "12px system-ui, sans-serif", labelFont = "13px system-ui, sans-serif";
+/* Ticks of a logarithmic axis: as many a decade as give three or more. */
+function logTicks(u, axis, min, max) {
+  let ticks = [];
+  for (const steps of [[1], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], Array.from({ length: 36 }, (_, i) => 1 + i / 4), Array.from({ length: 90 }, (_, i) => 1 + i / 10)]) {
+    ticks = [];
+    for (let decade = Math.floor(Math.log10(min)); decade <= Math.ceil(Math.log10(max)); decade++)
+      for (const step of steps) if (step * 10 ** decade >= min && step * 10 ** decade <= max) ticks.push(Number((step * 10 ** decade).toPrecision(6)));
+    if (ticks.length > 2) break;
+  }
+  return ticks;
+}
 const plainNumbers = (u, splits) => splits.map((v) => (v === null ? "" : String(Number(v.toPrecision(6)))));
 const lineColours = { "Hydrogen": "#0072b2", "Helium": "#aa4499", "Supernova": "#d55e00", "Galaxy": "#00785a", "UV absorption": "#8a5a00", "Night sky": "#6b7280" };
 const dashes = { "Hydrogen": [], "Helium": [6, 3], "Supernova": [2, 2], "Galaxy": [8, 3, 2, 3], "UV absorption": [4, 4], "Night sky": [1, 3] };
@@ -143,7 +154,7 @@ class Spectrum {
       scales: { x: { time: false, range: (u, a, b) => [a, b] }, y: { distr: log ? 3 : 1, range: (u) => this.yRange(u) } },
       axes: [
         { label: "wavelength in air (nm)", labelSize: 22, size: 36, stroke: "#16191d", font: tickFont, labelFont: labelFont, grid: { stroke: "#eef0f3", width: 1 }, values: plainNumbers },
-        { label: this.current.view.unit, labelSize: 22, size: narrow ? 46 : 62, stroke: "#16191d", font: tickFont, labelFont: labelFont, grid: { stroke: "#eef0f3", width: 1 }, values: plainNumbers },
+        { label: this.current.view.unit, labelSize: 22, size: narrow ? 46 : 62, ...(log ? { splits: logTicks, filter: (u, ticks) => ticks } : {}), stroke: "#16191d", font: tickFont, labelFont: labelFont, grid: { stroke: "#eef0f3", width: 1 }, values: plainNumbers },
       ],
       series: [{}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }, { stroke: "#16191d", width: 1, points: { show: false }, spanGaps: false }],
       bands: [{ series: [1, 2], fill: "rgba(0,114,178,0.28)" }],
