@@ -80,6 +80,8 @@ def merge_orders(
     low = min(float(s.wavelength_nm[m].min()) for s, m in zip(spectra, measured, strict=True) if m.any())
     high = max(float(s.wavelength_nm[m].max()) for s, m in zip(spectra, measured, strict=True) if m.any())
     first, last = int(np.ceil(low / step_nm - 1e-6)), int(np.floor(high / step_nm + 1e-6))
+    if last < first:
+        raise AlgorithmError("the orders hold a single measured sample, so there is nothing to merge")
     grid = np.arange(first, last + 1) * step_nm
     lagged = [np.zeros((N_LAGS, s.flux.size)) for s in spectra] if covariances is None else covariances
     rebinned = [

@@ -314,7 +314,8 @@ def _scale(slit: FloatArray) -> FloatArray:
     step = np.diff(slit, axis=1)
     count = np.isfinite(step).sum(axis=1)
     mean = np.nansum(step, axis=1) / np.maximum(count, 1)
-    mean = np.where(count >= 3, mean, np.median(mean[count >= 3]) if (count >= 3).any() else 1.0)
+    known = (count >= 3) & (mean != 0)
+    mean = np.where(known, mean, np.median(mean[known]) if known.any() else 1.0)
     return 1.0 / mean
 
 

@@ -102,7 +102,7 @@ def corrected_wavelength(wavelength_nm: FloatArray, b_px: FloatArray, order: int
 
     A line seen d pixels above its map position means that a pixel's wavelength is the map's d pixels below it.
     """
-    if shift is None or not shift.applied or order not in shift.by_order:
+    if shift is None or not shift.applied or order not in shift.by_order or b_px.size < 2:
         return wavelength_nm
     x = 2.0 * (b_px - b_px[0]) / max(float(b_px[-1] - b_px[0]), 1.0) - 1.0
     coefficients = np.array(shift.by_order[order])
