@@ -23,6 +23,10 @@ class InputError(SoxspipeError, TypeError):
     exit_code: ClassVar[int] = 2
 
 
+FETCH_AGAIN = "copy or download it again"
+"""What to do about a file that is cut short or damaged."""
+
+
 class MissingInputError(InputError, FileNotFoundError):
     """A file or a required kind of file is not there."""
 

@@ -38,24 +38,17 @@ class Ended:
 
 
 def start(
-    kit: Kit, place: Path, *options: str, environment: Mapping[str, str | None] | None = None, before: Callable[[], None] | None = None
-) -> subprocess.Popen[str]:
-    """Start the command in `place`; products go to ``place/out``."""
+    kit: Kit, place: Path, *options: str, sof: str = "", environment: Mapping[str, str | None] | None = None,
+    before: Callable[[], None] | None = None,
+) -> subprocess.Popen[str]:  # fmt: skip
+    """Start the command in `place`; products go to ``place/out``, unless the options say otherwise."""
     chosen = {**ENVIRONMENT, **DATE, "HOME": str(place), "TMPDIR": str(_temporary(place)), **(environment or {})}
-    words = [
-        sys.executable,
-        "-m",
-        "support.small_process",
-        "stare",
-        str(kit.sof),
-        "-o",
-        "out",
-        "-s",
-        str(kit.folder / "quiet.yaml"),
-        *options,
-    ]
-    if not (kit.folder / "quiet.yaml").exists():
-        (kit.folder / "quiet.yaml").write_text("make_plots: false\n")
+    quiet = kit.folder / "quiet.yaml"
+    if not quiet.exists():
+        quiet.write_text("make_plots: false\n")
+    words = [sys.executable, "-m", "support.small_process", "stare", sof or str(kit.sof), *options]
+    words += [] if "-o" in options else ["-o", "out"]
+    words += [] if "-s" in options else ["-s", str(quiet)]
     return subprocess.Popen(
         words, cwd=place, env={key: value for key, value in chosen.items() if value is not None}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", preexec_fn=before,

@@ -159,7 +159,7 @@ def _traced_order(data: OrderData, sky: FloatArray) -> TracedOrder:
     filled = np.isfinite(step)
     scale = np.sum(np.where(filled, step, 0.0), axis=1) / np.maximum(filled.sum(axis=1), 1)
     typical = np.median(scale[filled.any(axis=1)])
-    scale = np.where(filled.sum(axis=1) >= 3, scale, typical)
+    scale = np.where((filled.sum(axis=1) >= 3) & (scale != 0), scale, typical)
     return TracedOrder(
         data=data,
         light=data.electrons - sky,
@@ -276,7 +276,7 @@ def _fit_gaussians(
         width = np.clip(width + np.clip(step[:, 2], -0.3 * sigma, 0.3 * sigma), 0.3 * sigma, 3.0 * sigma)
         level = level + step[:, 3]
         covariance = np.linalg.inv(normal + prior)[:, 1, 1]
-    return amplitude, centre, width, np.sqrt(covariance)
+    return amplitude, centre, width, np.sqrt(np.where(covariance > 0, covariance, np.inf))
 
 
 def _refine(

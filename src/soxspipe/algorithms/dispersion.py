@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -127,22 +127,67 @@ def measure_inconsistency(dispersion_map: DispersionMap, ranges_nm: Mapping[int,
     binning : tuple of int
         (x, y) of the image.
     """
-    if dispersion_map.x is None or dispersion_map.y is None:
-        return float("nan")
     solved = np.isfinite(dispersion_map.wavelength_nm) & np.isfinite(dispersion_map.slit_arcsec)
     rows, columns = np.nonzero(solved[::17, ::13])
-    rows, columns = rows * 17, columns * 13
+    misses = [miss for _, _, _, miss in _misses(dispersion_map, ranges_nm, binning, rows * 17, columns * 13)]
+    return float(np.percentile(np.concatenate(misses), 95)) if misses else float("nan")
+
+
+def drop_misplaced(
+    dispersion_map: DispersionMap, ranges_nm: Mapping[int, tuple[float, float]], binning: tuple[int, int], limit_px: float
+) -> tuple[DispersionMap, int]:
+    """Leave out what single pixels of the map's image say where it is far from its polynomials, or half a range beyond the order's.
+
+    Parameters
+    ----------
+    dispersion_map : DispersionMap
+        Image and polynomials, which agree as a whole.
+    ranges_nm : mapping of int to tuple of float
+        Wavelength range by order; other orders stay as they are.
+    binning : tuple of int
+        (x, y) of the image.
+    limit_px : float
+        Furthest (unbinned).
+
+    Returns
+    -------
+    dispersion_map : DispersionMap
+        The same, or one with NaN in pixels further off than the limit.
+    count : int
+        How many those are.
+    """
+    rows, columns = np.nonzero(np.isfinite(dispersion_map.wavelength_nm) & np.isfinite(dispersion_map.slit_arcsec))
+    parts = []
+    for order, row, column, miss in _misses(dispersion_map, ranges_nm, binning, rows, columns):
+        low, high = ranges_nm[order]
+        astray = np.abs(dispersion_map.wavelength_nm[row, column] - 0.5 * (low + high)) > high - low  # polynomials say nothing there
+        parts.append((row, column, astray | ~(miss <= limit_px)))
+    count = sum(int(far.sum()) for _, _, far in parts)
+    if not count:
+        return dispersion_map, 0
+    wavelength, slit = dispersion_map.wavelength_nm.copy(), dispersion_map.slit_arcsec.copy()
+    for row, column, far in parts:
+        wavelength[row[far], column[far]] = slit[row[far], column[far]] = np.nan
+    return replace(dispersion_map, wavelength_nm=wavelength, slit_arcsec=slit), count
+
+
+def _misses(
+    dispersion_map: DispersionMap, ranges_nm: Mapping[int, tuple[float, float]], binning: tuple[int, int], rows: IntArray, columns: IntArray
+) -> Iterator[tuple[int, IntArray, IntArray, FloatArray]]:
+    """Order, rows, columns and distance (px, unbinned) between image and polynomials, order by order, of the pixels given."""
+    if dispersion_map.x is None or dispersion_map.y is None:
+        return
     orders = dispersion_map.order[rows, columns]
-    misses = []
     for order, range_nm in ranges_nm.items():
         here = orders == order
         if not here.any():
             continue
         row, column = rows[here], columns[here]
         solution = solve_order(dispersion_map.x, dispersion_map.y, order, range_nm, 6.0)
-        x, y = solution.pixels(dispersion_map.wavelength_nm[row, column], dispersion_map.slit_arcsec[row, column])
-        misses.append(np.hypot(x - unbinned_centre(column, binning[0]), y - unbinned_centre(row, binning[1])))
-    return float(np.percentile(np.concatenate(misses), 95)) if misses else float("nan")
+        with np.errstate(over="ignore", invalid="ignore"):  # a wavelength that is none
+            x, y = solution.pixels(dispersion_map.wavelength_nm[row, column], dispersion_map.slit_arcsec[row, column])
+            miss = np.hypot(x - unbinned_centre(column, binning[0]), y - unbinned_centre(row, binning[1]))
+        yield order, row, column, miss
 
 
 def make_dispersion_map(

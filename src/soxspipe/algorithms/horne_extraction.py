@@ -399,7 +399,7 @@ def order_spectrum(
         "b_px": data.window.b_px,
         "a_px": trace.a_px,
         "wavelength_nm": wavelength_nm,
-        "pixel_scale_nm": np.abs(np.gradient(wavelength_nm)),
+        "pixel_scale_nm": _pixel_scale(data.window.b_px, wavelength_nm),
         "flux": extracted.flux,
         "variance": extracted.flux_variance,
         "boxcar": np.sum(aperture * light, axis=1),
@@ -427,6 +427,14 @@ def order_spectrum(
     covariance = np.where(np.isfinite(columns["flux"][keep]), covariance, 0.0)
     spectrum = OrderSpectrum(order=data.window.order, label=label, **{name: column[keep] for name, column in columns.items()})
     return spectrum, covariance
+
+
+def _pixel_scale(b_px: IntArray, wavelength_nm: FloatArray) -> FloatArray:
+    """Nanometres per dispersion pixel; NaN where the wavelength is."""
+    scale, known = np.full(wavelength_nm.shape, np.nan), np.isfinite(wavelength_nm)
+    if known.sum() > 1:
+        scale[known] = np.abs(np.gradient(wavelength_nm[known], b_px[known].astype(np.float64)))
+    return scale
 
 
 def _mean_flat(extracted: ExtractedOrder) -> FloatArray:

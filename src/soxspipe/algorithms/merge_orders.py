@@ -23,6 +23,7 @@ BRIDGE_SAMPLES = 3
 LEAST_COVER = 0.25
 CLIP_SIGMA = 4.0
 STEADY_SAMPLES = 101
+WIDEST_SAMPLE = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,32 +74,36 @@ def merge_orders(
     AlgorithmError
         If no order holds a measured sample.
     """
-    edges = [_edges(spectrum) for spectrum in spectra]
     measured = [np.isfinite(spectrum.flux) & np.isfinite(spectrum.variance) & (spectrum.variance > 0) for spectrum in spectra]
     if not any(m.any() for m in measured):
         raise AlgorithmError("no order holds a measured sample, so there is nothing to merge")
     low = min(float(s.wavelength_nm[m].min()) for s, m in zip(spectra, measured, strict=True) if m.any())
     high = max(float(s.wavelength_nm[m].max()) for s, m in zip(spectra, measured, strict=True) if m.any())
     first, last = int(np.ceil(low / step_nm - 1e-6)), int(np.floor(high / step_nm + 1e-6))
+    if last < first:
+        raise AlgorithmError("the orders hold a single measured sample, so there is nothing to merge")
     grid = np.arange(first, last + 1) * step_nm
     lagged = [np.zeros((N_LAGS, s.flux.size)) for s in spectra] if covariances is None else covariances
     rebinned = [
-        _rebin(spectrum, edge, good, covariance, grid, step_nm)
-        for spectrum, edge, good, covariance in zip(spectra, edges, measured, lagged, strict=True)
+        _rebin(spectrum, good, covariance, grid, step_nm)
+        for spectrum, good, covariance in zip(spectra, measured, lagged, strict=True)
         if good.any()
     ]
     return _combine(rebinned, grid, _joins(rebinned, spectra, grid), flattened=flattened, best_only=best_only)
 
 
-def _edges(spectrum: OrderSpectrum) -> FloatArray:
-    wave = spectrum.wavelength_nm
+def _edges(spectrum: OrderSpectrum) -> tuple[FloatArray, FloatArray]:
+    """Wavelengths (nm) at which samples begin and end: half-way to their neighbours, unless there is a hole in the dispersion map."""
+    wave, furthest = spectrum.wavelength_nm, WIDEST_SAMPLE * float(np.median(spectrum.pixel_scale_nm))
     middle = 0.5 * (wave[1:] + wave[:-1])
-    return np.concatenate([[1.5 * wave[0] - 0.5 * wave[1]], middle, [1.5 * wave[-1] - 0.5 * wave[-2]]])
+    low = np.concatenate([[1.5 * wave[0] - 0.5 * wave[1]], middle])
+    high = np.concatenate([middle, [1.5 * wave[-1] - 0.5 * wave[-2]]])
+    return np.maximum(low, wave - furthest), np.minimum(high, wave + furthest)
 
 
-def _rebin(spectrum: OrderSpectrum, edges: FloatArray, good: BoolArray, covariance: FloatArray, grid: FloatArray, step: float) -> _Rebinned:
+def _rebin(spectrum: OrderSpectrum, good: BoolArray, covariance: FloatArray, grid: FloatArray, step: float) -> _Rebinned:
     n_grid = grid.size
-    low, high = edges[:-1], edges[1:]
+    low, high = _edges(spectrum)
     start = np.floor((low - grid[0]) / step + 0.5).astype(np.int64)
     span = int(np.ceil((high - low).max() / step)) + 1
     slots = start[:, None] + np.arange(span)

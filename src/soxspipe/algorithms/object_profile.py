@@ -245,10 +245,13 @@ class _Chunks:
 
 def _chunks(window: OrderWindow) -> _Chunks:
     number = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
-    wave = [window.wavelength_nm[number == k] for k in range(CHUNKS)]
+    wave = np.full(CHUNKS, np.nan)
+    for chunk in np.unique(number[window.inside.any(axis=1)]):
+        wave[chunk] = np.nanmedian(window.wavelength_nm[number == chunk])
+    known = np.isfinite(wave)  # all chunks, unless the dispersion map has holes
     return _Chunks(
         number=number,
-        wavelength_nm=np.array([np.median(part[np.isfinite(part)]) for part in wave]),
+        wavelength_nm=wave if known.all() else np.interp(np.arange(CHUNKS), np.flatnonzero(known), wave[known]),
         pixel_arcsec=1.0 / np.maximum(np.abs(_scale(window.slit_arcsec)), 1e-6),
     )
 
@@ -310,7 +313,8 @@ def _scale(slit: FloatArray) -> FloatArray:
     step = np.diff(slit, axis=1)
     count = np.isfinite(step).sum(axis=1)
     mean = np.nansum(step, axis=1) / np.maximum(count, 1)
-    mean = np.where(count >= 3, mean, np.median(mean[count >= 3]) if (count >= 3).any() else 1.0)
+    known = (count >= 3) & (mean != 0)
+    mean = np.where(known, mean, np.median(mean[known]) if known.any() else 1.0)
     return 1.0 / mean
 
 

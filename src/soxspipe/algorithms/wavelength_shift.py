@@ -103,7 +103,7 @@ def corrected_wavelength(wavelength_nm: FloatArray, b_px: FloatArray, order: int
 
     A line seen d pixels above its map position means that a pixel's wavelength is the map's d pixels below it.
     """
-    if shift is None or not shift.applied or order not in shift.by_order:
+    if shift is None or not shift.applied or order not in shift.by_order or b_px.size < 2:
         return wavelength_nm
     x = 2.0 * (b_px - b_px[0]) / max(float(b_px[-1] - b_px[0]), 1.0) - 1.0
     coefficients = np.array(shift.by_order[order])
@@ -149,6 +149,8 @@ def _synthetic(order: _OrderLines, sigma: float) -> FloatArray:
     """The list's lines through a Gaussian of `sigma` px on the order's grid."""
     reach = round(6 * sigma / STEP_PX)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * STEP_PX / sigma) ** 2)
+    if order.grid.size < kernel.size:
+        return np.zeros(order.grid.size)  # a stub of an order has no lines to speak of
     place = (order.position - order.grid[0]) / STEP_PX
     low = np.floor(place).astype(np.int64)
     share = place - low

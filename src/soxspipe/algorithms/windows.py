@@ -22,7 +22,7 @@ def cut_orders(geometry: Geometry) -> tuple[OrderWindow, ...]:
     Returns
     -------
     tuple of OrderWindow
-        By ascending order number; orders with less than `SHORTEST_ORDER_PX` solved dispersion pixels are left out.
+        By ascending order number; orders with less than `SHORTEST_ORDER_PX` dispersion pixels solved about the slit's centre are left out.
     """
     mapped = geometry.dispersion_map
     with np.errstate(invalid="ignore"):
@@ -59,7 +59,7 @@ def _window(order: int, b: IntArray, a: IntArray, n_a: int, geometry: Geometry) 
     slit = mapped.slit_arcsec.reshape(-1)[index].astype(np.float64)
     solved = (mapped.order.reshape(-1)[index] == order) & np.isfinite(wavelength) & np.isfinite(slit) & (wavelength > 0)
     inside = solved & (np.abs(slit) <= geometry.arm.slit_length_arcsec / 2)
-    return OrderWindow(
+    window = OrderWindow(
         order=order,
         b_px=b_px,
         a_start=a_start,
@@ -68,6 +68,7 @@ def _window(order: int, b: IntArray, a: IntArray, n_a: int, geometry: Geometry) 
         slit_arcsec=np.where(inside, slit, np.nan),
         inside=inside,
     )
+    return window if np.count_nonzero(np.isfinite(centre_wavelength(window))) >= SHORTEST_ORDER_PX else None
 
 
 def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
@@ -90,7 +91,8 @@ def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
     b = window.b_px.astype(np.float64)
     series = np.polynomial.Chebyshev.fit(centre[found], b[found], min(POSITION_DEGREE, max(int(found.sum()) - 2, 1)))
     u = np.zeros(window.index.shape)
-    u[window.inside] = series(window.wavelength_nm[window.inside])
+    # no slit is tilted by more than an order's length: a wavelength that says so is wrong
+    u[window.inside] = np.clip(series(window.wavelength_nm[window.inside]), b[0] - b.size, b[-1] + b.size)
     return u, float(np.sqrt(np.mean((series(centre[found]) - b[found]) ** 2)))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soxspipe.errors import InputError
+from soxspipe.errors import FETCH_AGAIN, InputError
 from soxspipe.io.fits_header import Header, parse_header
 from soxspipe.io.fits_source import Source, packing_of, readable, unpack
 from soxspipe.io.fits_tiles import unpack_tiles
@@ -137,7 +137,7 @@ def open_fits(path: Path) -> FitsFile:
             unit = _read_unit(source, position)
             if unit.offset + unit.n_bytes > source.size:
                 missing = unit.offset + unit.n_bytes - source.size
-                raise InputError(f"{path}: truncated, {missing} bytes of HDU {len(units)} are missing")
+                raise InputError(f"{path}: truncated, {missing} bytes of HDU {len(units)} are missing; {FETCH_AGAIN}")
             units.append(unit)
             position = unit.offset + _padded(unit.n_bytes)
         return FitsFile(path, tuple(units), content)
@@ -193,7 +193,9 @@ def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
     except ValueError as error:
         raise InputError(f"{file.path}: columns of the table cannot be told apart ({error})") from error
     if layout.itemsize != width:
-        raise InputError(f"{file.path}: rows have {width} bytes (NAXIS1), their columns {layout.itemsize}")
+        raise InputError(
+            f"{file.path}: the table is damaged: its rows have {width} bytes (NAXIS1), but their columns {layout.itemsize} (TFORM); {FETCH_AGAIN}"
+        )
     raw = np.frombuffer(Source(file.path, file.content).read(hdu.offset, n_rows * width), dtype=layout)
     return {name: _native(raw[name], hdu.header, column) for column, name in enumerate(layout.names or (), start=1)}
 
@@ -217,7 +219,7 @@ def _read_unit(source: Source, position: int) -> Hdu:
         if block == 0 and not piece.startswith((b"SIMPLE  =", b"XTENSION=")):
             raise InputError(f"{source.path}: {'is empty' if not piece else 'is not a FITS file'}")
         if len(piece) < BLOCK:
-            raise InputError(f"{source.path}: truncated within a header")
+            raise InputError(f"{source.path}: truncated within a header; {FETCH_AGAIN}")
         text += piece
         if any(piece[card : card + 8] == b"END     " for card in range(0, BLOCK, 80)):
             break
@@ -279,7 +281,7 @@ def _plain_pixels(file: FitsFile, hdu: Hdu, shape: tuple[int, int]) -> NDArray[A
     stored = np.dtype(_IMAGE_TYPES[bitpix])
     raw = Source(file.path, file.content).array(hdu.offset, stored, shape[0] * shape[1])
     if raw.size != shape[0] * shape[1]:
-        raise InputError(f"{file.path}: truncated, {raw.size} of {shape[0] * shape[1]} pixels are there")
+        raise InputError(f"{file.path}: truncated, {raw.size} of {shape[0] * shape[1]} pixels are there; {FETCH_AGAIN}")
     if not stored.isnative:
         raw = raw.byteswap(inplace=True).view(stored.newbyteorder("="))
     return _scaled(file, hdu, raw.reshape(shape))

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soxspipe.errors import InputError
+from soxspipe.errors import FETCH_AGAIN, InputError
 from soxspipe.io.lzw import decompress
 
 MAX_UNPACKED_BYTES = 320 << 20
+PIECE_BYTES = 16 << 20
 FITS_SUFFIX = re.compile(r"\.fits(\.gz|\.z|\.fz)?$", re.IGNORECASE)
 READABLE_PROBLEMS = (ValueError, TypeError, KeyError, OverflowError, IndexError, AttributeError)
 
@@ -36,7 +37,7 @@ class readable:  # reads as a phrase where it is used
         if isinstance(error, OSError):
             raise InputError(f"{self.path}: cannot be read ({error.strerror or error})") from error
         if isinstance(error, (*READABLE_PROBLEMS, zlib.error, EOFError, MemoryError)):
-            raise InputError(f"{self.path}: is not a readable FITS file ({error})") from error
+            raise InputError(f"{self.path}: is not a readable FITS file ({error}); {FETCH_AGAIN}") from error
 
 
 class Source:
@@ -83,15 +84,19 @@ def unpack(path: Path, enough: int | None = None) -> bytes:
 
 def _gunzip(path: Path, data: bytes, enough: int | None) -> bytes:
     """Content of a gzip file of one or more members, or its first `enough` bytes."""
-    content, most = b"", enough or MAX_UNPACKED_BYTES + 1
-    while data and len(content) < most:
+    pieces: list[bytes] = []
+    left = enough or MAX_UNPACKED_BYTES + 1
+    while data and left > 0:
         unpacker = zlib.decompressobj(wbits=31)
-        content += unpacker.decompress(data, most - len(content))
-        if enough is None and len(content) > MAX_UNPACKED_BYTES:
+        while data and left > 0 and not unpacker.eof:
+            pieces.append(unpacker.decompress(data, min(PIECE_BYTES, left)))
+            left -= len(pieces[-1])
+            data = unpacker.unconsumed_tail
+        if enough is None and left <= 0:
             raise InputError(f"{path}: unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB, no frame of the instrument is that large")
         if not unpacker.eof:
             if enough is None:
-                raise InputError(f"{path}: truncated, the compressed stream does not end")
+                raise InputError(f"{path}: truncated, the compressed stream does not end; {FETCH_AGAIN}")
             break
         data = unpacker.unused_data if unpacker.unused_data.startswith(b"\x1f\x8b") else b""
-    return content
+    return b"".join(pieces)

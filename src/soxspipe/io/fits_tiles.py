@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soxspipe.errors import InputError
+from soxspipe.errors import FETCH_AGAIN, InputError
 from soxspipe.io.fits_header import Header
 from soxspipe.io.fits_source import Source
 
@@ -79,7 +79,7 @@ def _require_small_tiles(source: Source, header: Header, offset: int, algorithm:
     heap = offset + int(header.get("THEAP", rows * width) or rows * width)
     table = np.frombuffer(source.read(offset, rows * width), dtype=np.uint8)
     if table.size != rows * width:
-        raise InputError(f"{source.path}: truncated within the table of tiles")
+        raise InputError(f"{source.path}: truncated within the table of tiles; {FETCH_AGAIN}")
     table = table.reshape(rows, width)
     for start, form in _tile_columns(source.path, header, width, algorithm):
         size = 4 if form == "P" else 8

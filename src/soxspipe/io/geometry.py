@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from soxspipe.algorithms.dispersion import make_dispersion_map, measure_inconsistency
+from soxspipe.algorithms.dispersion import drop_misplaced, make_dispersion_map, measure_inconsistency
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geometry, OrderTable, SpectralFormat
 from soxspipe.errors import InputError
@@ -14,6 +16,7 @@ from soxspipe.io.static import read_spectral_format
 from soxspipe.io.tables import read_dispersion_table, read_order_table
 
 LARGEST_INCONSISTENCY_PX = 0.1
+FURTHEST_PIXEL_PX = 2.0
 LONGEST_NM = 1e4
 MOST_ORDERS = 1000
 LEAST_PIXELS = 100
@@ -76,10 +79,10 @@ def _dispersion_map(
     file, ranges = inputs.dispersion_image, {entry.order: entry.full_nm for entry in limits.orders}
     depends_on_slit = x.coefficients.shape[2] > 1 or y.coefficients.shape[2] > 1
     if file is not None:
-        from_image = _from_image(file, detector, x, y)
+        from_image = _from_image(file, detector, x, y, tuple(ranges))
         miss = measure_inconsistency(from_image, ranges, detector.binning) if depends_on_slit else 0.0
         if miss <= LARGEST_INCONSISTENCY_PX:
-            return from_image, ()
+            return _without_misplaced(file, from_image, ranges, detector.binning) if depends_on_slit else (from_image, ())
         _require_solved(file, from_image)
         reason = (
             f"{file.path.name} differs from {inputs.dispersion_table.path.name} by {miss:.2f} px"
@@ -99,12 +102,27 @@ def _dispersion_map(
     return made, (f"{reason}; the dispersion table is evaluated instead",)
 
 
-def _from_image(file: ClassifiedFile, detector: Detector, x: DispersionPolynomial, y: DispersionPolynomial) -> DispersionMap:
-    """Map from the image's planes, averaged over the binning where the image is unbinned."""
+def _without_misplaced(
+    file: ClassifiedFile, from_image: DispersionMap, ranges: Mapping[int, tuple[float, float]], binning: tuple[int, int]
+) -> tuple[DispersionMap, tuple[str, ...]]:
+    """The map without single pixels that say something else than the dispersion table, and a warning if there are any."""
+    sound, count = drop_misplaced(from_image, ranges, binning, FURTHEST_PIXEL_PX)
+    if not count:
+        return from_image, ()
+    return sound, (
+        f"{count} pixels of {file.path.name} are more than {FURTHEST_PIXEL_PX:.0f} px from where the dispersion table has them; "
+        "they are left out",
+    )
+
+
+def _from_image(
+    file: ClassifiedFile, detector: Detector, x: DispersionPolynomial, y: DispersionPolynomial, known: tuple[int, ...]
+) -> DispersionMap:
+    """Map from the image's planes, averaged over the binning where the image is unbinned; orders not known are left out."""
     unbinned = file.facts.detector.shape
     wavelength, slit, number = read_map_planes(file, (unbinned, detector.shape))
     with np.errstate(invalid="ignore"):
-        in_order = (number > 0) & (number < MOST_ORDERS)
+        in_order = (number > 0) & (number < MOST_ORDERS) & (number == np.rint(number))
         solved = in_order & (wavelength > 0) & (wavelength < LONGEST_NM) & (slit > -LONGEST_ARCSEC) & (slit < LONGEST_ARCSEC)
     if wavelength.shape != detector.shape:
         wavelength, slit = (block_average(plane, detector.binning, solved) for plane in (wavelength, slit))
@@ -113,6 +131,10 @@ def _from_image(file: ClassifiedFile, detector: Detector, x: DispersionPolynomia
         solved = np.isfinite(wavelength) & in_order
     order = np.zeros(number.shape, dtype=np.int16)
     np.copyto(order, number, where=in_order, casting="unsafe")
+    strange = np.ones(MOST_ORDERS, dtype=bool)
+    strange[[0, *known]] = False
+    if np.any(other := strange[order]):
+        order[other], solved = 0, solved & ~other
     return DispersionMap(
         wavelength_nm=np.where(solved, wavelength, np.nan), slit_arcsec=np.where(solved, slit, np.nan), order=order, x=x, y=y
     )

@@ -102,7 +102,9 @@ def _in_sof(sof: Path) -> tuple[Path, ...]:
         if match:
             frames.append(_beside(sof, match.group(1), number))
     if not frames:
-        raise MissingInputError(f"{sof}: lists no FITS file")
+        raise MissingInputError(
+            f"{sof}: lists no FITS file; every line is a file ending in .fits, .fits.gz, .fits.Z or .fits.fz, and a tag"
+        )
     return _existing(frames)
 
 
@@ -132,7 +134,20 @@ def _beside(sof: Path, entry: str, number: int) -> Path:
         if _is_there(candidate):
             return candidate
     places = "" if path.is_absolute() else ", neither beside the set-of-files nor in the working directory"
-    raise MissingInputError(f"{sof}: line {number} lists {str(entry)!r}, which does not exist{places}")
+    raise MissingInputError(f"{sof}: line {number} lists {str(entry)!r}, which does not exist{places}{_instead(candidates)}")
+
+
+def _instead(candidates: list[Path]) -> str:
+    """What is there in place of the file: a link to nowhere, or the file packed or unpacked."""
+    for candidate in candidates:
+        if candidate.is_symlink():
+            return f"; it is a link to {os.readlink(candidate)!r}, which leads nowhere"
+        match = FITS_SUFFIX.search(candidate.name)
+        bare = candidate.name[: match.start(1)] if match and match.group(1) else candidate.name
+        for suffix in ("", ".gz", ".Z", ".fz"):
+            if bare and _is_there(candidate.with_name(bare + suffix)):
+                return f"; {bare + suffix!r} is there, so correct the line"
+    return ""
 
 
 def _is_there(path: Path) -> bool:

@@ -268,7 +268,7 @@ def _dispersion_polynomial(opened: FitsFile, columns: Columns, row: int) -> Disp
     needed = math.prod(shape)
     if values.size != needed:
         raise InputError(
-            f"{opened.path}: row {row + 1} has {values.size} coefficients cijk, degrees {shape[0] - 1}, {shape[1] - 1}, {shape[2] - 1} need {needed}"
+            f"{opened.path}: row {row + 1} has {values.size} finite coefficients cijk, degrees {shape[0] - 1}, {shape[1] - 1}, {shape[2] - 1} need {needed}"
         )
     if not np.all(np.abs(values) < MAX_COEFFICIENT):
         raise InputError(f"{opened.path}: row {row + 1} has a coefficient beyond {MAX_COEFFICIENT:g}")

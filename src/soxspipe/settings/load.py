@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from importlib import resources
 from os import PathLike
@@ -61,8 +62,12 @@ def load_settings(source: SettingsSource, *, instrument: str, recipe: str, arm: 
     chosen = _packaged(_INSTRUMENTS[instrument.lower()], recipe, arm.lower())
     if source is None or source is False:
         return LoadedSettings(settings=_build(chosen))
-    user = _Reader(arm.lower())
-    user.read_file(_mapping(source), recipe)
+    content = _mapping(source)
+    user = _Reader(arm.lower(), f"settings file {source}: " if isinstance(source, str | PathLike) else "")
+    try:
+        user.read_file(content, recipe)
+    except SettingsError as error:
+        raise SettingsError(f"{user.origin}{error}") from error
     return LoadedSettings(settings=_build(chosen | user.values), warnings=tuple(user.warnings), unused=tuple(user.unused))
 
 
@@ -122,8 +127,9 @@ def _build(values: Mapping[tuple[str, str], Any]) -> StareSettings:
 class _Reader:
     """Collects values by (section, field) from a nested mapping; later ones win."""
 
-    def __init__(self, arm: str) -> None:
+    def __init__(self, arm: str, origin: str = "") -> None:
         self.arm = arm
+        self.origin = origin
         self.values: dict[tuple[str, str], Any] = {}
         self.warnings: list[str] = []
         self.unused: list[str] = []
@@ -162,7 +168,7 @@ class _Reader:
             if value is not None:
                 self.read_block(_as_mapping(value, str(key)))
         else:
-            self.warnings.append(f"setting {str(key)[:60]!r} is not known and has no effect{_suggestion(name)}")
+            self.warnings.append(f"{self.origin}setting {str(key)[:60]!r} is not known and has no effect{_suggestion(name)}")
 
     def _read_leaf(self, leaf: Leaf, value: Any) -> None:
         if value is None and "None" not in str(leaf.info.annotation):
@@ -189,7 +195,7 @@ def _checked(leaf: Leaf, value: Any) -> Any:
     """The value with the type of the field, or a `SettingsError` that names it."""
     if leaf.info.annotation is int and isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and "Mapping" in str(leaf.info.annotation):
         value = dict(_switches(leaf, value) if leaf.field == "plots" else _ranges(leaf, value))
     model: Any = StareSettings if not leaf.section else StareSettings.model_fields[leaf.section].annotation
     try:
@@ -220,5 +226,5 @@ def _switches(leaf: Leaf, value: Mapping[Any, Any]) -> Iterator[tuple[str, bool]
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = str(value) if isinstance(value, date) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

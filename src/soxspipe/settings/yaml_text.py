@@ -60,7 +60,7 @@ def parse_yaml(text: str, name: str) -> dict[Any, Any]:
     except SettingsError:
         raise
     except (RecursionError, ValueError, TypeError, OverflowError) as error:
-        raise SettingsError(f"{name}: is not a settings file ({str(error)[:100]})") from error
+        raise SettingsError(f"{name}: a value cannot be read as what its tag says ({str(error)[:100]})") from error
     if value is None:
         return {}
     if not isinstance(value, dict):

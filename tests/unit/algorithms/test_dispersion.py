@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.dispersion import invert_dispersion, make_dispersion_map, measure_inconsistency, solve_order, unbinned_centre
+from soxspipe.algorithms.dispersion import (
+    drop_misplaced,
+    invert_dispersion,
+    make_dispersion_map,
+    measure_inconsistency,
+    solve_order,
+    unbinned_centre,
+)
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, OrderFormat, OrderPolynomial, OrderTable, SpectralFormat
 
 
@@ -105,3 +112,30 @@ def test_impossible_solutions_are_refused() -> None:
         make_dispersion_map(polynomial(c010=1.0), polynomial(c000=20.0), table, limits, **arguments)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="solves no pixel"):
         make_dispersion_map(polynomial(c000=1e6, c010=1.0), polynomial(c000=20.0, c001=2.0), table, limits, **arguments)  # type: ignore[arg-type]
+
+
+def test_pixels_of_an_image_that_contradict_the_polynomials_are_dropped() -> None:
+    made, ranges = straight_map(), {5: (510.0, 590.0)}
+    assert drop_misplaced(made, ranges, (1, 1), 2.0) == (made, 0)
+    wave, slit = made.wavelength_nm.copy(), made.slit_arcsec.copy()
+    wave[20, 30] += 1.5  # px, as 1 nm is one
+    wave[21, 40] += 3.0
+    slit[22, 50] -= 1.5  # 3 px
+    wave[23, 60] = 1e9
+    spoiled = DispersionMap(wavelength_nm=wave, slit_arcsec=slit, order=made.order, x=made.x, y=made.y)
+    assert measure_inconsistency(spoiled, ranges, (1, 1)) < 0.1
+    sound, count = drop_misplaced(spoiled, ranges, (1, 1), 2.0)
+    assert count == 3
+    dropped = np.isfinite(made.wavelength_nm) & ~np.isfinite(sound.wavelength_nm)
+    assert np.argwhere(dropped).tolist() == [[21, 40], [22, 50], [23, 60]]
+    np.testing.assert_array_equal(np.isnan(sound.slit_arcsec), np.isnan(sound.wavelength_nm))
+    assert sound.wavelength_nm[20, 30] == wave[20, 30]
+
+
+def test_a_wavelength_far_beyond_the_orders_range_is_dropped_though_the_polynomials_would_have_it() -> None:
+    made = straight_map()
+    number = np.where(made.order == 5, 6, 0).astype(np.int16)
+    as_another = DispersionMap(wavelength_nm=made.wavelength_nm, slit_arcsec=made.slit_arcsec, order=number, x=made.x, y=made.y)
+    sound, count = drop_misplaced(as_another, {6: (200.0, 260.0)}, (1, 1), 2.0)
+    assert count == np.isfinite(made.wavelength_nm).sum()
+    assert np.isnan(sound.wavelength_nm).all()

@@ -296,6 +296,15 @@ def test_pixels_without_a_wavelength_are_dropped(clean: tuple[TinyOrder, Extract
     made, covariance = spectrum(found, order, wavelength_nm=wave)
     np.testing.assert_array_equal(made.b_px, np.arange(5, 295))
     assert covariance.shape == (3, 290)
+    np.testing.assert_allclose(made.pixel_scale_nm, NM_PER_PX)
+
+
+def test_pixel_scale_about_a_hole(clean: tuple[TinyOrder, ExtractedOrder]) -> None:
+    order, found = clean
+    wave = 1000.0 + NM_PER_PX * np.arange(300.0)
+    wave[100:140] = np.nan
+    made, _ = spectrum(found, order, wavelength_nm=wave)
+    np.testing.assert_allclose(made.pixel_scale_nm, NM_PER_PX)
 
 
 def test_reasons_are_flagged() -> None:

@@ -241,3 +241,17 @@ def test_inputs_are_not_touched() -> None:
     merge_orders([one], [covariance], STEP)
     np.testing.assert_array_equal(one.flux, 5.0)
     np.testing.assert_array_equal(covariance, 1.0)
+
+
+def test_a_hole_in_the_wavelengths_stays_a_hole() -> None:
+    """Beyond `WIDEST_SAMPLE` pixels a sample says nothing, however far its neighbour is."""
+    wave = native(1000.0, n=400)
+    keep = (np.arange(400) < 150) | (np.arange(400) >= 250)
+    merged = merge_orders([spectrum(wave[keep], 50.0)], None, STEP)
+    lost = (merged.quality & int(SpectrumFlag.NO_DATA)) != 0
+    inside = (merged.wavelength_nm > wave[149] + 0.25) & (merged.wavelength_nm < wave[250] - 0.25)
+    assert inside.sum() > 50
+    assert lost[inside].all()
+    assert not lost[(merged.wavelength_nm < wave[149]) | (merged.wavelength_nm > wave[250])].any()
+    assert np.all(merged.flux[~lost] == pytest.approx(50.0))
+    assert np.isfinite(merged.density).all()

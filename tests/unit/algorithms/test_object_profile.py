@@ -188,6 +188,18 @@ def test_an_earlier_measurement_may_start_the_next() -> None:
     assert mismatch(again, orders) < 0.005
 
 
+def test_a_hole_in_the_dispersion_map_leaves_the_profile_alone() -> None:
+    orders = scene(level=2e4, fwhm=0.9)
+    holed = []
+    for order in orders:
+        window, rows = order.data.window, np.arange(order.data.window.b_px.size)
+        solved = window.inside & (rows > 0.6 * rows.size)[:, None]
+        wave, slit = (np.where(solved, values, np.nan) for values in (window.wavelength_nm, window.slit_arcsec))
+        window = replace(window, wavelength_nm=wave, slit_arcsec=slit, inside=solved)
+        holed.append(replace(order, data=replace(order.data, window=window, good=order.data.good & solved)))
+    assert fitted(holed).fwhm_arcsec == pytest.approx(fitted(orders).fwhm_arcsec, abs=0.03)
+
+
 def test_summary_is_the_mean_profile() -> None:
     orders = scene(level=2e4)
     profile = fitted(orders)

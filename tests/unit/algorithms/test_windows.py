@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.windows import SHORTEST_ORDER_PX, cut_orders
+from soxspipe.algorithms.windows import SHORTEST_ORDER_PX, cut_orders, dispersion_position
 from soxspipe.datamodel.geometry import DispersionMap, Geometry, OrderPolynomial, OrderTable, SpectralFormat
 from support.orders import make_arm, make_geometry
 
@@ -97,3 +97,20 @@ def test_orders_come_by_number_and_hold_every_solved_pixel(axis: Literal["x", "y
     windows = cut_orders(made)
     assert [window.order for window in windows] == [11, 12, 13]
     assert sum(int(window.inside.sum()) for window in windows) == int((made.dispersion_map.order > 0).sum())
+
+
+def test_orders_without_the_slits_centre_are_left_out() -> None:
+    wave, slit, order = slanted()
+    (window,) = cut_orders(geometry(wave, slit, order))
+    assert window.b_px.size == 40
+    assert cut_orders(geometry(wave, np.where(slit == -2.0, slit, np.nan), order)) == ()
+
+
+def test_a_senseless_wavelength_has_no_position_beyond_an_orders_length() -> None:
+    wave, slit, order = slanted()
+    wave[20, 3 + 2] = 9e3
+    (window,) = cut_orders(geometry(wave, slit, order))
+    position, _ = dispersion_position(window)
+    np.testing.assert_allclose(position[5], 5.0, atol=1e-6)
+    assert position.min() >= -40
+    assert position.max() <= 39 + 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +67,22 @@ def test_an_image_that_is_binned_already_is_taken_as_it_is(own: InputKit) -> Non
     geometry, warnings = read(own)
     assert warnings == ()
     np.testing.assert_allclose(geometry.dispersion_map.wavelength_nm, planes.wavelength_nm, rtol=1e-6)
+
+
+def test_a_damaged_patch_of_the_image_is_left_out_with_a_warning(own: InputKit) -> None:
+    before, _ = read(own)
+
+    def spoil(hdus: fits.HDUList) -> None:
+        hdus[0].data[3000:3010, :] = 700.0
+        hdus[2].data[100:103, :] = 77.0
+
+    edit(own.files["disp_image"], spoil)
+    geometry, warnings = read(own)
+    assert len(warnings) == 1
+    assert re.fullmatch(r"\d+ pixels of \S+ are more than 2 px from where the dispersion table has them; they are left out", warnings[0])
+    lost = np.isfinite(before.dispersion_map.wavelength_nm) & ~np.isfinite(geometry.dispersion_map.wavelength_nm)
+    assert np.unique(np.nonzero(lost)[0]).tolist() == [100, 101, 102, *range(3000, 3010)]
+    assert set(np.unique(geometry.dispersion_map.order)) == {0, 1, 2, 3, 4}
 
 
 def test_an_image_of_another_size_is_refused(own: InputKit) -> None:
