@@ -39,7 +39,8 @@ class ExtractionSettings(AlgorithmSettings):
         10, ge=0, le=100, description="Most clipping rounds when the profile is fitted."
     )
     subtract_host: bool = Field(
-        True, description="Take off smooth light under the object that is at least twice as wide as its image, of a host galaxy."
+        True,
+        description="Take off smooth light of a host galaxy, at least twice as wide as the image, from under the object (never from a standard).",
     )
     horne_extraction_along_lines: bool = Field(
         False,

@@ -116,10 +116,11 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
         seeing_arcsec=inputs.observation.seeing_arcsec,
     )
     done("detect_continuum", _trace_note(found))
+    extraction = settings.extraction.model_copy(update={"subtract_host": False}) if inputs.is_standard else settings.extraction
     solved = (
-        extract_without_sky(kept, trace, settings.extraction, half_length_arcsec=half_slit)
+        extract_without_sky(kept, trace, extraction, half_length_arcsec=half_slit)
         if sky_fits is None
-        else extract_with_sky(sky_fits.fits, trace, settings.sky, settings.extraction, half_length_arcsec=half_slit, each_order=each_order)
+        else extract_with_sky(sky_fits.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, each_order=each_order)
     )
     shift = _wavelength_shift(solved, inputs, settings)
     extracted = _spectra(solved, shift, stacked, inputs, settings)
