@@ -156,18 +156,21 @@ def drop_misplaced(
     count : int
         How many those are.
     """
-    rows, columns = np.nonzero(np.isfinite(dispersion_map.wavelength_nm) & np.isfinite(dispersion_map.slit_arcsec))
-    parts = []
-    for order, row, column, miss in _misses(dispersion_map, ranges_nm, binning, rows, columns):
-        low, high = ranges_nm[order]
-        astray = np.abs(dispersion_map.wavelength_nm[row, column] - 0.5 * (low + high)) > high - low  # polynomials say nothing there
-        parts.append((row, column, astray | ~(miss <= limit_px)))
-    count = sum(int(far.sum()) for _, _, far in parts)
+    solved = np.isfinite(dispersion_map.wavelength_nm) & np.isfinite(dispersion_map.slit_arcsec)
+    lost = []
+    for order, range_nm in ranges_nm.items():  # one at a time: all pixels together would take a lot of memory
+        rows, columns = np.nonzero(solved & (dispersion_map.order == order))
+        for _, row, column, miss in _misses(dispersion_map, {order: range_nm}, binning, rows, columns):
+            middle, length = 0.5 * (range_nm[0] + range_nm[1]), range_nm[1] - range_nm[0]
+            astray = np.abs(dispersion_map.wavelength_nm[row, column] - middle) > length  # polynomials say nothing there
+            far = astray | ~(miss <= limit_px)
+            lost.append((row[far], column[far]))
+    count = sum(row.size for row, _ in lost)
     if not count:
         return dispersion_map, 0
     wavelength, slit = dispersion_map.wavelength_nm.copy(), dispersion_map.slit_arcsec.copy()
-    for row, column, far in parts:
-        wavelength[row[far], column[far]] = slit[row[far], column[far]] = np.nan
+    for row, column in lost:
+        wavelength[row, column] = slit[row, column] = np.nan
     return replace(dispersion_map, wavelength_nm=wavelength, slit_arcsec=slit), count
 
 
