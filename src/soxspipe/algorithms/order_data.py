@@ -154,31 +154,11 @@ def steady_flat(flat: FloatArray, variance: FloatArray, sound: BoolArray) -> tup
     return np.where(faint, mean + share * (flat - mean), flat), np.where(faint, share * own, variance)
 
 
-class Canvas:
-    """Full frames of float32 on which cut-outs are put back.
-
-    Parameters
-    ----------
-    windows : sequence of OrderWindow
-        Where the cut-outs come from.
-    shape : tuple of int
-        Of the frame.
-    """
-
-    def __init__(self, windows: Sequence[OrderWindow], shape: tuple[int, int]) -> None:
-        self.shape = shape
-        self._inside = [np.flatnonzero(window.inside) for window in windows]
-        self._places = [window.index.reshape(-1)[inside] for window, inside in zip(windows, self._inside, strict=True)]
-
-    def paint(self, cutouts: Sequence[FloatArray], outside: float = 0.0) -> Image:
-        """One frame; pixels outside all orders hold `outside`."""
-        image = np.full(self.shape, outside, dtype=np.float32) if outside else np.zeros(self.shape, dtype=np.float32)
-        flat = image.reshape(-1)
-        for inside, place, cutout in zip(self._inside, self._places, cutouts, strict=True):
-            flat[place] = cutout.reshape(-1)[inside]
-        return image
-
-
 def paint(windows: Sequence[OrderWindow], cutouts: Sequence[FloatArray], shape: tuple[int, int], outside: float = 0.0) -> Image:
     """Put cut-outs back on a full frame of float32; pixels outside all orders hold `outside`."""
-    return Canvas(windows, shape).paint(cutouts, outside)
+    image = np.full(shape, outside, dtype=np.float32)
+    flat = image.reshape(-1)
+    for window, cutout in zip(windows, cutouts, strict=True):
+        inside = np.flatnonzero(window.inside)
+        flat[window.index.reshape(-1)[inside]] = cutout.reshape(-1)[inside]
+    return image

@@ -205,13 +205,17 @@ def empty_sky_mask(
     order_image: IntArray, slit_arcsec: Image, good: BoolImage, trace: ObjectTrace, *, margin_fwhm: float = 3.0
 ) -> BoolImage:
     """True for good pixels of orders that lie more than `margin_fwhm` widths from every object on the slit."""
-    empty = good & (order_image > 0)
+    candidates = good & (order_image > 0)
+    inside, slit = np.flatnonzero(candidates), slit_arcsec[candidates]
     positions = [(source.slit_arcsec, source.fwhm_arcsec) for source in trace.sources] or [
         (float(np.median(order.slit_arcsec)), trace.fwhm_arcsec) for order in trace.orders.values()
     ]
+    away = np.ones(slit.size, dtype=bool)
     with np.errstate(invalid="ignore"):
         for position, fwhm in positions:
-            empty &= ~(np.abs(slit_arcsec - position) <= margin_fwhm * fwhm)
+            away &= ~(np.abs(slit - position) <= margin_fwhm * fwhm)
+    empty = np.zeros(good.shape, dtype=bool)
+    empty.reshape(-1)[inside[away]] = True
     return empty
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from soxspipe.algorithms.horne_extraction import ExtractedOrder
-from soxspipe.algorithms.order_data import Canvas
 from soxspipe.algorithms.robust import mad_sigma
 from soxspipe.algorithms.solve_orders import SolvedOrders
 from soxspipe.algorithms.windows import centre_wavelength
-from soxspipe.datamodel.arrays import BoolArray, Image
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import SkyModel, SkyOrder
@@ -31,39 +30,62 @@ class Images:
     sky_variance: Image
 
 
-def paint_images(solved: SolvedOrders, clean: Frame) -> Images:
-    """Full frames from the cut-outs: 0 outside orders (residuals: NaN)."""
-    windows = [e.data.window for e in solved.orders]
-    full = Canvas(windows, clean.shape).paint
-    flags = np.array(clean.flags)
-    for e in solved.orders:
-        index, inside = e.data.window.index, e.data.window.inside
-        flat_view = flags.reshape(-1)
-        flat_view[index[inside & e.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
-        flat_view[index[inside & e.rejection.hits & ~e.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
-        unusable = inside & ~e.data.good & (e.data.window.cut(flags) == 0) & ~_dark(e)[:, None]
-        flat_view[index[unusable]] |= np.uint8(PixelFlag.LOW_FLAT)
-    lit = [~_dark(e)[:, None] for e in solved.orders]
-    total_variance = [np.where(use, e.variance + e.sky_variance, 0.0) for e, use in zip(solved.orders, lit, strict=True)]
-    model = [np.nan_to_num(e.flux)[:, None] * e.shares for e in solved.orders]
-    skies = [np.where(use, e.sky, 0.0) for e, use in zip(solved.orders, lit, strict=True)]
-    light = [e.data.electrons - sky for e, sky in zip(solved.orders, skies, strict=True)]
-    variance = full(total_variance)
+def paint_images(solved: SolvedOrders, known_flags: FlagArray, *, exptime_s: float, n_exposures: int) -> Images:
+    """Full frames from the cut-outs: 0 outside orders (residuals: NaN); flags are those known before and those found on orders."""
+    flags = np.array(known_flags)
+    for order in solved.orders:
+        _raise_flags(flags, order)
+    painted: dict[str, Image] = {}
+    for order in solved.orders:  # one at a time: the planes of all orders together would double the peak memory
+        inside = np.flatnonzero(order.data.window.inside)
+        place = order.data.window.index.reshape(-1)[inside]
+        for name, values in _planes(order).items():
+            if name not in painted:
+                painted[name] = np.full(flags.shape, np.nan if name == "residual" else 0.0, dtype=np.float32)
+            painted[name].reshape(-1)[place] = values.reshape(-1)[inside]
     detrended = Frame(
-        electrons=full([e.data.electrons for e in solved.orders]),
-        variance=full([e.variance for e in solved.orders]),
+        electrons=painted["electrons"],
+        variance=painted["variance"],
         flags=flags,
-        exptime_s=clean.exptime_s,
-        n_exposures=clean.n_exposures,
+        exptime_s=exptime_s,
+        n_exposures=n_exposures,
     )
-    residual = [(a - m) / np.sqrt(np.maximum(v, 1e-30)) for a, m, v in zip(light, model, total_variance, strict=True)]
     return Images(
         detrended=detrended,
-        sky_subtracted=replace(detrended, electrons=full(light), variance=variance),
-        residual_sigma=full(residual, float("nan")),
-        sky=full(skies),
-        sky_variance=full([np.where(use, e.sky_variance, 0.0) for e, use in zip(solved.orders, lit, strict=True)]),
+        sky_subtracted=replace(detrended, electrons=painted["light"], variance=painted["total_variance"]),
+        residual_sigma=painted["residual"],
+        sky=painted["sky"],
+        sky_variance=painted["sky_variance"],
     )
+
+
+def _raise_flags(flags: FlagArray, extracted: ExtractedOrder) -> None:
+    """Add to the frame's flags what was found out about an order's pixels."""
+    index, inside = extracted.data.window.index, extracted.data.window.inside
+    view = flags.reshape(-1)
+    view[index[inside & extracted.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
+    view[index[inside & extracted.rejection.hits & ~extracted.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
+    unusable = inside & ~extracted.data.good & (extracted.data.window.cut(flags) == 0) & ~_dark(extracted)[:, None]
+    view[index[unusable]] |= np.uint8(PixelFlag.LOW_FLAT)
+
+
+def _planes(extracted: ExtractedOrder) -> dict[str, FloatArray]:
+    """What the frames hold of one order, shape of the window; sky and its share of the variance only where the flat lights the order."""
+    lit = ~_dark(extracted)[:, None]
+    sky = np.where(lit, extracted.sky, 0.0)
+    sky_variance = np.where(lit, extracted.sky_variance, 0.0)
+    total_variance = np.where(lit, extracted.variance + extracted.sky_variance, 0.0)
+    light = extracted.data.electrons - sky
+    model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
+    return {
+        "electrons": extracted.data.electrons,
+        "variance": extracted.variance,
+        "light": light,
+        "total_variance": total_variance,
+        "residual": (light - model) / np.sqrt(np.maximum(total_variance, 1e-30)),
+        "sky": sky,
+        "sky_variance": sky_variance,
+    }
 
 
 def _free(extracted: ExtractedOrder) -> BoolArray:

@@ -11,7 +11,7 @@ from soxspipe.algorithms.clip_and_stack import clip_and_stack
 from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
 from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
-from soxspipe.algorithms.fit_skies import EachOrder, fit_sky
+from soxspipe.algorithms.fit_skies import EachOrder, SkyFits, fit_sky
 from soxspipe.algorithms.horne_extraction import order_spectrum
 from soxspipe.algorithms.host_light import HostLight
 from soxspipe.algorithms.merge_orders import merge_orders
@@ -22,7 +22,7 @@ from soxspipe.algorithms.subtract_background import fit_background
 from soxspipe.algorithms.subtract_sky import first_sky
 from soxspipe.algorithms.wavelength_shift import corrected_wavelength, measure_wavelength_shift
 from soxspipe.algorithms.windows import centre_wavelength, cut_orders
-from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
@@ -71,76 +71,46 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
     bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
     stacked = clip_and_stack([prepare(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
     done("clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_hits(stacked)} pixels rejected")
-    clean = subtract_pedestal(stacked, make_pedestal(stacked.exptime_s, inputs.masters, stacked.shape))
-    windows = cut_orders(inputs.geometry)
-    if not windows:
-        raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
-    done("detrend", f"{len(windows)} orders")
-    background = fit_background(clean, windows, inputs.geometry, settings.background) if settings.subtract_background else None
-    if background is not None:
-        clean = _without(clean, background)
-    done("subtract_background", "off" if background is None else f"median {np.median(background.electrons):.2f} e-")
-    flat = inputs.masters.flat if settings.use_flat else None
-    binning = (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning)
-    looks = list(each_order(lambda window: _first_look(clean, flat, window, binning, settings), windows))
-    orders, skies = tuple(look.data for look in looks), tuple(look.sky for look in looks)
-    if settings.use_lacosmic:
-        hits = [look.hits for look in looks]
-        clean = clean.flagged(paint(windows, hits, clean.shape) > 0, PixelFlag.COSMIC_RAY)
-        orders = tuple(replace(data, good=data.good & ~hit) for data, hit in zip(orders, hits, strict=True))
-        done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
-    found = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=inputs.object_slit_arcsec)
-    sky_fits = (
-        fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order) if settings.sky.subtract_sky else None
-    )
-    if found.significance < LINES_WORTH_A_LOOK and sky_fits is not None:
-        by_continuum = found
-        found = find_line_object(
-            sky_fits.fits,
-            found,
-            half_length_arcsec=half_slit,
-            fwhm_arcsec=inputs.observation.seeing_arcsec or FALLBACK_SEEING_ARCSEC,
-            named_arcsec=inputs.object_slit_arcsec,
-        )
-        if found.source is not None and found is not by_continuum:
-            sky_fits = fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order)
-    done("subtract_sky", "off" if sky_fits is None else f"{len(sky_fits.fits)} orders")
-    kept = orders if sky_fits is None else [fit.data for fit in sky_fits.fits]
+    cut = _detrend_and_cut(stacked, inputs, settings, done, each_order)
+    seen = _find_and_fit_sky(cut, inputs, settings, each_order)
+    done("subtract_sky", "off" if seen.sky is None else f"{len(seen.sky.fits)} orders")
+    kept = cut.orders if seen.sky is None else [fit.data for fit in seen.sky.fits]
     trace = follow_object(
         kept,
-        skies if sky_fits is None else [fit.electrons for fit in sky_fits.fits],
-        found,
+        cut.skies if seen.sky is None else [fit.electrons for fit in seen.sky.fits],
+        seen.found,
         inputs.geometry,
         settings.continuum,
         forced_arcsec=inputs.object_slit_arcsec or 0.0,
         seeing_arcsec=inputs.observation.seeing_arcsec,
     )
-    done("detect_continuum", _trace_note(found))
+    done("detect_continuum", _trace_note(seen.found))
     extraction = settings.extraction.model_copy(update={"subtract_host": False}) if inputs.is_standard else settings.extraction
     solved = (
         extract_without_sky(kept, trace, extraction, half_length_arcsec=half_slit)
-        if sky_fits is None
-        else extract_with_sky(sky_fits.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, each_order=each_order)
+        if seen.sky is None
+        else extract_with_sky(seen.sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, each_order=each_order)
     )
     shift = _wavelength_shift(solved, inputs, settings)
     extracted = _spectra(solved, shift, stacked, inputs, settings)
+    spectra = [e.spectrum for e in extracted]
     done("horne_extraction", f"FWHM {solved.profile.fwhm_arcsec:.2f} arcsec")
-    flattened = flat is not None
-    merged = merge_orders([e.spectrum for e in extracted], [e.covariance for e in extracted], inputs.arm.merge_step_nm, flattened=flattened)
+    flattened = settings.use_flat and inputs.masters.flat is not None
+    merged = merge_orders(spectra, [e.covariance for e in extracted], inputs.arm.merge_step_nm, flattened=flattened)
     done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
-    calibrated = calibrate(merged, [e.spectrum for e in extracted], solved, inputs, settings, done)
-    images = paint_images(solved, clean)
-    failures = {f"order {order}": reason for order, reason in (sky_fits.failures if sky_fits else {}).items()} | calibrated.failures
+    calibrated = calibrate(merged, spectra, solved, inputs, settings, done)
+    images = paint_images(solved, cut.flags, exptime_s=stacked.exptime_s, n_exposures=stacked.n_exposures)
+    sky_failures = seen.sky.failures if seen.sky is not None else {}
     return StareResult(
         stacked=stacked,
         detrended=images.detrended,
-        background=background,
-        sky=None if sky_fits is None else sky_model(solved, images, sky_fits.failures),
+        background=cut.background,
+        sky=None if seen.sky is None else sky_model(solved, images, sky_failures),
         sky_subtracted=images.sky_subtracted,
         residual_sigma=images.residual_sigma,
         trace=solved.trace,
         profile=solved.profile.summary(),
-        orders=tuple(e.spectrum for e in extracted),
+        orders=tuple(spectra),
         merged=merged,
         orders_unflattened=calibrated.orders_unflattened,
         merged_unflattened=calibrated.merged_unflattened,
@@ -148,9 +118,45 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
         response=calibrated.response,
         efficiency=calibrated.efficiency,
         fluxed=calibrated.fluxed,
-        warnings=_warnings(found, inputs, solved.host, shift, calibrated, sky_fits.failures if sky_fits else {}),
-        failures=failures,
+        warnings=_warnings(seen.found, inputs, solved.host, shift, calibrated, sky_failures),
+        failures={f"order {order}": reason for order, reason in sky_failures.items()} | calibrated.failures,
         diagnostics=diagnostics(solved, stacked),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cut:
+    """The orders without bias, dark and scattered light, their median skies, and what of the frame is needed after them."""
+
+    orders: tuple[OrderData, ...]
+    skies: tuple[FloatArray, ...]
+    background: BackgroundModel | None
+    flags: FlagArray
+
+
+def _detrend_and_cut(stacked: Frame, inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> _Cut:
+    """Whole frames end here: what follows works on orders."""
+    dark_free = subtract_pedestal(stacked, make_pedestal(stacked.exptime_s, inputs.masters, stacked.shape))
+    windows = cut_orders(inputs.geometry)
+    if not windows:
+        raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
+    done("detrend", f"{len(windows)} orders")
+    background = fit_background(dark_free, windows, inputs.geometry, settings.background) if settings.subtract_background else None
+    clean = dark_free if background is None else _without(dark_free, background)
+    done("subtract_background", "off" if background is None else f"median {np.median(background.electrons):.2f} e-")
+    flat = inputs.masters.flat if settings.use_flat else None
+    binning = (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning)
+    looks = list(each_order(lambda window: _first_look(clean, flat, window, binning, settings), windows))
+    skies = tuple(look.sky for look in looks)
+    if not settings.use_lacosmic:
+        return _Cut(orders=tuple(look.data for look in looks), skies=skies, background=background, flags=clean.flags)
+    hits = [look.hits for look in looks]
+    done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
+    return _Cut(
+        orders=tuple(replace(look.data, good=look.data.good & ~look.hits) for look in looks),
+        skies=skies,
+        background=background,
+        flags=clean.flagged(paint(windows, hits, clean.shape) > 0, PixelFlag.COSMIC_RAY).flags,
     )
 
 
@@ -168,6 +174,30 @@ def _first_look(clean: Frame, flat: Frame | None, window: OrderWindow, binning: 
     sky = first_sky(data) if settings.sky.subtract_sky else np.zeros(data.electrons.shape)
     hits = flag_cosmic_rays(data, sky, settings.cosmic_rays) if settings.use_lacosmic else np.zeros(data.good.shape, dtype=bool)
     return _FirstLook(data=data, sky=sky, hits=hits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Seen:
+    """Objects on the slit, and the sky with them masked; None if the sky is not to be subtracted."""
+
+    found: FoundObject
+    sky: SkyFits | None
+
+
+def _find_and_fit_sky(cut: _Cut, inputs: StareInputs, settings: StareSettings, each_order: EachOrder) -> _Seen:
+    """Find the object by its continuum and fit the sky; where little is seen, look for emission lines above that sky and fit it again."""
+    half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
+    by_continuum = find_object(cut.orders, cut.skies, half_length_arcsec=half_slit, named_arcsec=named)
+    if not settings.sky.subtract_sky:
+        return _Seen(found=by_continuum, sky=None)
+    first = fit_sky(cut.orders, by_continuum, settings.sky, half_length_arcsec=half_slit, each_order=each_order)
+    if by_continuum.significance >= LINES_WORTH_A_LOOK:
+        return _Seen(found=by_continuum, sky=first)
+    seeing = inputs.observation.seeing_arcsec or FALLBACK_SEEING_ARCSEC
+    found = find_line_object(first.fits, by_continuum, half_length_arcsec=half_slit, fwhm_arcsec=seeing, named_arcsec=named)
+    if found is by_continuum or found.source is None:
+        return _Seen(found=found, sky=first)
+    return _Seen(found=found, sky=fit_sky(cut.orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order))
 
 
 def _without(frame: Frame, background: BackgroundModel) -> Frame:
