@@ -290,7 +290,7 @@ def painted(image: np.ndarray, strokes: list[tuple[float, float, float, float, f
     return result
 
 
-@fuzz(12, 400, role=st.sampled_from(["raw0", "bias", "flat", "disp_image"]), hdu=st.integers(0, 2), strokes=rectangles)
+@fuzz(8, 1500, role=st.sampled_from(["raw0", "bias", "flat", "disp_image"]), hdu=st.integers(0, 2), strokes=rectangles)
 def whole_reductions(kit, role, hdu, strokes):
     spoiled = kit.folder / "painted"
     with fits.open(kit.files[role]) as hdus:
