@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+ALONE := tests/unit/recipes/test_forked.py  # forks, which the workers of the run before do not allow
 SOURCES := pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
 
 .PHONY: help install demo test test-all docs bench clean
@@ -20,7 +21,8 @@ demo: $(VENV)/.installed
 	$(BIN)/python demo/run.py --command $(BIN)/soxspipe --folder demo-data
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist worksteal
+	$(BIN)/python -m pytest -q $(ALONE)
 
 test-all: $(VENV)/.test
 	$(BIN)/python -m pytest -q

@@ -12,7 +12,7 @@ OLDEST = ("numpy==1.26.*", "scipy==1.11.2", "astropy==6.0.*", "matplotlib==3.8.*
 def tests(session: nox.Session) -> None:
     """Quick tests with the newest dependencies."""
     session.install(".[test]")
-    session.run("pytest", "-m", "not slow", *session.posargs)
+    session.run("pytest", "-m", "not slow", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(name="tests-oldest", python="3.11")

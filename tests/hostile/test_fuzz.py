@@ -290,7 +290,7 @@ def painted(image: np.ndarray, strokes: list[tuple[float, float, float, float, f
     return result
 
 
-@fuzz(12, 400, role=st.sampled_from(["raw0", "bias", "flat", "disp_image"]), hdu=st.integers(0, 2), strokes=rectangles)
+@fuzz(8, 1500, role=st.sampled_from(["raw0", "bias", "flat", "disp_image"]), hdu=st.integers(0, 2), strokes=rectangles)
 def whole_reductions(kit, role, hdu, strokes):
     spoiled = kit.folder / "painted"
     with fits.open(kit.files[role]) as hdus:
@@ -335,3 +335,29 @@ def test_random_damage_is_read_or_named(share, name, fuzz_kit):
         fuzzer.use(fuzz_kit, **drawn)
 
     run()
+
+
+FOUND = {
+    "half of the wavelengths are 0": ("disp_image", 0, [(0.5, 0.0, 0.0, 1.0, 0.0, "set")]),
+    "a stub of an order is left": ("disp_image", 0, [(0.0, 0.9140625, 0.0, 1.0, 0.0, "set")]),
+    "a corner of the order is left": ("disp_image", 0, [(0.8631660179468803, 0.0, 0.8631660179468803, 0.0, 0.0, "set")]),
+    "a row of wavelengths far away": ("disp_image", 0, [(0.8792, 0.8792, 0.2, 0.387, 1000.0, "add")]),
+    "wavelengths of noise": (
+        "disp_image",
+        0,
+        [(0.787, 0.768, 0.563, 0.874, 65535.0, "noise"), (0.663, 0.342, 0.583, 0.563, np.nan, "noise")],
+    ),
+    "a slit position that stands still": ("disp_image", 1, [(0.0, 0.0, 0.0, 0.9064, 0.0, "set")]),
+    "slit positions of 0 beside the trace": ("disp_image", 1, [(0.0, 0.0, 0.8998, 0.2261, 0.0, "set")]),
+    "orders of noise": ("disp_image", 2, [(0.342, 0.969, 0.159, 0.6946, 1.0, "noise")] * 2),
+    "another order in part of the image": ("disp_image", 2, [(0.0, 0.45, 0.2244, 0.4225, 1.0, "set"), (0.0, 0.0, 0.0792, 1.0, 1.0, "set")]),
+    "raw counts of -10^12": ("raw0", 0, [(0.211, 0.0, 0.28, 1.0, -1e12, "set"), (0.951, 0.234, 0.956, 0.0, 65535.0, "add")]),
+    "raw counts beyond float32": ("raw0", 0, [(0.0, 0.651, 0.0, 0.4535, 3.4e38, "noise"), (0.944, 0.336, 0.906, 0.0, 1000.0, "times")]),
+}
+"""What the fuzzer of whole reductions has found."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_damage_that_broke_the_reduction_once(name, fuzz_kit):
+    role, hdu, strokes = FOUND[name]
+    whole_reductions(fuzz_kit, role, hdu, strokes)

@@ -255,3 +255,11 @@ def test_a_hole_in_the_wavelengths_stays_a_hole() -> None:
     assert not lost[(merged.wavelength_nm < wave[149]) | (merged.wavelength_nm > wave[250])].any()
     assert np.all(merged.flux[~lost] == pytest.approx(50.0))
     assert np.isfinite(merged.density).all()
+
+
+def test_a_single_sample_is_not_merged() -> None:
+    wave, flux = native(1000.01), np.full(60, np.nan)
+    flux[30] = 5.0
+    step = 10.0
+    with pytest.raises(AlgorithmError, match="single measured sample"):
+        merge_orders([spectrum(wave, flux)], None, step)

@@ -110,3 +110,20 @@ def test_no_content_breaks_it(tmp_path_factory: pytest.TempPathFactory, content:
     except SoxspipeError:
         return
     pytest.fail("no random text names an existing file")
+
+
+def test_what_is_there_in_place_of_a_missing_file_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a.fits.gz", "b.fits", "c.fits.Z")
+    (tmp_path / "d.fits").symlink_to("/no/such/place.fits")
+    sof = tmp_path / "night.sof"
+    for listed, told in {
+        "a.fits": "; 'a.fits.gz' is there, so correct the line",
+        "b.fits.gz": "; 'b.fits' is there, so correct the line",
+        "c.fits.fz": "; 'c.fits.Z' is there, so correct the line",
+        "d.fits": "; it is a link to '/no/such/place.fits', which leads nowhere",
+        "e.fits": "nor in the working directory",
+    }.items():
+        sof.write_text(f"{listed} TAG\n")
+        with pytest.raises(MissingInputError) as caught:
+            resolve_inputs(sof)
+        assert str(caught.value).endswith(told)

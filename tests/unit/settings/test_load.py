@@ -245,3 +245,17 @@ def test_parameters_carry_the_published_names_in_file_order() -> None:
     assert listed["bspline-deg"] == 2
     assert "qc-acceptable-ranges" not in listed
     assert list(listed)[:3] == ["use_flat", "subtract_background", "use_lacosmic"]
+
+
+def test_messages_about_a_file_name_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("use_flatt: false\n")
+    (warning,) = load_settings(path, instrument="SOXS", recipe="soxs-stare", arm="VIS").warnings
+    assert warning.startswith(f"settings file {path}: setting 'use_flatt' is not known")
+    path.write_text("make_plots: {a: 1}\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, instrument="SOXS", recipe="soxs-stare", arm="VIS")
+    assert str(caught.value) == f"settings file {path}: setting 'make_plots' is {{'a': 1}}, true or false is needed"
+    path.write_text("order-deg: 2025-01-01\n")
+    with pytest.raises(SettingsError, match=r"'detect-continuum: order-deg' is 2025-01-01, a whole number"):
+        load_settings(path, instrument="SOXS", recipe="soxs-stare", arm="VIS")
