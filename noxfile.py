@@ -5,7 +5,17 @@ from pathlib import Path
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
-OLDEST = ("numpy==1.26.*", "scipy==1.11.2", "astropy==6.0.*", "matplotlib==3.8.*", "pydantic==2.6.*", "typer==0.16.*", "rich==13.0.*")
+OLDEST = (
+    "numpy==1.26.*",
+    "scipy==1.11.2",
+    "astropy==6.0.*",
+    "matplotlib==3.8.*",
+    "pydantic==2.6.*",
+    "typer==0.16.*",
+    "rich==13.0.*",
+    "pillow==9.2.*",
+    "PyYAML==6.0.1",
+)
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])

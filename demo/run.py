@@ -72,6 +72,9 @@ def main():
     except StepFailed as failure:
         print(failure, file=sys.stderr)
         return 1
+    print(
+        "! marks a figure that misses its aim, on the right; for the faint supernova the noise of the bins is part of the flux calibration's error"
+    )
     print(f"done in {time.perf_counter() - began:.0f} s; everything is under {arguments.folder.resolve()}")
     return 0
 

@@ -154,6 +154,8 @@ def packed(path: Path, form: str) -> None:
         path.with_name(f"{path.name}.Z").write_bytes(compress(content))
     else:
         with fits.open(path) as hdus:
+            for hdu in hdus:
+                hdu.header.set("EXTNAME", hdu.name)  # astropy 6.0 packs no header without it
             tiles = [fits.CompImageHDU(hdu.data, hdu.header, name=hdu.name, compression_type="GZIP_2", quantize_level=0) for hdu in hdus]
             fits.HDUList([fits.PrimaryHDU(), *tiles]).writeto(path.with_name(f"{path.name}.fz"))
     path.unlink()

@@ -18,6 +18,8 @@ _CALIBRATION_WIDTH = 201
 _MATCH_NM = 5.0
 _FEWEST_ROWS = 50
 _OUTLIER_SIGMA = 6.0
+_LEAST_FLAT = 0.02
+"""Below it no light comes through: such pixels are no good ones, and to flag them is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,7 +170,8 @@ def score_sky(image: Image, flagged: BoolImage, truth: Truth) -> Score:
     slit, inside = images["SLIT"].astype(np.float64), np.isfinite(images["ORDER"])
     struck, bad = images["CRMASK"] > 0, images["BADMASK"] > 0
     noise = np.sqrt(np.where(images["VARIANCE"] > 0, images["VARIANCE"], np.inf))
-    usable = inside & ~bad & ~binary_dilation(struck) & ~flagged & (np.abs(slit) < 5.3) & (flat > 0.02) & np.isfinite(image)
+    lit = flat > _LEAST_FLAT
+    usable = inside & ~bad & ~binary_dilation(struck) & ~flagged & (np.abs(slit) < 5.3) & lit & np.isfinite(image)
     left = np.where(usable, (np.nan_to_num(image) * flat - target) / noise, np.nan)
     distance, height = np.abs(slit - offset), sky / noise
     others = images.get("OTHERS")
@@ -183,7 +186,7 @@ def score_sky(image: Image, flagged: BoolImage, truth: Truth) -> Score:
         "under": _residuals(left[under]),
         "under_bright_lines": _residuals(left[under & (height > 15.0)]),
         "cosmic_rays_flagged": float(np.mean(flagged[hit])) if truth.header["NFRAMES"] == 1 and hit.any() else None,
-        "good_pixels_flagged": float(np.mean(flagged[sound & ~binary_dilation(struck | bad)])),
+        "good_pixels_flagged": float(np.mean(flagged[sound & lit & ~binary_dilation(struck | bad)])),
     }
 
 

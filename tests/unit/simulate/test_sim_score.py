@@ -70,6 +70,13 @@ def test_perfect_products_score_one(products):
     assert result["flux"] is None is result["efficiency"]
 
 
+def test_pixels_that_no_light_reaches_may_be_flagged(products):
+    images = TRUTH.images
+    dark = replace(TRUTH, images={**images, "FLAT": np.where(images["SLIT"] > 0, np.float32(1e-4), images["FLAT"])})
+    assert score(replace(products, flagged=products.flagged | (images["SLIT"] > 0)), dark)["sky"]["good_pixels_flagged"] == 0.0
+    assert score(replace(products, flagged=products.flagged | (images["SLIT"] < 0)), dark)["sky"]["good_pixels_flagged"] == 1.0
+
+
 def test_each_fault_shows_in_its_figure(products):
     orders = products.orders
     bright = score(replace(products, orders=replace(orders, flux=1.05 * orders.flux)), TRUTH)["orders"]
