@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from soxspipe.algorithms.object_profile import ObjectProfile, smooth_flux
+from soxspipe.algorithms.object_flux import smooth_flux
+from soxspipe.algorithms.object_profile import ObjectProfile
 from soxspipe.algorithms.subtract_sky import SkyFit
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -12,14 +11,11 @@ from soxspipe.algorithms.detect_continuum import running_median
 from soxspipe.algorithms.find_object import FoundObject
 from soxspipe.algorithms.find_sources import moffat
 from soxspipe.algorithms.object_profile import BETA
-from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.order_data import EachOrder, OrderData
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.trace import SlitSource
 from soxspipe.errors import AlgorithmError, NoOrderLeftError
-
-EachOrder: TypeAlias = Callable[..., Iterable[Any]]
-"""`map`, or the `map` of a pool: applies a function to every order."""
 
 MASK_FWHM = 1.3
 LEAST_MASK_ARCSEC = 1.5

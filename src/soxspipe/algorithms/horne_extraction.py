@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.detect_continuum import running_median
-from soxspipe.algorithms.object_profile import flux_along
+from soxspipe.algorithms.object_flux import flux_along
 from soxspipe.algorithms.order_data import EVERY_ROW, OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky_and_object import N_LAGS, evaluate_sky, joint_geometry, solve_sky_and_object

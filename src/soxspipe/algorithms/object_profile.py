@@ -10,30 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from soxspipe.algorithms.detect_continuum import running_median
-from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.order_data import EachOrder, OrderData
+from soxspipe.algorithms.profile_cells import CHUNKS, Cells, Chunks, chunks_of, measure_cells
 from soxspipe.algorithms.sky_spline import chebyshev
 from soxspipe.algorithms.splines import bspline_matrix, clamped_knots
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
-from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
 
-CELL_ARCSEC = 0.05
-CHUNKS = 8
 REACH_FWHM = 4.5
-FLUX_SMOOTH_PX = 15
-LINE_SIGMA = 5.0
-LEAST_SIGNIFICANCE = 12.0
-WANTED_SNR = 40.0
-WIDEST_SMOOTH_PX = 201
-PEAK_TOLERANCE = 0.1
-SOUND_POWER = 0.7
 BETA = 3.5
 BETA_PRIOR = 0.5
 WIDTH_PRIOR = 0.2
@@ -132,17 +120,6 @@ class ObjectProfile:
         return SlitProfile(distance_arcsec=self.distance_arcsec, density=density, fwhm_arcsec=self.fwhm_arcsec, form=self.form)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Cells:
-    """Measured light per arcsec, shape (orders * chunks, bins): value, its weight, mean distance; and wavelength, pixel size per row."""
-
-    value: FloatArray
-    weight: FloatArray
-    distance: FloatArray
-    wavelength_nm: FloatArray
-    pixel_arcsec: FloatArray
-
-
 def fit_profile(
     orders: Sequence[OrderData],
     skies: Sequence[FloatArray],
@@ -153,6 +130,7 @@ def fit_profile(
     clip_rounds: int,
     half_length_arcsec: float,
     start: ObjectProfile | None = None,
+    each_order: EachOrder = map,
 ) -> ObjectProfile:
     """Measure the profile of the traced object.
 
@@ -174,6 +152,8 @@ def fit_profile(
         Of the slit.
     start : ObjectProfile or None
         An earlier measurement, which saves a round.
+    each_order : callable
+        `map` or a pool's.
 
     Returns
     -------
@@ -181,13 +161,22 @@ def fit_profile(
         Tables for all orders.
     """
     moffat = _starting_moffat(orders, trace)
-    chunks = [_chunks(data.window) for data in orders]
+    chunks = [chunks_of(data.window) for data in orders]
     profile = start if start is not None and start.moffat is not None else _tabulate(orders, chunks, moffat, None, half_length_arcsec + 6.0)
     if trace.forced:
         return profile
     moffat = profile.moffat or moffat
     for _ in range(1 if start is not None or clip_rounds == 0 else min(clip_rounds, ROUNDS)):
-        cells = _measure(orders, skies, trace, profile, chunks, clip_sigma if clip_rounds else np.inf, moffat)
+        cells = measure_cells(
+            orders,
+            skies,
+            trace,
+            profile.shares,
+            chunks,
+            clip=clip_sigma if clip_rounds else np.inf,
+            reach_arcsec=REACH_FWHM * moffat.fwhm_arcsec,
+            each_order=each_order,
+        )
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
         profile = _tabulate(orders, chunks, moffat, deviations, half_length_arcsec + 6.0)
@@ -196,7 +185,7 @@ def fit_profile(
 
 def starting_profile(orders: Sequence[OrderData], trace: ObjectTrace, half_length_arcsec: float) -> ObjectProfile:
     """A Moffat of the trace's width: good enough to find cosmic rays before the profile is measured."""
-    chunks = [_chunks(data.window) for data in orders]
+    chunks = [chunks_of(data.window) for data in orders]
     return _tabulate(orders, chunks, _starting_moffat(orders, trace), None, half_length_arcsec + 6.0)
 
 
@@ -205,120 +194,7 @@ def _starting_moffat(orders: Sequence[OrderData], trace: ObjectTrace) -> Moffat:
     return Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
 
 
-def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Optimal sum per dispersion pixel and its error; 0 and infinity where nothing can be measured."""
-    weight = np.where(use, shares / variance, 0.0)
-    power = np.sum(weight * shares, axis=1)
-    known = power > 1e-30
-    flux = np.where(known, np.sum(weight * np.where(use, light, 0.0), axis=1) / np.where(known, power, 1.0), 0.0)
-    return flux, np.where(known, 1.0 / np.sqrt(np.where(known, power, 1.0)), np.inf)
-
-
-def smooth_flux(flux: FloatArray, error: FloatArray) -> FloatArray:
-    """Running median of the flux, but lines that stand out of it by `LINE_SIGMA` stay as they are."""
-    level = running_median(flux, FLUX_SMOOTH_PX)
-    return np.where(np.abs(flux - level) > LINE_SIGMA * error, flux, level)
-
-
-def steady_flux(flux: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Flux smoothed until its noise no longer matters, with its error.
-
-    A profile measured against a flux that holds the noise of the same pixels comes out too peaked, by about the inverse square of the
-    flux's signal-to-noise; the running median is therefore as wide as that asks for, and lines that stand out of it are kept.
-    """
-    known = np.isfinite(error)
-    typical = float(np.median(flux[known] / error[known])) if known.any() else 0.0
-    width = int(np.clip((WANTED_SNR / max(typical, 1e-3)) ** 2, FLUX_SMOOTH_PX, WIDEST_SMOOTH_PX)) // 2 * 2 + 1
-    level = running_median(flux, width)
-    line = np.abs(flux - level) > max(LINE_SIGMA, LEAST_SIGNIFICANCE) * error
-    return np.where(line, flux, level), np.where(line, error, 1.25 * error / np.sqrt(width))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Chunks:
-    """An order's dispersion pixels in `CHUNKS` parts: number of each pixel's part, wavelength per part; arcsec per pixel of each row."""
-
-    number: IntArray
-    wavelength_nm: FloatArray
-    pixel_arcsec: FloatArray
-
-
-def _chunks(window: OrderWindow) -> _Chunks:
-    number = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
-    wave = np.full(CHUNKS, np.nan)
-    for chunk in np.unique(number[window.inside.any(axis=1)]):
-        wave[chunk] = np.nanmedian(window.wavelength_nm[number == chunk])
-    known = np.isfinite(wave)  # all chunks, unless the dispersion map has holes
-    return _Chunks(
-        number=number,
-        wavelength_nm=wave if known.all() else np.interp(np.arange(CHUNKS), np.flatnonzero(known), wave[known]),
-        pixel_arcsec=1.0 / np.maximum(np.abs(_scale(window.slit_arcsec)), 1e-6),
-    )
-
-
-def _measure(
-    orders: Sequence[OrderData],
-    skies: Sequence[FloatArray],
-    trace: ObjectTrace,
-    profile: ObjectProfile,
-    chunks: Sequence[_Chunks],
-    clip: float,
-    moffat: Moffat,
-) -> _Cells:
-    reach = REACH_FWHM * moffat.fwhm_arcsec
-    n_bins = int(np.ceil(2 * reach / CELL_ARCSEC))
-    parts: list[tuple[NDArray[Any], ...]] = []
-    for data, sky, part in zip(orders, skies, chunks, strict=True):
-        window, path = data.window, trace.orders[data.window.order]
-        shares = profile.shares(data, path)
-        light = data.electrons - sky
-        distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
-        use = data.good & (np.abs(distance) < reach)
-        measured, error = flux_along(light, data.variance(sky), shares, use)
-        flux, smooth_error = steady_flux(measured, error)
-        use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]
-        variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
-        peak = np.maximum(flux, 0.0) * shares.max(axis=1)
-        alike = np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
-        # a line of the object has the profile; where much of the core is clipped, it is a hit that lifts the flux
-        power = np.where(use, shares**2, 0.0)
-        struck = (flux == measured) & (np.sum(power * alike, axis=1) < SOUND_POWER * np.sum(power, axis=1))
-        use &= alike & ~struck[:, None]
-        pixel = part.pixel_arcsec
-        per_arcsec = flux[:, None] * pixel[:, None]
-        weight = np.where(use, per_arcsec**2 / variance, 0.0)
-        cell = part.number[:, None] * n_bins + np.clip(((distance + reach) / CELL_ARCSEC), 0, n_bins - 1).astype(np.int64)
-        chosen = weight > 0
-        index, w = cell[chosen], weight[chosen]
-        total = np.bincount(index, w, CHUNKS * n_bins)
-        safe = np.where(total > 0, total, 1.0)
-        ratio = light[chosen] / np.broadcast_to(per_arcsec, light.shape)[chosen]
-        value = np.bincount(index, w * ratio, CHUNKS * n_bins) / safe
-        mean_distance = np.bincount(index, w * distance[chosen], CHUNKS * n_bins) / safe
-        parts.append(
-            (
-                value.reshape(CHUNKS, -1),
-                total.reshape(CHUNKS, -1),
-                mean_distance.reshape(CHUNKS, -1),
-                part.wavelength_nm,
-                np.full(CHUNKS, np.median(pixel)),
-            )
-        )
-    stacked = [np.concatenate([part[k] for part in parts]) for k in range(5)]
-    return _Cells(value=stacked[0], weight=stacked[1], distance=stacked[2], wavelength_nm=stacked[3], pixel_arcsec=stacked[4])
-
-
-def _scale(slit: FloatArray) -> FloatArray:
-    """Pixels per arcsec of every row; the median where a row has too few pixels."""
-    step = np.diff(slit, axis=1)
-    count = np.isfinite(step).sum(axis=1)
-    mean = np.nansum(step, axis=1) / np.maximum(count, 1)
-    known = (count >= 3) & (mean != 0)
-    mean = np.where(known, mean, np.median(mean[known]) if known.any() else 1.0)
-    return 1.0 / mean
-
-
-def _fit_moffat(cells: _Cells, start: Moffat) -> Moffat:
+def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
     """Width, its exponent, beta, and a scale per row (the flux estimate's own error), by Gauss-Newton with priors."""
     use = cells.weight > 0
     current = np.array([np.log(start.fwhm_arcsec), start.slope, start.beta])
@@ -355,7 +231,7 @@ def _fit_moffat(cells: _Cells, start: Moffat) -> Moffat:
     return Moffat(fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]), pivot_nm=start.pivot_nm)
 
 
-def _scale_and_pedestal(cells: _Cells, shape: FloatArray, value: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _scale_and_pedestal(cells: Cells, shape: FloatArray, value: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Weighted fit ``value = a shape + c_0 + c_1 d + c_2 d^2`` in every row: a, shape (rows, 1), and the rest, shape (rows, bins).
 
     The parabola is light that the sky model with its slit illumination took from the object's wings (or left to them); it is no part of
@@ -383,7 +259,7 @@ class _Deviations:
     coefficients: FloatArray
 
 
-def _fit_deviations(cells: _Cells, moffat: Moffat, poly_order: int, numbers: Sequence[int]) -> _Deviations:
+def _fit_deviations(cells: Cells, moffat: Moffat, poly_order: int, numbers: Sequence[int]) -> _Deviations:
     fwhm = moffat.fwhm_arcsec
     inner = np.linspace(-1.4, 1.4, 15) * fwhm
     outer = np.array([1.9, 2.6, 3.4, REACH_FWHM]) * fwhm
@@ -452,7 +328,7 @@ def _shrunken(normal: FloatArray, right: FloatArray, prior: FloatArray) -> Float
 
 
 def _tabulate(
-    orders: Sequence[OrderData], chunks: Sequence[_Chunks], moffat: Moffat, deviations: _Deviations | None, reach_arcsec: float
+    orders: Sequence[OrderData], chunks: Sequence[Chunks], moffat: Moffat, deviations: _Deviations | None, reach_arcsec: float
 ) -> ObjectProfile:
     grid = np.arange(-reach_arcsec, reach_arcsec + GRID_ARCSEC, GRID_ARCSEC)
     tables, middles, widths = {}, {}, []

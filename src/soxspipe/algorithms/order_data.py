@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,8 @@ FAINT_FLAT_SIGMA = 60.0
 ALIKE_SIGMA = 5.0
 FLAT_HALF_WIDTH_PX = 7
 EVERY_ROW = slice(None)
+EachOrder: TypeAlias = Callable[..., Iterable[Any]]
+"""`map`, or the `map` of a pool: applies a function to every order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

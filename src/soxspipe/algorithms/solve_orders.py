@@ -11,7 +11,7 @@ from soxspipe.algorithms.along_lines import follow_lines
 from soxspipe.algorithms.companions import other_sources, set_companions_aside
 from soxspipe.algorithms.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.find_object import FoundObject
-from soxspipe.algorithms.fit_skies import EachOrder, common_illumination, inside_edges, share_illumination
+from soxspipe.algorithms.fit_skies import common_illumination, inside_edges, share_illumination
 from soxspipe.algorithms.horne_extraction import (
     PROFILE_TOLERANCE,
     ROUGH_TOLERANCE,
@@ -23,8 +23,9 @@ from soxspipe.algorithms.horne_extraction import (
     reject_outliers,
 )
 from soxspipe.algorithms.host_light import HostLight, measure_host, take_host_off
-from soxspipe.algorithms.object_profile import ObjectProfile, fit_profile, smooth_flux, starting_profile
-from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.object_flux import smooth_flux
+from soxspipe.algorithms.object_profile import ObjectProfile, fit_profile, starting_profile
+from soxspipe.algorithms.order_data import EachOrder, OrderData
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.geometry import Geometry
@@ -90,6 +91,7 @@ def measure_profile(
     settings: ExtractionSettings,
     half_length_arcsec: float,
     start: ObjectProfile | None = None,
+    each_order: EachOrder = map,
 ) -> ObjectProfile:
     """Profile of the traced object with the settings' degree and clipping."""
     return fit_profile(
@@ -101,6 +103,7 @@ def measure_profile(
         clip_rounds=settings.horne_extraction_profile_clipping_iteration_count,
         half_length_arcsec=half_length_arcsec,
         start=start,
+        each_order=each_order,
     )
 
 
@@ -142,6 +145,7 @@ def extract_with_sky(
         settings=settings,
         half_length_arcsec=half_length_arcsec,
         illumination=common_illumination(fits),
+        each_order=each_order,
     )
     companions = other_sources(trace)
     rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec)
@@ -179,6 +183,7 @@ class _Problem:
     settings: ExtractionSettings
     half_length_arcsec: float
     illumination: FloatArray
+    each_order: EachOrder
 
     def shares(self, fit: SkyFit, profile: ObjectProfile) -> FloatArray:
         """The profile in an order."""
@@ -208,7 +213,9 @@ class _Problem:
     def measure(self, fits: Sequence[SkyFit], hits: Sequence[Rejection], start: ObjectProfile | None) -> ObjectProfile:
         """Profile against the skies given, without outliers."""
         sound = [replace(fit.data, good=fit.data.good & ~hit.hits) for fit, hit in zip(fits, hits, strict=True)]
-        return measure_profile(sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start)
+        return measure_profile(
+            sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.each_order
+        )
 
 
 def extract_without_sky(

@@ -11,11 +11,11 @@ from soxspipe.algorithms.clip_and_stack import clip_and_stack
 from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
 from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
-from soxspipe.algorithms.fit_skies import EachOrder, SkyFits, fit_sky
+from soxspipe.algorithms.fit_skies import SkyFits, fit_sky
 from soxspipe.algorithms.horne_extraction import order_spectrum
 from soxspipe.algorithms.host_light import HostLight
 from soxspipe.algorithms.merge_orders import merge_orders
-from soxspipe.algorithms.order_data import OrderData, cut_order, paint
+from soxspipe.algorithms.order_data import EachOrder, OrderData, cut_order, paint
 from soxspipe.algorithms.prepare import prepare
 from soxspipe.algorithms.solve_orders import FALLBACK_SEEING_ARCSEC, SolvedOrders, extract_with_sky, extract_without_sky, follow_object
 from soxspipe.algorithms.subtract_background import fit_background
