@@ -13,19 +13,17 @@ from soxspipe.algorithms.detect_continuum import ContinuumSettings, detect_conti
 from soxspipe.algorithms.find_object import FoundObject
 from soxspipe.algorithms.fit_skies import common_illumination, inside_edges, share_illumination
 from soxspipe.algorithms.horne_extraction import (
-    PROFILE_TOLERANCE,
     ROUGH_TOLERANCE,
     ExtractedOrder,
     ExtractionSettings,
-    Rejection,
     extract_order,
     extract_order_without_sky,
-    reject_outliers,
 )
 from soxspipe.algorithms.host_light import HostLight, measure_host, take_host_off
 from soxspipe.algorithms.object_flux import smooth_flux
 from soxspipe.algorithms.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.order_data import EachOrder, OrderData
+from soxspipe.algorithms.reject_outliers import PROFILE_TOLERANCE, Rejection, reject_outliers
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.geometry import Geometry

@@ -10,12 +10,11 @@ import pytest
 from soxspipe.algorithms.horne_extraction import (
     ExtractedOrder,
     ExtractionSettings,
-    dilate,
     extract_order,
     extract_order_without_sky,
     order_spectrum,
-    reject_outliers,
 )
+from soxspipe.algorithms.reject_outliers import dilate, reject_outliers
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import OrderSpectrum

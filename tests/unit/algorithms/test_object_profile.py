@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from soxspipe.algorithms.object_profile import (
-    FLUX_SMOOTH_PX,
-    Moffat,
-    ObjectProfile,
-    fit_profile,
-    flux_along,
-    smooth_flux,
-    starting_profile,
-    steady_flux,
-)
+from soxspipe.algorithms.object_flux import FLUX_SMOOTH_PX, flux_along, smooth_flux, steady_flux
+from soxspipe.algorithms.object_profile import Moffat, ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.windows import cut_orders
 from support.orders import TinyOrder, make_geometry, object_trace, observe, position, sky_light
 

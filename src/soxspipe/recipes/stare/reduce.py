@@ -266,7 +266,9 @@ def _warnings(
             f"no object stands out of the noise (strongest peak {found.significance:.1f} sigma); the spectrum is a forced extraction at {where}"
         )
     if len(found.sources) > 1:
-        others = ", ".join(f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} %)' for s in found.sources if s is not found.source)
+        others = ", ".join(
+            f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} % of the brightest)' for s in found.sources if s is not found.source
+        )
         said.append(f"more than one object on the slit, also at {others}")
     if host is not None:
         said.append(
