@@ -65,16 +65,24 @@ class Timing:
     peak_mb: float
 
 
+LAUNCHER = """
+import os, sys, time
+start = time.perf_counter()
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
+_, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024.0, os.waitstatus_to_exitcode(status))
+"""
+"""A child begins with the largest size its parent has had, so a small process of its own starts and measures the command."""
+
+
 def timed(command: Sequence[str]) -> Timing:
     """Run a command to its end in a process of its own."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    message = process.stderr.read() if process.stderr else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, QUALITY_STATUS):
-        raise SystemExit(f"{' '.join(command)} failed:\n{message.decode(errors='replace')}")
-    return Timing(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024.0)
+    launched = subprocess.run([sys.executable, "-S", "-E", "-c", LAUNCHER, *command], capture_output=True, text=True, check=True)
+    wall, cpu, peak, status = launched.stdout.split()
+    if int(status) not in (0, QUALITY_STATUS):
+        raise SystemExit(f"{' '.join(command)} failed:\n{launched.stderr}")
+    return Timing(float(wall), float(cpu), float(peak))
 
 
 def median_of(timings: Sequence[Timing]) -> Timing:
@@ -239,6 +247,7 @@ def main() -> int:
     parser.add_argument("--command", default="", help="the command to time (default: soxspipe beside this Python)")
     chosen = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command chooses for itself; before numpy is imported
     about = machine()
     beside = Path(sys.executable).with_name("soxspipe")
     command = chosen.command.split() or [str(beside) if beside.exists() else shutil.which("soxspipe") or "soxspipe"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.order_data import EachOrder, OrderData
+from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.profile_cells import CHUNKS, Cells, Chunks, chunks_of, measure_cells
 from soxspipe.algorithms.sky_spline import chebyshev
 from soxspipe.algorithms.splines import bspline_matrix, clamped_knots
@@ -130,7 +130,6 @@ def fit_profile(
     clip_rounds: int,
     half_length_arcsec: float,
     start: ObjectProfile | None = None,
-    each_order: EachOrder = map,
 ) -> ObjectProfile:
     """Measure the profile of the traced object.
 
@@ -152,8 +151,6 @@ def fit_profile(
         Of the slit.
     start : ObjectProfile or None
         An earlier measurement, which saves a round.
-    each_order : callable
-        `map` or a pool's.
 
     Returns
     -------
@@ -175,7 +172,6 @@ def fit_profile(
             chunks,
             clip=clip_sigma if clip_rounds else np.inf,
             reach_arcsec=REACH_FWHM * moffat.fwhm_arcsec,
-            each_order=each_order,
         )
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])

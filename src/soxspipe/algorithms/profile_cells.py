@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxspipe.algorithms.object_flux import LEAST_SIGNIFICANCE, flux_along, steady_flux
-from soxspipe.algorithms.order_data import EachOrder, OrderData
+from soxspipe.algorithms.order_data import OrderData
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
@@ -63,7 +63,6 @@ def measure_cells(
     *,
     clip: float,
     reach_arcsec: float,
-    each_order: EachOrder = map,
 ) -> Cells:
     """Light per arcsec over the object's flux, in cells of distance from the trace and parts of the orders.
 
@@ -81,8 +80,6 @@ def measure_cells(
         Pixels further from the profile (sigma, plus a tenth of its peak) are left out.
     reach_arcsec : float
         Furthest distance.
-    each_order : callable
-        `map` or a pool's.
 
     Returns
     -------
@@ -90,12 +87,10 @@ def measure_cells(
         `CHUNKS` rows per order.
     """
     n_bins = int(np.ceil(2 * reach_arcsec / CELL_ARCSEC))
-
-    def measure(data: OrderData, sky: FloatArray, part: Chunks) -> tuple[NDArray[Any], ...]:
+    parts = []
+    for data, sky, part in zip(orders, skies, chunks, strict=True):
         path = trace.orders[data.window.order]
-        return _order_cells(data, sky, path, shares_of(data, path), part, clip, reach_arcsec, n_bins)
-
-    parts = list(each_order(measure, orders, skies, chunks))
+        parts.append(_order_cells(data, sky, path, shares_of(data, path), part, clip, reach_arcsec, n_bins))
     stacked = [np.concatenate([part[k] for part in parts]) for k in range(5)]
     return Cells(value=stacked[0], weight=stacked[1], distance=stacked[2], wavelength_nm=stacked[3], pixel_arcsec=stacked[4])
 

@@ -89,7 +89,6 @@ def measure_profile(
     settings: ExtractionSettings,
     half_length_arcsec: float,
     start: ObjectProfile | None = None,
-    each_order: EachOrder = map,
 ) -> ObjectProfile:
     """Profile of the traced object with the settings' degree and clipping."""
     return fit_profile(
@@ -101,7 +100,6 @@ def measure_profile(
         clip_rounds=settings.horne_extraction_profile_clipping_iteration_count,
         half_length_arcsec=half_length_arcsec,
         start=start,
-        each_order=each_order,
     )
 
 
@@ -143,7 +141,6 @@ def extract_with_sky(
         settings=settings,
         half_length_arcsec=half_length_arcsec,
         illumination=common_illumination(fits),
-        each_order=each_order,
     )
     companions = other_sources(trace)
     rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec)
@@ -181,7 +178,6 @@ class _Problem:
     settings: ExtractionSettings
     half_length_arcsec: float
     illumination: FloatArray
-    each_order: EachOrder
 
     def shares(self, fit: SkyFit, profile: ObjectProfile) -> FloatArray:
         """The profile in an order."""
@@ -211,9 +207,7 @@ class _Problem:
     def measure(self, fits: Sequence[SkyFit], hits: Sequence[Rejection], start: ObjectProfile | None) -> ObjectProfile:
         """Profile against the skies given, without outliers."""
         sound = [replace(fit.data, good=fit.data.good & ~hit.hits) for fit, hit in zip(fits, hits, strict=True)]
-        return measure_profile(
-            sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.each_order
-        )
+        return measure_profile(sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start)
 
 
 def extract_without_sky(
