@@ -23,6 +23,7 @@ LINE_NEIGHBOUR_SHARE = 0.12
 CORE_HALF_PX = 7
 PROFILE_TOLERANCE = 0.03
 SKY_TOLERANCE = 0.01
+TILT_TOLERANCE = 1.0
 FAR_SHARE = 0.02
 ROUNDS = 8
 SMOOTH_PX = 5
@@ -58,7 +59,7 @@ def reject_outliers(
     On the object the worst pixel of each dispersion pixel goes first, then the flux is measured again; away from it all outliers go
     at once.  Neighbours of a hit go at `GROW_SIGMA`.  The median of data over profile starts it, so that a bright hit does not raise
     the flux and drag good pixels down.  Errors of the profile and of the sky's position are tolerated as shares of the peak and of
-    the sky's local range; an emission line of the object has the object's profile and passes.
+    the sky's local range, and so is what the object's spectrum changes along the tilt of its lines; an emission line of the object has the object's profile and passes.
 
     Parameters
     ----------
@@ -92,10 +93,12 @@ def reject_outliers(
 
     variance = model_variance(flux)
     flux = _not_above(flux, light, variance, shares, data.good, peak)
+    steep = _change_along_tilt(flux, shares, data.u_px)
     rows: IntArray | slice = EVERY_ROW
     for _ in range(ROUNDS):
         use = data.good[rows] & ~hits[rows]
-        allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows] + (SKY_TOLERANCE * sky_range[rows]) ** 2
+        allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows]
+        allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + (TILT_TOLERANCE * steep[rows]) ** 2
         z = np.where(use, (light[rows] - flux[rows, None] * shares[rows]) / np.sqrt(variance[rows] + allowed), 0.0)
         worst = np.where(far[rows], 0.0, np.abs(z)).max(axis=1, keepdims=True)
         fresh = np.zeros(light.shape, dtype=bool)
@@ -124,6 +127,18 @@ def reject_outliers(
         flux = expected
         variance = model_variance(flux)
     return Rejection(hits=hits, bright=bright, flux=flux, variance=variance)
+
+
+def _change_along_tilt(flux: FloatArray, shares: FloatArray, u_px: FloatArray) -> FloatArray:
+    """How far an object pixel may lie from flux times profile because lines are tilted and the spectrum is steep, as in the telluric A band.
+
+    The slope is taken across the neighbours of a dispersion pixel, so that a cosmic ray does not excuse itself.
+    """
+    padded = np.pad(flux, 1, mode="edge")
+    slope = 0.5 * np.abs(padded[2:] - padded[:-2])
+    weight = np.maximum(shares, 0.0)
+    centre = np.sum(weight * u_px, axis=1) / np.maximum(weight.sum(axis=1), 1e-30)
+    return slope[:, None] * np.abs(u_px - centre[:, None]) * weight
 
 
 def _spikes(flux: FloatArray, error: FloatArray) -> BoolArray:

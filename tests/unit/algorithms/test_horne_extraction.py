@@ -89,6 +89,18 @@ def test_dark_pixels_are_rejected_but_not_called_cosmic_rays() -> None:
     assert not found.bright[where]
 
 
+def test_steep_bands_along_tilted_lines_are_no_outliers() -> None:
+    order = tiny_order(level=30000.0)
+    bands = 1.0 - 0.97 * np.exp(-0.5 * (((order.u_px - 150.0) % 30.0 - 15.0) / 1.2) ** 2)
+    light = np.where(order.data.window.inside, (bands - 1.0) * order.flux[:, None] * order.shares, 0.0)
+    struck = add(order, light)
+    assert rejected(struck)[order.data.good].mean() < 2e-4
+    where = at_object(order, 150, 1)
+    hit = np.zeros(order.sky.shape)
+    hit[where] = 8000.0
+    assert rejected(add(struck, hit))[where]
+
+
 def test_a_track_over_the_core_is_found() -> None:
     order = tiny_order(level=1000.0)
     hit = np.zeros(order.sky.shape, dtype=bool)
