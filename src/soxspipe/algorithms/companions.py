@@ -51,10 +51,10 @@ def set_companions_aside(fit: SkyFit, trace: ObjectTrace, companions: Sequence[S
     here = float(np.median(path.slit_arcsec))
     own = profile.shares(data, path)
     light = data.electrons - fit.electrons
+    weight = np.where(data.good, 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + np.maximum(light, 0.0)), 0.0)
     taken, aside = np.zeros(light.shape), np.zeros(light.shape, dtype=bool)
     for companion in companions:
         other = profile.shares(data, replace(path, slit_arcsec=path.slit_arcsec + (companion.slit_arcsec - here)))
-        weight = np.where(data.good, 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + np.maximum(light, 0.0)), 0.0)
         s11, s12, s22 = (np.sum(weight * a * b, axis=1) for a, b in ((own, own), (own, other), (other, other)))
         r1, r2 = (np.sum(weight * a * light, axis=1) for a in (own, other))
         determinant = s11 * s22 - s12**2
@@ -64,10 +64,4 @@ def set_companions_aside(fit: SkyFit, trace: ObjectTrace, companions: Sequence[S
         error = np.where(solvable, np.sqrt(np.maximum(s11, 0.0) / safe), np.inf)
         taken += np.maximum(smooth_flux(flux, error), 0.0)[:, None] * other
         aside |= (other > ASIDE_SHARE * other.max(axis=1, keepdims=True)) & (own < ASIDE_OWN_SHARE * own.max(axis=1, keepdims=True))
-    cleaned = replace(
-        data,
-        electrons=data.electrons - taken,
-        floor=data.floor + np.maximum(taken, 0.0) * data.flat / data.exposures,
-        good=data.good & ~aside,
-    )
-    return replace(fit, data=cleaned)
+    return replace(fit, data=replace(data.without(taken), good=data.good & ~aside))

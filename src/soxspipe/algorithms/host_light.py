@@ -99,8 +99,7 @@ def take_host_off(fit: SkyFit, host: HostLight, trace: ObjectTrace) -> SkyFit:
     peak = np.interp(np.arange(distance.shape[0]), host.middle_px[data.window.order], host.peak[data.window.order])
     shape = _gaussian(distance - host.offset_arcsec, host.fwhm_arcsec)
     light = np.where(data.window.inside, peak[:, None] * np.nan_to_num(shape), 0.0)
-    cleaned = replace(data, electrons=data.electrons - light, floor=data.floor + light * data.flat / data.exposures)
-    return replace(fit, data=cleaned)
+    return replace(fit, data=data.without(light))
 
 
 def _measure_rows(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: ObjectTrace) -> _Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -70,6 +70,10 @@ class OrderData:
         """
         expected, flat = np.maximum(light, 0.0), self.flat[rows]
         return (self.floor[rows] + expected * (flat / self.exposures[rows] + expected * self.flat_variance[rows])) / flat**2
+
+    def without(self, light: FloatArray) -> OrderData:
+        """The order without `light` (flattened electrons), whose shot noise stays in the variance."""
+        return replace(self, electrons=self.electrons - light, floor=self.floor + np.maximum(light, 0.0) * self.flat / self.exposures)
 
 
 def cut_order_data(

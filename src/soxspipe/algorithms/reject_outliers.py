@@ -23,7 +23,6 @@ LINE_NEIGHBOUR_SHARE = 0.12
 CORE_HALF_PX = 7
 PROFILE_TOLERANCE = 0.03
 SKY_TOLERANCE = 0.01
-TILT_TOLERANCE = 1.0
 FAR_SHARE = 0.02
 ROUNDS = 8
 SMOOTH_PX = 5
@@ -98,7 +97,7 @@ def reject_outliers(
     for _ in range(ROUNDS):
         use = data.good[rows] & ~hits[rows]
         allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows]
-        allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + (TILT_TOLERANCE * steep[rows]) ** 2
+        allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + steep[rows] ** 2
         z = np.where(use, (light[rows] - flux[rows, None] * shares[rows]) / np.sqrt(variance[rows] + allowed), 0.0)
         worst = np.where(far[rows], 0.0, np.abs(z)).max(axis=1, keepdims=True)
         fresh = np.zeros(light.shape, dtype=bool)
