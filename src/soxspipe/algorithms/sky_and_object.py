@@ -19,13 +19,14 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from soxspipe.algorithms.order_data import OrderData
-from soxspipe.algorithms.piece_sums import piece_products
-from soxspipe.algorithms.sky_spline import SkySpline, regularised, spline_normal
-from soxspipe.algorithms.splines import bspline_basis
+from soxspipe.algorithms.piece_sums import spline_products
+from soxspipe.algorithms.sky_spline import SkySpline, powers_of, regularised, spline_normal
+from soxspipe.algorithms.splines import SplineSpace, horner
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 N_LAGS = 3
-BLOCK = 96
+FURTHEST_JUMP = 8
+NEGLIGIBLE_KNOTS = 24
 SMALLEST_SHARE = 1e-5
 LEAST_POWER = 0.02
 
@@ -55,26 +56,23 @@ class JointSolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JointGeometry:
-    """What does not change while fluxes and weights do: pieces and values of the spline per pixel (window shape; values scaled by g)."""
+    """What does not change while fluxes and weights do: piece of the spline, position t within it, and illumination; shape of the window."""
 
-    first: IntArray
-    basis: FloatArray
+    piece: IntArray
+    t: FloatArray
+    gain: FloatArray
 
 
 def joint_geometry(spline: SkySpline, u_px: FloatArray, slit: FloatArray) -> JointGeometry:
-    """Evaluate the spline's basis once for all pixels of a window."""
-    shifted = spline.shifted(u_px, slit)
-    first, basis = bspline_basis(shifted.ravel(), spline.knots, spline.degree)
-    gain = spline.gain(slit).ravel()
-    return JointGeometry(first=first.reshape(u_px.shape), basis=(basis * gain).reshape(-1, *u_px.shape))
+    """Find the places of all pixels of a window within the spline."""
+    terms = spline.shape_terms(u_px, slit)
+    piece, t = spline.space.locate(spline.shifted(u_px, terms))
+    return JointGeometry(piece=piece.reshape(u_px.shape), t=t.reshape(u_px.shape), gain=spline.gain(terms).reshape(u_px.shape))
 
 
 def evaluate_sky(spline: SkySpline, geometry: JointGeometry) -> FloatArray:
-    """Sky on the window from basis values already at hand."""
-    total = np.zeros(geometry.first.shape)
-    for a in range(geometry.basis.shape[0]):
-        total += geometry.basis[a] * spline.coefficients[geometry.first + a]
-    return total
+    """Sky on the window from places already at hand."""
+    return geometry.gain * horner(spline.space.polynomials(spline.coefficients), geometry.piece, geometry.t)
 
 
 def solve_sky_and_object(
@@ -102,18 +100,20 @@ def solve_sky_and_object(
     JointSolution
         Zeros in place of errors if they were not asked for.
     """
-    n, width = spline.coefficients.size, geometry.basis.shape[0]
-    used = weight > 0
-    band, right = _sky_normal(geometry, data.electrons, weight, used, n)
+    n, used = spline.space.n_splines, weight > 0
+    electrons = np.where(used, data.electrons, 0.0)
+    powers = powers_of(geometry.t.ravel(), spline.space.degree, geometry.gain.ravel())
+    sums = spline_products(spline.space, geometry.piece.ravel(), [*powers, electrons.ravel()], weight.ravel())
+    band, right = spline_normal(sums, spline.space.degree + 1, n)
     carries = used & (np.abs(shares) > SMALLEST_SHARE)
-    power = np.sum(np.where(carries, weight * shares**2, 0.0), axis=1)
-    full = np.sum(shares**2, axis=1)
-    left = np.sum(np.where(carries, shares**2, 0.0), axis=1)
-    solvable = (left > LEAST_POWER * full) & (power > 0)
+    carried = np.where(carries, shares, 0.0)
+    pulling = carried * weight
+    power = np.vecdot(pulling, carried)
+    solvable = (np.vecdot(carried, carried) > LEAST_POWER * np.vecdot(shares, shares)) & (power > 0)
     carries &= solvable[:, None]
     safe = np.where(solvable, power, 1.0)
-    pull = np.sum(np.where(carries, weight * shares * data.electrons, 0.0), axis=1)
-    base, coupling = _coupling(geometry, shares, weight, carries)
+    pull = np.where(solvable, np.vecdot(pulling, electrons), 0.0)
+    base, coupling = _coupling(spline.space, geometry.piece, powers, pulling, carries)
     reduced, reduced_right = _eliminate(band, right, base, coupling / safe[:, None], coupling, pull / safe, solvable)
     factor = cholesky_banded(_regularised_wide(reduced), lower=True)
     coefficients = cho_solve_banded((factor, True), reduced_right)
@@ -125,44 +125,40 @@ def solve_sky_and_object(
         return JointSolution(
             spline=solved, flux=flux, variance=nothing, covariance=np.zeros((N_LAGS, flux.size)), sky_variance=np.zeros(shares.shape)
         )
-    inverse = _LocalInverse(_regularised_wide(reduced), reach=coupling.shape[1] + N_LAGS * 4)
+    inverse = _LocalInverse(factor, n, reach=coupling.shape[1] + FURTHEST_JUMP)
     leverage = np.where(solvable[:, None], coupling / safe[:, None], 0.0)
-    variance = np.where(solvable, 1.0 / safe + inverse.quadratic(base, leverage, base, leverage), np.inf)
-    covariance = np.zeros((N_LAGS, flux.size))
-    for lag in range(1, N_LAGS + 1):
-        covariance[lag - 1, :-lag] = inverse.quadratic(base[:-lag], leverage[:-lag], base[lag:], leverage[lag:])
-    flat_first, flat_basis = geometry.first.ravel(), geometry.basis.reshape(width, -1)
-    inside = np.flatnonzero(data.window.inside.ravel())
-    sky_variance = np.zeros(shares.size)
-    sky_variance[inside] = inverse.near_diagonal(flat_first[inside], flat_basis[:, inside])
+    shared = inverse.neighbours(base, leverage, N_LAGS)
     return JointSolution(
-        spline=solved, flux=flux, variance=variance, covariance=covariance, sky_variance=sky_variance.reshape(shares.shape)
+        spline=solved,
+        flux=flux,
+        variance=np.where(solvable, 1.0 / safe + shared[0], np.inf),
+        covariance=shared[1:],
+        sky_variance=np.where(data.window.inside, inverse.sky_variance(spline.space, geometry), 0.0),
     )
 
 
-def _sky_normal(
-    geometry: JointGeometry, electrons: FloatArray, weight: FloatArray, used: BoolArray, n: int
-) -> tuple[FloatArray, FloatArray]:
-    width = geometry.basis.shape[0]
-    columns = [*geometry.basis[:, used], electrons[used]]
-    return spline_normal(piece_products(geometry.first[used], columns, weight[used], n - width + 1), width, n)
+def _coupling(
+    space: SplineSpace, piece: IntArray, powers: FloatArray, pulling: FloatArray, carries: BoolArray
+) -> tuple[IntArray, FloatArray]:
+    """Sums of weight x share x spline per dispersion pixel: first spline index (n_disp,), and the row of couplings from there on.
 
-
-def _coupling(geometry: JointGeometry, shares: FloatArray, weight: FloatArray, carries: BoolArray) -> tuple[IntArray, FloatArray]:
-    """Sums of weight x share x basis per dispersion pixel: first spline index (n_disp,), and the row of couplings from there on."""
-    first = np.where(carries, geometry.first, np.iinfo(np.int64).max)
-    base = first.min(axis=1)
+    The sums are of powers first, per dispersion pixel and piece; `pulling` is weight x share, `powers` those of all pixels.
+    """
+    n_disp = piece.shape[0]
     occupied = carries.any(axis=1)
-    base = np.where(occupied, base, 0)
-    last = np.where(carries, geometry.first, 0).max(axis=1)
-    reach = int((last - base)[occupied].max(initial=0)) + geometry.basis.shape[0]
-    rows = np.broadcast_to(np.arange(shares.shape[0])[:, None], shares.shape)[carries]
-    slot = rows * reach + (geometry.first[carries] - base[rows])
-    weighted = (weight * shares)[carries]
-    coupling = np.zeros(shares.shape[0] * reach)
-    for a in range(geometry.basis.shape[0]):
-        coupling += np.bincount(slot + a, weighted * geometry.basis[a][carries], coupling.size)[: coupling.size]
-    return base, coupling.reshape(-1, reach)
+    base = np.where(occupied, np.where(carries, piece, space.n_pieces).min(axis=1), 0)
+    last = np.where(carries, piece, 0).max(axis=1)
+    n_near = int((last - base)[occupied].max(initial=0)) + 1
+    index = np.flatnonzero(carries)
+    slot = (piece + (np.arange(n_disp) * n_near - base)[:, None]).take(index)
+    pulled = pulling.take(index)
+    sums = np.stack([np.bincount(slot, pulled * power.take(index), n_disp * n_near) for power in powers], axis=-1)
+    near = np.minimum(base[:, None] + np.arange(n_near), space.n_pieces - 1)
+    by_spline = (space.powers[near] @ sums.reshape(n_disp, n_near, -1, 1))[..., 0]
+    coupling = np.zeros((n_disp, n_near + space.degree))
+    for k in range(space.degree + 1):
+        coupling[:, k : k + n_near] += by_spline[:, :, k]
+    return base, coupling
 
 
 def _eliminate(
@@ -192,52 +188,51 @@ def _regularised_wide(band: FloatArray) -> FloatArray:
 
 
 class _LocalInverse:
-    """Elements of the inverse of a banded matrix near its diagonal, from inverses of overlapping blocks.
+    """Elements of the inverse of a banded matrix near its diagonal.
 
-    The inverse decays within a few knots, so a block's inverse equals the whole matrix's in the block's middle.
+    The inverse decays within a few knots: solved for a right-hand side with ones at every so many places, the system gives columns of the
+    inverse that do not disturb each other where they are not negligible.
+
+    Parameters
+    ----------
+    factor : ndarray
+        Banded Cholesky factor (lower) of the matrix.
+    n : int
+        Its size.
+    reach : int
+        Furthest distance from the diagonal that is asked for.
     """
 
-    def __init__(self, band: FloatArray, reach: int) -> None:
-        n = band.shape[1]
-        self.margin = max(reach, 24)
-        self.step = max(BLOCK - self.margin, 32)
-        self.size = min(self.step + 2 * self.margin, n)
-        starts = np.arange(0, max(n - self.size, 0) + self.step, self.step)
-        self.starts = np.minimum(starts, n - self.size)
-        local = np.zeros((self.starts.size, self.size, self.size))
-        for lag in range(min(band.shape[0], self.size)):
-            where = np.arange(self.size - lag)
-            values = band[lag][self.starts[:, None] + where]
-            local[:, where + lag, where] = values
-            local[:, where, where + lag] = values
-        self.inverse = np.linalg.inv(local)
-        self.n = n
+    def __init__(self, factor: FloatArray, n: int, reach: int) -> None:
+        self.n, self.reach, self.spacing = n, reach, 2 * reach + NEGLIGIBLE_KNOTS
+        probes = np.zeros((n, self.spacing), order="F")
+        probes[np.arange(n), np.arange(n) % self.spacing] = 1.0
+        self.columns = np.ascontiguousarray(cho_solve_banded((factor, True), probes, overwrite_b=True))
 
-    def _block(self, index: IntArray) -> IntArray:
-        """Block in whose middle an index (start of a stretch) lies."""
-        centre = index - self.margin
-        return np.clip(np.round(centre / self.step).astype(np.int64), 0, self.starts.size - 1)
+    def _at(self, row: IntArray, column: IntArray) -> FloatArray:
+        return self.columns.take(row * self.spacing + column % self.spacing, mode="clip")
 
-    def quadratic(self, base_left: IntArray, left: FloatArray, base_right: IntArray, right: FloatArray) -> FloatArray:
-        """``left^T inverse right`` for stretches of equal length that start at the indices given, shape (m,)."""
-        block = self._block(base_left)
-        offset = np.arange(left.shape[1])
-        i = np.clip(base_left[:, None] + offset - self.starts[block][:, None], 0, self.size - 1)
-        j = np.clip(base_right[:, None] + offset - self.starts[block][:, None], 0, self.size - 1)
-        part = self.inverse[block[:, None, None], i[:, :, None], j[:, None, :]]
-        return np.einsum("mi,mij,mj->m", left, part, right)
+    def neighbours(self, base: IntArray, left: FloatArray, n_lags: int) -> FloatArray:
+        """``left_b^T inverse left_{b+lag}`` for lags 0 .. `n_lags`, shape (n_lags + 1, m); `left_b`, shape (m, r), begins at ``base_b``."""
+        m, r = left.shape
+        furthest = self.reach - r
+        stretch, offset = np.arange(r), np.arange(-furthest, r + furthest)
+        part = self._at((base[:, None] + stretch)[:, :, None], (base[:, None] + offset)[:, None, :])
+        seen = (left[:, None, :] @ part)[:, 0]
+        result = np.zeros((n_lags + 1, m))
+        for lag in range(n_lags + 1):
+            jump = base[lag:] - base[: m - lag]
+            start = np.arange(m - lag) * offset.size + furthest + np.clip(jump, -furthest, furthest)
+            near = np.vecdot(seen.take(start[:, None] + stretch), left[lag:])
+            result[lag, : m - lag] = np.where(np.abs(jump) <= furthest, near, 0.0)
+        return result
 
-    def near_diagonal(self, first: IntArray, basis: FloatArray) -> FloatArray:
-        """Variance of the spline at points whose non-zero basis values are `basis`, shape (degree + 1, m)."""
-        width = basis.shape[0]
-        every = np.arange(self.n - width + 1)
-        block = self._block(every)
-        offset = np.arange(width)
-        place = every[:, None] + offset - self.starts[block][:, None]
-        table = self.inverse[block[:, None, None], place[:, :, None], place[:, None, :]]
-        total = np.zeros(first.size)
-        for a in range(width):
-            total += table[first, a, a] * basis[a] ** 2
-            for c in range(a + 1, width):
-                total += 2.0 * table[first, a, c] * basis[a] * basis[c]
-        return total
+    def sky_variance(self, space: SplineSpace, geometry: JointGeometry) -> FloatArray:
+        """Variance of the sky at every pixel of the window: within a piece, a polynomial of twice the degree."""
+        near = np.arange(space.n_pieces)[:, None] + np.arange(space.degree + 1)
+        covariance = self._at(near[:, :, None], near[:, None, :])
+        of_powers = space.powers.transpose(0, 2, 1) @ covariance @ space.powers
+        polynomials = np.zeros((2 * space.degree + 1, space.n_pieces))
+        for k in range(space.degree + 1):
+            polynomials[k : k + space.degree + 1] += of_powers[:, k].T
+        return geometry.gain**2 * horner(polynomials, geometry.piece, geometry.t)

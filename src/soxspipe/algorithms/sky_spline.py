@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
-from soxspipe.algorithms.piece_sums import piece_products
+from soxspipe.algorithms.piece_sums import spline_products
 from soxspipe.algorithms.robust import grouped_median
-from soxspipe.algorithms.splines import basis_and_slopes, bspline_basis, clamped_knots, evaluate
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.algorithms.splines import SplineSpace, clamped_knots, horner, spline_space
+from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 SHIFT_AXIS_DEGREE = 4
 SHIFT_SLIT_DEGREE = 3
@@ -55,8 +55,10 @@ class SkySpline:
 
     Attributes
     ----------
-    knots, coefficients, degree
-        The spline S(u), u in px.
+    space : SplineSpace
+        Splines in u (px).
+    coefficients : ndarray, shape (n_splines,)
+        Of S(u).
     illumination : ndarray, shape (n_illumination,)
         gamma_1, gamma_2, ...
     shift : ndarray, shape (n_T, n_P)
@@ -69,47 +71,61 @@ class SkySpline:
         Standard deviation of that prior.
     """
 
-    knots: FloatArray
+    space: SplineSpace
     coefficients: FloatArray
-    degree: int
     illumination: FloatArray
     shift: FloatArray
     u_range: tuple[float, float]
     expected_illumination: FloatArray | None = None
     illumination_prior: float = ILLUMINATION_PRIOR
 
-    def shifted(self, u: FloatArray, slit: FloatArray) -> FloatArray:
-        """``u + delta(u, s)`` within the knots, beyond which nothing is known; shape of `u`."""
-        if not self.shift.size:
-            return np.clip(u, self.knots[0], self.knots[-1])
-        along = chebyshev(scale(u, self.u_range), self.shift.shape[0])
-        across = legendre(slit, self.shift.shape[1])
-        total = np.array(u, dtype=np.float64)
-        for j in range(self.shift.shape[1]):
-            total += np.tensordot(self.shift[:, j], along, axes=1) * across[j]
-        return np.clip(total, self.knots[0], self.knots[-1], out=total)
+    @property
+    def knots(self) -> FloatArray:
+        """Of the spline, px."""
+        return self.space.knots
 
-    def gain(self, slit: FloatArray) -> FloatArray:
-        """``g(s)``, shape of `slit`."""
-        if not self.illumination.size:
-            return np.ones(np.shape(slit))
-        return 1.0 + np.tensordot(self.illumination, legendre(slit, self.illumination.size), axes=1)
+    def shape_terms(self, u: FloatArray, slit: FloatArray) -> ShapeTerms:
+        """The polynomials of illumination and shift at any pixels."""
+        n_along, n_across = self.shift.shape
+        return ShapeTerms(
+            along=chebyshev(scale(np.ravel(u), self.u_range), n_along),
+            across=legendre(np.ravel(slit), max(n_across, self.illumination.size)),
+        )
+
+    def shifted(self, u: FloatArray, terms: ShapeTerms) -> FloatArray:
+        """``u + delta(u, s)`` within the knots, beyond which nothing is known; shape (n,)."""
+        moved = np.array(u, dtype=np.float64).ravel()
+        for along, across in zip(self.shift.T @ terms.along, terms.across, strict=False):  # illumination may need more terms
+            moved += along * across
+        return np.clip(moved, self.knots[0], self.knots[-1], out=moved)
+
+    def gain(self, terms: ShapeTerms) -> FloatArray:
+        """``g(s)``, shape (n,)."""
+        return 1.0 + self.illumination @ terms.across[: self.illumination.size]
 
     def __call__(self, u: FloatArray, slit: FloatArray) -> FloatArray:
-        """Sky in flattened electrons at any pixels."""
-        return self.gain(slit) * evaluate(self.shifted(u, slit), self.knots, self.coefficients, self.degree)
+        """Sky in flattened electrons at any pixels, shape of `u`."""
+        terms = self.shape_terms(u, slit)
+        sky = self.gain(terms) * self.space.evaluate(self.shifted(u, terms), self.coefficients)
+        return sky.reshape(np.shape(u))
 
     def local_range(self, u: FloatArray, half_width_px: float = 1.25) -> FloatArray:
         """Largest minus smallest sky within `half_width_px` of each u: how much a small error of position may cost."""
         step = 0.25
         low = float(self.knots[0])
         grid = np.arange(low, float(self.knots[-1]) + step, step)
-        values = evaluate(grid, self.knots, self.coefficients, self.degree)
+        values = self.space.evaluate(grid, self.coefficients)
         reach = round(half_width_px / step)
-        padded = np.pad(values, reach, mode="edge")
-        pieces = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
-        spread = pieces.max(axis=1) - pieces.min(axis=1)
+        spread = largest_near(values, reach) + largest_near(-values, reach)
         return spread.take(((u - low) * (1.0 / step) + 0.5).astype(np.int64), mode="clip")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShapeTerms:
+    """Polynomials at given pixels: Chebyshev in u, shape (n_T, n), and Legendre in slit position from degree 1 on, shape (n_P, n)."""
+
+    along: FloatArray
+    across: FloatArray
 
 
 def scale(u: FloatArray, u_range: tuple[float, float]) -> FloatArray:
@@ -119,33 +135,66 @@ def scale(u: FloatArray, u_range: tuple[float, float]) -> FloatArray:
 
 def chebyshev(x: FloatArray, n: int) -> FloatArray:
     """T_0 .. T_{n-1} at `x`, shape (n, ...)."""
-    terms = [np.ones(np.shape(x)), np.asarray(x)]
-    while len(terms) < n:
-        terms.append(2.0 * x * terms[-1] - terms[-2])
-    return np.stack(terms[:n])
+    terms = np.empty((max(n, 2), *np.shape(x)))
+    terms[0], terms[1] = 1.0, x
+    for k in range(2, n):
+        np.multiply(x, terms[k - 1], out=terms[k])
+        terms[k] *= 2.0
+        terms[k] -= terms[k - 2]
+    return terms[:n]
 
 
 def legendre(x: FloatArray, n: int) -> FloatArray:
     """P_1 .. P_n at `x`, shape (n, ...): the constant is left out."""
-    terms = [np.ones(np.shape(x)), np.asarray(x)]
+    terms = np.empty((n + 1, *np.shape(x)))
+    terms[0] = 1.0
+    terms[1:2] = x
     for k in range(1, n):
-        terms.append(((2 * k + 1) * x * terms[k] - k * terms[k - 1]) / (k + 1))
-    return np.stack(terms[1 : n + 1])
+        np.multiply(x, terms[k], out=terms[k + 1])
+        terms[k + 1] *= (2 * k + 1) / (k + 1)
+        terms[k + 1] -= (k / (k + 1)) * terms[k - 1]
+    return terms[1:]
 
 
-def median_spectrum(
-    pixels: SkyPixels, use: BoolArray, u_range: tuple[float, float], bin_px: float = START_BIN
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Median sky in bins of `bin_px`: grid, value and noise of one pixel; empty bins are bridged."""
-    n = max(4, int(np.ceil((u_range[1] - u_range[0]) / bin_px)))
-    bins = np.clip(((pixels.u - u_range[0]) / bin_px).astype(np.int64), 0, n - 1)
-    value = grouped_median(pixels.electrons[use], bins[use], n)
-    noise = np.sqrt(grouped_median(pixels.variance[use], bins[use], n))
-    grid = u_range[0] + (np.arange(n) + 0.5) * bin_px
-    found = np.isfinite(value)
+def largest_near(value: FloatArray, reach: int) -> FloatArray:
+    """Largest value within `reach` samples of each, shape (n,)."""
+    largest, covered = np.pad(value, reach, mode="edge"), 1
+    while covered < 2 * reach + 1:  # each step joins two stretches, as far apart as they are long at most
+        step = min(covered, 2 * reach + 1 - covered)
+        largest, covered = np.maximum(largest[:-step], largest[step:]), covered + step
+    return largest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bins:
+    """Bins of u: where they begin (px), how wide they are and how many."""
+
+    low: float
+    width_px: float
+    number: int
+
+    @property
+    def middle(self) -> FloatArray:
+        """Of each bin (px)."""
+        return self.low + (np.arange(self.number) + 0.5) * self.width_px
+
+    def of(self, u: FloatArray) -> IntArray:
+        """Bin of each u."""
+        return np.clip(((u - self.low) * (1.0 / self.width_px)).astype(np.int64), 0, self.number - 1)
+
+
+def bins_over(u_range: tuple[float, float], width_px: float = START_BIN) -> Bins:
+    """Bins that cover a range."""
+    return Bins(low=u_range[0], width_px=width_px, number=max(4, int(np.ceil((u_range[1] - u_range[0]) / width_px))))
+
+
+def binned_median(values: FloatArray, bins: IntArray, number: int, empty: float = 0.0) -> FloatArray:
+    """Median in every bin; empty bins are bridged, and all hold `empty` if nothing is known."""
+    median = grouped_median(values, bins, number)
+    found = np.isfinite(median)
     if not found.any():
-        return grid, np.zeros(n), np.ones(n)
-    return grid, np.interp(grid, grid[found], value[found]), np.interp(grid, grid[found], noise[found])
+        return np.full(number, empty)
+    return np.interp(np.arange(number), np.flatnonzero(found), median[found])
 
 
 def place_knots(
@@ -185,8 +234,8 @@ def place_knots(
     bright = np.where(curvature > CURVATURE_SIGMA * bin_noise / bin_px**2, curvature, 0.0) * lsf_px**2
     line, error = find_lines(value, bin_noise, FILTER_WIDTH * lsf_px / bin_px)
     reach = round(3.0 * lsf_px / bin_px)
-    height = _largest_near(np.maximum(bright, line), reach)
-    empty = _largest_near(line / error, reach) < LINE_SIGNIFICANCE
+    height = largest_near(np.maximum(bright, line), reach)
+    empty = largest_near(line / error, reach) < LINE_SIGNIFICANCE
     spacing = lsf_px * np.power(significance * noise / np.maximum(height, 1e-9 * noise), 0.25)
     spacing = np.where(empty, EMPTY_KNOTS * lsf_px, np.clip(spacing, CLOSEST_KNOTS * lsf_px, WIDEST_KNOTS * lsf_px))
     spacing = np.maximum(spacing, min_points / np.maximum(pixels_per_px, 1e-3))
@@ -195,11 +244,6 @@ def place_knots(
     total = np.concatenate([[0.0], np.cumsum(density * bin_px)])
     edges = np.append(grid - 0.5 * bin_px, grid[-1] + 0.5 * bin_px)
     return np.interp(np.linspace(0.0, total[-1], max(4, round(total[-1])) + 1), total, edges)
-
-
-def _largest_near(value: FloatArray, reach: int) -> FloatArray:
-    """Largest value within `reach` samples of each."""
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(np.pad(value, reach, mode="edge"), 2 * reach + 1).max(axis=1))
 
 
 def find_lines(value: FloatArray, noise: FloatArray, width: float) -> tuple[FloatArray, FloatArray]:
@@ -230,11 +274,10 @@ def find_lines(value: FloatArray, noise: FloatArray, width: float) -> tuple[Floa
 
 def start_spline(breaks: FloatArray, degree: int, u_range: tuple[float, float], illumination_order: int, *, with_shift: bool) -> SkySpline:
     """A spline of zeros on `breaks`, to be filled by `gauss_newton`."""
-    knots = clamped_knots(breaks, degree)
+    space = spline_space(clamped_knots(breaks, degree), degree)
     return SkySpline(
-        knots=knots,
-        coefficients=np.zeros(knots.size - degree - 1),
-        degree=degree,
+        space=space,
+        coefficients=np.zeros(space.n_splines),
         illumination=np.zeros(illumination_order),
         shift=np.zeros((SHIFT_AXIS_DEGREE + 1, SHIFT_SLIT_DEGREE) if with_shift else (0, 0)),
         u_range=u_range,
@@ -247,10 +290,12 @@ class Linearised:
 
     Attributes
     ----------
-    first : ndarray of int, shape (n,)
-        First spline that does not vanish at each pixel.
-    basis : ndarray, shape (degree + 1, n)
-        Their values, times the illumination.
+    piece : ndarray of int, shape (n,)
+        Piece of the spline that holds each pixel.
+    powers : ndarray, shape (degree + 1, n)
+        Powers of the position within it, times the illumination.
+    across : ndarray, shape (n_P, n)
+        Polynomials in slit position.
     sky : ndarray, shape (n,)
         The model.
     plain : ndarray, shape (n,)
@@ -259,32 +304,47 @@ class Linearised:
         Derivative of the model by u.
     """
 
-    first: IntArray
-    basis: FloatArray
+    piece: IntArray
+    powers: FloatArray
+    across: FloatArray
     sky: FloatArray
     plain: FloatArray
     slope: FloatArray
 
 
-def linearise(spline: SkySpline, pixels: SkyPixels) -> Linearised:
-    """Evaluate model, basis and slope at the pixels, all from one evaluation of the basis."""
-    first, basis, slopes = basis_and_slopes(spline.shifted(pixels.u, pixels.slit), spline.knots, spline.degree)
-    plain, slope = np.zeros(first.size), np.zeros(first.size)
-    for k in range(spline.degree + 1):
-        coefficient = spline.coefficients[first + k]
-        plain += basis[k] * coefficient
-        slope += slopes[k] * coefficient
-    gain = spline.gain(pixels.slit)
-    basis *= gain
-    return Linearised(first=first, basis=basis, sky=gain * plain, plain=plain, slope=gain * slope)
+def powers_of(t: FloatArray, degree: int, factor: FloatArray) -> FloatArray:
+    """`factor` times 1, t, t^2, ... up to the degree, shape (degree + 1, n)."""
+    powers = np.empty((degree + 1, t.size))
+    powers[0] = factor
+    for k in range(degree):
+        np.multiply(powers[k], t, out=powers[k + 1])
+    return powers
 
 
-def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray) -> SkySpline:
+def linearise(spline: SkySpline, pixels: SkyPixels, terms: ShapeTerms | None = None) -> Linearised:
+    """Evaluate the model and its derivatives at the pixels; `terms` are those of the pixels, if they are at hand."""
+    space, shape = spline.space, terms if terms is not None else spline.shape_terms(pixels.u, pixels.slit)
+    piece, t = space.locate(spline.shifted(pixels.u, shape))
+    polynomials = space.polynomials(spline.coefficients)
+    derivative = polynomials[1:] * (np.arange(1, space.degree + 1)[:, None] * space.per_unit)
+    gain = spline.gain(shape)
+    plain = horner(polynomials, piece, t)
+    return Linearised(
+        piece=piece,
+        powers=powers_of(t, space.degree, gain),
+        across=shape.across,
+        sky=gain * plain,
+        plain=plain,
+        slope=gain * horner(derivative, piece, t),
+    )
+
+
+def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, terms: ShapeTerms | None = None) -> SkySpline:
     """Solve for the spline alone, illumination and shift held; weights of shape (n,), 0 leaves a pixel out."""
-    first, basis = bspline_basis(spline.shifted(pixels.u, pixels.slit), spline.knots, spline.degree)
-    n, width = spline.coefficients.size, spline.degree + 1
-    columns = [*(basis * spline.gain(pixels.slit)), pixels.electrons]
-    band, right = spline_normal(piece_products(first, columns, weight, n - spline.degree), width, n)
+    space, shape = spline.space, terms if terms is not None else spline.shape_terms(pixels.u, pixels.slit)
+    piece, t = space.locate(spline.shifted(pixels.u, shape))
+    columns = [*powers_of(t, space.degree, spline.gain(shape)), pixels.electrons]
+    band, right = spline_normal(spline_products(space, piece, columns, weight), space.degree + 1, space.n_splines)
     factor = cholesky_banded(regularised(band), lower=True)
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))
 
@@ -309,18 +369,17 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
         The next solution, on the same knots.
     """
     n_gain, (n_along, n_across) = spline.illumination.size, spline.shift.shape
-    n = spline.coefficients.size
+    space, n = spline.space, spline.space.n_splines
     if n_gain + n_along * n_across == 0:
         return fit_linear(spline, pixels, weight)
-    across = legendre(pixels.slit, max(n_gain, n_across))
-    terms = [here.plain * across[k] for k in range(n_gain)] + [here.slope * across[j] for j in range(n_across)]
-    sums = piece_products(here.first, [*here.basis, *terms, pixels.electrons], weight, n - spline.degree)
-    band, right = spline_normal(sums, spline.degree + 1, n)
+    columns = [*here.powers, *(here.plain * here.across[:n_gain]), *(here.slope * here.across[:n_across]), pixels.electrons]
+    sums = spline_products(space, here.piece, columns, weight)
+    band, right = spline_normal(sums, space.degree + 1, n)
     factor = cholesky_banded(regularised(band), lower=True)
     # along the order the Chebyshev polynomials are constant within a piece of the spline
-    middle = 0.5 * (spline.knots[spline.degree : n] + spline.knots[spline.degree + 1 : n + 1])
+    middle = 0.5 * (spline.knots[space.degree : n] + spline.knots[space.degree + 1 : n + 1])
     along = chebyshev(scale(middle, spline.u_range), n_along) if n_along else np.zeros((0, middle.size))
-    border, dense, dense_right = _shape_normal(sums, spline.degree + 1, n, n_gain, along)
+    border, dense, dense_right = _shape_normal(sums, space.degree + 1, n, n_gain, along)
     prior = np.concatenate([np.full(n_gain, spline.illumination_prior**-2), np.full(n_along * n_across, SHIFT_PRIOR_PX**-2)])
     expected = 0.0 if spline.expected_illumination is None else spline.expected_illumination
     current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel()])
@@ -345,7 +404,7 @@ def spline_normal(sums: FloatArray, width: int, n: int) -> tuple[FloatArray, Flo
     Parameters
     ----------
     sums : ndarray, shape (n - width + 1, m, m + 1)
-        Of `piece_products`, whose first columns are the basis values and whose last are the data.
+        Of `spline_products`, whose last column are the data.
     width : int
         Basis values per pixel.
     n : int
@@ -386,7 +445,8 @@ def regularised(band: FloatArray) -> FloatArray:
     diagonal = band[0]
     around = diagonal.copy()
     for shift in (1, 2, 4, 8, 16):
-        around = np.maximum(around, 1e-2 * np.maximum(np.roll(around, shift), np.roll(around, -shift)))
+        ring = 1e-2 * np.concatenate([around[-shift:], around, around[:shift]])
+        around = np.maximum(around, np.maximum(ring[: diagonal.size], ring[2 * shift :]))
     around = np.maximum(around, 1e-12 * max(float(diagonal.max(initial=0.0)), 1e-30))
     tie = 1e-7 * around
     result = band.copy()

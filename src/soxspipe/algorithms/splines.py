@@ -2,31 +2,110 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 LOOKUP_PER_PIECE = 4
-AT_ONCE = 8192
 
 
-def find_pieces(x: FloatArray, knots: FloatArray, degree: int) -> IntArray:
-    """Index of the knot at the left end of the piece that holds each point; points outside are given the nearest end piece.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SplineSpace:
+    """The splines of a degree on given knots, as polynomials of the position t within each piece (0 at its left end, 1 at its right).
 
-    A regular lookup table, finer than the pieces, is quicker than a search for every point; where pieces are narrower than its cells the
-    index is moved on until it fits.
+    Attributes
+    ----------
+    knots : ndarray, shape (n_splines + degree + 1,)
+        Non-decreasing, with the end knots repeated (clamped); pieces between equal knots are never used.
+    degree : int
+        Of the splines.
+    left, right, per_unit : ndarray, shape (n_pieces,)
+        Ends of each piece (infinity for the last one's right) and the inverse of its length.
+    powers : ndarray, shape (n_pieces, degree + 1, degree + 1)
+        Element (p, k, j) is the factor of t^j in spline p + k on piece p.
+    lookup : ndarray of int, shape (n_cells,)
+        Piece at the left end of each cell of a regular grid, which is quicker than a search for every point.
+    cells_per_unit : float
+        Inverse of the length of such a cell.
     """
+
+    knots: FloatArray
+    degree: int
+    left: FloatArray
+    right: FloatArray
+    per_unit: FloatArray
+    powers: FloatArray
+    lookup: IntArray
+    cells_per_unit: float
+
+    @property
+    def n_splines(self) -> int:
+        """Number of coefficients."""
+        return self.knots.size - self.degree - 1
+
+    @property
+    def n_pieces(self) -> int:
+        """Number of pieces."""
+        return self.left.size
+
+    def locate(self, x: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Piece that holds each point and the point's t, shape (n,); points outside the knots are given the nearest end piece."""
+        cell = ((x - self.left[0]) * self.cells_per_unit).astype(np.int64)
+        piece = self.lookup.take(cell, mode="clip")
+        behind = np.flatnonzero(x >= self.right.take(piece))
+        while behind.size:
+            piece[behind] += 1
+            behind = behind[x[behind] >= self.right[piece[behind]]]
+        return piece, (x - self.left.take(piece)) * self.per_unit.take(piece)
+
+    def polynomials(self, coefficients: FloatArray) -> FloatArray:
+        """Factors of t^0, t^1, ... on every piece of the spline with these coefficients, shape (degree + 1, n_pieces)."""
+        around = np.lib.stride_tricks.sliding_window_view(coefficients, self.degree + 1)
+        return np.ascontiguousarray(np.einsum("pkj,pk->jp", self.powers, around))
+
+    def evaluate(self, x: FloatArray, coefficients: FloatArray) -> FloatArray:
+        """Value of a spline at `x`, shape of `x`; beyond the knots the end pieces go on."""
+        piece, t = self.locate(np.ravel(x))
+        return horner(self.polynomials(coefficients), piece, t).reshape(np.shape(x))
+
+
+def spline_space(knots: FloatArray, degree: int) -> SplineSpace:
+    """The splines of a degree on clamped knots."""
     n_splines = knots.size - degree - 1
-    low, high = float(knots[degree]), float(knots[n_splines])
-    n_cells = max(1, LOOKUP_PER_PIECE * (n_splines - degree))
+    left, right = knots[degree:n_splines], knots[degree + 1 : n_splines + 1]
+    low, high = float(left[0]), float(right[-1])
+    n_cells = max(1, LOOKUP_PER_PIECE * left.size)
     cell = (high - low) / n_cells
-    table = np.clip(np.searchsorted(knots, low + cell * np.arange(n_cells), side="right") - 1, degree, n_splines - 1)
-    piece = table[np.clip(((x - low) * (1.0 / cell)).astype(np.int64), 0, n_cells - 1)]
-    while True:
-        behind = (x >= knots[piece + 1]) & (piece < n_splines - 1)
-        if not behind.any():
-            return piece
-        piece = piece + behind
+    lookup = np.clip(np.searchsorted(knots, low + cell * np.arange(n_cells), side="right") - 1 - degree, 0, left.size - 1)
+    nodes = 0.5 - 0.5 * np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+    points = (left[:, None] + nodes * (right - left)[:, None]).ravel()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = _recursion(points, np.repeat(np.arange(degree, n_splines), degree + 1), knots, degree)
+        per_unit = 1.0 / (right - left)
+    from_values = np.linalg.inv(np.vander(nodes, increasing=True))
+    powers = values.reshape(degree + 1, left.size, degree + 1).transpose(1, 0, 2) @ from_values.T
+    powers[right <= left] = 0.0
+    return SplineSpace(
+        knots=knots,
+        degree=degree,
+        left=left,
+        right=np.append(right[:-1], np.inf),
+        per_unit=per_unit,
+        powers=powers,
+        lookup=lookup,
+        cells_per_unit=1.0 / cell,
+    )
+
+
+def horner(polynomials: FloatArray, piece: IntArray, t: FloatArray) -> FloatArray:
+    """Value at t of the polynomial of each point's piece: factors of t^0, t^1, ... along axis 0, shape (m, n_pieces); result of shape (n,)."""
+    total = polynomials[-1].take(piece)
+    for factor in polynomials[-2::-1]:
+        total *= t
+        total += factor.take(piece)
+    return total
 
 
 def bspline_basis(x: FloatArray, knots: FloatArray, degree: int) -> tuple[IntArray, FloatArray]:
@@ -52,36 +131,25 @@ def bspline_basis(x: FloatArray, knots: FloatArray, degree: int) -> tuple[IntArr
     ----------
     .. [1] de Boor C., 1978, A Practical Guide to Splines, chapter X.
     """
-    first, values, _ = basis_and_slopes(x, knots, degree, with_slopes=False)
-    return first, values
+    last = knots.size - degree - 2
+    piece = np.clip(np.searchsorted(knots, x, side="right") - 1, degree, last)
+    return piece - degree, _recursion(x, piece, knots, degree)
 
 
-def basis_and_slopes(x: FloatArray, knots: FloatArray, degree: int, *, with_slopes: bool = True) -> tuple[IntArray, FloatArray, FloatArray]:
-    """As `bspline_basis`, with the derivatives of the splines, shape (degree + 1, n); zeros in their place if not asked for."""
-    piece = find_pieces(x, knots, degree)
-    values = np.empty((degree + 1, x.size))
-    slopes = np.zeros((degree + 1, x.size if with_slopes else 0))
-    for start in range(0, x.size, AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        _recursion(x[part], piece[part], knots, degree, values[:, part], slopes[:, part] if with_slopes else None)
-    return piece - degree, values, slopes
-
-
-def _recursion(x: FloatArray, piece: IntArray, knots: FloatArray, degree: int, values: FloatArray, slopes: FloatArray | None) -> None:
-    """Fill `values` (and `slopes`) for a cache-sized part of the points."""
+def _recursion(x: FloatArray, piece: IntArray, knots: FloatArray, degree: int) -> FloatArray:
+    """Values of the splines at points that lie right of the knots `piece`, shape (degree + 1, n)."""
     around = [knots[piece + offset] for offset in range(1 - degree, degree + 1)]
+    values = np.empty((degree + 1, x.size))
     values[0] = 1.0
     for k in range(1, degree + 1):
         saved: FloatArray = np.zeros(x.size)
         for r in range(k):
             right, left = around[r + degree], around[r - k + degree]
             share = values[r] / (right - left)
-            if k == degree and slopes is not None:
-                slopes[r] -= degree * share
-                slopes[r + 1] += degree * share
             values[r] = saved + (right - x) * share
             saved = (x - left) * share
         values[k] = saved
+    return values
 
 
 def bspline_matrix(x: FloatArray, knots: FloatArray, degree: int) -> FloatArray:
@@ -90,21 +158,6 @@ def bspline_matrix(x: FloatArray, knots: FloatArray, degree: int) -> FloatArray:
     matrix = np.zeros((x.size, knots.size - degree - 1))
     matrix[np.arange(x.size)[:, None], first[:, None] + np.arange(degree + 1)] = values.T
     return matrix
-
-
-def evaluate(x: FloatArray, knots: FloatArray, coefficients: FloatArray, degree: int) -> FloatArray:
-    """Value of a spline at `x`, shape of `x`."""
-    flat = np.ravel(x)
-    piece = find_pieces(flat, knots, degree)
-    total = np.zeros(flat.size)
-    values = np.empty((degree + 1, min(AT_ONCE, max(flat.size, 1))))
-    for start in range(0, flat.size, AT_ONCE):
-        part = slice(start, start + AT_ONCE)
-        room = values[:, : flat[part].size]
-        _recursion(flat[part], piece[part], knots, degree, room, None)
-        for k in range(degree + 1):
-            total[part] += room[k] * coefficients[piece[part] - degree + k]
-    return total.reshape(np.shape(x))
 
 
 def clamped_knots(inner: FloatArray, degree: int) -> FloatArray:

@@ -15,10 +15,12 @@ from soxspipe.algorithms.sky_spline import (
     START_BIN,
     SkyPixels,
     SkySpline,
+    binned_median,
+    bins_over,
     fit_linear,
     gauss_newton,
+    largest_near,
     linearise,
-    median_spectrum,
     place_knots,
     start_spline,
 )
@@ -49,6 +51,7 @@ ROUND_TOLERANCES = (0.1, 0.01)
 ROUND_CLIPS = (0.8, 0.5)
 ROUNDS_FROM_START = 2
 START_SIGMA = 6.0
+PLACES_PER_PX = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,58 +104,57 @@ def fit_order_sky(
     AlgorithmError
         If fewer pixels are left than the spline needs.
     """
-    window, u, slit = data.window, data.u_px, data.slit
-    choice = data.good & keep
-    if int(choice.sum()) < 20 * settings.min_points_per_knot:
-        raise AlgorithmError(f"only {int(choice.sum())} sky pixels are left in order {window.order}")
-    light = np.zeros(u.shape) if object_light is None else object_light
-    values = (data.electrons - light)[choice]
-    ingredients = [np.asarray(part)[choice] for part in (data.floor, data.flat, data.flat_variance, data.exposures)]
-    foreground = light[choice]
+    window = data.window
+    choice = np.flatnonzero(data.good & keep)
+    if choice.size < 20 * settings.min_points_per_knot:
+        raise AlgorithmError(f"only {choice.size} sky pixels are left in order {window.order}")
+    along = data.u_px.take(choice)
+    rank = np.argsort(((along - along.min()) * PLACES_PER_PX).astype(np.uint16), kind="stable")  # neighbours in u are neighbours in memory
+    index = choice.take(rank)
+    u, slit = along.take(rank), data.slit.take(index)
+    foreground = np.zeros(index.size) if object_light is None else object_light.take(index)
+    values = data.electrons.take(index) - foreground
+    floor, flat, flat_variance, exposures = (np.take(part, index) for part in (data.floor, data.flat, data.flat_variance, data.exposures))
 
     def variance(sky: FloatArray) -> FloatArray:
-        floor, flat, flat_variance, exposures = ingredients
         expected = np.maximum(sky + foreground, 0.0)
         return (floor + expected * (flat / exposures + expected * flat_variance)) / flat**2
 
-    pixels = SkyPixels(u=u[choice], slit=slit[choice], electrons=values, variance=variance(np.maximum(values, 0.0)))
-    spline, use = (
-        _start(pixels, variance, settings, data.binning, float(choice.sum()) / max(float(data.good.sum()), 1.0))
-        if start is None
-        else (start, np.ones(values.size, dtype=bool))
-    )
+    pixels = SkyPixels(u=u, slit=slit, electrons=values, variance=variance(np.maximum(values, 0.0)))
+    spline = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0)) if start is None else start
+    terms = spline.shape_terms(u, slit)
+    use = np.ones(index.size, dtype=bool)
     rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
     clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
     for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
-        here = linearise(spline, pixels)
+        here = linearise(spline, pixels, terms)
         pixels = replace(pixels, variance=variance(here.sky))
-        limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(pixels.u)
-        use = np.abs(pixels.electrons - here.sky) <= limit
-        spline = gauss_newton(spline, pixels, np.where(use, 1.0 / pixels.variance, 0.0), here)
-    model = np.where(window.inside, spline(u, slit), 0.0)
-    used = np.zeros(u.shape, dtype=bool)
-    used[choice] = use
+        limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(u)
+        use = np.abs(values - here.sky) <= limit
+        spline = gauss_newton(spline, pixels, use / pixels.variance, here)
+    model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
+    used = np.zeros(model.shape, dtype=bool)
+    used.ravel()[index] = use
     return SkyFit(data=data, spline=spline, electrons=model, used=used)
 
 
 def _start(
     pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings, binning: tuple[int, int], share: float
-) -> tuple[SkySpline, BoolArray]:
+) -> SkySpline:
     """Knots from the median spectrum, and a first spline on the pixels that agree with it."""
-    everything = np.ones(pixels.u.size, dtype=bool)
     u_range = (float(pixels.u.min()), float(pixels.u.max()) + 1e-6)
     lsf_px = LSF_SIGMA_PX / binning[0]
-    bin_px = START_BIN * lsf_px
-    grid, value, _ = median_spectrum(pixels, everything, u_range, bin_px)
+    bins = bins_over(u_range, START_BIN * lsf_px)
+    bin_of, grid = bins.of(pixels.u), bins.middle
+    value = binned_median(pixels.electrons, bin_of, bins.number)
     expected = np.interp(pixels.u, grid, value)
     pixels = replace(pixels, variance=variance(expected))
-    reach = round(2.5 * lsf_px / bin_px)
-    pieces = np.lib.stride_tricks.sliding_window_view(np.pad(value, reach, mode="edge"), 2 * reach + 1)
-    spread = np.interp(pixels.u, grid, pieces.max(axis=1) - pieces.min(axis=1))
+    reach = round(2.5 * lsf_px / bins.width_px)
+    spread = np.interp(pixels.u, grid, largest_near(value, reach) + largest_near(-value, reach))
     use = np.abs(pixels.electrons - expected) <= START_SIGMA * np.sqrt(pixels.variance) + START_TOLERANCE * spread
-    _, _, noise = median_spectrum(pixels, use, u_range, bin_px)
-    bins = np.clip(((pixels.u[use] - u_range[0]) / bin_px).astype(np.int64), 0, grid.size - 1)
-    density = np.convolve(np.bincount(bins, minlength=grid.size), np.full(9, 1 / 9), mode="same") / bin_px
+    used_bins = bin_of[use]
+    noise = np.sqrt(binned_median(pixels.variance[use], used_bins, bins.number, empty=1.0))
+    density = np.convolve(np.bincount(used_bins, minlength=bins.number), np.full(9, 1 / 9), mode="same") / bins.width_px
     density = density / share  # later fits see the pixels that are masked now
     breaks = place_knots(
         grid,
@@ -165,7 +167,7 @@ def _start(
     )
     breaks[-1] = max(breaks[-1], u_range[1])
     empty = start_spline(breaks, settings.bspline_order, u_range, settings.slit_illumination_order, with_shift=True)
-    return fit_linear(empty, pixels, np.where(use, 1.0 / pixels.variance, 0.0)), use
+    return fit_linear(empty, pixels, use / pixels.variance)
 
 
 def first_sky(data: OrderData) -> FloatArray:
@@ -173,7 +175,7 @@ def first_sky(data: OrderData) -> FloatArray:
     u, choice = data.u_px, data.good
     if not choice.any():
         return np.zeros(u.shape)
-    pixels = SkyPixels(u=u[choice], slit=np.zeros(int(choice.sum())), electrons=data.electrons[choice], variance=np.ones(int(choice.sum())))
-    u_range = (float(pixels.u.min()), float(pixels.u.max()) + 1e-6)
-    grid, value, _ = median_spectrum(pixels, np.ones(pixels.u.size, dtype=bool), u_range)
-    return np.where(data.window.inside, np.interp(u, grid, value), 0.0)
+    along = u[choice]
+    bins = bins_over((float(along.min()), float(along.max()) + 1e-6))
+    value = binned_median(data.electrons[choice], bins.of(along), bins.number)
+    return np.where(data.window.inside, np.interp(u, bins.middle, value), 0.0)

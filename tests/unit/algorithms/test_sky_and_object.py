@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.interpolate import BSpline
+from scipy.linalg import cholesky_banded
 
-from soxspipe.algorithms.sky_and_object import N_LAGS, JointSolution, evaluate_sky, joint_geometry, solve_sky_and_object
+from soxspipe.algorithms.sky_and_object import N_LAGS, JointSolution, _LocalInverse, evaluate_sky, joint_geometry, solve_sky_and_object
 from soxspipe.algorithms.sky_spline import SkySpline, regularised, start_spline
+from soxspipe.algorithms.splines import bspline_matrix, clamped_knots
 from support.orders import TinyOrder, tiny_order
 
 N_B = 260
@@ -160,3 +162,26 @@ def test_without_sky_pixels_beside_the_object_the_errors_say_so(both: tuple) -> 
     known = np.isfinite(dense.flux)
     np.testing.assert_allclose(only.variance[known], dense.variance[known], rtol=1e-4)
     assert np.median(only.variance[known] / banded.variance[known]) > 1.5
+
+
+def test_inverse_near_the_diagonal_is_that_of_the_whole_matrix() -> None:
+    rng = np.random.default_rng(4)
+    n, lag, r = 700, 2, 7
+    knots = clamped_knots(np.linspace(0.0, 1.0, n - 2), 3)
+    design = bspline_matrix(rng.uniform(0.0, 1.0, 20 * n), knots, 3)
+    steep = np.exp(rng.normal(scale=1.5, size=n))[np.argmax(design, axis=1)]  # weights change by large factors, as sky lines make them
+    matrix = design.T @ (steep[:, None] * design)
+    band = np.zeros((4, n))
+    for k in range(4):
+        band[k, : n - k] = np.diag(matrix, k)
+    base = np.sort(rng.integers(0, n - r + 1, 900))
+    left = rng.normal(size=(base.size, r))
+    found = _LocalInverse(cholesky_banded(band, lower=True), n, reach=r + 8).neighbours(base, left, lag)
+    rows = np.zeros((base.size, n))
+    for k in range(r):
+        rows[np.arange(base.size), base + k] = left[:, k]
+    whole = rows @ np.linalg.inv(matrix) @ rows.T
+    near = np.abs(np.subtract.outer(base, base)) <= 8
+    for k in range(lag + 1):
+        expected = np.where(np.diag(near, k), np.diag(whole, k), 0.0)
+        np.testing.assert_allclose(found[k, : base.size - k], expected, rtol=1e-6, atol=1e-6 * np.sqrt(np.diag(whole)).min() ** 2)

@@ -14,13 +14,15 @@ from soxspipe.algorithms.sky_spline import (
     WIDEST_KNOTS,
     SkyPixels,
     SkySpline,
+    binned_median,
+    bins_over,
     chebyshev,
     find_lines,
     fit_linear,
     gauss_newton,
+    largest_near,
     legendre,
     linearise,
-    median_spectrum,
     place_knots,
     regularised,
     scale,
@@ -62,15 +64,16 @@ def test_value_is_gain_times_shifted_spline() -> None:
         made.shift[i, j] * np.polynomial.Chebyshev.basis(i)(t) * np.polynomial.Legendre.basis(j + 1)(s) for i in range(5) for j in range(3)
     )
     gain = 1 + 0.05 * s - 0.02 * 0.5 * (3 * s**2 - 1)
-    np.testing.assert_allclose(made.shifted(u, s), moved, atol=1e-12)
-    np.testing.assert_allclose(made.gain(s), gain)
+    np.testing.assert_allclose(made.shifted(u, made.shape_terms(u, s)), moved, atol=1e-12)
+    np.testing.assert_allclose(made.gain(made.shape_terms(u, s)), gain)
     np.testing.assert_allclose(made(u, s), gain * BSpline(made.knots, made.coefficients, 3, extrapolate=True)(moved), atol=1e-10)
 
 
 def test_without_shape_terms_position_and_gain_are_plain() -> None:
     u, s = scattered(10)
-    np.testing.assert_array_equal(spline().shifted(u, s), u)
-    np.testing.assert_array_equal(spline().gain(s), 1.0)
+    terms = spline().shape_terms(u, s)
+    np.testing.assert_array_equal(spline().shifted(u, terms), u)
+    np.testing.assert_array_equal(spline().gain(terms), 1.0)
 
 
 def test_local_range_is_what_the_sky_does_within_a_pixel_or_so() -> None:
@@ -89,22 +92,24 @@ def test_local_range_is_what_the_sky_does_within_a_pixel_or_so() -> None:
     assert found[2] == pytest.approx(height[0] - height[2], rel=0.02)
 
 
-def test_median_spectrum_by_bins_bridges_empty_ones() -> None:
-    u = np.array([0.1, 0.2, 0.3, 1.1, 1.2, 1.6])
-    pixels = SkyPixels(
-        u=u, slit=np.zeros(6), electrons=np.array([1.0, 5.0, 2.0, 4.0, 8.0, 9.0]), variance=np.array([4.0, 4.0, 9.0, 1.0, 1.0, 25.0])
-    )
-    grid, value, noise = median_spectrum(pixels, np.ones(6, dtype=bool), (0.0, 2.0))
-    np.testing.assert_allclose(grid, [0.25, 0.75, 1.25, 1.75])
-    np.testing.assert_allclose(value, [2, 4, 6, 9])
-    np.testing.assert_allclose(noise, [2, 1.5, 1, 5])
+def test_medians_by_bins_bridge_empty_ones() -> None:
+    bins = bins_over((0.0, 2.0))
+    np.testing.assert_allclose(bins.middle, [0.25, 0.75, 1.25, 1.75])
+    of = bins.of(np.array([-0.1, 0.1, 0.2, 1.3, 1.7, 2.5]))
+    np.testing.assert_array_equal(of, [0, 0, 0, 2, 3, 3])
+    value = binned_median(np.array([1.0, 5.0, 3.0, 7.0, 9.0, 11.0]), of, bins.number)
+    np.testing.assert_allclose(value, [3.0, 5.0, 7.0, 10.0])
 
 
-def test_median_spectrum_of_nothing_is_flat() -> None:
-    pixels = SkyPixels(u=np.array([1.0]), slit=np.zeros(1), electrons=np.ones(1), variance=np.ones(1))
-    _, value, noise = median_spectrum(pixels, np.zeros(1, dtype=bool), (0.0, 2.0))
-    np.testing.assert_array_equal(value, 0.0)
-    np.testing.assert_array_equal(noise, 1.0)
+def test_medians_of_nothing_are_what_is_said() -> None:
+    np.testing.assert_array_equal(binned_median(np.array([]), np.array([], dtype=np.int64), 4, empty=1.0), 1.0)
+
+
+@pytest.mark.parametrize("reach", [0, 1, 2, 5, 7])
+def test_largest_near_is_that_of_a_sliding_window(reach: int) -> None:
+    value = RNG.normal(size=40)
+    expected = [value[max(0, k - reach) : k + reach + 1].max() for k in range(40)]
+    np.testing.assert_array_equal(largest_near(value, reach), expected)
 
 
 def knots_of(height: float, *, significance: float = 20.0, min_points: int = 2, noise: float = 10.0, lsf_px: float = 1.0) -> np.ndarray:
@@ -243,7 +248,7 @@ def test_linearised_model_is_the_model() -> None:
     )  # fmt: skip
     here = linearise(made, SkyPixels(u=u, slit=s, electrons=u, variance=u))
     np.testing.assert_allclose(here.sky, made(u, s), atol=1e-10)
-    np.testing.assert_allclose(here.plain, made(u, s) / made.gain(s), atol=1e-10)
+    np.testing.assert_allclose(here.plain, made(u, s) / made.gain(made.shape_terms(u, s)), atol=1e-10)
     step = 1e-6
     bumped = replace(made, shift=made.shift + step * np.outer(np.eye(5)[0], np.eye(3)[0]))
     np.testing.assert_allclose(here.slope * s, (bumped(u, s) - made(u, s)) / step, atol=1e-4)

@@ -110,7 +110,7 @@ def test_one_pixel_in_twenty_struck_changes_little() -> None:
 def test_degree_and_slit_order_shape_the_model() -> None:
     order = tiny_order(lines=BRIGHT)
     fit = fit_order_sky(order.data, SkySettings(bspline_order=2, slit_illumination_order=2), keep=away(order))
-    assert fit.spline.degree == 2
+    assert fit.spline.space.degree == 2
     assert fit.spline.illumination.shape == (2,)
     none = fit_order_sky(order.data, SkySettings(slit_illumination_order=0), keep=away(order))
     assert none.spline.illumination.size == 0
