@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.order_data import OrderData
-from soxspipe.algorithms.robust import running_mean
+from soxspipe.algorithms.robust import running_mean, running_median
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.trace_surface import TracePoints, TraceSurface, fit_surface
 from soxspipe.algorithms.windows import centre_wavelength
@@ -45,7 +45,6 @@ REJECT_SIGMA = 6.0
 FLUX_SMOOTH_PX = 15
 LINE_SIGMA = 5.0
 SMOOTH_HALF_PX = 7
-WIDE_PX = 21
 GAUSS_ROUNDS = 6
 
 
@@ -346,20 +345,6 @@ def _matched_offsets(
 def _amplitude(light: FloatArray, shape: FloatArray, weight: FloatArray) -> FloatArray:
     power = np.sum(weight * shape**2, axis=1)
     return np.sum(weight * shape * light, axis=1) / np.maximum(power, 1e-30)
-
-
-def running_median(values: FloatArray, width: int) -> FloatArray:
-    """Median over `width` neighbours (odd), ends padded with the end values.
-
-    Medians over more than `WIDE_PX` are taken at every eighth of their width and joined by straight lines.
-    """
-    half = width // 2
-    pieces = np.lib.stride_tricks.sliding_window_view(np.pad(values, half, mode="edge"), 2 * half + 1)
-    step = max(1, width // 8) if width > WIDE_PX else 1
-    if step == 1:
-        return np.asarray(np.median(pieces, axis=1))
-    position = np.unique(np.append(np.arange(0, values.size, step), values.size - 1))
-    return np.interp(np.arange(values.size), position, np.median(pieces[position], axis=1))
 
 
 def _order_trace(one: TracedOrder, surface: TraceSurface | None, position: float, fwhm: float, half_b: float) -> OrderTrace:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.algorithms.detect_continuum import running_median
 from soxspipe.algorithms.find_object import FoundObject
 from soxspipe.algorithms.find_sources import moffat
 from soxspipe.algorithms.object_profile import BETA
 from soxspipe.algorithms.order_data import EachOrder, OrderData
+from soxspipe.algorithms.robust import running_median
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.trace import SlitSource

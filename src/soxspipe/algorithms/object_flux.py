@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from soxspipe.algorithms.detect_continuum import running_median
+from soxspipe.algorithms.robust import running_median
+from soxspipe.algorithms.rows import row_dot
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 
 FLUX_SMOOTH_PX = 15
@@ -17,9 +18,9 @@ WIDEST_SMOOTH_PX = 201
 def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Optimal sum per dispersion pixel and its error; 0 and infinity where nothing can be measured."""
     weight = np.where(use, shares / variance, 0.0)
-    power = np.sum(weight * shares, axis=1)
+    power = row_dot(weight, shares)
     known = power > 1e-30
-    flux = np.where(known, np.sum(weight * np.where(use, light, 0.0), axis=1) / np.where(known, power, 1.0), 0.0)
+    flux = np.where(known, row_dot(weight, np.where(use, light, 0.0)) / np.where(known, power, 1.0), 0.0)
     return flux, np.where(known, 1.0 / np.sqrt(np.where(known, power, 1.0)), np.inf)
 
 

@@ -104,13 +104,16 @@ class ObjectProfile:
         tilt = (position - low)[:, None]
         distance = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], 1e3)
         place = (distance - self.distance_arcsec[0]) / (self.distance_arcsec[1] - self.distance_arcsec[0])
-        left = np.clip(np.floor(place).astype(np.int64), 0, self.distance_arcsec.size - 2)
+        n = self.distance_arcsec.size
+        left = np.clip(place.astype(np.int64), 0, n - 2)
         share = np.clip(place - left, 0.0, 1.0)
         table = self.tables[window.order]
         high = np.minimum(low + 1, middle.size - 1)
-        lower = table[low[:, None], left] * (1 - share) + table[low[:, None], left + 1] * share
-        upper = table[high[:, None], left] * (1 - share) + table[high[:, None], left + 1] * share
-        density = np.where(window.inside & (place >= 0) & (place <= self.distance_arcsec.size - 1), lower * (1 - tilt) + upper * tilt, 0.0)
+        step = ((high - low) * n)[:, None]
+        corner = left + (low * n)[:, None]
+        lower = table.take(corner) * (1 - share) + table.take(corner + 1) * share
+        upper = table.take(corner + step) * (1 - share) + table.take(corner + step + 1) * share
+        density = np.where(window.inside & (place >= 0) & (place <= n - 1), lower * (1 - tilt) + upper * tilt, 0.0)
         total = density.sum(axis=1, keepdims=True)
         return density / np.where(total > 0.05 * np.median(total[total > 0]) if (total > 0).any() else total > 0, total, np.inf)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.detect_continuum import running_median
 from soxspipe.algorithms.object_flux import flux_along
 from soxspipe.algorithms.order_data import EVERY_ROW, OrderData
+from soxspipe.algorithms.robust import edge_padded, running_median
+from soxspipe.algorithms.rows import row_dot
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 GROW_SIGMA = 2.5
@@ -133,10 +134,10 @@ def _change_along_tilt(flux: FloatArray, shares: FloatArray, u_px: FloatArray) -
 
     The slope is taken across the neighbours of a dispersion pixel, so that a cosmic ray does not excuse itself.
     """
-    padded = np.pad(flux, 1, mode="edge")
+    padded = edge_padded(flux, 1)
     slope = 0.5 * np.abs(padded[2:] - padded[:-2])
     weight = np.maximum(shares, 0.0)
-    centre = np.sum(weight * u_px, axis=1) / np.maximum(weight.sum(axis=1), 1e-30)
+    centre = row_dot(weight, u_px) / np.maximum(weight.sum(axis=1), 1e-30)
     return slope[:, None] * np.abs(u_px - centre[:, None]) * weight
 
 
@@ -146,7 +147,7 @@ def _spikes(flux: FloatArray, error: FloatArray) -> BoolArray:
     A track along the slit may look like the profile, but it is one pixel wide.  Of a line at least as wide as the instrument makes it, the
     neighbours of its peak hold a third or more.
     """
-    padded, noise = np.pad(flux, 3, mode="edge"), np.pad(error, 1, mode="edge")
+    padded, noise = edge_padded(flux, 3), edge_padded(error, 1)
     around = np.min([padded[:-6], padded[1:-5], padded[5:-1], padded[6:]], axis=0)
     height = flux - around
     beside, beside_error = np.stack([padded[2:-4], padded[4:-2]]), np.stack([noise[:-2], noise[2:]])
@@ -173,23 +174,25 @@ def _level_of_tracks(
     if clean.size < 2 or clean.size == flux.size:
         return level
     line = np.where(sound, np.maximum(flux - steady - 2.0 * np.where(sound, error, 0.0), 0.0), 0.0)
-    near = np.pad(line, 2)
+    near = np.concatenate([np.zeros(2), line, np.zeros(2)])
     line = np.minimum(line, np.max([near[:-4], near[1:-3], near[3:-1], near[4:]], axis=0) / LINE_NEIGHBOUR_SHARE)
     after = np.clip(np.searchsorted(clean, np.arange(flux.size)), 1, clean.size - 1)
     beside = np.maximum(line[clean[after - 1]], line[clean[after]])
-    power = np.sum(np.where(good, shares**2, 0.0), axis=1)
-    left = np.sum(np.where(good & ~hits, shares**2, 0.0), axis=1)
+    squared = shares**2
+    power, left = row_dot(squared, good.astype(np.float64)), row_dot(squared, (good & ~hits).astype(np.float64))
     contaminated = (left < STRUCK_POWER * power) & (flux - steady - beside / LINE_NEIGHBOUR_SHARE > SPIKE_SIGMA * error)
     return np.where(contaminated & np.isnan(level), steady + beside, level)
 
 
 def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray) -> FloatArray:
     """Median of light over share of the core's pixels; 0 where the core is masked."""
-    middle = np.clip(np.argmax(shares, axis=1), CORE_HALF_PX, max(shares.shape[1] - CORE_HALF_PX - 1, CORE_HALF_PX))
-    near = np.clip(middle[:, None] + np.arange(-CORE_HALF_PX, CORE_HALF_PX + 1), 0, shares.shape[1] - 1)
-    share = np.take_along_axis(shares, near, axis=1)
-    core = np.take_along_axis(good, near, axis=1) & (share > 0.25 * peak[:, None]) & (share > 0)
-    ratio = np.sort(np.where(core, np.take_along_axis(light, near, axis=1) / np.where(core, share, 1.0), np.inf), axis=1)
+    n_disp, n_slit = shares.shape
+    middle = np.clip(np.argmax(shares, axis=1), CORE_HALF_PX, max(n_slit - CORE_HALF_PX - 1, CORE_HALF_PX))
+    column = np.clip(middle[:, None] + np.arange(-CORE_HALF_PX, CORE_HALF_PX + 1), 0, n_slit - 1)
+    near = column + n_slit * np.arange(n_disp)[:, None]
+    share = shares.take(near)
+    core = good.take(near) & (share > 0.25 * peak[:, None]) & (share > 0)
+    ratio = np.sort(np.where(core, light.take(near) / np.where(core, share, 1.0), np.inf), axis=1)
     count = core.sum(axis=1)
     low = np.take_along_axis(ratio, (np.maximum(count - 1, 0) // 2)[:, None], axis=1)[:, 0]
     high = np.take_along_axis(ratio, np.minimum(count // 2, np.maximum(count - 1, 0))[:, None], axis=1)[:, 0]
@@ -209,7 +212,7 @@ def _not_above(
     short = (core & (flux[:, None] * shares - light > CONTRADICTION_SIGMA * sigma)).any(axis=1)
     # a dead pixel lies low as well, but then the flux is that of the neighbours
     steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
-    power = np.sum(np.where(good, shares**2 / variance, 0.0), axis=1)
+    power = row_dot(shares / variance, np.where(good, shares, 0.0))
     short &= flux - steady > CONTRADICTION_SIGMA / np.sqrt(np.maximum(power, 1e-30))
     allowed = np.where(core, (light + 2.0 * sigma) / np.where(core, shares, 1.0), np.inf).min(axis=1)
     return np.where(short & np.isfinite(allowed), np.minimum(flux, allowed), flux)

@@ -7,6 +7,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 MAD_TO_SIGMA = 1.4826
+WIDE_PX = 21
 
 
 def mad_sigma(values: FloatArray) -> float:
@@ -70,3 +71,24 @@ def running_mean(values: FloatArray, use: BoolArray, half_width: int) -> tuple[F
     window = 2 * half_width + 1
     number = count[window:] - count[:-window]
     return (total[window:] - total[:-window]) / np.maximum(number, 1.0), number
+
+
+def edge_padded(values: FloatArray, n: int) -> FloatArray:
+    """Values of shape (m,), with the first and the last repeated `n` times before and after them."""
+    return np.concatenate([np.full(n, values[0]), values, np.full(n, values[-1])])
+
+
+def running_median(values: FloatArray, width: int) -> FloatArray:
+    """Median over `width` neighbours (odd), ends padded with the end values; finite values, shape (n,).
+
+    Medians over more than `WIDE_PX` are taken at every eighth of their width and joined by straight lines.
+    """
+    half = width // 2
+    pieces = np.lib.stride_tricks.sliding_window_view(edge_padded(values, half), 2 * half + 1)
+    step = max(1, width // 8) if width > WIDE_PX else 1
+    if step == 1:
+        return np.partition(pieces, half, axis=1)[:, half]
+    position = np.arange(0, values.size, step)
+    if position[-1] != values.size - 1:
+        position = np.append(position, values.size - 1)
+    return np.interp(np.arange(values.size), position, np.partition(pieces[position], half, axis=1)[:, half])

@@ -20,6 +20,7 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.piece_sums import spline_products
+from soxspipe.algorithms.rows import row_dot
 from soxspipe.algorithms.sky_spline import SkySpline, powers_of, regularised, spline_normal
 from soxspipe.algorithms.splines import SplineSpace, horner
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
@@ -108,11 +109,11 @@ def solve_sky_and_object(
     carries = used & (np.abs(shares) > SMALLEST_SHARE)
     carried = np.where(carries, shares, 0.0)
     pulling = carried * weight
-    power = np.vecdot(pulling, carried)
-    solvable = (np.vecdot(carried, carried) > LEAST_POWER * np.vecdot(shares, shares)) & (power > 0)
+    power = row_dot(pulling, carried)
+    solvable = (row_dot(carried, carried) > LEAST_POWER * row_dot(shares, shares)) & (power > 0)
     carries &= solvable[:, None]
     safe = np.where(solvable, power, 1.0)
-    pull = np.where(solvable, np.vecdot(pulling, electrons), 0.0)
+    pull = np.where(solvable, row_dot(pulling, electrons), 0.0)
     base, coupling = _coupling(spline.space, geometry.piece, powers, pulling, carries)
     reduced, reduced_right = _eliminate(band, right, base, coupling / safe[:, None], coupling, pull / safe, solvable)
     factor = cholesky_banded(_regularised_wide(reduced), lower=True)
@@ -223,7 +224,7 @@ class _LocalInverse:
         for lag in range(n_lags + 1):
             jump = base[lag:] - base[: m - lag]
             start = np.arange(m - lag) * offset.size + furthest + np.clip(jump, -furthest, furthest)
-            near = np.vecdot(seen.take(start[:, None] + stretch), left[lag:])
+            near = row_dot(seen.take(start[:, None] + stretch), left[lag:])
             result[lag, : m - lag] = np.where(np.abs(jump) <= furthest, near, 0.0)
         return result
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import median_filter
 
-from soxspipe.algorithms.detect_continuum import ContinuumSettings, detect_continuum, running_median, slit_to_pixel
+from soxspipe.algorithms.detect_continuum import ContinuumSettings, detect_continuum, slit_to_pixel
+from soxspipe.algorithms.robust import running_median
 from soxspipe.algorithms.windows import cut_orders
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 from support.orders import SCALE, TinyOrder, make_geometry, observe, position, sky_light
