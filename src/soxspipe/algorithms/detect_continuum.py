@@ -10,6 +10,7 @@ from pydantic import Field
 
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.robust import running_mean, running_median
+from soxspipe.algorithms.rows import row_dot
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.trace_surface import TracePoints, TraceSurface, fit_surface
 from soxspipe.algorithms.windows import centre_wavelength
@@ -252,7 +253,10 @@ def _fit_gaussians(
     weight = np.where(usable, 1.0 / np.maximum(noise2, 1e-12), 0.0)
     centre, width, level = np.full(n, position), np.full(n, sigma), np.zeros(n)
     amplitude = np.zeros(n)
-    covariance = np.full(n, np.nan)
+    prior = np.zeros((n, 4, 4))
+    prior[:, 1, 1], prior[:, 2, 2] = sigma**-2, (0.3 * sigma) ** -2
+    prior[:, 0, 0] = prior[:, 3, 3] = 1e-12
+    normal = prior
     for round_ in range(GAUSS_ROUNDS):
         t = (x - centre[:, None]) / width[:, None]
         shape = np.exp(-0.5 * np.minimum(t * t, 80.0))
@@ -262,19 +266,16 @@ def _fit_gaussians(
         terms = np.stack([shape, slope, slope * t, np.ones_like(shape)], axis=-1)
         residual = value - amplitude[:, None] * shape - level[:, None]
         weighted = (terms * weight[..., None]).transpose(0, 2, 1)
-        normal = weighted @ terms
-        prior = np.zeros((n, 4, 4))
-        prior[:, 1, 1], prior[:, 2, 2] = sigma**-2, (0.3 * sigma) ** -2
-        prior[:, 0, 0] = prior[:, 3, 3] = 1e-12
+        normal = weighted @ terms + prior
         right = (weighted @ residual[..., None])[..., 0]
         right[:, 1] -= (centre - position) * sigma**-2
         right[:, 2] -= (width - sigma) * (0.3 * sigma) ** -2
-        step = np.linalg.solve(normal + prior, right[..., None])[..., 0]
+        step = np.linalg.solve(normal, right[..., None])[..., 0]
         amplitude = amplitude + step[:, 0]
         centre = centre + np.clip(step[:, 1], -sigma, sigma)
         width = np.clip(width + np.clip(step[:, 2], -0.3 * sigma, 0.3 * sigma), 0.3 * sigma, 3.0 * sigma)
         level = level + step[:, 3]
-        covariance = np.linalg.inv(normal + prior)[:, 1, 1]
+    covariance = np.linalg.inv(normal)[:, 1, 1]
     return amplitude, centre, width, np.sqrt(np.where(covariance > 0, covariance, np.inf))
 
 
@@ -284,8 +285,9 @@ def _refine(
     """Repeat the fit of the surface on matched-filter offsets of all dispersion pixels until it stands still."""
     columns = [_at_columns(one, np.flatnonzero(np.isfinite(one.centre_nm)), half_b) for one in traced]
     rows = [np.flatnonzero(np.isfinite(one.centre_nm)) for one in traced]
+    after = [surface(column) for column in columns]
     for _ in range(MATCHED_ROUNDS):
-        before = [surface(column) for column in columns]
+        before = after
         parts = [
             _matched_offsets(one, row, offset, fwhm, half_b, keep_lines=keep_lines)
             for one, row, offset in zip(traced, rows, before, strict=True)
@@ -302,7 +304,8 @@ def _refine(
             clip_sigma=max(settings.poly_fitting_residual_clipping_sigma, 3.0),
             clip_rounds=min(settings.poly_clipping_iteration_limit, 3),
         )
-        change = max(float(np.abs(surface(column) - old).max()) for column, old in zip(columns, before, strict=True))
+        after = [surface(column) for column in columns]
+        change = max(float(np.abs(new - old).max()) for new, old in zip(after, before, strict=True))
         if change < CLOSE_ENOUGH_ARCSEC:
             break
     return surface
@@ -313,25 +316,26 @@ def _matched_offsets(
 ) -> tuple[TracePoints, FloatArray, FloatArray]:
     """Maximum-likelihood shift of a Gaussian template per chunk of `CHUNK_PX` dispersion pixels: where, offset and error (arcsec)."""
     sigma = TEMPLATE_SIGMA * fwhm
-    slit, good = one.data.window.slit_arcsec[rows], one.data.good[rows]
+    slit, good = one.data.window.slit_arcsec.take(rows, axis=0), one.data.good.take(rows, axis=0)
     t = np.where(good, (slit - offset[:, None]) / sigma, 0.0)
-    shape = np.where(good, np.exp(-0.5 * np.minimum(t * t, 80.0)), 0.0)
-    light = np.where(good, one.light[rows], 0.0)
-    weight = np.where(good, 1.0 / one.variance[rows], 0.0)
+    shape = good * np.exp(-0.5 * np.minimum(t * t, 80.0))
+    light = np.where(good, one.light.take(rows, axis=0), 0.0)
+    noise2 = np.where(good, one.variance.take(rows, axis=0), np.inf)
+    weight = 1.0 / noise2
     measured = _amplitude(light, shape, weight)
     flux = running_median(measured, FLUX_SMOOTH_PX)
     if keep_lines:
-        noise = 1.0 / np.sqrt(np.maximum(np.sum(weight * shape**2, axis=1), 1e-30))
+        noise = 1.0 / np.sqrt(np.maximum(row_dot(weight * shape, shape), 1e-30))
         flux = np.where(measured - flux > LINE_SIGMA * noise, measured, flux)
     expected = np.maximum(flux, 0.0)[:, None] * shape
-    limit = REJECT_SIGMA / np.sqrt(np.where(weight > 0, weight, 1.0)) + PEAK_TOLERANCE * np.maximum(flux, 0.0)[:, None]
-    weight = np.where(np.abs(light - expected) <= limit, weight, 0.0)
-    weight = np.where(weight > 0, 1.0 / (1.0 / np.where(weight > 0, weight, 1.0) + (PEAK_FLOOR * flux[:, None]) ** 2), 0.0)
+    alike = np.abs(light - expected) <= REJECT_SIGMA * np.sqrt(noise2) + PEAK_TOLERANCE * np.maximum(flux, 0.0)[:, None]
+    weight = alike / (noise2 + (PEAK_FLOOR * flux[:, None]) ** 2)
     slope = t * shape
-    power = np.sum(weight * shape**2, axis=1)
-    slope = slope - shape * (np.sum(weight * shape * slope, axis=1) / np.maximum(power, 1e-30))[:, None]
-    pull = np.sum(weight * slope * light, axis=1) * flux / sigma
-    information = np.sum(weight * slope**2, axis=1) * flux**2 / sigma**2
+    weighted = weight * shape
+    slope -= shape * (row_dot(weighted, slope) / np.maximum(row_dot(weighted, shape), 1e-30))[:, None]
+    weighted = weight * slope
+    pull = row_dot(weighted, light) * flux / sigma
+    information = row_dot(weighted, slope) * flux**2 / sigma**2
     chunk = np.arange(rows.size) // CHUNK_PX
     total = np.bincount(chunk, information)
     middle = np.clip((np.arange(total.size) * CHUNK_PX + CHUNK_PX // 2), 0, rows.size - 1)
@@ -343,8 +347,8 @@ def _matched_offsets(
 
 
 def _amplitude(light: FloatArray, shape: FloatArray, weight: FloatArray) -> FloatArray:
-    power = np.sum(weight * shape**2, axis=1)
-    return np.sum(weight * shape * light, axis=1) / np.maximum(power, 1e-30)
+    weighted = weight * shape
+    return row_dot(weighted, light) / np.maximum(row_dot(weighted, shape), 1e-30)
 
 
 def _order_trace(one: TracedOrder, surface: TraceSurface | None, position: float, fwhm: float, half_b: float) -> OrderTrace:

@@ -133,6 +133,7 @@ def fit_profile(
     clip_rounds: int,
     half_length_arcsec: float,
     start: ObjectProfile | None = None,
+    chunks: Sequence[Chunks] | None = None,
 ) -> ObjectProfile:
     """Measure the profile of the traced object.
 
@@ -154,43 +155,40 @@ def fit_profile(
         Of the slit.
     start : ObjectProfile or None
         An earlier measurement, which saves a round.
+    chunks : sequence of Chunks or None
+        Parts of the orders, if they are at hand.
 
     Returns
     -------
     ObjectProfile
         Tables for all orders.
     """
-    moffat = _starting_moffat(orders, trace)
-    chunks = [chunks_of(data.window) for data in orders]
-    profile = start if start is not None and start.moffat is not None else _tabulate(orders, chunks, moffat, None, half_length_arcsec + 6.0)
-    if trace.forced:
+    parts = chunks if chunks is not None else [chunks_of(data.window) for data in orders]
+    profile = start if start is not None and start.moffat is not None else starting_profile(orders, trace, half_length_arcsec, parts)
+    if trace.forced or profile.moffat is None:
         return profile
-    moffat = profile.moffat or moffat
+    moffat = profile.moffat
     for _ in range(1 if start is not None or clip_rounds == 0 else min(clip_rounds, ROUNDS)):
         cells = measure_cells(
             orders,
             skies,
             trace,
             profile.shares,
-            chunks,
+            parts,
             clip=clip_sigma if clip_rounds else np.inf,
             reach_arcsec=REACH_FWHM * moffat.fwhm_arcsec,
         )
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
-        profile = _tabulate(orders, chunks, moffat, deviations, half_length_arcsec + 6.0)
+        profile = _tabulate(orders, parts, moffat, deviations, half_length_arcsec + 6.0)
     return profile
 
 
-def starting_profile(orders: Sequence[OrderData], trace: ObjectTrace, half_length_arcsec: float) -> ObjectProfile:
+def starting_profile(orders: Sequence[OrderData], trace: ObjectTrace, half_length_arcsec: float, chunks: Sequence[Chunks]) -> ObjectProfile:
     """A Moffat of the trace's width: good enough to find cosmic rays before the profile is measured."""
-    chunks = [chunks_of(data.window) for data in orders]
-    return _tabulate(orders, chunks, _starting_moffat(orders, trace), None, half_length_arcsec + 6.0)
-
-
-def _starting_moffat(orders: Sequence[OrderData], trace: ObjectTrace) -> Moffat:
-    pivot = float(np.median([np.nanmedian(data.window.wavelength_nm) for data in orders]))
-    return Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
+    pivot = float(np.median([np.median(part.wavelength_nm) for part in chunks]))
+    moffat = Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
+    return _tabulate(orders, chunks, moffat, None, half_length_arcsec + 6.0)
 
 
 def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
@@ -302,9 +300,10 @@ def _apply(normal: FloatArray, coefficients: FloatArray) -> FloatArray:
 
 def _fit_terms(terms: FloatArray, normal: FloatArray, right: FloatArray, prior: FloatArray) -> FloatArray:
     """Coefficients per row that are sums of `terms` (groups, m, rows), for normal matrices (groups, rows, n, n); shape (groups, rows, n)."""
-    groups, m, _ = terms.shape
+    groups, m, rows = terms.shape
     n = normal.shape[-1]
-    big = np.einsum("gmr,grij,gkr->gmikj", terms, normal, terms).reshape(groups, m * n, m * n)
+    pairs = (terms[:, :, None] * terms[:, None]).reshape(groups, m * m, rows)
+    big = (pairs @ normal.reshape(groups, rows, n * n)).reshape(groups, m, m, n, n).transpose(0, 1, 3, 2, 4).reshape(groups, m * n, m * n)
     big_right = np.einsum("gmr,gri->gmi", terms, right).reshape(groups, m * n)
     return np.einsum("gmr,gmi->gri", terms, _shrunken(big, big_right, prior).reshape(groups, m, n))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from soxspipe.algorithms.object_flux import LEAST_SIGNIFICANCE, flux_along, steady_flux
 from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.rows import row_dot
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
@@ -42,10 +43,12 @@ class Chunks:
 
 
 def chunks_of(window: OrderWindow) -> Chunks:
+    """Parts of an order's window."""
     number = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
     wave = np.full(CHUNKS, np.nan)
     for chunk in np.unique(number[window.inside.any(axis=1)]):
-        wave[chunk] = np.nanmedian(window.wavelength_nm[number == chunk])
+        rows = slice(*np.searchsorted(number, [chunk, chunk + 1]))
+        wave[chunk] = np.median(window.wavelength_nm[rows][window.inside[rows]])
     known = np.isfinite(wave)  # all chunks, unless the dispersion map has holes
     return Chunks(
         number=number,
@@ -111,19 +114,19 @@ def _order_cells(
     alike = np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
     # a line of the object has the profile; where much of the core is clipped, it is a hit that lifts the flux
     power = np.where(use, shares**2, 0.0)
-    struck = (flux == measured) & (np.sum(power * alike, axis=1) < SOUND_POWER * np.sum(power, axis=1))
+    struck = (flux == measured) & (row_dot(power, alike.astype(np.float64)) < SOUND_POWER * np.sum(power, axis=1))
     use &= alike & ~struck[:, None]
     pixel = part.pixel_arcsec
     per_arcsec = flux[:, None] * pixel[:, None]
     weight = np.where(use, per_arcsec**2 / variance, 0.0)
     cell = part.number[:, None] * n_bins + np.clip(((distance + reach) / CELL_ARCSEC), 0, n_bins - 1).astype(np.int64)
-    chosen = weight > 0
-    index, w = cell[chosen], weight[chosen]
+    chosen = np.flatnonzero(weight > 0)
+    index, w = cell.take(chosen), weight.take(chosen)
     total = np.bincount(index, w, CHUNKS * n_bins)
     safe = np.where(total > 0, total, 1.0)
-    ratio = light[chosen] / np.broadcast_to(per_arcsec, light.shape)[chosen]
+    ratio = (light / np.where(per_arcsec > 0, per_arcsec, 1.0)).take(chosen)
     value = np.bincount(index, w * ratio, CHUNKS * n_bins) / safe
-    mean_distance = np.bincount(index, w * distance[chosen], CHUNKS * n_bins) / safe
+    mean_distance = np.bincount(index, w * distance.take(chosen), CHUNKS * n_bins) / safe
     return (
         value.reshape(CHUNKS, -1),
         total.reshape(CHUNKS, -1),

@@ -8,7 +8,7 @@ import numpy as np
 
 from soxspipe.algorithms.object_flux import flux_along
 from soxspipe.algorithms.order_data import EVERY_ROW, OrderData
-from soxspipe.algorithms.robust import edge_padded, running_median
+from soxspipe.algorithms.robust import edge_padded, row_median, running_median
 from soxspipe.algorithms.rows import row_dot
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
@@ -192,11 +192,7 @@ def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: F
     near = column + n_slit * np.arange(n_disp)[:, None]
     share = shares.take(near)
     core = good.take(near) & (share > 0.25 * peak[:, None]) & (share > 0)
-    ratio = np.sort(np.where(core, light.take(near) / np.where(core, share, 1.0), np.inf), axis=1)
-    count = core.sum(axis=1)
-    low = np.take_along_axis(ratio, (np.maximum(count - 1, 0) // 2)[:, None], axis=1)[:, 0]
-    high = np.take_along_axis(ratio, np.minimum(count // 2, np.maximum(count - 1, 0))[:, None], axis=1)[:, 0]
-    return np.where(count > 0, 0.5 * (low + np.where(np.isfinite(high), high, low)), 0.0)
+    return row_median(light.take(near) / np.where(core, share, 1.0), core)
 
 
 def _not_above(

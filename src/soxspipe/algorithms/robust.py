@@ -65,12 +65,34 @@ def grouped_median(values: FloatArray, group: IntArray, n_groups: int) -> FloatA
 
 def running_mean(values: FloatArray, use: BoolArray, half_width: int) -> tuple[FloatArray, FloatArray]:
     """Mean along axis 0 over 2 `half_width` + 1 neighbours of the values to be used, and how many they are; 0 where there are none."""
-    padding = ((half_width + 1, half_width), (0, 0))
-    total = np.cumsum(np.pad(np.where(use, values, 0.0), padding), axis=0)
-    count = np.cumsum(np.pad(use.astype(np.float64), padding), axis=0)
-    window = 2 * half_width + 1
-    number = count[window:] - count[:-window]
-    return (total[window:] - total[:-window]) / np.maximum(number, 1.0), number
+    number = running_sum(use.astype(np.float64), half_width)
+    return running_sum(np.where(use, values, 0.0), half_width) / np.maximum(number, 1.0), number
+
+
+def running_sum(values: FloatArray, half_width: int) -> FloatArray:
+    """Sum along axis 0 over 2 `half_width` + 1 neighbours, fewer at the ends; shape of `values`."""
+    width, rows = 2 * half_width + 1, values.shape[0]
+    total = np.zeros(values.shape)
+    stretch = np.zeros((rows + width - 1, *values.shape[1:]))
+    stretch[half_width : half_width + rows] = values
+    begin, length = 0, 1
+    while begin < width:  # the width is a sum of powers of two; sums over each are made from those over half as many
+        if width & length:
+            total += stretch[begin : begin + rows]
+            begin += length
+        stretch = stretch[:-length] + stretch[length:] if begin < width else stretch
+        length *= 2
+    return total
+
+
+def row_median(values: FloatArray, use: BoolArray) -> FloatArray:
+    """Median of each row's values that may be used, shape (n,), for arrays of shape (n, m); 0 where there are none."""
+    ordered = np.sort(np.where(use, values, np.inf), axis=1)
+    count = use.sum(axis=1)
+    start = np.arange(values.shape[0]) * values.shape[1]
+    low = ordered.take(start + np.maximum(count - 1, 0) // 2)
+    high = ordered.take(start + np.minimum(count // 2, np.maximum(count - 1, 0)))
+    return np.where(count > 0, 0.5 * (low + np.where(np.isfinite(high), high, low)), 0.0)
 
 
 def edge_padded(values: FloatArray, n: int) -> FloatArray:

@@ -23,6 +23,7 @@ from soxspipe.algorithms.host_light import HostLight, measure_host, take_host_of
 from soxspipe.algorithms.object_flux import smooth_flux
 from soxspipe.algorithms.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.order_data import EachOrder, OrderData
+from soxspipe.algorithms.profile_cells import Chunks, chunks_of
 from soxspipe.algorithms.reject_outliers import PROFILE_TOLERANCE, Rejection, reject_outliers
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import FloatArray
@@ -89,6 +90,7 @@ def measure_profile(
     settings: ExtractionSettings,
     half_length_arcsec: float,
     start: ObjectProfile | None = None,
+    chunks: Sequence[Chunks] | None = None,
 ) -> ObjectProfile:
     """Profile of the traced object with the settings' degree and clipping."""
     return fit_profile(
@@ -100,6 +102,7 @@ def measure_profile(
         clip_rounds=settings.horne_extraction_profile_clipping_iteration_count,
         half_length_arcsec=half_length_arcsec,
         start=start,
+        chunks=chunks,
     )
 
 
@@ -141,9 +144,10 @@ def extract_with_sky(
         settings=settings,
         half_length_arcsec=half_length_arcsec,
         illumination=common_illumination(fits),
+        chunks=[chunks_of(fit.data.window) for fit in fits],
     )
     companions = other_sources(trace)
-    rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec)
+    rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks)
     alone = list(each_order(lambda fit: set_companions_aside(fit, trace, companions, rough), fits)) if companions else fits
     rough_hits = list(each_order(lambda fit: problem.outliers(fit, problem.shares(fit, rough), ROUGH_TOLERANCE), alone))
     host = measure_host(alone, [found.hits for found in rough_hits], trace) if settings.subtract_host else None
@@ -178,6 +182,7 @@ class _Problem:
     settings: ExtractionSettings
     half_length_arcsec: float
     illumination: FloatArray
+    chunks: Sequence[Chunks]
 
     def shares(self, fit: SkyFit, profile: ObjectProfile) -> FloatArray:
         """The profile in an order."""
@@ -207,7 +212,9 @@ class _Problem:
     def measure(self, fits: Sequence[SkyFit], hits: Sequence[Rejection], start: ObjectProfile | None) -> ObjectProfile:
         """Profile against the skies given, without outliers."""
         sound = [replace(fit.data, good=fit.data.good & ~hit.hits) for fit, hit in zip(fits, hits, strict=True)]
-        return measure_profile(sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start)
+        return measure_profile(
+            sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.chunks
+        )
 
 
 def extract_without_sky(

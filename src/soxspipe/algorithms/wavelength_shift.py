@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.robust import mad_sigma, weighted_median
+from soxspipe.algorithms.robust import mad_sigma, row_median, weighted_median
 from soxspipe.algorithms.sky_spline import chebyshev
 from soxspipe.algorithms.subtract_sky import SkyFit
 from soxspipe.algorithms.windows import centre_wavelength
@@ -124,8 +124,8 @@ def _prepare(fit: SkyFit, lines: SkyLines) -> _OrderLines | None:
     lit = np.flatnonzero(fit.data.good.any(axis=1))
     if lit.size == 0:
         return None
-    variance = np.where(fit.data.good, fit.data.variance(fit.electrons), np.nan)[lit]
-    noise = np.interp(grid, window.b_px[lit], np.sqrt(np.nanmedian(variance, axis=1)))
+    variance = row_median(fit.data.variance(fit.electrons), fit.data.good)
+    noise = np.interp(grid, window.b_px[lit], np.sqrt(variance[lit]))
     rank = np.argsort(wave)
     inside = (lines.wavelength_nm > wave.min()) & (lines.wavelength_nm < wave.max())
     position = np.interp(lines.wavelength_nm[inside], wave[rank], b[rank])
@@ -145,19 +145,21 @@ def _prepare(fit: SkyFit, lines: SkyLines) -> _OrderLines | None:
     )
 
 
-def _synthetic(order: _OrderLines, sigma: float) -> FloatArray:
-    """The list's lines through a Gaussian of `sigma` px on the order's grid."""
+def _synthetic(order: _OrderLines, sigma: float, every: int = 1) -> FloatArray:
+    """The list's lines through a Gaussian of `sigma` px on the order's grid, or on every so manieth point of it."""
     reach = round(6 * sigma / STEP_PX)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * STEP_PX / sigma) ** 2)
     if order.grid.size < kernel.size:
-        return np.zeros(order.grid.size)  # a stub of an order has no lines to speak of
+        return np.zeros(-(-order.grid.size // every))  # a stub of an order has no lines to speak of
     place = (order.position - order.grid[0]) / STEP_PX
     low = np.floor(place).astype(np.int64)
     share = place - low
     ok = (low >= 0) & (low < order.grid.size - 1)
     comb = np.bincount(low[ok], order.strength[ok] * (1 - share[ok]), order.grid.size)
     comb += np.bincount(low[ok] + 1, order.strength[ok] * share[ok], order.grid.size)[: order.grid.size]
-    return np.convolve(comb, kernel, mode="same")
+    comb = np.concatenate([np.zeros(reach), comb, np.zeros(reach)])
+    n = -(-order.grid.size // every)
+    return np.sum([np.convolve(comb[(2 * reach - k) % every :: every], kernel[k::every], mode="valid")[:n] for k in range(every)], axis=0)
 
 
 def _line_width(orders: Sequence[_OrderLines]) -> float:
@@ -184,7 +186,7 @@ def _correlate(orders: Sequence[_OrderLines], sigma: float) -> tuple[FloatArray,
     shifts = np.arange(-reach, reach + 1)
     total = np.zeros(shifts.size)
     for order in orders:
-        template, sky = _flatten(_synthetic(order, sigma)[::COARSE_STEPS]), order.flat
+        template, sky = _flatten(_synthetic(order, sigma, COARSE_STEPS)), order.flat
         if template.size <= 4 * reach:
             continue
         core = template[reach:-reach]

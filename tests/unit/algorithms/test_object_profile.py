@@ -10,6 +10,7 @@ from scipy.integrate import quad
 
 from soxspipe.algorithms.object_flux import FLUX_SMOOTH_PX, flux_along, smooth_flux, steady_flux
 from soxspipe.algorithms.object_profile import Moffat, ObjectProfile, fit_profile, starting_profile
+from soxspipe.algorithms.profile_cells import chunks_of
 from soxspipe.algorithms.windows import cut_orders
 from support.orders import TinyOrder, make_geometry, object_trace, observe, position, sky_light
 
@@ -120,7 +121,9 @@ def test_a_lopsided_object_is_followed() -> None:
     orders = scene(level=3e4, companion=0.15)
     profile = fitted(orders)
     assert mismatch(profile, orders) < 0.01
-    moffat = starting_profile([order.data for order in orders], object_trace(*orders, fwhm=1.2), HALF)
+    moffat = starting_profile(
+        [order.data for order in orders], object_trace(*orders, fwhm=1.2), HALF, [chunks_of(order.data.window) for order in orders]
+    )
     assert mismatch(moffat, orders) > 0.03
 
 
