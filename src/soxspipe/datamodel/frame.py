@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image, IntArray, freeze
+from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.observation import Observation
+
+Where: TypeAlias = slice | tuple[IntArray, IntArray]
+"""Rows of an image, or the rows and columns of single pixels."""
+
+
+class Part(NamedTuple):
+    """Some pixels of a frame: electrons, variance (one number where it is the same everywhere) and flags."""
+
+    electrons: FloatArray
+    variance: FloatArray | float
+    flags: FlagArray
+
+
+class Exposure(Protocol):
+    """Anything that gives a frame in parts; what takes many exposures need not hold them all in electrons."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def exptime_s(self) -> float: ...
+    def part(self, where: Where) -> Part: ...
+    def whole(self) -> Frame: ...
 
 
 class FrameModel(Protocol):
@@ -89,6 +111,14 @@ class Frame:
     def good(self) -> BoolImage:
         """True for the pixels that no flag excludes."""
         return self.flags == 0
+
+    def part(self, where: Where) -> Part:
+        """Some of its pixels, not to be changed."""
+        return Part(self.electrons[where], self.variance[where], self.flags[where])
+
+    def whole(self) -> Frame:
+        """Itself."""
+        return self
 
     def minus(self, model: FrameModel) -> Frame:
         """Subtract a model and add its variance.

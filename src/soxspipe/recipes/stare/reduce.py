@@ -16,7 +16,7 @@ from soxspipe.algorithms.horne_extraction import order_spectrum
 from soxspipe.algorithms.host_light import HostLight
 from soxspipe.algorithms.merge_orders import merge_orders
 from soxspipe.algorithms.order_data import EachOrder, OrderData, cut_order, paint
-from soxspipe.algorithms.prepare import prepare
+from soxspipe.algorithms.prepare import expose
 from soxspipe.algorithms.solve_orders import FALLBACK_SEEING_ARCSEC, SolvedOrders, extract_with_sky, extract_without_sky, follow_object
 from soxspipe.algorithms.subtract_background import fit_background
 from soxspipe.algorithms.subtract_sky import first_sky
@@ -69,7 +69,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
 def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> StareResult:
     half_slit = 0.5 * inputs.arm.slit_length_arcsec
     bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
-    stacked = clip_and_stack([prepare(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
+    stacked = clip_and_stack([expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
     done("clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_hits(stacked)} pixels rejected")
     cut = _detrend_and_cut(stacked, inputs, settings, done, each_order)
     seen = _find_and_fit_sky(cut, inputs, settings, each_order)
