@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.flags import PixelFlag
@@ -13,6 +15,10 @@ from soxspipe.datamodel.observation import Observation
 
 Where: TypeAlias = slice | tuple[IntArray, IntArray]
 """Rows of an image, or the rows and columns of single pixels."""
+
+
+Take: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+"""Cuts the same pixels, as an array of two axes, out of every image that it is given."""
 
 
 class Part(NamedTuple):
@@ -119,6 +125,11 @@ class Frame:
     def whole(self) -> Frame:
         """Itself."""
         return self
+
+    def cut(self, take: Take) -> Frame:
+        """A frame of the pixels that `take` cuts out."""
+        counts = None if self.counts is None else take(self.counts)
+        return replace(self, electrons=take(self.electrons), variance=take(self.variance), flags=take(self.flags), counts=counts)
 
     def minus(self, model: FrameModel) -> Frame:
         """Subtract a model and add its variance.
