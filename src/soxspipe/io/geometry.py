@@ -128,8 +128,8 @@ def _from_image(
     order = np.empty(shape, dtype=np.int16)
     for start in range(0, shape[0], ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, shape[0]))
-        parts = (plane[rows.start * by : rows.stop * by] for plane in planes)
-        wavelength[rows], slit[rows], order[rows] = _solved(*parts, (bx, by), known)
+        here = slice(rows.start * by, rows.stop * by)
+        wavelength[rows], slit[rows], order[rows] = _solved(planes[0][here], planes[1][here], planes[2][here], (bx, by), known)
     return DispersionMap(wavelength_nm=wavelength, slit_arcsec=slit, order=order, x=x, y=y)
 
 
