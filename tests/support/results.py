@@ -387,7 +387,12 @@ def _background(arm: str) -> BackgroundModel:
     shape = SHAPES[arm]
     y, x = np.mgrid[: shape[0], : shape[1]]
     light = 20.0 + 0.01 * x + 0.02 * y
-    return BackgroundModel(electrons=light, variance=np.full(shape, 0.2), used=make_geometry(arm).dispersion_map.order == 0)
+    geometry = make_geometry(arm)
+    axis = geometry.arm.dispersion_axis
+    return BackgroundModel(
+        cells=light.T if axis == "x" else light, cell_px=1, dispersion_axis=axis, variance=np.full(shape, 0.2),
+        used=geometry.dispersion_map.order == 0,
+    )  # fmt: skip
 
 
 def _sky_model(arm: str, sky: np.ndarray) -> SkyModel:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, IntArray
-from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image, IntArray
+from soxspipe.datamodel.frame import Exposure, Frame
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class StackSettings(AlgorithmSettings):
@@ -30,10 +34,12 @@ GROW_SIGMA = 5.0
 SOURCE_TOLERANCE = 0.3
 STRIP_HALF_PX = 7
 LEAST_NEIGHBOURS = 5
-ROWS_AT_ONCE = 64
+PIXELS_AT_ONCE = 1 << 16
+"""Few enough for the processor's cache."""
+SUSPECTS_AT_ONCE = 1 << 12
 
 
-def clip_and_stack(frames: Sequence[Frame], settings: StackSettings, pedestal: Image | None = None) -> Frame:
+def clip_and_stack(exposures: Sequence[Exposure], settings: StackSettings, pedestal: Image | None = None) -> Frame:
     """Average exposures, leaving out pixels that one exposure alone shows bright.
 
     A pixel of one exposure is compared with the median of all (with the lower of two) *in units of the noise expected there*:
@@ -44,8 +50,8 @@ def clip_and_stack(frames: Sequence[Frame], settings: StackSettings, pedestal: I
 
     Parameters
     ----------
-    frames : sequence of Frame
-        Prepared exposures (electrons, read-noise variance), at least one, of one shape.
+    exposures : sequence of Exposure
+        In electrons with read-noise variance, at least one, of one shape; `Frame` is one.
     settings : StackSettings
         Clipping limit in sigma and number of rounds.
     pedestal : ndarray of float, shape (ny, nx), or None
@@ -59,110 +65,166 @@ def clip_and_stack(frames: Sequence[Frame], settings: StackSettings, pedestal: I
     Raises
     ------
     ValueError
-        If there is no frame or shapes differ.
+        If there is no exposure or shapes differ.
 
     Notes
     -----
-    With n frames of variance V_i the mean has the variance (sum V_i) / n^2.
+    With n exposures of variance V_i the mean has the variance (sum V_i) / n^2.  All pixels are averaged block by block; of the few
+    that some exposure might show too bright, all exposures are then looked at.
     """
-    if not frames:
+    if not exposures:
         raise ValueError("there is no frame to stack")
-    if len({frame.shape for frame in frames}) > 1:
-        raise ValueError(f"frames of different shapes cannot be stacked: {sorted({frame.shape for frame in frames})}")
-    if len(frames) == 1:
-        return frames[0]
-    data = [frame.electrons for frame in frames]
-    usable = [frame.flags == 0 for frame in frames]
-    hits = _find_hits(data, usable, frames, settings, pedestal)
-    kept = [good & ~hit for good, hit in zip(usable, hits, strict=True)]
-    return _average(frames, kept)
+    if len({exposure.shape for exposure in exposures}) > 1:
+        raise ValueError(f"frames of different shapes cannot be stacked: {sorted({exposure.shape for exposure in exposures})}")
+    if len(exposures) == 1:
+        return exposures[0].whole()
+    average = _average(exposures, settings, pedestal)
+    hits = _find_hits(average.suspects, exposures, settings, pedestal)
+    for pixels in hits:
+        average.counts.reshape(-1)[pixels] -= 1
+    _average_what_is_left(average, hits, exposures)
+    return Frame(
+        electrons=average.electrons,
+        variance=average.variance,
+        flags=average.flags,
+        exptime_s=float(np.mean([exposure.exptime_s for exposure in exposures])),
+        n_exposures=len(exposures),
+        counts=average.counts,
+    )
 
 
-def _find_hits(
-    data: Sequence[Image], usable: Sequence[BoolImage], frames: Sequence[Frame], settings: StackSettings, pedestal: Image | None
-) -> list[BoolImage]:
-    """One mask of rejected pixels per exposure; after the first round only neighbours of hits are looked at."""
-    hits = [np.zeros(good.shape, dtype=bool) for good in usable]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Average:
+    """Mean of all exposures and the fields of its frame, shape (ny, nx), and flat indices of pixels that need a closer look."""
+
+    electrons: Image
+    variance: Image
+    flags: FlagArray
+    counts: IntArray
+    suspects: IntArray
+
+
+def _average(exposures: Sequence[Exposure], settings: StackSettings, pedestal: Image | None) -> _Average:
+    """Average without rejection; exposures count where they are not flagged, all of them where all are."""
+    n, shape = len(exposures), exposures[0].shape
+    mean, variance = np.empty(shape), np.empty(shape)
+    flags, counts = np.empty(shape, dtype=np.uint8), np.empty(shape, dtype=np.uint8 if n < 256 else np.uint16)
+    suspects = [np.empty(0, dtype=np.int64)]
+    n_rows = max(1, PIXELS_AT_ONCE // shape[1])
+    for start in range(0, shape[0], n_rows):
+        rows = slice(start, start + n_rows)
+        block = _add_up(exposures, rows)
+        np.divide(block.total, n, out=mean[rows])
+        variance[rows] = block.variance / n**2
+        lost = block.counts == 0
+        flags[rows] = np.where(block.shared == 0, block.raised, block.shared) * lost
+        counts[rows] = np.where(lost, n, block.counts)
+        if settings.stacked_clipping_iterations:
+            base = None if pedestal is None else pedestal[rows]
+            noise = _noise(block.low, exposures[0].part(rows).variance, n, base)
+            suspects.append(np.flatnonzero(block.high - block.low > settings.stacked_clipping_sigma * noise) + start * shape[1])
+    return _Average(electrons=mean, variance=variance, flags=flags, counts=counts, suspects=np.concatenate(suspects))
+
+
+class _Block(NamedTuple):
+    """Sums over the exposures of some rows; flags that all (`shared`) or some (`raised`) have; lowest and highest electrons."""
+
+    total: FloatArray
+    variance: FloatArray | float
+    low: FloatArray
+    high: FloatArray
+    counts: IntArray
+    shared: FlagArray
+    raised: FlagArray
+
+
+def _add_up(exposures: Sequence[Exposure], rows: slice) -> _Block:
+    electrons, variance, flags = exposures[0].part(rows)
+    total, low, high = np.array(electrons), np.array(electrons), np.array(electrons)
+    counts = (flags == 0).astype(np.uint16)
+    shared, raised = np.array(flags), np.array(flags)
+    for exposure in exposures[1:]:
+        part = exposure.part(rows)
+        total += part.electrons
+        variance = variance + part.variance
+        np.minimum(low, part.electrons, out=low)
+        np.maximum(high, part.electrons, out=high)
+        counts += part.flags == 0
+        shared &= part.flags
+        raised |= part.flags
+    return _Block(total, variance, low, high, counts, shared, raised)
+
+
+def _noise(level: FloatArray, variance: FloatArray | float, n: int, pedestal: FloatArray | None) -> FloatArray:
+    """Noise expected in the difference of one of `n` exposures from their level; rises with the level."""
+    photons = level if pedestal is None else level - pedestal
+    return np.sqrt((variance + np.maximum(photons, 0.0)) * (1.0 + 1.0 / n))
+
+
+class _Pixels(NamedTuple):
+    """Some pixels in all exposures, shape (n, ...), whether they are of use, and their robust level over the exposures."""
+
+    electrons: FloatArray
+    usable: BoolArray
+    level: FloatArray
+
+
+def _pixels(exposures: Sequence[Exposure], index: IntArray) -> _Pixels:
+    """The pixels with the flat indices given; the level is the median, with an even number the lower middle, 0 without a usable one."""
+    where = np.divmod(index, exposures[0].shape[1])
+    parts = [exposure.part(where) for exposure in exposures]
+    electrons, usable = np.stack([part.electrons for part in parts]), np.stack([part.flags == 0 for part in parts])
+    count = usable.sum(axis=0)
+    ranked = np.sort(np.where(usable, electrons, np.inf), axis=0)
+    middle = np.take_along_axis(ranked, (np.maximum(count - 1, 0) // 2)[None], axis=0)[0]
+    return _Pixels(electrons, usable, np.where(count > 0, middle, 0.0))
+
+
+def _in_pieces(values: NDArray[Scalar]) -> Iterator[NDArray[Scalar]]:
+    return (values[start : start + SUSPECTS_AT_ONCE] for start in range(0, values.size, SUSPECTS_AT_ONCE))
+
+
+def _find_hits(suspects: IntArray, exposures: Sequence[Exposure], settings: StackSettings, pedestal: Image | None) -> list[IntArray]:
+    """Flat indices, sorted, of rejected pixels per exposure; after the first round only neighbours of hits are looked at."""
+    hits: list[IntArray] = [np.empty(0, dtype=np.int64) for _ in exposures]
     sigma = settings.stacked_clipping_sigma
-    if settings.stacked_clipping_iterations < 1:
-        return hits
-    reference, noise = _reference(data, usable, frames, pedestal)
-    candidates = [_exceeding(electrons, reference, noise, sigma) for electrons in data]
+    candidates = _candidates(suspects, exposures, sigma, pedestal)
     for _ in range(settings.stacked_clipping_iterations):
         found = 0
-        for k, electrons in enumerate(data):
-            fresh = candidates[k][usable[k].reshape(-1)[candidates[k]] & ~hits[k].reshape(-1)[candidates[k]]]
-            near = _touches(fresh, hits[k])
-            confirmed = _confirm(fresh, electrons, reference, noise, np.where(near, min(GROW_SIGMA, sigma), sigma), pedestal)
-            hits[k].reshape(-1)[confirmed] = True
-            candidates[k] = _around(confirmed, frames[0].shape)
+        for k in range(len(exposures)):
+            fresh = np.setdiff1d(candidates[k], hits[k], assume_unique=True)
+            near = np.isin(_square(fresh, exposures[0].shape), hits[k]).any(axis=1)
+            confirmed = _confirm(fresh, k, exposures, np.where(near, min(GROW_SIGMA, sigma), sigma), pedestal)
+            hits[k] = np.union1d(hits[k], confirmed)
+            candidates[k] = np.unique(_square(confirmed, exposures[0].shape))
             found += confirmed.size
         if not found:
             break
     return hits
 
 
-def _reference(data: Sequence[Image], usable: Sequence[BoolImage], frames: Sequence[Frame], pedestal: Image | None) -> tuple[Image, Image]:
-    """Robust level of each pixel over the exposures, and the noise expected in the difference of one exposure from it."""
-    shape = data[0].shape
-    reference, noise = np.empty(shape), np.empty(shape)
-    excess = 1.0 + 1.0 / len(data)
-    for start in range(0, shape[0], ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        reference[rows] = _lower_middle([electrons[rows] for electrons in data])
-    flagged = np.flatnonzero(~np.logical_and.reduce(usable))
-    if flagged.size:
-        values = np.stack(
-            [np.where(good.reshape(-1)[flagged], d.reshape(-1)[flagged], np.inf) for d, good in zip(data, usable, strict=True)]
-        )
-        count = np.isfinite(values).sum(axis=0)
-        middle = np.take_along_axis(np.sort(values, axis=0), (np.maximum(count - 1, 0) // 2)[None], axis=0)[0]
-        reference.reshape(-1)[flagged] = np.where(count > 0, middle, 0.0)
-    for start in range(0, shape[0], ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        photons = reference[rows] if pedestal is None else reference[rows] - pedestal[rows]
-        noise[rows] = np.sqrt((frames[0].variance[rows] + np.maximum(photons, 0.0)) * excess)
-    return reference, noise
+def _candidates(suspects: IntArray, exposures: Sequence[Exposure], sigma: float, pedestal: Image | None) -> list[IntArray]:
+    """Those of the suspects that lie more than `sigma` above their level, per exposure."""
+    found: list[list[IntArray]] = [[np.empty(0, dtype=np.int64)] for _ in exposures]
+    for piece in _in_pieces(suspects):
+        pixels = _pixels(exposures, piece)
+        high = pixels.usable & (pixels.electrons - pixels.level > sigma * _noise_at(piece, pixels.level, exposures, pedestal))
+        for k, rows in enumerate(high):
+            found[k].append(piece[rows])
+    return [np.concatenate(pieces) for pieces in found]
 
 
-def _lower_middle(values: Sequence[FloatArray]) -> FloatArray:
-    """Median of an odd, lower middle of an even number of arrays, pixel by pixel."""
-    if len(values) == 2:
-        return np.minimum(values[0], values[1])
-    if len(values) == 3:
-        low, high = np.minimum(values[0], values[1]), np.maximum(values[0], values[1])
-        return np.maximum(low, np.minimum(high, values[2]))
-    middle = (len(values) - 1) // 2
-    return np.asarray(np.partition(np.stack(values), middle, axis=0)[middle])
+def _noise_at(index: IntArray, level: FloatArray, exposures: Sequence[Exposure], pedestal: Image | None) -> FloatArray:
+    where = np.divmod(index, exposures[0].shape[1])
+    return _noise(level, exposures[0].part(where).variance, len(exposures), None if pedestal is None else pedestal[where])
 
 
-def _exceeding(electrons: Image, reference: Image, noise: Image, sigma: float) -> IntArray:
-    """Flat indices of pixels more than `sigma` above the reference."""
-    found = []
-    for start in range(0, electrons.shape[0], ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        found.append(np.flatnonzero(electrons[rows] - reference[rows] > sigma * noise[rows]) + start * electrons.shape[1])
-    return np.concatenate(found)
-
-
-def _around(pixels: IntArray, shape: tuple[int, int]) -> IntArray:
-    """Flat indices of the eight neighbours of every pixel."""
-    if not pixels.size:
-        return pixels
+def _square(pixels: IntArray, shape: tuple[int, int]) -> IntArray:
+    """Flat indices of every pixel and its eight neighbours, shape (n, 9)."""
     y, x = np.divmod(pixels, shape[1])
     dy, dx = (offset.ravel() for offset in np.mgrid[-1:2, -1:2])
     rows, columns = np.clip(y[:, None] + dy, 0, shape[0] - 1), np.clip(x[:, None] + dx, 0, shape[1] - 1)
-    return np.unique(rows * shape[1] + columns)
-
-
-def _touches(pixels: IntArray, hits: BoolImage) -> BoolArray:
-    """Whether each pixel has a hit among its neighbours."""
-    y, x = np.divmod(pixels, hits.shape[1])
-    touched = np.zeros(pixels.size, dtype=bool)
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
-            touched |= hits[np.clip(y + dy, 0, hits.shape[0] - 1), np.clip(x + dx, 0, hits.shape[1] - 1)]
-    return touched
+    return rows * shape[1] + columns
 
 
 def _reflected(index: IntArray, length: int) -> IntArray:
@@ -179,64 +241,49 @@ def _strips(flat_index: IntArray, shape: tuple[int, int]) -> tuple[IntArray, Int
     return along_y, along_x
 
 
-def _confirm(candidates: IntArray, electrons: Image, reference: Image, noise: Image, sigma: FloatArray, pedestal: Image | None) -> IntArray:
-    """Keep the candidates that stand out of the difference that their neighbours show as well."""
-    if not candidates.size:
-        return candidates
-    level, values = reference.reshape(-1), electrons.reshape(-1)
-    shared = np.max([np.abs(np.median(values[strip] - level[strip], axis=1)) for strip in _strips(candidates, electrons.shape)], axis=0)
-    light = level[candidates] - (0.0 if pedestal is None else pedestal.reshape(-1)[candidates])
-    limit = sigma * noise.reshape(-1)[candidates] + 1.5 * shared + SOURCE_TOLERANCE * np.maximum(light, 0.0)
-    return candidates[values[candidates] - level[candidates] > limit]
+def _confirm(candidates: IntArray, k: int, exposures: Sequence[Exposure], sigma: FloatArray, pedestal: Image | None) -> IntArray:
+    """Keep the candidates of exposure `k` that stand out of the difference that their neighbours show as well."""
+    confirmed = [np.empty(0, dtype=np.int64)]
+    for piece, limit_sigma in zip(_in_pieces(candidates), _in_pieces(sigma), strict=True):
+        pixels = _pixels(exposures, piece)
+        light = pixels.level if pedestal is None else pixels.level - pedestal.reshape(-1)[piece]
+        limit = limit_sigma * _noise_at(piece, pixels.level, exposures, pedestal)
+        tolerated = SOURCE_TOLERANCE * np.maximum(light, 0.0)
+        height = pixels.electrons[k] - pixels.level
+        high = pixels.usable[k] & (height > limit)  # few are, and only they need their neighbours
+        shared = _shared_difference(piece[high], k, exposures)
+        confirmed.append(piece[high][height[high] > limit[high] + 1.5 * shared + tolerated[high]])
+    return np.concatenate(confirmed)
 
 
-def _average(frames: Sequence[Frame], kept: Sequence[BoolImage]) -> Frame:
-    n = len(frames)
-    counts = np.zeros(frames[0].shape, dtype=np.uint8 if n < 256 else np.uint16)
-    for good in kept:
-        counts += good
-    mean, variance = np.array(frames[0].electrons), np.array(frames[0].variance)
-    for frame in frames[1:]:
-        mean += frame.electrons
-        variance += frame.variance
-    mean /= n
-    variance /= n**2
-    partial = np.flatnonzero((counts > 0) & (counts < n))
-    lost = counts == 0
-    share = np.array([good.reshape(-1)[partial] for good in kept]) / np.maximum(counts.reshape(-1)[partial], 1)
-    mean.reshape(-1)[partial] = sum(s * f.electrons.reshape(-1)[partial] for s, f in zip(share, frames, strict=True))
-    mean.reshape(-1)[partial] += _neighbours_difference(partial, frames, kept)
-    variance.reshape(-1)[partial] = sum(s**2 * f.variance.reshape(-1)[partial] for s, f in zip(share, frames, strict=True))
-    shared, raised = np.array(frames[0].flags), np.array(frames[0].flags)
-    for frame in frames[1:]:
-        shared &= frame.flags
-        raised |= frame.flags
-    flags = np.where(lost & (shared == 0), raised, shared)
-    flags[lost & (flags == 0)] = np.uint8(PixelFlag.COSMIC_RAY)
-    flags[~lost] = 0
-    return Frame(
-        electrons=mean,
-        variance=variance,
-        flags=flags,
-        exptime_s=float(np.mean([frame.exptime_s for frame in frames])),
-        n_exposures=n,
-        counts=np.where(lost, counts.dtype.type(n), counts),
-    )
+def _shared_difference(index: IntArray, k: int, exposures: Sequence[Exposure]) -> FloatArray:
+    """Median difference between exposure `k` and the level in the strips around each pixel, the larger of the two."""
+    strips = [_pixels(exposures, strip) for strip in _strips(index, exposures[0].shape)]
+    return np.max([np.abs(np.median(strip.electrons[k] - strip.level, axis=1)) for strip in strips], axis=0)
 
 
-def _neighbours_difference(pixels: IntArray, frames: Sequence[Frame], kept: Sequence[BoolImage]) -> FloatArray:
-    """Mean of all exposures minus mean of those kept at `pixels`, as the medians of the strips around them tell; the larger of the two."""
-    if not pixels.size:
-        return np.empty(0)
-    weight = np.array([good.reshape(-1)[pixels] for good in kept], dtype=np.float64)
-    weight /= weight.sum(axis=0)
-    best = np.zeros(pixels.size)
-    for strip in _strips(pixels, frames[0].shape):
-        values = np.array([frame.electrons.reshape(-1)[strip] for frame in frames])
-        sound = np.logical_and.reduce([frame.flags.reshape(-1)[strip] == 0 for frame in frames])
-        step = np.where(sound, values.mean(axis=0) - np.einsum("kp,kps->ps", weight, values), np.nan)
+def _average_what_is_left(average: _Average, hits: Sequence[IntArray], exposures: Sequence[Exposure]) -> None:
+    """Average the exposures kept where not all are, into the arrays of `average`."""
+    counts = average.counts.reshape(-1)
+    for piece in _in_pieces(np.flatnonzero(counts < len(exposures))):
+        parts = [exposure.part(np.divmod(piece, exposures[0].shape[1])) for exposure in exposures]
+        kept = np.stack([(part.flags == 0) & ~np.isin(piece, pixels) for part, pixels in zip(parts, hits, strict=True)])
+        share = kept / counts[piece]
+        mean = sum(s * part.electrons for s, part in zip(share, parts, strict=True))
+        average.electrons.reshape(-1)[piece] = mean + _neighbours_difference(piece, kept, exposures)
+        average.variance.reshape(-1)[piece] = sum(s**2 * part.variance for s, part in zip(share, parts, strict=True))
+
+
+def _neighbours_difference(index: IntArray, kept: BoolArray, exposures: Sequence[Exposure]) -> FloatArray:
+    """Mean of all exposures minus mean of those kept, as the medians of the strips around the pixels tell; the larger of the two."""
+    weight = kept / kept.sum(axis=0)
+    best = np.zeros(index.size)
+    for strip in _strips(index, exposures[0].shape):
+        pixels = _pixels(exposures, strip)
+        sound = pixels.usable.all(axis=0)
+        step = np.where(sound, pixels.electrons.mean(axis=0) - np.einsum("kp,kps->ps", weight, pixels.electrons), np.nan)
         enough = sound.sum(axis=1) >= LEAST_NEIGHBOURS
-        change = np.zeros(pixels.size)
+        change = np.zeros(index.size)
         if enough.any():
             change[enough] = np.nanmedian(step[enough], axis=1)
         best = np.where(np.abs(change) > np.abs(best), change, best)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import Image, IntArray
+from soxspipe.datamodel.arrays import BoolImage, Image, IntArray
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
@@ -32,7 +32,7 @@ class Pedestal:
     electrons: Image
     variance: Image
     dark_photons: Image
-    bad: Image
+    bad: BoolImage
 
 
 def make_pedestal(exptime_s: float, masters: Masters, shape: tuple[int, int]) -> Pedestal:
@@ -57,25 +57,41 @@ def make_pedestal(exptime_s: float, masters: Masters, shape: tuple[int, int]) ->
     """
     bias, dark = masters.bias, masters.dark
     zero = np.zeros(shape)
-    bad = np.zeros(shape, dtype=bool)
-    for master in (bias, dark):
-        if master is not None:
-            bad |= master.flags != 0
+    electrons = np.broadcast_to(pedestal_level(exptime_s, masters), shape)
+    bad = bad_in_masters(masters, shape)
     if dark is None:
-        return Pedestal(
-            electrons=zero if bias is None else bias.electrons, variance=zero if bias is None else bias.variance, dark_photons=zero, bad=bad
-        )
+        return Pedestal(electrons=electrons, variance=zero if bias is None else bias.variance, dark_photons=zero, bad=bad)
     bias_level = zero if bias is None else bias.electrons
-    if abs(exptime_s - dark.exptime_s) <= SAME_EXPOSURE_S or dark.exptime_s <= 0:
-        return Pedestal(
-            electrons=dark.electrons, variance=dark.variance, dark_photons=np.maximum(dark.electrons - bias_level, 0.0), bad=bad
-        )
+    if _holds_bias(dark, exptime_s):
+        return Pedestal(electrons=electrons, variance=dark.variance, dark_photons=np.maximum(dark.electrons - bias_level, 0.0), bad=bad)
     scale = exptime_s / dark.exptime_s
     scaled = (dark.electrons - bias_level) * scale
     bias_variance = zero if bias is None else bias.variance * (1.0 - scale) ** 2
-    return Pedestal(
-        electrons=scaled + bias_level, variance=dark.variance * scale**2 + bias_variance, dark_photons=np.maximum(scaled, 0.0), bad=bad
-    )
+    return Pedestal(electrons=electrons, variance=dark.variance * scale**2 + bias_variance, dark_photons=np.maximum(scaled, 0.0), bad=bad)
+
+
+def pedestal_level(exptime_s: float, masters: Masters) -> Image | np.float64:
+    """Electrons of `make_pedestal` alone; one 0 where there is neither bias nor dark."""
+    bias_level = np.float64(0.0) if masters.bias is None else masters.bias.electrons
+    if masters.dark is None:
+        return bias_level
+    if _holds_bias(masters.dark, exptime_s):
+        return masters.dark.electrons
+    return (masters.dark.electrons - bias_level) * (exptime_s / masters.dark.exptime_s) + bias_level
+
+
+def bad_in_masters(masters: Masters, shape: tuple[int, int]) -> BoolImage:
+    """True for pixels that the master bias or dark flags."""
+    bad = np.zeros(shape, dtype=bool)
+    for master in (masters.bias, masters.dark):
+        if master is not None:
+            bad |= master.flags != 0
+    return bad
+
+
+def _holds_bias(dark: Frame, exptime_s: float) -> bool:
+    """Whether a dark is subtracted as it is, with the bias in it."""
+    return abs(exptime_s - dark.exptime_s) <= SAME_EXPOSURE_S or dark.exptime_s <= 0
 
 
 def subtract_pedestal(frame: Frame, pedestal: Pedestal) -> Frame:

@@ -14,6 +14,7 @@ MAX_STEPS = 12
 TOLERANCE_PX = 1e-3
 DIVERGED_PX = 5000.0
 WIDEST_PX_PER_ARCSEC = 7.0
+ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,9 +128,10 @@ def measure_inconsistency(dispersion_map: DispersionMap, ranges_nm: Mapping[int,
     binning : tuple of int
         (x, y) of the image.
     """
-    solved = np.isfinite(dispersion_map.wavelength_nm) & np.isfinite(dispersion_map.slit_arcsec)
-    rows, columns = np.nonzero(solved[::17, ::13])
-    misses = [miss for _, _, _, miss in _misses(dispersion_map, ranges_nm, binning, rows * 17, columns * 13)]
+    solved = np.isfinite(dispersion_map.wavelength_nm[::17, ::13]) & np.isfinite(dispersion_map.slit_arcsec[::17, ::13])
+    rows, columns = np.nonzero(solved)
+    solutions = _solutions(dispersion_map, ranges_nm)
+    misses = [miss for _, _, _, miss in _misses(dispersion_map, solutions, binning, rows * 17, columns * 13)]
     return float(np.percentile(np.concatenate(misses), 95)) if misses else float("nan")
 
 
@@ -156,15 +158,19 @@ def drop_misplaced(
     count : int
         How many those are.
     """
-    solved = np.isfinite(dispersion_map.wavelength_nm) & np.isfinite(dispersion_map.slit_arcsec)
+    solutions = _solutions(dispersion_map, ranges_nm)
     lost = []
-    for order, range_nm in ranges_nm.items():  # one at a time: all pixels together would take a lot of memory
-        rows, columns = np.nonzero(solved & (dispersion_map.order == order))
-        for _, row, column, miss in _misses(dispersion_map, {order: range_nm}, binning, rows, columns):
-            middle, length = 0.5 * (range_nm[0] + range_nm[1]), range_nm[1] - range_nm[0]
-            astray = np.abs(dispersion_map.wavelength_nm[row, column] - middle) > length  # polynomials say nothing there
+    for start in range(0, dispersion_map.order.shape[0], ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        solved = np.isfinite(dispersion_map.wavelength_nm[rows]) & np.isfinite(dispersion_map.slit_arcsec[rows])
+        place = np.flatnonzero(solved)
+        row = place // solved.shape[1]
+        column = place - row * solved.shape[1]
+        for order, y, x, miss in _misses(dispersion_map, solutions, binning, row + start, column):
+            first, last = ranges_nm[order]
+            astray = np.abs(dispersion_map.wavelength_nm[y, x] - 0.5 * (first + last)) > last - first  # polynomials say nothing there
             far = astray | ~(miss <= limit_px)
-            lost.append((row[far], column[far]))
+            lost.append((y[far], x[far]))
     count = sum(row.size for row, _ in lost)
     if not count:
         return dispersion_map, 0
@@ -174,19 +180,24 @@ def drop_misplaced(
     return replace(dispersion_map, wavelength_nm=wavelength, slit_arcsec=slit), count
 
 
+def _solutions(dispersion_map: DispersionMap, ranges_nm: Mapping[int, tuple[float, float]]) -> dict[int, OrderSolution]:
+    """Polynomials of the orders named, none if the map has none."""
+    x, y = dispersion_map.x, dispersion_map.y
+    if x is None or y is None:
+        return {}
+    return {order: solve_order(x, y, order, range_nm, 6.0) for order, range_nm in ranges_nm.items()}
+
+
 def _misses(
-    dispersion_map: DispersionMap, ranges_nm: Mapping[int, tuple[float, float]], binning: tuple[int, int], rows: IntArray, columns: IntArray
+    dispersion_map: DispersionMap, solutions: Mapping[int, OrderSolution], binning: tuple[int, int], rows: IntArray, columns: IntArray
 ) -> Iterator[tuple[int, IntArray, IntArray, FloatArray]]:
     """Order, rows, columns and distance (px, unbinned) between image and polynomials, order by order, of the pixels given."""
-    if dispersion_map.x is None or dispersion_map.y is None:
-        return
     orders = dispersion_map.order[rows, columns]
-    for order, range_nm in ranges_nm.items():
-        here = orders == order
-        if not here.any():
+    for order, solution in solutions.items():
+        here = np.flatnonzero(orders == order)
+        if not here.size:
             continue
         row, column = rows[here], columns[here]
-        solution = solve_order(dispersion_map.x, dispersion_map.y, order, range_nm, 6.0)
         with np.errstate(over="ignore", invalid="ignore"):  # a wavelength that is none
             x, y = solution.pixels(dispersion_map.wavelength_nm[row, column], dispersion_map.slit_arcsec[row, column])
             miss = np.hypot(x - unbinned_centre(column, binning[0]), y - unbinned_centre(row, binning[1]))

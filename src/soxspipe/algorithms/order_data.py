@@ -11,7 +11,7 @@ import numpy as np
 from soxspipe.algorithms.detrend import FLAT_SIGNIFICANCE, exposures
 from soxspipe.algorithms.robust import running_mean
 from soxspipe.algorithms.windows import dispersion_position
-from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, IntArray, freeze
+from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, IntArray, freeze
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
 
@@ -102,15 +102,18 @@ def cut_order_data(
 
 def cut_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int] = (1, 1)) -> OrderData:
     """One order of `cut_order_data`."""
-    good = window.inside & (window.cut(frame.flags) == 0)
-    electrons, floor = window.cut(frame.electrons), window.cut(np.asarray(frame.variance))
-    n = exposures(frame)
-    counts = np.full(electrons.shape, n) if np.isscalar(n) else window.cut(np.asarray(n)).astype(np.float64)
+    return flatten_order(frame.cut(window.cut), None if flat is None else flat.cut(window.cut), window, binning)
+
+
+def flatten_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int] = (1, 1)) -> OrderData:
+    """As `cut_order`, of a frame and a flat that have been cut to the window."""
+    good = window.inside & (frame.flags == 0)
+    electrons = frame.electrons
     if flat is None:
         response, response_variance = np.ones_like(electrons), np.zeros_like(electrons)
     else:
-        sound = window.inside & (window.cut(flat.flags) == 0)
-        response, response_variance = steady_flat(window.cut(flat.electrons), window.cut(flat.variance), sound)
+        sound = window.inside & (flat.flags == 0)
+        response, response_variance = steady_flat(flat.electrons, flat.variance, sound)
         usable = sound & (response > FLAT_SIGNIFICANCE * np.sqrt(response_variance))
         good &= usable
         response = np.where(usable, response, 1.0)
@@ -121,10 +124,10 @@ def cut_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tu
     return OrderData(
         window=window,
         electrons=electrons,
-        floor=floor,
+        floor=frame.variance,
         flat=response,
         flat_variance=response_variance,
-        exposures=counts,
+        exposures=np.array(np.broadcast_to(exposures(frame), electrons.shape), dtype=np.float64),
         good=good,
         u_px=u_px,
         slit=np.where(window.inside, np.nan_to_num(window.slit_arcsec) / reach, 0.0),
@@ -150,22 +153,18 @@ def steady_flat(flat: FloatArray, variance: FloatArray, sound: BoolArray) -> tup
     flat, variance : ndarray
         Averaged; equal to the input where the flat is well exposed.
     """
+    own = np.maximum(variance, 1e-30)
+    faint = sound & (flat < FAINT_FLAT_SIGMA * np.sqrt(own))
+    steady, steady_variance = flat.astype(np.float64), variance.astype(np.float64)
+    if not faint.any():
+        return steady, steady_variance
     mean, count = running_mean(flat, sound, FLAT_HALF_WIDTH_PX)
     noise, _ = running_mean(variance, sound, FLAT_HALF_WIDTH_PX)
-    scatter = (PIXEL_RESPONSE * mean) ** 2 + noise / np.maximum(count, 1.0)
-    own = np.maximum(variance, 1e-30)
-    faint = sound & (count >= FLAT_HALF_WIDTH_PX) & (flat < FAINT_FLAT_SIGMA * np.sqrt(own))
-    # a dead pixel is no noisy one: it stays as it is
-    faint &= np.abs(flat - mean) <= ALIKE_SIGMA * np.sqrt(scatter + own)
+    place = np.nonzero(faint & (count >= FLAT_HALF_WIDTH_PX))
+    flat, own, mean, scatter = flat[place], own[place], mean[place], (PIXEL_RESPONSE * mean[place]) ** 2 + noise[place] / count[place]
     share = scatter / (scatter + own)
-    return np.where(faint, mean + share * (flat - mean), flat), np.where(faint, share * own, variance)
-
-
-def paint(windows: Sequence[OrderWindow], cutouts: Sequence[FloatArray], shape: tuple[int, int], outside: float = 0.0) -> Image:
-    """Put cut-outs back on a full frame of float32; pixels outside all orders hold `outside`."""
-    image = np.full(shape, outside, dtype=np.float32)
-    flat = image.reshape(-1)
-    for window, cutout in zip(windows, cutouts, strict=True):
-        inside = np.flatnonzero(window.inside)
-        flat[window.index.reshape(-1)[inside]] = cutout.reshape(-1)[inside]
-    return image
+    # a dead pixel is no noisy one: it stays as it is
+    alike = np.abs(flat - mean) <= ALIKE_SIGMA * np.sqrt(scatter + own)
+    steady[place] = np.where(alike, mean + share * (flat - mean), flat)
+    steady_variance[place] = np.where(alike, share * own, steady_variance[place])
+    return steady, steady_variance

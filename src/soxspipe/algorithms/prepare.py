@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image
+from soxspipe.datamodel.arrays import BoolImage, Image
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.frame import Frame, RawFrame
+from soxspipe.datamodel.frame import Frame, Part, RawFrame, Where
 
 
 def orient_and_trim(adu: Image, detector: Detector) -> Image:
@@ -39,10 +41,53 @@ def orient_and_trim(adu: Image, detector: Detector) -> Image:
     return turned[rows, columns]
 
 
-def prepare(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> Frame:
-    """Turn one exposure from ADU into electrons.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RawExposure:
+    """An exposure that is turned into electrons where they are asked for, pixel by pixel as `prepare` does it.
 
-    The variance is that of the read noise alone: photon noise is counted once the bias is gone (`detrend`), from photons only.
+    Attributes
+    ----------
+    adu : ndarray of any real dtype, shape (ny, nx)
+        Turned and trimmed.
+    bad_pixels : ndarray of bool, shape (ny, nx)
+        True for bad pixels.
+    detector : Detector
+        Facts; its gain and read noise are those of this exposure.
+    exptime_s : float
+        Exposure time.
+    """
+
+    adu: Image
+    bad_pixels: BoolImage
+    detector: Detector
+    exptime_s: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.bad_pixels.shape
+
+    def part(self, where: Where) -> Part:
+        """Electrons, read-noise variance and flags of some pixels."""
+        adu = self.adu[where]
+        electrons = np.multiply(adu, self.detector.gain_e_per_adu, dtype=np.float64)
+        flags = self.bad_pixels[where] * np.uint8(PixelFlag.BAD)
+        if adu.dtype.kind == "f" and not (finite := np.isfinite(adu)).all():
+            flags[~finite] |= np.uint8(PixelFlag.NOT_FINITE)
+            electrons[~finite] = 0.0
+        if self.detector.saturation_adu is not None:
+            flags |= (adu >= self.detector.saturation_adu) * np.uint8(PixelFlag.SATURATED)
+        return Part(electrons, self.detector.read_noise_e**2, flags)
+
+    def whole(self) -> Frame:
+        """All of it."""
+        electrons, variance, flags = self.part(slice(None))
+        constant = np.broadcast_to(np.float64(variance), electrons.shape)
+        return Frame(electrons=electrons, variance=constant, flags=flags, exptime_s=self.exptime_s)
+
+
+def expose(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> RawExposure:
+    """Make a raw frame ready to give electrons.
 
     Parameters
     ----------
@@ -53,11 +98,6 @@ def prepare(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> Frame:
     bad_pixels : ndarray of bool, shape (ny, nx)
         True for bad pixels of the trimmed frame.
 
-    Returns
-    -------
-    Frame
-        Electrons; pixels that are not finite are 0 and flagged.
-
     Raises
     ------
     ValueError
@@ -66,17 +106,22 @@ def prepare(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> Frame:
     adu = orient_and_trim(raw.adu, detector)
     if bad_pixels.shape != adu.shape:
         raise ValueError(f"bad-pixel map has shape {bad_pixels.shape}, the trimmed frame {adu.shape}")
-    electrons = adu.astype(np.float64)
-    flags = _raw_flags(electrons, detector, bad_pixels)
-    electrons *= detector.gain_e_per_adu
-    electrons[(flags & PixelFlag.NOT_FINITE) != 0] = 0.0
-    variance = np.broadcast_to(np.float64(detector.read_noise_e**2), adu.shape)
-    return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=raw.observation.exptime_s)
+    return RawExposure(adu=adu, bad_pixels=bad_pixels, detector=detector, exptime_s=raw.observation.exptime_s)
 
 
-def _raw_flags(adu: Image, detector: Detector, bad_pixels: BoolImage) -> FlagArray:
-    flags = np.where(bad_pixels, np.uint8(PixelFlag.BAD), np.uint8(0))
-    flags[~np.isfinite(adu)] |= np.uint8(PixelFlag.NOT_FINITE)
-    if detector.saturation_adu is not None:
-        flags[adu >= detector.saturation_adu] |= np.uint8(PixelFlag.SATURATED)
-    return flags
+def prepare(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> Frame:
+    """Turn one exposure from ADU into electrons.
+
+    The variance is that of the read noise alone: photon noise is counted once the bias is gone (`detrend`), from photons only.
+
+    Parameters
+    ----------
+    raw, detector, bad_pixels
+        As for `expose`.
+
+    Returns
+    -------
+    Frame
+        Electrons; pixels that are not finite are 0 and flagged.
+    """
+    return expose(raw, detector, bad_pixels).whole()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
 
+from soxspipe.algorithms.detrend import pedestal_level
 from soxspipe.algorithms.robust import MAD_TO_SIGMA, grouped_median
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.splines import bspline_matrix
-from soxspipe.datamodel.arrays import BoolImage, FloatArray
-from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, IntArray
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.detector import Axis
+from soxspipe.datamodel.frame import Frame, Take
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.errors import AlgorithmError
@@ -32,9 +36,14 @@ CELL_SLIT_PX = 12
 ORDER_MARGIN_PX = 3
 OUTER_REACH_PX = 40
 CLIP_SIGMA = 4.0
+CELLS_AT_ONCE = 4
+"""Along the dispersion; few enough for the processor's cache."""
+NO_MASTERS = Masters()
 
 
-def fit_background(frame: Frame, windows: Sequence[OrderWindow], geometry: Geometry, settings: BackgroundSettings) -> BackgroundModel:
+def fit_background(
+    frame: Frame, windows: Sequence[OrderWindow], geometry: Geometry, settings: BackgroundSettings, masters: Masters = NO_MASTERS
+) -> BackgroundModel:
     """Model scattered light from the pixels between the orders.
 
     Pixels at least `ORDER_MARGIN_PX` outside every order are averaged, with clipping, in cells of `CELL_DISPERSION_PX` by
@@ -51,6 +60,8 @@ def fit_background(frame: Frame, windows: Sequence[OrderWindow], geometry: Geome
         For the axes.
     settings : BackgroundSettings
         Degree of the spline, sigma of the Gaussian (px).
+    masters : Masters
+        Bias and dark that the frame still holds.
 
     Returns
     -------
@@ -62,43 +73,66 @@ def fit_background(frame: Frame, windows: Sequence[OrderWindow], geometry: Geome
     AlgorithmError
         If there are no pixels between the orders.
     """
-    along_x = geometry.arm.dispersion_axis == "x"
-    light = frame.electrons.T if along_x else frame.electrons
-    clear = _inter_order(frame, windows)
-    clear = clear.T if along_x else clear
-    cells = _measure_cells(light, clear)
-    knots = _knots(light.shape[1], settings.bspline_deg)
-    coefficients, variance = _fit_cells(cells, knots, light.shape, settings)
+    axis = geometry.arm.dispersion_axis
+    shape = frame.shape[::-1] if axis == "x" else frame.shape
+    used = np.empty(shape, dtype=bool)
+    samples = list(_inter_order(frame, windows, masters, axis, used))
+    cells = _measure_cells(samples, shape)
+    knots = _knots(shape[1], settings.bspline_deg)
+    coefficients, variance = _fit_cells(cells, knots, settings)
     measured = np.flatnonzero((cells.weight > 0).any(axis=0))
     reach = (measured[0] * CELL_SLIT_PX, (measured[-1] + 1) * CELL_SLIT_PX - 1)
-    columns = bspline_matrix(np.clip(np.arange(light.shape[1], dtype=np.float64), *reach), knots, settings.bspline_deg)
-    coarse = coefficients @ columns.T
-    model = _stretch(coarse, light.shape[0])
-    error = np.broadcast_to(np.float64(variance), light.shape)
-    electrons, used = (model.T, clear.T) if along_x else (model, clear)
-    return BackgroundModel(electrons=electrons, variance=error.T if along_x else error, used=used)
+    columns = bspline_matrix(np.clip(np.arange(shape[1], dtype=np.float64), *reach), knots, settings.bspline_deg)
+    return BackgroundModel(
+        cells=coefficients @ columns.T,
+        cell_px=CELL_DISPERSION_PX,
+        dispersion_axis=axis,
+        variance=np.broadcast_to(np.float64(variance), frame.shape),
+        used=used.T if axis == "x" else used,
+    )
 
 
-def _inter_order(frame: Frame, windows: Sequence[OrderWindow]) -> BoolImage:
-    """Good pixels outside all orders, within `OUTER_REACH_PX` of one."""
-    blocked = np.zeros(frame.shape, dtype=bool)
+class _Sample(NamedTuple):
+    """Light between the orders in some rows of cells: electrons, cell (counted from that of the first row) and slit-axis pixel, shape (n,)."""
+
+    electrons: FloatArray
+    cell: IntArray
+    a_px: IntArray
+
+
+def _inter_order(frame: Frame, windows: Sequence[OrderWindow], masters: Masters, axis: Axis, used: BoolImage) -> Iterator[_Sample]:
+    """Good pixels outside all orders, within `OUTER_REACH_PX` of one, some rows of cells at a time; they are marked in `used`."""
+    n_b, n_a = used.shape
+    blocked = np.zeros(used.shape, dtype=bool)
     for window in windows:
-        blocked.reshape(-1)[window.index[window.inside]] = True
-    slit_axis = 0 if windows and windows[0].index.shape[1] > 1 and windows[0].index[0, 1] - windows[0].index[0, 0] > 1 else 1
-    near = _spread(blocked, OUTER_REACH_PX, slit_axis)
-    return near & ~_spread(blocked, ORDER_MARGIN_PX, slit_axis) & (frame.flags == 0)
+        blocked.reshape(-1)[(window.b_px[:, None] * n_a + window.a_px)[window.inside]] = True
+    for start in range(0, n_b, CELLS_AT_ONCE * CELL_DISPERSION_PX):
+        rows = slice(start, start + CELLS_AT_ONCE * CELL_DISPERSION_PX)
+        part, pedestal = frame.cut(_rows(rows, axis)), masters.cut(_rows(rows, axis))
+        near = _spread(blocked[rows], OUTER_REACH_PX)
+        used[rows] = near & ~_spread(blocked[rows], ORDER_MARGIN_PX) & (part.flags == 0)
+        light = np.subtract(part.electrons, pedestal_level(frame.exptime_s, pedestal), order="C", dtype=np.float64)
+        place = np.flatnonzero(used[rows])
+        b = place // n_a
+        a = place - b * n_a
+        cell = b // CELL_DISPERSION_PX * _n_cells(n_a, CELL_SLIT_PX) + a // CELL_SLIT_PX
+        yield _Sample(light.reshape(-1).take(place), cell, a)
 
 
-def _spread(mask: BoolImage, reach: int, axis: int) -> BoolImage:
-    """Dilate by `reach` pixels along one axis."""
-    total = np.cumsum(mask, axis=axis, dtype=np.int32)
-    n = mask.shape[axis]
-    upper = np.take(total, np.minimum(np.arange(n) + reach, n - 1), axis=axis)
-    below = np.arange(n) - reach - 1
-    lower = np.take(total, np.maximum(below, 0), axis=axis)
-    shape = [1, 1]
-    shape[axis] = n
-    return upper - np.where((below >= 0).reshape(shape), lower, 0) > 0
+def _rows(rows: slice, axis: Axis) -> Take:
+    """Cuts rows out of images turned so that axis 0 is the dispersion axis."""
+    return lambda image: image[:, rows].T if axis == "x" else image[rows]
+
+
+def _spread(mask: BoolImage, reach: int) -> BoolImage:
+    """Dilate by `reach` pixels along axis 1."""
+    spread = np.pad(mask, ((0, 0), (reach, reach)))
+    width = 1
+    while width <= 2 * reach:
+        step = min(width, 2 * reach + 1 - width)
+        spread = spread[:, :-step] | spread[:, step:]
+        width += step
+    return spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,25 +144,36 @@ class _Cells:
     centre: FloatArray
 
 
-def _measure_cells(light: FloatArray, clear: BoolImage) -> _Cells:
-    b, a = np.nonzero(clear)
-    if b.size < 100:
-        raise AlgorithmError(f"scattered light cannot be measured: only {b.size} good pixels between the orders")
-    n_b, n_a = -(-light.shape[0] // CELL_DISPERSION_PX), -(-light.shape[1] // CELL_SLIT_PX)
-    cell = (b // CELL_DISPERSION_PX) * n_a + a // CELL_SLIT_PX
-    values = light[b, a]
-    level = grouped_median(values, cell, n_b * n_a)
-    spread = MAD_TO_SIGMA * np.median(np.abs(values - level[cell]))
-    kept = np.abs(values - level[cell]) <= CLIP_SIGMA * max(spread, 1e-6)
-    cell, values, a = cell[kept], values[kept], a[kept]
-    count = np.bincount(cell, minlength=n_b * n_a)
+def _measure_cells(samples: Sequence[_Sample], shape: tuple[int, int]) -> _Cells:
+    n_a = _n_cells(shape[1], CELL_SLIT_PX)
+    n_pixels = sum(sample.electrons.size for sample in samples)
+    if n_pixels < 100:
+        raise AlgorithmError(f"scattered light cannot be measured: only {n_pixels} good pixels between the orders")
+    levels = [grouped_median(sample.electrons, sample.cell, CELLS_AT_ONCE * n_a)[sample.cell] for sample in samples]
+    deviations = [np.abs(sample.electrons - level) for sample, level in zip(samples, levels, strict=True)]
+    limit = CLIP_SIGMA * max(MAD_TO_SIGMA * float(np.median(np.concatenate(deviations), overwrite_input=True)), 1e-6)
+    sums = [_add_up(sample, deviation <= limit, CELLS_AT_ONCE * n_a) for sample, deviation in zip(samples, deviations, strict=True)]
+    n_b = _n_cells(shape[0], CELL_DISPERSION_PX)
+    count, mean, centre, scatter2 = (np.concatenate(column)[: n_b * n_a] for column in zip(*sums, strict=True))
     filled = count >= 5
-    mean = np.bincount(cell, values, n_b * n_a) / np.maximum(count, 1)
-    centre = np.bincount(cell, a, n_b * n_a) / np.maximum(count, 1)
-    scatter2 = np.bincount(cell, (values - mean[cell]) ** 2, n_b * n_a) / np.maximum(count - 1, 1)
     pooled = float(np.median(scatter2[filled])) if filled.any() else 1.0
     weight = np.where(filled, count / np.maximum(0.5 * (scatter2 + pooled), 1e-12), 0.0)
     return _Cells(mean=mean.reshape(n_b, n_a), weight=weight.reshape(n_b, n_a), centre=centre.reshape(n_b, n_a))
+
+
+def _add_up(sample: _Sample, kept: BoolArray, n: int) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+    """Number of pixels kept, their mean light and mean slit-axis pixel, and the square of their scatter, per cell, shape (n,) each."""
+    cell, values, a_px = sample.cell[kept], sample.electrons[kept], sample.a_px[kept]
+    count = np.bincount(cell, minlength=n)
+    mean = np.bincount(cell, values, n) / np.maximum(count, 1)
+    centre = np.bincount(cell, a_px, n) / np.maximum(count, 1)
+    scatter2 = np.bincount(cell, (values - mean[cell]) ** 2, n) / np.maximum(count - 1, 1)
+    return count, mean, centre, scatter2
+
+
+def _n_cells(n_px: int, length_px: int) -> int:
+    """Cells that hold a number of pixels; the last may not be full."""
+    return -(-n_px // length_px)
 
 
 def _knots(n_a: int, degree: int) -> FloatArray:
@@ -136,7 +181,7 @@ def _knots(n_a: int, degree: int) -> FloatArray:
     return np.concatenate([np.repeat(inner[0], degree), inner, np.repeat(inner[-1], degree)])
 
 
-def _fit_cells(cells: _Cells, knots: FloatArray, shape: tuple[int, int], settings: BackgroundSettings) -> tuple[FloatArray, float]:
+def _fit_cells(cells: _Cells, knots: FloatArray, settings: BackgroundSettings) -> tuple[FloatArray, float]:
     """Spline coefficients per dispersion cell, smoothed along the dispersion, and the variance of the model."""
     degree = settings.bspline_deg
     n_b = cells.mean.shape[0]
@@ -170,12 +215,3 @@ def _local_parabola(position: FloatArray, sigma: float) -> FloatArray:
     powers = np.stack([np.ones_like(t), t, t**2], axis=-1)
     normal = np.einsum("cbi,cb,cbj->cij", powers, weight, powers) + 1e-9 * np.eye(3)
     return np.einsum("cj,cbj,cb->cb", np.linalg.inv(normal)[:, 0, :], powers, weight)
-
-
-def _stretch(coarse: FloatArray, length: int) -> FloatArray:
-    """Linear interpolation along axis 0 from cell centres to every pixel."""
-    position = (np.arange(length) + 0.5) / CELL_DISPERSION_PX - 0.5
-    low = np.clip(np.floor(position).astype(np.int64), 0, max(coarse.shape[0] - 2, 0))
-    share = (position - low)[:, None]
-    high = np.minimum(low + 1, coarse.shape[0] - 1)
-    return coarse[low] * (1.0 - share) + coarse[high] * share

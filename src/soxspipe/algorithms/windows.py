@@ -9,6 +9,7 @@ from soxspipe.datamodel.geometry import Geometry, OrderWindow
 
 SHORTEST_ORDER_PX = 30
 POSITION_DEGREE = 6
+ROWS_AT_ONCE = 64
 
 
 def cut_orders(geometry: Geometry) -> tuple[OrderWindow, ...]:
@@ -24,30 +25,40 @@ def cut_orders(geometry: Geometry) -> tuple[OrderWindow, ...]:
     tuple of OrderWindow
         By ascending order number; orders with less than `SHORTEST_ORDER_PX` dispersion pixels solved about the slit's centre are left out.
     """
+    first, last = _edges(geometry)
+    windows = (_window(order, first[order], last[order], geometry) for order in np.flatnonzero((last >= 0).any(axis=1)).tolist())
+    return tuple(window for window in windows if window is not None)
+
+
+def _edges(geometry: Geometry) -> tuple[IntArray, IntArray]:
+    """First and last slit-axis pixel of every order number in every dispersion pixel, shape (largest number + 1, n_disp).
+
+    Where an order has no solved pixel, the first is beyond the frame and the last is -1.
+    """
     mapped = geometry.dispersion_map
-    with np.errstate(invalid="ignore"):
-        along_b = np.where((mapped.wavelength_nm > 0) & np.isfinite(mapped.slit_arcsec), mapped.order, 0)
-    if geometry.arm.dispersion_axis == "x":
-        along_b = along_b.T
-    n_a = along_b.shape[1]
-    flat = np.flatnonzero(along_b.ravel())
-    number = along_b.ravel()[flat]
-    b_all, a_all = np.divmod(flat, n_a)
-    windows = []
-    for order in np.unique(number):
-        here = number == order
-        window = _window(int(order), b_all[here], a_all[here], n_a, geometry)
-        if window is not None:
-            windows.append(window)
-    return tuple(windows)
+    along_x = geometry.arm.dispersion_axis == "x"
+    n_b, n_a = geometry.shape[::-1] if along_x else geometry.shape
+    shape = (int(mapped.order.max()) + 1, n_b)
+    first, last = np.full(shape, n_a), np.full(shape, -1)
+    for start in range(0, geometry.shape[0], ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        solved = (mapped.order[rows] > 0) & (mapped.wavelength_nm[rows] > 0) & np.isfinite(mapped.slit_arcsec[rows])
+        pixels = np.flatnonzero(solved)
+        y = pixels // geometry.shape[1]
+        x = pixels - y * geometry.shape[1]
+        b, a = (x, y + start) if along_x else (y + start, x)
+        place = mapped.order[rows].reshape(-1)[pixels].astype(np.int64) * n_b + b
+        np.minimum.at(first.reshape(-1), place, a)
+        np.maximum.at(last.reshape(-1), place, a)
+    return first, last
 
 
-def _window(order: int, b: IntArray, a: IntArray, n_a: int, geometry: Geometry) -> OrderWindow | None:
-    first = np.flatnonzero(np.diff(b, prepend=-1))
-    last = np.append(first[1:], b.size) - 1
-    b_found, low, high = b[first], a[first], a[last]
+def _window(order: int, first: IntArray, last: IntArray, geometry: Geometry) -> OrderWindow | None:
+    b_found = np.flatnonzero(last >= 0)
     if b_found.size < SHORTEST_ORDER_PX:
         return None
+    low, high = first[b_found], last[b_found]
+    n_a = geometry.shape[0] if geometry.arm.dispersion_axis == "x" else geometry.shape[1]
     width = min(int((high - low).max()) + 1, n_a)
     b_px = np.arange(b_found[0], b_found[-1] + 1)
     a_start = np.clip(np.round(np.interp(b_px, b_found, low)).astype(np.int64), 0, n_a - width)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, freeze
-from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.frame import Frame, Take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +30,11 @@ class Masters:
     dark: Frame | None = None
     flat: Frame | None = None
     flat_md5: str = ""
+
+    def cut(self, take: Take) -> Masters:
+        """The pixels of each that `take` cuts out."""
+        bias, dark, flat = (None if master is None else master.cut(take) for master in (self.bias, self.dark, self.flat))
+        return replace(self, bias=bias, dark=dark, flat=flat)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

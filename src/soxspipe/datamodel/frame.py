@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image, IntArray, freeze
+from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.observation import Observation
+
+Where: TypeAlias = slice | tuple[IntArray, IntArray]
+"""Rows of an image, or the rows and columns of single pixels."""
+
+
+Take: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+"""Cuts the same pixels, as an array of two axes, out of every image that it is given."""
+
+
+class Part(NamedTuple):
+    """Some pixels of a frame: electrons, variance (one number where it is the same everywhere) and flags."""
+
+    electrons: FloatArray
+    variance: FloatArray | float
+    flags: FlagArray
+
+
+class Exposure(Protocol):
+    """Anything that gives a frame in parts; what takes many exposures need not hold them all in electrons."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def exptime_s(self) -> float: ...
+    def part(self, where: Where) -> Part: ...
+    def whole(self) -> Frame: ...
 
 
 class FrameModel(Protocol):
@@ -89,6 +117,19 @@ class Frame:
     def good(self) -> BoolImage:
         """True for the pixels that no flag excludes."""
         return self.flags == 0
+
+    def part(self, where: Where) -> Part:
+        """Some of its pixels, not to be changed."""
+        return Part(self.electrons[where], self.variance[where], self.flags[where])
+
+    def whole(self) -> Frame:
+        """Itself."""
+        return self
+
+    def cut(self, take: Take) -> Frame:
+        """A frame of the pixels that `take` cuts out."""
+        counts = None if self.counts is None else take(self.counts)
+        return replace(self, electrons=take(self.electrons), variance=take(self.variance), flags=take(self.flags), counts=counts)
 
     def minus(self, model: FrameModel) -> Frame:
         """Subtract a model and add its variance.

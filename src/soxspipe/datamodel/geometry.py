@@ -188,7 +188,7 @@ class OrderWindow:
     def cut(self, image: NDArray[Scalar]) -> NDArray[Scalar]:
         """Cut the order out of a full frame."""
         if image.flags.c_contiguous:
-            return image.reshape(-1)[self.index]
+            return image.reshape(-1).take(self.index)
         if not any(image.strides):  # one number stands for the whole frame
             return np.full(self.index.shape, image[0, 0])
         rows, columns = np.divmod(self.index, image.shape[1])  # without a copy of the frame

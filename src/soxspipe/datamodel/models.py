@@ -4,21 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, freeze
+import numpy as np
+
+from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray, freeze
+from soxspipe.datamodel.detector import Axis
+from soxspipe.datamodel.geometry import OrderWindow
+
+
+class Light(NamedTuple):
+    """Electrons and their variance, arrays of one shape."""
+
+    electrons: FloatArray
+    variance: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BackgroundModel:
-    """Scattered light: electrons (before flat division) and their variance, shape (ny, nx), and which pixels were used."""
+    """Scattered light, before flat division.
 
-    electrons: Image
+    Attributes
+    ----------
+    cells : ndarray of float, shape (n_cells, n_a)
+        Electrons per pixel of the slit axis in the middle of every `cell_px` pixels of the dispersion axis; linear between them.
+    cell_px : int
+        Length of a cell.
+    dispersion_axis : {'x', 'y'}
+        Which axis of the frame that is.
+    variance : ndarray of float, shape (ny, nx)
+        Of the model.
+    used : ndarray of bool, shape (ny, nx)
+        Which pixels it was fitted to.
+    """
+
+    cells: FloatArray
+    cell_px: int
+    dispersion_axis: Axis
     variance: Image
     used: BoolImage
 
     def __post_init__(self) -> None:
-        shape = self.electrons.shape
-        freeze(self, electrons=shape, variance=shape, used=shape)
+        freeze(self, cells=self.cells.shape, variance=self.variance.shape, used=self.variance.shape)
+
+    @property
+    def electrons(self) -> Image:
+        """Electrons on the whole frame, shape (ny, nx), computed when asked for."""
+        low, high, share = self._between(np.arange(self.variance.shape[1 if self.dispersion_axis == "x" else 0]))
+        electrons = self.cells[low] * (1.0 - share) + self.cells[high] * share
+        return electrons.T if self.dispersion_axis == "x" else electrons
+
+    def cut(self, window: OrderWindow) -> Light:
+        """Light and variance in the pixels of an order."""
+        low, high, share = self._between(window.b_px)
+        first = low[:, None] * self.cells.shape[1] + window.a_px
+        second = first + ((high - low) * self.cells.shape[1])[:, None]
+        electrons = self.cells.take(first) * (1.0 - share) + self.cells.take(second) * share
+        return Light(electrons, window.cut(self.variance))
+
+    def _between(self, b_px: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """Cells on either side of dispersion pixels, shape (n,), and the share of the second, shape (n, 1)."""
+        position = (b_px + 0.5) / self.cell_px - 0.5
+        low = np.clip(np.floor(position).astype(np.int64), 0, max(self.cells.shape[0] - 2, 0))
+        return low, np.minimum(low + 1, self.cells.shape[0] - 1), (position - low)[:, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

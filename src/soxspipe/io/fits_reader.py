@@ -26,6 +26,9 @@ MAX_AXIS_PX = 20_000
 MAX_IMAGE_BYTES = 160 << 20
 MAX_TABLE_BYTES = 32 << 20
 
+UNSIGNED_ZERO = 1 << 15
+"""BZERO by which FITS, which has signed integers of 16 bits alone, stores unsigned ones."""
+
 _IMAGE_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _COLUMN_TYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 
@@ -294,6 +297,8 @@ def _scaled(file: FitsFile, hdu: Hdu, raw: NDArray[Any]) -> NDArray[Any]:
         raise InputError(f"{file.path}: BZERO is {zero!r} and BSCALE {scale!r}, numbers are needed")
     if scale == 1 and zero == 0 and blank is None:
         return raw
+    if raw.dtype == np.int16 and scale == 1 and zero == UNSIGNED_ZERO and blank is None:
+        return np.bitwise_xor(raw, np.int16(-UNSIGNED_ZERO), out=raw).view(np.uint16)
     if raw.dtype.itemsize <= 2 and scale == 1 and float(zero).is_integer() and blank is None:
         return raw.astype(np.int32) + np.int32(zero) if abs(zero) < 1 << 30 else raw + float(zero)
     pixels = raw * float(scale) + float(zero)

@@ -83,8 +83,7 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int]) -> Frame:
     sigma = np.zeros(shape, np.float32) if errors is None else _plane(opened, errors, shape, f"{file.kind.value}'s ERRS")
     flags = np.zeros(shape, np.uint8)
     if quality is not None:
-        bad = _plane(opened, quality, shape, f"{file.kind.value}'s QUAL", keep=True) != 0
-        flags[bad] = PixelFlag.BAD
+        flags = (_plane(opened, quality, shape, f"{file.kind.value}'s QUAL", keep=True) != 0) * np.uint8(PixelFlag.BAD)
     electrons, sigma = _without_gaps(electrons, flags), _without_gaps(sigma, flags)
     usable = flags == 0 if file.kind is not Kind.FLAT else (flags == 0) & (electrons > 0)
     if np.count_nonzero(usable) < LEAST_USABLE * usable.size:
@@ -93,7 +92,8 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int]) -> Frame:
             f"{file.path}: {np.count_nonzero(usable)} of {usable.size} pixels are usable (FLUX and ERRS finite{above}, QUAL 0), "
             f"a {file.kind.value} with {LEAST_USABLE:.0%} of them is needed"
         )
-    return Frame(electrons=electrons, variance=sigma * sigma, flags=flags, exptime_s=_exposure_time(file))
+    variance = np.multiply(sigma, sigma, out=sigma)
+    return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=_exposure_time(file))
 
 
 def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Frame | None) -> Frame:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from soxspipe.algorithms.dispersion import drop_misplaced, make_dispersion_map, measure_inconsistency
+from soxspipe.datamodel.arrays import Image, IntArray
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geometry, OrderTable, SpectralFormat
 from soxspipe.errors import InputError
@@ -21,6 +22,7 @@ LONGEST_NM = 1e4
 MOST_ORDERS = 1000
 LEAST_PIXELS = 100
 LONGEST_ARCSEC = 100.0
+ROWS_AT_ONCE = 64
 
 
 def read_geometry(inputs: InputSet, detector: Detector) -> tuple[Geometry, tuple[str, ...]]:
@@ -119,25 +121,36 @@ def _from_image(
     file: ClassifiedFile, detector: Detector, x: DispersionPolynomial, y: DispersionPolynomial, known: tuple[int, ...]
 ) -> DispersionMap:
     """Map from the image's planes, averaged over the binning where the image is unbinned; orders not known are left out."""
-    unbinned = file.facts.detector.shape
-    wavelength, slit, number = read_map_planes(file, (unbinned, detector.shape))
+    planes = read_map_planes(file, (file.facts.detector.shape, detector.shape))
+    bx, by = (1, 1) if planes[0].shape == detector.shape else detector.binning
+    shape = (planes[0].shape[0] // by, planes[0].shape[1] // bx)
+    wavelength, slit = planes[:2] if (bx, by) == (1, 1) else (np.empty(shape), np.empty(shape))
+    order = np.empty(shape, dtype=np.int16)
+    for start in range(0, shape[0], ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, shape[0]))
+        here = slice(rows.start * by, rows.stop * by)
+        wavelength[rows], slit[rows], order[rows] = _solved(planes[0][here], planes[1][here], planes[2][here], (bx, by), known)
+    return DispersionMap(wavelength_nm=wavelength, slit_arcsec=slit, order=order, x=x, y=y)
+
+
+def _solved(
+    wavelength: Image, slit: Image, number: Image, binning: tuple[int, int], known: tuple[int, ...]
+) -> tuple[Image, Image, IntArray]:
+    """Wavelength and slit position, NaN where unsolved, and order number, 0 outside orders, averaged over the binning."""
     with np.errstate(invalid="ignore"):
         in_order = (number > 0) & (number < MOST_ORDERS) & (number == np.rint(number))
         solved = in_order & (wavelength > 0) & (wavelength < LONGEST_NM) & (slit > -LONGEST_ARCSEC) & (slit < LONGEST_ARCSEC)
-    if wavelength.shape != detector.shape:
-        wavelength, slit = (block_average(plane, detector.binning, solved) for plane in (wavelength, slit))
-        number = block_average(number, detector.binning, in_order)
+    if binning != (1, 1):
+        wavelength, slit = (block_average(plane, binning, solved) for plane in (wavelength, slit))
+        number = block_average(number, binning, in_order)
         in_order = number == np.rint(number)  # False where the blocks hold two orders, or pixels of none
         solved = np.isfinite(wavelength) & in_order
-    order = np.zeros(number.shape, dtype=np.int16)
-    np.copyto(order, number, where=in_order, casting="unsafe")
+    order = np.where(in_order, number, 0).astype(np.int16)
     strange = np.ones(MOST_ORDERS, dtype=bool)
     strange[[0, *known]] = False
     if np.any(other := strange[order]):
         order[other], solved = 0, solved & ~other
-    return DispersionMap(
-        wavelength_nm=np.where(solved, wavelength, np.nan), slit_arcsec=np.where(solved, slit, np.nan), order=order, x=x, y=y
-    )
+    return np.where(solved, wavelength, np.nan), np.where(solved, slit, np.nan), order
 
 
 def _require_every_order(file: ClassifiedFile, made: DispersionMap, reason: str) -> None:

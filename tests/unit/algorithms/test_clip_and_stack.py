@@ -6,12 +6,18 @@ limit of 5 sigma and the share of 0.3 of the source tolerated make 64.55 + 30 = 
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from soxspipe.algorithms.clip_and_stack import StackSettings, clip_and_stack
+from soxspipe.algorithms.prepare import expose
+from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.frame import Frame, RawFrame
+from soxspipe.datamodel.observation import Observation
 
 SHAPE = (40, 40)
 AT = (20, 20)
@@ -186,3 +192,49 @@ def test_frames_of_different_shapes_are_refused() -> None:
     other = Frame(electrons=np.zeros((2, 2)), variance=np.zeros((2, 2)), flags=np.zeros((2, 2), dtype=np.uint8), exptime_s=1.0)
     with pytest.raises(ValueError, match="different shapes"):
         clip_and_stack([frame(), other], StackSettings())
+
+
+def sprinkled(n: int, shape: tuple[int, int] = (50, 40)) -> list[Frame]:
+    """Exposures with tracks of cosmic rays, some along the edges, and flagged pixels."""
+    rng = np.random.default_rng(n)
+    frames = []
+    for _ in range(n):
+        electrons = rng.poisson(80.0, shape) + rng.normal(0.0, 5.0, shape)
+        for y, x in zip(rng.integers(0, shape[0], 12), rng.integers(0, shape[1] - 5, 12), strict=True):
+            electrons[y, x : x + 5] += [60.0, 250.0, 5000.0, 250.0, 60.0]
+            electrons[max(y - 1, 0) : y + 2, x + 2] += 300.0
+        flags = (rng.random(shape) < 0.03) * np.uint8(PixelFlag.BAD)
+        frames.append(Frame(electrons=electrons, variance=np.full(shape, 25.0), flags=flags, exptime_s=1.0))
+    return frames
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 7])
+def test_pixels_taken_at_once_make_no_difference(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = sprinkled(n)
+    whole = clip_and_stack(frames, FIVE)
+    assert whole.counts is not None
+    assert 10 * n < np.count_nonzero(whole.counts < n)
+    monkeypatch.setattr("soxspipe.algorithms.clip_and_stack.PIXELS_AT_ONCE", 120)
+    monkeypatch.setattr("soxspipe.algorithms.clip_and_stack.SUSPECTS_AT_ONCE", 7)
+    in_pieces = clip_and_stack(frames, FIVE)
+    for field in ("electrons", "variance", "flags", "counts"):
+        np.testing.assert_array_equal(getattr(in_pieces, field), getattr(whole, field))
+
+
+def test_memory_does_not_grow_with_the_number_of_exposures() -> None:
+    shape = (600, 400)
+    detector = Detector(science_columns=(0, shape[1]), science_rows=(0, shape[0]), gain_e_per_adu=2.0, read_noise_e=5.0)
+    adu = np.random.default_rng(1).normal(100.0, 5.0, shape).astype(np.float32)
+    raw = RawFrame(adu=adu, observation=Observation(arm="NIR", kind="OBJECT", exptime_s=60.0))
+    peaks = {n: peak_of(lambda n=n: clip_and_stack([expose(raw, detector, np.zeros(shape, dtype=bool))] * n, FIVE)) for n in (3, 12)}
+    assert peaks[12] < peaks[3] + 0.5 * adu.nbytes
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """Most bytes that are allocated at one time while `work` is done."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

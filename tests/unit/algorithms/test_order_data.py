@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.order_data import FLAT_HALF_WIDTH_PX, cut_order_data, paint, steady_flat
+from soxspipe.algorithms.order_data import FLAT_HALF_WIDTH_PX, cut_order_data, steady_flat
 from soxspipe.algorithms.windows import cut_orders
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
@@ -108,14 +108,6 @@ def test_a_faint_flat_without_neighbours_stays_as_it_is() -> None:
     flat[12] = 0.03
     steady, _ = steady_flat(flat, np.full(flat.shape, 1e-4), sound)
     np.testing.assert_array_equal(steady, flat)
-
-
-def test_painting_undoes_cutting() -> None:
-    image = np.random.default_rng(3).normal(size=SHAPE)
-    painted = paint(WINDOWS, [window.cut(image) for window in WINDOWS], SHAPE, outside=-7.0)
-    inside = GEOMETRY.dispersion_map.order > 0
-    np.testing.assert_allclose(painted[inside], image[inside], rtol=1e-6)
-    np.testing.assert_array_equal(painted[~inside], -7.0)
 
 
 def test_inputs_are_not_touched() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.subtract_background import BackgroundSettings, fit_background
+from soxspipe.algorithms.detrend import make_pedestal
+from soxspipe.algorithms.subtract_background import BackgroundSettings, _spread, fit_background
 from soxspipe.algorithms.windows import cut_orders
+from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
@@ -49,6 +52,43 @@ def test_light_under_the_orders_is_found_between_them(axis: Literal["x", "y"]) -
     error = (model.electrons - truth)[orders]
     assert np.sqrt(np.mean(error**2)) < 1.5
     assert abs(np.mean(error)) < 0.4
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_orders_are_cut_out_of_the_model_as_out_of_a_frame(axis: Literal["x", "y"]) -> None:
+    frame, windows, geometry, _ = scene(axis)
+    model = fit_background(frame, windows, geometry, BackgroundSettings())  # type: ignore[arg-type]
+    assert model.electrons.shape == model.used.shape == frame.shape
+    for window in windows:
+        electrons, variance = model.cut(window)
+        np.testing.assert_array_equal(electrons, window.cut(model.electrons))
+        np.testing.assert_array_equal(variance, window.cut(model.variance))
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_cells_taken_at_once_make_no_difference(axis: Literal["x", "y"], at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = fitted(axis)[0]
+    monkeypatch.setattr("soxspipe.algorithms.subtract_background.CELLS_AT_ONCE", at_once)
+    np.testing.assert_array_equal(fitted(axis)[0].cells, usual.cells)
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_bias_and_dark_may_still_be_in_the_frame(axis: Literal["x", "y"]) -> None:
+    frame, windows, geometry, _ = scene(axis)
+    bias, dark = (replace(frame, electrons=np.full(frame.shape, level, dtype=np.float32), exptime_s=2.0) for level in (300.0, 340.0))
+    masters = Masters(bias=bias, dark=dark)
+    with_both = replace(frame, electrons=frame.electrons + make_pedestal(frame.exptime_s, masters, frame.shape).electrons)
+    settings = BackgroundSettings()
+    model = fit_background(with_both, windows, geometry, settings, masters)  # type: ignore[arg-type]
+    np.testing.assert_allclose(model.cells, fit_background(frame, windows, geometry, settings).cells, atol=1e-6)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reach", [1, 3, 40])
+def test_masks_are_spread_along_the_slit_alone(reach: int) -> None:
+    mask = np.random.default_rng(reach).random((5, 97)) < 0.02
+    expected = [[row[max(0, a - reach) : a + reach + 1].any() for a in range(mask.shape[1])] for row in mask]
+    np.testing.assert_array_equal(_spread(mask, reach), expected)
 
 
 def test_the_variance_is_that_of_the_model() -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from soxspipe.algorithms.clip_and_stack import clip_and_stack
 from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
-from soxspipe.algorithms.detrend import exposures, make_pedestal, subtract_pedestal
+from soxspipe.algorithms.detrend import bad_in_masters, exposures, make_pedestal, subtract_pedestal
 from soxspipe.algorithms.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.fit_skies import SkyFits, fit_sky
 from soxspipe.algorithms.horne_extraction import order_spectrum
 from soxspipe.algorithms.host_light import HostLight
 from soxspipe.algorithms.merge_orders import merge_orders
-from soxspipe.algorithms.order_data import EachOrder, OrderData, cut_order, paint
-from soxspipe.algorithms.prepare import prepare
+from soxspipe.algorithms.order_data import EachOrder, OrderData, flatten_order
+from soxspipe.algorithms.prepare import expose
 from soxspipe.algorithms.solve_orders import FALLBACK_SEEING_ARCSEC, SolvedOrders, extract_with_sky, extract_without_sky, follow_object
 from soxspipe.algorithms.subtract_background import fit_background
 from soxspipe.algorithms.subtract_sky import first_sky
@@ -26,7 +26,7 @@ from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
-from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
+from soxspipe.datamodel.models import BackgroundModel, Light, WavelengthShift
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import AlgorithmError
 from soxspipe.recipes.progress import Done
@@ -69,7 +69,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
 def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> StareResult:
     half_slit = 0.5 * inputs.arm.slit_length_arcsec
     bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
-    stacked = clip_and_stack([prepare(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
+    stacked = clip_and_stack([expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
     done("clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_hits(stacked)} pixels rejected")
     cut = _detrend_and_cut(stacked, inputs, settings, done, each_order)
     seen = _find_and_fit_sky(cut, inputs, settings, each_order)
@@ -136,28 +136,35 @@ class _Cut:
 
 def _detrend_and_cut(stacked: Frame, inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> _Cut:
     """Whole frames end here: what follows works on orders."""
-    dark_free = subtract_pedestal(stacked, make_pedestal(stacked.exptime_s, inputs.masters, stacked.shape))
+    sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     windows = cut_orders(inputs.geometry)
     if not windows:
         raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
     done("detrend", f"{len(windows)} orders")
-    background = fit_background(dark_free, windows, inputs.geometry, settings.background) if settings.subtract_background else None
-    clean = dark_free if background is None else _without(dark_free, background)
-    done("subtract_background", "off" if background is None else f"median {np.median(background.electrons):.2f} e-")
-    flat = inputs.masters.flat if settings.use_flat else None
-    binning = (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning)
-    looks = list(each_order(lambda window: _first_look(clean, flat, window, binning, settings), windows))
+    background = (
+        fit_background(sound, windows, inputs.geometry, settings.background, inputs.masters) if settings.subtract_background else None
+    )
+    done("subtract_background", "off" if background is None else f"median {np.median(background.cells):.2f} e-")
+    looks = list(each_order(lambda window: _first_look(sound, background, window, inputs, settings), windows))
     skies = tuple(look.sky for look in looks)
     if not settings.use_lacosmic:
-        return _Cut(orders=tuple(look.data for look in looks), skies=skies, background=background, flags=clean.flags)
+        return _Cut(orders=tuple(look.data for look in looks), skies=skies, background=background, flags=sound.flags)
     hits = [look.hits for look in looks]
     done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
     return _Cut(
         orders=tuple(replace(look.data, good=look.data.good & ~look.hits) for look in looks),
         skies=skies,
         background=background,
-        flags=clean.flagged(paint(windows, hits, clean.shape) > 0, PixelFlag.COSMIC_RAY).flags,
+        flags=_with_hits(sound.flags, windows, hits),
     )
+
+
+def _with_hits(flags: FlagArray, windows: Sequence[OrderWindow], hits: Sequence[BoolArray]) -> FlagArray:
+    """Flags of the frame with the cosmic rays found on orders."""
+    raised = np.array(flags)
+    for window, hit in zip(windows, hits, strict=True):
+        raised.reshape(-1)[window.index[hit & window.inside]] |= np.uint8(PixelFlag.COSMIC_RAY)
+    return raised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -169,8 +176,14 @@ class _FirstLook:
     hits: BoolArray
 
 
-def _first_look(clean: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int], settings: StareSettings) -> _FirstLook:
-    data = cut_order(clean, flat, window, binning)
+def _first_look(
+    stacked: Frame, background: BackgroundModel | None, window: OrderWindow, inputs: StareInputs, settings: StareSettings
+) -> _FirstLook:
+    frame, masters = stacked.cut(window.cut), inputs.masters.cut(window.cut)
+    dark_free = subtract_pedestal(frame, make_pedestal(frame.exptime_s, masters, frame.shape))
+    clean = dark_free if background is None else _without(dark_free, background.cut(window))
+    flat = masters.flat if settings.use_flat else None
+    data = flatten_order(clean, flat, window, (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning))
     sky = first_sky(data) if settings.sky.subtract_sky else np.zeros(data.electrons.shape)
     hits = flag_cosmic_rays(data, sky, settings.cosmic_rays) if settings.use_lacosmic else np.zeros(data.good.shape, dtype=bool)
     return _FirstLook(data=data, sky=sky, hits=hits)
@@ -200,7 +213,7 @@ def _find_and_fit_sky(cut: _Cut, inputs: StareInputs, settings: StareSettings, e
     return _Seen(found=found, sky=fit_sky(cut.orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order))
 
 
-def _without(frame: Frame, background: BackgroundModel) -> Frame:
+def _without(frame: Frame, background: Light) -> Frame:
     """Subtract scattered light, and add the shot noise of that light to what the frame's variance holds."""
     darker = frame.minus(background)
     return replace(darker, variance=darker.variance + np.maximum(background.electrons, 0.0) / exposures(frame))
