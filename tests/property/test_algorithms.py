@@ -156,7 +156,7 @@ def test_a_mirrored_slit_gives_the_same_flux(seed: int) -> None:
     (window,) = cut_orders(make_geometry(sign=-1, bend=-2.0))
     mirror = np.s_[:, ::-1]
     np.testing.assert_allclose(window.slit_arcsec, order.data.window.slit_arcsec[mirror], atol=1e-12)
-    data = order_data(window, order.data.electrons[mirror], np.asarray(order.data.floor)[mirror], masked=MASKED[mirror])
+    data = order_data(window, order.data.electrons[mirror], np.asarray(order.data.noise.floor)[mirror], masked=MASKED[mirror])
     other = replace(order, data=data, shares=order.shares[mirror], sky=order.sky[mirror])
     plain, mirrored = solved(order), solved(other)
     known = np.isfinite(plain.flux)

@@ -37,10 +37,10 @@ def follow_lines(fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, FloatArray]:
     ndarray, shape of the window
         The profile there; 0 where there is no pixel.
     """
-    rows, columns, there = _sources(fit.data)
+    source, there = _sources(fit.data)
 
     def gathered(values: NDArray[Any]) -> NDArray[Any]:
-        return values[rows, columns]
+        return values.take(source)
 
     window = fit.data.window
     inside = gathered(window.inside) & there
@@ -51,15 +51,15 @@ def follow_lines(fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, FloatArray]:
         slit_arcsec=np.where(inside, gathered(window.slit_arcsec), np.nan),
         inside=inside,
     )
-    names = [field.name for field in fields(OrderData) if field.name not in ("window", "binning", "good")]
+    names = [field.name for field in fields(OrderData) if field.name not in ("window", "binning", "good", "noise")]
     arrays: dict[str, Any] = {name: gathered(getattr(fit.data, name)) for name in names}
-    data = replace(fit.data, window=sheared, good=gathered(fit.data.good) & there, **arrays)
+    data = replace(fit.data, window=sheared, good=gathered(fit.data.good) & there, noise=fit.data.noise.at(source), **arrays)
     sheared_fit = replace(fit, data=data, electrons=gathered(fit.electrons), used=gathered(fit.used) & there)
     return sheared_fit, np.where(there, gathered(shares), 0.0)
 
 
-def _sources(data: OrderData) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
-    """Row and column of the window that each pixel of the sheared one is taken from, and whether there is one."""
+def _sources(data: OrderData) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Pixel of the window (flat index) that each pixel of the sheared one is taken from, and whether there is one."""
     window = data.window
     n_rows, n_columns = window.index.shape
     here, a_px = np.arange(n_rows)[:, None], window.a_px
@@ -71,4 +71,4 @@ def _sources(data: OrderData) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
         rows = np.clip(moved, 0, n_rows - 1)
         shifted = a_px - window.a_start[rows]  # the same detector pixel along the slit: the window's columns follow the order
         columns = np.clip(shifted, 0, n_columns - 1)
-    return rows, columns, (rows == moved) & (columns == shifted)
+    return rows * n_columns + columns, (rows == moved) & (columns == shifted)

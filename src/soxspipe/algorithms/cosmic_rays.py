@@ -66,7 +66,7 @@ def flag_cosmic_rays(data: OrderData, sky: FloatArray, settings: CosmicRaySettin
     height = (data.electrons - sky - SKY_SHARE * np.maximum(sky, 0.0)).reshape(-1)[possible]
     for _ in range(ROUNDS):
         laplacian, beside, touching = _laplacian(electrons, hits, possible)
-        noise = np.sqrt(_variance_at(data, possible, beside))
+        noise = np.sqrt(data.noise.at(possible).variance(beside))
         limit = settings.lacosmic_sigma * np.where(touching, GROW_SHARE, 1.0) * noise
         passed = ~hits.reshape(-1)[possible] & (laplacian > limit) & (height > limit)
         candidates = possible[passed]
@@ -116,12 +116,3 @@ def _fine_structure(electrons: FloatArray, pixels: IntArray) -> FloatArray:
         around = small[:, 1 + dy : 8 + dy, 1 + dx : 8 + dx].reshape(pixels.size, 49)
         largest = np.maximum(largest, np.abs(small[:, 4 + dy, 4 + dx] - np.median(around, axis=1)))
     return largest
-
-
-def _variance_at(data: OrderData, pixels: IntArray, light: FloatArray) -> FloatArray:
-    """`OrderData.variance` at a few pixels (flat indices)."""
-    floor, flat, flat_variance, exposures = (
-        np.asarray(part).reshape(-1)[pixels] for part in (data.floor, data.flat, data.flat_variance, data.exposures)
-    )
-    expected = np.maximum(light, 0.0)
-    return np.asarray((floor + expected * (flat / exposures + expected * flat_variance)) / flat**2)

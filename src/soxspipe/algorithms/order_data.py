@@ -25,8 +25,40 @@ EachOrder: TypeAlias = Callable[..., Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PixelNoise:
+    """Variance of flattened electrons as a function of the light that is expected: ``floor + per_light x light + per_square x light^2``.
+
+    Attributes
+    ----------
+    floor, per_light, per_square : ndarray, all of one shape
+        Of everything but the scene's photons, of these, and of the flat.
+    """
+
+    floor: FloatArray
+    per_light: FloatArray
+    per_square: FloatArray
+
+    def variance(self, light: FloatArray) -> FloatArray:
+        """Variance when `light` (flattened electrons) is expected; negative light counts as none."""
+        expected = np.maximum(light, 0.0)
+        total = expected * self.per_square
+        total += self.per_light
+        total *= expected
+        total += self.floor
+        return total
+
+    def at(self, pixels: IntArray) -> PixelNoise:
+        """Of a few pixels (flat indices)."""
+        return PixelNoise(floor=self.floor.take(pixels), per_light=self.per_light.take(pixels), per_square=self.per_square.take(pixels))
+
+    def of_rows(self, rows: IntArray | slice) -> PixelNoise:
+        """Of some rows."""
+        return PixelNoise(floor=self.floor[rows], per_light=self.per_light[rows], per_square=self.per_square[rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OrderData:
-    """Flattened electrons of one order and the ingredients of their variance; arrays have the shape of the window.
+    """Flattened electrons of one order and what their variance depends on; arrays have the shape of the window.
 
     Attributes
     ----------
@@ -34,12 +66,10 @@ class OrderData:
         Where the pixels are.
     electrons : ndarray
         Flattened, 0 where the flat is unusable.
-    floor : ndarray
-        Variance of everything but the scene's photons, before flat division (electrons squared).
-    flat, flat_variance : ndarray
-        Relative response (1 without a flat) and its variance.
-    exposures : ndarray or float
-        Number of exposures averaged.
+    noise : PixelNoise
+        Of every pixel.
+    flat : ndarray
+        Relative response (1 without a flat).
     good : ndarray of bool
         Inside the order and not flagged.
     u_px, slit : ndarray
@@ -50,10 +80,8 @@ class OrderData:
 
     window: OrderWindow
     electrons: FloatArray
-    floor: FloatArray
+    noise: PixelNoise
     flat: FloatArray
-    flat_variance: FloatArray
-    exposures: FloatArray
     good: BoolImage
     u_px: FloatArray
     slit: FloatArray
@@ -61,19 +89,17 @@ class OrderData:
 
     def __post_init__(self) -> None:
         shape = self.window.index.shape
-        freeze(self, electrons=shape, floor=shape, flat=shape, flat_variance=shape, exposures=shape, good=shape, u_px=shape, slit=shape)
+        freeze(self, electrons=shape, flat=shape, good=shape, u_px=shape, slit=shape)
+        freeze(self.noise, floor=shape, per_light=shape, per_square=shape)
 
     def variance(self, light: FloatArray, rows: IntArray | slice = EVERY_ROW) -> FloatArray:
-        """Variance of the flattened electrons when the scene's expected light is `light` (flattened electrons), of some rows or all.
-
-        Negative light counts as none.  With flat F: (floor + F light / n) / F^2 + light^2 V_F / F^2.
-        """
-        expected, flat = np.maximum(light, 0.0), self.flat[rows]
-        return (self.floor[rows] + expected * (flat / self.exposures[rows] + expected * self.flat_variance[rows])) / flat**2
+        """Variance of the flattened electrons of some rows or all when `light` (flattened electrons) is expected."""
+        return self.noise.variance(light) if rows is EVERY_ROW else self.noise.of_rows(rows).variance(light)
 
     def without(self, light: FloatArray) -> OrderData:
         """The order without `light` (flattened electrons), whose shot noise stays in the variance."""
-        return replace(self, electrons=self.electrons - light, floor=self.floor + np.maximum(light, 0.0) * self.flat / self.exposures)
+        floor = self.noise.floor + np.maximum(light, 0.0) * self.noise.per_light
+        return replace(self, electrons=self.electrons - light, noise=replace(self.noise, floor=floor))
 
 
 def cut_order_data(
@@ -119,15 +145,16 @@ def flatten_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning
         response = np.where(usable, response, 1.0)
         response_variance = np.where(usable, response_variance, 0.0)
         electrons = np.where(usable, electrons / response, 0.0)
+    # with flat F, its variance V and n exposures: (floor + F light / n) / F^2 + light^2 V / F^2
+    weaker = 1.0 / response
+    noise = PixelNoise(floor=frame.variance * weaker**2, per_light=weaker / exposures(frame), per_square=response_variance * weaker**2)
     u_px, _ = dispersion_position(window)
     reach = max(float(np.nanmax(np.abs(window.slit_arcsec))), 1e-9)
     return OrderData(
         window=window,
         electrons=electrons,
-        floor=frame.variance,
+        noise=noise,
         flat=response,
-        flat_variance=response_variance,
-        exposures=np.array(np.broadcast_to(exposures(frame), electrons.shape), dtype=np.float64),
         good=good,
         u_px=u_px,
         slit=np.where(window.inside, np.nan_to_num(window.slit_arcsec) / reach, 0.0),

@@ -114,11 +114,10 @@ def fit_order_sky(
     u, slit = along.take(rank), data.slit.take(index)
     foreground = np.zeros(index.size) if object_light is None else object_light.take(index)
     values = data.electrons.take(index) - foreground
-    floor, flat, flat_variance, exposures = (np.take(part, index) for part in (data.floor, data.flat, data.flat_variance, data.exposures))
+    noise = data.noise.at(index)
 
     def variance(sky: FloatArray) -> FloatArray:
-        expected = np.maximum(sky + foreground, 0.0)
-        return (floor + expected * (flat / exposures + expected * flat_variance)) / flat**2
+        return noise.variance(sky + foreground)
 
     pixels = SkyPixels(u=u, slit=slit, electrons=values, variance=variance(np.maximum(values, 0.0)))
     spline = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0)) if start is None else start

@@ -37,7 +37,7 @@ def test_variance_is_that_of_the_counted_light_divided_by_the_flat() -> None:
 def test_arrays_of_another_shape_are_refused_and_the_right_ones_frozen() -> None:
     data = order_data(WINDOWS[0], np.ones(WINDOWS[0].index.shape), 1.0)
     with pytest.raises(ValueError, match="floor has shape"):
-        replace(data, floor=np.ones(3))
+        replace(data, noise=replace(data.noise, floor=np.ones(3)))
     with pytest.raises(ValueError, match="read-only"):
         data.electrons[0, 0] = 5.0
 
@@ -46,10 +46,10 @@ def test_without_a_flat_the_frame_is_cut_as_it_is() -> None:
     image = np.arange(SHAPE[0] * SHAPE[1], dtype=float).reshape(SHAPE)
     for data, window in zip(cut_order_data(frame(image, 9.0, n=4), None, WINDOWS), WINDOWS, strict=True):
         np.testing.assert_array_equal(data.electrons[window.inside], window.cut(image)[window.inside])
-        np.testing.assert_array_equal(data.floor, 9.0)
+        np.testing.assert_array_equal(data.noise.floor, 9.0)
         np.testing.assert_array_equal(data.flat, 1.0)
-        np.testing.assert_array_equal(data.flat_variance, 0.0)
-        np.testing.assert_array_equal(data.exposures, 4.0)
+        np.testing.assert_array_equal(data.noise.per_square, 0.0)
+        np.testing.assert_array_equal(data.noise.per_light, 0.25)
         np.testing.assert_array_equal(data.good, window.inside)
 
 
@@ -62,8 +62,8 @@ def test_flagged_pixels_are_not_good_and_counts_travel() -> None:
     data = cut_order_data(light.flagged(where, PixelFlag.SATURATED), None, WINDOWS)[0]
     assert not data.good[5, 20]
     assert data.good.sum() == WINDOWS[0].inside.sum() - 1
-    assert data.exposures[10, 20] == 2.0
-    assert data.exposures[11, 20] == 3.0
+    assert data.noise.per_light[10, 20] == pytest.approx(1 / 2)
+    assert data.noise.per_light[11, 20] == pytest.approx(1 / 3)
 
 
 def test_flat_divides_and_unusable_flat_is_left_out() -> None:
