@@ -36,7 +36,7 @@ STRIP_HALF_PX = 7
 LEAST_NEIGHBOURS = 5
 PIXELS_AT_ONCE = 1 << 16
 """Few enough for the processor's cache."""
-SUSPECTS_AT_ONCE = 1 << 12
+SUSPECTS_AT_ONCE = 1 << 10
 
 
 def clip_and_stack(exposures: Sequence[Exposure], settings: StackSettings, pedestal: Image | None = None) -> Frame:

@@ -112,7 +112,7 @@ def _inter_order(frame: Frame, windows: Sequence[OrderWindow], masters: Masters,
         near = _spread(blocked[rows], OUTER_REACH_PX)
         used[rows] = near & ~_spread(blocked[rows], ORDER_MARGIN_PX) & (part.flags == 0)
         light = np.subtract(part.electrons, pedestal_level(frame.exptime_s, pedestal), order="C", dtype=np.float64)
-        place = np.flatnonzero(used[rows])
+        place = np.flatnonzero(used[rows]).astype(np.int32)
         b = place // n_a
         a = place - b * n_a
         cell = b // CELL_DISPERSION_PX * _n_cells(n_a, CELL_SLIT_PX) + a // CELL_SLIT_PX

@@ -12,6 +12,8 @@ from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray, fr
 from soxspipe.datamodel.detector import Axis
 from soxspipe.datamodel.geometry import OrderWindow
 
+ROWS_AT_ONCE = 64
+
 
 class Light(NamedTuple):
     """Electrons and their variance, arrays of one shape."""
@@ -50,8 +52,11 @@ class BackgroundModel:
     @property
     def electrons(self) -> Image:
         """Electrons on the whole frame, shape (ny, nx), computed when asked for."""
-        low, high, share = self._between(np.arange(self.variance.shape[1 if self.dispersion_axis == "x" else 0]))
-        electrons = self.cells[low] * (1.0 - share) + self.cells[high] * share
+        b_px = np.arange(self.variance.shape[1 if self.dispersion_axis == "x" else 0])
+        electrons = np.empty((b_px.size, self.cells.shape[1]))
+        for start in range(0, b_px.size, ROWS_AT_ONCE):
+            low, high, share = self._between(b_px[start : start + ROWS_AT_ONCE])
+            electrons[start : start + ROWS_AT_ONCE] = self.cells[low] * (1.0 - share) + self.cells[high] * share
         return electrons.T if self.dispersion_axis == "x" else electrons
 
     def cut(self, window: OrderWindow) -> Light:

@@ -68,10 +68,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
 
 def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> StareResult:
     half_slit = 0.5 * inputs.arm.slit_length_arcsec
-    bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
-    stacked = clip_and_stack([expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
-    done("clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_hits(stacked)} pixels rejected")
-    cut = _detrend_and_cut(stacked, inputs, settings, done, each_order)
+    cut = _stack_and_cut(inputs, settings, done, each_order)
     seen = _find_and_fit_sky(cut, inputs, settings, each_order)
     done("subtract_sky", "off" if seen.sky is None else f"{len(seen.sky.fits)} orders")
     kept = cut.orders if seen.sky is None else [fit.data for fit in seen.sky.fits]
@@ -92,17 +89,18 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
         else extract_with_sky(seen.sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, each_order=each_order)
     )
     shift = _wavelength_shift(solved, inputs, settings)
-    extracted = _spectra(solved, shift, stacked, inputs, settings)
+    extracted = _spectra(solved, shift, cut.stacked, inputs, settings)
     spectra = [e.spectrum for e in extracted]
     done("horne_extraction", f"FWHM {solved.profile.fwhm_arcsec:.2f} arcsec")
     flattened = settings.use_flat and inputs.masters.flat is not None
     merged = merge_orders(spectra, [e.covariance for e in extracted], inputs.arm.merge_step_nm, flattened=flattened)
     done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
     calibrated = calibrate(merged, spectra, solved, inputs, settings, done)
-    images = paint_images(solved, cut.flags, exptime_s=stacked.exptime_s, n_exposures=stacked.n_exposures)
+    numbers = diagnostics(solved, cut.stacked)
+    images = paint_images(solved, cut.flags, exptime_s=cut.stacked.exptime_s, n_exposures=cut.stacked.n_exposures)
     sky_failures = seen.sky.failures if seen.sky is not None else {}
     return StareResult(
-        stacked=stacked,
+        stacked=cut.stacked,
         detrended=images.detrended,
         background=cut.background,
         sky=None if seen.sky is None else sky_model(solved, images, sky_failures),
@@ -120,22 +118,29 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order
         fluxed=calibrated.fluxed,
         warnings=_warnings(seen.found, inputs, solved.host, shift, calibrated, sky_failures),
         failures={f"order {order}": reason for order, reason in sky_failures.items()} | calibrated.failures,
-        diagnostics=diagnostics(solved, stacked),
+        diagnostics=numbers,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Cut:
-    """The orders without bias, dark and scattered light, their median skies, and what of the frame is needed after them."""
+    """The orders without bias, dark and scattered light, their median skies, and what of the frame is needed after them.
 
+    The stack itself is only shown and counted from here on, and kept in single precision.
+    """
+
+    stacked: Frame
     orders: tuple[OrderData, ...]
     skies: tuple[FloatArray, ...]
     background: BackgroundModel | None
     flags: FlagArray
 
 
-def _detrend_and_cut(stacked: Frame, inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> _Cut:
+def _stack_and_cut(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> _Cut:
     """Whole frames end here: what follows works on orders."""
+    bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
+    stacked = clip_and_stack([expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
+    done("clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_hits(stacked)} pixels rejected")
     sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     windows = cut_orders(inputs.geometry)
     if not windows:
@@ -146,14 +151,13 @@ def _detrend_and_cut(stacked: Frame, inputs: StareInputs, settings: StareSetting
     )
     done("subtract_background", "off" if background is None else f"median {np.median(background.cells):.2f} e-")
     looks = list(each_order(lambda window: _first_look(sound, background, window, inputs, settings), windows))
-    skies = tuple(look.sky for look in looks)
-    if not settings.use_lacosmic:
-        return _Cut(orders=tuple(look.data for look in looks), skies=skies, background=background, flags=sound.flags)
     hits = [look.hits for look in looks]
-    done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
+    if settings.use_lacosmic:
+        done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
     return _Cut(
+        stacked=stacked.in_single_precision(),
         orders=tuple(replace(look.data, good=look.data.good & ~look.hits) for look in looks),
-        skies=skies,
+        skies=tuple(look.sky for look in looks),
         background=background,
         flags=_with_hits(sound.flags, windows, hits),
     )
