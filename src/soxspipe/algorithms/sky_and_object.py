@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from soxspipe.algorithms.order_data import OrderData
-from soxspipe.algorithms.piece_sums import spline_products
+from soxspipe.algorithms.piece_sums import PixelBlocks, pixel_blocks, spline_products
 from soxspipe.algorithms.rows import row_dot
 from soxspipe.algorithms.sky_spline import SkySpline, powers_of, regularised, spline_normal
 from soxspipe.algorithms.splines import SplineSpace, horner
@@ -57,8 +57,12 @@ class JointSolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JointGeometry:
-    """What does not change while fluxes and weights do: piece of the spline, position t within it, and illumination; shape of the window."""
+    """What does not change while fluxes and weights do: piece of the spline, position t within it, and illumination; shape of the window.
 
+    `blocks` are the pixels by piece.
+    """
+
+    blocks: PixelBlocks
     piece: IntArray
     t: FloatArray
     gain: FloatArray
@@ -68,7 +72,12 @@ def joint_geometry(spline: SkySpline, u_px: FloatArray, slit: FloatArray) -> Joi
     """Find the places of all pixels of a window within the spline."""
     terms = spline.shape_terms(u_px, slit)
     piece, t = spline.space.locate(spline.shifted(u_px, terms))
-    return JointGeometry(piece=piece.reshape(u_px.shape), t=t.reshape(u_px.shape), gain=spline.gain(terms).reshape(u_px.shape))
+    return JointGeometry(
+        blocks=pixel_blocks(piece, spline.space.n_pieces),
+        piece=piece.reshape(u_px.shape),
+        t=t.reshape(u_px.shape),
+        gain=spline.gain(terms).reshape(u_px.shape),
+    )
 
 
 def evaluate_sky(spline: SkySpline, geometry: JointGeometry) -> FloatArray:
@@ -104,7 +113,7 @@ def solve_sky_and_object(
     n, used = spline.space.n_splines, weight > 0
     electrons = np.where(used, data.electrons, 0.0)
     powers = powers_of(geometry.t.ravel(), spline.space.degree, geometry.gain.ravel())
-    sums = spline_products(spline.space, geometry.piece.ravel(), [*powers, electrons.ravel()], weight.ravel())
+    sums = spline_products(spline.space, geometry.blocks, [*powers, electrons.ravel()], weight.ravel())
     band, right = spline_normal(sums, spline.space.degree + 1, n)
     carries = used & (np.abs(shares) > SMALLEST_SHARE)
     carried = np.where(carries, shares, 0.0)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
-from soxspipe.algorithms.piece_sums import spline_products
+from soxspipe.algorithms.piece_sums import PixelBlocks, pixel_blocks, spline_products
 from soxspipe.algorithms.robust import grouped_median
 from soxspipe.algorithms.splines import SplineSpace, clamped_knots, horner, spline_space
 from soxspipe.datamodel.arrays import FloatArray, IntArray
@@ -290,8 +290,8 @@ class Linearised:
 
     Attributes
     ----------
-    piece : ndarray of int, shape (n,)
-        Piece of the spline that holds each pixel.
+    blocks : PixelBlocks
+        Pixels by the piece of the spline that holds them.
     powers : ndarray, shape (degree + 1, n)
         Powers of the position within it, times the illumination.
     across : ndarray, shape (n_P, n)
@@ -304,7 +304,7 @@ class Linearised:
         Derivative of the model by u.
     """
 
-    piece: IntArray
+    blocks: PixelBlocks
     powers: FloatArray
     across: FloatArray
     sky: FloatArray
@@ -321,30 +321,44 @@ def powers_of(t: FloatArray, degree: int, factor: FloatArray) -> FloatArray:
     return powers
 
 
-def linearise(spline: SkySpline, pixels: SkyPixels, terms: ShapeTerms | None = None) -> Linearised:
-    """Evaluate the model and its derivatives at the pixels; `terms` are those of the pixels, if they are at hand."""
-    space, shape = spline.space, terms if terms is not None else spline.shape_terms(pixels.u, pixels.slit)
-    piece, t = space.locate(spline.shifted(pixels.u, shape))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Placed:
+    """Where pixels lie on a spline: piece and position t within it, shape (n,), the pixels by piece, and the polynomials of its shape."""
+
+    piece: IntArray
+    t: FloatArray
+    blocks: PixelBlocks
+    terms: ShapeTerms
+
+
+def place_pixels(spline: SkySpline, pixels: SkyPixels, terms: ShapeTerms | None = None) -> Placed:
+    """Find the pixels' places on a spline, with its shift as it is; `terms` are those of the pixels, if they are at hand."""
+    shape = terms if terms is not None else spline.shape_terms(pixels.u, pixels.slit)
+    piece, t = spline.space.locate(spline.shifted(pixels.u, shape))
+    return Placed(piece=piece, t=t, blocks=pixel_blocks(piece, spline.space.n_pieces), terms=shape)
+
+
+def linearise(spline: SkySpline, placed: Placed) -> Linearised:
+    """Evaluate the model and its derivatives at the pixels."""
+    space, gain = spline.space, spline.gain(placed.terms)
     polynomials = space.polynomials(spline.coefficients)
     derivative = polynomials[1:] * (np.arange(1, space.degree + 1)[:, None] * space.per_unit)
-    gain = spline.gain(shape)
-    plain = horner(polynomials, piece, t)
+    plain = horner(polynomials, placed.piece, placed.t)
     return Linearised(
-        piece=piece,
-        powers=powers_of(t, space.degree, gain),
-        across=shape.across,
+        blocks=placed.blocks,
+        powers=powers_of(placed.t, space.degree, gain),
+        across=placed.terms.across,
         sky=gain * plain,
         plain=plain,
-        slope=gain * horner(derivative, piece, t),
+        slope=gain * horner(derivative, placed.piece, placed.t),
     )
 
 
-def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, terms: ShapeTerms | None = None) -> SkySpline:
+def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, placed: Placed) -> SkySpline:
     """Solve for the spline alone, illumination and shift held; weights of shape (n,), 0 leaves a pixel out."""
-    space, shape = spline.space, terms if terms is not None else spline.shape_terms(pixels.u, pixels.slit)
-    piece, t = space.locate(spline.shifted(pixels.u, shape))
-    columns = [*powers_of(t, space.degree, spline.gain(shape)), pixels.electrons]
-    band, right = spline_normal(spline_products(space, piece, columns, weight), space.degree + 1, space.n_splines)
+    space = spline.space
+    columns = [*powers_of(placed.t, space.degree, spline.gain(placed.terms)), pixels.electrons]
+    band, right = spline_normal(spline_products(space, placed.blocks, columns, weight), space.degree + 1, space.n_splines)
     factor = cholesky_banded(regularised(band), lower=True)
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))
 
@@ -370,10 +384,8 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     """
     n_gain, (n_along, n_across) = spline.illumination.size, spline.shift.shape
     space, n = spline.space, spline.space.n_splines
-    if n_gain + n_along * n_across == 0:
-        return fit_linear(spline, pixels, weight)
     columns = [*here.powers, *(here.plain * here.across[:n_gain]), *(here.slope * here.across[:n_across]), pixels.electrons]
-    sums = spline_products(space, here.piece, columns, weight)
+    sums = spline_products(space, here.blocks, columns, weight)
     band, right = spline_normal(sums, space.degree + 1, n)
     factor = cholesky_banded(regularised(band), lower=True)
     # along the order the Chebyshev polynomials are constant within a piece of the spline

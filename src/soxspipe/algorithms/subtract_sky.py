@@ -13,6 +13,7 @@ from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky_spline import (
     LSF_SIGMA_PX,
     START_BIN,
+    Placed,
     SkyPixels,
     SkySpline,
     binned_median,
@@ -22,6 +23,7 @@ from soxspipe.algorithms.sky_spline import (
     largest_near,
     linearise,
     place_knots,
+    place_pixels,
     start_spline,
 )
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -120,17 +122,20 @@ def fit_order_sky(
         return noise.variance(sky + foreground)
 
     pixels = SkyPixels(u=u, slit=slit, electrons=values, variance=variance(np.maximum(values, 0.0)))
-    spline = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0)) if start is None else start
-    terms = spline.shape_terms(u, slit)
-    use = np.ones(index.size, dtype=bool)
+    placed: Placed | None
+    if start is None:
+        spline, placed = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0))
+    else:
+        spline, placed = start, place_pixels(start, pixels)
+    terms, use = placed.terms, np.ones(index.size, dtype=bool)
     rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
     clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
     for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
-        here = linearise(spline, pixels, terms)
+        here = linearise(spline, placed if placed is not None else place_pixels(spline, pixels, terms))
         pixels = replace(pixels, variance=variance(here.sky))
         limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(u)
         use = np.abs(values - here.sky) <= limit
-        spline = gauss_newton(spline, pixels, use / pixels.variance, here)
+        spline, placed = gauss_newton(spline, pixels, use / pixels.variance, here), None
     model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
     used = np.zeros(model.shape, dtype=bool)
     used.ravel()[index] = use
@@ -139,7 +144,7 @@ def fit_order_sky(
 
 def _start(
     pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings, binning: tuple[int, int], share: float
-) -> SkySpline:
+) -> tuple[SkySpline, Placed]:
     """Knots from the median spectrum, and a first spline on the pixels that agree with it."""
     u_range = (float(pixels.u.min()), float(pixels.u.max()) + 1e-6)
     lsf_px = LSF_SIGMA_PX / binning[0]
@@ -166,7 +171,8 @@ def _start(
     )
     breaks[-1] = max(breaks[-1], u_range[1])
     empty = start_spline(breaks, settings.bspline_order, u_range, settings.slit_illumination_order, with_shift=True)
-    return fit_linear(empty, pixels, use / pixels.variance)
+    placed = place_pixels(empty, pixels)
+    return fit_linear(empty, pixels, use / pixels.variance, placed), placed
 
 
 def first_sky(data: OrderData) -> FloatArray:

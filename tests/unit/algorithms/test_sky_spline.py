@@ -24,6 +24,7 @@ from soxspipe.algorithms.sky_spline import (
     legendre,
     linearise,
     place_knots,
+    place_pixels,
     regularised,
     scale,
     start_spline,
@@ -36,6 +37,10 @@ U_RANGE = (0.0, 120.0)
 
 def spline(*, illumination: int = 0, with_shift: bool = False, n: int = 100) -> SkySpline:
     return start_spline(np.linspace(*U_RANGE, n), 3, U_RANGE, illumination, with_shift=with_shift)
+
+
+def linear(start: SkySpline, pixels: SkyPixels, weight: np.ndarray) -> SkySpline:
+    return fit_linear(start, pixels, weight, place_pixels(start, pixels))
 
 
 def scattered(n: int = 6000) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +89,7 @@ def test_local_range_is_what_the_sky_does_within_a_pixel_or_so() -> None:
         electrons=sky_light(np.arange(0, 120, 0.05), continuum=10.0, lines=((60.0, 1000.0),)),
         variance=np.ones(2400),
     )
-    fitted = fit_linear(line, pixels, np.ones(2400))
+    fitted = linear(line, pixels, np.ones(2400))
     found = fitted.local_range(np.array([20.0, 60.0, 61.0]))
     assert found[0] == pytest.approx(0.0, abs=0.5)
     height = sky_light(np.array([60.0, 61.25, 62.25]), continuum=0.0, lines=((60.0, 1000.0),))
@@ -177,7 +182,7 @@ def test_linear_fit_is_the_dense_one() -> None:
     pixels = SkyPixels(u=u, slit=s, electrons=truth + RNG.normal(size=u.size), variance=np.ones(u.size))
     weight = np.where(RNG.uniform(size=u.size) < 0.8, RNG.uniform(0.5, 2.0, u.size), 0.0)
     start = replace(spline(illumination=1), illumination=np.array([0.1]))
-    fitted = fit_linear(start, pixels, weight)
+    fitted = linear(start, pixels, weight)
     matrix = BSpline.design_matrix(u, start.knots, 3).toarray() * (1 + 0.1 * s)[:, None]
     dense = np.linalg.lstsq(matrix * np.sqrt(weight)[:, None], pixels.electrons * np.sqrt(weight), rcond=None)[0]
     np.testing.assert_allclose(fitted.coefficients, dense, atol=1e-3)  # errors are 0.2
@@ -189,7 +194,7 @@ def test_pieces_without_data_are_carried_by_their_neighbours() -> None:
     u, s = scattered()
     keep = (u < 50) | (u > 58)
     pixels = SkyPixels(u=u, slit=s, electrons=np.full(u.size, 70.0), variance=np.ones(u.size))
-    fitted = fit_linear(spline(), pixels, np.where(keep, 1.0, 0.0))
+    fitted = linear(spline(), pixels, np.where(keep, 1.0, 0.0))
     np.testing.assert_allclose(fitted(np.linspace(0, 120, 500), np.zeros(500)), 70.0, rtol=2e-3)
 
 
@@ -200,9 +205,9 @@ def test_the_ridge_leaves_a_well_measured_matrix_alone() -> None:
 
 
 def converged(start: SkySpline, pixels: SkyPixels, rounds: int = 8) -> SkySpline:
-    current = fit_linear(start, pixels, 1.0 / pixels.variance)
+    current = linear(start, pixels, 1.0 / pixels.variance)
     for _ in range(rounds):
-        current = gauss_newton(current, pixels, 1.0 / pixels.variance, linearise(current, pixels))
+        current = gauss_newton(current, pixels, 1.0 / pixels.variance, linearise(current, place_pixels(current, pixels)))
     return current
 
 
@@ -227,8 +232,9 @@ def test_without_shape_terms_a_step_is_the_linear_fit() -> None:
     u, s = scattered()
     truth = lines_with(1.0, 0.0, u)
     pixels = SkyPixels(u=u, slit=s, electrons=truth, variance=truth)
-    linear = fit_linear(spline(), pixels, 1.0 / truth)
-    np.testing.assert_allclose(gauss_newton(linear, pixels, 1.0 / truth, linearise(linear, pixels)).coefficients, linear.coefficients)
+    alone = linear(spline(), pixels, 1.0 / truth)
+    step = gauss_newton(alone, pixels, 1.0 / truth, linearise(alone, place_pixels(alone, pixels)))
+    np.testing.assert_allclose(step.coefficients, alone.coefficients)
 
 
 def test_a_prior_holds_the_illumination_where_the_sky_is_dark() -> None:
@@ -247,7 +253,7 @@ def test_linearised_model_is_the_model() -> None:
         spline(illumination=1, with_shift=True), coefficients=RNG.normal(size=102), illumination=np.array([0.05]),
         shift=RNG.normal(scale=0.05, size=(5, 3)),
     )  # fmt: skip
-    here = linearise(made, SkyPixels(u=u, slit=s, electrons=u, variance=u))
+    here = linearise(made, place_pixels(made, SkyPixels(u=u, slit=s, electrons=u, variance=u)))
     np.testing.assert_allclose(here.sky, made(u, s), atol=1e-10)
     np.testing.assert_allclose(here.plain, made(u, s) / made.gain(made.shape_terms(u, s)), atol=1e-10)
     step = 1e-6
