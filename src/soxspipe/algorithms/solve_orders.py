@@ -26,7 +26,7 @@ from soxspipe.algorithms.order_data import EachOrder, OrderData
 from soxspipe.algorithms.profile_cells import Chunks, chunks_of
 from soxspipe.algorithms.reject_outliers import PROFILE_TOLERANCE, Rejection, reject_outliers
 from soxspipe.algorithms.subtract_sky import SkyFit, SkySettings, fit_order_sky
-from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.trace import ObjectTrace
 
@@ -149,8 +149,8 @@ def extract_with_sky(
     companions = other_sources(trace)
     rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks)
     alone = list(each_order(lambda fit: set_companions_aside(fit, trace, companions, rough), fits)) if companions else fits
-    rough_hits = list(each_order(lambda fit: problem.outliers(fit, problem.shares(fit, rough), ROUGH_TOLERANCE), alone))
-    host = measure_host(alone, [found.hits for found in rough_hits], trace) if settings.subtract_host else None
+    rough_hits = [problem.outliers(fit, problem.shares(fit, rough), ROUGH_TOLERANCE).hits for fit in alone]
+    host = measure_host(alone, rough_hits, trace) if settings.subtract_host else None
     hostless = [take_host_off(fit, host, trace) for fit in alone] if host is not None else alone
     first = problem.measure(hostless, rough_hits, None)
     refined = list(each_order(lambda fit: problem.refine(fit, first), hostless))
@@ -194,8 +194,8 @@ class _Problem:
         sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
         return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, tolerance)
 
-    def refine(self, fit: SkyFit, profile: ObjectProfile) -> tuple[SkyFit, Rejection]:
-        """Sky of an order with the object's light taken off, from the illumination that all orders share."""
+    def refine(self, fit: SkyFit, profile: ObjectProfile) -> tuple[SkyFit, BoolArray]:
+        """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
         shares = self.shares(fit, profile)
         found = self.outliers(fit, shares)
         power = np.sum(np.where(fit.data.good, shares**2 / found.variance, 0.0), axis=1)
@@ -207,11 +207,11 @@ class _Problem:
             expected_illumination=self.illumination,
             illumination_prior=ORDER_ILLUMINATION_PRIOR,
         )
-        return fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start), found
+        return fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start), found.hits
 
-    def measure(self, fits: Sequence[SkyFit], hits: Sequence[Rejection], start: ObjectProfile | None) -> ObjectProfile:
+    def measure(self, fits: Sequence[SkyFit], hits: Sequence[BoolArray], start: ObjectProfile | None) -> ObjectProfile:
         """Profile against the skies given, without outliers."""
-        sound = [replace(fit.data, good=fit.data.good & ~hit.hits) for fit, hit in zip(fits, hits, strict=True)]
+        sound = [replace(fit.data, good=fit.data.good & ~hit) for fit, hit in zip(fits, hits, strict=True)]
         return measure_profile(
             sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.chunks
         )

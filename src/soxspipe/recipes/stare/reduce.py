@@ -68,7 +68,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
 
 def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> StareResult:
     half_slit = 0.5 * inputs.arm.slit_length_arcsec
-    cut = _stack_and_cut(inputs, settings, done, each_order)
+    cut = _stack_and_cut(inputs, settings, done)
     seen = _find_and_fit_sky(cut, inputs, settings, each_order)
     done("subtract_sky", "off" if seen.sky is None else f"{len(seen.sky.fits)} orders")
     kept = cut.orders if seen.sky is None else [fit.data for fit in seen.sky.fits]
@@ -136,7 +136,7 @@ class _Cut:
     flags: FlagArray
 
 
-def _stack_and_cut(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> _Cut:
+def _stack_and_cut(inputs: StareInputs, settings: StareSettings, done: Done) -> _Cut:
     """Whole frames end here: what follows works on orders."""
     bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
     stacked = clip_and_stack([expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
@@ -150,7 +150,7 @@ def _stack_and_cut(inputs: StareInputs, settings: StareSettings, done: Done, eac
         fit_background(sound, windows, inputs.geometry, settings.background, inputs.masters) if settings.subtract_background else None
     )
     done("subtract_background", "off" if background is None else f"median {np.median(background.cells):.2f} e-")
-    looks = list(each_order(lambda window: _first_look(sound, background, window, inputs, settings), windows))
+    looks = [_first_look(sound, background, window, inputs, settings) for window in windows]
     hits = [look.hits for look in looks]
     if settings.use_lacosmic:
         done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
