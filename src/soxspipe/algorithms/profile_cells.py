@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from soxspipe.algorithms.object_flux import LEAST_SIGNIFICANCE, flux_along, steady_flux
 from soxspipe.algorithms.order_data import OrderData
-from soxspipe.algorithms.rows import row_dot
+from soxspipe.algorithms.rows import row_dot, row_max
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
@@ -110,7 +110,7 @@ def _order_cells(
     flux, smooth_error = steady_flux(measured, error)
     use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]
     variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
-    peak = np.maximum(flux, 0.0) * shares.max(axis=1)
+    peak = np.maximum(flux, 0.0) * row_max(shares)
     alike = np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
     # a line of the object has the profile; where much of the core is clipped, it is a hit that lifts the flux
     power = np.where(use, shares**2, 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from soxspipe.algorithms.object_flux import flux_along
 from soxspipe.algorithms.order_data import EVERY_ROW, OrderData
 from soxspipe.algorithms.robust import edge_padded, row_median, running_median
-from soxspipe.algorithms.rows import row_dot
+from soxspipe.algorithms.rows import row_dot, row_max
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 GROW_SIGMA = 2.5
@@ -81,7 +81,7 @@ def reject_outliers(
     """
     sigma = float(np.sqrt(limit))
     light = np.where(data.good, data.electrons - sky, 0.0)
-    peak = shares.max(axis=1)
+    peak = row_max(shares)
     flux = _median_flux(light, shares, data.good, peak)
     far = shares < FAR_SHARE * peak[:, None]
     hits = np.zeros(light.shape, dtype=bool)
@@ -100,7 +100,7 @@ def reject_outliers(
         allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows]
         allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + steep[rows] ** 2
         z = np.where(use, (light[rows] - flux[rows, None] * shares[rows]) / np.sqrt(variance[rows] + allowed), 0.0)
-        worst = np.where(far[rows], 0.0, np.abs(z)).max(axis=1, keepdims=True)
+        worst = row_max(np.where(far[rows], 0.0, np.abs(z)))[:, None]
         fresh = np.zeros(light.shape, dtype=bool)
         fresh[rows] = (np.abs(z) > sigma) & (far[rows] | (np.abs(z) == worst))
         fresh[rows] |= dilate(hits | fresh)[rows] & use & (z > GROW_SIGMA)
@@ -210,8 +210,12 @@ def _not_above(
     steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
     power = row_dot(shares / variance, np.where(good, shares, 0.0))
     short &= flux - steady > CONTRADICTION_SIGMA / np.sqrt(np.maximum(power, 1e-30))
-    allowed = np.where(core, (light + 2.0 * sigma) / np.where(core, shares, 1.0), np.inf).min(axis=1)
-    return np.where(short & np.isfinite(allowed), np.minimum(flux, allowed), flux)
+    rows = np.flatnonzero(short)
+    struck = core[rows]
+    allowed = np.where(struck, (light[rows] + 2.0 * sigma[rows]) / np.where(struck, shares[rows], 1.0), np.inf).min(axis=1)
+    lowered = np.array(flux)
+    lowered[rows] = np.minimum(flux[rows], allowed)
+    return lowered
 
 
 def dilate(mask: BoolArray) -> BoolArray:
