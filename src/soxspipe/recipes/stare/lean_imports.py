@@ -7,8 +7,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
+
+from soxspipe.start_up import defer
 
 LAZY = ("fontTools.agl", "fontTools.subset", "matplotlib.category", "matplotlib.dates")
 """Loaded at the first use, which does not come."""
@@ -32,14 +34,6 @@ def import_lean_matplotlib() -> None:
         import_module("matplotlib.figure")
     _make_ticks_late()
     _write_text_quickly()
-
-
-def defer(name: str) -> None:
-    """Let a module be loaded when something is asked of it, not when it is imported."""
-    parent, _, child = name.rpartition(".")
-    if name not in sys.modules:
-        sys.modules[name] = _Deferred(name)
-        setattr(import_module(parent), child, sys.modules[name])
 
 
 def _leave_out_documentation() -> None:
@@ -97,14 +91,3 @@ def _write_text_quickly() -> None:
 
     fonts._find_fonts_by_props = lru_cache(maxsize=256)(fonts._find_fonts_by_props)
     pdf._text_helpers = SimpleNamespace(layout=layout, warn_on_missing_glyph=helpers.warn_on_missing_glyph)
-
-
-class _Deferred(ModuleType):
-    """Stands for a module until something is asked of it; `importlib.util.LazyLoader` loads when the module is merely imported."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(import_module(self.__name__), name)
