@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py [--folder FOLDER] [--runs N] [--command COMMAND]
 
-Simulates its data, times whole cold runs beside a trivial program that reads the same inputs and writes the same products, and
+Simulates its data, times whole cold runs beside two trivial programs that read the same inputs and write the same products, and
 writes results.md, growth.png and a line of history.csv beside this file.  Needs the installed package and Linux.
 """
 
@@ -14,8 +14,6 @@ import os
 import platform
 import re
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from timing import Comparison, Timing, compare, data_set, import_time, median_of, response_of, timed
+from warm import Numerics, measure_numerics
 
 HERE = Path(__file__).resolve().parent
 SCENE: dict[str, Any] = {
@@ -36,137 +37,35 @@ SCENE: dict[str, Any] = {
 }
 STANDARD: dict[str, Any] = {"target": "standard", "exptime_s": 60, "airmass": 1.15}
 EXPOSURES = {"NIR": 3, "VIS": 1}
+SINGLE = "NIR science, 1 exposure"
 GROWTH = (1, 2, 4, 8, 16)
 TARGETS = {"NIR": (4.0, 6.0, 800.0), "VIS": (3.0, 4.0, 800.0)}
-QUALITY_STATUS = 3
-"""Exit status of a run whose products are there, but whose quality control is out of range."""
 WITHOUT_PLOTS_CPU_S = 3.0
 MOST_TIMES_THE_FLOOR = 6.0
-
-FLOOR = """
-import sys
-from pathlib import Path
-reading, writing = (Path(name).read_text().split("\\n") for name in sys.argv[1:3])
-for name in reading:
-    Path(name).read_bytes()
-target = Path(sys.argv[3])
-for k, name in enumerate(writing):
-    (target / f"{k}.copy").write_bytes(Path(name).read_bytes())
-"""
-"""Read every input; write every product (which must be read first for its bytes)."""
+WARM_WALL_S = 1.5
+"""Numerics of one NIR frame in a warm process."""
+RAW_FRAME_MB = 2048 * 2048 * 4 / 1e6
+"""Memory that one more exposure may take."""
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Wall and processor seconds, and the largest resident size (MB) of any one process."""
+class Results:
+    """All that was measured."""
 
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
-
-
-LAUNCHER = """
-import os, sys, time
-start = time.perf_counter()
-quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
-_, status, usage = os.wait4(child, 0)
-print(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024.0, os.waitstatus_to_exitcode(status))
-"""
-"""A child begins with the largest size its parent has had, so a small process of its own starts and measures the command."""
-
-
-def timed(command: Sequence[str]) -> Timing:
-    """Run a command to its end in a process of its own."""
-    launched = subprocess.run([sys.executable, "-S", "-E", "-c", LAUNCHER, *command], capture_output=True, text=True, check=True)
-    wall, cpu, peak, status = launched.stdout.split()
-    if int(status) not in (0, QUALITY_STATUS):
-        raise SystemExit(f"{' '.join(command)} failed:\n{launched.stderr}")
-    return Timing(float(wall), float(cpu), float(peak))
-
-
-def median_of(timings: Sequence[Timing]) -> Timing:
-    """The median of each figure."""
-    return Timing(*(statistics.median(getattr(timing, name) for timing in timings) for name in ("wall_s", "cpu_s", "peak_mb")))
-
-
-def data_set(folder: Path, arm: str, exposures: int, scene: dict[str, Any], response: Path | None = None) -> Path:
-    """Simulate one observation, or find it, and return its set of files."""
-    from soxspipe.recipes.simulate import simulate_dataset
-
-    if not list(folder.glob("*.sof")):
-        simulate_dataset({**scene, "arm": arm, "exposures": exposures, "seed": 77}, folder)
-    sof = next(path for path in folder.glob("*.sof") if not path.name.startswith("bench_"))
-    if response is None:
-        return sof
-    joined = folder / f"bench_{sof.name}"
-    with_paths = [" ".join((str(folder / line.split()[0]), *line.split()[1:])) for line in sof.read_text().splitlines() if line.strip()]
-    joined.write_text("\n".join([*with_paths, f"{response} RESP_TAB_{arm}"]) + "\n")
-    return joined
-
-
-def response_of(folder: Path, arm: str, command: Sequence[str]) -> Path:
-    """Reduce a standard star and return its response."""
-    products = folder / "products"
-    found = list(products.rglob("*_RESP.fits"))
-    if not found:
-        timed([*command, "stare_std", str(data_set(folder, arm, 1, STANDARD)), "-x", "-o", str(products)])
-        found = list(products.rglob("*_RESP.fits"))
-    return found[0]
-
-
-def whole_command(command: Sequence[str], sof: Path, output: Path, runs: int, *options: str) -> tuple[Timing, Timing]:
-    """Medians of cold runs of the command and, in turn with them, of the floor."""
-    ours, floors = [], []
-    reading = [str((sof.parent / line.split()[0]).resolve()) for line in sof.read_text().splitlines() if line.strip()]
-    for _ in range(runs):
-        ours.append(timed([*command, "stare", str(sof), "-x", "-o", str(output), *options]))
-        with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
-            place = Path(temporary)
-            (place / "reading").write_text("\n".join(reading))
-            (place / "writing").write_text(
-                "\n".join(str(path) for path in sorted(output.rglob("*")) if path.is_file() and path.suffix != ".lock")
-            )
-            floors.append(timed([sys.executable, "-S", "-c", FLOOR, str(place / "reading"), str(place / "writing"), temporary]))
-    return median_of(ours), median_of(floors)
+    about: str
+    runs: int
+    commands: dict[str, Comparison]
+    steps: dict[str, list[tuple[str, float]]]
+    numerics: dict[str, Numerics]
+    grown: list[tuple[int, Timing]]
+    imports: Timing
+    bare_reading_s: float
 
 
 def stages(output: Path) -> list[tuple[str, float]]:
     """Steps and their seconds, as the last run's log has them."""
     log = next(output.rglob("*.log")).read_text()
     return [(name.strip(), float(seconds)) for name, seconds in re.findall(r"^\W*([a-z][\w ]*?)\W+([0-9.]+) s\b", log, re.MULTILINE)]
-
-
-def library(sof: Path) -> tuple[list[tuple[str, float, float]], float]:
-    """Steps of the numerics in a warm process, in one process: seconds and the largest allocation (MB) beyond what there was; their sum."""
-    import tracemalloc
-
-    from soxspipe.recipes.stare.gather import gather
-    from soxspipe.recipes.stare.reduce import reduce_stare
-
-    gathered = gather(str(sof), None)
-    reduce_stare(gathered.inputs, gathered.settings, n_threads=1)
-    times: dict[str, float] = {}
-    peaks: dict[str, float] = {}
-    since = [time.process_time()]
-
-    def timing(step: str, _note: str) -> None:
-        now = time.process_time()
-        times[step], since[0] = now - since[0], now
-
-    start = since[0] = time.process_time()
-    reduce_stare(gathered.inputs, gathered.settings, timing, n_threads=1)
-    total = time.process_time() - start
-
-    def allocating(step: str, _note: str) -> None:
-        peaks[step] = tracemalloc.get_traced_memory()[1] / 1e6
-        tracemalloc.reset_peak()
-
-    tracemalloc.start()
-    reduce_stare(gathered.inputs, gathered.settings, allocating, n_threads=1)
-    tracemalloc.stop()
-    times["images and sums"] = total - sum(times.values())
-    return [(step, seconds, peaks.get(step, float("nan"))) for step, seconds in times.items()], total
 
 
 def growth(command: Sequence[str], folder: Path, runs: int) -> list[tuple[int, Timing]]:
@@ -195,10 +94,20 @@ def draw_growth(found: Sequence[tuple[int, Timing]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def import_time(runs: int) -> Timing:
-    """Importing everything that a reduction needs, in a cold process."""
-    text = "import soxspipe.cli.app, soxspipe.recipes.stare.gather, soxspipe.recipes.stare.pipeline, soxspipe.recipes.stare.reduce"
-    return median_of([timed([sys.executable, "-c", text]) for _ in range(runs)])
+def slope(grown: Sequence[tuple[int, Timing]], name: str) -> float:
+    """Growth of a figure with each exposure: the least-squares slope from two exposures on."""
+    points = [(n, getattr(timing, name)) for n, timing in grown if n > 1]
+    mean_n, mean = (sum(column) / len(points) for column in zip(*points, strict=True))
+    return sum((n - mean_n) * (value - mean) for n, value in points) / sum((n - mean_n) ** 2 for n, _ in points)
+
+
+def bare_reading(sof: Path) -> float:
+    """Seconds that reading the bytes of one raw frame takes, once the system holds them."""
+    frame = next(sof.parent.glob("raw_*.fits"))
+    frame.read_bytes()
+    start = time.perf_counter()
+    frame.read_bytes()
+    return time.perf_counter() - start
 
 
 def machine() -> str:
@@ -216,27 +125,38 @@ def machine() -> str:
     )
 
 
-def mark(value: float, target: float) -> str:
+def mark(value: float, target: float, digits: int = 2) -> str:
     """The value, with a mark where it misses its target."""
-    return f"{value:.2f}" if value <= target else f"{value:.2f} (!)"
+    return f"{value:.{digits}f}" if value <= target else f"{value:.{digits}f} (!)"
 
 
-def command_rows(results: dict[str, tuple[Timing, Timing]]) -> list[str]:
-    """Table of whole-command timings."""
+def command_rows(commands: dict[str, Comparison]) -> list[str]:
+    """Tables of whole-command timings."""
     rows = [
-        "| run | wall s | CPU s | peak MB | floor wall s | floor CPU s | CPU / floor | targets (wall, CPU, MB) |",
-        "|---|---|---|---|---|---|---|---|",
+        "| run | wall s | CPU s | peak MB | targets (wall, CPU, MB) |",
+        "|---|---|---|---|---|",
     ]
-    for name, (ours, floor) in results.items():
-        arm = name.split(" ")[0]
-        wall, cpu, peak = TARGETS[arm]
+    for name, found in commands.items():
+        wall, cpu, peak = TARGETS[name.split(" ")[0]]
         cpu = WITHOUT_PLOTS_CPU_S if "without" in name else cpu
-        ratio = ours.cpu_s / max(floor.cpu_s, 1e-3)
+        ours = found.ours
         rows.append(
-            f"| {name} | {mark(ours.wall_s, wall)} | {mark(ours.cpu_s, cpu)} | {mark(ours.peak_mb, peak)} | {floor.wall_s:.2f} "
-            f"| {floor.cpu_s:.2f} | {mark(ratio, MOST_TIMES_THE_FLOOR)} | {wall:g}, {cpu:g}, {peak:g} |"
+            f"| {name} | {mark(ours.wall_s, wall)} | {mark(ours.cpu_s, cpu)} | {mark(ours.peak_mb, peak, 0)} | {wall:g}, {cpu:g}, {peak:g} |"
         )
+    rows += [
+        "", f"Beside trivial programs; the command may take {MOST_TIMES_THE_FLOOR:g} times their CPU.", "",
+        "| run | bytes copied: wall s | CPU s | ours / CPU | astropy reads and writes: wall s | CPU s | ours / CPU |",
+        "|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, found in commands.items():
+        cells = [f"{floor.wall_s:.2f} | {floor.cpu_s:.2f} | {times(found.ours, floor)}" for floor in (found.copied, found.astropy)]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
     return rows
+
+
+def times(ours: Timing, floor: Timing) -> str:
+    """How many times the processor time of a trivial program the command takes."""
+    return mark(ours.cpu_s / max(floor.cpu_s, 1e-3), MOST_TIMES_THE_FLOOR, 1)
 
 
 def main() -> int:
@@ -248,61 +168,62 @@ def main() -> int:
     chosen = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the command chooses for itself; before numpy is imported
-    about = machine()
     beside = Path(sys.executable).with_name("soxspipe")
     command = chosen.command.split() or [str(beside) if beside.exists() else shutil.which("soxspipe") or "soxspipe"]
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="soxspipe-bench-"))
-    results: dict[str, tuple[Timing, Timing]] = {}
-    step_tables: dict[str, list[tuple[str, float]]] = {}
-    libraries = {}
-    quiet = folder / "no_plots.yaml"
-    folder.mkdir(parents=True, exist_ok=True)
-    quiet.write_text("make-plots: false\n")
-    for arm, exposures in EXPOSURES.items():
-        response = response_of((folder / f"{arm}_standard").resolve(), arm, command)
-        sof = data_set((folder / f"{arm}_science").resolve(), arm, exposures, SCENE, response)
-        output = folder / f"{arm}_science" / "products"
-        timed([*command, "stare", str(sof), "-x", "-o", str(output)])  # compiles, and fills the caches of the system
-        name = f"{arm} science, {exposures} exposure{'s' if exposures > 1 else ''}"
-        results[name] = whole_command(command, sof, output, chosen.runs)
-        step_tables[arm] = stages(output)
-        without = folder / f"{arm}_science" / "products_without"
-        results[f"{name}, without plots"] = whole_command(command, sof, without, chosen.runs, "-s", str(quiet))
-        libraries[arm] = library(sof)
-    grown = growth(command, folder, max(1, chosen.runs // 2))
-    imports = import_time(chosen.runs)
-    draw_growth(grown, HERE / "growth.png")
-    text = report(about, chosen.runs, results, step_tables, libraries, grown, imports)
+    results = measure(command, folder.resolve(), chosen.runs)
+    draw_growth(results.grown, HERE / "growth.png")
+    text = report(results)
     print(text)
     (HERE / "results.md").write_text(text)
-    add_to_history(about, results, imports)
+    add_to_history(results)
     if chosen.folder is None:
         shutil.rmtree(folder)
     return 0
 
 
-def report(
-    about: str,
-    runs: int,
-    results: dict[str, tuple[Timing, Timing]],
-    step_tables: dict[str, list[tuple[str, float]]],
-    libraries: dict[str, tuple[list[tuple[str, float, float]], float]],
-    grown: Sequence[tuple[int, Timing]],
-    imports: Timing,
-) -> str:
+def measure(command: Sequence[str], folder: Path, runs: int) -> Results:
+    """Simulate, reduce and time."""
+    about = machine()
+    commands: dict[str, Comparison] = {}
+    steps: dict[str, list[tuple[str, float]]] = {}
+    numerics: dict[str, Numerics] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    quiet = folder / "no_plots.yaml"
+    quiet.write_text("make-plots: false\n")
+    responses = {arm: response_of(folder / f"{arm}_standard", arm, command, STANDARD) for arm in EXPOSURES}
+    for arm, exposures in EXPOSURES.items():
+        sof = data_set(folder / f"{arm}_science", arm, exposures, SCENE, responses[arm])
+        output = folder / f"{arm}_science" / "products"
+        timed([*command, "stare", str(sof), "-x", "-o", str(output)])  # compiles, and fills the caches of the system
+        name = f"{arm} science, {exposures} exposure{'s' if exposures > 1 else ''}"
+        commands[name] = compare(command, sof, output, runs)
+        steps[arm] = stages(output)
+        commands[f"{name}, without plots"] = compare(command, sof, folder / f"{arm}_science" / "products_without", runs, "-s", str(quiet))
+        numerics[name] = measure_numerics(sof, max(3, runs))
+    single = data_set(folder / "n1", "NIR", 1, SCENE, responses["NIR"])
+    numerics[SINGLE] = measure_numerics(single, max(3, runs))
+    grown = growth(command, folder, max(1, runs // 2))
+    return Results(about, runs, commands, steps, numerics, grown, import_time(runs), bare_reading(single))
+
+
+def report(results: Results) -> str:
     """The page of results."""
     profile = HERE / "profile.md"
+    imports = results.imports
     lines = [
         "# Speed", "",
         "Made by `make bench` (`benchmarks/speed.py`).", "",
-        f"Machine: {about}.", "",
+        f"Machine: {results.about}.", "",
         "## Whole command, cold process", "",
-        f"Medians of {runs} runs, all products, on simulated data. The floor is a trivial program that reads the same inputs and writes the",
-        "same products, run in turn with the command. (!) marks a missed target.", "",
-        *command_rows(results), "",
+        f"Medians of {results.runs} runs, all products, on simulated data. Two trivial programs that read the same inputs and write the same",
+        "products are run in turn with the command. `bytes copied` reads files and writes files, without a look into them, in a Python that",
+        "imports nothing. `astropy reads and writes` opens every FITS input with astropy, reads all its data, and writes the HDUs of every",
+        "FITS product (loaded before, which is not counted) and the bytes of the others. (!) marks a missed target.", "",
+        *command_rows(results.commands), "",
         f"Importing alone: {imports.wall_s:.2f} s wall, {imports.cpu_s:.2f} s CPU, {imports.peak_mb:.0f} MB.", "",
     ]  # fmt: skip
-    for arm, steps in step_tables.items():
+    for arm, steps in results.steps.items():
         lines += [
             f"## Steps of the last {arm} run (wall)",
             "",
@@ -311,29 +232,59 @@ def report(
             *(f"| {step} | {s:.2f} |" for step, s in steps),
             "",
         ]
-    for arm, (steps, total) in libraries.items():
-        lines += [
-            f"## Numerics of {arm} in a warm process, one process", "",
-            f"{total:.2f} s CPU in all. Allocations are the peak of all that Python and numpy held during the step.", "",
-            "| step | CPU s | allocated MB |", "|---|---|---|", *(f"| {step} | {s:.2f} | {peak:.0f} |" for step, s, peak in steps), "",
-        ]  # fmt: skip
-    lines += ["## Growth with the number of exposures (NIR)", "", "| exposures | wall s | CPU s | peak MB |", "|---|---|---|---|"]
-    lines += [f"| {n} | {t.wall_s:.2f} | {t.cpu_s:.2f} | {t.peak_mb:.0f} |" for n, t in grown]
-    lines += ["", "![growth](growth.png)", ""]
+    lines += [*numerics_lines(results.numerics), *growth_lines(results)]
     return "\n".join(lines) + ("\n" + profile.read_text() if profile.exists() else "")
 
 
-def add_to_history(about: str, results: dict[str, tuple[Timing, Timing]], imports: Timing) -> None:
+def numerics_lines(numerics: dict[str, Numerics]) -> list[str]:
+    """Tables of the numerics in a warm process."""
+    lines = [
+        "## Numerics in a warm process", "",
+        "As a library is used: data read, everything imported, one reduction done before. Wall time with as many processes as a run takes.",
+        f"The target is {WARM_WALL_S:g} s for one NIR frame.", "",
+        "| data | wall s | fastest and slowest | repeats | CPU s in one process |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, found in numerics.items():
+        wall = mark(found.wall_s, WARM_WALL_S) if name.startswith("NIR") else f"{found.wall_s:.2f}"
+        spread = f"{found.walls_s[0]:.2f} to {found.walls_s[-1]:.2f}"
+        lines.append(f"| {name} | {wall} | {spread} | {len(found.walls_s)} | {found.cpu_s:.2f} |")
+    for name, found in numerics.items():
+        lines += [
+            "", f"{name}, step by step in one process; allocations are the peak of all that Python and numpy held during the step.", "",
+            "| step | CPU s | allocated MB |", "|---|---|---|", *(f"| {step} | {s:.2f} | {peak:.0f} |" for step, s, peak in found.steps),
+        ]  # fmt: skip
+    return [*lines, ""]
+
+
+def growth_lines(results: Results) -> list[str]:
+    """Table of runs with more and more exposures, and what each exposure adds."""
+    grown = results.grown
+    rows = [f"| {n} | {t.wall_s:.2f} | {t.cpu_s:.2f} | {t.reading_s:.2f} | {t.peak_mb:.0f} |" for n, t in grown]
+    return [
+        "## Growth with the number of exposures (NIR)", "",
+        "| exposures | wall s | CPU s | reading: wall s | peak MB |", "|---|---|---|---|---|", *rows, "",
+        f"Each exposure beyond the second adds (slope of a straight line from 2 to {max(GROWTH)} exposures):", "",
+        "| figure | per exposure | target |", "|---|---|---|",
+        f"| peak memory | {mark(slope(grown, 'peak_mb'), RAW_FRAME_MB, 1)} MB | {RAW_FRAME_MB:.1f} MB, one raw frame of 2048 x 2048 x 4 bytes |",
+        f"| reading | {slope(grown, 'reading_s'):.3f} s wall | its bytes alone are read in {results.bare_reading_s:.3f} s |",
+        f"| everything | {slope(grown, 'cpu_s'):.3f} s CPU | |", "",
+        "![growth](growth.png)", "",
+    ]  # fmt: skip
+
+
+def add_to_history(results: Results) -> None:
     """Append this run to the history."""
     path = HERE / "history.csv"
     fresh = not path.exists()
     with path.open("a", newline="") as stream:
         writer = csv.writer(stream)
         if fresh:
-            writer.writerow(["date", "run", "wall_s", "cpu_s", "peak_mb", "floor_cpu_s", "import_cpu_s", "machine"])
-        for name, (ours, floor) in results.items():
-            row = [f"{ours.wall_s:.2f}", f"{ours.cpu_s:.2f}", f"{ours.peak_mb:.0f}", f"{floor.cpu_s:.3f}", f"{imports.cpu_s:.2f}"]
-            writer.writerow([datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), name, *row, about])
+            writer.writerow(["date", "run", "wall_s", "cpu_s", "peak_mb", "floor_cpu_s", "import_cpu_s", "machine", "astropy_cpu_s"])
+        for name, found in results.commands.items():
+            ours = found.ours
+            figures = [f"{ours.wall_s:.2f}", f"{ours.cpu_s:.2f}", f"{ours.peak_mb:.0f}", f"{found.copied.cpu_s:.3f}"]
+            row = [*figures, f"{results.imports.cpu_s:.2f}", results.about, f"{found.astropy.cpu_s:.3f}"]
+            writer.writerow([datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), name, *row])
 
 
 if __name__ == "__main__":

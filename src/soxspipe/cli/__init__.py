@@ -7,6 +7,8 @@ import stat
 import sys
 import tempfile
 
+from soxspipe.start_up import begin_imports
+
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 __all__ = ["main"]
@@ -23,6 +25,7 @@ def main() -> None:
     folder = _font_cache_folder()
     if folder:
         os.environ.setdefault("MPLCONFIGDIR", folder)
+    begin_imports()
     from soxspipe.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -13,6 +13,7 @@ import typer
 
 from soxspipe import __version__
 from soxspipe.errors import ProductExistsError, SoxspipeError
+from soxspipe.start_up import defer_never_used, end_imports
 
 if TYPE_CHECKING:
     from soxspipe.recipes.stare.gather import Verb
@@ -150,6 +151,7 @@ def _simulate(
     from soxspipe.cli.scenes import keys_text, scene_of
     from soxspipe.recipes.simulate import simulate_dataset
 
+    end_imports()
     if keys:
         typer.echo(keys_text())
         return 0
@@ -170,16 +172,19 @@ def _validate(
     """Hold products against the truth of a simulation; ! marks a figure off its target."""
     from soxspipe.recipes.validate import validate
 
+    end_imports()
     typer.echo(validate(products, truth, standard_truth=standard_truth, json_file=json_file).text)
     return 0
 
 
 def _reduce(frames: list[str], output: str | None, settings: str | None, flags: Flags, *, verb: Verb | None) -> int:
+    defer_never_used()
     from soxspipe.cli.console import Console
     from soxspipe.recipes.progress import StepReport
     from soxspipe.recipes.stare.gather import gather
     from soxspipe.recipes.stare.pipeline import output_folder, run_stare
 
+    end_imports()
     console = Console(verbose=flags.verbose)
     began = time.perf_counter()
     folder = output_folder(output, settings)

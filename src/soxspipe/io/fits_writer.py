@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,10 @@ from soxspipe.datamodel.provenance import Card, CardValue
 
 BLOCK = 2880
 CARD = 80
+PIECE_BYTES = 1 << 19
+"""About as much of an image is worked on at a time: it stays in the cache, and takes no fresh memory from the system."""
 _COMMENTARY = ("COMMENT", "HISTORY")
+_BITPIX = {"u1": 8, "f4": -32, "f8": -64}
 _NOT_IN_KEYWORD = re.compile(r"[^A-Z0-9_\- ]")
 _EXCLUDED_CODES = frozenset([*range(0x3A, 0x41), *range(0x5B, 0x61)])
 
@@ -35,13 +38,46 @@ class Column:
     extra: tuple[tuple[str, CardValue], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ComputedImage:
+    """An image of float32 that is computed some rows at a time while it is written, shape (ny, nx).
+
+    Attributes
+    ----------
+    source : ndarray, shape (ny, nx)
+        What it is computed from.
+    compute : callable
+        Takes rows of the source and returns as many of the image.
+    """
+
+    source: NDArray[Any]
+    compute: Callable[[NDArray[Any]], NDArray[Any]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        """Some rows of the image."""
+        return self.compute(self.source[rows]).astype(np.float32, copy=False)
+
+
+Pixels: TypeAlias = NDArray[Any] | ComputedImage
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Hdu:
     """One header-data unit: an image (`data`), a binary table (`columns`) or a header alone."""
 
     name: str = ""
     cards: tuple[Card, ...] = ()
-    data: NDArray[Any] | None = None
+    data: Pixels | None = None
     columns: tuple[Column, ...] = field(default_factory=tuple)
 
 
@@ -68,14 +104,16 @@ def fits_chunks(hdus: Sequence[Hdu]) -> Iterator[bytes | memoryview]:
             raise ValueError("a table cannot be the primary HDU of a FITS file")
         if hdu.columns:
             structure, payload, total = _table(hdu.columns)
+            yield _header(structure, hdu, total)
+            yield payload
+            yield from _padding(payload.nbytes)
         elif hdu.data is not None:
-            structure, payload, total = _image(hdu.data, primary=position == 0)
+            yield _header(_image(hdu.data, primary=position == 0), hdu, _word_sum(hdu.data))
+            for piece in _pieces(hdu.data):
+                yield (piece.byteswap() if np.little_endian and piece.itemsize > 1 else piece).data.cast("B")
+            yield from _padding(math.prod(hdu.data.shape) * hdu.data.dtype.itemsize)
         else:
-            structure, payload, total = _empty(primary=position == 0), memoryview(b""), 0
-        yield _header(structure, hdu, total)
-        yield payload
-        if payload.nbytes % BLOCK:
-            yield bytes(BLOCK - payload.nbytes % BLOCK)
+            yield _header(_empty(primary=position == 0), hdu, 0)
 
 
 def format_card(keyword: str, value: CardValue, comment: str = "") -> str:
@@ -208,19 +246,34 @@ def _tail(primary: bool) -> list[Card]:
     return [("EXTEND", True, "")] if primary else [("PCOUNT", 0, ""), ("GCOUNT", 1, "")]
 
 
-def _image(data: NDArray[Any], *, primary: bool) -> tuple[list[Card], memoryview, int]:
-    if data.dtype == np.uint8:
-        bitpix, payload, total = 8, np.ascontiguousarray(data).data.cast("B"), _byte_sum(data)
-    elif data.dtype in (np.float32, np.float64):
-        native = np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("="))
-        total = fold(int(native.view(np.uint32).sum(dtype=np.uint64)))  # the words of the file are the native words
-        big = native.byteswap() if np.little_endian else native
-        bitpix, payload = -8 * native.itemsize, big.data.cast("B")
-    else:
+def _image(data: Pixels, *, primary: bool) -> list[Card]:
+    bitpix = _BITPIX.get(data.dtype.str[1:])
+    if bitpix is None:
         raise ValueError(f"images are written as uint8, float32 or float64, not {data.dtype}")
     first: Card = ("SIMPLE", True, "conforms to FITS standard") if primary else ("XTENSION", "IMAGE", "image extension")
     axes: list[Card] = [(f"NAXIS{i}", int(n), "") for i, n in enumerate(reversed(data.shape), start=1)]
-    return [first, ("BITPIX", bitpix, ""), ("NAXIS", data.ndim, ""), *axes, *_tail(primary)], payload, total
+    return [first, ("BITPIX", bitpix, ""), ("NAXIS", len(data.shape), ""), *axes, *_tail(primary)]
+
+
+def _pieces(data: Pixels) -> Iterator[NDArray[Any]]:
+    """Rows of an image in turn, contiguous and in the machine's byte order."""
+    row_bytes = math.prod(data.shape[1:]) * data.dtype.itemsize
+    step = max(1, PIECE_BYTES // max(row_bytes, 1))
+    native = data.dtype.newbyteorder("=")
+    for start in range(0, data.shape[0], step):
+        yield np.ascontiguousarray(data[start : start + step], dtype=native)
+
+
+def _word_sum(data: Pixels) -> int:
+    """Ones' complement sum of the file's 32-bit words; those of numbers are the machine's own."""
+    if data.dtype.itemsize > 1:
+        return fold(sum(int(piece.reshape(-1).view(np.uint32).sum(dtype=np.uint64)) for piece in _pieces(data)))
+    return _byte_sum(data[:])
+
+
+def _padding(n_bytes: int) -> Iterator[bytes]:
+    if n_bytes % BLOCK:
+        yield bytes(BLOCK - n_bytes % BLOCK)
 
 
 def _table(columns: Sequence[Column]) -> tuple[list[Card], memoryview, int]:
@@ -228,9 +281,9 @@ def _table(columns: Sequence[Column]) -> tuple[list[Card], memoryview, int]:
     if len(rows) != 1:
         raise ValueError(f"the columns of a table differ in length: {sorted(rows)}")
     typed = [_column_values(column.values) for column in columns]
-    record = np.dtype([(f"f{i}", values.dtype, values.shape[1:]) for i, (values, _) in enumerate(typed)])
+    record = np.dtype([(f"f{i}", kind, values.shape[1:]) for i, (values, kind, _) in enumerate(typed)])
     table = np.empty(rows.pop(), dtype=record)
-    for i, (values, _) in enumerate(typed):
+    for i, (values, _, _) in enumerate(typed):
         table[f"f{i}"] = values
     cards: list[Card] = [
         ("XTENSION", "BINTABLE", "binary table extension"),
@@ -241,26 +294,35 @@ def _table(columns: Sequence[Column]) -> tuple[list[Card], memoryview, int]:
         *_tail(primary=False),
         ("TFIELDS", len(columns), "columns"),
     ]
-    for i, (column, (_, form)) in enumerate(zip(columns, typed, strict=True), start=1):
+    for i, (column, (_, _, form)) in enumerate(zip(columns, typed, strict=True), start=1):
         cards += [(f"TTYPE{i}", column.name, column.comment), (f"TFORM{i}", form, ""), (f"TUNIT{i}", column.unit, "")]
         cards += [(f"{key}{i}", value, "") for key, value in column.extra]
     payload = table.view(np.uint8).data.cast("B") if table.size else memoryview(b"")
     return cards, payload, _byte_sum(np.frombuffer(payload, dtype=np.uint8))
 
 
-def _column_values(values: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """Values in the byte order of FITS, and their ``TFORM``."""
+def _column_values(values: NDArray[Any]) -> tuple[NDArray[Any], np.dtype[Any], str]:
+    """Values, their type in the file, and their ``TFORM``."""
     codes = {"f8": "D", "f4": "E", "i8": "K", "i4": "J", "i2": "I", "u1": "B"}
     width = int(np.prod(values.shape[1:], dtype=int))
     if values.dtype.kind == "b":
-        return np.where(values, np.uint8(ord("T")), np.uint8(ord("F"))), f"{width if values.ndim > 1 else ''}L"
+        return np.where(values, np.uint8(ord("T")), np.uint8(ord("F"))), np.dtype("u1"), f"{width if values.ndim > 1 else ''}L"
     if values.dtype.kind in "US":
-        ascii_values = np.char.encode(values, "ascii", "replace") if values.dtype.kind == "U" else values
-        return ascii_values, f"{max(ascii_values.dtype.itemsize, 1)}A"
+        ascii_values = _ascii(values) if values.dtype.kind == "U" else values
+        return ascii_values, ascii_values.dtype, f"{max(ascii_values.dtype.itemsize, 1)}A"
     key = values.dtype.str[1:]
     if key not in codes:
         raise ValueError(f"no FITS column form for {values.dtype}")
-    return values.astype(values.dtype.newbyteorder(">"), copy=False), f"{width if values.ndim > 1 else ''}{codes[key]}"
+    return values, values.dtype.newbyteorder(">"), f"{width if values.ndim > 1 else ''}{codes[key]}"
+
+
+def _ascii(texts: NDArray[np.str_]) -> NDArray[np.bytes_]:
+    """Texts of shape (n,) as bytes, ``?`` for what is not ASCII."""
+    length = texts.dtype.itemsize // 4
+    if not length or not texts.size:
+        return np.zeros(texts.shape, dtype=f"S{max(length, 1)}")
+    codes = np.ascontiguousarray(texts, dtype=texts.dtype.newbyteorder("=")).view(np.uint32).reshape(texts.size, length)
+    return np.where(codes < 128, codes, ord("?")).astype(np.uint8).view(f"S{length}").reshape(texts.shape)
 
 
 def _byte_sum(data: NDArray[Any]) -> int:

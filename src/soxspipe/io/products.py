@@ -18,7 +18,7 @@ from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.io.atomic import write_whole
-from soxspipe.io.fits_writer import Column, Hdu, fits_chunks, table_hdu
+from soxspipe.io.fits_writer import Column, ComputedImage, Hdu, Pixels, fits_chunks, table_hdu
 
 FLUX_UNIT = "erg s-1 cm-2 Angstrom-1"
 COUNTS_NOTE: Card = ("COMMENT", "In column units ct stands for one electron.", "")
@@ -36,7 +36,7 @@ def write_fits(path: Path, hdus: Sequence[Hdu]) -> Path:
     return write_whole(path, fits_chunks(hdus))
 
 
-def image_hdus(cards: tuple[Card, ...], electrons: Image, flags: FlagArray, error: Image, *, remark: str = "") -> tuple[Hdu, ...]:
+def image_hdus(cards: tuple[Card, ...], electrons: Image, flags: FlagArray, error: Pixels, *, remark: str = "") -> tuple[Hdu, ...]:
     """An image product: HDUs FLUX, QUAL and ERRS (1 sigma), each of shape (ny, nx)."""
     return (
         Hdu(name="FLUX", cards=(*cards, ("BUNIT", "electron", remark)), data=electrons.astype(np.float32, copy=False)),
@@ -47,7 +47,7 @@ def image_hdus(cards: tuple[Card, ...], electrons: Image, flags: FlagArray, erro
         ),
         Hdu(
             name="ERRS",
-            data=error.astype(np.float32, copy=False),
+            data=error if isinstance(error, ComputedImage) else error.astype(np.float32, copy=False),
             cards=(("BUNIT", "electron", remark), ("UTYPE", "StdDevUncertainty", "")),
         ),
     )

@@ -1,17 +1,21 @@
 """Values in, matplotlib figures out; no files.
 
-One function for each figure of the recipe page's product table, all taking `FigureInputs`.  Importing this package imports
-matplotlib (a third of a second of CPU), so import it where figures are wanted.
+One function for each figure of the recipe page's product table, all taking `FigureInputs`.  matplotlib (a third of a second of
+CPU) is imported when the first of them is asked for.
 """
 
 from __future__ import annotations
 
-from soxspipe.plots.background import plot_background
-from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.response import plot_response
-from soxspipe.plots.sky import middle_order, plot_sky_order, plot_sky_quicklook
-from soxspipe.plots.spectrum import plot_fluxed, plot_merged, plot_orders
-from soxspipe.plots.trace import plot_trace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soxspipe.plots.background import plot_background
+    from soxspipe.plots.inputs import FigureInputs
+    from soxspipe.plots.response import plot_response
+    from soxspipe.plots.sky import middle_order, plot_sky_order, plot_sky_quicklook
+    from soxspipe.plots.spectrum import plot_fluxed, plot_merged, plot_orders
+    from soxspipe.plots.trace import plot_trace
 
 __all__ = [
     "FigureInputs",
@@ -25,3 +29,23 @@ __all__ = [
     "plot_sky_quicklook",
     "plot_trace",
 ]
+
+_MODULES = {
+    "FigureInputs": "inputs",
+    "middle_order": "sky",
+    "plot_background": "background",
+    "plot_fluxed": "spectrum",
+    "plot_merged": "spectrum",
+    "plot_orders": "spectrum",
+    "plot_response": "response",
+    "plot_sky_order": "sky",
+    "plot_sky_quicklook": "sky",
+    "plot_trace": "trace",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A figure's function, from its module."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

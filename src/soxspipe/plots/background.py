@@ -13,22 +13,9 @@ from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.plots.images import View, orders_view, show_frame, stretch
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.style import (
-    BLUE,
-    INK,
-    ORANGE,
-    PALE_BLUE,
-    VERMILION,
-    WIDE,
-    Key,
-    colour_bar,
-    dots,
-    draw_key,
-    few_ticks,
-    house_style,
-    new_figure,
-)
+from soxspipe.plots.style import WIDE, Key, colour_bar, dots, draw_key, few_ticks, house_style, new_figure
 from soxspipe.plots.ticks import light_axes
+from soxspipe.plots.words import BLUE, INK, ORANGE, PALE_BLUE, VERMILION
 
 _CUTS = ((0.2, BLUE), (0.5, VERMILION), (0.8, ORANGE))
 _HALF_WIDTH_PX = 40

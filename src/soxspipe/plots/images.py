@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.plots.decimate import block_mean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 GREY_LEVELS = 16
 """More are not seen, and noise in fewer levels compresses better."""

@@ -12,16 +12,7 @@ from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.plots.decimate import BinnedSpectrum, bin_spectrum, object_limits
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.style import (
-    BAND,
-    BLUE,
-    GREEN,
-    INK,
-    JOIN,
-    MUTED,
-    PALE_BLUE,
-    PALE_GREEN,
     PAPER,
-    VERMILION,
     WIDE,
     Key,
     dots,
@@ -34,11 +25,11 @@ from soxspipe.plots.style import (
     logarithmic,
     mark_joins,
     new_figure,
-    power_of_ten,
     shade_bands,
     stack_axes,
 )
 from soxspipe.plots.ticks import light_axes
+from soxspipe.plots.words import BAND, BLUE, GREEN, INK, JOIN, MUTED, PALE_BLUE, PALE_GREEN, VERMILION, power_of_ten
 
 RESIDUAL_REACH = 8.0
 """Half height of the residual panels, per cent."""

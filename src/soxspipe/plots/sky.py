@@ -17,25 +17,9 @@ from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import orders_view, show_frame, show_image, stretch
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.strips import Strip, lay_straight
-from soxspipe.plots.style import (
-    BLUE,
-    INK,
-    JOIN,
-    MUTED,
-    PALE_BLUE,
-    PAPER,
-    VERMILION,
-    WIDE,
-    Key,
-    colour_bar,
-    dots,
-    draw_key,
-    few_ticks,
-    house_style,
-    logarithmic,
-    new_figure,
-)
+from soxspipe.plots.style import PAPER, WIDE, Key, colour_bar, dots, draw_key, few_ticks, house_style, logarithmic, new_figure
 from soxspipe.plots.ticks import light_axes
+from soxspipe.plots.words import BLUE, INK, JOIN, MUTED, PALE_BLUE, VERMILION
 
 KNOT_BOXES = 240
 

@@ -16,18 +16,7 @@ from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.plots.decimate import BinnedSpectrum, bin_spectrum, object_limits
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.style import (
-    BAND,
-    BLUE,
-    INK,
-    JOIN,
-    MID_BLUE,
-    MUTED,
-    ORDER_COLOURS,
-    PALE_BLUE,
-    PALE_VERMILION,
     PAPER,
-    PURPLE,
-    VERMILION,
     Key,
     draw_binned,
     draw_key,
@@ -38,14 +27,27 @@ from soxspipe.plots.style import (
     logarithmic,
     mark_joins,
     new_figure,
-    power_of_ten,
     shade_bands,
     stack_axes,
 )
 from soxspipe.plots.ticks import light_axes
+from soxspipe.plots.words import (
+    BAND,
+    BLUE,
+    ELECTRONS,
+    FLUX_DENSITY,
+    INK,
+    JOIN,
+    MID_BLUE,
+    MUTED,
+    ORDER_COLOURS,
+    PALE_BLUE,
+    PALE_VERMILION,
+    PURPLE,
+    VERMILION,
+    power_of_ten,
+)
 
-ELECTRONS = "electrons per pixel"
-FLUX_DENSITY = "erg s⁻¹ cm⁻² Å⁻¹"
 NOISY_SHARE = 0.2
 """A sample whose error is this share of the axis tells nothing there."""
 _EMPTY = int(SpectrumFlag.NO_DATA | SpectrumFlag.INTERPOLATED)

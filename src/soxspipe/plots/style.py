@@ -1,7 +1,4 @@
-"""One look for all figures, at little cost: no pyplot, no mathtext, one font, few ticks, axes placed by hand.
-
-Colours are Okabe and Ito's, told apart by every common form of colour vision and in grey.
-"""
+"""One look for all figures, at little cost: no pyplot, no mathtext, one font, few ticks, axes placed by hand."""
 
 from __future__ import annotations
 
@@ -23,23 +20,8 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import TelluricBands
 from soxspipe.datamodel.spectrum import Join
 from soxspipe.plots.decimate import BinnedSpectrum
+from soxspipe.plots.words import BAND, INK, JOIN, MID_BLUE, MUTED, PALE_BLUE, WEAK_BAND, power_of_ten
 
-INK = "#1a1a1a"
-MUTED = "#5f6670"
-BLUE = "#0072b2"
-PALE_BLUE = "#b9d7ea"
-MID_BLUE = "#7fb4d8"
-VERMILION = "#d55e00"
-PALE_VERMILION = "#f3c9ab"
-GREEN = "#009e73"
-PALE_GREEN = "#b2e1d4"
-ORANGE = "#e69f00"
-PURPLE = "#aa4499"
-BAND = "#e7e7e7"
-WEAK_BAND = "#f4f4f4"
-JOIN = "#9aa0a6"
-ORDER_COLOURS = ((BLUE, PALE_BLUE), (VERMILION, PALE_VERMILION))
-"""Line and spread of neighbouring orders, in turn."""
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
 """Ground of text that stands on data."""
 
@@ -73,19 +55,12 @@ _RC: dict[str, Any] = {
     "image.origin": "lower",
 }
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
 
 @contextmanager
 def house_style() -> Iterator[None]:
     """Apply the look of the package while a figure is made."""
     with mpl.rc_context(_RC):
         yield
-
-
-def power_of_ten(exponent: int) -> str:
-    """``10⁻¹⁷`` as plain text."""
-    return "10" + str(exponent).translate(_SUPERSCRIPT)
 
 
 def new_figure(title: str, subtitle: str = "", size: tuple[float, float] = LANDSCAPE) -> Figure:

@@ -15,25 +15,10 @@ from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import show_image, stretch
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
-from soxspipe.plots.style import (
-    BLUE,
-    GREEN,
-    INK,
-    JOIN,
-    MUTED,
-    VERMILION,
-    WIDE,
-    Key,
-    dots,
-    draw_key,
-    draw_line,
-    few_ticks,
-    house_style,
-    new_figure,
-)
+from soxspipe.plots.style import WIDE, Key, dots, draw_key, draw_line, few_ticks, house_style, new_figure
 from soxspipe.plots.ticks import light_axes
+from soxspipe.plots.words import BLUE, FWHM_PER_SIGMA, GREEN, INK, JOIN, MUTED, VERMILION
 
-FWHM_PER_SIGMA = 2.3548
 _QUOTED = frozenset(
     {
         "N ORDERS", "SAMPLES TOT NUM", "SAMPLES DET NUM", "SAMPLES CLIP NUM", "X RES MIN", "X RES MAX", "X RES SD", "Y RES MIN",

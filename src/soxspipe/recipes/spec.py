@@ -34,7 +34,7 @@ class ProductRow(Generic[Run]):
     contents : callable
         The file's bytes, in pieces.
     draws : bool
-        True for files drawn with matplotlib, which is not safe in threads.
+        True for files drawn with matplotlib, in a process of their own.
     upper_case : bool
         Whether the SOF's name is written in upper case.
     parts_of : callable or None

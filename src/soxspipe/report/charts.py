@@ -9,8 +9,7 @@ from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, ResponseCurve, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.plots.decimate import bin_spectrum
-from soxspipe.plots.style import BLUE, GREEN, INK, VERMILION, power_of_ten
-from soxspipe.plots.trace import FWHM_PER_SIGMA
+from soxspipe.plots.words import BLUE, FWHM_PER_SIGMA, GREEN, INK, VERMILION, power_of_ten
 from soxspipe.report.content import ReportContent
 from soxspipe.report.payload import CURVE_POINTS, Json, chart, one_series, thinned
 

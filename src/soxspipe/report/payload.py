@@ -15,8 +15,7 @@ from soxspipe.datamodel.calibrations import SkyLines
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import MergedSpectrum
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.spectrum import ELECTRONS, FLUX_DENSITY
-from soxspipe.plots.style import power_of_ten
+from soxspipe.plots.words import ELECTRONS, FLUX_DENSITY, power_of_ten
 from soxspipe.report.lines import LINES, air_to_vacuum
 
 Json: TypeAlias = Any

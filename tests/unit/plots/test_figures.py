@@ -183,7 +183,12 @@ def test_the_same_figure_gives_the_same_bytes(figure_inputs: Inputs) -> None:
 
 
 def test_pyplot_is_not_imported() -> None:
-    code = "import sys, soxspipe.plots, soxspipe.io.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, soxspipe.io.figures; from soxspipe.plots import *; sys.exit('matplotlib.pyplot' in sys.modules or 'matplotlib.axes' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_report_does_without_matplotlib() -> None:
+    code = "import sys, soxspipe.report.page; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -16,7 +16,7 @@ from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import ProductError
 from soxspipe.io import products
-from soxspipe.io.fits_writer import Hdu, fits_chunks
+from soxspipe.io.fits_writer import ComputedImage, Hdu, fits_chunks
 from soxspipe.io.product_headers import product_cards
 from soxspipe.io.spectrum_1d import as_spectrum_1d, spectrum_1d_hdus
 from soxspipe.recipes.spec import Contents
@@ -45,7 +45,7 @@ def sky_model(run: StareRun) -> Contents:
 def sky_residuals(run: StareRun) -> Contents:
     """SKYSUB_RESIDUALS: (data - sky - object) / error, so that ERRS is 1 inside orders; NaN outside."""
     residual = run.result.residual_sigma
-    error = np.isfinite(residual).astype(np.float32)
+    error = ComputedImage(residual, np.isfinite)
     remark = "kept for readers; values are in sigma"
     return fits_chunks(products.image_hdus(_image_cards(run), residual, run.result.sky_subtracted.flags, error, remark=remark))
 
@@ -204,7 +204,11 @@ def _in_format_order(run: StareRun, spectra: Sequence[OrderSpectrum]) -> list[Or
     return sorted(spectra, key=lambda spectrum: places.get(spectrum.order, len(places)))
 
 
-def _sigma(variance: Image) -> Image:
+def _sigma(variance: Image) -> ComputedImage:
+    return ComputedImage(variance, _root)
+
+
+def _root(variance: Image) -> Image:
     with np.errstate(invalid="ignore"):
         return np.sqrt(variance, dtype=np.float32)
 

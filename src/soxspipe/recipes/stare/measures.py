@@ -93,8 +93,9 @@ def header_temperatures(arm: Arm, header: tuple[Card, ...]) -> Metrics:
 def on_slit(run: StareRun) -> BoolImage:
     """True for pixels between the order edges."""
     mapped = run.inputs.geometry.dispersion_map
+    half = 0.5 * run.inputs.arm.slit_length_arcsec
     with np.errstate(invalid="ignore"):
-        return (mapped.order > 0) & (np.abs(mapped.slit_arcsec) <= 0.5 * run.inputs.arm.slit_length_arcsec)
+        return (mapped.order > 0) & (mapped.slit_arcsec <= half) & (mapped.slit_arcsec >= -half)
 
 
 def _number(header: tuple[Card, ...], keyword: str | None) -> float | None:

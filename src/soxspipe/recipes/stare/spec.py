@@ -122,7 +122,7 @@ PRODUCTS: tuple[ProductRow[StareRun], ...] = (
     _pdf("SKY SUBTRACTION QUICKLOOK", "_skysub_quicklook.pdf", "Sky-subtraction quicklook", _has_sky, drawings.sky_quicklook),
     ProductRow(
         label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix=fixed("_report.html"),
-        when=lambda run: run.settings.draws("report"), contents=drawings.report, draws=True,
+        when=lambda run: run.settings.draws("report"), contents=drawings.report,
     ),
     ProductRow(
         label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix=fixed("_QC.json"),
