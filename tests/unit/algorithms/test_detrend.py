@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.detrend import add_photon_noise, detrend, divide_by_flat, exposures, make_pedestal, subtract_pedestal
+from soxspipe.algorithms.detrend import (
+    add_photon_noise,
+    bad_in_masters,
+    detrend,
+    divide_by_flat,
+    exposures,
+    make_pedestal,
+    pedestal_level,
+    subtract_pedestal,
+)
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
@@ -130,3 +139,13 @@ def test_inputs_are_not_touched() -> None:
     np.testing.assert_array_equal(science.electrons, 400.0)
     np.testing.assert_array_equal(science.variance, 25.0)
     np.testing.assert_array_equal(science.flags, 0)
+
+
+@pytest.mark.parametrize(("bias", "dark"), [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("exptime_s", [100.0, 200.0])
+def test_level_and_bad_pixels_of_the_pedestal_alone(bias: bool, dark: bool, exptime_s: float) -> None:
+    masters = Masters(bias=frame(300.0, 0.5, bad=(1, 2)) if bias else None, dark=frame(330.0, 2.0, bad=(0, 0)) if dark else None)
+    pedestal = make_pedestal(exptime_s, masters, SHAPE)
+    np.testing.assert_array_equal(np.broadcast_to(pedestal_level(exptime_s, masters), SHAPE), pedestal.electrons)
+    np.testing.assert_array_equal(bad_in_masters(masters, SHAPE), pedestal.bad)
+    assert pedestal.bad.sum() == bias + dark

@@ -114,7 +114,9 @@ def test_impossible_solutions_are_refused() -> None:
         make_dispersion_map(polynomial(c000=1e6, c010=1.0), polynomial(c000=20.0, c001=2.0), table, limits, **arguments)  # type: ignore[arg-type]
 
 
-def test_pixels_of_an_image_that_contradict_the_polynomials_are_dropped() -> None:
+@pytest.mark.parametrize("at_once", [1, 5, 64])
+def test_pixels_of_an_image_that_contradict_the_polynomials_are_dropped(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soxspipe.algorithms.dispersion.ROWS_AT_ONCE", at_once)
     made, ranges = straight_map(), {5: (510.0, 590.0)}
     assert drop_misplaced(made, ranges, (1, 1), 2.0) == (made, 0)
     wave, slit = made.wavelength_nm.copy(), made.slit_arcsec.copy()

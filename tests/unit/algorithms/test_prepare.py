@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.prepare import orient_and_trim, prepare
+from soxspipe.algorithms.prepare import expose, orient_and_trim, prepare
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import RawFrame
@@ -54,6 +54,24 @@ def test_reasons_are_flagged_apart() -> None:
     )
     assert np.isfinite(frame.electrons).all()
     assert frame.electrons[0, 1] == 0.0
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_parts_of_an_exposure_are_parts_of_the_frame(turns: int, dtype: type) -> None:
+    rng = np.random.default_rng(turns)
+    adu = rng.integers(0, 250, (30, 40)).astype(dtype)
+    if dtype is np.float32:
+        adu[rng.random(adu.shape) < 0.05] = np.nan
+    facts = detector(quarter_turns=turns, science_columns=(3, 25), science_rows=(2, 24), saturation_adu=200.0)
+    bad = rng.random((22, 22)) < 0.1
+    frame = prepare(raw(adu), facts, bad)
+    pixels = (rng.integers(0, 22, (3, 50)), rng.integers(0, 22, (3, 50)))
+    for where in (slice(5, 12), pixels):
+        part, expected = expose(raw(adu), facts, bad).part(where), frame.part(where)
+        np.testing.assert_array_equal(part.electrons, expected.electrons)
+        np.testing.assert_array_equal(part.flags, expected.flags)
+        np.testing.assert_array_equal(np.broadcast_to(part.variance, part.flags.shape), expected.variance)
 
 
 def test_input_is_not_touched() -> None:

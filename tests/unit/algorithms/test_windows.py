@@ -99,6 +99,16 @@ def test_orders_come_by_number_and_hold_every_solved_pixel(axis: Literal["x", "y
     assert sum(int(window.inside.sum()) for window in windows) == int((made.dispersion_map.order > 0).sum())
 
 
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_rows_taken_at_once_make_no_difference(axis: Literal["x", "y"], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_geometry(axis=axis, numbers=(11, 12, 13))
+    usual = cut_orders(made)
+    monkeypatch.setattr("soxspipe.algorithms.windows.ROWS_AT_ONCE", 7)
+    for window, expected in zip(cut_orders(made), usual, strict=True):
+        np.testing.assert_array_equal(window.index, expected.index)
+        np.testing.assert_array_equal(window.inside, expected.inside)
+
+
 def test_orders_without_the_slits_centre_are_left_out() -> None:
     wave, slit, order = slanted()
     (window,) = cut_orders(geometry(wave, slit, order))

@@ -40,6 +40,14 @@ def test_every_pixel_type(tmp_path: Path, dtype: type) -> None:
     assert read_image(file, file.images[0]).dtype == np.float32
 
 
+def test_unsigned_pixels_of_two_bytes_stay_what_they_are(tmp_path: Path) -> None:
+    data = np.array([[0, 1, 32767], [32768, 65534, 65535]], dtype=np.uint16)
+    file = open_fits(write(tmp_path / "a.fits", data))
+    pixels = read_image(file, file.images[0], None)
+    assert pixels.dtype == np.uint16
+    np.testing.assert_array_equal(pixels, data)
+
+
 def test_scaling_and_blank_are_applied(tmp_path: Path) -> None:
     path = write(tmp_path / "a.fits", np.array([[1, 2], [3, -99]], np.int32))
     with fits.open(path, mode="update", do_not_scale_image_data=True) as hdus:

@@ -17,6 +17,7 @@ from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 
 LEAST_LIT = 0.2
+PLANES = ("electrons", "variance", "light", "total_variance", "sky", "sky_variance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,13 +36,12 @@ def paint_images(solved: SolvedOrders, known_flags: FlagArray, *, exptime_s: flo
     flags = np.array(known_flags)
     for order in solved.orders:
         _raise_flags(flags, order)
-    painted: dict[str, Image] = {}
+    painted = {name: np.zeros(flags.shape, dtype=np.float32) for name in PLANES}  # memory is taken where there are orders
+    painted["residual"] = np.full(flags.shape, np.nan, dtype=np.float32)
     for order in solved.orders:  # one at a time: the planes of all orders together would double the peak memory
         inside = np.flatnonzero(order.data.window.inside)
         place = order.data.window.index.reshape(-1)[inside]
         for name, values in _planes(order).items():
-            if name not in painted:
-                painted[name] = np.full(flags.shape, np.nan if name == "residual" else 0.0, dtype=np.float32)
             painted[name].reshape(-1)[place] = values.reshape(-1)[inside]
     detrended = Frame(
         electrons=painted["electrons"],
@@ -65,8 +65,8 @@ def _raise_flags(flags: FlagArray, extracted: ExtractedOrder) -> None:
     view = flags.reshape(-1)
     view[index[inside & extracted.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
     view[index[inside & extracted.rejection.hits & ~extracted.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
-    unusable = inside & ~extracted.data.good & (extracted.data.window.cut(flags) == 0) & ~_dark(extracted)[:, None]
-    view[index[unusable]] |= np.uint8(PixelFlag.LOW_FLAT)
+    unusable = index[inside & ~extracted.data.good & ~_dark(extracted)[:, None]]
+    view[unusable[view[unusable] == 0]] |= np.uint8(PixelFlag.LOW_FLAT)
 
 
 def _planes(extracted: ExtractedOrder) -> dict[str, FloatArray]:

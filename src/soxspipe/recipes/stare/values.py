@@ -67,7 +67,7 @@ class StareResult:
     Attributes
     ----------
     stacked : Frame
-        Mean exposure, electrons, before detrending (bias removed when a stack needed it).
+        Mean exposure, electrons in single precision, before detrending.
     detrended : Frame
         Bias, dark and scattered light removed, flat divided.
     background : BackgroundModel or None
