@@ -109,7 +109,7 @@ def _average(exposures: Sequence[Exposure], settings: StackSettings, pedestal: I
     n, shape = len(exposures), exposures[0].shape
     mean, variance = np.empty(shape), np.empty(shape)
     flags, counts = np.empty(shape, dtype=np.uint8), np.empty(shape, dtype=np.uint8 if n < 256 else np.uint16)
-    suspects = [np.empty(0, dtype=np.int64)]
+    suspects: list[IntArray] = [np.empty(0, dtype=np.int64)]
     n_rows = max(1, PIXELS_AT_ONCE // shape[1])
     for start in range(0, shape[0], n_rows):
         rows = slice(start, start + n_rows)
