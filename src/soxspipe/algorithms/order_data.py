@@ -127,7 +127,7 @@ def flatten_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning
         floor=frame.variance,
         flat=response,
         flat_variance=response_variance,
-        exposures=np.broadcast_to(np.asarray(exposures(frame), dtype=np.float64), electrons.shape),
+        exposures=np.array(np.broadcast_to(exposures(frame), electrons.shape), dtype=np.float64),
         good=good,
         u_px=u_px,
         slit=np.where(window.inside, np.nan_to_num(window.slit_arcsec) / reach, 0.0),
