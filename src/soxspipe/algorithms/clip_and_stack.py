@@ -109,7 +109,7 @@ def _average(exposures: Sequence[Exposure], settings: StackSettings, pedestal: I
     n, shape = len(exposures), exposures[0].shape
     mean, variance = np.empty(shape), np.empty(shape)
     flags, counts = np.empty(shape, dtype=np.uint8), np.empty(shape, dtype=np.uint8 if n < 256 else np.uint16)
-    suspects = [np.empty(0, dtype=np.int64)]
+    suspects: list[IntArray] = [np.empty(0, dtype=np.int64)]
     n_rows = max(1, PIXELS_AT_ONCE // shape[1])
     for start in range(0, shape[0], n_rows):
         rows = slice(start, start + n_rows)
@@ -120,9 +120,7 @@ def _average(exposures: Sequence[Exposure], settings: StackSettings, pedestal: I
         flags[rows] = np.where(block.shared == 0, block.raised, block.shared) * lost
         counts[rows] = np.where(lost, n, block.counts)
         if settings.stacked_clipping_iterations:
-            base = None if pedestal is None else pedestal[rows]
-            noise = _noise(block.low, exposures[0].part(rows).variance, n, base)
-            suspects.append(np.flatnonzero(block.high - block.low > settings.stacked_clipping_sigma * noise) + start * shape[1])
+            suspects.append(_suspects(block, rows, exposures, settings.stacked_clipping_sigma, pedestal))
     return _Average(electrons=mean, variance=variance, flags=flags, counts=counts, suspects=np.concatenate(suspects))
 
 
@@ -153,6 +151,16 @@ def _add_up(exposures: Sequence[Exposure], rows: slice) -> _Block:
         shared &= part.flags
         raised |= part.flags
     return _Block(total, variance, low, high, counts, shared, raised)
+
+
+def _suspects(block: _Block, rows: slice, exposures: Sequence[Exposure], sigma: float, pedestal: Image | None) -> IntArray:
+    """Flat indices of pixels whose highest value would stand out if the lowest were their level: no others can have a hit."""
+    spread = block.high - block.low
+    least_noise = _noise(np.zeros(1), exposures[0].part(rows).variance, len(exposures), None)
+    place = np.flatnonzero(spread > sigma * least_noise)
+    index = place + rows.start * spread.shape[1]
+    noise = _noise_at(index, block.low.reshape(-1)[place], exposures, pedestal)
+    return index[spread.reshape(-1)[place] > sigma * noise]
 
 
 def _noise(level: FloatArray, variance: FloatArray | float, n: int, pedestal: FloatArray | None) -> FloatArray:

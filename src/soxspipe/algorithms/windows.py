@@ -66,9 +66,9 @@ def _window(order: int, first: IntArray, last: IntArray, geometry: Geometry) -> 
     n_columns = geometry.shape[1]
     index = a_px * n_columns + b_px[:, None] if geometry.arm.dispersion_axis == "x" else b_px[:, None] * n_columns + a_px
     mapped = geometry.dispersion_map
-    wavelength = mapped.wavelength_nm.reshape(-1)[index].astype(np.float64)
-    slit = mapped.slit_arcsec.reshape(-1)[index].astype(np.float64)
-    solved = (mapped.order.reshape(-1)[index] == order) & np.isfinite(wavelength) & np.isfinite(slit) & (wavelength > 0)
+    wavelength = mapped.wavelength_nm.reshape(-1).take(index).astype(np.float64)
+    slit = mapped.slit_arcsec.reshape(-1).take(index).astype(np.float64)
+    solved = (mapped.order.reshape(-1).take(index) == order) & np.isfinite(wavelength) & np.isfinite(slit) & (wavelength > 0)
     inside = solved & (np.abs(slit) <= geometry.arm.slit_length_arcsec / 2)
     window = OrderWindow(
         order=order,
