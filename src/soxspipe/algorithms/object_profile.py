@@ -36,6 +36,8 @@ NUISANCE_PRIOR = 0.02
 GRID_ARCSEC = 0.02
 LARGEST_DEGREE = 7
 ROUNDS = 2
+SETTLED = 0.1
+"""Relative change of the width beyond which the flux along the orders, by which the light is divided, is measured once more."""
 PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
 
 
@@ -154,7 +156,7 @@ def fit_profile(
     half_length_arcsec : float
         Of the slit.
     start : ObjectProfile or None
-        An earlier measurement, which saves a round.
+        An earlier measurement, or a guess.
     chunks : sequence of Chunks or None
         Parts of the orders, if they are at hand.
 
@@ -168,7 +170,8 @@ def fit_profile(
     if trace.forced or profile.moffat is None:
         return profile
     moffat = profile.moffat
-    for _ in range(1 if start is not None or clip_rounds == 0 else min(clip_rounds, ROUNDS)):
+    for _ in range(min(max(clip_rounds, 1), ROUNDS)):
+        before = moffat.fwhm_arcsec
         cells = measure_cells(
             orders,
             skies,
@@ -181,6 +184,8 @@ def fit_profile(
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
         profile = _tabulate(orders, parts, moffat, deviations, half_length_arcsec + 6.0)
+        if abs(np.log(moffat.fwhm_arcsec / before)) < SETTLED:
+            break
     return profile
 
 

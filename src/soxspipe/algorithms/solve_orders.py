@@ -152,7 +152,7 @@ def extract_with_sky(
     rough_hits = [problem.outliers(fit, problem.shares(fit, rough), ROUGH_TOLERANCE).hits for fit in alone]
     host = measure_host(alone, rough_hits, trace) if settings.subtract_host else None
     hostless = [take_host_off(fit, host, trace) for fit in alone] if host is not None else alone
-    first = problem.measure(hostless, rough_hits, None)
+    first = problem.measure(hostless, rough_hits, rough)
     refined = list(each_order(lambda fit: problem.refine(fit, first), hostless))
     profile = problem.measure([fit for fit, _ in refined], [hits for _, hits in refined], first)
     better = share_illumination([fit for fit, _ in refined])
@@ -209,7 +209,7 @@ class _Problem:
         )
         return fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start), found.hits
 
-    def measure(self, fits: Sequence[SkyFit], hits: Sequence[BoolArray], start: ObjectProfile | None) -> ObjectProfile:
+    def measure(self, fits: Sequence[SkyFit], hits: Sequence[BoolArray], start: ObjectProfile) -> ObjectProfile:
         """Profile against the skies given, without outliers."""
         sound = [replace(fit.data, good=fit.data.good & ~hit) for fit, hit in zip(fits, hits, strict=True)]
         return measure_profile(
