@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from functools import lru_cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ def import_lean_matplotlib() -> None:
     _leave_out_documentation()
     for name in LAZY:
         defer(name)
+    vars(sys.modules["matplotlib.dates"]).setdefault("UTC", UTC)  # all that the PDF backend wants of it
     sys.modules.setdefault(LEFT_OUT, None)  # type: ignore[arg-type]  # how Python marks a module that is not to be imported
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Unable to import Axes3D")
