@@ -124,8 +124,8 @@ def _strip(geometry: Geometry, order: int) -> Strip | None:
     return Strip(
         order=order,
         label=geometry.arm.label(order),
-        index=index[:, along],
-        inside=inside[:, along],
+        index=np.ascontiguousarray(index[:, along]),
+        inside=np.ascontiguousarray(inside[:, along]),
         wavelength_nm=mean_wave[along],
         b_px=b[along],
         a_first=first[along].astype(np.float64),

@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
 from soxspipe import __version__
 from soxspipe.datamodel.metric import Metric
@@ -86,11 +87,12 @@ class ReportContent:
 
 
 def software_versions() -> dict[str, str]:
-    """Versions of this program, of Python, and of the numerical packages that this process has loaded."""
+    """Versions of this program, of Python, of the numerical packages that this process has loaded, and of matplotlib, which draws beside it."""
     versions = {"soxs-stare": __version__, "Python": platform.python_version()}
-    for name in ("numpy", "scipy", "astropy", "matplotlib"):
+    for name in ("numpy", "scipy", "astropy"):
         module = sys.modules.get(name)
         if module is not None:
             versions[name] = str(getattr(module, "__version__", "unknown"))
+    versions["matplotlib"] = version("matplotlib")
     versions["system"] = f"{platform.system()} {platform.machine()}"
     return versions

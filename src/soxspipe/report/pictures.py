@@ -69,11 +69,8 @@ def make_gallery(values: FigureInputs) -> Gallery | None:
     if not strips:
         return None
     columns = max(1, round(max(strip.index.shape[1] for strip in strips) / WIDTH_PX))
-    sigma = [_noise(strip, values) for strip in strips]
-    noisy = list(zip(strips, sigma, strict=True))
-    before, bottoms = join_strips([block_mean(strip.cut(values.detrended.electrons) / s, 1, columns) for strip, s in noisy])
-    after, _ = join_strips([block_mean(strip.cut(values.sky_subtracted.electrons) / s, 1, columns) for strip, s in noisy])
-    left, _ = join_strips([block_mean(strip.cut(values.residual_sigma), 1, columns) for strip in strips])
+    cuts = [_cuts(strip, values, columns) for strip in strips]
+    (before, bottoms), (after, _), (left, _) = (join_strips(pictures) for pictures in zip(*cuts, strict=True))
     low, high = -3.0, max(8.0, stretch(after, 1.0, 97.0)[1])
     scale = f"white {low:g}, black {high:.0f} times the noise"
     height, width = after.shape
@@ -87,6 +84,16 @@ def make_gallery(values: FigureInputs) -> Gallery | None:
         ),
         traces=tuple(_trace(strip, bottom, height, columns, values) for strip, bottom in zip(strips, bottoms, strict=True)),
         labels=tuple(_label(strip, bottom, height) for strip, bottom in zip(strips, bottoms, strict=True)),
+    )
+
+
+def _cuts(strip: Strip, values: FigureInputs, columns: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """One order before and after sky subtraction and without its object, in units of the noise, averaged along the dispersion."""
+    noise = _noise(strip, values)
+    return (
+        block_mean(strip.cut(values.detrended.electrons) / noise, 1, columns),
+        block_mean(strip.cut(values.sky_subtracted.electrons) / noise, 1, columns),
+        block_mean(strip.cut(values.residual_sigma), 1, columns),
     )
 
 

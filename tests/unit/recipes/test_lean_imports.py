@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 WHOLE = "import matplotlib.figure\n"
 LEAN = "from soxspipe.recipes.stare.lean_imports import import_lean_matplotlib\nimport_lean_matplotlib()\n"
@@ -42,6 +44,8 @@ def test_figures_are_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mpl_toolkits.mplot3d", "mpl_toolkits.mplot3d.axes3d", "fontTools.subset.cff"])
 def test_what_figures_never_use_is_not_loaded(name: str) -> None:
+    if "mplot3d" in name and Version(version("matplotlib")) < Version("3.8.4"):
+        pytest.skip("this matplotlib insists on three dimensions")
     loaded = f"\nimport sys, matplotlib.backends.backend_pdf\nprint(sys.modules.get({name!r}) is not None)"
     assert run(LEAN + loaded) == "False"
 

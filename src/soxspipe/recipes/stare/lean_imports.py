@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC
 from functools import lru_cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from soxspipe.start_up import defer
 LAZY = ("fontTools.agl", "fontTools.subset", "matplotlib.category", "matplotlib.dates")
 """Loaded at the first use, which does not come."""
 LEFT_OUT = "mpl_toolkits.mplot3d"
-"""matplotlib does without it where it is not installed."""
+"""matplotlib does without it where it is not installed, from 3.8.4 on at the latest."""
 
 
 def import_lean_matplotlib() -> None:
@@ -28,12 +29,22 @@ def import_lean_matplotlib() -> None:
     _leave_out_documentation()
     for name in LAZY:
         defer(name)
+    vars(sys.modules["matplotlib.dates"]).setdefault("UTC", UTC)  # all that the PDF backend wants of it
+    _import_without_three_dimensions()
+    _make_ticks_late()
+    _write_text_quickly()
+
+
+def _import_without_three_dimensions() -> None:
+    """Import all that a figure needs; the oldest versions of matplotlib insist on three dimensions."""
     sys.modules.setdefault(LEFT_OUT, None)  # type: ignore[arg-type]  # how Python marks a module that is not to be imported
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Unable to import Axes3D")
-        import_module("matplotlib.figure")
-    _make_ticks_late()
-    _write_text_quickly()
+        try:
+            import_module("matplotlib.figure")
+        except ModuleNotFoundError:
+            del sys.modules[LEFT_OUT]
+            import_module("matplotlib.figure")
 
 
 def _leave_out_documentation() -> None:

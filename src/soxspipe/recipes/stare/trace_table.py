@@ -50,19 +50,23 @@ def _scaled(values: FloatArray) -> tuple[tuple[float, float], FloatArray]:
 
 def _monomials(chebyshev: FloatArray, line: tuple[float, float]) -> FloatArray:
     """Chebyshev coefficients along axis 0, in ``offset + factor t``, as powers of t."""
-    substitution = np.polynomial.Polynomial(line)
-    columns = []
-    for column in chebyshev.T:
-        powers = np.polynomial.Polynomial(np.polynomial.chebyshev.cheb2poly(column))(substitution).coef
-        columns.append(np.pad(powers, (0, chebyshev.shape[0] - powers.size)))
-    return np.stack(columns, axis=1)
+    columns = [_substituted(np.polynomial.chebyshev.cheb2poly(column), line) for column in chebyshev.T]
+    return np.stack([np.pad(powers, (0, chebyshev.shape[0] - powers.size)) for powers in columns], axis=1)
+
+
+def _substituted(coefficients: FloatArray, line: tuple[float, float]) -> FloatArray:
+    """Coefficients of a polynomial of ``offset + factor t``, as powers of t."""
+    powers = coefficients[-1:]
+    for coefficient in coefficients[-2::-1]:
+        powers = np.convolve(powers, line)
+        powers[0] += coefficient
+    return powers
 
 
 def _binned(coefficients: FloatArray, b_binning: int, a_binning: int) -> FloatArray:
     """A polynomial of unbinned pixel centres as one of binned pixel centres, in both axes."""
-    substitution = np.polynomial.Polynomial([0.5 * (b_binning - 1), b_binning])
-    rows = [np.polynomial.Polynomial(row)(substitution).coef for row in np.asarray(coefficients, dtype=np.float64)]
-    out: FloatArray = np.stack([np.pad(row, (0, coefficients.shape[1] - row.size)) for row in rows]).astype(np.float64) / a_binning
+    rows = [_substituted(row, (0.5 * (b_binning - 1), b_binning)) for row in np.asarray(coefficients, dtype=np.float64)]
+    out: FloatArray = np.stack(rows) / a_binning
     out[0, 0] += 0.5 / a_binning - 0.5
     return out
 
