@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.medians import quick_median
 
 MAD_TO_SIGMA = 1.4826
 WIDE_PX = 21
@@ -15,7 +16,7 @@ def mad_sigma(values: FloatArray) -> float:
     finite = values[np.isfinite(values)]
     if finite.size < 3:
         return float("nan")
-    return float(MAD_TO_SIGMA * np.median(np.abs(finite - np.median(finite))))
+    return MAD_TO_SIGMA * quick_median(np.abs(finite - quick_median(finite)))
 
 
 def weighted_median(values: FloatArray, weights: FloatArray) -> float:

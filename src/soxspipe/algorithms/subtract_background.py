@@ -18,6 +18,7 @@ from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.detector import Axis
 from soxspipe.datamodel.frame import Frame, Take
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
+from soxspipe.datamodel.medians import quick_median
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.errors import AlgorithmError
 
@@ -151,7 +152,7 @@ def _measure_cells(samples: Sequence[_Sample], shape: tuple[int, int]) -> _Cells
         raise AlgorithmError(f"scattered light cannot be measured: only {n_pixels} good pixels between the orders")
     levels = [grouped_median(sample.electrons, sample.cell, CELLS_AT_ONCE * n_a)[sample.cell] for sample in samples]
     deviations = [np.abs(sample.electrons - level) for sample, level in zip(samples, levels, strict=True)]
-    limit = CLIP_SIGMA * max(MAD_TO_SIGMA * float(np.median(np.concatenate(deviations), overwrite_input=True)), 1e-6)
+    limit = CLIP_SIGMA * max(MAD_TO_SIGMA * quick_median(np.concatenate(deviations)), 1e-6)
     sums = [_add_up(sample, deviation <= limit, CELLS_AT_ONCE * n_a) for sample, deviation in zip(samples, deviations, strict=True)]
     n_b = _n_cells(shape[0], CELL_DISPERSION_PX)
     count, mean, centre, scatter2 = (np.concatenate(column)[: n_b * n_a] for column in zip(*sums, strict=True))

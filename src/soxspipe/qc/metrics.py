@@ -6,13 +6,13 @@ Every function takes the values it measures and returns metrics without ranges; 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.medians import quick_median
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import SkyModel, WavelengthShift
 from soxspipe.datamodel.observation import Observation
@@ -138,7 +138,7 @@ def measure_empty_sky(residual_sigma: Image, empty: BoolImage) -> tuple[Metric, 
     """
     chi = residual_sigma[empty]
     chi = chi[np.isfinite(chi) & (chi != 0)]
-    value = float(_SIGMA_PER_MAD * _quick_median(np.abs(chi - _quick_median(chi)))) if chi.size > 100 else None
+    value = float(_SIGMA_PER_MAD * quick_median(np.abs(chi - quick_median(chi)))) if chi.size > 100 else None
     return (Metric(name="EMPTY SKY CHI", value=value, comment="Scatter over error of sky without an object"),)
 
 
@@ -246,15 +246,6 @@ def _orders(order: IntArray) -> Iterable[int]:
 def _median(values: FloatArray) -> float | None:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else None
-
-
-def _quick_median(values: FloatArray) -> np.floating[Any]:
-    """`numpy.median` of many finite values at a tenth of its price: one place is sought, the place below is the largest before it."""
-    middle = values.size // 2
-    parted = np.partition(values, middle)
-    if values.size % 2:
-        return parted[middle]
-    return np.mean(np.stack([parted[:middle].max(), parted[middle]]))
 
 
 def _weighted_median(values: Sequence[float], weights: FloatArray) -> float | None:

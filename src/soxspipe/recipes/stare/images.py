@@ -14,6 +14,7 @@ from soxspipe.algorithms.windows import centre_wavelength
 from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.medians import quick_median
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 
 LEAST_LIT = 0.2
@@ -150,6 +151,6 @@ def diagnostics(solved: SolvedOrders, stacked: Frame) -> dict[str, float]:
         "outlier_pixels": float(sum(int((e.rejection.hits & ~e.rejection.bright).sum()) for e in solved.orders)),
         "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),
         "empty_sky_chi": mad_sigma(empty),
-        "empty_sky_median_sigma": float(np.median(empty)) if empty.size else float("nan"),
+        "empty_sky_median_sigma": quick_median(empty) if empty.size else float("nan"),
         "usable_profile_share": float(np.median(aperture)) if aperture else float("nan"),
     }
