@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -67,20 +68,24 @@ def fit_sky(
     NoOrderLeftError
         If none worked.
     """
-
-    def attempt(data: OrderData, first: FloatArray) -> SkyFit | AlgorithmError:
-        keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, first, found.sources, half_length_arcsec)
-        try:
-            return fit_order_sky(data, settings, keep=keep, object_light=rough_light(data, first, found.sources))
-        except (AlgorithmError, np.linalg.LinAlgError) as err:
-            return err if isinstance(err, AlgorithmError) else AlgorithmError(f"the sky of order {data.window.order} is not constrained")
-
-    outcome = list(each_order(attempt, orders, found.skies))
+    fit = partial(_fit_with_objects_masked, sources=found.sources, settings=settings, half_length_arcsec=half_length_arcsec)
+    outcome = list(each_order(fit, orders, found.skies))
     fits = tuple(result for result in outcome if isinstance(result, SkyFit))
     failures = {data.window.order: str(result) for data, result in zip(orders, outcome, strict=True) if isinstance(result, AlgorithmError)}
     if not fits:
         raise NoOrderLeftError("sky subtraction", failures)
     return SkyFits(fits=fits, failures=failures)
+
+
+def _fit_with_objects_masked(
+    data: OrderData, first: FloatArray, *, sources: Sequence[SlitSource], settings: SkySettings, half_length_arcsec: float
+) -> SkyFit | AlgorithmError:
+    """Sky of one order, or why there is none."""
+    keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, first, sources, half_length_arcsec)
+    try:
+        return fit_order_sky(data, settings, keep=keep, object_light=rough_light(data, first, sources))
+    except (AlgorithmError, np.linalg.LinAlgError) as err:
+        return err if isinstance(err, AlgorithmError) else AlgorithmError(f"the sky of order {data.window.order} is not constrained")
 
 
 def inside_edges(data: OrderData, settings: SkySettings, half_length_arcsec: float) -> BoolArray:

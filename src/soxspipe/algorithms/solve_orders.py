@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -148,24 +149,19 @@ def extract_with_sky(
     )
     companions = other_sources(trace)
     rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks)
-    alone = list(each_order(lambda fit: set_companions_aside(fit, trace, companions, rough), fits)) if companions else fits
-    rough_hits = [problem.outliers(fit, problem.shares(fit, rough), ROUGH_TOLERANCE).hits for fit in alone]
+    set_aside = partial(set_companions_aside, trace=trace, companions=companions, profile=rough)
+    alone = list(each_order(set_aside, fits)) if companions else fits
+    rough_hits = list(each_order(partial(problem.rough_hits, profile=rough), alone))
     host = measure_host(alone, rough_hits, trace) if settings.subtract_host else None
     hostless = [take_host_off(fit, host, trace) for fit in alone] if host is not None else alone
     first = problem.measure(hostless, rough_hits, rough)
-    refined = list(each_order(lambda fit: problem.refine(fit, first), hostless))
+    refined = list(each_order(partial(problem.refine, profile=first), hostless))
     profile = problem.measure([fit for fit, _ in refined], [hits for _, hits in refined], first)
     better = share_illumination([fit for fit, _ in refined])
-
-    def extract(fit: SkyFit) -> ExtractedOrder:
-        return extract_order(fit.data, fit, problem.shares(fit, profile), settings)
-
-    def extract_along_lines(fit: SkyFit) -> ExtractedOrder:
-        sheared, shares = follow_lines(fit, problem.shares(fit, profile))
-        return extract_order(sheared.data, sheared, shares, settings)
-
-    extracted = tuple(each_order(extract, better))
-    along_lines = tuple(each_order(extract_along_lines, better)) if settings.horne_extraction_along_lines else ()
+    extracted = tuple(each_order(partial(problem.extract, profile=profile), better))
+    along_lines: tuple[ExtractedOrder, ...] = ()
+    if settings.horne_extraction_along_lines:
+        along_lines = tuple(each_order(partial(problem.extract_along_lines, profile=profile), better))
     if companions:
         extracted = tuple(
             replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(extracted, fits, strict=True)
@@ -194,6 +190,10 @@ class _Problem:
         sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
         return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, tolerance)
 
+    def rough_hits(self, fit: SkyFit, profile: ObjectProfile) -> BoolArray:
+        """Outliers against a first profile."""
+        return self.outliers(fit, self.shares(fit, profile), ROUGH_TOLERANCE).hits
+
     def refine(self, fit: SkyFit, profile: ObjectProfile) -> tuple[SkyFit, BoolArray]:
         """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
         shares = self.shares(fit, profile)
@@ -208,6 +208,15 @@ class _Problem:
             illumination_prior=ORDER_ILLUMINATION_PRIOR,
         )
         return fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start), found.hits
+
+    def extract(self, fit: SkyFit, profile: ObjectProfile) -> ExtractedOrder:
+        """Sky and object along columns."""
+        return extract_order(fit.data, fit, self.shares(fit, profile), self.settings)
+
+    def extract_along_lines(self, fit: SkyFit, profile: ObjectProfile) -> ExtractedOrder:
+        """Sky and object along tilted lines."""
+        sheared, shares = follow_lines(fit, self.shares(fit, profile))
+        return extract_order(sheared.data, sheared, shares, self.settings)
 
     def measure(self, fits: Sequence[SkyFit], hits: Sequence[BoolArray], start: ObjectProfile) -> ObjectProfile:
         """Profile against the skies given, without outliers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,8 +32,8 @@ from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import AlgorithmError
 from soxspipe.recipes.progress import Done
 from soxspipe.recipes.stare.calibrate import Calibrated, calibrate
-from soxspipe.recipes.stare.forked import forked_map
 from soxspipe.recipes.stare.images import diagnostics, paint_images, sky_model, stack_hits
+from soxspipe.recipes.stare.shared_map import SharedMap
 from soxspipe.recipes.stare.values import StareInputs, StareResult
 from soxspipe.settings.stare import StareSettings
 
@@ -63,31 +64,9 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     AlgorithmError
         If the data cannot be reduced.
     """
-    return _reduce(inputs, settings, done, map if n_threads <= 1 else forked_map)
-
-
-def _reduce(inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> StareResult:
-    half_slit = 0.5 * inputs.arm.slit_length_arcsec
     cut = _stack_and_cut(inputs, settings, done)
-    seen = _find_and_fit_sky(cut, inputs, settings, each_order)
-    done("subtract_sky", "off" if seen.sky is None else f"{len(seen.sky.fits)} orders")
-    kept = cut.orders if seen.sky is None else [fit.data for fit in seen.sky.fits]
-    trace = follow_object(
-        kept,
-        cut.skies if seen.sky is None else [fit.electrons for fit in seen.sky.fits],
-        seen.found,
-        inputs.geometry,
-        settings.continuum,
-        forced_arcsec=inputs.object_slit_arcsec or 0.0,
-        seeing_arcsec=inputs.observation.seeing_arcsec,
-    )
-    done("detect_continuum", _trace_note(seen.found))
-    extraction = settings.extraction.model_copy(update={"subtract_host": False}) if inputs.is_standard else settings.extraction
-    solved = (
-        extract_without_sky(kept, trace, extraction, half_length_arcsec=half_slit)
-        if seen.sky is None
-        else extract_with_sky(seen.sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, each_order=each_order)
-    )
+    with nullcontext(map) if n_threads <= 1 else SharedMap() as each_order:
+        seen, solved = _solve(cut, inputs, settings, done, each_order)
     shift = _wavelength_shift(solved, inputs, settings)
     extracted = _spectra(solved, shift, cut.stacked, inputs, settings)
     spectra = [e.spectrum for e in extracted]
@@ -199,6 +178,28 @@ class _Seen:
 
     found: FoundObject
     sky: SkyFits | None
+
+
+def _solve(cut: _Cut, inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> tuple[_Seen, SolvedOrders]:
+    """Find the object, follow it and extract it."""
+    seen = _find_and_fit_sky(cut, inputs, settings, each_order)
+    done("subtract_sky", "off" if seen.sky is None else f"{len(seen.sky.fits)} orders")
+    kept = cut.orders if seen.sky is None else [fit.data for fit in seen.sky.fits]
+    trace = follow_object(
+        kept,
+        cut.skies if seen.sky is None else [fit.electrons for fit in seen.sky.fits],
+        seen.found,
+        inputs.geometry,
+        settings.continuum,
+        forced_arcsec=inputs.object_slit_arcsec or 0.0,
+        seeing_arcsec=inputs.observation.seeing_arcsec,
+    )
+    done("detect_continuum", _trace_note(seen.found))
+    extraction = settings.extraction.model_copy(update={"subtract_host": False}) if inputs.is_standard else settings.extraction
+    half_slit = 0.5 * inputs.arm.slit_length_arcsec
+    if seen.sky is None:
+        return seen, extract_without_sky(kept, trace, extraction, half_length_arcsec=half_slit)
+    return seen, extract_with_sky(seen.sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, each_order=each_order)
 
 
 def _find_and_fit_sky(cut: _Cut, inputs: StareInputs, settings: StareSettings, each_order: EachOrder) -> _Seen:
