@@ -157,7 +157,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
     "horne_extraction_profile_poly_order": (EXTENDED, 0),
     "horne_extraction_profile_global_clipping_sigma": (STANDARD, 4.0),
     "horne_extraction_profile_clipping_sigma": (STANDARD, 1.5),
-    "horne_extraction_profile_clipping_iteration_count": (STANDARD, 0),
+    "horne_extraction_profile_clipping_iteration_count": (SCIENCE, 0),
     "horne_extraction_along_lines": (SCIENCE, True),
     "subtract_host": ({"ab_mag": 15.0, "host_ab_mag": 14.0, "host_fwhm_arcsec": 4.0, "exptime_s": 600.0}, False),
     "order_sample_count": (STANDARD, 40),

@@ -115,7 +115,8 @@ def _measure_rows(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: Obje
         part = np.arange(distance.shape[0]) * PARTS // distance.shape[0]
         cell = (part[:, None] * n_bins + np.nan_to_num((distance + REACH_ARCSEC) / BIN_ARCSEC).astype(np.int64))[use]
         light = (data.electrons - fit.electrons)[use]
-        weight = 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + np.maximum(light.mean(), 0.0))[use]
+        level = max(float(light.mean()), 0.0) if light.size else 0.0
+        weight = 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + level)[use]
         total = np.bincount(cell, weight, PARTS * n_bins)
         lights.append(np.bincount(cell, weight * light, PARTS * n_bins) / np.where(total > 0, total, 1.0))
         weights.append(total)

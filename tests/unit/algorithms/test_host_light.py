@@ -11,6 +11,7 @@ from soxspipe.algorithms.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.find_object import find_object
 from soxspipe.algorithms.fit_skies import fit_sky
 from soxspipe.algorithms.horne_extraction import ExtractionSettings
+from soxspipe.algorithms.host_light import measure_host
 from soxspipe.algorithms.solve_orders import SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.subtract_sky import SkySettings, first_sky
 from soxspipe.algorithms.windows import cut_orders
@@ -74,3 +75,17 @@ def test_errors_hold_the_photons_of_the_host() -> None:
     orders = scene(3000.0, 1.0)
     bright, none = solved(orders), solved(scene(3000.0, 0.0))
     assert np.nanmedian(bright.orders[0].flux_variance) > 1.05 * np.nanmedian(none.orders[0].flux_variance)
+
+
+def test_an_order_without_a_sound_pixel_does_not_count() -> None:
+    orders = scene(3000.0, 0.4)
+    data = [order.data for order in orders]
+    found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
+    fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
+    trace = solved(orders).trace
+    nothing, everything = (np.full(fits[0].data.good.shape, state) for state in (False, True))
+    sound, struck = measure_host(fits, [nothing, nothing], trace), measure_host(fits, [nothing, everything], trace)
+    assert sound is not None
+    assert struck is not None
+    assert struck.fwhm_arcsec == pytest.approx(sound.fwhm_arcsec, rel=0.3)
+    assert measure_host(fits, [everything, everything], trace) is None
