@@ -10,22 +10,8 @@ from pydantic import Field
 
 from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.algorithms.sky_spline import (
-    LSF_SIGMA_PX,
-    START_BIN,
-    Placed,
-    SkyPixels,
-    SkySpline,
-    binned_median,
-    bins_over,
-    fit_linear,
-    gauss_newton,
-    largest_near,
-    linearise,
-    place_knots,
-    place_pixels,
-    start_spline,
-)
+from soxspipe.algorithms.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, largest_near, place_knots
+from soxspipe.algorithms.sky_spline import Placed, SkyPixels, SkySpline, fit_linear, gauss_newton, linearise, place_pixels, start_spline
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.errors import AlgorithmError
 

@@ -46,13 +46,14 @@ def plot_background(inputs: FigureInputs) -> Figure:
     with house_style():
         figure = new_figure("Background Scattered Light", inputs.subtitle, WIDE)
         image = figure.add_axes((0.07, 0.42, 0.84, 0.465))
-        limits = stretch(view.turn(model.electrons), 0.5, 99.5)
-        show_frame(image, model.electrons, view, limits, width=340, cmap="viridis", levels=256)
+        electrons = model.electrons
+        limits = stretch(view.turn(electrons), 0.5, 99.5)
+        show_frame(image, electrons, view, limits, width=340, cmap="viridis", levels=256)
         colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "electrons")
         image.set_xlabel(f"{dispersion_axis} (px)")
         image.set_ylabel(f"{slit_axis} (px)")
         cuts = figure.add_axes((0.07, 0.065, 0.915, 0.28))
-        ranges = [_draw_cut(cuts, inputs, view, share, colour) for share, colour in _CUTS]
+        ranges = [_draw_cut(cuts, inputs, view, electrons, share, colour) for share, colour in _CUTS]
         for share, colour in _CUTS:
             image.axvline(share * view.n_disp, color="white", lw=1.4)
             image.axvline(share * view.n_disp, color=colour, lw=0.9, ls=(0, (7, 2)))
@@ -76,12 +77,12 @@ def _require_background(inputs: FigureInputs) -> BackgroundModel:
     return inputs.background
 
 
-def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, share: float, colour: str) -> FloatArray:
-    """Draw the model and the data of one cut; returns the values that the axis must hold."""
+def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, electrons: Image, share: float, colour: str) -> FloatArray:
+    """Draw the model, whose electrons are given, and the data of one cut; returns the values that the axis must hold."""
     model = _require_background(inputs)
     column = round(share * view.n_disp)
     window = slice(max(0, column - _HALF_WIDTH_PX), column + _HALF_WIDTH_PX)
-    fitted = view.turn(model.electrons)[:, column]
+    fitted = view.turn(electrons)[:, column]
     sigma = np.sqrt(view.turn(model.variance)[:, column])
     position = view.low + np.arange(fitted.size)
     axes.fill_between(position, fitted - sigma, fitted + sigma, color=colour, alpha=0.25, lw=0)
