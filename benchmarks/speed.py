@@ -87,10 +87,15 @@ def draw_growth(found: Sequence[tuple[int, Timing]], path: Path) -> None:
     n = [count for count, _ in found]
     left.plot(n, [timing.cpu_s for _, timing in found], "o-", label="processor")
     left.plot(n, [timing.wall_s for _, timing in found], "s-", label="wall")
-    left.set(xlabel="exposures", ylabel="seconds", ylim=(0, None))
-    left.legend()
-    right.plot(n, [timing.peak_mb for _, timing in found], "o-")
-    right.set(xlabel="exposures", ylabel="peak memory (MB)", ylim=(0, None))
+    left.set(ylabel="seconds", ylim=(0, 1.15 * max(timing.cpu_s for _, timing in found)))
+    start = found[min(1, len(found) - 1)]
+    allowed = [start[1].peak_mb + RAW_FRAME_MB * (count - start[0]) for count in n]
+    right.plot(n, [timing.peak_mb for _, timing in found], "o-", label="peak memory")
+    right.plot(n, allowed, ":", color="0.4", label="one raw frame more per exposure")
+    right.set(ylabel="MB", ylim=(0, 1.15 * max(*allowed, *(timing.peak_mb for _, timing in found))))
+    for axes in (left, right):
+        axes.set(xlabel="exposures", xticks=n)
+        axes.legend(loc="lower right")
     figure.savefig(path, dpi=110)
 
 

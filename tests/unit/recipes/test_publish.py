@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import threading
 from dataclasses import replace
 
@@ -34,6 +35,17 @@ def contents(folder):
 def test_two_runs_give_the_same_bytes(tmp_path, run):
     for name in ("one", "two"):
         publish_stare(run, tmp_path / name, StepTimer())
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_where_no_process_is_to_be_had_figures_are_drawn_here(tmp_path, run, monkeypatch):
+    def refused():
+        raise BlockingIOError("no more processes")
+
+    publish_stare(run, tmp_path / "one", StepTimer())
+    monkeypatch.setattr(publish, "can_fork", lambda: True)
+    monkeypatch.setattr(os, "fork", refused)
+    publish_stare(run, tmp_path / "two", StepTimer())
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 

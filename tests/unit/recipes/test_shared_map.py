@@ -151,3 +151,14 @@ def test_few_items_and_other_threads_keep_all_work_here() -> None:
             wait.set()
             other.join()
     assert [number for _, number in each(power, [np.array([2.0])] * 2, [2, 2])] == [HERE] * 2
+
+
+def test_where_no_process_is_to_be_had_all_work_is_done_here(shared: SharedMap, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(os, "fork", refused)
+    files = len(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        assert [number for _, number in shared(power, [np.array([2.0])] * 2, [2, 2])] == [HERE] * 2
+    assert len(os.listdir("/proc/self/fd")) == files

@@ -64,6 +64,11 @@ class Child(Generic[T]):
     Notes
     -----
     The child ends with this process, and `take` leaves no process behind.
+
+    Raises
+    ------
+    OSError
+        If there are no processes or memory to be had.
     """
 
     def __init__(self, work: Callable[[], T]) -> None:
@@ -72,7 +77,11 @@ class Child(Generic[T]):
         def make() -> None:
             write_message(work(), self._file, 0, Registry())
 
-        self._number = fork(make)
+        try:
+            self._number = fork(make)
+        except OSError:
+            os.close(self._file)
+            raise
 
     def take(self) -> T | None:
         """Wait for the result; None if the child failed, whatever the reason."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,7 +139,10 @@ def _stage_all(run: StareRun, rows: Sequence[ProductRow[StareRun]], paths: Seque
         return staged(draws)
 
     draws = [place for place, row in enumerate(rows) if row.draws]
-    child = Child(drawn_apart) if draws and can_fork() else None
+    child: Child[dict[int, Staged]] | None = None
+    if draws and can_fork():
+        with suppress(OSError):  # where there are no more processes to be had, all is drawn here
+            child = Child(drawn_apart)
     written: dict[int, Staged] = {}
     drawn: dict[int, Staged] | None = None
     try:

@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -58,7 +59,10 @@ class SharedMap:
     def _asked(self, function: Callable[..., T], items: Sequence[tuple[Any, ...]]) -> _Worker | None:
         """The second process, at work on its share; None if there is none, or if it cannot be asked this."""
         if self._worker is None and not self._alone and can_fork():
-            self._worker = _Worker(items)
+            try:
+                self._worker = _Worker(items)
+            except OSError:  # no more processes or memory are to be had
+                self._alone = True
         return self._worker if self._worker is not None and self._worker.ask(function, items[1::2]) else None
 
     def close(self) -> None:
@@ -81,19 +85,19 @@ class _Worker:
     def __init__(self, known: Iterable[object]) -> None:
         self.sound = True
         self._registry = Registry(known)
-        self._questions, self._answers = os.memfd_create("questions"), os.memfd_create("answers")
         self._end = 0
-        reading, self._asking = os.pipe()
-        self._hearing, writing = os.pipe()
+        with ExitStack() as opened, ExitStack() as theirs:
+            self._questions, self._answers = (_opened(os.memfd_create(name), opened) for name in ("questions", "answers"))
+            reading, self._asking = (_opened(end, stack) for end, stack in zip(os.pipe(), (theirs, opened), strict=True))
+            self._hearing, writing = (_opened(end, stack) for end, stack in zip(os.pipe(), (opened, theirs), strict=True))
 
-        def serve() -> None:
-            os.close(self._asking)
-            os.close(self._hearing)
-            self._serve(reading, writing)
+            def serve() -> None:
+                os.close(self._asking)
+                os.close(self._hearing)
+                self._serve(reading, writing)
 
-        self._number = fork(serve)
-        os.close(reading)
-        os.close(writing)
+            self._number = fork(serve)
+            self._ours = opened.pop_all()
 
     def ask(self, function: Callable[..., Any], items: Sequence[tuple[Any, ...]]) -> bool:
         """Let the other process apply the function to every item; False if it cannot be asked."""
@@ -140,5 +144,10 @@ class _Worker:
     def stop(self) -> None:
         """End the process and forget what it knows; arrays that it sent stay."""
         end_process(self._number)
-        for file in (self._questions, self._answers, self._asking, self._hearing):
-            os.close(file)
+        self._ours.close()
+
+
+def _opened(file: int, stack: ExitStack) -> int:
+    """A file that is closed with the stack."""
+    stack.callback(os.close, file)
+    return file
