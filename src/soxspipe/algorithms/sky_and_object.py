@@ -26,7 +26,7 @@ from soxspipe.algorithms.splines import SplineSpace, horner
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 N_LAGS = 3
-FURTHEST_JUMP = 8
+LARGEST_JUMP = 24
 NEGLIGIBLE_KNOTS = 24
 SMALLEST_SHARE = 1e-5
 LEAST_POWER = 0.02
@@ -135,7 +135,7 @@ def solve_sky_and_object(
         return JointSolution(
             spline=solved, flux=flux, variance=nothing, covariance=np.zeros((N_LAGS, flux.size)), sky_variance=np.zeros(shares.shape)
         )
-    inverse = _LocalInverse(factor, n, reach=coupling.shape[1] + FURTHEST_JUMP)
+    inverse = _LocalInverse(factor, n, reach=coupling.shape[1] + _largest_jump(base, solvable))
     leverage = np.where(solvable[:, None], coupling / safe[:, None], 0.0)
     shared = inverse.neighbours(base, leverage, N_LAGS)
     return JointSolution(
@@ -169,6 +169,12 @@ def _coupling(
     for k in range(space.degree + 1):
         coupling[:, k : k + n_near] += by_spline[:, :, k]
     return base, coupling
+
+
+def _largest_jump(base: IntArray, solvable: BoolArray) -> int:
+    """Furthest that the couplings of dispersion pixels up to `N_LAGS` apart begin from each other; `LARGEST_JUMP` at most."""
+    jumps = [np.abs(base[lag:] - base[:-lag])[solvable[lag:] & solvable[:-lag]] for lag in range(1, N_LAGS + 1)]
+    return min(int(np.concatenate(jumps).max(initial=0)), LARGEST_JUMP)
 
 
 def _eliminate(
