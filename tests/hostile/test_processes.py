@@ -64,4 +64,4 @@ def test_within_two_gigabytes_and_thirty_seconds(name, small_kit, tmp_path):
         assert ended.err.rstrip("\n").splitlines()[-1] == ended.message
         assert case.names in ended.message
         assert products(tmp_path) == {}
-    assert {path.name for path in tmp_path.iterdir()} <= {"set", "out", "tmp"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"set", "out", "tmp", ".astropy"}  # old versions of astropy make a folder at home

@@ -324,6 +324,8 @@ def _native(values: NDArray[Any], header: Header, column: int) -> NDArray[Any]:
     if values.dtype.kind == "S":
         if header.get(f"TFORM{column}", "").strip().upper().endswith("L"):
             return values == b"T"
+        if not values.size:  # of nothing, older numpy makes numbers
+            return values.astype(np.str_)
         return np.char.strip(np.char.decode(values, "ascii", "replace"))
     native = values.astype(values.dtype.newbyteorder("="))
     scale, zero, null = (header.get(f"{key}{column}", default) for key, default in (("TSCAL", 1), ("TZERO", 0), ("TNULL", None)))
