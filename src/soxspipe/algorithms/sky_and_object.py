@@ -141,7 +141,7 @@ def solve_sky_and_object(
     return JointSolution(
         spline=solved,
         flux=flux,
-        variance=np.where(solvable, 1.0 / safe + shared[0], np.inf),
+        variance=np.where(solvable, 1.0 / safe + np.maximum(shared[0], 0.0), np.inf),
         covariance=shared[1:],
         sky_variance=np.where(data.window.inside, inverse.sky_variance(spline.space, geometry), 0.0),
     )
@@ -251,4 +251,5 @@ class _LocalInverse:
         polynomials = np.zeros((2 * space.degree + 1, space.n_pieces))
         for k in range(space.degree + 1):
             polynomials[k : k + space.degree + 1] += of_powers[:, k].T
-        return geometry.gain**2 * horner(polynomials, geometry.piece, geometry.t)
+        # where weights differ by many powers of ten, rounding may leave less than nothing
+        return geometry.gain**2 * np.maximum(horner(polynomials, geometry.piece, geometry.t), 0.0)
