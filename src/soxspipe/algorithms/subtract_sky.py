@@ -12,7 +12,7 @@ from soxspipe.algorithms.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, largest_near, place_knots
 from soxspipe.algorithms.sky_spline import Placed, SkyPixels, SkySpline, fit_linear, gauss_newton, linearise, place_pixels, start_spline
-from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.errors import AlgorithmError
 
 
@@ -93,13 +93,10 @@ def fit_order_sky(
         If fewer pixels are left than the spline needs.
     """
     window = data.window
-    choice = np.flatnonzero(data.good & keep)
-    if choice.size < 20 * settings.min_points_per_knot:
-        raise AlgorithmError(f"only {choice.size} sky pixels are left in order {window.order}")
-    along = data.u_px.take(choice)
-    rank = np.argsort(((along - along.min()) * PLACES_PER_PX).astype(np.uint16), kind="stable")  # neighbours in u are neighbours in memory
-    index = choice.take(rank)
-    u, slit = along.take(rank), data.slit.take(index)
+    index = _by_wavelength(data.u_px, np.flatnonzero(data.good & keep))
+    if index.size < 20 * settings.min_points_per_knot:
+        raise AlgorithmError(f"only {index.size} sky pixels are left in order {window.order}")
+    u, slit = data.u_px.take(index), data.slit.take(index)
     foreground = np.zeros(index.size) if object_light is None else object_light.take(index)
     values = data.electrons.take(index) - foreground
     noise = data.noise.at(index)
@@ -126,6 +123,13 @@ def fit_order_sky(
     used = np.zeros(model.shape, dtype=bool)
     used.ravel()[index] = use
     return SkyFit(data=data, spline=spline, electrons=model, used=used)
+
+
+def _by_wavelength(u_px: FloatArray, index: IntArray) -> IntArray:
+    """Pixels (flat indices) with neighbours in u beside each other: what is looked up or summed for them then stays in the cache."""
+    u = u_px.take(index)
+    place = ((u - u.min(initial=np.inf)) * PLACES_PER_PX).astype(np.uint16)  # radix sort is for short numbers
+    return index.take(np.argsort(place, kind="stable"))
 
 
 def _start(
