@@ -33,6 +33,7 @@ ORDER_PRIOR = 0.04
 PEAK_SHARE = 0.0005
 NUISANCE_DEGREE = 2
 NUISANCE_PRIOR = 0.02
+NUISANCE_FWHM_ARCSEC = 1.0
 GRID_ARCSEC = 0.02
 LARGEST_DEGREE = 7
 ROUNDS = 2
@@ -211,13 +212,13 @@ def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
     steps = np.array([1e-3, 1e-3, 1e-2])
     for _ in range(8):
         here = model(current)
-        scale, pedestal = _scale_and_pedestal(cells, here, cells.value, cells.weight)
+        scale, pedestal = _scale_and_pedestal(cells, here, cells.value, cells.weight, start.fwhm_arcsec)
         slopes = np.stack([(model(current + step * unit) - here) / step for step, unit in zip(steps, np.eye(3), strict=True)], axis=-1)
         tolerance = 1.0 / (1.0 / np.where(use, cells.weight, 1.0) + (0.01 * here.max()) ** 2)
         weight = np.where(use, tolerance, 0.0)
         # project the free scale and pedestal of each row out of the slopes
         for k in range(slopes.shape[-1]):
-            a, c = _scale_and_pedestal(cells, here, slopes[..., k], weight)
+            a, c = _scale_and_pedestal(cells, here, slopes[..., k], weight, start.fwhm_arcsec)
             slopes[..., k] = scale * (slopes[..., k] - a * here - c)
         residual = cells.value - scale * here - pedestal
         limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.05 * here.max()
@@ -233,11 +234,13 @@ def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
     return Moffat(fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]), pivot_nm=start.pivot_nm)
 
 
-def _scale_and_pedestal(cells: Cells, shape: FloatArray, value: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _scale_and_pedestal(
+    cells: Cells, shape: FloatArray, value: FloatArray, weight: FloatArray, fwhm_arcsec: float
+) -> tuple[FloatArray, FloatArray]:
     """Weighted fit ``value = a shape + c_0 + c_1 d + c_2 d^2`` in every row: a, shape (rows, 1), and the rest, shape (rows, bins).
 
     The parabola is light that the sky model with its slit illumination took from the object's wings (or left to them); it is no part of
-    the profile.
+    the profile.  An object twice as wide has wings twice as uncertain.
     """
     d = cells.distance / max(float(np.abs(cells.distance).max()), 1e-9)
     terms = np.stack([shape, *(d**k for k in range(NUISANCE_DEGREE + 1))], axis=-1)
@@ -246,7 +249,8 @@ def _scale_and_pedestal(cells: Cells, shape: FloatArray, value: FloatArray, weig
     size = np.trace(normal, axis1=1, axis2=2)
     solvable = size > 0
     normal += np.where(solvable, 1e-10 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
-    normal[:, 2:, 2:] += (NUISANCE_PRIOR * float(np.abs(shape).max())) ** -2 * np.eye(NUISANCE_DEGREE)
+    prior = NUISANCE_PRIOR * max(1.0, fwhm_arcsec / NUISANCE_FWHM_ARCSEC)
+    normal[:, 2:, 2:] += (prior * float(np.abs(shape).max())) ** -2 * np.eye(NUISANCE_DEGREE)
     solution = np.linalg.solve(normal, right[..., None])[..., 0]
     solution[~solvable] = 0.0
     a = np.where(solvable, solution[:, 0], 1.0)
@@ -268,7 +272,7 @@ def _fit_deviations(cells: Cells, moffat: Moffat, poly_order: int, numbers: Sequ
     knots = clamped_knots(np.concatenate([-outer[::-1], inner, outer]), 3)
     n_rows, n_bins = cells.value.shape
     base = moffat(cells.distance, cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None])
-    scale, pedestal = _scale_and_pedestal(cells, base, cells.value, cells.weight)
+    scale, pedestal = _scale_and_pedestal(cells, base, cells.value, cells.weight, moffat.fwhm_arcsec)
     scale = np.where(np.abs(scale - 1.0) < 0.5, scale, 1.0)
     residual = (cells.value - pedestal) / scale - base
     basis = bspline_matrix(cells.distance.ravel(), knots, 3).reshape(n_rows, n_bins, -1)

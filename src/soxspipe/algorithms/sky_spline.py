@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +27,7 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray
 SHIFT_AXIS_DEGREE = 4
 SHIFT_SLIT_DEGREE = 3
 SHIFT_PRIOR_PX = 0.1
+WINGS_PRIOR = 0.05
 ILLUMINATION_PRIOR = 0.1
 LARGEST_STEP_PX = 0.5
 
@@ -238,7 +240,7 @@ def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, placed:
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))
 
 
-def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here: Linearised) -> SkySpline:
+def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here: Linearised, wings: FloatArray | None = None) -> SkySpline:
     """One step for spline, illumination and shift together.
 
     Parameters
@@ -251,6 +253,9 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
         1 / variance; 0 leaves a pixel out.
     here : Linearised
         The current solution at the pixels.
+    wings : ndarray, shape (n_wings, n), or None
+        Light of the object that may be left in the data, each row times an unknown factor of about `WINGS_PRIOR`: what changes along the
+        order as the object does is not the slit's illumination.
 
     Returns
     -------
@@ -259,29 +264,33 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     """
     n_gain, (n_along, n_across) = spline.illumination.size, spline.shift.shape
     space, n = spline.space, spline.space.n_splines
-    columns = [*here.powers, *(here.plain * here.across[:n_gain]), *(here.slope * here.across[:n_across]), pixels.electrons]
+    more = np.zeros((0, weight.size)) if wings is None else wings
+    columns = [*here.powers, *(here.plain * here.across[:n_gain]), *(here.slope * here.across[:n_across]), *more, pixels.electrons]
     sums = spline_products(space, here.blocks, columns, weight)
     band, right = spline_normal(sums, space.degree + 1, n)
     factor = cholesky_banded(regularised(band), lower=True)
     # along the order the Chebyshev polynomials are constant within a piece of the spline
     middle = 0.5 * (spline.knots[space.degree : n] + spline.knots[space.degree + 1 : n + 1])
     along = chebyshev(scale(middle, spline.u_range), n_along) if n_along else np.zeros((0, middle.size))
-    border, dense, dense_right = _shape_normal(sums, space.degree + 1, n, n_gain, along)
-    prior = np.concatenate([np.full(n_gain, spline.illumination_prior**-2), np.full(n_along * n_across, SHIFT_PRIOR_PX**-2)])
+    once = np.ones((1, middle.size))
+    border, dense, dense_right = _shape_normal(sums, space.degree + 1, n, [*[once] * n_gain, *[along] * n_across, *[once] * len(more)])
+    priors = ((n_gain, spline.illumination_prior), (n_along * n_across, SHIFT_PRIOR_PX), (len(more), WINGS_PRIOR))
+    prior = np.concatenate([np.full(number, width**-2) for number, width in priors])
     expected = 0.0 if spline.expected_illumination is None else spline.expected_illumination
-    current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel()])
+    current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel(), np.zeros(len(more))])
     dense[np.diag_indices_from(dense)] += prior
     dense_right = dense_right - prior * current
     solved = cho_solve_banded((factor, True), np.column_stack([right, border]))
     schur = dense - border.T @ solved[:, 1:]
     step = np.linalg.solve(schur, dense_right - border.T @ solved[:, 0])
-    largest = np.abs(step[n_gain:]).max(initial=0.0)
+    of_shift = slice(n_gain, n_gain + n_along * n_across)
+    largest = np.abs(step[of_shift]).max(initial=0.0)
     step = step * min(1.0, LARGEST_STEP_PX / largest) if largest > 0 else step
     return replace(
         spline,
         coefficients=solved[:, 0] - solved[:, 1:] @ step,
         illumination=spline.illumination + step[:n_gain],
-        shift=spline.shift + step[n_gain:].reshape(n_across, n_along).T,
+        shift=spline.shift + step[of_shift].reshape(n_across, n_along).T,
     )
 
 
@@ -306,10 +315,13 @@ def spline_normal(sums: FloatArray, width: int, n: int) -> tuple[FloatArray, Flo
     return band, right
 
 
-def _shape_normal(sums: FloatArray, width: int, n: int, n_gain: int, along: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Border (n, p), dense block (p, p) and right-hand side (p,) of the shape terms: illumination first, then shift by slit degree."""
-    pieces, n_terms = sums.shape[0], sums.shape[1] - width
-    rows = [np.ones((1, pieces))] * n_gain + [along] * (n_terms - n_gain)
+def _shape_normal(sums: FloatArray, width: int, n: int, rows: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Border (n, p), dense block (p, p) and right-hand side (p,) of the shape terms.
+
+    `rows` has for each term what it is multiplied with in every piece, shape (unknowns of the term, n_pieces): 1, or polynomials along
+    the order.
+    """
+    pieces, n_terms = sums.shape[0], len(rows)
     start = np.concatenate([[0], np.cumsum([row.shape[0] for row in rows])]).astype(np.int64)
     p = int(start[-1])
     border, dense, right = np.zeros((n, p)), np.zeros((p, p)), np.zeros(p)

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.rows import row_max
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, largest_near, place_knots
 from soxspipe.algorithms.sky_spline import Placed, SkyPixels, SkySpline, fit_linear, gauss_newton, linearise, place_pixels, start_spline
@@ -40,6 +41,7 @@ ROUND_CLIPS = (0.8, 0.5)
 ROUNDS_FROM_START = 2
 START_SIGMA = 6.0
 PLACES_PER_PX = 4.0
+WING_TERMS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,6 +113,10 @@ def fit_order_sky(
     else:
         spline, placed = start, place_pixels(start, pixels)
     terms, use = placed.terms, np.ones(index.size, dtype=bool)
+    wings = None
+    if object_light is not None:
+        peak = row_max(object_light).take(index // object_light.shape[1])
+        wings = np.stack([foreground, *(peak * terms.across[:WING_TERMS])])
     rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
     clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
     for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
@@ -118,7 +124,7 @@ def fit_order_sky(
         pixels = replace(pixels, variance=variance(here.sky))
         limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(u)
         use = np.abs(values - here.sky) <= limit
-        spline, placed = gauss_newton(spline, pixels, use / pixels.variance, here), None
+        spline, placed = gauss_newton(spline, pixels, use / pixels.variance, here, wings), None
     model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
     used = np.zeros(model.shape, dtype=bool)
     used.ravel()[index] = use

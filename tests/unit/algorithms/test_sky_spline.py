@@ -117,10 +117,10 @@ def test_the_ridge_leaves_a_well_measured_matrix_alone() -> None:
     np.testing.assert_array_equal(band[0], 4.0)
 
 
-def converged(start: SkySpline, pixels: SkyPixels, rounds: int = 8) -> SkySpline:
+def converged(start: SkySpline, pixels: SkyPixels, rounds: int = 8, wings: np.ndarray | None = None) -> SkySpline:
     current = linear(start, pixels, 1.0 / pixels.variance)
     for _ in range(rounds):
-        current = gauss_newton(current, pixels, 1.0 / pixels.variance, linearise(current, place_pixels(current, pixels)))
+        current = gauss_newton(current, pixels, 1.0 / pixels.variance, linearise(current, place_pixels(current, pixels)), wings)
     return current
 
 
@@ -139,6 +139,19 @@ def test_steps_find_illumination_and_shift() -> None:
     assert found.shift[1, 0] == pytest.approx(0.03, abs=0.004)
     chi = (pixels.electrons - found(u, s)) / np.sqrt(truth)
     assert np.std(chi) == pytest.approx(1.0, abs=0.02)
+
+
+def test_light_that_goes_with_the_object_is_not_taken_for_illumination() -> None:
+    u, s = scattered(20_000)
+    sky = sky_light(u, continuum=300.0, lines=tuple((8.0 * k + 0.37 * k % 1, 3000.0) for k in range(1, 15)))
+    flux = 3000.0 * (1.0 + 0.3 * np.sin(u / 9.0))
+    curved = 0.5 * (3.0 * s**2 - 1.0)
+    truth = sky * (1.0 + 0.03 * s) + 0.02 * flux * curved
+    pixels = SkyPixels(u=u, slit=s, electrons=RNG.normal(truth, np.sqrt(truth)), variance=truth)
+    start = spline(illumination=2, n=220)
+    known = converged(start, pixels, wings=np.stack([flux * s, flux * curved]))
+    assert known.illumination == pytest.approx([0.03, 0.0], abs=0.006)
+    assert abs(converged(start, pixels).illumination[1]) > 0.02
 
 
 def test_without_shape_terms_a_step_is_the_linear_fit() -> None:
