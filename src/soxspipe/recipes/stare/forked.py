@@ -61,14 +61,14 @@ class Child(Generic[T]):
     work : callable
         What to do; it sees everything that this process holds now, and what it changes stays its own.
 
-    Notes
-    -----
-    The child ends with this process, and `take` leaves no process behind.
-
     Raises
     ------
     OSError
         If there are no processes or memory to be had.
+
+    Notes
+    -----
+    The child ends with this process, and `take` leaves no process behind.
     """
 
     def __init__(self, work: Callable[[], T]) -> None:
