@@ -124,7 +124,8 @@ def fit_order_sky(
         pixels = replace(pixels, variance=variance(here.sky))
         limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(u)
         use = np.abs(values - here.sky) <= limit
-        spline, placed = gauss_newton(spline, pixels, use / pixels.variance, here, wings), None
+        left = wings if k + 1 == len(ROUND_TOLERANCES) else None  # the last round alone says what the illumination is
+        spline, placed = gauss_newton(spline, pixels, use / pixels.variance, here, left), None
     model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
     used = np.zeros(model.shape, dtype=bool)
     used.ravel()[index] = use
