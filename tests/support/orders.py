@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from soxspipe.algorithms.order_data import OrderData, cut_order_data
+from soxspipe.algorithms.order_data import OrderData, flatten_order
 from soxspipe.algorithms.windows import cut_orders
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import PixelFlag
@@ -133,6 +134,11 @@ def observe(
         sigma_px=np.broadcast_to(SCALE * np.asarray(fwhm) / 2.3548, slit.shape),
     )
     return TinyOrder(data=data, u_px=position(window, tilt), sky=np.where(window.inside, sky, 0.0), flux=flux, shares=shares, trace=trace)
+
+
+def cut_order_data(frame: Frame, flat: Frame | None, windows: Sequence[OrderWindow]) -> list[OrderData]:
+    """Orders cut out of a whole frame and flat, and flattened."""
+    return [flatten_order(frame.cut(w.cut), None if flat is None else flat.cut(w.cut), w) for w in windows]
 
 
 def order_data(

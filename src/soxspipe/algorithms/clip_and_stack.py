@@ -125,10 +125,14 @@ def _average(exposures: Sequence[Exposure], settings: StackSettings, pedestal: I
 
 
 class _Block(NamedTuple):
-    """Sums over the exposures of some rows; flags that all (`shared`) or some (`raised`) have; lowest and highest electrons."""
+    """Sums over the exposures of some rows; flags that all (`shared`) or some (`raised`) have; lowest and highest electrons.
+
+    `variance_of_first` is that of the first exposure alone, by which the noise of one is told.
+    """
 
     total: FloatArray
     variance: FloatArray | float
+    variance_of_first: FloatArray | float
     low: FloatArray
     high: FloatArray
     counts: IntArray
@@ -137,7 +141,8 @@ class _Block(NamedTuple):
 
 
 def _add_up(exposures: Sequence[Exposure], rows: slice) -> _Block:
-    electrons, variance, flags = exposures[0].part(rows)
+    electrons, variance_of_first, flags = exposures[0].part(rows)
+    variance = variance_of_first
     total, low, high = np.array(electrons), np.array(electrons), np.array(electrons)
     counts = (flags == 0).astype(np.uint16)
     shared, raised = np.array(flags), np.array(flags)
@@ -150,13 +155,13 @@ def _add_up(exposures: Sequence[Exposure], rows: slice) -> _Block:
         counts += part.flags == 0
         shared &= part.flags
         raised |= part.flags
-    return _Block(total, variance, low, high, counts, shared, raised)
+    return _Block(total, variance, variance_of_first, low, high, counts, shared, raised)
 
 
 def _suspects(block: _Block, rows: slice, exposures: Sequence[Exposure], sigma: float, pedestal: Image | None) -> IntArray:
     """Flat indices of pixels whose highest value would stand out if the lowest were their level: no others can have a hit."""
     spread = block.high - block.low
-    least_noise = _noise(np.zeros(1), exposures[0].part(rows).variance, len(exposures), None)
+    least_noise = _noise(np.zeros(1), block.variance_of_first, len(exposures), None)
     place = np.flatnonzero(spread > sigma * least_noise)
     index = place + rows.start * spread.shape[1]
     noise = _noise_at(index, block.low.reshape(-1)[place], exposures, pedestal)

@@ -9,13 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.order_data import OrderData
-from soxspipe.algorithms.robust import running_mean, running_median
+from soxspipe.algorithms.robust import row_median, running_mean, running_median
 from soxspipe.algorithms.rows import row_dot
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.trace_surface import TracePoints, TraceSurface, fit_surface
 from soxspipe.algorithms.windows import centre_wavelength
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
+from soxspipe.datamodel.medians import MAD_TO_SIGMA
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace, OrderTrace, SlitSource
 
 
@@ -213,14 +214,12 @@ def _measure_slices(one: TracedOrder, position: float, fwhm: float, half_b: floa
     there = (column >= 0) & (column < slit.shape[1])
     place = (rows[:, :, None], np.clip(column, 0, slit.shape[1] - 1))
     good = one.data.good[place] & there
-    value = _median_over(one.light[place], good)
+    value = row_median(one.light[place].transpose(0, 2, 1), good.transpose(0, 2, 1))
     noise2 = np.sum(np.where(good, one.variance[place], 0.0), axis=1) / np.maximum(good.sum(axis=1), 1) ** 2 * 1.3
     usable = near & np.isfinite(slit) & (good.sum(axis=1) > 0)
     amplitude, offset, sigma, error = _fit_gaussians(slit, value, noise2, usable, position, fwhm / 2.3548)
-    level = _median_over(value[..., None], usable[..., None])
-    spread = _median_over(np.abs(value - level)[..., None], usable[..., None])
-    spread = np.where(usable.any(axis=1), 1.4826 * spread[:, 0], np.inf)
-    level = level[:, 0]
+    level = row_median(value, usable)
+    spread = np.where(usable.any(axis=1), MAD_TO_SIGMA * row_median(np.abs(value - level[:, None]), usable), np.inf)
     height = np.max(np.where(usable & (np.abs(slit - offset[:, None]) < fwhm), value, -np.inf), axis=1)
     detected = (height > level + settings.peak_sigma_limit * spread) & (amplitude > 0) & np.isfinite(error)
     detected &= (np.abs(offset - position) < 0.5 * length) & (sigma > 0.25 * fwhm / 2.3548) & (sigma < 3.0 * fwhm / 2.3548)
@@ -232,16 +231,6 @@ def _measure_slices(one: TracedOrder, position: float, fwhm: float, half_b: floa
         sigma_arcsec=np.where(detected, sigma, np.nan),
         detected=detected,
     )
-
-
-def _median_over(light: FloatArray, good: BoolArray) -> FloatArray:
-    """Median over axis 1 of the good pixels, 0 where there are none."""
-    ordered = np.sort(np.where(good, light, np.inf), axis=1)
-    count = good.sum(axis=1)
-    low = np.maximum(count - 1, 0) // 2
-    high = np.minimum(count // 2, np.maximum(count - 1, 0))
-    pick = [np.take_along_axis(ordered, index[:, None, :], axis=1)[:, 0, :] for index in (low, high)]
-    return np.where(count > 0, 0.5 * (pick[0] + np.where(np.isfinite(pick[1]), pick[1], pick[0])), 0.0)
 
 
 def _fit_gaussians(

@@ -14,7 +14,7 @@ import numpy as np
 
 from soxspipe.algorithms.find_sources import measure_peak
 from soxspipe.algorithms.order_data import OrderData
-from soxspipe.algorithms.robust import grouped_median, mad_sigma
+from soxspipe.algorithms.robust import grouped_median, largest_near, mad_sigma
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.trace import SlitSource
 
@@ -150,9 +150,7 @@ def _filter(image: FloatArray, along: FloatArray, across: FloatArray) -> FloatAr
 
 
 def _largest_around(image: FloatArray) -> FloatArray:
-    padded = np.pad(image, 2, constant_values=-np.inf)
-    rows = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=0).max(axis=-1)
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(rows, 5, axis=1).max(axis=-1))
+    return largest_near(largest_near(image, 2).T, 2).T
 
 
 def _best_cluster(spots: Spots, left: BoolArray, half_length_arcsec: float) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -102,37 +102,26 @@ class OrderData:
         return replace(self, electrons=self.electrons - light, noise=replace(self.noise, floor=floor))
 
 
-def cut_order_data(
-    frame: Frame, flat: Frame | None, windows: Sequence[OrderWindow], binning: tuple[int, int] = (1, 1)
-) -> tuple[OrderData, ...]:
-    """Cut every order out of a frame and flatten it.
+def flatten_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int] = (1, 1)) -> OrderData:
+    """Flatten one order.
 
     Parameters
     ----------
     frame : Frame
-        Bias, dark and scattered light removed, not flattened; its variance is that of everything but the scene's photons.
+        Cut to the window; bias, dark and scattered light removed, not flattened; its variance is that of everything but the scene's
+        photons.
     flat : Frame or None
-        Master flat.
-    windows : sequence of OrderWindow
-        Orders.
+        Master flat, cut to the window.
+    window : OrderWindow
+        The order.
     binning : tuple of int
         Detector pixels per pixel along dispersion and slit.
 
     Returns
     -------
-    tuple of OrderData
-        One per window; pixels whose flat is less than 5 sigma above zero are not good.
+    OrderData
+        Pixels whose flat is less than 5 sigma above zero are not good.
     """
-    return tuple(cut_order(frame, flat, window, binning) for window in windows)
-
-
-def cut_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int] = (1, 1)) -> OrderData:
-    """One order of `cut_order_data`."""
-    return flatten_order(frame.cut(window.cut), None if flat is None else flat.cut(window.cut), window, binning)
-
-
-def flatten_order(frame: Frame, flat: Frame | None, window: OrderWindow, binning: tuple[int, int] = (1, 1)) -> OrderData:
-    """As `cut_order`, of a frame and a flat that have been cut to the window."""
     good = window.inside & (frame.flags == 0)
     electrons = frame.electrons
     if flat is None:

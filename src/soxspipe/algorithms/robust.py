@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
-from soxspipe.datamodel.medians import quick_median
+from soxspipe.datamodel.medians import quick_mad_sigma
 
-MAD_TO_SIGMA = 1.4826
 WIDE_PX = 21
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def mad_sigma(values: FloatArray) -> float:
@@ -16,7 +19,7 @@ def mad_sigma(values: FloatArray) -> float:
     finite = values[np.isfinite(values)]
     if finite.size < 3:
         return float("nan")
-    return MAD_TO_SIGMA * quick_median(np.abs(finite - quick_median(finite)))
+    return quick_mad_sigma(finite)
 
 
 def weighted_median(values: FloatArray, weights: FloatArray) -> float:
@@ -86,11 +89,22 @@ def running_sum(values: FloatArray, half_width: int) -> FloatArray:
     return total
 
 
+def largest_near(values: NDArray[Scalar], reach: int) -> NDArray[Scalar]:
+    """Largest value within `reach` samples along the last axis, shape of `values`; of truth values, whether one of them is true."""
+    largest = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(reach, reach)], mode="edge")
+    covered = 1
+    while covered < 2 * reach + 1:  # each step joins two stretches, as far apart as they are long at most
+        step = min(covered, 2 * reach + 1 - covered)
+        largest = np.maximum(largest[..., :-step], largest[..., step:])
+        covered += step
+    return largest
+
+
 def row_median(values: FloatArray, use: BoolArray) -> FloatArray:
-    """Median of each row's values that may be used, shape (n,), for arrays of shape (n, m); 0 where there are none."""
-    ordered = np.sort(np.where(use, values, np.inf), axis=1)
-    count = use.sum(axis=1)
-    start = np.arange(values.shape[0]) * values.shape[1]
+    """Median along the last axis of the values that may be used, shape (...,) for arrays of shape (..., m); 0 where there are none."""
+    ordered = np.sort(np.where(use, values, np.inf), axis=-1)
+    count = use.sum(axis=-1)
+    start = np.arange(count.size).reshape(count.shape) * values.shape[-1]
     low = ordered.take(start + np.maximum(count - 1, 0) // 2)
     high = ordered.take(start + np.minimum(count // 2, np.maximum(count - 1, 0)))
     return np.where(count > 0, 0.5 * (low + np.where(np.isfinite(high), high, low)), 0.0)

@@ -220,7 +220,7 @@ class _LocalInverse:
     """
 
     def __init__(self, factor: FloatArray, n: int, reach: int) -> None:
-        self.n, self.reach, self.spacing = n, reach, 2 * reach + NEGLIGIBLE_KNOTS
+        self.reach, self.spacing = reach, 2 * reach + NEGLIGIBLE_KNOTS
         probes = np.zeros((n, self.spacing), order="F")
         probes[np.arange(n), np.arange(n) % self.spacing] = 1.0
         self.columns = np.ascontiguousarray(cho_solve_banded((factor, True), probes, overwrite_b=True))

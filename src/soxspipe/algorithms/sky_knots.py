@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.robust import grouped_median
+from soxspipe.algorithms.robust import grouped_median, largest_near
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 START_BIN = 0.5
@@ -99,15 +99,6 @@ def place_knots(
     total = np.concatenate([[0.0], np.cumsum(density * bin_px)])
     edges = np.append(grid - 0.5 * bin_px, grid[-1] + 0.5 * bin_px)
     return np.interp(np.linspace(0.0, total[-1], max(4, round(total[-1])) + 1), total, edges)
-
-
-def largest_near(value: FloatArray, reach: int) -> FloatArray:
-    """Largest value within `reach` samples of each, shape (n,)."""
-    largest, covered = np.pad(value, reach, mode="edge"), 1
-    while covered < 2 * reach + 1:  # each step joins two stretches, as far apart as they are long at most
-        step = min(covered, 2 * reach + 1 - covered)
-        largest, covered = np.maximum(largest[:-step], largest[step:]), covered + step
-    return largest
 
 
 def find_lines(value: FloatArray, noise: FloatArray, width: float) -> tuple[FloatArray, FloatArray]:

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from soxspipe.algorithms.piece_sums import PixelBlocks, pixel_blocks, spline_products
-from soxspipe.algorithms.sky_knots import largest_near
+from soxspipe.algorithms.robust import largest_near
 from soxspipe.algorithms.splines import SplineSpace, clamped_knots, horner, spline_space
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 

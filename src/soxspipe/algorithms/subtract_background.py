@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.detrend import pedestal_level
-from soxspipe.algorithms.robust import MAD_TO_SIGMA, grouped_median
+from soxspipe.algorithms.robust import grouped_median, largest_near
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.splines import bspline_matrix
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, IntArray
@@ -18,7 +18,7 @@ from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.detector import Axis
 from soxspipe.datamodel.frame import Frame, Take
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
-from soxspipe.datamodel.medians import quick_median
+from soxspipe.datamodel.medians import MAD_TO_SIGMA, quick_median
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.errors import AlgorithmError
 
@@ -110,8 +110,8 @@ def _inter_order(frame: Frame, windows: Sequence[OrderWindow], masters: Masters,
     for start in range(0, n_b, CELLS_AT_ONCE * CELL_DISPERSION_PX):
         rows = slice(start, start + CELLS_AT_ONCE * CELL_DISPERSION_PX)
         part, pedestal = frame.cut(_rows(rows, axis)), masters.cut(_rows(rows, axis))
-        near = _spread(blocked[rows], OUTER_REACH_PX)
-        used[rows] = near & ~_spread(blocked[rows], ORDER_MARGIN_PX) & (part.flags == 0)
+        near = largest_near(blocked[rows], OUTER_REACH_PX)
+        used[rows] = near & ~largest_near(blocked[rows], ORDER_MARGIN_PX) & (part.flags == 0)
         light = np.subtract(part.electrons, pedestal_level(frame.exptime_s, pedestal), order="C", dtype=np.float64)
         place = np.flatnonzero(used[rows]).astype(np.int32)
         b = place // n_a
@@ -123,17 +123,6 @@ def _inter_order(frame: Frame, windows: Sequence[OrderWindow], masters: Masters,
 def _rows(rows: slice, axis: Axis) -> Take:
     """Cuts rows out of images turned so that axis 0 is the dispersion axis."""
     return lambda image: image[:, rows].T if axis == "x" else image[rows]
-
-
-def _spread(mask: BoolImage, reach: int) -> BoolImage:
-    """Dilate by `reach` pixels along axis 1."""
-    spread = np.pad(mask, ((0, 0), (reach, reach)))
-    width = 1
-    while width <= 2 * reach:
-        step = min(width, 2 * reach + 1 - width)
-        spread = spread[:, :-step] | spread[:, step:]
-        width += step
-    return spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.order_data import OrderData
+from soxspipe.algorithms.robust import largest_near
 from soxspipe.algorithms.rows import row_max
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.algorithms.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, largest_near, place_knots
+from soxspipe.algorithms.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, place_knots
 from soxspipe.algorithms.sky_spline import Placed, SkyPixels, SkySpline, fit_linear, gauss_newton, linearise, place_pixels, start_spline
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.errors import AlgorithmError

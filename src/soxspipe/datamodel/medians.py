@@ -1,10 +1,12 @@
-"""Median of many values."""
+"""Median and scatter of many values."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray
+
+MAD_TO_SIGMA = 1.4826
 
 
 def quick_median(values: FloatArray) -> float:
@@ -14,3 +16,8 @@ def quick_median(values: FloatArray) -> float:
     if values.size % 2:
         return float(parted[middle])
     return float(np.mean(np.stack([parted[:middle].max(), parted[middle]])))
+
+
+def quick_mad_sigma(values: FloatArray) -> float:
+    """Standard deviation from the median absolute deviation about the median of finite values, shape (n,), n > 0."""
+    return MAD_TO_SIGMA * quick_median(np.abs(values - quick_median(values)))

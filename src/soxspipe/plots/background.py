@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soxspipe.algorithms.detrend import make_pedestal
+from soxspipe.algorithms.detrend import pedestal_level
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
@@ -105,7 +105,7 @@ def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, electrons: Image, sh
 def _light(stacked: Frame, masters: Masters, view: View, window: slice) -> Image:
     """Electrons of a part of the stack without bias and dark."""
     bias, dark = (None if master is None else _part(master, view, window) for master in (masters.bias, masters.dark))
-    return stacked.electrons - make_pedestal(stacked.exptime_s, Masters(bias=bias, dark=dark), stacked.shape).electrons
+    return stacked.electrons - pedestal_level(stacked.exptime_s, Masters(bias=bias, dark=dark))
 
 
 def _part(frame: Frame, view: View, window: slice) -> Frame:

@@ -12,7 +12,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.medians import quick_median
+from soxspipe.datamodel.medians import quick_mad_sigma
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import SkyModel, WavelengthShift
 from soxspipe.datamodel.observation import Observation
@@ -21,7 +21,6 @@ from soxspipe.datamodel.trace import ObjectTrace
 
 CALIBRATION_FLAGS = PixelFlag.BAD | PixelFlag.NOT_FINITE
 COSMIC_FLAGS = PixelFlag.COSMIC_RAY | PixelFlag.OUTLIER
-_SIGMA_PER_MAD = 1.4826
 
 
 def measure_bad_pixels(flags: FlagArray) -> tuple[Metric, ...]:
@@ -138,7 +137,7 @@ def measure_empty_sky(residual_sigma: Image, empty: BoolImage) -> tuple[Metric, 
     """
     chi = residual_sigma[empty]
     chi = chi[np.isfinite(chi) & (chi != 0)]
-    value = float(_SIGMA_PER_MAD * quick_median(np.abs(chi - quick_median(chi)))) if chi.size > 100 else None
+    value = quick_mad_sigma(chi) if chi.size > 100 else None
     return (Metric(name="EMPTY SKY CHI", value=value, comment="Scatter over error of sky without an object"),)
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.order_data import FLAT_HALF_WIDTH_PX, cut_order_data, steady_flat
+from soxspipe.algorithms.order_data import FLAT_HALF_WIDTH_PX, steady_flat
 from soxspipe.algorithms.windows import cut_orders
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
-from support.orders import make_geometry, order_data
+from support.orders import cut_order_data, make_geometry, order_data
 
 GEOMETRY = make_geometry(n_b=60, numbers=(11, 12))
 WINDOWS = cut_orders(GEOMETRY)

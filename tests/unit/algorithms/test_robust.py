@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.robust import MAD_TO_SIGMA, grouped_median, mad_sigma, running_mean, weighted_median
+from soxspipe.algorithms.robust import grouped_median, largest_near, mad_sigma, running_mean, weighted_median
+from soxspipe.datamodel.medians import MAD_TO_SIGMA
 
 
 def test_mad_is_about_the_median_and_blind_to_nan() -> None:
@@ -61,3 +62,10 @@ def test_running_mean_where_nothing_is_to_be_used_is_zero() -> None:
     mean, number = running_mean(np.ones((4, 2)), np.zeros((4, 2), dtype=bool), 2)
     np.testing.assert_array_equal(mean, 0.0)
     np.testing.assert_array_equal(number, 0.0)
+
+
+@pytest.mark.parametrize("reach", [0, 1, 2, 5, 7])
+def test_largest_near_is_that_of_a_sliding_window(reach: int) -> None:
+    value = np.random.default_rng(12).normal(size=40)
+    expected = [value[max(0, k - reach) : k + reach + 1].max() for k in range(40)]
+    np.testing.assert_array_equal(largest_near(value, reach), expected)

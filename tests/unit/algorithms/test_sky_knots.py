@@ -12,7 +12,6 @@ from soxspipe.algorithms.sky_knots import (
     binned_median,
     bins_over,
     find_lines,
-    largest_near,
     place_knots,
 )
 from support.orders import sky_light
@@ -31,13 +30,6 @@ def test_medians_by_bins_bridge_empty_ones() -> None:
 
 def test_medians_of_nothing_are_what_is_said() -> None:
     np.testing.assert_array_equal(binned_median(np.array([]), np.array([], dtype=np.int64), 4, empty=1.0), 1.0)
-
-
-@pytest.mark.parametrize("reach", [0, 1, 2, 5, 7])
-def test_largest_near_is_that_of_a_sliding_window(reach: int) -> None:
-    value = RNG.normal(size=40)
-    expected = [value[max(0, k - reach) : k + reach + 1].max() for k in range(40)]
-    np.testing.assert_array_equal(largest_near(value, reach), expected)
 
 
 def knots_of(height: float, *, significance: float = 20.0, min_points: int = 2, noise: float = 10.0, lsf_px: float = 1.0) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.detrend import make_pedestal
-from soxspipe.algorithms.subtract_background import BackgroundSettings, _spread, fit_background
+from soxspipe.algorithms.robust import largest_near
+from soxspipe.algorithms.subtract_background import BackgroundSettings, fit_background
 from soxspipe.algorithms.windows import cut_orders
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
@@ -88,7 +89,7 @@ def test_bias_and_dark_may_still_be_in_the_frame(axis: Literal["x", "y"]) -> Non
 def test_masks_are_spread_along_the_slit_alone(reach: int) -> None:
     mask = np.random.default_rng(reach).random((5, 97)) < 0.02
     expected = [[row[max(0, a - reach) : a + reach + 1].any() for a in range(mask.shape[1])] for row in mask]
-    np.testing.assert_array_equal(_spread(mask, reach), expected)
+    np.testing.assert_array_equal(largest_near(mask, reach), expected)
 
 
 def test_the_variance_is_that_of_the_model() -> None:
