@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-ALONE := tests/unit/recipes/test_forked.py  # forks, which the workers of the run before do not allow
+ALONE := tests/unit/reductions/stare/test_forked.py  # forks, which the workers of the run before do not allow
 SOURCES := pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
 
 .PHONY: help install demo test test-all docs bench clean

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from soxspipe.recipes.validate import validate
+from soxspipe.reductions.validate import validate
 
 STANDARDS: dict[str, dict[str, Any]] = {
     "NIR": {"arm": "NIR", "target": "standard", "exptime_s": 120, "airmass": 1.15, "seed": 901},
@@ -111,7 +111,7 @@ UNRESPONSIVE = {"nir_no_flat", "vis_2x1", "vis_2x2", "nir_wide_slit"}
 """Scenes for which the arm's response does not hold: another flat, binning or slit."""
 
 SIMULATE = (
-    "import json, sys; from soxspipe.recipes.simulate import simulate_dataset; "
+    "import json, sys; from soxspipe.reductions.simulate import simulate_dataset; "
     "print(*simulate_dataset(json.loads(sys.argv[1]), sys.argv[2]), sep='\\n')"
 )
 

@@ -128,7 +128,7 @@ def trivial(program: str, sof: Path, output: Path, *flags: str) -> Timing:
 
 def data_set(folder: Path, arm: str, exposures: int, scene: dict[str, Any], response: Path | None = None) -> Path:
     """Simulate one observation, or find it, and return its set of files."""
-    from soxspipe.recipes.simulate import simulate_dataset
+    from soxspipe.reductions.simulate import simulate_dataset
 
     if not list(folder.glob("*.sof")):
         simulate_dataset({**scene, "arm": arm, "exposures": exposures, "seed": 77}, folder)
@@ -160,6 +160,6 @@ def import_time(runs: int) -> Timing:
         "start_up.begin_imports()\n"
         "import soxspipe.cli.app\n"
         "start_up.defer_never_used()\n"
-        "import soxspipe.cli.console, soxspipe.recipes.stare.gather, soxspipe.recipes.stare.pipeline, soxspipe.recipes.stare.reduce"
+        "import soxspipe.cli.console, soxspipe.reductions.stare.gather, soxspipe.reductions.stare.pipeline, soxspipe.reductions.stare.reduce"
     )
     return median_of([timed([sys.executable, "-c", text]) for _ in range(runs)])

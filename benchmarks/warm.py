@@ -35,8 +35,8 @@ class Numerics:
 
 def measure_numerics(sof: Path, repeats: int) -> Numerics:
     """Read a set of files once, and reduce it again and again."""
-    from soxspipe.recipes.stare.gather import gather
-    from soxspipe.recipes.stare.reduce import reduce_stare
+    from soxspipe.reductions.stare.gather import gather
+    from soxspipe.reductions.stare.reduce import reduce_stare
 
     gathered = gather(str(sof), None)
     reduce_stare(gathered.inputs, gathered.settings, n_threads=1)

@@ -12,10 +12,10 @@ from soxspipe.cli import app
 from soxspipe.cli.console import Console, one_line
 from soxspipe.datamodel.metric import Metric
 from soxspipe.errors import AlgorithmError, InputError, ProductError, ProductExistsError, SettingsError
-from soxspipe.recipes.progress import StepReport
-from soxspipe.recipes.spec import ProductRecord, Published
-from soxspipe.recipes.stare import gather as gather_module
-from soxspipe.recipes.stare import pipeline
+from soxspipe.reductions.progress import StepReport
+from soxspipe.reductions.spec import ProductRecord, Published
+from soxspipe.reductions.stare import gather as gather_module
+from soxspipe.reductions.stare import pipeline
 from support.runs import make_stare_run
 
 
@@ -56,7 +56,7 @@ def pretended(monkeypatch, tmp_path):
             return fake.result
 
         monkeypatch.setattr(gather_module, "gather", gathered)
-        monkeypatch.setattr("soxspipe.recipes.stare.reduce.reduce_stare", reduced)
+        monkeypatch.setattr("soxspipe.reductions.stare.reduce.reduce_stare", reduced)
         monkeypatch.chdir(tmp_path)
         return app.run(arguments)
 

@@ -14,16 +14,16 @@ from astropy.io import fits
 
 from soxspipe.errors import ProductError
 from soxspipe.io.atomic import TEMPORARY_PREFIX
-from soxspipe.recipes.progress import StepTimer
-from soxspipe.recipes.stare.publish import claim_products, merged_path, publish_stare
+from soxspipe.reductions.progress import StepTimer
+from soxspipe.reductions.stare.publish import claim_products, merged_path, publish_stare
 from support.runs import make_stare_run
 
 TESTS = Path(__file__).parents[1]
 WORKER = """
 import sys
 from pathlib import Path
-from soxspipe.recipes.progress import StepTimer
-from soxspipe.recipes.stare.publish import claim_products, publish_stare
+from soxspipe.reductions.progress import StepTimer
+from soxspipe.reductions.stare.publish import claim_products, publish_stare
 from support.runs import make_stare_run
 run = make_stare_run("NIR", standard=True)
 print("ready", flush=True)

@@ -14,8 +14,8 @@ from astropy.table import Table
 from soxspipe.errors import AlgorithmError, InputError, MissingInputError, ProductExistsError
 from soxspipe.recipes import soxs_stare
 from soxspipe.recipes.base_recipe import base_recipe
-from soxspipe.recipes.stare import gather as gather_module
-from soxspipe.recipes.stare.gather import gather
+from soxspipe.reductions.stare import gather as gather_module
+from soxspipe.reductions.stare.gather import gather
 from support.inputs import write_set
 from support.runs import HEADER, make_stare_run
 
@@ -297,7 +297,7 @@ class FakeGathered:
 def pretended(monkeypatch):
     run = make_stare_run("NIR", standard=True)
     monkeypatch.setattr(gather_module, "gather", lambda *_args, **_options: FakeGathered(run))
-    monkeypatch.setattr("soxspipe.recipes.stare.reduce.reduce_stare", lambda *_args, **_options: run.result)
+    monkeypatch.setattr("soxspipe.reductions.stare.reduce.reduce_stare", lambda *_args, **_options: run.result)
     return run
 
 
@@ -359,7 +359,7 @@ def test_turning_multiprocessing_off_reads_in_one_thread(monkeypatch, kit, log, 
         raise AlgorithmError("far enough")
 
     monkeypatch.setattr(gather_module, "gather", watched)
-    monkeypatch.setattr("soxspipe.recipes.stare.reduce.reduce_stare", stopped)
+    monkeypatch.setattr("soxspipe.reductions.stare.reduce.reduce_stare", stopped)
     recipe = soxs_stare(log=log, settings={"workspace-root-dir": str(tmp_path)}, inputFrames=str(kit.sof), turnOffMP=True)
     with pytest.raises(AlgorithmError, match="far enough"):
         recipe.produce_product()

@@ -24,9 +24,9 @@ from soxspipe.errors import InputError, MissingInputError, SettingsError
 from soxspipe.instruments.registry import instruments
 from soxspipe.io.static import read_bad_pixels, read_spectral_format
 from soxspipe.recipes import soxs_stare
-from soxspipe.recipes.progress import StepTimer
-from soxspipe.recipes.stare.gather import Gathered, gather
-from soxspipe.recipes.stare.reduce import reduce_stare
+from soxspipe.reductions.progress import StepTimer
+from soxspipe.reductions.stare.gather import Gathered, gather
+from soxspipe.reductions.stare.reduce import reduce_stare
 from soxspipe.settings.load import load_settings
 from soxspipe.settings.names import leaf_by_name, leaves
 from soxspipe.settings.stare import StareSettings

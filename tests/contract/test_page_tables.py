@@ -5,9 +5,9 @@ import re
 import pytest
 
 from soxspipe.qc.ranges import STARE as RANGES
-from soxspipe.recipes.progress import StepTimer
-from soxspipe.recipes.stare.publish import measure_metrics, publish_stare
-from soxspipe.recipes.stare.spec import STARE
+from soxspipe.reductions.progress import StepTimer
+from soxspipe.reductions.stare.publish import measure_metrics, publish_stare
+from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.stare import StareSettings
 from support.runs import make_stare_run
 

@@ -10,8 +10,8 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
 
-from soxspipe.recipes.progress import StepTimer
-from soxspipe.recipes.stare.publish import publish_stare
+from soxspipe.reductions.progress import StepTimer
+from soxspipe.reductions.stare.publish import publish_stare
 from support.runs import MADE_AT, make_stare_run
 
 CASES = [("NIR", False), ("NIR", True), ("VIS", False), ("VIS", True)]

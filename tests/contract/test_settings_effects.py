@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import yaml
 
-from soxspipe.algorithms.cosmic_rays import flag_cosmic_rays
-from soxspipe.algorithms.detect_continuum import detect_continuum
-from soxspipe.algorithms.object_profile import ObjectProfile, fit_profile
-from soxspipe.algorithms.response_function import fit_response
-from soxspipe.algorithms.windows import cut_orders
+from soxspipe.algorithms.objects.detect_continuum import detect_continuum
+from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile
+from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
+from soxspipe.algorithms.orders.windows import cut_orders
+from soxspipe.algorithms.spectra.response_function import fit_response
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar, TelluricBands
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import MergedSpectrum, ResponseCurve
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
-from soxspipe.recipes.stare.reduce import reduce_stare
-from soxspipe.recipes.stare.values import StareResult
+from soxspipe.reductions.stare.reduce import reduce_stare
+from soxspipe.reductions.stare.values import StareResult
 from soxspipe.settings.load import load_settings
 from soxspipe.settings.stare import StareSettings
 from support.orders import TinyOrder, make_geometry, object_trace, observe, position, sky_light
@@ -182,7 +182,7 @@ def test_bspline_deg_is_the_degree_across_the_gaps() -> None:
 
 
 def _background(**chosen: Any) -> BackgroundModel:
-    from soxspipe.algorithms.subtract_background import fit_background
+    from soxspipe.algorithms.frames.subtract_background import fit_background
     from soxspipe.datamodel.frame import Frame
 
     geometry = make_geometry(axis="y", numbers=NUMBERS, n_b=N_B, spacing=60)

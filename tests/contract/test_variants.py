@@ -18,7 +18,7 @@ import yaml
 from astropy.io import fits
 
 from soxspipe.cli.app import run
-from soxspipe.recipes.simulate import simulate_dataset
+from soxspipe.reductions.simulate import simulate_dataset
 from support.inputs import edit_header, raw_header, write_response_table
 from support.lzw import compress
 from support.small import Kit, small_detectors, write_small

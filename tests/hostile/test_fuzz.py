@@ -25,9 +25,9 @@ from soxspipe.io.classify import classify
 from soxspipe.io.fits_reader import open_fits, read_header, read_image, read_table
 from soxspipe.io.lzw import decompress
 from soxspipe.io.sof import resolve_inputs
-from soxspipe.recipes.progress import StepTimer
-from soxspipe.recipes.stare.gather import gather
-from soxspipe.recipes.stare.reduce import reduce_stare
+from soxspipe.reductions.progress import StepTimer
+from soxspipe.reductions.stare.gather import gather
+from soxspipe.reductions.stare.reduce import reduce_stare
 from soxspipe.settings.load import load_settings
 from soxspipe.settings.names import leaves
 from soxspipe.settings.yaml_text import parse_yaml

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soxspipe.algorithms.clip_and_stack import StackSettings, clip_and_stack
-from soxspipe.algorithms.cosmic_rays import CosmicRaySettings, flag_cosmic_rays
-from soxspipe.algorithms.detrend import make_pedestal, subtract_pedestal
-from soxspipe.algorithms.find_sources import collapse
-from soxspipe.algorithms.flux_calibration import flux_calibrate
-from soxspipe.algorithms.horne_extraction import ExtractedOrder, ExtractionSettings, extract_order
-from soxspipe.algorithms.merge_orders import merge_orders
-from soxspipe.algorithms.prepare import prepare
-from soxspipe.algorithms.subtract_background import BackgroundSettings, fit_background
-from soxspipe.algorithms.subtract_sky import SkySettings, first_sky, fit_order_sky
-from soxspipe.algorithms.windows import cut_orders
+from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder, ExtractionSettings, extract_order
+from soxspipe.algorithms.frames.clip_and_stack import StackSettings, clip_and_stack
+from soxspipe.algorithms.frames.detrend import make_pedestal, subtract_pedestal
+from soxspipe.algorithms.frames.prepare import prepare
+from soxspipe.algorithms.frames.subtract_background import BackgroundSettings, fit_background
+from soxspipe.algorithms.objects.find_sources import collapse
+from soxspipe.algorithms.orders.cosmic_rays import CosmicRaySettings, flag_cosmic_rays
+from soxspipe.algorithms.orders.windows import cut_orders
+from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky, fit_order_sky
+from soxspipe.algorithms.spectra.flux_calibration import flux_calibrate
+from soxspipe.algorithms.spectra.merge_orders import merge_orders
 from soxspipe.datamodel.calibrations import ExtinctionCurve, Masters, TelluricBands
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soxspipe.recipes.stare.reduce import reduce_stare
-from soxspipe.recipes.stare.values import StareInputs, StareResult
+from soxspipe.reductions.stare.reduce import reduce_stare
+from soxspipe.reductions.stare.values import StareInputs, StareResult
 from soxspipe.settings.stare import StareSettings
 from support.scenes import cached_scene
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soxspipe.recipes.stare.reduce import reduce_stare
+from soxspipe.reductions.stare.reduce import reduce_stare
 from soxspipe.settings.stare import StareSettings
 from support.scenes import full_scene, score_result
 

@@ -11,14 +11,14 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.detect_continuum import ContinuumSettings
-from soxspipe.algorithms.find_object import find_object
-from soxspipe.algorithms.fit_skies import fit_sky
-from soxspipe.algorithms.horne_extraction import ExtractedOrder, ExtractionSettings, extract_order
-from soxspipe.algorithms.merge_orders import merge_orders
-from soxspipe.algorithms.solve_orders import extract_with_sky, follow_object
-from soxspipe.algorithms.subtract_sky import SkySettings, first_sky, fit_order_sky
-from soxspipe.algorithms.windows import cut_orders
+from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder, ExtractionSettings, extract_order
+from soxspipe.algorithms.extraction.solve_orders import extract_with_sky, follow_object
+from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
+from soxspipe.algorithms.objects.find_object import find_object
+from soxspipe.algorithms.orders.windows import cut_orders
+from soxspipe.algorithms.sky.fit_skies import fit_sky
+from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky, fit_order_sky
+from soxspipe.algorithms.spectra.merge_orders import merge_orders
 from soxspipe.datamodel.spectrum import MergedSpectrum, OrderSpectrum
 from support.orders import NM_PER_PX, TinyOrder, make_geometry, observe, position, sky_light
 

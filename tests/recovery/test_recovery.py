@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from soxspipe.recipes.stare.reduce import reduce_stare
-from soxspipe.recipes.stare.values import StareResult
+from soxspipe.reductions.stare.reduce import reduce_stare
+from soxspipe.reductions.stare.values import StareResult
 from soxspipe.settings.stare import StareSettings
 from soxspipe.simulate.values import Score
 from support.scenes import Prepared, score_result, small_scene

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from soxspipe.algorithms.order_data import OrderData, flatten_order
-from soxspipe.algorithms.windows import cut_orders
+from soxspipe.algorithms.orders.order_data import OrderData, flatten_order
+from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame

@@ -30,7 +30,7 @@ from soxspipe.datamodel.spectrum import (
     SlitProfile,
 )
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace, OrderTrace, SlitSource
-from soxspipe.recipes.stare.values import StareInputs, StareResult
+from soxspipe.reductions.stare.values import StareInputs, StareResult
 
 N_DISP = 400
 PITCH_PX = 50.0

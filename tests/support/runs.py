@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from soxspipe.datamodel.provenance import Card, InputFile, Provenance
-from soxspipe.recipes.progress import StepReport
-from soxspipe.recipes.stare.run import StareRun
+from soxspipe.reductions.progress import StepReport
+from soxspipe.reductions.stare.run import StareRun
 from soxspipe.settings.dump import dump_settings, parameters
 from soxspipe.settings.stare import StareSettings
 from support.results import make_run

@@ -16,7 +16,7 @@ from soxspipe.errors import ProductExistsError, SoxspipeError
 from soxspipe.start_up import defer_never_used, end_imports
 
 if TYPE_CHECKING:
-    from soxspipe.recipes.stare.gather import Verb
+    from soxspipe.reductions.stare.gather import Verb
 
 QC_FAILED = 3
 INTERRUPTED = 130
@@ -149,7 +149,7 @@ def _simulate(
     soxspipe simulate scene.yaml --arm VIS --target supernova --ab-mag 18
     """
     from soxspipe.cli.scenes import keys_text, scene_of
-    from soxspipe.recipes.simulate import simulate_dataset
+    from soxspipe.reductions.simulate import simulate_dataset
 
     end_imports()
     if keys:
@@ -170,7 +170,7 @@ def _validate(
     json_file: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write every figure as JSON.", show_default=False)] = None,
 ) -> int:
     """Hold products against the truth of a simulation; ! marks a figure off its target."""
-    from soxspipe.recipes.validate import validate
+    from soxspipe.reductions.validate import validate
 
     end_imports()
     typer.echo(validate(products, truth, standard_truth=standard_truth, json_file=json_file).text)
@@ -180,9 +180,9 @@ def _validate(
 def _reduce(frames: list[str], output: str | None, settings: str | None, flags: Flags, *, verb: Verb | None) -> int:
     defer_never_used()
     from soxspipe.cli.console import Console
-    from soxspipe.recipes.progress import StepReport
-    from soxspipe.recipes.stare.gather import gather
-    from soxspipe.recipes.stare.pipeline import output_folder, run_stare
+    from soxspipe.reductions.progress import StepReport
+    from soxspipe.reductions.stare.gather import gather
+    from soxspipe.reductions.stare.pipeline import output_folder, run_stare
 
     end_imports()
     console = Console(verbose=flags.verbose)

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from soxspipe.recipes.progress import StepReport
+from soxspipe.reductions.progress import StepReport
 
 if TYPE_CHECKING:
-    from soxspipe.recipes.spec import Published
+    from soxspipe.reductions.spec import Published
 
 LONGEST_LINE = 1000
 MERGED = "_EXTRACTED_MERGED.fits"
@@ -46,7 +46,7 @@ class Console:
         if _is_terminal(sys.stdout):
             self._rich_tables(recipe, published)
         else:
-            from soxspipe.recipes.tables import report_text
+            from soxspipe.reductions.summary_tables import report_text
 
             _say(report_text(recipe, published, verbose=self.verbose), sys.stdout)
         _say("", sys.stdout)
@@ -63,7 +63,7 @@ class Console:
 
     def _product_tables(self, recipe: str, published: Published) -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
         """One table with full paths, or one a folder in which the set's name is left out, so that lines stay short."""
-        from soxspipe.recipes.tables import PRODUCT_HEAD, product_rows
+        from soxspipe.reductions.summary_tables import PRODUCT_HEAD, product_rows
 
         if self.verbose:
             yield f"{recipe} products", PRODUCT_HEAD, product_rows(published.products, full_path=True)
@@ -79,7 +79,7 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        from soxspipe.recipes.tables import QC_HEAD, qc_rows
+        from soxspipe.reductions.summary_tables import QC_HEAD, qc_rows
 
         rich = RichConsole(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
         for title, head, rows in (

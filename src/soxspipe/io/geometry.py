@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from soxspipe.algorithms.dispersion import drop_misplaced, make_dispersion_map, measure_inconsistency
+from soxspipe.algorithms.orders.dispersion import drop_misplaced, make_dispersion_map, measure_inconsistency
 from soxspipe.datamodel.arrays import Image, IntArray
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geometry, OrderTable, SpectralFormat

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from soxspipe.algorithms.detrend import pedestal_level
+from soxspipe.algorithms.frames.detrend import pedestal_level
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame

@@ -12,12 +12,12 @@ import numpy as np
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.medians import quick_mad_sigma
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import SkyModel, WavelengthShift
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.numerics.medians import quick_mad_sigma
 
 CALIBRATION_FLAGS = PixelFlag.BAD | PixelFlag.NOT_FINITE
 COSMIC_FLAGS = PixelFlag.COSMIC_RAY | PixelFlag.OUTLIER

@@ -29,13 +29,13 @@ from soxspipe.recipes.ccd_numbers import (
     without_masks,
 )
 from soxspipe.recipes.recipe_facts import RecipeFacts, now
-from soxspipe.recipes.spec import ProductRecord
+from soxspipe.reductions.spec import ProductRecord
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
     from astropy.table import Table
 
-    from soxspipe.recipes.stare.gather import Gathered
+    from soxspipe.reductions.stare.gather import Gathered
 
 
 class base_recipe(RecipeFacts):
@@ -82,7 +82,7 @@ class base_recipe(RecipeFacts):
         debug: bool = False,
         turnOffMP: bool = False,
     ) -> None:
-        from soxspipe.recipes.stare.pipeline import output_folder
+        from soxspipe.reductions.stare.pipeline import output_folder
 
         self.log = log if log is not None and log is not False else logging.getLogger("soxspipe")
         self.settings = settings
@@ -157,7 +157,7 @@ class base_recipe(RecipeFacts):
         CCDData
             A single frame is returned as it is.
         """
-        from soxspipe.algorithms.clip_and_stack import clip_and_stack
+        from soxspipe.algorithms.frames.clip_and_stack import clip_and_stack
         from soxspipe.io.ccddata import from_ccddata, to_ccddata
 
         given = list(frames)
@@ -195,7 +195,7 @@ class base_recipe(RecipeFacts):
         -------
         CCDData
         """
-        from soxspipe.algorithms.detrend import detrend, divide_by_flat
+        from soxspipe.algorithms.frames.detrend import detrend, divide_by_flat
         from soxspipe.io.ccddata import from_ccddata, to_ccddata
 
         bias, dark_frame, flat = (
@@ -300,7 +300,7 @@ class base_recipe(RecipeFacts):
     def flag_poor_data(self) -> None:
         """Add the temperatures of the header to the metrics, and judge every metric by its acceptable range."""
         from soxspipe.qc.ranges import enforced_arm, stare_ranges, with_ranges
-        from soxspipe.recipes.stare.measures import header_temperatures
+        from soxspipe.reductions.stare.measures import header_temperatures
 
         for metric in header_temperatures(self._gathered.inputs.arm, self._gathered.header):
             self._add(metric)
@@ -353,7 +353,7 @@ class base_recipe(RecipeFacts):
     # ----- behind them
 
     def _prepared(self) -> list[Frame]:
-        from soxspipe.algorithms.prepare import prepare
+        from soxspipe.algorithms.frames.prepare import prepare
 
         inputs = self._gathered.inputs
         return [prepare(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
@@ -361,8 +361,8 @@ class base_recipe(RecipeFacts):
     def _without_background(self, frame: Frame, order_table: str | bool) -> Frame:
         from dataclasses import replace
 
-        from soxspipe.algorithms.subtract_background import fit_background
-        from soxspipe.algorithms.windows import cut_orders
+        from soxspipe.algorithms.frames.subtract_background import fit_background
+        from soxspipe.algorithms.orders.windows import cut_orders
         from soxspipe.io.classify import classify
         from soxspipe.io.fits_reader import read_header
         from soxspipe.io.tables import read_order_table
@@ -424,7 +424,7 @@ class base_recipe(RecipeFacts):
         getattr(self.log, "print", self.log.info)(text)
 
     def _report_text(self) -> str:
-        from soxspipe.recipes.tables import PRODUCT_HEAD, QC_HEAD, grid, product_rows, qc_rows
+        from soxspipe.reductions.summary_tables import PRODUCT_HEAD, QC_HEAD, grid, product_rows, qc_rows
 
         title = str(self.recipeName).upper()
         return (

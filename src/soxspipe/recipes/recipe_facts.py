@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soxspipe.datamodel.metric import Metric
-from soxspipe.recipes.spec import ProductRecord
+from soxspipe.reductions.spec import ProductRecord
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
-    from soxspipe.recipes.stare.gather import Gathered
+    from soxspipe.reductions.stare.gather import Gathered
 
 
 class RecipeFacts:
@@ -95,7 +95,7 @@ class RecipeFacts:
     @property
     def qc(self) -> Table:
         """The QC metrics so far, one row each."""
-        from soxspipe.recipes.tables import qc_table
+        from soxspipe.reductions.summary_tables import qc_table
 
         return qc_table(
             self._metrics, recipe=str(self.recipeName), sof_name=self.sofName, date_obs=self.dateObs, made_at=self._made_at or now()
@@ -104,13 +104,13 @@ class RecipeFacts:
     @property
     def products(self) -> Table:
         """The files so far, one row each."""
-        from soxspipe.recipes.tables import product_table
+        from soxspipe.reductions.summary_tables import product_table
 
         return product_table(self._records, recipe=str(self.recipeName), date_obs=self.dateObs, made_at=self._made_at or now())
 
 
 def now() -> str:
     """Time of the reduction, UTC."""
-    from soxspipe.recipes.stare.pipeline import made_at
+    from soxspipe.reductions.stare.pipeline import made_at
 
     return made_at()

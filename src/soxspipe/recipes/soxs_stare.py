@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from soxspipe.recipes.base_recipe import base_recipe
-from soxspipe.recipes.progress import StepReport
+from soxspipe.reductions.progress import StepReport
 
 if TYPE_CHECKING:
-    from soxspipe.recipes.stare.gather import Gathered
+    from soxspipe.reductions.stare.gather import Gathered
 
 
 class soxs_stare(base_recipe):
@@ -51,12 +51,12 @@ class soxs_stare(base_recipe):
             log, settings=settings, inputFrames=inputFrames, verbose=verbose, overwrite=overwrite, command=command, debug=debug,
             turnOffMP=turnOffMP,
         )  # fmt: skip
-        from soxspipe.recipes.stare.publish import require_new
+        from soxspipe.reductions.stare.publish import require_new
 
         require_new(self._gathered.names(), self.workspaceRootPath, overwrite=overwrite)
 
     def _gather(self) -> Gathered:
-        from soxspipe.recipes.stare.gather import gather
+        from soxspipe.reductions.stare.gather import gather
 
         command = self.command if isinstance(self.command, str) else ""
         return gather(self.inputFrames, self.settings, command=command, workers=1 if self.turnOffMP else 2)
@@ -64,7 +64,7 @@ class soxs_stare(base_recipe):
     @property
     def productPath(self) -> str:
         """Path of the final product: the merged spectrum until it is known whether there is a flux-calibrated one."""
-        from soxspipe.recipes.stare.publish import final_product, merged_path
+        from soxspipe.reductions.stare.publish import final_product, merged_path
 
         return str(final_product(self._records) if self._records else merged_path(self._gathered.names(), self.workspaceRootPath))
 
@@ -94,7 +94,7 @@ class soxs_stare(base_recipe):
             Path of the final product: the flux-calibrated spectrum if there is one, else the merged spectrum.  The tables of
             metrics and files are `qc` and `products`.
         """
-        from soxspipe.recipes.stare.pipeline import run_stare
+        from soxspipe.reductions.stare.pipeline import run_stare
 
         published = run_stare(
             self._gathered,

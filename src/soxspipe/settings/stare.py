@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from pydantic import Field, field_validator
 
-from soxspipe.algorithms.clip_and_stack import StackSettings
-from soxspipe.algorithms.cosmic_rays import CosmicRaySettings
-from soxspipe.algorithms.detect_continuum import ContinuumSettings
-from soxspipe.algorithms.horne_extraction import ExtractionSettings
-from soxspipe.algorithms.response_function import ResponseSettings
+from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
+from soxspipe.algorithms.frames.clip_and_stack import StackSettings
+from soxspipe.algorithms.frames.subtract_background import BackgroundSettings
+from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
+from soxspipe.algorithms.orders.cosmic_rays import CosmicRaySettings
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.algorithms.subtract_background import BackgroundSettings
-from soxspipe.algorithms.subtract_sky import SkySettings
+from soxspipe.algorithms.sky.subtract_sky import SkySettings
+from soxspipe.algorithms.spectra.response_function import ResponseSettings
 
 PLOTS = (
     "bkground",

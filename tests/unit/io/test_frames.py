@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from soxspipe.algorithms.prepare import prepare
+from soxspipe.algorithms.frames.prepare import prepare
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector, find_instrument

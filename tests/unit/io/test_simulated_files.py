@@ -7,7 +7,7 @@ from astropy.io import fits
 from soxspipe.errors import InputError, MissingInputError, SettingsError
 from soxspipe.io.simulated import read_truth, sof_name
 from soxspipe.io.simulated_facts import make_scene, read_facts, read_spectrum
-from soxspipe.recipes.simulate import main, simulate_dataset
+from soxspipe.reductions.simulate import main, simulate_dataset
 
 IMAGES = ["OBJECT", "SKY", "VARIANCE", "FLAT", "WAVE", "SLIT", "ORDER", "CRMASK", "BADMASK"]
 

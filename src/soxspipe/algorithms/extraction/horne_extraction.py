@@ -1,0 +1,268 @@
+"""Spatial profile, optimal sum and boxcar sum (Horne 1986)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from pydantic import Field
+
+from soxspipe.algorithms.extraction.reject_outliers import FAR_SHARE, Rejection, reject_outliers
+from soxspipe.algorithms.objects.object_flux import flux_along
+from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.settings import AlgorithmSettings
+from soxspipe.algorithms.sky.sky_and_object import N_LAGS, evaluate_sky, joint_geometry, solve_sky_and_object
+from soxspipe.algorithms.sky.subtract_sky import SkyFit
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.datamodel.trace import OrderTrace
+
+
+class ExtractionSettings(AlgorithmSettings):
+    """Settings of `extract_orders`."""
+
+    horne_extraction_slit_length: int = Field(
+        15,
+        ge=2,
+        le=400,
+        description="Length (unbinned px) of the slit over which object flux is collected; the boxcar aperture is 2 int(length / 2).",
+    )
+    horne_extraction_profile_poly_order: int = Field(
+        7, ge=0, le=15, description="Highest degree with which the object's profile may change along the dispersion; data choose up to it."
+    )
+    horne_extraction_profile_global_clipping_sigma: float = Field(
+        25.0, gt=0, description="Limit on (D - S - f P)^2 / V (so 25 is 5 sigma) above which a pixel is rejected during extraction."
+    )
+    horne_extraction_profile_clipping_sigma: float = Field(3.0, gt=0, description="Clipping limit (sigma) when the profile is fitted.")
+    horne_extraction_profile_clipping_iteration_count: int = Field(
+        10, ge=0, le=100, description="Most clipping rounds when the profile is fitted."
+    )
+    subtract_host: bool = Field(
+        True,
+        description="Take off smooth light of a host galaxy, at least twice as wide as the image, from under the object (never from a standard).",
+    )
+    horne_extraction_along_lines: bool = Field(
+        False,
+        description="Extract along the tilted sky lines instead of detector columns: in bad seeing lines of the object come out narrower.",
+    )
+
+
+ROUGH_TOLERANCE = 0.1
+LEAST_FLAT = 0.0025
+PARTIAL = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExtractedOrder:
+    """One order after extraction, on its window.
+
+    Attributes
+    ----------
+    data : OrderData
+        The order.
+    sky, sky_variance, shares : ndarray, shape of the window
+        Final sky model, its variance, and the object's profile.
+    variance : ndarray, shape of the window
+        Model variance of a pixel (flattened electrons squared), sky model's not included.
+    rejection : Rejection
+        Pixels left out.
+    flux, flux_variance : ndarray, shape (n_disp,)
+        NaN and infinity where nothing could be measured.
+    covariance : ndarray, shape (n_lags, n_disp)
+        Of neighbouring fluxes.
+    sky_fit : SkyFit or None
+        With the final spline; None without sky subtraction.
+    aside : ndarray of bool, shape of the window, or None
+        Pixels of other objects on the slit, which took no part.
+    """
+
+    data: OrderData
+    sky: FloatArray
+    sky_variance: FloatArray
+    shares: FloatArray
+    variance: FloatArray
+    rejection: Rejection
+    flux: FloatArray
+    flux_variance: FloatArray
+    covariance: FloatArray
+    sky_fit: SkyFit | None
+    aside: BoolArray | None = None
+
+
+def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings: ExtractionSettings) -> ExtractedOrder:
+    """Solve sky and object together, reject outliers against the solution, and solve again with errors.
+
+    Parameters
+    ----------
+    data : OrderData
+        The order.
+    sky_fit : SkyFit
+        Shape of the sky and a first model.
+    shares : ndarray, shape of the window
+        Object profile.
+    settings : ExtractionSettings
+        Its global clipping limit is used.
+
+    Returns
+    -------
+    ExtractedOrder
+        Flux, sky and errors.
+    """
+    limit = settings.horne_extraction_profile_global_clipping_sigma
+    geometry = joint_geometry(sky_fit.spline, data.u_px, data.slit)
+    sky_range = np.where(data.window.inside, sky_fit.spline.local_range(data.u_px), 0.0)
+    rejection = reject_outliers(data, sky_fit.electrons, shares, sky_range, limit)
+    weight = np.where(data.good & ~rejection.hits, 1.0 / rejection.variance, 0.0)
+    first = solve_sky_and_object(data, sky_fit.spline, geometry, shares, weight, with_errors=False)
+    sky = np.where(data.window.inside, evaluate_sky(first.spline, geometry), 0.0)
+    rejection = reject_outliers(data, sky, shares, sky_range, limit)
+    weight = np.where(data.good & ~rejection.hits, 1.0 / rejection.variance, 0.0)
+    final = solve_sky_and_object(data, first.spline, geometry, shares, weight)
+    sky = np.where(data.window.inside, evaluate_sky(final.spline, geometry), 0.0)
+    return ExtractedOrder(
+        data=data,
+        sky=sky,
+        sky_variance=final.sky_variance,
+        shares=shares,
+        variance=rejection.variance,
+        rejection=rejection,
+        flux=final.flux,
+        flux_variance=final.variance,
+        covariance=final.covariance,
+        sky_fit=replace(sky_fit, spline=final.spline, electrons=sky),
+    )
+
+
+def extract_order_without_sky(data: OrderData, shares: FloatArray, settings: ExtractionSettings) -> ExtractedOrder:
+    """Horne's sum on data from which no sky is to be subtracted; arguments and result as for `extract_order`."""
+    nothing = np.zeros(shares.shape)
+    rejection = reject_outliers(data, nothing, shares, nothing, settings.horne_extraction_profile_global_clipping_sigma)
+    flux, error = flux_along(data.electrons, rejection.variance, shares, data.good & ~rejection.hits)
+    known = np.isfinite(error)
+    return ExtractedOrder(
+        data=data,
+        sky=nothing,
+        sky_variance=nothing,
+        shares=shares,
+        variance=rejection.variance,
+        rejection=rejection,
+        flux=np.where(known, flux, np.nan),
+        flux_variance=error**2,
+        covariance=np.zeros((N_LAGS, flux.size)),
+        sky_fit=None,
+    )
+
+
+def order_spectrum(
+    extracted: ExtractedOrder,
+    trace: OrderTrace,
+    *,
+    label: str,
+    aperture_px: float,
+    wavelength_nm: FloatArray,
+    saturated: BoolArray,
+    forced: bool,
+) -> tuple[OrderSpectrum, FloatArray]:
+    """Put an extracted order into ascending wavelength, with aperture sums beside the optimal one.
+
+    Parameters
+    ----------
+    extracted : ExtractedOrder
+        Result of the extraction.
+    trace : OrderTrace
+        Trace of the order.
+    label : str
+        Its name.
+    aperture_px : float
+        Length of the boxcar aperture (binned px).
+    wavelength_nm : ndarray, shape (n_disp,)
+        At the trace; NaN drops the dispersion pixel.
+    saturated : ndarray of bool, shape of the window
+        Saturated pixels.
+    forced : bool
+        Whether the trace is forced.
+
+    Returns
+    -------
+    OrderSpectrum
+        Only dispersion pixels with a wavelength.
+    ndarray, shape (n_lags, n)
+        Covariance of neighbouring fluxes in the same sequence.
+    """
+    data, good = extracted.data, extracted.data.good & ~extracted.rejection.hits
+    aperture = _aperture(data, trace.a_px, aperture_px)
+    light = data.electrons - extracted.sky
+    fraction = np.sum(np.where(good, np.maximum(extracted.shares, 0.0), 0.0), axis=1)
+    model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
+    mean_flat = _mean_flat(extracted)
+    total = np.sum(aperture, axis=1)
+    columns = {
+        "b_px": data.window.b_px,
+        "a_px": trace.a_px,
+        "wavelength_nm": wavelength_nm,
+        "pixel_scale_nm": _pixel_scale(data.window.b_px, wavelength_nm),
+        "flux": extracted.flux,
+        "variance": extracted.flux_variance,
+        "boxcar": np.sum(aperture * light, axis=1),
+        "boxcar_robust": np.sum(aperture * np.where(good, light, 0.0), axis=1),
+        "boxcar_restored": np.sum(aperture * np.where(good, light, model), axis=1),
+        "sky": np.sum(aperture * extracted.sky, axis=1) / np.maximum(total, 1e-9),
+        "sky_aperture": np.sum(aperture * extracted.sky, axis=1),
+        "profile_fraction": fraction,
+        "aperture_fraction": np.sum(aperture * extracted.shares, axis=1),
+        "mean_flat": mean_flat,
+        "quality": _quality(extracted, aperture, saturated, fraction, forced=forced),
+    }
+    weak = mean_flat < LEAST_FLAT
+    columns["flux"] = np.where(weak, np.nan, columns["flux"])
+    columns["variance"] = np.where(weak, np.inf, columns["variance"])
+    columns["quality"] = np.where(weak, columns["quality"] | int(SpectrumFlag.LOW_RESPONSE), columns["quality"])
+    columns["quality"] = np.where(~np.isfinite(columns["flux"]), columns["quality"] | int(SpectrumFlag.NO_DATA), columns["quality"])
+    keep = np.flatnonzero(np.isfinite(wavelength_nm))
+    keep = keep[np.argsort(wavelength_nm[keep], kind="stable")]
+    descending = keep.size > 1 and keep[0] > keep[-1]
+    covariance = np.array(extracted.covariance[:, keep])
+    if descending:
+        for lag in range(1, covariance.shape[0] + 1):
+            covariance[lag - 1] = np.roll(covariance[lag - 1], -lag)
+    covariance = np.where(np.isfinite(columns["flux"][keep]), covariance, 0.0)
+    spectrum = OrderSpectrum(order=data.window.order, label=label, **{name: column[keep] for name, column in columns.items()})
+    return spectrum, covariance
+
+
+def _pixel_scale(b_px: IntArray, wavelength_nm: FloatArray) -> FloatArray:
+    """Nanometres per dispersion pixel; NaN where the wavelength is."""
+    scale, known = np.full(wavelength_nm.shape, np.nan), np.isfinite(wavelength_nm)
+    if known.sum() > 1:
+        scale[known] = np.abs(np.gradient(wavelength_nm[known], b_px[known].astype(np.float64)))
+    return scale
+
+
+def _mean_flat(extracted: ExtractedOrder) -> FloatArray:
+    """Flat under the object, weighted by the profile over the pixels whose flat is usable; 0 where there are none, shape (n_disp,)."""
+    data = extracted.data
+    weight = np.where(data.good, np.maximum(extracted.shares, 0.0), 0.0)
+    total = weight.sum(axis=1)
+    return np.where(total > 0, np.sum(weight * data.flat, axis=1) / np.where(total > 0, total, 1.0), 0.0)
+
+
+def _aperture(data: OrderData, a_px: FloatArray, length: float) -> FloatArray:
+    """Share of every pixel that lies within `length` px centred on the trace."""
+    distance = data.window.a_px - a_px[:, None]
+    overlap = np.minimum(distance + 0.5, 0.5 * length) - np.maximum(distance - 0.5, -0.5 * length)
+    return np.where(data.window.inside, np.clip(overlap, 0.0, 1.0), 0.0)
+
+
+def _quality(extracted: ExtractedOrder, aperture: FloatArray, saturated: BoolArray, fraction: FloatArray, *, forced: bool) -> IntArray:
+    core = (aperture > 0) & (extracted.shares > FAR_SHARE * extracted.shares.max(axis=1, keepdims=True))
+    quality = np.zeros(fraction.shape, dtype=np.int32)
+    quality[(saturated & core).any(axis=1)] |= SpectrumFlag.SATURATED
+    quality[(extracted.rejection.hits & core).any(axis=1)] |= SpectrumFlag.COSMIC_RAY
+    quality[fraction < PARTIAL] |= SpectrumFlag.PARTIAL_PROFILE
+    if forced:
+        quality |= SpectrumFlag.FORCED
+    own = np.sum(np.where(core, extracted.variance, 0.0), axis=1)
+    skies = np.sum(np.where(core, extracted.sky_variance, 0.0), axis=1)
+    quality[skies > own] |= SpectrumFlag.WEAK_SKY_MODEL
+    return quality

@@ -1,0 +1,229 @@
+"""Outliers on an order: cosmic rays and bad pixels that neither sky nor object explains, tracks along the slit among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.algorithms.objects.object_flux import flux_along
+from soxspipe.algorithms.orders.order_data import EVERY_ROW, OrderData
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.numerics.robust import edge_padded, row_median, running_median
+from soxspipe.numerics.rows import row_dot, row_max
+
+GROW_SIGMA = 2.5
+CONTRADICTION_SIGMA = 4.0
+SPIKE_SIGMA = 5.0
+SPIKE_SHARE = 0.85
+SPIKE_NEIGHBOURS_PX = 31
+UNKNOWN_SHARE = 0.2
+STRUCK_POWER = 0.8
+TRACK_ROUNDS = 2
+LINE_NEIGHBOUR_SHARE = 0.12
+CORE_HALF_PX = 7
+PROFILE_TOLERANCE = 0.03
+SKY_TOLERANCE = 0.01
+FAR_SHARE = 0.02
+ROUNDS = 8
+SMOOTH_PX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rejection:
+    """Pixels that neither sky nor object explain.
+
+    Attributes
+    ----------
+    hits : ndarray of bool, shape of the window
+        Pixels rejected, cosmic rays and outliers alike.
+    bright : ndarray of bool, shape of the window
+        Those above the model: cosmic rays.
+    flux : ndarray, shape (n_disp,)
+        Flux from the pixels that are left.
+    variance : ndarray, shape of the window
+        Model variance at that flux.
+    """
+
+    hits: BoolArray
+    bright: BoolArray
+    flux: FloatArray
+    variance: FloatArray
+
+
+def reject_outliers(
+    data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: FloatArray, limit: float, tolerance: float = PROFILE_TOLERANCE
+) -> Rejection:
+    """Find the pixels that differ from sky plus object by more than the noise.
+
+    On the object the worst pixel of each dispersion pixel goes first, then the flux is measured again; away from it all outliers go
+    at once.  Neighbours of a hit go at `GROW_SIGMA`.  The median of data over profile starts it, so that a bright hit does not raise
+    the flux and drag good pixels down.  Errors of the profile and of the sky's position are tolerated as shares of the peak and of
+    the sky's local range, and so is what the object's spectrum changes along the tilt of its lines; an emission line of the object has the object's profile and passes.
+
+    Parameters
+    ----------
+    data : OrderData
+        The order.
+    sky, shares : ndarray, shape of the window
+        Sky model, object profile.
+    sky_range : ndarray, shape of the window
+        Largest difference of the sky within about a pixel.
+    limit : float
+        Limit on (D - S - f P)^2 / V.
+    tolerance : float
+        Error of the profile to allow for, as a share of its peak.
+
+    Returns
+    -------
+    Rejection
+        Hits and the flux without them.
+    """
+    sigma = float(np.sqrt(limit))
+    light = np.where(data.good, data.electrons - sky, 0.0)
+    peak = row_max(shares)
+    flux = _median_flux(light, shares, data.good, peak)
+    far = shares < FAR_SHARE * peak[:, None]
+    hits = np.zeros(light.shape, dtype=bool)
+    bright = np.zeros(light.shape, dtype=bool)
+
+    def model_variance(flux: FloatArray, rows: IntArray | slice = EVERY_ROW) -> FloatArray:
+        object_light = np.maximum(running_median(flux, SMOOTH_PX), 0.0)[rows, None] * np.maximum(shares[rows], 0.0)
+        return data.variance(sky[rows] + object_light, rows)
+
+    variance = model_variance(flux)
+    flux = _not_above(flux, light, variance, shares, data.good, peak)
+    steep = _change_along_tilt(flux, shares, data.u_px)
+    rows: IntArray | slice = EVERY_ROW
+    for _ in range(ROUNDS):
+        use = data.good[rows] & ~hits[rows]
+        allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows]
+        allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + steep[rows] ** 2
+        z = np.where(use, (light[rows] - flux[rows, None] * shares[rows]) / np.sqrt(variance[rows] + allowed), 0.0)
+        worst = row_max(np.where(far[rows], 0.0, np.abs(z)))[:, None]
+        fresh = np.zeros(light.shape, dtype=bool)
+        fresh[rows] = (np.abs(z) > sigma) & (far[rows] | (np.abs(z) == worst))
+        fresh[rows] |= dilate(hits | fresh)[rows] & use & (z > GROW_SIGMA)
+        struck = np.flatnonzero(fresh.any(axis=1))
+        if not struck.size:
+            break
+        hits |= fresh
+        bright[rows] |= fresh[rows] & (z > 0)
+        flux[struck], _ = flux_along(light[struck], variance[struck], shares[struck], data.good[struck] & ~hits[struck])
+        # later rounds look at the rows whose flux or variance has changed, and at the neighbours of hits
+        rows = np.unique(np.clip(struck[:, None] + np.arange(-SMOOTH_PX // 2, SMOOTH_PX // 2 + 1), 0, flux.size - 1))
+        variance[rows] = model_variance(flux, rows)
+    for _ in range(TRACK_ROUNDS):
+        error = flux_along(light, variance, shares, data.good & ~hits)[1]
+        level = _level_of_tracks(flux, error, shares, data.good, hits, far)
+        rows = np.flatnonzero(np.isfinite(level))
+        expected = np.where(np.isfinite(level), level, flux)
+        excess = (light[rows] - expected[rows, None] * shares[rows]) / np.sqrt(model_variance(expected, rows))
+        track = data.good[rows] & ~far[rows] & ~hits[rows] & (excess > GROW_SIGMA)
+        if not track.any():
+            break
+        hits[rows] |= track
+        bright[rows] |= track
+        flux = expected
+        variance = model_variance(flux)
+    return Rejection(hits=hits, bright=bright, flux=flux, variance=variance)
+
+
+def _change_along_tilt(flux: FloatArray, shares: FloatArray, u_px: FloatArray) -> FloatArray:
+    """How far an object pixel may lie from flux times profile because lines are tilted and the spectrum is steep, as in the telluric A band.
+
+    The slope is taken across the neighbours of a dispersion pixel, so that a cosmic ray does not excuse itself.
+    """
+    padded = edge_padded(flux, 1)
+    slope = 0.5 * np.abs(padded[2:] - padded[:-2])
+    weight = np.maximum(shares, 0.0)
+    centre = row_dot(weight, u_px) / np.maximum(weight.sum(axis=1), 1e-30)
+    return slope[:, None] * np.abs(u_px - centre[:, None]) * weight
+
+
+def _spikes(flux: FloatArray, error: FloatArray) -> BoolArray:
+    """Dispersion pixels whose flux stands out of both neighbours more sharply than any line can.
+
+    A track along the slit may look like the profile, but it is one pixel wide.  Of a line at least as wide as the instrument makes it, the
+    neighbours of its peak hold a third or more.
+    """
+    padded, noise = edge_padded(flux, 3), edge_padded(error, 1)
+    around = np.min([padded[:-6], padded[1:-5], padded[5:-1], padded[6:]], axis=0)
+    height = flux - around
+    beside, beside_error = np.stack([padded[2:-4], padded[4:-2]]), np.stack([noise[:-2], noise[2:]])
+    lower = flux - beside > np.maximum(SPIKE_SHARE * height, SPIKE_SIGMA * np.hypot(error, beside_error))
+    # a neighbour of which a track has left nothing cannot say whether there is a line; the other one can
+    silent = beside_error > UNKNOWN_SHARE * height
+    return (height > SPIKE_SIGMA * error) & (lower | silent).all(axis=0) & lower.any(axis=0)
+
+
+def _level_of_tracks(
+    flux: FloatArray, error: FloatArray, shares: FloatArray, good: BoolArray, hits: BoolArray, far: BoolArray
+) -> FloatArray:
+    """What dispersion pixels under a track should hold, NaN for all others.
+
+    A track is a spike (`_spikes`), for which the running median stands in, or what is left of a profile most of which is hit and says
+    far more than the neighbours do.  A line of the object between hits shows in the nearest neighbours without a hit, by at least
+    `LINE_NEIGHBOUR_SHARE` of its height; what they show beyond two sigma is added to the running median, unless they are a spike
+    themselves.
+    """
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
+    level = np.where(_spikes(flux, error), steady, np.nan)
+    sound = ~(hits & ~far).any(axis=1) & np.isfinite(error)
+    clean = np.flatnonzero(sound)
+    if clean.size < 2 or clean.size == flux.size:
+        return level
+    line = np.where(sound, np.maximum(flux - steady - 2.0 * np.where(sound, error, 0.0), 0.0), 0.0)
+    near = np.concatenate([np.zeros(2), line, np.zeros(2)])
+    line = np.minimum(line, np.max([near[:-4], near[1:-3], near[3:-1], near[4:]], axis=0) / LINE_NEIGHBOUR_SHARE)
+    after = np.clip(np.searchsorted(clean, np.arange(flux.size)), 1, clean.size - 1)
+    beside = np.maximum(line[clean[after - 1]], line[clean[after]])
+    squared = shares**2
+    power, left = row_dot(squared, good.astype(np.float64)), row_dot(squared, (good & ~hits).astype(np.float64))
+    contaminated = (left < STRUCK_POWER * power) & (flux - steady - beside / LINE_NEIGHBOUR_SHARE > SPIKE_SIGMA * error)
+    return np.where(contaminated & np.isnan(level), steady + beside, level)
+
+
+def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray) -> FloatArray:
+    """Median of light over share of the core's pixels; 0 where the core is masked."""
+    n_disp, n_slit = shares.shape
+    middle = np.clip(np.argmax(shares, axis=1), CORE_HALF_PX, max(n_slit - CORE_HALF_PX - 1, CORE_HALF_PX))
+    column = np.clip(middle[:, None] + np.arange(-CORE_HALF_PX, CORE_HALF_PX + 1), 0, n_slit - 1)
+    near = column + n_slit * np.arange(n_disp)[:, None]
+    share = shares.take(near)
+    core = good.take(near) & (share > 0.25 * peak[:, None]) & (share > 0)
+    return row_median(light.take(near) / np.where(core, share, 1.0), core)
+
+
+def _not_above(
+    flux: FloatArray, light: FloatArray, variance: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray
+) -> FloatArray:
+    """Lower a starting flux that a pixel of the core contradicts.
+
+    A track that hits most of a dispersion pixel's core lifts its median; a pixel it missed then lies far below the profile.  The flux
+    starts from what the faintest core pixel allows instead.  An emission line lifts all core pixels alike and stays.
+    """
+    core = good & (shares > 0.25 * peak[:, None]) & (shares > 0)
+    sigma = np.sqrt(variance)
+    short = (core & (flux[:, None] * shares - light > CONTRADICTION_SIGMA * sigma)).any(axis=1)
+    # a dead pixel lies low as well, but then the flux is that of the neighbours
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
+    power = row_dot(shares / variance, np.where(good, shares, 0.0))
+    short &= flux - steady > CONTRADICTION_SIGMA / np.sqrt(np.maximum(power, 1e-30))
+    rows = np.flatnonzero(short)
+    struck = core[rows]
+    allowed = np.where(struck, (light[rows] + 2.0 * sigma[rows]) / np.where(struck, shares[rows], 1.0), np.inf).min(axis=1)
+    lowered = np.array(flux)
+    lowered[rows] = np.minimum(flux[rows], allowed)
+    return lowered
+
+
+def dilate(mask: BoolArray) -> BoolArray:
+    """Mask grown by one pixel in all eight directions."""
+    grown = mask.copy()
+    grown[1:] |= mask[:-1]
+    grown[:-1] |= mask[1:]
+    tall = grown.copy()
+    grown[:, 1:] |= tall[:, :-1]
+    grown[:, :-1] |= tall[:, 1:]
+    return grown

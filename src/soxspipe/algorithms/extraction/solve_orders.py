@@ -1,0 +1,241 @@
+"""Sky and object of all orders: from a first sky without knowledge of the object to the joint solution of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from soxspipe.algorithms.extraction.horne_extraction import (
+    ROUGH_TOLERANCE,
+    ExtractedOrder,
+    ExtractionSettings,
+    extract_order,
+    extract_order_without_sky,
+)
+from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE, Rejection, reject_outliers
+from soxspipe.algorithms.objects.companions import other_sources, set_companions_aside
+from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, detect_continuum
+from soxspipe.algorithms.objects.find_object import FoundObject
+from soxspipe.algorithms.objects.host_light import HostLight, measure_host, take_host_off
+from soxspipe.algorithms.objects.object_flux import smooth_flux
+from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
+from soxspipe.algorithms.objects.profile_cells import Chunks, chunks_of
+from soxspipe.algorithms.orders.along_lines import follow_lines
+from soxspipe.algorithms.orders.order_data import EachOrder, OrderData
+from soxspipe.algorithms.sky.fit_skies import common_illumination, inside_edges, share_illumination
+from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.geometry import Geometry
+from soxspipe.datamodel.trace import ObjectTrace
+
+FALLBACK_SEEING_ARCSEC = 1.0
+ORDER_ILLUMINATION_PRIOR = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SolvedOrders:
+    """What became of the orders.
+
+    Attributes
+    ----------
+    trace : ObjectTrace
+        With the width that the profile turned out to have.
+    profile : ObjectProfile
+        Of the object.
+    orders : tuple of ExtractedOrder
+        Extracted along detector columns.
+    along_lines : tuple of ExtractedOrder
+        Extracted along tilted lines, which spectra are then made of; empty if that was not asked for.
+    host : HostLight or None
+        Light of a host that was taken off.
+    """
+
+    trace: ObjectTrace
+    profile: ObjectProfile
+    orders: tuple[ExtractedOrder, ...]
+    along_lines: tuple[ExtractedOrder, ...] = ()
+    host: HostLight | None = None
+
+
+def follow_object(
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    found: FoundObject,
+    geometry: Geometry,
+    settings: ContinuumSettings,
+    *,
+    forced_arcsec: float,
+    seeing_arcsec: float | None,
+) -> ObjectTrace:
+    """Trace the object, or lay a forced trace where none was found; arguments as for `detect_continuum`."""
+    return detect_continuum(
+        orders,
+        skies,
+        found.source,
+        found.sources,
+        geometry,
+        settings,
+        forced_arcsec=forced_arcsec,
+        fwhm_arcsec=seeing_arcsec or FALLBACK_SEEING_ARCSEC,
+        keep_lines=found.lines_alone,
+    )
+
+
+def measure_profile(
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    trace: ObjectTrace,
+    settings: ExtractionSettings,
+    half_length_arcsec: float,
+    start: ObjectProfile | None = None,
+    chunks: Sequence[Chunks] | None = None,
+) -> ObjectProfile:
+    """Profile of the traced object with the settings' degree and clipping."""
+    return fit_profile(
+        orders,
+        skies,
+        trace,
+        poly_order=settings.horne_extraction_profile_poly_order,
+        clip_sigma=settings.horne_extraction_profile_clipping_sigma,
+        clip_rounds=settings.horne_extraction_profile_clipping_iteration_count,
+        half_length_arcsec=half_length_arcsec,
+        start=start,
+        chunks=chunks,
+    )
+
+
+def extract_with_sky(
+    fits: Sequence[SkyFit],
+    trace: ObjectTrace,
+    sky_settings: SkySettings,
+    settings: ExtractionSettings,
+    *,
+    half_length_arcsec: float,
+    each_order: EachOrder = map,
+) -> SolvedOrders:
+    """Solve sky and object together in every order.
+
+    The sky's shape is fitted once more with the object's light taken off, which lets the rows beside the object in; the profile is
+    measured against that better sky; then sky and object are solved jointly.
+
+    Parameters
+    ----------
+    fits : sequence of SkyFit
+        Sky with the object masked.
+    trace : ObjectTrace
+        The object.
+    sky_settings, settings : SkySettings, ExtractionSettings
+        Of the two steps.
+    half_length_arcsec : float
+        Of the slit.
+    each_order : callable
+        `map` or a pool's.
+
+    Returns
+    -------
+    SolvedOrders
+        Profile and extracted orders.
+    """
+    problem = _Problem(
+        trace=trace,
+        sky_settings=sky_settings,
+        settings=settings,
+        half_length_arcsec=half_length_arcsec,
+        illumination=common_illumination(fits),
+        chunks=[chunks_of(fit.data.window) for fit in fits],
+    )
+    companions = other_sources(trace)
+    rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks)
+    set_aside = partial(set_companions_aside, trace=trace, companions=companions, profile=rough)
+    alone = list(each_order(set_aside, fits)) if companions else fits
+    rough_hits = list(each_order(partial(problem.rough_hits, profile=rough), alone))
+    host = measure_host(alone, rough_hits, trace) if settings.subtract_host else None
+    hostless = [take_host_off(fit, host, trace) for fit in alone] if host is not None else alone
+    first = problem.measure(hostless, rough_hits, rough)
+    refined = list(each_order(partial(problem.refine, profile=first), hostless))
+    profile = problem.measure([fit for fit, _ in refined], [hits for _, hits in refined], first)
+    better = share_illumination([fit for fit, _ in refined])
+    extracted = tuple(each_order(partial(problem.extract, profile=profile), better))
+    along_lines: tuple[ExtractedOrder, ...] = ()
+    if settings.horne_extraction_along_lines:
+        along_lines = tuple(each_order(partial(problem.extract_along_lines, profile=profile), better))
+    if companions:
+        extracted = tuple(
+            replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(extracted, fits, strict=True)
+        )
+    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted, along_lines=along_lines, host=host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Problem:
+    """What stays the same while sky and profile are improved."""
+
+    trace: ObjectTrace
+    sky_settings: SkySettings
+    settings: ExtractionSettings
+    half_length_arcsec: float
+    illumination: FloatArray
+    chunks: Sequence[Chunks]
+
+    def shares(self, fit: SkyFit, profile: ObjectProfile) -> FloatArray:
+        """The profile in an order."""
+        return profile.shares(fit.data, self.trace.orders[fit.data.window.order])
+
+    def outliers(self, fit: SkyFit, shares: FloatArray, tolerance: float = PROFILE_TOLERANCE) -> Rejection:
+        """Pixels that sky and object do not explain."""
+        limit = self.settings.horne_extraction_profile_global_clipping_sigma
+        sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
+        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, tolerance)
+
+    def rough_hits(self, fit: SkyFit, profile: ObjectProfile) -> BoolArray:
+        """Outliers against a first profile."""
+        return self.outliers(fit, self.shares(fit, profile), ROUGH_TOLERANCE).hits
+
+    def refine(self, fit: SkyFit, profile: ObjectProfile) -> tuple[SkyFit, BoolArray]:
+        """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
+        shares = self.shares(fit, profile)
+        found = self.outliers(fit, shares)
+        power = np.sum(np.where(fit.data.good, shares**2 / found.variance, 0.0), axis=1)
+        light = smooth_flux(found.flux, 1.0 / np.sqrt(np.maximum(power, 1e-30)))[:, None] * shares
+        keep = inside_edges(fit.data, self.sky_settings, self.half_length_arcsec) & ~found.hits
+        start = replace(
+            fit.spline,
+            illumination=self.illumination,
+            expected_illumination=self.illumination,
+            illumination_prior=ORDER_ILLUMINATION_PRIOR,
+        )
+        return fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start), found.hits
+
+    def extract(self, fit: SkyFit, profile: ObjectProfile) -> ExtractedOrder:
+        """Sky and object along columns."""
+        return extract_order(fit.data, fit, self.shares(fit, profile), self.settings)
+
+    def extract_along_lines(self, fit: SkyFit, profile: ObjectProfile) -> ExtractedOrder:
+        """Sky and object along tilted lines."""
+        sheared, shares = follow_lines(fit, self.shares(fit, profile))
+        return extract_order(sheared.data, sheared, shares, self.settings)
+
+    def measure(self, fits: Sequence[SkyFit], hits: Sequence[BoolArray], start: ObjectProfile) -> ObjectProfile:
+        """Profile against the skies given, without outliers."""
+        sound = [replace(fit.data, good=fit.data.good & ~hit) for fit, hit in zip(fits, hits, strict=True)]
+        return measure_profile(
+            sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.chunks
+        )
+
+
+def extract_without_sky(
+    orders: Sequence[OrderData], trace: ObjectTrace, settings: ExtractionSettings, *, half_length_arcsec: float
+) -> SolvedOrders:
+    """Extract orders from which no sky is to be subtracted."""
+    nothing = [np.zeros(data.electrons.shape) for data in orders]
+    profile = measure_profile(orders, nothing, trace, settings, half_length_arcsec)
+    extracted = tuple(extract_order_without_sky(data, profile.shares(data, trace.orders[data.window.order]), settings) for data in orders)
+    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted)
+
+
+def replace_width(trace: ObjectTrace, profile: ObjectProfile) -> ObjectTrace:
+    """The trace with the width that the profile turned out to have."""
+    return replace(trace, fwhm_arcsec=profile.fwhm_arcsec)

@@ -1,0 +1,67 @@
+"""Other objects on the slit: their light is taken off before the one that is extracted is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from soxspipe.algorithms.objects.object_flux import smooth_flux
+from soxspipe.algorithms.objects.object_profile import ObjectProfile
+from soxspipe.algorithms.sky.subtract_sky import SkyFit
+from soxspipe.datamodel.trace import ObjectTrace, SlitSource
+
+APART_FWHM = 1.5
+ASIDE_SHARE = 0.03
+ASIDE_OWN_SHARE = 0.3
+
+
+def other_sources(trace: ObjectTrace) -> tuple[SlitSource, ...]:
+    """Other objects on the slit, far enough from the one that is extracted to be told apart."""
+    if not trace.sources:
+        return ()
+    here = float(np.median(np.concatenate([order.slit_arcsec for order in trace.orders.values()])))
+    return tuple(source for source in trace.sources if abs(source.slit_arcsec - here) > APART_FWHM * trace.fwhm_arcsec)
+
+
+def set_companions_aside(fit: SkyFit, trace: ObjectTrace, companions: Sequence[SlitSource], profile: ObjectProfile) -> SkyFit:
+    """Take the light of other objects off an order, and leave the pixels that it dominates out.
+
+    Each companion is given the profile and the bend of the object's trace, shifted; its flux and the object's are solved for together
+    in every dispersion pixel and smoothed.  The shot noise of the light that is taken off stays in the variance.
+
+    Parameters
+    ----------
+    fit : SkyFit
+        The order with its sky.
+    trace : ObjectTrace
+        The object's.
+    companions : sequence of SlitSource
+        Other objects.
+    profile : ObjectProfile
+        A first profile.
+
+    Returns
+    -------
+    SkyFit
+        With data that hold the object and the sky alone.
+    """
+    data, path = fit.data, trace.orders[fit.data.window.order]
+    here = float(np.median(path.slit_arcsec))
+    own = profile.shares(data, path)
+    light = data.electrons - fit.electrons
+    weight = np.where(data.good, 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + np.maximum(light, 0.0)), 0.0)
+    taken, aside = np.zeros(light.shape), np.zeros(light.shape, dtype=bool)
+    for companion in companions:
+        other = profile.shares(data, replace(path, slit_arcsec=path.slit_arcsec + (companion.slit_arcsec - here)))
+        s11, s12, s22 = (np.sum(weight * a * b, axis=1) for a, b in ((own, own), (own, other), (other, other)))
+        r1, r2 = (np.sum(weight * a * light, axis=1) for a in (own, other))
+        determinant = s11 * s22 - s12**2
+        solvable = determinant > 1e-6 * s11 * s22
+        safe = np.where(solvable, determinant, 1.0)
+        flux = np.where(solvable, (s11 * r2 - s12 * r1) / safe, 0.0)
+        error = np.where(solvable, np.sqrt(np.maximum(s11, 0.0) / safe), np.inf)
+        taken += np.maximum(smooth_flux(flux, error), 0.0)[:, None] * other
+        aside |= (other > ASIDE_SHARE * other.max(axis=1, keepdims=True)) & (own < ASIDE_OWN_SHARE * own.max(axis=1, keepdims=True))
+    return replace(fit, data=replace(data.without(taken), good=data.good & ~aside))

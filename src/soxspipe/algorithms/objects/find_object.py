@@ -1,0 +1,111 @@
+"""The object to extract: found in continuum light or, failing that, in emission lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from soxspipe.algorithms.objects.find_sources import bin_width, collapse, find_sources, level, strongest
+from soxspipe.algorithms.objects.line_objects import find_line_sources
+from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.sky.subtract_sky import SkyFit
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.trace import SlitSource
+
+NEEDED_SIGNIFICANCE = 8.0
+NEEDED_LINE_SIGNIFICANCE = 7.0
+NAMED_NEAR_ARCSEC = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundObject:
+    """What lies on the slit.
+
+    Attributes
+    ----------
+    source : SlitSource or None
+        The object to extract; None if there is none.
+    sources : tuple of SlitSource
+        All objects.
+    significance : float
+        Of the strongest.
+    skies : tuple of ndarray
+        First skies.
+    lines_alone : bool
+        Whether emission lines are all that was seen.
+    """
+
+    source: SlitSource | None
+    sources: tuple[SlitSource, ...]
+    significance: float
+    skies: tuple[FloatArray, ...]
+    lines_alone: bool = False
+
+
+def find_object(
+    orders: Sequence[OrderData], skies: tuple[FloatArray, ...], *, half_length_arcsec: float, named_arcsec: float | None
+) -> FoundObject:
+    """Look for objects on the slit, in continuum light and, failing that, in emission lines.
+
+    Parameters
+    ----------
+    orders : sequence of OrderData
+        All orders.
+    skies : tuple of ndarray
+        Median sky of each (`first_sky`), or zeros.
+    half_length_arcsec : float
+        Of the slit.
+    named_arcsec : float or None
+        Slit position that the user named; only an object within an arcsec of it is then taken.
+
+    Returns
+    -------
+    FoundObject
+        The brightest object, or the one that was named.
+    """
+    bins = bin_width(orders)
+    light = level(collapse(orders, skies, half_length_arcsec, bins))
+    sources, significance = find_sources(light, NEEDED_SIGNIFICANCE), strongest(light)
+    return _chosen(sources, significance, skies, named_arcsec)
+
+
+def _chosen(sources: tuple[SlitSource, ...], significance: float, skies: tuple[FloatArray, ...], named_arcsec: float | None) -> FoundObject:
+    """The brightest object, or the one nearest to the position that the user named."""
+    if named_arcsec is None:
+        return FoundObject(source=sources[0] if sources else None, sources=sources, significance=significance, skies=skies)
+    near = [source for source in sources if abs(source.slit_arcsec - named_arcsec) <= NAMED_NEAR_ARCSEC]
+    chosen = min(near, key=lambda source: abs(source.slit_arcsec - named_arcsec)) if near else None
+    return FoundObject(source=chosen, sources=sources, significance=significance, skies=skies)
+
+
+def find_line_object(
+    fits: Sequence[SkyFit], found: FoundObject, *, half_length_arcsec: float, fwhm_arcsec: float, named_arcsec: float | None
+) -> FoundObject:
+    """Look for an object of emission lines, once the sky is known well enough for its lines not to be mistaken.
+
+    Parameters
+    ----------
+    fits : sequence of SkyFit
+        Sky fitted without a mask; lines of an object are outliers to it.
+    found : FoundObject
+        What the continuum showed, returned if lines do not show more.
+    half_length_arcsec, named_arcsec : float
+        As for `find_object`.
+    fwhm_arcsec : float
+        Expected width of the image.
+
+    Returns
+    -------
+    FoundObject
+        With the object whose lines stand out.
+    """
+    sources = find_line_sources(
+        [fit.data for fit in fits],
+        [fit.electrons for fit in fits],
+        half_length_arcsec=half_length_arcsec,
+        fwhm_arcsec=fwhm_arcsec,
+        needed=NEEDED_LINE_SIGNIFICANCE,
+    )
+    if not sources or sources[0].significance < found.significance:
+        return found
+    return replace(_chosen(sources, sources[0].significance, found.skies, named_arcsec), lines_alone=True)

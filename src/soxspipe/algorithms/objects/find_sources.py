@@ -1,0 +1,207 @@
+"""Which objects lie on the slit: the coherent light of all orders, collapsed along the dispersion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.trace import SlitSource
+from soxspipe.numerics.robust import grouped_median, mad_sigma
+
+BIN_ARCSEC = 0.15
+BIN_SHARE = 0.55
+CHUNK_PX = 64
+TEMPLATE_FWHM_ARCSEC = 0.9
+LARGEST_COUNT = 5
+LEVEL_ROUNDS = 12
+LEVEL_SIGMA = 2.0
+COMPANION_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SlitLight:
+    """Light along the slit, all orders together.
+
+    Attributes
+    ----------
+    slit_arcsec : ndarray, shape (n,)
+        Centres of the bins.
+    light, error : ndarray, shape (n,)
+        Mean electrons per pixel above the sky model and its error; NaN in empty bins.
+    """
+
+    slit_arcsec: FloatArray
+    light: FloatArray
+    error: FloatArray
+
+
+def collapse(
+    orders: Sequence[OrderData], skies: Sequence[FloatArray], half_length_arcsec: float, bin_arcsec: float = BIN_ARCSEC
+) -> SlitLight:
+    """Collapse what the sky models leave along the dispersion.
+
+    The median over `CHUNK_PX` dispersion pixels of every bin of the slit is robust against cosmic rays and residuals of lines; chunks
+    are averaged with inverse-variance weights.
+
+    Parameters
+    ----------
+    orders : sequence of OrderData
+        All orders.
+    skies : sequence of ndarray
+        Sky model of each, shape of its window.
+    half_length_arcsec : float
+        Of the slit.
+    bin_arcsec : float
+        Width of the bins.
+
+    Returns
+    -------
+    SlitLight
+        On bins of `bin_arcsec`.
+    """
+    n_bins = max(1, int(np.ceil(2 * half_length_arcsec / bin_arcsec)))
+    weighted, weights = np.zeros(n_bins), np.zeros(n_bins)
+    for data, sky in zip(orders, skies, strict=True):
+        good = data.good
+        bins = np.clip(((data.window.slit_arcsec[good] + half_length_arcsec) / bin_arcsec).astype(np.int64), 0, n_bins - 1)
+        chunk = (np.broadcast_to(np.arange(good.shape[0])[:, None], good.shape)[good]) // CHUNK_PX
+        cell = chunk * n_bins + bins
+        n_cells = int(chunk.max(initial=0) + 1) * n_bins
+        median = grouped_median((data.electrons - sky)[good], cell, n_cells).reshape(-1, n_bins)
+        count = np.bincount(cell, minlength=n_cells).reshape(-1, n_bins)
+        noise2 = np.bincount(cell, data.variance(sky)[good], n_cells).reshape(-1, n_bins) / np.maximum(count, 1)
+        weight = np.where(count >= 8, count / np.maximum(1.57 * noise2, 1e-12), 0.0)
+        weighted += np.nansum(np.where(weight > 0, median, 0.0) * weight, axis=0)
+        weights += weight.sum(axis=0)
+    filled = weights > 0
+    return SlitLight(
+        slit_arcsec=(np.arange(n_bins) + 0.5) * bin_arcsec - half_length_arcsec,
+        light=np.where(filled, weighted / np.where(filled, weights, 1.0), np.nan),
+        error=np.where(filled, 1.0 / np.sqrt(np.where(filled, weights, 1.0)), np.nan),
+    )
+
+
+def level(slit_light: SlitLight) -> SlitLight:
+    """Take off the parabola that the slit itself follows.
+
+    The slit's illumination leaves sky that grows towards its ends, which is no object.  The parabola is fitted to the bins that stay
+    when all that lie above it are clipped, round by round.
+    """
+    usable = np.isfinite(slit_light.light) & np.isfinite(slit_light.error)
+    if usable.sum() < 12:
+        return slit_light
+    x = slit_light.slit_arcsec / max(float(np.abs(slit_light.slit_arcsec).max()), 1e-9)
+    kept, base = usable.copy(), np.zeros(x.size)
+    for _ in range(LEVEL_ROUNDS):
+        base = np.polynomial.Polynomial.fit(x[kept], slit_light.light[kept], 2, w=1.0 / slit_light.error[kept])(x)
+        residual = (slit_light.light - base) / slit_light.error
+        below = residual[usable & (residual < 0)]
+        spread = max(float(np.sqrt(np.mean(below**2))) if below.size else 1.0, 0.5)
+        fresh = usable & (residual < LEVEL_SIGMA * spread)
+        if np.array_equal(fresh, kept) or fresh.sum() < 0.35 * usable.sum():
+            break
+        kept = fresh
+    return replace(slit_light, light=slit_light.light - base)
+
+
+def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]:
+    """List the objects that stand out of the light along the slit.
+
+    Parameters
+    ----------
+    slit_light : SlitLight
+        Collapsed light.
+    needed : float
+        Significance an object must have, in sigma of its coherent light; the scatter seen away from the peaks counts when it is
+        larger than the expected one.
+
+    Returns
+    -------
+    tuple of SlitSource
+        Brightest first, at most `LARGEST_COUNT`; empty if nothing stands out.
+    """
+    remaining = np.array(slit_light.light)
+    found: list[tuple[float, float, float, float]] = []
+    for _ in range(LARGEST_COUNT):
+        level, significance = _filtered(slit_light, remaining)
+        peak = int(np.nanargmax(significance)) if np.isfinite(significance).any() else 0
+        strength = float(np.nan_to_num(significance[peak], nan=-np.inf))
+        share = float(level[peak] / found[0][3]) if found and found[0][3] > 0 else 1.0
+        if strength < needed or share < COMPANION_SHARE:
+            break
+        position, fwhm, height = measure_peak(slit_light.slit_arcsec, remaining, peak)
+        found.append((position, fwhm, strength, float(level[peak])))
+        remaining = remaining - height * moffat(slit_light.slit_arcsec - position, fwhm)
+        near = np.abs(slit_light.slit_arcsec - position) < 1.2 * fwhm
+        remaining[near] = np.minimum(remaining[near], 0.0)
+    return tuple(
+        SlitSource(slit_arcsec=p, fwhm_arcsec=w, significance=z, relative_flux=h / found[0][3] if found[0][3] else 1.0)
+        for p, w, z, h in found
+    )
+
+
+def strongest(slit_light: SlitLight) -> float:
+    """Significance of the strongest peak, for the message that nothing was found."""
+    _, significance = _filtered(slit_light, slit_light.light)
+    return float(np.nanmax(significance)) if np.isfinite(significance).any() else 0.0
+
+
+def _filtered(slit_light: SlitLight, light: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Light under a matched filter above the level of the slit, and its significance."""
+    usable = np.isfinite(light)
+    base = float(np.median(light[usable])) if usable.any() else 0.0
+    bin_arcsec = float(slit_light.slit_arcsec[1] - slit_light.slit_arcsec[0])
+    reach = round(1.8 / bin_arcsec)
+    kernel = moffat(np.arange(-reach, reach + 1) * bin_arcsec, TEMPLATE_FWHM_ARCSEC)
+    weight = np.where(usable, 1.0 / np.square(np.where(usable, slit_light.error, 1.0)), 0.0)
+    value = np.where(usable, light - base, 0.0)
+    signal = np.convolve(weight * value, kernel, mode="same")
+    power = np.convolve(weight, kernel**2, mode="same")
+    amplitude = signal / np.maximum(power, 1e-30)
+    significance = np.where(power > 0, signal / np.sqrt(np.maximum(power, 1e-30)), np.nan)
+    floor = mad_sigma(significance[significance < np.nanpercentile(significance, 70)]) if usable.sum() > 10 else 1.0
+    return amplitude, significance / max(1.0, 1.6 * floor)
+
+
+def measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float, float, float]:
+    """Position, FWHM (arcsec) and height of a peak from its half-height crossings and centroid."""
+    # bins without pixels (an undersampled object always at one pixel phase) are bridged
+    known = np.isfinite(light)
+    value = np.interp(slit, slit[known], light[known]) - float(np.median(light[known]))
+    window = slice(max(peak - 3, 0), peak + 4)
+    peak = window.start + int(np.argmax(value[window]))
+    height = float(value[peak])
+    half = 0.5 * height
+    left, right = peak, peak
+    while left > 0 and value[left] > half:
+        left -= 1
+    while right < value.size - 1 and value[right] > half:
+        right += 1
+    x_left = np.interp(half, [value[left], value[left + 1]], [slit[left], slit[left + 1]]) if value[left + 1] > value[left] else slit[left]
+    x_right = (
+        np.interp(half, [value[right], value[right - 1]], [slit[right], slit[right - 1]])
+        if value[right - 1] > value[right]
+        else slit[right]
+    )
+    core = np.clip(value[left : right + 1], 0.0, None)
+    centroid = float(np.sum(core * slit[left : right + 1]) / max(core.sum(), 1e-30)) if core.sum() > 0 else float(slit[peak])
+    return centroid, float(np.clip(x_right - x_left, 2 * BIN_ARCSEC, 6.0)), height
+
+
+def moffat(distance: FloatArray, fwhm: float, beta: float = 3.5) -> FloatArray:
+    """Moffat profile of unit height."""
+    alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
+    return (1.0 + (distance / alpha) ** 2) ** (-beta)
+
+
+def bin_width(orders: Sequence[OrderData]) -> float:
+    """Width of slit bins that holds more than half a pixel, so that an object always at one pixel phase leaves no bin empty (arcsec)."""
+    steps = [
+        float(np.nanmedian(np.abs(np.diff(data.window.slit_arcsec[:: max(data.window.slit_arcsec.shape[0] // 50, 1)], axis=1))))
+        for data in orders
+    ]
+    return max(BIN_ARCSEC, BIN_SHARE * float(np.median(steps)))

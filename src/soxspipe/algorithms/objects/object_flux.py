@@ -1,0 +1,44 @@
+"""The object's flux along an order: optimal sums, and the same smoothed as far as its lines allow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.robust import running_median
+from soxspipe.numerics.rows import row_dot
+
+FLUX_SMOOTH_PX = 15
+LINE_SIGMA = 5.0
+LEAST_SIGNIFICANCE = 12.0
+WANTED_SNR = 40.0
+WIDEST_SMOOTH_PX = 201
+
+
+def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Optimal sum per dispersion pixel and its error; 0 and infinity where nothing can be measured."""
+    weight = np.where(use, shares / variance, 0.0)
+    power = row_dot(weight, shares)
+    known = power > 1e-30
+    flux = np.where(known, row_dot(weight, np.where(use, light, 0.0)) / np.where(known, power, 1.0), 0.0)
+    return flux, np.where(known, 1.0 / np.sqrt(np.where(known, power, 1.0)), np.inf)
+
+
+def smooth_flux(flux: FloatArray, error: FloatArray) -> FloatArray:
+    """Running median of the flux, but lines that stand out of it by `LINE_SIGMA` stay as they are."""
+    level = running_median(flux, FLUX_SMOOTH_PX)
+    return np.where(np.abs(flux - level) > LINE_SIGMA * error, flux, level)
+
+
+def steady_flux(flux: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Flux smoothed until its noise no longer matters, with its error.
+
+    A profile measured against a flux that holds the noise of the same pixels comes out too peaked, by about the inverse square of the
+    flux's signal-to-noise; the running median is therefore as wide as that asks for, and lines that stand out of it are kept.
+    """
+    known = np.isfinite(error)
+    typical = float(np.median(flux[known] / error[known])) if known.any() else 0.0
+    width = int(np.clip((WANTED_SNR / max(typical, 1e-3)) ** 2, FLUX_SMOOTH_PX, WIDEST_SMOOTH_PX)) // 2 * 2 + 1
+    level = running_median(flux, width)
+    line = np.abs(flux - level) > max(LINE_SIGMA, LEAST_SIGNIFICANCE) * error
+    return np.where(line, flux, level), np.where(line, error, 1.25 * error / np.sqrt(width))

@@ -1,0 +1,366 @@
+"""The object's spatial profile, in distance from its trace.
+
+Light per arcsec at the pixel's centre, already averaged over the pixel, is measured in cells of distance and dispersion, all orders
+together.  A Moffat function whose width follows a power of wavelength is fitted first; a spline of deviations from it is added with
+priors relative to the Moffat, in steps: common to all orders, changing with wavelength, and particular to an order.  A faint object
+thus ends with the Moffat, a bright one with its own profile.  Negative wings are kept: clipping noise at zero costs light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.algorithms.objects.profile_cells import CHUNKS, Cells, Chunks, chunks_of, measure_cells
+from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.sky.sky_spline import chebyshev
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.spectrum import SlitProfile
+from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
+from soxspipe.numerics.splines import bspline_matrix, clamped_knots
+
+REACH_FWHM = 4.5
+BETA = 3.5
+BETA_PRIOR = 0.5
+WIDTH_PRIOR = 0.2
+SLOPE = -0.2
+SLOPE_PRIOR = 0.3
+COMMON_PRIOR = 0.3
+VARYING_PRIOR = 0.25
+ORDER_PRIOR = 0.04
+PEAK_SHARE = 0.0005
+NUISANCE_DEGREE = 2
+NUISANCE_PRIOR = 0.02
+NUISANCE_FWHM_ARCSEC = 1.0
+GRID_ARCSEC = 0.02
+LARGEST_DEGREE = 7
+ROUNDS = 2
+SETTLED = 0.1
+"""Relative change of the width beyond which the flux along the orders, by which the light is divided, is measured once more."""
+PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moffat:
+    """Pixel-averaged Moffat of unit integral: FWHM at `pivot_nm`, exponent of wavelength, beta."""
+
+    fwhm_arcsec: float
+    slope: float
+    beta: float
+    pivot_nm: float
+
+    def __call__(self, distance: FloatArray, wavelength_nm: FloatArray | float, pixel_arcsec: FloatArray | float) -> FloatArray:
+        """Light per arcsec averaged over a pixel."""
+        fwhm = self.fwhm_arcsec * np.power(np.asarray(wavelength_nm) / self.pivot_nm, self.slope)
+        alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / self.beta) - 1.0))
+        norm = _moffat_norm(self.beta) / alpha
+        total = np.zeros(np.broadcast(distance, alpha).shape)
+        for node, weight in zip(*np.polynomial.legendre.leggauss(4), strict=True):
+            t = (distance + 0.5 * node * pixel_arcsec) / alpha
+            total = total + 0.5 * weight * np.power(1.0 + t * t, -self.beta)
+        return norm * total
+
+
+def _moffat_norm(beta: float) -> float:
+    """Inverse of the integral of (1 + t^2)^-beta over the line."""
+    from math import exp, lgamma, pi, sqrt
+
+    return exp(lgamma(beta) - lgamma(beta - 0.5)) / sqrt(pi)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ObjectProfile:
+    """Profile of all orders as tables over distance.
+
+    Attributes
+    ----------
+    distance_arcsec : ndarray, shape (n,)
+        Regular grid, slit minus trace.
+    tables : dict of int to ndarray, shape (chunks, n)
+        Light per arcsec at the middle of each chunk of an order.
+    chunk_middle : dict of int to ndarray, shape (chunks,)
+        Row of the window that each chunk stands for.
+    fwhm_arcsec : float
+        Median over the arm.
+    form : str
+        ``spline`` or ``moffat``.
+    moffat : Moffat or None
+        The function that the tables deviate from.
+    """
+
+    distance_arcsec: FloatArray
+    tables: dict[int, FloatArray]
+    chunk_middle: dict[int, FloatArray]
+    fwhm_arcsec: float
+    form: str
+    moffat: Moffat | None = None
+
+    def shares(self, data: OrderData, trace: OrderTrace) -> FloatArray:
+        """Share of a dispersion pixel's light in every pixel of an order; each row with any pixel on the slit sums to 1."""
+        window = data.window
+        rows = np.arange(window.b_px.size, dtype=np.float64)
+        middle = self.chunk_middle[window.order]
+        position = np.interp(rows, middle, np.arange(middle.size, dtype=np.float64))
+        low = np.clip(np.floor(position).astype(np.int64), 0, max(middle.size - 2, 0))
+        tilt = (position - low)[:, None]
+        distance = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], 1e3)
+        place = (distance - self.distance_arcsec[0]) / (self.distance_arcsec[1] - self.distance_arcsec[0])
+        n = self.distance_arcsec.size
+        left = np.clip(place.astype(np.int64), 0, n - 2)
+        share = np.clip(place - left, 0.0, 1.0)
+        table = self.tables[window.order]
+        high = np.minimum(low + 1, middle.size - 1)
+        step = ((high - low) * n)[:, None]
+        corner = left + (low * n)[:, None]
+        lower = table.take(corner) * (1 - share) + table.take(corner + 1) * share
+        upper = table.take(corner + step) * (1 - share) + table.take(corner + step + 1) * share
+        density = np.where(window.inside & (place >= 0) & (place <= n - 1), lower * (1 - tilt) + upper * tilt, 0.0)
+        total = density.sum(axis=1, keepdims=True)
+        return density / np.where(total > 0.05 * np.median(total[total > 0]) if (total > 0).any() else total > 0, total, np.inf)
+
+    def summary(self) -> SlitProfile:
+        """Mean over all orders, for figures and metrics."""
+        density = np.mean([table.mean(axis=0) for table in self.tables.values()], axis=0)
+        return SlitProfile(distance_arcsec=self.distance_arcsec, density=density, fwhm_arcsec=self.fwhm_arcsec, form=self.form)
+
+
+def fit_profile(
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    trace: ObjectTrace,
+    *,
+    poly_order: int,
+    clip_sigma: float,
+    clip_rounds: int,
+    half_length_arcsec: float,
+    start: ObjectProfile | None = None,
+    chunks: Sequence[Chunks] | None = None,
+) -> ObjectProfile:
+    """Measure the profile of the traced object.
+
+    Parameters
+    ----------
+    orders : sequence of OrderData
+        All orders.
+    skies : sequence of ndarray
+        Sky model of each.
+    trace : ObjectTrace
+        Its `fwhm_arcsec` starts the fit; a forced trace gives a Moffat of that width.
+    poly_order : int
+        Highest degree with which the deviations may change with wavelength.
+    clip_sigma : float
+        Pixels further than this from the profile (plus a tenth of its peak) are left out.
+    clip_rounds : int
+        Most rounds of clipping.
+    half_length_arcsec : float
+        Of the slit.
+    start : ObjectProfile or None
+        An earlier measurement, or a guess.
+    chunks : sequence of Chunks or None
+        Parts of the orders, if they are at hand.
+
+    Returns
+    -------
+    ObjectProfile
+        Tables for all orders.
+    """
+    parts = chunks if chunks is not None else [chunks_of(data.window) for data in orders]
+    profile = start if start is not None and start.moffat is not None else starting_profile(orders, trace, half_length_arcsec, parts)
+    if trace.forced or profile.moffat is None:
+        return profile
+    moffat = profile.moffat
+    for _ in range(min(max(clip_rounds, 1), ROUNDS)):
+        before = moffat.fwhm_arcsec
+        cells = measure_cells(
+            orders,
+            skies,
+            trace,
+            profile.shares,
+            parts,
+            clip=clip_sigma if clip_rounds else np.inf,
+            reach_arcsec=REACH_FWHM * moffat.fwhm_arcsec,
+        )
+        moffat = _fit_moffat(cells, moffat)
+        deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
+        profile = _tabulate(orders, parts, moffat, deviations, half_length_arcsec + 6.0)
+        if abs(np.log(moffat.fwhm_arcsec / before)) < SETTLED:
+            break
+    return profile
+
+
+def starting_profile(orders: Sequence[OrderData], trace: ObjectTrace, half_length_arcsec: float, chunks: Sequence[Chunks]) -> ObjectProfile:
+    """A Moffat of the trace's width: good enough to find cosmic rays before the profile is measured."""
+    pivot = float(np.median([np.median(part.wavelength_nm) for part in chunks]))
+    moffat = Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
+    return _tabulate(orders, chunks, moffat, None, half_length_arcsec + 6.0)
+
+
+def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
+    """Width, its exponent, beta, and a scale per row (the flux estimate's own error), by Gauss-Newton with priors."""
+    use = cells.weight > 0
+    current = np.array([np.log(start.fwhm_arcsec), start.slope, start.beta])
+    prior_mean, prior = np.array([current[0], SLOPE, BETA]), np.array([WIDTH_PRIOR**-2, SLOPE_PRIOR**-2, BETA_PRIOR**-2])
+    wave, pixel = cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None]
+
+    def model(p: FloatArray) -> FloatArray:
+        return Moffat(fwhm_arcsec=float(np.exp(p[0])), slope=float(p[1]), beta=float(p[2]), pivot_nm=start.pivot_nm)(
+            cells.distance, wave, pixel
+        )
+
+    steps = np.array([1e-3, 1e-3, 1e-2])
+    for _ in range(8):
+        here = model(current)
+        scale, pedestal = _scale_and_pedestal(cells, here, cells.value, cells.weight, start.fwhm_arcsec)
+        slopes = np.stack([(model(current + step * unit) - here) / step for step, unit in zip(steps, np.eye(3), strict=True)], axis=-1)
+        tolerance = 1.0 / (1.0 / np.where(use, cells.weight, 1.0) + (0.01 * here.max()) ** 2)
+        weight = np.where(use, tolerance, 0.0)
+        # project the free scale and pedestal of each row out of the slopes
+        for k in range(slopes.shape[-1]):
+            a, c = _scale_and_pedestal(cells, here, slopes[..., k], weight, start.fwhm_arcsec)
+            slopes[..., k] = scale * (slopes[..., k] - a * here - c)
+        residual = cells.value - scale * here - pedestal
+        limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.05 * here.max()
+        weight = np.where(np.abs(residual) <= limit, weight, 0.0)
+        weighted = (slopes * weight[..., None]).reshape(-1, 3)
+        normal = weighted.T @ slopes.reshape(-1, 3) + np.diag(prior) + 1e-9 * np.eye(3)
+        right = weighted.T @ residual.ravel() - prior * (current - prior_mean)
+        step = np.linalg.solve(normal, right)
+        current = current + np.clip(step, [-0.3, -0.3, -0.7], [0.3, 0.3, 0.7])
+        current = np.clip(current, [np.log(0.2), -1.5, 1.8], [np.log(8.0), 1.0, 8.0])
+        if np.abs(step).max() < 1e-4:
+            break
+    return Moffat(fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]), pivot_nm=start.pivot_nm)
+
+
+def _scale_and_pedestal(
+    cells: Cells, shape: FloatArray, value: FloatArray, weight: FloatArray, fwhm_arcsec: float
+) -> tuple[FloatArray, FloatArray]:
+    """Weighted fit ``value = a shape + c_0 + c_1 d + c_2 d^2`` in every row: a, shape (rows, 1), and the rest, shape (rows, bins).
+
+    The parabola is light that the sky model with its slit illumination took from the object's wings (or left to them); it is no part of
+    the profile.  An object twice as wide has wings twice as uncertain.
+    """
+    d = cells.distance / max(float(np.abs(cells.distance).max()), 1e-9)
+    terms = np.stack([shape, *(d**k for k in range(NUISANCE_DEGREE + 1))], axis=-1)
+    weighted = (terms * weight[..., None]).transpose(0, 2, 1)
+    normal, right = weighted @ terms, (weighted @ value[..., None])[..., 0]
+    size = np.trace(normal, axis1=1, axis2=2)
+    solvable = size > 0
+    normal += np.where(solvable, 1e-10 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
+    prior = NUISANCE_PRIOR * max(1.0, fwhm_arcsec / NUISANCE_FWHM_ARCSEC)
+    normal[:, 2:, 2:] += (prior * float(np.abs(shape).max())) ** -2 * np.eye(NUISANCE_DEGREE)
+    solution = np.linalg.solve(normal, right[..., None])[..., 0]
+    solution[~solvable] = 0.0
+    a = np.where(solvable, solution[:, 0], 1.0)
+    return a[:, None], (terms[..., 1:] @ solution[:, 1:, None])[..., 0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Deviations:
+    """Spline of what the Moffat does not describe: knots (arcsec) and coefficients per row of cells, shape (orders * chunks, splines)."""
+
+    knots: FloatArray
+    coefficients: FloatArray
+
+
+def _fit_deviations(cells: Cells, moffat: Moffat, poly_order: int, numbers: Sequence[int]) -> _Deviations:
+    fwhm = moffat.fwhm_arcsec
+    inner = np.linspace(-1.4, 1.4, 15) * fwhm
+    outer = np.array([1.9, 2.6, 3.4, REACH_FWHM]) * fwhm
+    knots = clamped_knots(np.concatenate([-outer[::-1], inner, outer]), 3)
+    n_rows, n_bins = cells.value.shape
+    base = moffat(cells.distance, cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None])
+    scale, pedestal = _scale_and_pedestal(cells, base, cells.value, cells.weight, moffat.fwhm_arcsec)
+    scale = np.where(np.abs(scale - 1.0) < 0.5, scale, 1.0)
+    residual = (cells.value - pedestal) / scale - base
+    basis = bspline_matrix(cells.distance.ravel(), knots, 3).reshape(n_rows, n_bins, -1)
+    weight = cells.weight * scale**2
+    peak = float(base.max())
+    limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.1 * peak
+    weight = np.where(np.abs(residual) <= limit, weight, 0.0)
+    weighted = (basis * weight[..., None]).transpose(0, 2, 1)
+    normal, right = weighted @ basis, (weighted @ residual[..., None])[..., 0]
+    n = basis.shape[-1]
+    abscissa = np.array([knots[i + 1 : i + 4].mean() for i in range(n)])
+    level = moffat(abscissa, moffat.pivot_nm, float(np.median(cells.pixel_arcsec))) + PEAK_SHARE * peak
+    coefficients = np.tile(_shrunken(normal.sum(axis=0)[None], right.sum(axis=0)[None], COMMON_PRIOR * level)[0], (n_rows, 1))
+    # common to all orders, changing with wavelength by Chebyshev degree m
+    wave = cells.wavelength_nm
+    degree = min(poly_order, LARGEST_DEGREE)
+    terms = chebyshev((2 * wave - wave.min() - wave.max()) / max(wave.max() - wave.min(), 1e-9), degree + 1)[1:]
+    if degree:
+        prior = np.concatenate([VARYING_PRIOR * level / m**2 for m in range(1, degree + 1)])
+        coefficients = coefficients + _fit_terms(terms[None], normal[None], (right - _apply(normal, coefficients))[None], prior)[0]
+    # particular to an order: constant and slope along it
+    slope = (np.arange(CHUNKS) - 0.5 * (CHUNKS - 1)) / (0.5 * CHUNKS)
+    both = np.broadcast_to(np.stack([np.ones(CHUNKS), slope]), (len(numbers), 2, CHUNKS))
+    per_order = (len(numbers), CHUNKS)
+    left = (right - _apply(normal, coefficients)).reshape(*per_order, n)
+    prior = np.concatenate([ORDER_PRIOR * level, 0.5 * ORDER_PRIOR * level])
+    coefficients = coefficients + _fit_terms(both, normal.reshape(*per_order, n, n), left, prior).reshape(n_rows, n)
+    return _Deviations(knots=knots, coefficients=coefficients)
+
+
+def _apply(normal: FloatArray, coefficients: FloatArray) -> FloatArray:
+    return np.einsum("rij,rj->ri", normal, coefficients)
+
+
+def _fit_terms(terms: FloatArray, normal: FloatArray, right: FloatArray, prior: FloatArray) -> FloatArray:
+    """Coefficients per row that are sums of `terms` (groups, m, rows), for normal matrices (groups, rows, n, n); shape (groups, rows, n)."""
+    groups, m, rows = terms.shape
+    n = normal.shape[-1]
+    pairs = (terms[:, :, None] * terms[:, None]).reshape(groups, m * m, rows)
+    big = (pairs @ normal.reshape(groups, rows, n * n)).reshape(groups, m, m, n, n).transpose(0, 1, 3, 2, 4).reshape(groups, m * n, m * n)
+    big_right = np.einsum("gmr,gri->gmi", terms, right).reshape(groups, m * n)
+    return np.einsum("gmr,gmi->gri", terms, _shrunken(big, big_right, prior).reshape(groups, m, n))
+
+
+def _shrunken(normal: FloatArray, right: FloatArray, prior: FloatArray) -> FloatArray:
+    """Solve normal equations under a Gaussian prior whose width, relative to `prior`, is the one that the data make most likely.
+
+    The marginal likelihood of a linear model with prior k D is, with the eigenvalues l and projections r of D N D,
+    ``sum(k^2 r^2 / (1 + k^2 l) - log(1 + k^2 l)) / 2``; it is summed over the groups (axis 0), which share k.  Noise alone gives
+    k = 0, so that a faint object's profile is not made of its noise.
+    """
+    scaled = prior[:, None] * normal * prior
+    eigenvalues, vectors = np.linalg.eigh(scaled)
+    projected = np.einsum("gij,gi->gj", vectors, right * prior)
+    eigenvalues = np.maximum(eigenvalues, 0.0)
+    squared = np.square(np.array(PRIOR_SCALES))[:, None, None]
+    evidence = 0.5 * np.sum(squared * projected**2 / (1 + squared * eigenvalues) - np.log1p(squared * eigenvalues), axis=(1, 2))
+    best = squared[int(np.argmax(evidence)), 0, 0]
+    return prior * np.einsum("gij,gj->gi", vectors, best * projected / (1 + best * eigenvalues))
+
+
+def _tabulate(
+    orders: Sequence[OrderData], chunks: Sequence[Chunks], moffat: Moffat, deviations: _Deviations | None, reach_arcsec: float
+) -> ObjectProfile:
+    grid = np.arange(-reach_arcsec, reach_arcsec + GRID_ARCSEC, GRID_ARCSEC)
+    tables, middles, widths = {}, {}, []
+    basis = None
+    if deviations is not None:
+        covered = (grid > deviations.knots[0]) & (grid < deviations.knots[-1])
+        basis = np.where(covered[:, None], bspline_matrix(np.where(covered, grid, 0.0), deviations.knots, 3), 0.0)
+    for k, (data, part) in enumerate(zip(orders, chunks, strict=True)):
+        window = data.window
+        table = moffat(grid[None, :], part.wavelength_nm[:, None], float(np.median(part.pixel_arcsec)))
+        if deviations is not None and basis is not None:
+            table = table + deviations.coefficients[k * CHUNKS : (k + 1) * CHUNKS] @ basis.T
+        tables[window.order] = table
+        middles[window.order] = np.array([np.flatnonzero(part.number == c).mean() for c in range(CHUNKS)])
+        widths.append(_full_width(grid, table.mean(axis=0)))
+    return ObjectProfile(
+        distance_arcsec=grid,
+        tables=tables,
+        chunk_middle=middles,
+        fwhm_arcsec=float(np.median(widths)),
+        form="moffat" if deviations is None else "spline",
+        moffat=moffat,
+    )
+
+
+def _full_width(grid: FloatArray, density: FloatArray) -> float:
+    above = np.flatnonzero(density >= 0.5 * density.max())
+    return float(grid[above[-1]] - grid[above[0]] + GRID_ARCSEC) if above.size else float("nan")

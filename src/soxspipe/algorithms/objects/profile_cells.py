@@ -1,0 +1,146 @@
+"""What the object's profile is fitted to: its light in cells of distance from the trace and dispersion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxspipe.algorithms.objects.object_flux import LEAST_SIGNIFICANCE, flux_along, steady_flux
+from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
+from soxspipe.numerics.rows import row_dot, row_max
+
+CELL_ARCSEC = 0.05
+CHUNKS = 8
+PEAK_TOLERANCE = 0.1
+SOUND_POWER = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """Measured light per arcsec, shape (orders * chunks, bins): value, its weight, mean distance; and wavelength, pixel size per row."""
+
+    value: FloatArray
+    weight: FloatArray
+    distance: FloatArray
+    wavelength_nm: FloatArray
+    pixel_arcsec: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chunks:
+    """An order's dispersion pixels in `CHUNKS` parts: number of each pixel's part, wavelength per part; arcsec per pixel of each row."""
+
+    number: IntArray
+    wavelength_nm: FloatArray
+    pixel_arcsec: FloatArray
+
+
+def chunks_of(window: OrderWindow) -> Chunks:
+    """Parts of an order's window."""
+    number = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
+    wave = np.full(CHUNKS, np.nan)
+    for chunk in np.unique(number[window.inside.any(axis=1)]):
+        rows = slice(*np.searchsorted(number, [chunk, chunk + 1]))
+        wave[chunk] = np.median(window.wavelength_nm[rows][window.inside[rows]])
+    known = np.isfinite(wave)  # all chunks, unless the dispersion map has holes
+    return Chunks(
+        number=number,
+        wavelength_nm=wave if known.all() else np.interp(np.arange(CHUNKS), np.flatnonzero(known), wave[known]),
+        pixel_arcsec=1.0 / np.maximum(np.abs(_scale(window.slit_arcsec)), 1e-6),
+    )
+
+
+def measure_cells(
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    trace: ObjectTrace,
+    shares_of: Callable[[OrderData, OrderTrace], FloatArray],
+    chunks: Sequence[Chunks],
+    *,
+    clip: float,
+    reach_arcsec: float,
+) -> Cells:
+    """Light per arcsec over the object's flux, in cells of distance from the trace and parts of the orders.
+
+    Parameters
+    ----------
+    orders, skies : sequence
+        Orders and their sky models.
+    trace : ObjectTrace
+        The object's.
+    shares_of : callable
+        Profile so far, by which the flux is measured.
+    chunks : sequence of Chunks
+        Parts of every order.
+    clip : float
+        Pixels further from the profile (sigma, plus a tenth of its peak) are left out.
+    reach_arcsec : float
+        Furthest distance.
+
+    Returns
+    -------
+    Cells
+        `CHUNKS` rows per order.
+    """
+    n_bins = int(np.ceil(2 * reach_arcsec / CELL_ARCSEC))
+    parts = []
+    for data, sky, part in zip(orders, skies, chunks, strict=True):
+        path = trace.orders[data.window.order]
+        parts.append(_order_cells(data, sky, path, shares_of(data, path), part, clip, reach_arcsec, n_bins))
+    stacked = [np.concatenate([part[k] for part in parts]) for k in range(5)]
+    return Cells(value=stacked[0], weight=stacked[1], distance=stacked[2], wavelength_nm=stacked[3], pixel_arcsec=stacked[4])
+
+
+def _order_cells(
+    data: OrderData, sky: FloatArray, path: OrderTrace, shares: FloatArray, part: Chunks, clip: float, reach: float, n_bins: int
+) -> tuple[NDArray[Any], ...]:
+    """Value, weight and mean distance of the cells of one order, shape (CHUNKS, n_bins), and wavelength and pixel size of its parts."""
+    window = data.window
+    light = data.electrons - sky
+    distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
+    use = data.good & (np.abs(distance) < reach)
+    measured, error = flux_along(light, data.variance(sky), shares, use)
+    flux, smooth_error = steady_flux(measured, error)
+    use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]
+    variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
+    peak = np.maximum(flux, 0.0) * row_max(shares)
+    alike = np.abs(light - flux[:, None] * shares) <= clip * np.sqrt(variance) + PEAK_TOLERANCE * peak[:, None]
+    # a line of the object has the profile; where much of the core is clipped, it is a hit that lifts the flux
+    power = np.where(use, shares**2, 0.0)
+    struck = (flux == measured) & (row_dot(power, alike.astype(np.float64)) < SOUND_POWER * np.sum(power, axis=1))
+    use &= alike & ~struck[:, None]
+    pixel = part.pixel_arcsec
+    per_arcsec = flux[:, None] * pixel[:, None]
+    weight = np.where(use, per_arcsec**2 / variance, 0.0)
+    cell = part.number[:, None] * n_bins + np.clip(((distance + reach) / CELL_ARCSEC), 0, n_bins - 1).astype(np.int64)
+    chosen = np.flatnonzero(weight > 0)
+    index, w = cell.take(chosen), weight.take(chosen)
+    total = np.bincount(index, w, CHUNKS * n_bins)
+    safe = np.where(total > 0, total, 1.0)
+    ratio = (light / np.where(per_arcsec > 0, per_arcsec, 1.0)).take(chosen)
+    value = np.bincount(index, w * ratio, CHUNKS * n_bins) / safe
+    mean_distance = np.bincount(index, w * distance.take(chosen), CHUNKS * n_bins) / safe
+    return (
+        value.reshape(CHUNKS, -1),
+        total.reshape(CHUNKS, -1),
+        mean_distance.reshape(CHUNKS, -1),
+        part.wavelength_nm,
+        np.full(CHUNKS, np.median(pixel)),
+    )
+
+
+def _scale(slit: FloatArray) -> FloatArray:
+    """Pixels per arcsec of every row; the median where a row has too few pixels."""
+    step = np.diff(slit, axis=1)
+    count = np.isfinite(step).sum(axis=1)
+    mean = np.nansum(step, axis=1) / np.maximum(count, 1)
+    known = (count >= 3) & (mean != 0)
+    mean = np.where(known, mean, np.median(mean[known]) if known.any() else 1.0)
+    return 1.0 / mean

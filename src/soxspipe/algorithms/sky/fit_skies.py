@@ -1,0 +1,152 @@
+"""First sky of all orders, with what is known of the objects kept out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from soxspipe.algorithms.objects.find_object import FoundObject
+from soxspipe.algorithms.objects.find_sources import moffat
+from soxspipe.algorithms.objects.object_profile import BETA
+from soxspipe.algorithms.orders.order_data import EachOrder, OrderData
+from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.trace import SlitSource
+from soxspipe.errors import AlgorithmError, NoOrderLeftError
+from soxspipe.numerics.robust import running_median
+
+MASK_FWHM = 1.3
+LEAST_MASK_ARCSEC = 1.5
+CORE_ARCSEC = 0.4
+WING_SIGMA = 0.3
+CORE_FWHM = 0.7
+ROUGH_SMOOTH_PX = 31
+LARGEST_MASKED_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SkyFits:
+    """Sky solutions by order and why others failed."""
+
+    fits: tuple[SkyFit, ...]
+    failures: dict[int, str]
+
+
+def fit_sky(
+    orders: Sequence[OrderData],
+    found: FoundObject,
+    settings: SkySettings,
+    *,
+    half_length_arcsec: float,
+    each_order: EachOrder = map,
+) -> SkyFits:
+    """Fit the sky of every order with the objects masked.
+
+    Parameters
+    ----------
+    orders : sequence of OrderData
+        All orders.
+    found : FoundObject
+        Objects, which are left out as far as their light exceeds a part of the noise, and first skies.
+    settings : SkySettings
+        Of the fit.
+    half_length_arcsec : float
+        Of the slit.
+    each_order : callable
+        `map` or a pool's.
+
+    Returns
+    -------
+    SkyFits
+        Orders that worked and those that did not.
+
+    Raises
+    ------
+    NoOrderLeftError
+        If none worked.
+    """
+    fit = partial(_fit_with_objects_masked, sources=found.sources, settings=settings, half_length_arcsec=half_length_arcsec)
+    outcome = list(each_order(fit, orders, found.skies))
+    fits = tuple(result for result in outcome if isinstance(result, SkyFit))
+    failures = {data.window.order: str(result) for data, result in zip(orders, outcome, strict=True) if isinstance(result, AlgorithmError)}
+    if not fits:
+        raise NoOrderLeftError("sky subtraction", failures)
+    return SkyFits(fits=fits, failures=failures)
+
+
+def _fit_with_objects_masked(
+    data: OrderData, first: FloatArray, *, sources: Sequence[SlitSource], settings: SkySettings, half_length_arcsec: float
+) -> SkyFit | AlgorithmError:
+    """Sky of one order, or why there is none."""
+    keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, first, sources, half_length_arcsec)
+    try:
+        return fit_order_sky(data, settings, keep=keep, object_light=rough_light(data, first, sources))
+    except (AlgorithmError, np.linalg.LinAlgError) as err:
+        return err if isinstance(err, AlgorithmError) else AlgorithmError(f"the sky of order {data.window.order} is not constrained")
+
+
+def inside_edges(data: OrderData, settings: SkySettings, half_length_arcsec: float) -> BoolArray:
+    """True away from the ends of the slit that the settings leave out."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(data.window.slit_arcsec) <= half_length_arcsec * (1.0 - 2.0 * settings.clip_slit_edge_fraction)
+
+
+def object_mask(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource], half_length_arcsec: float) -> BoolArray:
+    """True where an object's light would disturb the sky; never more than `LARGEST_MASKED_SHARE` of the slit.
+
+    At least ``max(1.3 FWHM, 1.5 arcsec)`` on either side, and for a bright object up to where a Moffat of its width falls below
+    `WING_SIGMA` times the noise of a pixel.
+    """
+    masked = np.zeros(data.good.shape, dtype=bool)
+    left = LARGEST_MASKED_SHARE * 2.0 * half_length_arcsec
+    for source in sources:
+        with np.errstate(invalid="ignore"):
+            distance = np.abs(data.window.slit_arcsec - source.slit_arcsec)
+            core = data.good & (distance < CORE_ARCSEC)
+        peak = float(np.median(((data.electrons - sky) / np.sqrt(data.variance(sky)))[core])) if core.any() else 0.0
+        wing = max(WING_SIGMA / max(peak, WING_SIGMA), 1e-6)
+        reach = 0.5 * source.fwhm_arcsec * np.sqrt((wing ** (-1.0 / BETA) - 1.0) / (2.0 ** (1.0 / BETA) - 1.0))
+        half = min(max(MASK_FWHM * source.fwhm_arcsec, LEAST_MASK_ARCSEC, float(reach)), 0.5 * left)
+        left -= 2.0 * half
+        with np.errstate(invalid="ignore"):
+            masked |= distance < half
+    return masked
+
+
+def rough_light(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource]) -> FloatArray | None:
+    """Light of the objects as their cores and a Moffat of their width tell, shape of the window; None without objects.
+
+    What reaches beyond the mask is little in a pixel, but the same all along the order: the sky's slit illumination would take it in.
+    """
+    if not sources:
+        return None
+    light = np.zeros(data.good.shape)
+    for source in sources:
+        with np.errstate(invalid="ignore"):
+            distance = np.abs(data.window.slit_arcsec - source.slit_arcsec)
+            core = data.good & (distance < CORE_FWHM * source.fwhm_arcsec)
+        shape = moffat(np.where(data.window.inside, distance, np.inf), source.fwhm_arcsec)
+        weight = np.where(core, shape / data.variance(sky), 0.0)
+        power = np.sum(weight * shape, axis=1)
+        height = np.sum(weight * np.where(core, data.electrons - sky, 0.0), axis=1) / np.where(power > 0, power, 1.0)
+        light += np.maximum(running_median(height, ROUGH_SMOOTH_PX), 0.0)[:, None] * shape
+    return light
+
+
+def common_illumination(fits: Sequence[SkyFit]) -> FloatArray:
+    """Slit illumination of the arm: mean over orders, weighted by what each order's sky says about it.
+
+    The slit is one; an order with little sky would otherwise take the wings of a bright object for illumination.
+    """
+    weights = np.array([float(np.sum((fit.electrons**2 / fit.data.variance(fit.electrons))[fit.used])) for fit in fits])
+    values = np.array([fit.spline.illumination for fit in fits])
+    return np.asarray((weights[:, None] * values).sum(axis=0) / max(float(weights.sum()), 1e-30))
+
+
+def share_illumination(fits: Sequence[SkyFit]) -> list[SkyFit]:
+    """The fits with the illumination of the arm in place of each order's own."""
+    shared = common_illumination(fits)
+    return [replace(fit, spline=replace(fit.spline, illumination=shared)) for fit in fits]

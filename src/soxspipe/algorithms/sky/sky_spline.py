@@ -1,0 +1,356 @@
+"""The sky of one order: a B-spline in dispersion, scaled and shifted smoothly along the slit.
+
+The model of a flattened pixel is ``g(s) S(u + delta(u, s))`` with u the dispersion pixel at slit centre that the map assigns to the
+pixel's wavelength, S the spline, ``g = 1 + sum_k gamma_k P_k(s)`` the slit illumination and
+``delta = sum_ij d_ij T_i(u) P_j(s)``, j >= 1, what is left of the map's error and the line tilt (a shift common to the whole slit is
+S's own affair).  P are Legendre and T Chebyshev polynomials.  Everything is solved at once by Gauss-Newton steps: the spline's normal
+matrix is banded, the few shape terms are a dense border to it.
+
+References
+----------
+.. [1] Kelson D. D., 2003, PASP, 115, 688, doi:10.1086/375502.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import cho_solve_banded, cholesky_banded
+
+from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.numerics.piece_sums import PixelBlocks, pixel_blocks, spline_products
+from soxspipe.numerics.robust import largest_near
+from soxspipe.numerics.splines import SplineSpace, clamped_knots, horner, spline_space
+
+SHIFT_AXIS_DEGREE = 4
+SHIFT_SLIT_DEGREE = 3
+SHIFT_PRIOR_PX = 0.1
+WINGS_PRIOR = 0.05
+ILLUMINATION_PRIOR = 0.1
+LARGEST_STEP_PX = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SkyPixels:
+    """The pixels of one order that may take part, shape (n,): u (px), slit position scaled to -1..1, flattened electrons, variance."""
+
+    u: FloatArray
+    slit: FloatArray
+    electrons: FloatArray
+    variance: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SkySpline:
+    """Solution of one order.
+
+    Attributes
+    ----------
+    space : SplineSpace
+        Splines in u (px).
+    coefficients : ndarray, shape (n_splines,)
+        Of S(u).
+    illumination : ndarray, shape (n_illumination,)
+        gamma_1, gamma_2, ...
+    shift : ndarray, shape (n_T, n_P)
+        d_ij in px.
+    u_range : tuple of float
+        Range of u that T is scaled to.
+    expected_illumination : ndarray or None
+        Prior mean of gamma; None is zero.
+    illumination_prior : float
+        Standard deviation of that prior.
+    """
+
+    space: SplineSpace
+    coefficients: FloatArray
+    illumination: FloatArray
+    shift: FloatArray
+    u_range: tuple[float, float]
+    expected_illumination: FloatArray | None = None
+    illumination_prior: float = ILLUMINATION_PRIOR
+
+    @property
+    def knots(self) -> FloatArray:
+        """Of the spline, px."""
+        return self.space.knots
+
+    def shape_terms(self, u: FloatArray, slit: FloatArray) -> ShapeTerms:
+        """The polynomials of illumination and shift at any pixels."""
+        n_along, n_across = self.shift.shape
+        return ShapeTerms(
+            along=chebyshev(scale(np.ravel(u), self.u_range), n_along),
+            across=legendre(np.ravel(slit), max(n_across, self.illumination.size)),
+        )
+
+    def shifted(self, u: FloatArray, terms: ShapeTerms) -> FloatArray:
+        """``u + delta(u, s)`` within the knots, beyond which nothing is known; shape (n,)."""
+        moved = np.array(u, dtype=np.float64).ravel()
+        for along, across in zip(self.shift.T @ terms.along, terms.across, strict=False):  # illumination may need more terms
+            moved += along * across
+        return np.clip(moved, self.knots[0], self.knots[-1], out=moved)
+
+    def gain(self, terms: ShapeTerms) -> FloatArray:
+        """``g(s)``, shape (n,)."""
+        return 1.0 + self.illumination @ terms.across[: self.illumination.size]
+
+    def __call__(self, u: FloatArray, slit: FloatArray) -> FloatArray:
+        """Sky in flattened electrons at any pixels, shape of `u`."""
+        terms = self.shape_terms(u, slit)
+        sky = self.gain(terms) * self.space.evaluate(self.shifted(u, terms), self.coefficients)
+        return sky.reshape(np.shape(u))
+
+    def local_range(self, u: FloatArray, half_width_px: float = 1.25) -> FloatArray:
+        """Largest minus smallest sky within `half_width_px` of each u: how much a small error of position may cost."""
+        step = 0.25
+        low = float(self.knots[0])
+        grid = np.arange(low, float(self.knots[-1]) + step, step)
+        values = self.space.evaluate(grid, self.coefficients)
+        reach = round(half_width_px / step)
+        spread = largest_near(values, reach) + largest_near(-values, reach)
+        return spread.take(((u - low) * (1.0 / step) + 0.5).astype(np.int64), mode="clip")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShapeTerms:
+    """Polynomials at given pixels: Chebyshev in u, shape (n_T, n), and Legendre in slit position from degree 1 on, shape (n_P, n)."""
+
+    along: FloatArray
+    across: FloatArray
+
+
+def scale(u: FloatArray, u_range: tuple[float, float]) -> FloatArray:
+    """Map `u_range` to -1..1, clamped."""
+    return np.clip((2.0 * u - u_range[0] - u_range[1]) / (u_range[1] - u_range[0]), -1.0, 1.0)
+
+
+def chebyshev(x: FloatArray, n: int) -> FloatArray:
+    """T_0 .. T_{n-1} at `x`, shape (n, ...)."""
+    terms = np.empty((max(n, 2), *np.shape(x)))
+    terms[0], terms[1] = 1.0, x
+    for k in range(2, n):
+        np.multiply(x, terms[k - 1], out=terms[k])
+        terms[k] *= 2.0
+        terms[k] -= terms[k - 2]
+    return terms[:n]
+
+
+def legendre(x: FloatArray, n: int) -> FloatArray:
+    """P_1 .. P_n at `x`, shape (n, ...): the constant is left out."""
+    terms = np.empty((n + 1, *np.shape(x)))
+    terms[0] = 1.0
+    terms[1:2] = x
+    for k in range(1, n):
+        np.multiply(x, terms[k], out=terms[k + 1])
+        terms[k + 1] *= (2 * k + 1) / (k + 1)
+        terms[k + 1] -= (k / (k + 1)) * terms[k - 1]
+    return terms[1:]
+
+
+def start_spline(breaks: FloatArray, degree: int, u_range: tuple[float, float], illumination_order: int, *, with_shift: bool) -> SkySpline:
+    """A spline of zeros on `breaks`, to be filled by `gauss_newton`."""
+    space = spline_space(clamped_knots(breaks, degree), degree)
+    return SkySpline(
+        space=space,
+        coefficients=np.zeros(space.n_splines),
+        illumination=np.zeros(illumination_order),
+        shift=np.zeros((SHIFT_AXIS_DEGREE + 1, SHIFT_SLIT_DEGREE) if with_shift else (0, 0)),
+        u_range=u_range,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Linearised:
+    """A spline at given pixels, and what a step from there needs.
+
+    Attributes
+    ----------
+    blocks : PixelBlocks
+        Pixels by the piece of the spline that holds them.
+    powers : ndarray, shape (degree + 1, n)
+        Powers of the position within it, times the illumination.
+    across : ndarray, shape (n_P, n)
+        Polynomials in slit position.
+    sky : ndarray, shape (n,)
+        The model.
+    plain : ndarray, shape (n,)
+        The model without illumination.
+    slope : ndarray, shape (n,)
+        Derivative of the model by u.
+    """
+
+    blocks: PixelBlocks
+    powers: FloatArray
+    across: FloatArray
+    sky: FloatArray
+    plain: FloatArray
+    slope: FloatArray
+
+
+def powers_of(t: FloatArray, degree: int, factor: FloatArray) -> FloatArray:
+    """`factor` times 1, t, t^2, ... up to the degree, shape (degree + 1, n)."""
+    powers = np.empty((degree + 1, t.size))
+    powers[0] = factor
+    for k in range(degree):
+        np.multiply(powers[k], t, out=powers[k + 1])
+    return powers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Placed:
+    """Where pixels lie on a spline: piece and position t within it, shape (n,), the pixels by piece, and the polynomials of its shape."""
+
+    piece: IntArray
+    t: FloatArray
+    blocks: PixelBlocks
+    terms: ShapeTerms
+
+
+def place_pixels(spline: SkySpline, pixels: SkyPixels, terms: ShapeTerms | None = None) -> Placed:
+    """Find the pixels' places on a spline, with its shift as it is; `terms` are those of the pixels, if they are at hand."""
+    shape = terms if terms is not None else spline.shape_terms(pixels.u, pixels.slit)
+    piece, t = spline.space.locate(spline.shifted(pixels.u, shape))
+    return Placed(piece=piece, t=t, blocks=pixel_blocks(piece, spline.space.n_pieces), terms=shape)
+
+
+def linearise(spline: SkySpline, placed: Placed) -> Linearised:
+    """Evaluate the model and its derivatives at the pixels."""
+    space, gain = spline.space, spline.gain(placed.terms)
+    polynomials = space.polynomials(spline.coefficients)
+    derivative = polynomials[1:] * (np.arange(1, space.degree + 1)[:, None] * space.per_unit)
+    plain = horner(polynomials, placed.piece, placed.t)
+    return Linearised(
+        blocks=placed.blocks,
+        powers=powers_of(placed.t, space.degree, gain),
+        across=placed.terms.across,
+        sky=gain * plain,
+        plain=plain,
+        slope=gain * horner(derivative, placed.piece, placed.t),
+    )
+
+
+def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, placed: Placed) -> SkySpline:
+    """Solve for the spline alone, illumination and shift held; weights of shape (n,), 0 leaves a pixel out."""
+    space = spline.space
+    columns = [*powers_of(placed.t, space.degree, spline.gain(placed.terms)), pixels.electrons]
+    band, right = spline_normal(spline_products(space, placed.blocks, columns, weight), space.degree + 1, space.n_splines)
+    factor = cholesky_banded(regularised(band), lower=True)
+    return replace(spline, coefficients=cho_solve_banded((factor, True), right))
+
+
+def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here: Linearised, wings: FloatArray | None = None) -> SkySpline:
+    """One step for spline, illumination and shift together.
+
+    Parameters
+    ----------
+    spline : SkySpline
+        Current solution.
+    pixels : SkyPixels
+        Data.
+    weight : ndarray, shape (n,)
+        1 / variance; 0 leaves a pixel out.
+    here : Linearised
+        The current solution at the pixels.
+    wings : ndarray, shape (n_wings, n), or None
+        Light of the object that may be left in the data, each row times an unknown factor of about `WINGS_PRIOR`: what changes along the
+        order as the object does is not the slit's illumination.
+
+    Returns
+    -------
+    SkySpline
+        The next solution, on the same knots.
+    """
+    n_gain, (n_along, n_across) = spline.illumination.size, spline.shift.shape
+    space, n = spline.space, spline.space.n_splines
+    more = np.zeros((0, weight.size)) if wings is None else wings
+    columns = [*here.powers, *(here.plain * here.across[:n_gain]), *(here.slope * here.across[:n_across]), *more, pixels.electrons]
+    sums = spline_products(space, here.blocks, columns, weight)
+    band, right = spline_normal(sums, space.degree + 1, n)
+    factor = cholesky_banded(regularised(band), lower=True)
+    # along the order the Chebyshev polynomials are constant within a piece of the spline
+    middle = 0.5 * (spline.knots[space.degree : n] + spline.knots[space.degree + 1 : n + 1])
+    along = chebyshev(scale(middle, spline.u_range), n_along) if n_along else np.zeros((0, middle.size))
+    once = np.ones((1, middle.size))
+    border, dense, dense_right = _shape_normal(sums, space.degree + 1, n, [*[once] * n_gain, *[along] * n_across, *[once] * len(more)])
+    priors = ((n_gain, spline.illumination_prior), (n_along * n_across, SHIFT_PRIOR_PX), (len(more), WINGS_PRIOR))
+    prior = np.concatenate([np.full(number, width**-2) for number, width in priors])
+    expected = 0.0 if spline.expected_illumination is None else spline.expected_illumination
+    current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel(), np.zeros(len(more))])
+    dense[np.diag_indices_from(dense)] += prior
+    dense_right = dense_right - prior * current
+    solved = cho_solve_banded((factor, True), np.column_stack([right, border]))
+    schur = dense - border.T @ solved[:, 1:]
+    step = np.linalg.solve(schur, dense_right - border.T @ solved[:, 0])
+    of_shift = slice(n_gain, n_gain + n_along * n_across)
+    largest = np.abs(step[of_shift]).max(initial=0.0)
+    step = step * min(1.0, LARGEST_STEP_PX / largest) if largest > 0 else step
+    return replace(
+        spline,
+        coefficients=solved[:, 0] - solved[:, 1:] @ step,
+        illumination=spline.illumination + step[:n_gain],
+        shift=spline.shift + step[of_shift].reshape(n_across, n_along).T,
+    )
+
+
+def spline_normal(sums: FloatArray, width: int, n: int) -> tuple[FloatArray, FloatArray]:
+    """Lower band (width, n) of a spline's normal matrix and right-hand side (n,).
+
+    Parameters
+    ----------
+    sums : ndarray, shape (n - width + 1, m, m + 1)
+        Of `spline_products`, whose last column are the data.
+    width : int
+        Basis values per pixel.
+    n : int
+        Number of splines.
+    """
+    pieces = n - width + 1
+    band, right = np.zeros((width, n)), np.zeros(n)
+    for a in range(width):
+        right[a : a + pieces] += sums[:, a, -1]
+        for c in range(a, width):
+            band[c - a, a : a + pieces] += sums[:, a, c]
+    return band, right
+
+
+def _shape_normal(sums: FloatArray, width: int, n: int, rows: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Border (n, p), dense block (p, p) and right-hand side (p,) of the shape terms.
+
+    `rows` has for each term what it is multiplied with in every piece, shape (unknowns of the term, n_pieces): 1, or polynomials along
+    the order.
+    """
+    pieces, n_terms = sums.shape[0], len(rows)
+    start = np.concatenate([[0], np.cumsum([row.shape[0] for row in rows])]).astype(np.int64)
+    p = int(start[-1])
+    border, dense, right = np.zeros((n, p)), np.zeros((p, p)), np.zeros(p)
+    for m in range(n_terms):
+        here = slice(start[m], start[m + 1])
+        right[here] = rows[m] @ sums[:, width + m, -1]
+        for a in range(width):
+            border[a : a + pieces, here] += (sums[:, a, width + m] * rows[m]).T
+        for other in range(m, n_terms):
+            there = slice(start[other], start[other + 1])
+            block = (rows[m] * sums[:, width + m, width + other]) @ rows[other].T
+            dense[here, there] = block
+            dense[there, here] = block.T
+    # the increments of the shape are counted from the current solution, which the spline's own unknowns already reproduce
+    return border, dense, right
+
+
+def regularised(band: FloatArray) -> FloatArray:
+    """Add a ridge relative to the local diagonal, and one that carries pieces without data by their neighbours."""
+    diagonal = band[0]
+    around = diagonal.copy()
+    for shift in (1, 2, 4, 8, 16):
+        ring = 1e-2 * np.concatenate([around[-shift:], around, around[:shift]])
+        around = np.maximum(around, np.maximum(ring[: diagonal.size], ring[2 * shift :]))
+    around = np.maximum(around, 1e-12 * max(float(diagonal.max(initial=0.0)), 1e-30))
+    tie = 1e-7 * around
+    result = band.copy()
+    result[0] += tie
+    result[0, 1:] += tie[:-1]
+    result[1, :-1] -= tie[:-1]
+    result[0] += 1e-10 * around
+    return result

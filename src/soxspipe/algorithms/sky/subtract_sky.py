@@ -1,0 +1,184 @@
+"""Sky model in wavelength and slit position, order by order (Kelson 2003)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from pydantic import Field
+
+from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.settings import AlgorithmSettings
+from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, place_knots
+from soxspipe.algorithms.sky.sky_spline import Placed, SkyPixels, SkySpline, fit_linear, gauss_newton, linearise, place_pixels, start_spline
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.robust import largest_near
+from soxspipe.numerics.rows import row_max
+
+
+class SkySettings(AlgorithmSettings):
+    """Settings of `fit_sky`."""
+
+    subtract_sky: bool = Field(True, description="Model and subtract the sky.")
+    clip_slit_edge_fraction: float = Field(0.02, ge=0, lt=0.45, description="Share of the slit left out of the sky fit at each end.")
+    bspline_order: int = Field(3, ge=1, le=5, description="Degree of the B-spline in wavelength.")
+    slit_illumination_order: int = Field(2, ge=0, le=5, description="Degree of the polynomial in slit position that scales the sky.")
+    min_points_per_knot: int = Field(15, ge=2, description="Fewest sky pixels between two knots.")
+    skyline_significance: float = Field(20.0, gt=0, description="Curvature (sigma per pixel) above which knots are set at their closest.")
+    bspline_fitting_residual_clipping_sigma: float = Field(
+        10.0,
+        gt=0,
+        description="Residual in sigma above which a pixel is left out in the first rounds; the last rounds go down to half of it.",
+    )
+    bspline_iteration_limit: int = Field(25, ge=1, le=100, description="Most rounds of the sky fit.")
+    sky_model_qc_plot: bool = Field(False, description="Draw the sky-model QC plots.")
+
+
+START_TOLERANCE = 0.3
+ROUND_TOLERANCES = (0.1, 0.01)
+ROUND_CLIPS = (0.8, 0.5)
+ROUNDS_FROM_START = 2
+START_SIGMA = 6.0
+PLACES_PER_PX = 4.0
+WING_TERMS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SkyFit:
+    """Sky solution of one order on its window.
+
+    Attributes
+    ----------
+    data : OrderData
+        What was fitted.
+    spline : SkySpline
+        The model.
+    electrons : ndarray, shape of the window
+        The model evaluated, flattened electrons.
+    used : ndarray of bool, shape of the window
+        Pixels that took part.
+    """
+
+    data: OrderData
+    spline: SkySpline
+    electrons: FloatArray
+    used: BoolArray
+
+
+def fit_order_sky(
+    data: OrderData, settings: SkySettings, *, keep: BoolArray, object_light: FloatArray | None = None, start: SkySpline | None = None
+) -> SkyFit:
+    """Fit the sky of one order.
+
+    Parameters
+    ----------
+    data : OrderData
+        Pixels of the order.
+    settings : SkySettings
+        Degree, knots, clipping.
+    keep : ndarray of bool, shape of the window
+        False where the object is, and at the slit's ends.
+    object_light : ndarray or None
+        Flattened electrons of the object, taken off before the fit.
+    start : SkySpline or None
+        A previous solution, which saves the robust start.
+
+    Returns
+    -------
+    SkyFit
+        The solution.
+
+    Raises
+    ------
+    AlgorithmError
+        If fewer pixels are left than the spline needs.
+    """
+    window = data.window
+    index = _by_wavelength(data.u_px, np.flatnonzero(data.good & keep))
+    if index.size < 20 * settings.min_points_per_knot:
+        raise AlgorithmError(f"only {index.size} sky pixels are left in order {window.order}")
+    u, slit = data.u_px.take(index), data.slit.take(index)
+    foreground = np.zeros(index.size) if object_light is None else object_light.take(index)
+    values = data.electrons.take(index) - foreground
+    noise = data.noise.at(index)
+
+    def variance(sky: FloatArray) -> FloatArray:
+        return noise.variance(sky + foreground)
+
+    pixels = SkyPixels(u=u, slit=slit, electrons=values, variance=variance(np.maximum(values, 0.0)))
+    placed: Placed | None
+    if start is None:
+        spline, placed = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0))
+    else:
+        spline, placed = start, place_pixels(start, pixels)
+    terms, use = placed.terms, np.ones(index.size, dtype=bool)
+    wings = None
+    if object_light is not None:
+        peak = row_max(object_light).take(index // object_light.shape[1])
+        wings = np.stack([foreground, *(peak * terms.across[:WING_TERMS])])
+    rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
+    clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
+    for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
+        here = linearise(spline, placed if placed is not None else place_pixels(spline, pixels, terms))
+        pixels = replace(pixels, variance=variance(here.sky))
+        limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(u)
+        use = np.abs(values - here.sky) <= limit
+        left = wings if k + 1 == len(ROUND_TOLERANCES) else None  # the last round alone says what the illumination is
+        spline, placed = gauss_newton(spline, pixels, use / pixels.variance, here, left), None
+    model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
+    used = np.zeros(model.shape, dtype=bool)
+    used.ravel()[index] = use
+    return SkyFit(data=data, spline=spline, electrons=model, used=used)
+
+
+def _by_wavelength(u_px: FloatArray, index: IntArray) -> IntArray:
+    """Pixels (flat indices) with neighbours in u beside each other: what is looked up or summed for them then stays in the cache."""
+    u = u_px.take(index)
+    place = ((u - u.min(initial=np.inf)) * PLACES_PER_PX).astype(np.uint16)  # radix sort is for short numbers
+    return index.take(np.argsort(place, kind="stable"))
+
+
+def _start(
+    pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings, binning: tuple[int, int], share: float
+) -> tuple[SkySpline, Placed]:
+    """Knots from the median spectrum, and a first spline on the pixels that agree with it."""
+    u_range = (float(pixels.u.min()), float(pixels.u.max()) + 1e-6)
+    lsf_px = LSF_SIGMA_PX / binning[0]
+    bins = bins_over(u_range, START_BIN * lsf_px)
+    bin_of, grid = bins.of(pixels.u), bins.middle
+    value = binned_median(pixels.electrons, bin_of, bins.number)
+    expected = np.interp(pixels.u, grid, value)
+    pixels = replace(pixels, variance=variance(expected))
+    reach = round(2.5 * lsf_px / bins.width_px)
+    spread = np.interp(pixels.u, grid, largest_near(value, reach) + largest_near(-value, reach))
+    use = np.abs(pixels.electrons - expected) <= START_SIGMA * np.sqrt(pixels.variance) + START_TOLERANCE * spread
+    used_bins = bin_of[use]
+    noise = np.sqrt(binned_median(pixels.variance[use], used_bins, bins.number, empty=1.0))
+    density = np.convolve(np.bincount(used_bins, minlength=bins.number), np.full(9, 1 / 9), mode="same") / bins.width_px
+    density = density / share  # later fits see the pixels that are masked now
+    breaks = place_knots(
+        grid,
+        value,
+        noise,
+        density,
+        settings.skyline_significance,
+        max(3, settings.min_points_per_knot // (binning[0] * binning[1])),
+        lsf_px,
+    )
+    breaks[-1] = max(breaks[-1], u_range[1])
+    empty = start_spline(breaks, settings.bspline_order, u_range, settings.slit_illumination_order, with_shift=True)
+    placed = place_pixels(empty, pixels)
+    return fit_linear(empty, pixels, use / pixels.variance, placed), placed
+
+
+def first_sky(data: OrderData) -> FloatArray:
+    """Median of the whole slit at each wavelength: a sky good enough to find the object; shape of the window."""
+    u, choice = data.u_px, data.good
+    if not choice.any():
+        return np.zeros(u.shape)
+    along = u[choice]
+    bins = bins_over((float(along.min()), float(along.max()) + 1e-6))
+    value = binned_median(data.electrons[choice], bins.of(along), bins.number)
+    return np.where(data.window.inside, np.interp(u, bins.middle, value), 0.0)

@@ -1,0 +1,99 @@
+"""Electrons to erg s-1 cm-2 A-1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.algorithms.spectra.flat_level import flat_ratio
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
+from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.spectrum import FlatLevel, FluxedSpectrum, MergedSpectrum, ResponseCurve
+
+POLYNOMIAL_UNIT = 1e-17
+EXTINCTION_ERROR_MAG = 0.01
+LOW_RESPONSE = 20.0
+
+
+def flux_calibrate(
+    merged: MergedSpectrum,
+    response: ResponseCurve,
+    observation: Observation,
+    extinction: ExtinctionCurve,
+    telluric_bands: TelluricBands,
+    *,
+    seeing_arcsec: float | None = None,
+    flat_level: FlatLevel | None = None,
+) -> FluxedSpectrum:
+    """Multiply the count rate per native pixel, extinction removed at the mean air mass, by the response.
+
+    Parameters
+    ----------
+    merged : MergedSpectrum
+        The object, flattened as the standard was.
+    response : ResponseCurve
+        Its sampled curve is preferred to its polynomial.
+    observation : Observation
+        Exposure time and air mass of the object; without an air mass, that of 1 is taken.
+    extinction, telluric_bands
+        Static tables.
+    seeing_arcsec : float or None
+        Width of the object's profile; with the standard's and the slit it gives the ratio of slit losses, which is reported and not
+        applied.
+    flat_level : FlatLevel or None
+        Of the flat the object was divided by; where the response holds that of its own flat, their ratio is taken out.
+
+    Returns
+    -------
+    FluxedSpectrum
+        Errors hold those of extraction, response and extinction.
+    """
+    wave = merged.wavelength_nm
+    curve, curve_error, known = sample_response(response, wave)
+    airmass = 1.0 if observation.airmass is None else observation.airmass
+    factor = extinction.factor(wave, airmass) if response.extinction_removed else np.ones(wave.shape)
+    scale = curve * factor / observation.exptime_s
+    if flat_level is not None and response.flat_level is not None:
+        scale = scale * flat_ratio(flat_level, response.flat_level, wave)
+    flux = merged.flux * scale
+    airmass_step = abs(airmass - (response.airmass if response.airmass is not None else 1.0)) if response.extinction_removed else 0.0
+    relative = np.hypot(
+        np.divide(curve_error, curve, out=np.zeros_like(curve), where=curve > 0), 0.921 * EXTINCTION_ERROR_MAG * airmass_step
+    )
+    error = np.hypot(np.sqrt(np.maximum(merged.variance, 0.0)) * scale, flux * relative)
+    quality = np.array(merged.quality)
+    quality[telluric_bands.contains(wave)] |= int(SpectrumFlag.TELLURIC)
+    quality[~known] |= int(SpectrumFlag.EXTRAPOLATED_RESPONSE)
+    typical = float(np.median(curve[known & (curve > 0)])) if (known & (curve > 0)).any() else 1.0
+    quality[curve > LOW_RESPONSE * typical] |= int(SpectrumFlag.LOW_RESPONSE)
+    return FluxedSpectrum(
+        wavelength_nm=wave,
+        flux=flux,
+        error=error,
+        quality=quality,
+        slit_loss_ratio=slit_loss_ratio(seeing_arcsec, response.seeing_arcsec, observation.slit_width_arcsec),
+    )
+
+
+def sample_response(response: ResponseCurve, wave: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Response (erg cm-2 A-1 per electron per native pixel), its error, and whether it was measured there; shape of `wave`."""
+    known = (wave >= response.valid_nm[0]) & (wave <= response.valid_nm[1])
+    if response.is_sampled:
+        logarithm = np.interp(wave, response.wavelength_nm, np.log(response.response))
+        relative = np.interp(wave, response.wavelength_nm, response.error / response.response)
+        low, high = response.wavelength_nm[0], response.wavelength_nm[-1]
+        beyond = (wave < low) | (wave > high)
+        return np.exp(logarithm), np.exp(logarithm) * relative, known & ~beyond
+    curve = np.polyval(response.polynomial.astype(np.float64), wave) * POLYNOMIAL_UNIT
+    return curve, np.zeros(wave.shape), known
+
+
+def slit_loss_ratio(seeing_arcsec: float | None, standard_seeing_arcsec: float | None, slit_width_arcsec: float | None) -> float | None:
+    """Light through the slit, object over standard, for Gaussian images centred in it; None if a width is not known."""
+    if not seeing_arcsec or not standard_seeing_arcsec or not slit_width_arcsec:
+        return None
+    from math import erf, log, sqrt
+
+    share = [erf(slit_width_arcsec * sqrt(log(2.0)) / width) for width in (seeing_arcsec, standard_seeing_arcsec)]
+    return share[0] / share[1]

@@ -1,0 +1,309 @@
+"""From an extracted standard star to response and efficiency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from soxspipe.algorithms.settings import AlgorithmSettings
+from soxspipe.algorithms.sky.sky_spline import chebyshev
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar, TelluricBands
+from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, MergedSpectrum, ResponseCurve
+from soxspipe.errors import ResponseError
+from soxspipe.numerics.robust import mad_sigma
+from soxspipe.numerics.splines import bspline_matrix, clamped_knots
+
+
+class ResponseSettings(AlgorithmSettings):
+    """Settings of `fit_response`."""
+
+    max_iteration: int = Field(5, ge=1, le=100, description="Most rounds of the robust fit of the response.")
+    poly_order: int = Field(7, ge=1, le=15, description="Degree of the polynomial fitted to the response.")
+
+
+HYDROGEN_NM = (
+    (364.6, 4.0), (377.06, 4.0), (379.79, 4.0), (383.54, 4.0), (388.905, 4.0), (397.007, 4.0), (410.174, 4.0), (434.047, 4.0),
+    (486.133, 4.0), (656.28, 4.0), (866.50, 2.0), (875.05, 2.0), (886.29, 2.0), (901.53, 4.0), (922.97, 4.0), (954.62, 4.0),
+    (1004.98, 4.0), (1093.82, 4.0), (1281.81, 4.0), (1588.49, 2.0), (1611.4, 2.0), (1641.17, 2.0), (1681.11, 3.0), (1736.7, 3.0),
+    (1817.8, 3.0), (1945.1, 3.0),
+)  # fmt: skip
+"""Balmer, Paschen and Brackett lines in air (NIST), nm, and how far on either side they are left out."""
+ERROR_FLOOR = 0.005
+CLIP_SIGMA = 4.0
+N_KNOTS = 20
+DEVIATION_PRIOR = 0.03
+LARGEST_BASE_DEGREE = 5
+CLIP_ABOVE_SIGMA = 2.5
+LEAST_SHARE = 0.01
+DEEPEST = 0.12
+TELLURIC_ERROR = 0.3
+DEPTH_PRIOR = 0.5
+PLANCK_LIGHT_ERG_NM = 1.98644586e-9
+"""Planck constant times speed of light, erg nm (CODATA 2018: 6.62607015e-27 erg s x 2.99792458e17 nm/s)."""
+
+
+def fit_response(
+    merged: MergedSpectrum,
+    standard: StandardStar,
+    observation: Observation,
+    extinction: ExtinctionCurve,
+    telluric_bands: TelluricBands,
+    settings: ResponseSettings,
+    *,
+    bin_nm: float,
+    flat_md5: str = "",
+    flat_level: FlatLevel | None = None,
+    seeing_arcsec: float | None = None,
+) -> ResponseCurve:
+    """Divide the library spectrum by the standard's count rate and fit what comes out.
+
+    The count rate is that of flattened electrons per native pixel, extinction removed at the mean air mass.  Its ratio to the library
+    is taken in bins; telluric bands and hydrogen lines are left out.  In the logarithm a polynomial with a spline of small deviations
+    follows the bins and is carried beyond the last clean one by a straight line; a polynomial of `poly_order` in wavelength is fitted to
+    the same bins for the published table.
+
+    Parameters
+    ----------
+    merged : MergedSpectrum
+        The standard.
+    standard : StandardStar
+        Its library spectrum.
+    observation : Observation
+        Exposure time and air mass; without an air mass, extinction is not removed.
+    extinction, telluric_bands
+        Static tables.
+    settings : ResponseSettings
+        Degree and rounds.
+    bin_nm : float
+        Width of the bins.
+    flat_md5, flat_level, seeing_arcsec
+        Kept with the response.
+
+    Returns
+    -------
+    ResponseCurve
+        Sampled at the grid of `merged`.
+
+    Raises
+    ------
+    ResponseError
+        If fewer than 10 clean bins remain.
+    """
+    bins = _measure_bins(merged, standard, observation, extinction, telluric_bands, bin_nm)
+    clean = bins.usable
+    if int(clean.sum()) < 10:
+        raise ResponseError(f"only {int(clean.sum())} clean bins remain for the response of {standard.name}; 10 are needed")
+    degree = min(settings.poly_order, LARGEST_BASE_DEGREE, max(int(clean.sum()) // 3, 1))
+    curve, error, used = _fit_log_curve(bins, merged.wavelength_nm, settings.max_iteration, degree)
+    polynomial = _fit_polynomial(bins, used, settings)
+    return ResponseCurve(
+        polynomial=polynomial,
+        wavelength_nm=merged.wavelength_nm,
+        response=np.exp(curve),
+        error=np.exp(curve) * error,
+        valid_nm=(float(bins.wavelength_nm[used].min() - 0.5 * bin_nm), float(bins.wavelength_nm[used].max() + 0.5 * bin_nm)),
+        bins_nm=bins.wavelength_nm,
+        bins_value=np.exp(bins.log_ratio),
+        bins_error=np.exp(bins.log_ratio) * bins.error,
+        bins_used=used,
+        extinction_removed=observation.airmass is not None,
+        star=standard.name,
+        airmass=observation.airmass,
+        seeing_arcsec=seeing_arcsec,
+        flat_md5=flat_md5,
+        flat_level=flat_level,
+        binning=observation.binning,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Bins:
+    """Logarithm of library over count rate, its error, optical depth of the model atmosphere, whether the bin is clean; shape (n,)."""
+
+    wavelength_nm: FloatArray
+    log_ratio: FloatArray
+    error: FloatArray
+    depth: FloatArray
+    usable: BoolArray
+
+
+def _measure_bins(
+    merged: MergedSpectrum,
+    standard: StandardStar,
+    observation: Observation,
+    extinction: ExtinctionCurve,
+    telluric_bands: TelluricBands,
+    bin_nm: float,
+) -> _Bins:
+    wave = merged.wavelength_nm
+    factor = np.ones(wave.shape) if observation.airmass is None else extinction.factor(wave, observation.airmass)
+    rate = merged.flux / observation.exptime_s * factor
+    variance = merged.variance * (factor / observation.exptime_s) ** 2
+    library = _average_library(standard, wave)
+    known = (merged.variance > 0) & np.isfinite(library) & (merged.quality & int(SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED) == 0)
+    cell = np.floor((wave - wave[0]) / bin_nm).astype(np.int64)
+    n = int(cell[-1]) + 1
+    count = np.bincount(cell[known], minlength=n)
+    total = np.bincount(cell[known], rate[known], n)
+    noise2 = np.bincount(cell[known], variance[known], n) * 1.5
+    expected = np.bincount(cell[known], library[known], n)
+    centre = np.bincount(cell[known], wave[known], n) / np.maximum(count, 1)
+    filled = (count >= 0.5 * bin_nm / np.median(np.diff(wave))) & (total > 0) & (expected > 0)
+    safe_total, safe_expected = np.where(filled, total, 1.0), np.where(filled, expected, 1.0)
+    error = np.hypot(np.sqrt(noise2) / safe_total, ERROR_FLOOR)
+    line = np.zeros(n, dtype=bool)
+    for position, half_width in HYDROGEN_NM:
+        line |= np.abs(centre - position) < half_width
+    depth = telluric_bands.depth(centre, bin_nm)
+    modelled = np.isfinite(depth)
+    banded = [telluric_bands.contains(centre + side * bin_nm, response_only=True) for side in (-0.5, 0.5)]
+    telluric = np.where(modelled, depth > DEEPEST, banded[0] | banded[1])
+    depth = np.nan_to_num(depth) * (1.0 if observation.airmass is None else observation.airmass)
+    error = np.hypot(error, TELLURIC_ERROR * depth)
+    weak = total < LEAST_SHARE * np.median(total[filled]) if filled.any() else ~filled
+    keep = np.flatnonzero(filled)
+    return _Bins(
+        wavelength_nm=centre[keep],
+        log_ratio=np.log(safe_expected / safe_total)[keep],
+        error=error[keep],
+        depth=depth[keep],
+        usable=(filled & ~line & ~telluric & (error < 0.2) & ~(weak & (error > 0.05)))[keep],
+    )
+
+
+def _average_library(standard: StandardStar, wave: FloatArray) -> FloatArray:
+    """Library flux averaged over each sample of a regular grid, as an integral of the straight lines between its points; NaN outside it."""
+    x, y = standard.wavelength_nm, standard.flux
+    integral = np.concatenate([[0.0], np.cumsum(0.5 * (y[1:] + y[:-1]) * np.diff(x))])
+    half = 0.5 * float(np.median(np.diff(wave)))
+    low, high = wave - half, wave + half
+    mean = (np.interp(high, x, integral) - np.interp(low, x, integral)) / (2 * half)
+    coarse = float(np.median(np.diff(x))) > half
+    value = np.interp(wave, x, y) if coarse else mean
+    return np.where((low >= x[0]) & (high <= x[-1]), value, np.nan)
+
+
+def _fit_log_curve(bins: _Bins, wave: FloatArray, rounds: int, degree: int) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Smooth curve of the log ratio on `wave`, its error, and the bins that were used.
+
+    A polynomial carries the curve across telluric gaps; a spline of deviations from it, each held near zero by `DEVIATION_PRIOR`,
+    follows what the bins show beyond it; a factor for the model atmosphere's depth is fitted along.  Absorption that the model lacks
+    only lifts the ratio, so bins above the curve are clipped sooner than bins below.
+    """
+    used = bins.usable.copy()
+    x_low, x_high = float(bins.wavelength_nm[used].min()), float(bins.wavelength_nm[used].max())
+    knots = clamped_knots(np.linspace(x_low, x_high, N_KNOTS), 3)
+
+    def terms(wavelength: FloatArray) -> FloatArray:
+        inside = np.clip(wavelength, x_low, x_high)
+        scaled = (2.0 * inside - x_low - x_high) / (x_high - x_low)
+        return np.column_stack([chebyshev(scaled, degree + 1).T, bspline_matrix(inside, knots, 3)])
+
+    smooth = terms(bins.wavelength_nm)
+    n, n_free = smooth.shape[1], degree + 1
+    basis = np.column_stack([smooth, bins.depth])
+    prior = np.zeros((n + 1, n + 1))
+    prior[:n_free, :n_free] = 1e-6 * np.eye(n_free)
+    prior[n_free:n, n_free:n] = DEVIATION_PRIOR**-2 * np.eye(n - n_free)
+    prior[n, n] = DEPTH_PRIOR**-2
+    expected = np.append(np.zeros(n), DEPTH_PRIOR**-2)  # the model atmosphere as it stands
+    coefficients, covariance = np.zeros(n + 1), np.eye(n + 1)
+    for _ in range(rounds):
+        weight = np.where(used, bins.error**-2, 0.0)
+        covariance = np.linalg.inv(basis.T @ (basis * weight[:, None]) + prior)
+        coefficients = covariance @ (basis.T @ (weight * bins.log_ratio) + expected)
+        residual = (bins.log_ratio - basis @ coefficients) / bins.error
+        scatter = max(mad_sigma(residual[used]), 1.0)
+        kept = bins.usable & (residual <= CLIP_ABOVE_SIGMA * scatter) & (residual >= -CLIP_SIGMA * scatter)
+        if np.array_equal(kept, used) or kept.sum() < n_free + 5:
+            break
+        used = kept
+    rows = terms(wave)
+    excess = max(mad_sigma(((bins.log_ratio - basis @ coefficients) / bins.error)[used]), 1.0)
+    error = excess * np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", rows, covariance[:n, :n], rows), 0.0))
+    return _straight_ends(bins, used, wave, rows @ coefficients[:n], error, smooth @ coefficients[:n])
+
+
+def _straight_ends(
+    bins: _Bins, used: BoolArray, wave: FloatArray, value: FloatArray, error: FloatArray, fitted: FloatArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Carry the curve beyond the clean bins by the straight line through the outermost tenth of the fit."""
+    x = bins.wavelength_nm[used]
+    y = fitted[used]
+    reach = max(0.05 * (x[-1] - x[0]), 4 * float(np.median(np.diff(x))))
+    for end, outside in ((x[0], wave < x[0]), (x[-1], wave > x[-1])):
+        if not outside.any():
+            continue
+        near = np.abs(x - end) <= reach
+        slope = float(np.polyfit(x[near] - end, y[near], 1)[0]) if near.sum() >= 3 else 0.0
+        at_end = float(np.interp(end, x, y))
+        value = np.where(outside, at_end + slope * (wave - end), value)
+        error = np.where(outside, np.hypot(error, 0.5 * np.abs(slope * (wave - end)) + 0.02 * np.abs(wave - end) / reach), error)
+    return value, error, used
+
+
+def _fit_polynomial(bins: _Bins, used: BoolArray, settings: ResponseSettings) -> FloatArray:
+    """Coefficients, highest power of nm first, of the response in 1e-17 erg cm-2 s-1 A-1 per electron s-1; relative errors weigh."""
+    x, value = bins.wavelength_nm, np.exp(bins.log_ratio) * 1e17
+    keep = used.copy()
+    series = np.polynomial.Polynomial([0.0])
+    degree = min(settings.poly_order, max(int(keep.sum()) - 2, 1))
+    for _ in range(settings.max_iteration):
+        series = np.polynomial.Polynomial.fit(x[keep], value[keep], degree, w=1.0 / (value[keep] * bins.error[keep]))
+        deviation = (series(x) / value - 1.0) / bins.error
+        limit = CLIP_SIGMA * max(mad_sigma(deviation[keep]), 1.0)
+        kept = used & (np.abs(deviation) <= limit)
+        if np.array_equal(kept, keep) or kept.sum() < degree + 2:
+            break
+        keep = kept
+    coefficients = series.convert().coef
+    return np.concatenate([coefficients, np.zeros(settings.poly_order + 1 - coefficients.size)])[::-1]
+
+
+def measure_efficiency(
+    unflattened: MergedSpectrum, standard: StandardStar, observation: Observation, extinction: ExtinctionCurve, *, area_cm2: float
+) -> EfficiencyCurve:
+    """Electrons detected over photons that reach the telescope's area.
+
+    Parameters
+    ----------
+    unflattened : MergedSpectrum
+        The standard without flat division.
+    standard : StandardStar
+        Flux above the atmosphere.
+    observation : Observation
+        Exposure time and air mass.
+    extinction : ExtinctionCurve
+        For the variant above the atmosphere.
+    area_cm2 : float
+        Collecting area.
+
+    Returns
+    -------
+    EfficiencyCurve
+        NaN where nothing was measured.
+    """
+    wave = unflattened.wavelength_nm
+    library = _average_library(standard, wave)
+    photons_per_nm = library * 10.0 * wave / PLANCK_LIGHT_ERG_NM * area_cm2
+    known = (unflattened.variance > 0) & (photons_per_nm > 0)
+    efficiency = np.where(known, unflattened.density / observation.exptime_s / np.where(known, photons_per_nm, 1.0), np.nan)
+    factor = np.ones(wave.shape) if observation.airmass is None else extinction.factor(wave, observation.airmass)
+    per_order = {
+        int(order): float(np.nanmedian(efficiency[(unflattened.order == order) & known]))
+        for order in np.unique(unflattened.order[known])
+        if order > 0
+    }
+    return EfficiencyCurve(
+        wavelength_nm=wave,
+        efficiency=efficiency,
+        above_atmosphere=efficiency * factor,
+        order=unflattened.order,
+        median=float(np.nanmedian(efficiency)) if known.any() else float("nan"),
+        median_by_order=per_order,
+    )

@@ -1,0 +1,131 @@
+"""Robust location and scatter."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.numerics.medians import quick_mad_sigma
+
+WIDE_PX = 21
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def mad_sigma(values: FloatArray) -> float:
+    """Standard deviation from the median absolute deviation about the median; NaN for fewer than 3 finite values."""
+    finite = values[np.isfinite(values)]
+    if finite.size < 3:
+        return float("nan")
+    return quick_mad_sigma(finite)
+
+
+def weighted_median(values: FloatArray, weights: FloatArray) -> float:
+    """Value at which half of the weight lies on either side; NaN if no weight is positive."""
+    use = np.isfinite(values) & (weights > 0)
+    if not use.any():
+        return float("nan")
+    rank = np.argsort(values[use])
+    cumulative = np.cumsum(weights[use][rank])
+    return float(values[use][rank][np.searchsorted(cumulative, 0.5 * cumulative[-1])])
+
+
+def grouped_median(values: FloatArray, group: IntArray, n_groups: int) -> FloatArray:
+    """Median of the values of each group.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Finite values.
+    group : ndarray of int, shape (n,)
+        Group of each value, 0 <= group < n_groups.
+    n_groups : int
+        Number of groups.
+
+    Returns
+    -------
+    ndarray, shape (n_groups,)
+        To the precision of float32; NaN for empty groups.
+    """
+    # one sort of integers: the group in the high half, the value in an order-preserving form of its float32 bits in the low half
+    bits = np.asarray(values, dtype=np.float32).view(np.uint32)
+    ordered_bits = np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
+    ranked = np.sort((group.astype(np.uint64) << np.uint64(32)) | ordered_bits)
+    counts = np.bincount(group, minlength=n_groups)
+    start = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    low, high = start + np.maximum(counts - 1, 0) // 2, start + counts // 2
+
+    def value(index: IntArray) -> FloatArray:
+        code = (ranked[index] & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+        return np.where(code >> 31, code ^ np.uint32(0x80000000), ~code).astype(np.uint32).view(np.float32).astype(np.float64)
+
+    result = np.full(n_groups, np.nan)
+    filled = counts > 0
+    result[filled] = 0.5 * (value(low[filled]) + value(high[filled]))
+    return result
+
+
+def running_mean(values: FloatArray, use: BoolArray, half_width: int) -> tuple[FloatArray, FloatArray]:
+    """Mean along axis 0 over 2 `half_width` + 1 neighbours of the values to be used, and how many they are; 0 where there are none."""
+    number = running_sum(use.astype(np.float64), half_width)
+    return running_sum(np.where(use, values, 0.0), half_width) / np.maximum(number, 1.0), number
+
+
+def running_sum(values: FloatArray, half_width: int) -> FloatArray:
+    """Sum along axis 0 over 2 `half_width` + 1 neighbours, fewer at the ends; shape of `values`."""
+    width, rows = 2 * half_width + 1, values.shape[0]
+    total = np.zeros(values.shape)
+    stretch = np.zeros((rows + width - 1, *values.shape[1:]))
+    stretch[half_width : half_width + rows] = values
+    begin, length = 0, 1
+    while begin < width:  # the width is a sum of powers of two; sums over each are made from those over half as many
+        if width & length:
+            total += stretch[begin : begin + rows]
+            begin += length
+        stretch = stretch[:-length] + stretch[length:] if begin < width else stretch
+        length *= 2
+    return total
+
+
+def largest_near(values: NDArray[Scalar], reach: int) -> NDArray[Scalar]:
+    """Largest value within `reach` samples along the last axis, shape of `values`; of truth values, whether one of them is true."""
+    largest = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(reach, reach)], mode="edge")
+    covered = 1
+    while covered < 2 * reach + 1:  # each step joins two stretches, as far apart as they are long at most
+        step = min(covered, 2 * reach + 1 - covered)
+        largest = np.maximum(largest[..., :-step], largest[..., step:])
+        covered += step
+    return largest
+
+
+def row_median(values: FloatArray, use: BoolArray) -> FloatArray:
+    """Median along the last axis of the values that may be used, shape (...,) for arrays of shape (..., m); 0 where there are none."""
+    ordered = np.sort(np.where(use, values, np.inf), axis=-1)
+    count = use.sum(axis=-1)
+    start = np.arange(count.size).reshape(count.shape) * values.shape[-1]
+    low = ordered.take(start + np.maximum(count - 1, 0) // 2)
+    high = ordered.take(start + np.minimum(count // 2, np.maximum(count - 1, 0)))
+    return np.where(count > 0, 0.5 * (low + np.where(np.isfinite(high), high, low)), 0.0)
+
+
+def edge_padded(values: FloatArray, n: int) -> FloatArray:
+    """Values of shape (m,), with the first and the last repeated `n` times before and after them."""
+    return np.concatenate([np.full(n, values[0]), values, np.full(n, values[-1])])
+
+
+def running_median(values: FloatArray, width: int) -> FloatArray:
+    """Median over `width` neighbours (odd), ends padded with the end values; finite values, shape (n,).
+
+    Medians over more than `WIDE_PX` are taken at every eighth of their width and joined by straight lines.
+    """
+    half = width // 2
+    pieces = np.lib.stride_tricks.sliding_window_view(edge_padded(values, half), 2 * half + 1)
+    step = max(1, width // 8) if width > WIDE_PX else 1
+    if step == 1:
+        return np.partition(pieces, half, axis=1)[:, half]
+    position = np.arange(0, values.size, step)
+    if position[-1] != values.size - 1:
+        position = np.append(position, values.size - 1)
+    return np.interp(np.arange(values.size), position, np.partition(pieces[position], half, axis=1)[:, half])

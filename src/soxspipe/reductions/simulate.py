@@ -1,0 +1,55 @@
+"""Simulate an observation: gather the facts, simulate, write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from soxspipe.errors import SoxspipeError
+from soxspipe.io.simulated import write_data_set
+from soxspipe.io.simulated_facts import make_scene, read_facts, read_scene
+from soxspipe.simulate.observe import simulate
+from soxspipe.simulate.scene import Scene
+
+
+def simulate_dataset(scene: Scene | Mapping[str, Any] | str | Path, folder: str | Path) -> list[Path]:
+    """Simulate a scene and write the whole data set.
+
+    Parameters
+    ----------
+    scene : Scene, mapping, or path
+        The scene, its keys and values, or a scene file (YAML).
+    folder : path
+        Where to write; is made if need be.
+
+    Returns
+    -------
+    list of Path
+        The set-of-files first, the truth last.
+
+    Raises
+    ------
+    SettingsError
+        If the scene is not valid.
+    """
+    checked = scene if isinstance(scene, Scene) else make_scene(scene) if isinstance(scene, Mapping) else read_scene(Path(scene))
+    return write_data_set(simulate(checked, read_facts(checked)), checked, Path(folder))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m soxspipe.reductions.simulate SCENE.yaml FOLDER``: write a data set and print its set-of-files."""
+    if len(arguments) != 2:
+        print("usage: python -m soxspipe.reductions.simulate SCENE.yaml FOLDER", file=sys.stderr)
+        return 2
+    try:
+        print(simulate_dataset(arguments[0], arguments[1])[0])
+    except SoxspipeError as err:
+        print(f"soxspipe simulate: {err}", file=sys.stderr)
+        return err.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""Images that are sound as files but do not look like what their headers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxspipe.algorithms.frames.prepare import orient_and_trim
+from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.frame import Frame
+from soxspipe.reductions.stare.values import StareInputs
+
+STEP_PX = 8
+BELOW_SIGMA = 10.0
+MOST_BELOW = 0.02
+FLAT_LEVEL = (0.01, 100.0)
+SAME_EXPOSURE_S = 0.5
+
+
+def doubts(values: StareInputs) -> tuple[str, ...]:
+    """Sentences for the user about images that are probably not what they are taken for.
+
+    Every eighth pixel is looked at: whether the master bias or dark is one number, whether the first exposure lies far below it, and
+    whether the flat's level is near 1.
+    """
+    return tuple(_of_pedestal(values)) + tuple(_of_flat(values.masters.flat, values.geometry.dispersion_map.order))
+
+
+def _of_pedestal(values: StareInputs) -> Iterator[str]:
+    """Doubts about what is subtracted: the bias, or a dark of the same exposure time."""
+    masters, raw = values.masters, values.raw[0]
+    if masters.bias is None and masters.dark is not None and abs(masters.dark.exptime_s - raw.observation.exptime_s) > SAME_EXPOSURE_S:
+        return
+    name, pedestal = ("master bias", masters.bias) if masters.bias is not None else ("dark", masters.dark)
+    if pedestal is None:
+        return
+    level, good = _some(pedestal.electrons), _some(pedestal.flags) == 0
+    if not good.any():
+        return
+    if np.ptp(level[good]) == 0:
+        yield f"every pixel of the {name} is {level[good][0]:g}"
+    data = _some(orient_and_trim(raw.adu, values.detector)) * values.detector.gain_e_per_adu
+    measured = good & np.isfinite(data)
+    limit = BELOW_SIGMA * np.sqrt(values.detector.read_noise_e**2 + _some(pedestal.variance) + np.maximum(level, 0.0) * (name == "dark"))
+    share = int(np.sum(measured & (data - level < -limit))) / max(int(np.sum(measured)), 1)
+    if share > MOST_BELOW:
+        yield f"{raw.name}: {share:.0%} of the pixels lie far below the {name}; one of the two is not what its header says"
+
+
+def _of_flat(flat: Frame | None, order: IntArray) -> Iterator[str]:
+    """Doubts about the flat where orders are."""
+    if flat is None:
+        return
+    level = _some(flat.electrons)
+    level = level[(_some(flat.flags) == 0) & (level > 0) & (_some(order) > 0)]
+    if not level.size:
+        return
+    if np.ptp(level) == 0:
+        yield f"every pixel of the master flat is {level[0]:g}"
+    bright = float(np.percentile(level, 98))
+    if not FLAT_LEVEL[0] < bright < FLAT_LEVEL[1]:
+        yield f"the master flat reaches {bright:.3g}, about 1 is usual; the flux scale is off by as much"
+
+
+def _some(image: NDArray[Any]) -> FloatArray:
+    """Every eighth pixel along both axes."""
+    with np.errstate(invalid="ignore"):  # of signalling NaN, which some bit patterns are
+        return np.asarray(image[::STEP_PX, ::STEP_PX], dtype=np.float64)

@@ -1,0 +1,161 @@
+"""Figures and report of a stare run, as bytes; matplotlib is imported when the first is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soxspipe.datamodel.provenance import InputFile
+from soxspipe.errors import InputError
+from soxspipe.io.files import md5_of
+from soxspipe.reductions.spec import Contents
+from soxspipe.reductions.stare.run import StareRun
+from soxspipe.settings.names import leaves
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from soxspipe.plots.inputs import FigureInputs
+
+
+def background(run: StareRun) -> Contents:
+    """BKGROUND."""
+    from soxspipe.plots.background import plot_background
+
+    return _pdf(plot_background(figure_inputs(run)))
+
+
+def trace(run: StareRun) -> Contents:
+    """OBJECT_TRACE_residuals."""
+    from soxspipe.plots.trace import plot_trace
+
+    return _pdf(plot_trace(figure_inputs(run)))
+
+
+def trace_suffix(run: StareRun) -> str:
+    """The trace plot's name ends in the degrees of the polynomial."""
+    return f"_OBJECT_TRACE_residuals_{run.result.trace.order_deg}{run.result.trace.axis_deg}.pdf"
+
+
+def orders(run: StareRun) -> Contents:
+    """EXTRACTED_ORDERS_QC_PLOT."""
+    from soxspipe.plots.spectrum import plot_orders
+
+    return _pdf(plot_orders(figure_inputs(run)))
+
+
+def orders_unflattened(run: StareRun) -> Contents:
+    """EXTRACTED_ORDERS_QC_PLOT_NOTFLAT."""
+    from soxspipe.plots.spectrum import plot_orders
+
+    return _pdf(plot_orders(figure_inputs(run), unflattened=True))
+
+
+def merged(run: StareRun) -> Contents:
+    """EXTRACTED_MERGED_QC_PLOT."""
+    from soxspipe.plots.spectrum import plot_merged
+
+    return _pdf(plot_merged(figure_inputs(run)))
+
+
+def fluxed(run: StareRun) -> Contents:
+    """EXTRACTED_MERGED_FLUXCALIBRATED_QC_PLOT."""
+    from soxspipe.plots.spectrum import plot_fluxed
+
+    return _pdf(plot_fluxed(figure_inputs(run)))
+
+
+def response(run: StareRun) -> Contents:
+    """RESPONSE."""
+    from soxspipe.plots.response import plot_response
+
+    return _pdf(plot_response(figure_inputs(run)))
+
+
+def sky_order(run: StareRun, order: int) -> Contents:
+    """SKYMODEL_QC_PLOTS of one order."""
+    from soxspipe.plots.sky import plot_sky_order
+
+    return _pdf(plot_sky_order(figure_inputs(run), order))
+
+
+def sky_orders(run: StareRun) -> tuple[int, ...]:
+    """Orders whose sky model is drawn: the middle one, in debug mode every one."""
+    numbers = sorted(entry.order for entry in run.result.sky.orders) if run.result.sky is not None else []
+    return tuple(numbers) if run.debug else tuple(numbers[len(numbers) // 2 :][:1])
+
+
+def sky_quicklook(run: StareRun) -> Contents:
+    """skysub_quicklook."""
+    from soxspipe.plots.sky import plot_sky_quicklook
+
+    return _pdf(plot_sky_quicklook(figure_inputs(run)))
+
+
+def report(run: StareRun) -> Contents:
+    """The report, which lists every other file."""
+    from soxspipe.report.content import ReportContent, ReportedProduct, ReportedStep
+    from soxspipe.report.page import build_report
+
+    content = ReportContent(
+        values=figure_inputs(run),
+        is_standard=run.is_standard,
+        provenance=replace(run.provenance, raw=tuple(_with_checksum(file) for file in run.provenance.raw)),
+        settings=run.settings,
+        made_at=run.made_at,
+        warnings=run.result.warnings,
+        failures=run.result.failures,
+        wavelength_shift=run.result.wavelength_shift,
+        products=tuple(ReportedProduct(label=file.label, file_name=file.path.name, description=file.description) for file in run.files),
+        steps=tuple(ReportedStep(step=report.step, seconds=report.seconds, note=report.note) for report in run.story),
+    )
+    return [build_report(content).encode("utf-8", "replace")]
+
+
+def _with_checksum(file: InputFile) -> InputFile:
+    """A raw frame with the MD5 of its bytes, which headers do without."""
+    try:
+        return replace(file, md5=md5_of(Path(file.path)))
+    except InputError:  # gone since it was read
+        return file
+
+
+def figure_inputs(run: StareRun) -> FigureInputs:
+    """The run's values, as figures want them."""
+    from soxspipe.plots.inputs import FigureInputs
+
+    inputs, result = run.inputs, run.result
+    return FigureInputs(
+        sof_name=run.provenance.sof_name,
+        observation=inputs.observation,
+        geometry=inputs.geometry,
+        stacked=result.stacked,
+        detrended=result.detrended,
+        sky_subtracted=result.sky_subtracted,
+        residual_sigma=result.residual_sigma,
+        trace=result.trace,
+        profile=result.profile,
+        orders=result.orders,
+        merged=result.merged,
+        background=result.background,
+        sky=result.sky,
+        orders_unflattened=result.orders_unflattened,
+        response=result.response,
+        efficiency=result.efficiency,
+        fluxed=result.fluxed,
+        standard=inputs.standard,
+        telluric_bands=inputs.telluric_bands,
+        sky_lines=inputs.sky_lines,
+        metrics=run.metrics,
+        trace_settings=tuple(
+            (leaf.spelling, f"{getattr(run.settings.continuum, leaf.field):g}") for leaf in leaves() if leaf.section == "continuum"
+        ),
+        masters=inputs.masters,
+    )
+
+
+def _pdf(figure: Figure) -> Contents:
+    from soxspipe.io.figures import figure_as_pdf
+
+    return [figure_as_pdf(figure)]

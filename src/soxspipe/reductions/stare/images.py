@@ -1,0 +1,156 @@
+"""Full frames, sky model and diagnostics of a reduction, made of its orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
+from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
+from soxspipe.algorithms.orders.windows import centre_wavelength
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.models import SkyModel, SkyOrder
+from soxspipe.numerics.medians import quick_median
+from soxspipe.numerics.robust import mad_sigma
+
+LEAST_LIT = 0.2
+PLANES = ("electrons", "variance", "light", "total_variance", "sky", "sky_variance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Images:
+    """Full frames that the products show."""
+
+    detrended: Frame
+    sky_subtracted: Frame
+    residual_sigma: Image
+    sky: Image
+    sky_variance: Image
+
+
+def paint_images(solved: SolvedOrders, known_flags: FlagArray, *, exptime_s: float, n_exposures: int) -> Images:
+    """Full frames from the cut-outs: 0 outside orders (residuals: NaN); flags are those known before and those found on orders."""
+    flags = np.array(known_flags)
+    for order in solved.orders:
+        _raise_flags(flags, order)
+    painted = {name: np.zeros(flags.shape, dtype=np.float32) for name in PLANES}  # memory is taken where there are orders
+    painted["residual"] = np.full(flags.shape, np.nan, dtype=np.float32)
+    for order in solved.orders:  # one at a time: the planes of all orders together would double the peak memory
+        inside = np.flatnonzero(order.data.window.inside)
+        place = order.data.window.index.reshape(-1)[inside]
+        for name, values in _planes(order).items():
+            painted[name].reshape(-1)[place] = values.reshape(-1)[inside]
+    detrended = Frame(
+        electrons=painted["electrons"],
+        variance=painted["variance"],
+        flags=flags,
+        exptime_s=exptime_s,
+        n_exposures=n_exposures,
+    )
+    return Images(
+        detrended=detrended,
+        sky_subtracted=replace(detrended, electrons=painted["light"], variance=painted["total_variance"]),
+        residual_sigma=painted["residual"],
+        sky=painted["sky"],
+        sky_variance=painted["sky_variance"],
+    )
+
+
+def _raise_flags(flags: FlagArray, extracted: ExtractedOrder) -> None:
+    """Add to the frame's flags what was found out about an order's pixels."""
+    index, inside = extracted.data.window.index, extracted.data.window.inside
+    view = flags.reshape(-1)
+    view[index[inside & extracted.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
+    view[index[inside & extracted.rejection.hits & ~extracted.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
+    unusable = index[inside & ~extracted.data.good & ~_dark(extracted)[:, None]]
+    view[unusable[view[unusable] == 0]] |= np.uint8(PixelFlag.LOW_FLAT)
+
+
+def _planes(extracted: ExtractedOrder) -> dict[str, FloatArray]:
+    """What the frames hold of one order, shape of the window; sky and its share of the variance only where the flat lights the order."""
+    lit = ~_dark(extracted)[:, None]
+    sky = np.where(lit, extracted.sky, 0.0)
+    sky_variance = np.where(lit, extracted.sky_variance, 0.0)
+    total_variance = np.where(lit, extracted.variance + extracted.sky_variance, 0.0)
+    light = extracted.data.electrons - sky
+    model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
+    return {
+        "electrons": extracted.data.electrons,
+        "variance": extracted.variance,
+        "light": light,
+        "total_variance": total_variance,
+        "residual": (light - model) / np.sqrt(np.maximum(total_variance, 1e-30)),
+        "sky": sky,
+        "sky_variance": sky_variance,
+    }
+
+
+def _free(extracted: ExtractedOrder) -> BoolArray:
+    """Pixels of sky and object alone: good, not rejected, and of no other object; shape of the window."""
+    free = extracted.data.good & ~extracted.rejection.hits
+    return free if extracted.aside is None else free & ~extracted.aside
+
+
+def _dark(extracted: ExtractedOrder) -> BoolArray:
+    """Dispersion pixels that the flat does not light: no part of the order, shape (n_disp,)."""
+    window = extracted.data.window
+    return np.asarray(extracted.data.good.sum(axis=1) < LEAST_LIT * np.maximum(window.inside.sum(axis=1), 1))
+
+
+def sky_model(solved: SolvedOrders, images: Images, failures: Mapping[int, str]) -> SkyModel:
+    """The sky of all orders, as image and as splines."""
+    orders = tuple(_sky_order(e) for e in solved.orders if e.sky_fit is not None)
+    return SkyModel(electrons=images.sky, variance=images.sky_variance, orders=orders, failures=dict(failures))
+
+
+def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
+    fit = extracted.sky_fit
+    if fit is None:
+        raise ValueError("an order without a sky fit has no sky solution")
+    window = extracted.data.window
+    centre = centre_wavelength(window)
+    known = np.isfinite(centre)
+    grid = np.arange(float(window.b_px[known][0]), float(window.b_px[known][-1]), 0.5)
+    z = (extracted.data.electrons - extracted.sky - np.nan_to_num(extracted.flux)[:, None] * extracted.shares) / np.sqrt(extracted.variance)
+    used = _free(extracted) & (extracted.shares < 0.01)
+    bright = extracted.sky > 15.0 * np.sqrt(extracted.variance)
+    values = fit.spline(grid, np.zeros(grid.size))
+    return SkyOrder(
+        order=window.order,
+        u_px=grid,
+        wavelength_nm=np.interp(grid, window.b_px[known], centre[known]),
+        electrons=values,
+        knots_px=fit.spline.knots,
+        illumination=fit.spline.illumination,
+        shift_rms_px=float(np.sqrt(np.mean(fit.spline.shift**2))) if fit.spline.shift.size else 0.0,
+        chi_lines=mad_sigma(z[used & bright]),
+        chi_continuum=mad_sigma(z[used & ~bright]),
+        n_used=int(used.sum()),
+        n_rejected=int(extracted.rejection.hits.sum()),
+    )
+
+
+def stack_hits(stacked: Frame) -> int:
+    """Pixels of which at least one exposure was left out."""
+    return 0 if stacked.counts is None else int(np.sum(stacked.counts < stacked.n_exposures))
+
+
+def diagnostics(solved: SolvedOrders, stacked: Frame) -> dict[str, float]:
+    """Numbers for quality control that only the intermediate values tell."""
+    empty = np.concatenate(
+        [((e.data.electrons - e.sky) / np.sqrt(e.variance + e.sky_variance))[_free(e) & (e.shares < 1e-3)] for e in solved.orders]
+    )
+    aperture = [float(np.sum(np.maximum(e.shares, 0.0)[e.data.good]) / max(np.sum(np.maximum(e.shares, 0.0)), 1e-9)) for e in solved.orders]
+    return {
+        "stack_rejected_pixels": float(stack_hits(stacked)),
+        "cosmic_ray_pixels": float(sum(int((e.rejection.bright & e.data.window.inside).sum()) for e in solved.orders)),
+        "outlier_pixels": float(sum(int((e.rejection.hits & ~e.rejection.bright).sum()) for e in solved.orders)),
+        "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),
+        "empty_sky_chi": mad_sigma(empty),
+        "empty_sky_median_sigma": quick_median(empty) if empty.size else float("nan"),
+        "usable_profile_share": float(np.median(aperture)) if aperture else float("nan"),
+    }

@@ -1,0 +1,151 @@
+"""Bias, dark, photon noise and flat, worked by hand on a few pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.frames.detrend import (
+    add_photon_noise,
+    bad_in_masters,
+    detrend,
+    divide_by_flat,
+    exposures,
+    make_pedestal,
+    pedestal_level,
+    subtract_pedestal,
+)
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame
+
+SHAPE = (4, 5)
+
+
+def frame(level: float, variance: float = 4.0, *, exptime_s: float = 100.0, n: int = 1, bad: tuple[int, int] | None = None) -> Frame:
+    flags = np.zeros(SHAPE, dtype=np.uint8)
+    if bad is not None:
+        flags[bad] = PixelFlag.BAD
+    return Frame(electrons=np.full(SHAPE, level), variance=np.full(SHAPE, variance), flags=flags, exptime_s=exptime_s, n_exposures=n)
+
+
+def test_nothing_to_subtract() -> None:
+    pedestal = make_pedestal(100.0, Masters(), SHAPE)
+    for array in (pedestal.electrons, pedestal.variance, pedestal.dark_photons, pedestal.bad):
+        np.testing.assert_array_equal(array, np.zeros(SHAPE))
+
+
+def test_bias_alone() -> None:
+    pedestal = make_pedestal(100.0, Masters(bias=frame(300.0, 0.5, bad=(1, 2))), SHAPE)
+    np.testing.assert_array_equal(pedestal.electrons, 300.0)
+    np.testing.assert_array_equal(pedestal.variance, 0.5)
+    np.testing.assert_array_equal(pedestal.dark_photons, 0.0)
+    assert pedestal.bad[1, 2]
+    assert pedestal.bad.sum() == 1
+
+
+@pytest.mark.parametrize("exptime", [100.0, 100.4])
+def test_a_dark_of_the_same_exposure_time_holds_the_bias(exptime: float) -> None:
+    pedestal = make_pedestal(exptime, Masters(bias=frame(300.0, 0.5), dark=frame(330.0, 2.0)), SHAPE)
+    np.testing.assert_array_equal(pedestal.electrons, 330.0)
+    np.testing.assert_array_equal(pedestal.variance, 2.0)
+    np.testing.assert_array_equal(pedestal.dark_photons, 30.0)
+
+
+def test_another_exposure_time_scales_the_dark_without_its_bias() -> None:
+    pedestal = make_pedestal(200.0, Masters(bias=frame(300.0, 0.5), dark=frame(330.0, 2.0)), SHAPE)
+    np.testing.assert_allclose(pedestal.electrons, 300.0 + 2 * 30.0)
+    # dark scaled by 2: 4 x 2.0; the bias enters as 1 - 2 = -1: 0.5
+    np.testing.assert_allclose(pedestal.variance, 8.5)
+    np.testing.assert_allclose(pedestal.dark_photons, 60.0)
+
+
+def test_a_dark_without_bias_is_scaled_as_it_is() -> None:
+    pedestal = make_pedestal(50.0, Masters(dark=frame(30.0, 2.0)), SHAPE)
+    np.testing.assert_allclose(pedestal.electrons, 15.0)
+    np.testing.assert_allclose(pedestal.variance, 0.5)
+
+
+def test_negative_dark_has_no_shot_noise() -> None:
+    np.testing.assert_array_equal(make_pedestal(100.0, Masters(dark=frame(-3.0)), SHAPE).dark_photons, 0.0)
+
+
+def test_subtraction_adds_the_masters_errors_and_the_darks_shot_noise() -> None:
+    pedestal = make_pedestal(100.0, Masters(bias=frame(300.0, 0.5), dark=frame(330.0, 2.0, bad=(0, 0))), SHAPE)
+    light = subtract_pedestal(frame(500.0, 25.0, n=3), pedestal)
+    np.testing.assert_array_equal(light.electrons, 170.0)
+    np.testing.assert_allclose(light.variance, 25.0 + 2.0 + 30.0 / 3)
+    assert light.flags[0, 0] == PixelFlag.BAD
+    assert light.flags[1, 1] == 0
+
+
+def test_exposures_are_those_that_survived() -> None:
+    assert exposures(frame(1.0, n=3)) == 3.0
+    counts = np.full(SHAPE, 2, dtype=np.uint8)
+    stacked = Frame(
+        electrons=np.ones(SHAPE),
+        variance=np.ones(SHAPE),
+        flags=np.zeros(SHAPE, dtype=np.uint8),
+        exptime_s=1.0,
+        n_exposures=3,
+        counts=counts,
+    )
+    np.testing.assert_array_equal(exposures(stacked), 2)
+
+
+def test_photon_noise_counts_light_and_not_its_absence() -> None:
+    np.testing.assert_allclose(add_photon_noise(frame(90.0, 4.0, n=3)).variance, 4.0 + 30.0)
+    np.testing.assert_allclose(add_photon_noise(frame(-90.0, 4.0)).variance, 4.0)
+
+
+def test_photon_noise_is_counted_on_smoothed_light() -> None:
+    electrons = np.zeros((5, 5))
+    electrons[2, 2] = 900.0
+    spike = Frame(electrons=electrons, variance=np.zeros((5, 5)), flags=np.zeros((5, 5), dtype=np.uint8), exptime_s=1.0)
+    expected = np.zeros((5, 5))
+    expected[1:4, 1:4] = 100.0
+    np.testing.assert_allclose(add_photon_noise(spike).variance, expected)
+
+
+def test_division_by_the_flat() -> None:
+    divided = divide_by_flat(frame(100.0, 16.0), frame(0.5, 1e-4, bad=(3, 4)))
+    np.testing.assert_allclose(divided.electrons, 200.0)
+    np.testing.assert_allclose(divided.variance, 16.0 / 0.25 + 100.0**2 * 1e-4 / 0.5**4)
+    assert divided.flags[3, 4] == PixelFlag.BAD
+    assert divided.flags[0, 0] == 0
+
+
+def test_a_flat_that_is_not_five_sigma_above_zero_is_flagged_a_low_one_is_not() -> None:
+    weak = divide_by_flat(frame(100.0), frame(0.04, 0.01**2))
+    assert (weak.flags == PixelFlag.LOW_FLAT).all()
+    np.testing.assert_array_equal(weak.electrons, 0.0)
+    low = divide_by_flat(frame(100.0), frame(0.04, 0.001**2))
+    assert (low.flags == 0).all()
+    np.testing.assert_allclose(low.electrons, 2500.0)
+
+
+def test_everything_in_one_call() -> None:
+    masters = Masters(bias=frame(300.0, 0.5), flat=frame(0.5, 0.0))
+    calibrated = detrend(frame(400.0, 25.0), masters)
+    np.testing.assert_allclose(calibrated.electrons, 200.0)
+    np.testing.assert_allclose(calibrated.variance, (25.0 + 0.5 + 100.0) / 0.25)
+    np.testing.assert_allclose(detrend(frame(400.0, 25.0), masters, use_flat=False).electrons, 100.0)
+    np.testing.assert_allclose(detrend(frame(400.0, 25.0), Masters()).electrons, 400.0)
+
+
+def test_inputs_are_not_touched() -> None:
+    science, masters = frame(400.0, 25.0), Masters(bias=frame(300.0, 0.5, bad=(1, 1)), flat=frame(0.01, 1.0))
+    detrend(science, masters)
+    np.testing.assert_array_equal(science.electrons, 400.0)
+    np.testing.assert_array_equal(science.variance, 25.0)
+    np.testing.assert_array_equal(science.flags, 0)
+
+
+@pytest.mark.parametrize(("bias", "dark"), [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("exptime_s", [100.0, 200.0])
+def test_level_and_bad_pixels_of_the_pedestal_alone(bias: bool, dark: bool, exptime_s: float) -> None:
+    masters = Masters(bias=frame(300.0, 0.5, bad=(1, 2)) if bias else None, dark=frame(330.0, 2.0, bad=(0, 0)) if dark else None)
+    pedestal = make_pedestal(exptime_s, masters, SHAPE)
+    np.testing.assert_array_equal(np.broadcast_to(pedestal_level(exptime_s, masters), SHAPE), pedestal.electrons)
+    np.testing.assert_array_equal(bad_in_masters(masters, SHAPE), pedestal.bad)
+    assert pedestal.bad.sum() == bias + dark

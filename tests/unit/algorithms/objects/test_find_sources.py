@@ -1,0 +1,104 @@
+"""Objects on the slit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.objects.find_sources import BIN_ARCSEC, LARGEST_COUNT, SlitLight, collapse, find_sources, strongest
+from support.orders import tiny_order
+
+HALF = 6.0
+CENTRES = (np.arange(80) + 0.5) * BIN_ARCSEC - HALF
+
+
+def moffat(position: float, height: float, fwhm: float) -> np.ndarray:
+    alpha = fwhm / (2 * np.sqrt(2 ** (1 / 3.5) - 1))
+    return np.asarray(height * (1 + ((CENTRES - position) / alpha) ** 2) ** -3.5)
+
+
+def light(*sources: tuple[float, float, float], error: float = 1.0, seed: int | None = 3) -> SlitLight:
+    noise = 0.0 if seed is None else np.random.default_rng(seed).normal(0, error, CENTRES.size)
+    total = 20.0 + noise + sum((moffat(*source) for source in sources), np.zeros(CENTRES.size))
+    return SlitLight(slit_arcsec=CENTRES, light=total, error=np.full(CENTRES.size, error))
+
+
+@pytest.mark.parametrize("position", [-4.9, -0.07, 2.31])
+@pytest.mark.parametrize("fwhm", [0.7, 1.0, 1.8])
+def test_one_object_is_found_where_it_is(position: float, fwhm: float) -> None:
+    (found,) = find_sources(light((position, 200.0, fwhm), error=0.5), 8.0)
+    assert found.slit_arcsec == pytest.approx(position, abs=0.07)
+    assert found.fwhm_arcsec == pytest.approx(fwhm, rel=0.25)
+    assert found.significance > 50
+    assert found.relative_flux == 1.0
+
+
+def test_two_objects_come_brightest_first() -> None:
+    found = find_sources(light((-2.0, 60.0, 0.9), (2.5, 300.0, 0.9)), 8.0)
+    assert [round(source.slit_arcsec, 1) for source in found] == pytest.approx([2.5, -2.0], abs=0.1)
+    assert found[1].relative_flux == pytest.approx(0.2, rel=0.2)
+
+
+def test_noise_is_no_object() -> None:
+    for seed in range(20):
+        assert find_sources(light(seed=seed), 8.0) == ()
+        assert strongest(light(seed=seed)) < 8.0
+
+
+def test_underrated_errors_do_not_make_objects() -> None:
+    """The scatter that is seen counts when it is larger than the errors claim."""
+    for seed in range(10):
+        noisy = light(error=5.0, seed=seed)
+        claimed = SlitLight(slit_arcsec=CENTRES, light=noisy.light, error=np.full(CENTRES.size, 1.0))
+        assert find_sources(claimed, 8.0) == ()
+
+
+def test_wings_of_a_bright_object_are_no_companion() -> None:
+    assert len(find_sources(light((0.3, 1e5, 1.2), error=0.5), 8.0)) == 1
+
+
+def test_the_list_is_short() -> None:
+    many = tuple((float(x), 500.0, 0.6) for x in np.arange(-5.4, 5.5, 1.5))
+    assert len(find_sources(light(*many), 3.0)) <= LARGEST_COUNT
+
+
+def test_empty_bins_are_passed_over() -> None:
+    whole = light((1.0, 200.0, 1.0))
+    holes = np.zeros(CENTRES.size, dtype=bool)
+    holes[[0, 1, 20, 79]] = True
+    gappy = SlitLight(slit_arcsec=CENTRES, light=np.where(holes, np.nan, whole.light), error=np.where(holes, np.nan, whole.error))
+    (found,) = find_sources(gappy, 8.0)
+    assert found.slit_arcsec == pytest.approx(1.0, abs=0.07)
+
+
+def test_nothing_measured_nothing_found() -> None:
+    nothing = SlitLight(slit_arcsec=CENTRES, light=np.full(80, np.nan), error=np.full(80, np.nan))
+    assert find_sources(nothing, 8.0) == ()
+    assert strongest(nothing) == 0.0
+
+
+def test_collapsed_light_is_the_mean_above_the_sky() -> None:
+    order = tiny_order(level=3000.0, lines=())
+    collapsed = collapse([order.data], [order.sky], HALF)
+    np.testing.assert_allclose(collapsed.slit_arcsec, CENTRES)
+    far = np.abs(collapsed.slit_arcsec - 0.5) > 4.0
+    known = np.isfinite(collapsed.light)
+    assert known.mean() > 0.9
+    z = (collapsed.light / collapsed.error)[far & known]
+    assert np.std(z) == pytest.approx(1.0, abs=0.35)
+    assert collapsed.slit_arcsec[np.nanargmax(collapsed.light)] == pytest.approx(0.5, abs=0.16)
+    peak = np.median((order.flux[:, None] * order.shares)[np.abs(np.nan_to_num(order.data.window.slit_arcsec, nan=9.0) - 0.5) < 0.08])
+    assert np.nanmax(collapsed.light) == pytest.approx(peak, rel=0.05)
+
+
+def test_collapse_is_blind_to_cosmic_rays_and_masked_pixels() -> None:
+    clean = tiny_order(level=3000.0, lines=())
+    struck = np.random.default_rng(5).uniform(size=clean.sky.shape) < 0.1
+    spoilt = replace(clean.data, electrons=clean.data.electrons + np.where(struck, 1e5, 0.0))
+    masked = replace(spoilt, good=spoilt.good & ~struck)
+    plain, hit, hidden = (collapse([data], [clean.sky], HALF) for data in (clean.data, spoilt, masked))
+    peak = np.nanmax(plain.light)
+    assert np.nanmax(np.abs(hit.light - plain.light)) < 0.03 * peak
+    assert np.nanmax(np.abs(hidden.light - plain.light)) < 0.03 * peak

@@ -1,0 +1,91 @@
+"""Light of a host under the object: told by its width, taken off, and not imagined."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
+from soxspipe.algorithms.extraction.solve_orders import SolvedOrders, extract_with_sky, follow_object
+from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
+from soxspipe.algorithms.objects.find_object import find_object
+from soxspipe.algorithms.objects.host_light import measure_host
+from soxspipe.algorithms.orders.windows import cut_orders
+from soxspipe.algorithms.sky.fit_skies import fit_sky
+from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
+from support.orders import TinyOrder, make_geometry, observe, position, sky_light
+
+HALF = 6.0
+GEOMETRY = make_geometry(numbers=(11, 12), n_b=400, bend=12.0, spacing=60)
+LINES = ((60.3, 3000.0), (150.7, 60000.0), (310.1, 4000.0))
+
+
+def scene(level: float, host: float, *, fwhm: float = 0.9, host_fwhm: float = 4.0) -> list[TinyOrder]:
+    """An object at +0.4 arcsec and a host around it whose light on the slit is `host` times the object's."""
+    rng = np.random.default_rng(6)
+    orders = []
+    for window in cut_orders(GEOMETRY):
+        sky = sky_light(position(window), lines=LINES)
+        distance = np.nan_to_num(window.slit_arcsec, nan=99.0) - 0.4
+        galaxy = np.exp(-0.5 * (distance / (0.42466 * host_fwhm)) ** 2)
+        galaxy = np.where(window.inside, level * host * galaxy / galaxy.sum(axis=1, keepdims=True), 0.0)
+        made = observe(window, sky + galaxy, np.full(400, level), offset=0.4, fwhm=fwhm, rng=rng)
+        orders.append(replace(made, sky=sky))
+    return orders
+
+
+def solved(orders: list[TinyOrder], *, subtract_host: bool = True) -> SolvedOrders:
+    data = [order.data for order in orders]
+    found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
+    fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
+    continuum = ContinuumSettings(order_sample_count=40)
+    trace = follow_object(
+        [f.data for f in fits], [f.electrons for f in fits], found, GEOMETRY, continuum, forced_arcsec=0.0, seeing_arcsec=0.9
+    )
+    settings = ExtractionSettings(subtract_host=subtract_host)
+    return extract_with_sky(fits, trace, SkySettings(), settings, half_length_arcsec=HALF)
+
+
+def excess(orders: list[TinyOrder], result: SolvedOrders) -> float:
+    """Relative excess of the flux found."""
+    found = np.concatenate([np.asarray(order.flux) for order in result.orders])
+    return float(np.nanmedian(found / np.concatenate([order.flux for order in orders])) - 1.0)
+
+
+def test_a_host_is_found_and_taken_off() -> None:
+    orders = scene(3000.0, 0.4)
+    without, kept = solved(orders), solved(orders, subtract_host=False)
+    assert without.host is not None
+    assert kept.host is None
+    assert without.host.fwhm_arcsec == pytest.approx(4.0, abs=1.0)
+    assert without.host.share == pytest.approx(0.4, abs=0.12)
+    assert excess(orders, kept) > 0.08
+    assert abs(excess(orders, without)) < 0.3 * excess(orders, kept)
+
+
+@pytest.mark.parametrize(("level", "fwhm"), [(300.0, 0.9), (3000.0, 0.7), (3000.0, 1.8), (3e5, 1.0)])
+def test_no_host_is_imagined(level: float, fwhm: float) -> None:
+    orders = scene(level, 0.0, fwhm=fwhm)
+    assert solved(orders).host is None
+
+
+def test_errors_hold_the_photons_of_the_host() -> None:
+    orders = scene(3000.0, 1.0)
+    bright, none = solved(orders), solved(scene(3000.0, 0.0))
+    assert np.nanmedian(bright.orders[0].flux_variance) > 1.05 * np.nanmedian(none.orders[0].flux_variance)
+
+
+def test_an_order_without_a_sound_pixel_does_not_count() -> None:
+    orders = scene(3000.0, 0.4)
+    data = [order.data for order in orders]
+    found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
+    fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
+    trace = solved(orders).trace
+    nothing, everything = (np.full(fits[0].data.good.shape, state) for state in (False, True))
+    sound, struck = measure_host(fits, [nothing, nothing], trace), measure_host(fits, [nothing, everything], trace)
+    assert sound is not None
+    assert struck is not None
+    assert struck.fwhm_arcsec == pytest.approx(sound.fwhm_arcsec, rel=0.3)
+    assert measure_host(fits, [everything, everything], trace) is None

@@ -1,0 +1,206 @@
+"""The object's profile: normalised, as wide and as shaped as the object's, blind to the noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from soxspipe.algorithms.objects.object_flux import FLUX_SMOOTH_PX, flux_along, smooth_flux, steady_flux
+from soxspipe.algorithms.objects.object_profile import Moffat, ObjectProfile, fit_profile, starting_profile
+from soxspipe.algorithms.objects.profile_cells import chunks_of
+from soxspipe.algorithms.orders.windows import cut_orders
+from support.orders import TinyOrder, make_geometry, object_trace, observe, position, sky_light
+
+HALF = 6.0
+
+
+def scene(*, level: float, fwhm: float = 1.0, n_b: int = 400, seed: int | None = 4, companion: float = 0.0) -> list[TinyOrder]:
+    rng = None if seed is None else np.random.default_rng(seed)
+    orders = []
+    for window in cut_orders(make_geometry(numbers=(11, 12), n_b=n_b)):
+        offset = 0.4 + 0.3 * np.sin(window.b_px / 90.0)  # crosses pixels, as a trace does
+        flux = level * (1.0 + 0.2 * np.cos(window.b_px / 40.0))
+        made = observe(window, sky_light(position(window)), flux, offset=offset, fwhm=fwhm, rng=rng)
+        if companion:
+            other = observe(window, 0.0 * made.sky, companion * flux, offset=offset + 0.5, fwhm=fwhm).data.electrons
+            shares = (made.shares + companion * other / np.maximum(companion * flux, 1e-9)[:, None]) / (1.0 + companion)
+            made = replace(made, data=replace(made.data, electrons=made.data.electrons + other), shares=shares, flux=flux * (1 + companion))
+        orders.append(made)
+    return orders
+
+
+def fitted(
+    orders: list[TinyOrder], *, start_fwhm: float = 1.2, poly_order: int = 3, forced: bool = False, **values: object
+) -> ObjectProfile:
+    choices = {"poly_order": poly_order, "clip_sigma": 3.0, "clip_rounds": 10, "half_length_arcsec": HALF} | values
+    return fit_profile(
+        [order.data for order in orders], [order.sky for order in orders], object_trace(*orders, fwhm=start_fwhm, forced=forced), **choices,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def mismatch(profile: ObjectProfile, orders: list[TinyOrder]) -> float:
+    """Largest error of the mean share at any distance, as a part of the peak."""
+    worst = 0.0
+    for order in orders:
+        found = profile.shares(order.data, order.trace)
+        worst = max(worst, float(np.abs((found - order.shares).mean(axis=0)).max() / order.shares.max()))
+    return worst
+
+
+@pytest.mark.parametrize("beta", [2.0, 3.5, 6.0])
+def test_moffat_has_unit_integral_and_its_width(beta: float) -> None:
+    moffat = Moffat(fwhm_arcsec=1.1, slope=-0.2, beta=beta, pivot_nm=1000.0)
+    total, _ = quad(lambda x: float(moffat(np.array(x), 1000.0, 0.01)), -200, 200, limit=400, points=[0.0])
+    assert total == pytest.approx(1.0, abs=2e-3 if beta < 3 else 1e-5)
+    assert moffat(np.array(0.55), 1000.0, 1e-4) == pytest.approx(0.5 * moffat(np.array(0.0), 1000.0, 1e-4), rel=1e-6)
+    assert moffat(np.array(0.55 * 2**-0.2), 2000.0, 1e-4) == pytest.approx(0.5 * moffat(np.array(0.0), 2000.0, 1e-4), rel=1e-6)
+
+
+def test_moffat_is_averaged_over_the_pixel() -> None:
+    moffat = Moffat(fwhm_arcsec=0.8, slope=0.0, beta=3.5, pivot_nm=1000.0)
+    mean, _ = quad(lambda x: float(moffat(np.array(x), 1000.0, 1e-6)), 0.3 - 0.2, 0.3 + 0.2)
+    assert moffat(np.array(0.3), 1000.0, 0.4) == pytest.approx(mean / 0.4, rel=1e-5)
+
+
+def test_flux_along_by_hand() -> None:
+    shares = np.array([[0.2, 0.6, 0.2], [0.2, 0.6, 0.2], [0.2, 0.6, 0.2]])
+    variance = np.array([[1.0, 4.0, 1.0]] * 3)
+    use = np.array([[True] * 3, [True, False, True], [False] * 3])
+    flux, error = flux_along(100.0 * shares + np.array([[0, 1, 0], [0, 1e6, 0], [5, 5, 5]]), variance, shares, use)
+    # sum of P D / V over sum of P^2 / V: weights 0.2, 0.15, 0.2
+    power = 0.04 + 0.09 + 0.04
+    np.testing.assert_allclose(flux, [100.0 + 0.15 / power, 100.0, 0.0])
+    np.testing.assert_allclose(error, [power**-0.5, 0.08**-0.5, np.inf])
+
+
+def test_smooth_flux_keeps_lines() -> None:
+    flux = np.full(100, 50.0) + np.random.default_rng(1).normal(0, 1.0, 100)
+    flux[40:42] = 500.0
+    smooth = smooth_flux(flux, np.ones(100))
+    np.testing.assert_array_equal(smooth[40:42], 500.0)
+    assert np.std(np.delete(smooth, [40, 41])) < 0.5
+
+
+@pytest.mark.parametrize("snr", [3.0, 10.0, 200.0])
+def test_steady_flux_is_as_smooth_as_it_must_be(snr: float) -> None:
+    rng = np.random.default_rng(2)
+    error = np.full(3000, 100.0 / snr)
+    flux, smooth_error = steady_flux(rng.normal(100.0, error), error)
+    assert np.std(flux) == pytest.approx(np.median(smooth_error), rel=0.5)
+    assert np.median(smooth_error) < 1.3 * 100.0 / min(snr, 40.0) if snr > 10 else np.median(smooth_error) < 100.0 / snr / 2
+
+
+def test_steady_flux_keeps_strong_lines_and_their_errors() -> None:
+    flux, error = np.full(200, 100.0), np.full(200, 5.0)
+    flux[100] = 1000.0
+    steady, smooth_error = steady_flux(flux, error)
+    assert steady[100] == 1000.0
+    assert smooth_error[100] == 5.0
+    assert smooth_error[10] == pytest.approx(1.25 * 5.0 / np.sqrt(FLUX_SMOOTH_PX))
+
+
+def test_a_bright_object_gets_its_own_profile() -> None:
+    orders = scene(level=2e4)
+    profile = fitted(orders)
+    assert profile.form == "spline"
+    assert profile.fwhm_arcsec == pytest.approx(1.06, abs=0.05)  # 1 arcsec, averaged over a pixel of 1/3
+    assert mismatch(profile, orders) < 0.005
+
+
+def test_shares_sum_to_one_and_vanish_off_the_slit() -> None:
+    orders = scene(level=5e3)
+    shares = fitted(orders).shares(orders[0].data, orders[0].trace)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(shares[~orders[0].data.window.inside], 0.0)
+
+
+def test_a_lopsided_object_is_followed() -> None:
+    orders = scene(level=3e4, companion=0.15)
+    profile = fitted(orders)
+    assert mismatch(profile, orders) < 0.01
+    moffat = starting_profile(
+        [order.data for order in orders], object_trace(*orders, fwhm=1.2), HALF, [chunks_of(order.data.window) for order in orders]
+    )
+    assert mismatch(moffat, orders) > 0.03
+
+
+def test_a_faint_objects_profile_is_not_made_of_its_noise() -> None:
+    orders = scene(level=60.0)
+    assert mismatch(fitted(orders), orders) < 0.08
+
+
+def test_a_shape_that_changes_along_the_order_needs_the_degree() -> None:
+    orders = [
+        observe(one.data.window, one.sky, one.flux, offset=0.4, fwhm=0.9 + 0.3 * np.linspace(-1, 1, 400) ** 2, rng=np.random.default_rng(5))
+        for one in scene(level=3e4, seed=None)
+    ]
+
+    def worst_row(degree: int) -> float:
+        profile = fitted(orders, poly_order=degree)
+        return max(float(np.abs(profile.shares(o.data, o.trace) - o.shares)[30:-30].max() / o.shares.max()) for o in orders)
+
+    assert worst_row(0) > 0.05
+    assert worst_row(7) < 0.6 * worst_row(0)
+
+
+def test_struck_pixels_do_not_shape_the_profile() -> None:
+    orders = scene(level=2e4)
+    rng = np.random.default_rng(3)
+    spoilt = []
+    for order in orders:
+        hits = rng.uniform(size=order.sky.shape) < 0.01
+        spoilt.append(replace(order, data=replace(order.data, electrons=order.data.electrons + np.where(hits, 3e4, 0.0))))
+    assert mismatch(fitted(spoilt), orders) < 0.01
+    assert mismatch(fitted(spoilt, clip_rounds=0), orders) > mismatch(fitted(spoilt), orders)
+
+
+def test_masked_pixels_do_not_shape_the_profile() -> None:
+    orders = scene(level=2e4)
+    rng = np.random.default_rng(3)
+    spoilt = []
+    for order in orders:
+        masked = rng.uniform(size=order.sky.shape) < 0.3
+        data = replace(order.data, electrons=np.where(masked, 1e7, order.data.electrons), good=order.data.good & ~masked)
+        spoilt.append(replace(order, data=data))
+    assert mismatch(fitted(spoilt), orders) < 0.007
+
+
+def test_a_forced_trace_gives_a_moffat_of_the_expected_width() -> None:
+    orders = scene(level=0.0)
+    profile = fitted(orders, start_fwhm=0.9, forced=True)
+    assert profile.form == "moffat"
+    assert profile.fwhm_arcsec == pytest.approx(0.96, abs=0.06)
+
+
+def test_an_earlier_measurement_may_start_the_next() -> None:
+    orders = scene(level=2e4)
+    first = fitted(orders)
+    again = fitted(orders, start=first)
+    assert again.fwhm_arcsec == pytest.approx(first.fwhm_arcsec, abs=0.02)
+    assert mismatch(again, orders) < 0.005
+
+
+def test_a_hole_in_the_dispersion_map_leaves_the_profile_alone() -> None:
+    orders = scene(level=2e4, fwhm=0.9)
+    holed = []
+    for order in orders:
+        window, rows = order.data.window, np.arange(order.data.window.b_px.size)
+        solved = window.inside & (rows > 0.6 * rows.size)[:, None]
+        wave, slit = (np.where(solved, values, np.nan) for values in (window.wavelength_nm, window.slit_arcsec))
+        window = replace(window, wavelength_nm=wave, slit_arcsec=slit, inside=solved)
+        holed.append(replace(order, data=replace(order.data, window=window, good=order.data.good & solved)))
+    assert fitted(holed).fwhm_arcsec == pytest.approx(fitted(orders).fwhm_arcsec, abs=0.03)
+
+
+def test_summary_is_the_mean_profile() -> None:
+    orders = scene(level=2e4)
+    profile = fitted(orders)
+    summary = profile.summary()
+    step = summary.distance_arcsec[1] - summary.distance_arcsec[0]
+    assert summary.fwhm_arcsec == profile.fwhm_arcsec
+    assert summary.form == "spline"
+    assert summary.density.sum() * step == pytest.approx(1.0, abs=0.01)
+    assert abs(summary.distance_arcsec[np.argmax(summary.density)]) < 0.1
