@@ -14,6 +14,7 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.values import DeliveredMap, MasterImage, Simulation, Truth
 
+ARC_EXPTIME_S = 60.0
 _EPOCH = datetime(1858, 11, 17)
 _TRUTH_UNITS = {
     "WAVE": "nm",
@@ -126,7 +127,9 @@ def _write_geometry(folder: Path, scene: Scene, simulation: Simulation) -> list[
     orders, table, image = (folder / f"{name}_{arm}.fits" for name in ("order_table", "disp_table", "disp_image"))
     header = _product_header(scene, simulation, f"ORDER_TAB_{arm}", "ECHELLE,SLIT", scene.exptime_s)
     fits.HDUList([fits.PrimaryHDU(header=header), *_order_tables(simulation)]).writeto(orders, overwrite=True)
-    header = _product_header(scene, simulation, f"DISP_TAB_{arm}", "ECHELLE,MULTI-PINHOLE", scene.exptime_s)
+    header = _product_header(scene, simulation, f"DISP_TAB_{arm}", "ECHELLE,MULTI-PINHOLE", ARC_EXPTIME_S)
+    header["MJD-OBS"], header["DATE-OBS"] = simulation.arc_mjd, _date(simulation.arc_mjd)
+    _put_angles(header, scene, scene.arc_rotator_deg)
     fits.HDUList([fits.PrimaryHDU(header=header), _dispersion_table(delivered)]).writeto(table, overwrite=True)
     header = _product_header(scene, simulation, f"DISP_IMAGE_{arm}", "ECHELLE,MULTI-PINHOLE", scene.exptime_s)
     first = fits.PrimaryHDU(delivered.wavelength_nm, header=header)
@@ -185,6 +188,7 @@ def _raw_header(scene: Scene, simulation: Simulation, mjd: float) -> fits.Header
     header["HIERARCH ESO DPR CATG"] = "CALIB" if scene.is_standard else "SCIENCE"
     header["HIERARCH ESO DPR TYPE"] = "STD,FLUX" if scene.is_standard else "OBJECT"
     header["HIERARCH ESO DPR TECH"] = "ECHELLE,SLIT,STARE"
+    _put_angles(header, scene, scene.rotator_deg)
     return header
 
 
@@ -198,6 +202,19 @@ def _product_header(scene: Scene, simulation: Simulation, category: str, techniq
     return header
 
 
+def _date(mjd: float) -> str:
+    return (_EPOCH + timedelta(days=mjd)).isoformat(timespec="milliseconds")
+
+
+def _put_angles(header: fits.Header, scene: Scene, rotator_deg: float | None) -> None:
+    """Rotator and parallactic angle: as they are, as placeholders, or none (the rotator's card is left out where it is not known)."""
+    parallactic = 0.0 if scene.rotator_placeholder else 10.0
+    header["HIERARCH ESO TEL PARANG START"] = parallactic
+    header["HIERARCH ESO TEL PARANG END"] = parallactic
+    if scene.rotator_placeholder or rotator_deg is not None:
+        header["HIERARCH ESO ADA ABSROT END"] = 0.0 if scene.rotator_placeholder else rotator_deg
+
+
 def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fits.Header:
     """Cards that raw frames and calibrations share."""
     slit = f"SLIT{scene.slit_width_arcsec:.1f}{'JH' if scene.blocking_filter else ''}"
@@ -207,7 +224,7 @@ def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fit
     cards: list[tuple[str, Any]] = [
         ("INSTRUME", "SOXS" if soxs else "XSHOOTER"),
         ("TELESCOP", "ESO-NTT" if soxs else "ESO-VLT-U3"),
-        ("DATE-OBS", (_EPOCH + timedelta(days=mjd)).isoformat(timespec="milliseconds")),
+        ("DATE-OBS", _date(mjd)),
         ("MJD-OBS", mjd),
         ("EXPTIME", scene.exptime_s),
         ("OBJECT", scene.target_name),
@@ -227,11 +244,8 @@ def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fit
         ("ESO TEL AIRM END", scene.airmass),
         ("ESO TEL AMBI FWHM START", seeing),
         ("ESO TEL AMBI FWHM END", seeing),
-        ("ESO TEL PARANG START", 10.0),
-        ("ESO TEL PARANG END", 10.0),
         ("ESO TEL AZ", 100.0),
         ("ESO TEL ALT", 55.0),
-        ("ESO ADA ABSROT END", 0.0),
     ]
     if soxs:
         cards += [("ESO INS TEMP217 VAL", 40.0), ("ESO INS TEMP104 VAL", 153.0), ("ESO INS TEMP301 VAL", 12.0)]

@@ -20,6 +20,7 @@ from soxspipe.simulate.atmosphere import (
     slit_share,
     telluric_transmission,
 )
+from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
 from soxspipe.simulate.optics import OpticalModel
 from soxspipe.simulate.paint import (
     Cumulative,
@@ -126,7 +127,8 @@ def make_source(scene: Scene, facts: Facts) -> SourceTable:
 
 def science_optics(scene: Scene, facts: Facts) -> OpticalModel:
     """Where light falls during the exposures: the calibration's geometry, moved by flexure."""
-    return calibration_optics(scene, facts).shifted(scene.flexure_dispersion_px, scene.flexure_slit_px)
+    still = calibration_optics(scene, facts)
+    return still.moved(dispersion_flexure(scene, still.orders), slit_flexure(scene, still.orders))
 
 
 def calibration_optics(scene: Scene, facts: Facts) -> OpticalModel:

@@ -20,6 +20,7 @@ from soxspipe.simulate.detector import (
     scattered,
     stream,
 )
+from soxspipe.simulate.flexure import moves, wrong_map
 from soxspipe.simulate.lightpath import (
     OrderLight,
     SourceTable,
@@ -76,8 +77,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
     source = make_source(scene, facts)
     calibration = calibration_optics(scene, facts)
     flat_canvases = make_canvases(scene, facts, calibration)
-    moved = scene.flexure_dispersion_px != 0 or scene.flexure_slit_px != 0
-    canvases = make_canvases(scene, facts, science_optics(scene, facts)) if moved else flat_canvases
+    canvases = make_canvases(scene, facts, science_optics(scene, facts)) if moves(scene) else flat_canvases
     skies = {order: make_order_sky(scene, facts, canvas) for order, canvas in canvases.items()}
     lights = _light_of_exposures(scene, facts, source, canvases, skies)
 
@@ -91,7 +91,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
     lamp = _lamp(scene, facts, flat_canvases, calibration.shape)
     exposures = [_expose(scene, facts, chip, light, number) for number, light in enumerate(lights)]
     masters = make_masters(scene, chip, lamp)
-    delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))
+    delivered_model = wrong_map(scene, calibration.distorted(scene.map_error_px, stream(scene.seed, "map")))
     delivered_paths = make_paths(scene, facts, delivered_model)
     half_slit = 0.5 * facts.arm.slit_length_arcsec
     delivered = make_delivered_map(delivered_model, delivered_paths, facts.spectral_format, half_slit)
@@ -114,6 +114,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
             read_noise_e=chip.read_noise_e,
             binning=scene.binning,
         ),
+        arc_mjd=FIRST_MJD - scene.arc_before_min / 1440.0,
         mjd=tuple(FIRST_MJD + number * (scene.exptime_s + _OVERHEAD_S) / 86400.0 for number in range(scene.exposures)),
         pointing_deg=facts.pointing_deg,
     )

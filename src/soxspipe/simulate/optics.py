@@ -71,6 +71,10 @@ class OrderOptics:
         along_a[0, 0] += a_px
         return replace(self, along_b=along_b, along_a=along_a)
 
+    def bent(self, ends_px: float) -> OrderOptics:
+        """Return the order with a parabola along the dispersion added: 0 in the middle, `ends_px` at scaled wavelengths of -1 and 1."""
+        return replace(self, along_b=_add(self.along_b, ends_px * np.array([[0.0], [0.0], [1.0]])))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpticalModel:
@@ -100,6 +104,15 @@ class OpticalModel:
     def shifted(self, b_px: float, a_px: float) -> OpticalModel:
         """Return the model moved by constant pixels."""
         return replace(self, orders={order: optics.shifted(b_px, a_px) for order, optics in self.orders.items()})
+
+    def moved(self, b_px: Mapping[int, float], a_px: Mapping[int, float]) -> OpticalModel:
+        """Return the model with every order moved by pixels of its own."""
+        return replace(self, orders={order: optics.shifted(b_px[order], a_px[order]) for order, optics in self.orders.items()})
+
+    def bent(self, b_px: Mapping[int, float], bend_px: Mapping[int, float]) -> OpticalModel:
+        """Return the model with some orders moved along the dispersion, and bent so that their ends lie off by `bend_px`."""
+        changed = {order: optics.shifted(b_px.get(order, 0.0), 0.0).bent(bend_px.get(order, 0.0)) for order, optics in self.orders.items()}
+        return replace(self, orders=changed)
 
     def distorted(self, rms_px: float, rng: np.random.Generator) -> OpticalModel:
         """Return the model with a smooth error of `rms_px` on both axes: a random surface of low degree in order, wavelength and slit."""

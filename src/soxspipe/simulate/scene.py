@@ -80,9 +80,42 @@ class Scene(BaseModel):
 
     # the calibration against the exposure
     flexure_dispersion_px: float = Field(
-        0.0, ge=-1.5, le=1.5, description="shift of the exposures along the dispersion, px; not in the delivered map"
+        0.0, ge=-12.0, le=12.0, description="shift of the exposures along the dispersion, px; not in the delivered map"
     )
-    flexure_slit_px: float = Field(0.0, ge=-1.5, le=1.5, description="shift of the exposures along the slit, px; not in the delivered map")
+    flexure_slit_px: float = Field(
+        0.0, ge=-15.0, le=15.0, description="shift of the exposures along the slit axis of the detector, px; not in the delivered map"
+    )
+    flexure_dispersion_order_px: dict[int, float] = Field(
+        {}, description="shift along the dispersion of single orders in place of the common one, px, for example {2: -2.7, 3: -3.5}"
+    )
+    flexure_slit_order_px: dict[int, float] = Field(
+        {}, description="shift along the slit axis of single orders in place of the common one, px"
+    )
+    flexure_tilt_px: float = Field(
+        0.0, ge=-1.0, le=1.0, description="growth of the shift along the dispersion from one order to the next, px; 0 at the middle order"
+    )
+    flexure_by_law: bool = Field(
+        False, description="SOXS VIS: bands r, u and g follow `flexure_dispersion_px` of band i and the rotator as seen on the sky"
+    )
+    flexure_law_scatter: float = Field(
+        1.0, ge=0.0, le=5.0, description="scatter of the bands about that law in units of what was seen (r 0.36 px, u 0.96 px, g 1.14 px)"
+    )
+    rotator_deg: float | None = Field(
+        0.0, ge=-360.0, le=360.0, description="rotator angle of the exposures, in their headers; null leaves the card out"
+    )
+    arc_rotator_deg: float | None = Field(
+        None, ge=-360.0, le=360.0, description="rotator angle of the arc; absent: parked at 0 and not in its header, as in day time"
+    )
+    rotator_placeholder: bool = Field(
+        False, description="write 0 for rotator and parallactic angle into the headers of exposures and arc, whatever they are"
+    )
+    arc_before_min: float = Field(
+        600.0, ge=-2000.0, le=2000.0, description="minutes from the start of the arc to that of the first exposure"
+    )
+    map_order_px: dict[int, float] = Field(
+        {}, description="error of the delivered map along the dispersion in single orders, px, for example {10: -3.0, 11: -2.5}"
+    )
+    map_bend_px: dict[int, float] = Field({}, description="bend of that error along single orders, px from the order's middle to its ends")
     map_error_px: float = Field(0.02, ge=0.0, le=0.5, description="rms of a smooth error of the delivered dispersion map, px")
 
     # the detector
@@ -127,6 +160,8 @@ class Scene(BaseModel):
         for key in ("seeing_arcsec", "transparency"):
             if len(getattr(self, key)) not in (1, self.exposures):
                 raise ValueError(f"{key}: give one value or one per exposure ({self.exposures}), not {len(getattr(self, key))}")
+        if self.flexure_by_law and (self.instrument, self.arm) != ("SOXS", "VIS"):
+            raise ValueError("flexure_by_law: the law is that of SOXS VIS")
         if self.target == "file" and not self.spectrum_file:
             raise ValueError("spectrum_file: needed for target `file`")
         if self.instrument == "SOXS" and self.arm == "UVB":
@@ -171,13 +206,15 @@ def reference_rows() -> list[tuple[str, str, str, str]]:
 
 
 def _shown(default: Any) -> str:
-    return "-" if default is None or default == "" else ", ".join(map(str, default)) if isinstance(default, list) else str(default)
+    return "-" if default is None or default in ("", {}) else ", ".join(map(str, default)) if isinstance(default, list) else str(default)
 
 
 def _allowed(entry: dict[str, Any]) -> str:
     """Values or bounds out of a JSON schema entry; optional fields have theirs in the first alternative."""
     one = next((option for option in entry.get("anyOf", []) if option.get("type") != "null"), entry)
     one = one.get("items", one) if one.get("type") == "array" and "prefixItems" not in one else one
+    if one.get("type") == "object":
+        return "numbers by order"
     if "enum" in one:
         return ", ".join(map(str, one["enum"]))
     low = one.get("minimum", one.get("exclusiveMinimum"))

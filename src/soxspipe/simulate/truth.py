@@ -11,6 +11,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.simulate.delivered import map_images
 from soxspipe.simulate.detector import Chip, bin_sum, scattered
+from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
 from soxspipe.simulate.lightpath import OrderLight, SourceTable, add_orders, science_optics, slit_shares
 from soxspipe.simulate.paint import OrderCanvas, OrderPath
 from soxspipe.simulate.scene import Scene
@@ -279,4 +280,6 @@ def _header(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, str | i
         "FLEXSLIT": scene.flexure_slit_px,
         "TRANSP": float(np.mean(scene.exposure_transparency)),
         "COLLAREA": facts.arm.collecting_area_cm2,
+        **{f"FLEXD{order}": shift for order, shift in dispersion_flexure(scene, mean.orders[0]).items()},
+        **{f"FLEXS{order}": shift for order, shift in slit_flexure(scene, mean.orders[0]).items()},
     }

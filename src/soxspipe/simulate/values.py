@@ -122,7 +122,8 @@ class DeliveredMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Simulation:
-    """One simulated observation: raw frames (ADU, as read out) and their dates, masters by name, delivered map, truth, detector as used, pointing."""
+    """One simulated observation: raw frames (ADU, as read out), their dates and the arc's, masters by name, delivered map, truth, detector as
+    used, pointing."""
 
     raw_adu: tuple[Image, ...]
     masters: Mapping[str, MasterImage]
@@ -130,4 +131,5 @@ class Simulation:
     truth: Truth
     detector: Detector
     mjd: tuple[float, ...]
+    arc_mjd: float
     pointing_deg: tuple[float, float]
