@@ -9,6 +9,7 @@ OLDEST = (
     "numpy==1.26.*",
     "scipy==1.11.2",
     "astropy==6.0.*",
+    "pyerfa==2.0.1.*",
     "matplotlib==3.8.*",
     "pydantic==2.6.*",
     "typer==0.16.*",

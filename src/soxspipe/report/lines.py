@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
+from soxspipe.numerics.air import air_to_vacuum
+
 Line: TypeAlias = tuple[str, float]
 
 _AIR_NM: Mapping[str, tuple[Line, ...]] = {
@@ -43,21 +45,6 @@ _VACUUM_NM: Mapping[str, tuple[Line, ...]] = {
         ("Fe II", 260.017), ("Mg II", 279.635), ("Mg II", 280.353), ("Mg I", 285.296),
     ),
 }  # fmt: skip
-
-
-def air_to_vacuum(wavelength_nm: float) -> float:
-    """Vacuum wavelength of a line listed in air; inverts `vacuum_to_air` to 1e-9."""
-    vacuum = wavelength_nm
-    for _ in range(4):
-        vacuum = wavelength_nm * (vacuum / vacuum_to_air(vacuum))
-    return vacuum
-
-
-def vacuum_to_air(wavelength_nm: float) -> float:
-    """Wavelength in standard air (Ciddor 1996, Applied Optics 35, 1566), valid redward of 200 nm."""
-    wavenumber_squared = (1000.0 / wavelength_nm) ** 2
-    refractivity = 5.792105e-2 / (238.0185 - wavenumber_squared) + 1.67917e-3 / (57.362 - wavenumber_squared)
-    return wavelength_nm / (1.0 + refractivity)
 
 
 LINES: Mapping[str, tuple[Line, ...]] = MappingProxyType(

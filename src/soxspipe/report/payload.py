@@ -14,9 +14,10 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import SkyLines
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import MergedSpectrum
+from soxspipe.numerics.air import air_to_vacuum
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.words import ELECTRONS, FLUX_DENSITY, power_of_ten
-from soxspipe.report.lines import LINES, air_to_vacuum
+from soxspipe.report.lines import LINES
 
 Json: TypeAlias = Any
 Form: TypeAlias = Literal["line", "dashed", "dots", "area"]

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.numerics.air import air_to_vacuum, vacuum_to_air
 from soxspipe.report import ReportContent
-from soxspipe.report.lines import LINES, air_to_vacuum, vacuum_to_air
+from soxspipe.report.lines import LINES
 from soxspipe.report.payload import FLAG_TEXT, as_json, one_series, packed, spectrum_payload, thinned
 
 Make = Callable[..., ReportContent]
