@@ -13,6 +13,8 @@ import numpy as np
 from astropy.io import fits  # noqa: TID251  # a tool beside the package
 from astropy.table import Table
 
+from soxspipe.numerics.air import air_to_vacuum
+
 TARGET = Path(__file__).resolve().parents[1] / "src/soxspipe/instruments/static"
 FORMATS = {
     "soxs_nir": "spectral_format_nir",
@@ -22,6 +24,18 @@ FORMATS = {
     "xsh_nir": "xsh/spectral_format_nir",
 }
 PINHOLES = {"xsh_uvb": "xsh/pinhole_geometry_uvb", "xsh_vis": "xsh/pinhole_geometry_vis", "xsh_nir": "xsh/pinhole_geometry_nir"}
+
+INFRARED_IN_AIR_FROM_NM = {
+    "CS_HD009051": 984.7,
+    "CS_HD031128": 1006.8,
+    "CS_HD111980": 1012.1,
+    "CS_HD185975": 1012.4,
+    "CS_HD200654": 1012.3,
+    "CS_HD205905": 1012.4,
+}
+"""Where the stellar model takes over in these CALSPEC composites.  Their headers say vacuum; the model's part is in air: after the
+conversion its hydrogen lines stood 78 to 95 km/s blueward of those of the optical part (tools/standard_velocities.py), which is the
+difference between the two.  HD 160617, with another model, does not show it (+2 km/s); the others have no lines there to tell."""
 
 
 def main(source: Path) -> None:
@@ -99,9 +113,15 @@ def standards(source: Path) -> dict[str, np.ndarray]:
     for row in table:
         with fits.open(source / row["file"]) as hdus:
             data = hdus[row["extname"]].data
-            arrays[f"wavelength/{row['name']}"] = np.round(np.asarray(data["WAVELENGTH"], dtype=float), 5)
+            arrays[f"wavelength/{row['name']}"] = np.round(in_air(str(row["name"]), np.asarray(data["WAVELENGTH"], dtype=float)), 5)
             arrays[f"flux/{row['name']}"] = np.asarray(data["FLUX"], dtype=np.float32)
     return arrays
+
+
+def in_air(name: str, wavelength_nm: np.ndarray) -> np.ndarray:
+    """Undo the conversion of what was in air already."""
+    start = INFRARED_IN_AIR_FROM_NM.get(name, np.inf)
+    return np.where(wavelength_nm >= start, air_to_vacuum(wavelength_nm), wavelength_nm)
 
 
 def sexagesimal(text: str) -> float:
