@@ -142,18 +142,25 @@ def _simulate(
     context: typer.Context,
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the data set.")] = "simulated",
     keys: Annotated[bool, typer.Option("--keys", help="List every key of a scene with its default and meaning.")] = False,
+    calibrations: Annotated[bool, typer.Option("--calibrations", help="Raw calibration frames instead of an observation.")] = False,
 ) -> int:
     """Simulate an observation with known truth: raw frames, calibrations, set-of-files, truth.
 
     Give a scene file (YAML), keys of the scene as options, or both:
     soxspipe simulate scene.yaml --arm VIS --target supernova --ab-mag 18
     """
-    from soxspipe.cli.scenes import keys_text, scene_of
-    from soxspipe.reductions.simulate import simulate_dataset
+    from soxspipe.cli.scenes import keys_text, scene_of, scene_of_kind
+    from soxspipe.reductions.simulate import simulate_calibrations, simulate_dataset
+    from soxspipe.simulate.calibration_scene import CalibrationScene
+    from soxspipe.simulate.scene import Scene
 
     end_imports()
     if keys:
-        typer.echo(keys_text())
+        typer.echo(keys_text(CalibrationScene if calibrations else Scene))
+        return 0
+    if calibrations:
+        files = simulate_calibrations(scene_of_kind(CalibrationScene, context.args), output)
+        typer.echo("\n".join(str(path) for path in files if path.suffix == ".sof"))
         return 0
     files = simulate_dataset(scene_of(context.args), output)
     typer.echo(str(files[0]))

@@ -7,15 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from soxspipe.errors import SettingsError
-from soxspipe.io.simulated_facts import make_scene, read_scene
+from soxspipe.io.simulated_facts import AnyScene, make_scene_of, read_scene_of
 from soxspipe.simulate.scene import Scene
 
 
 def scene_of(words: Sequence[str]) -> Scene:
+    """The scene of an observation; see `scene_of_kind`."""
+    return scene_of_kind(Scene, words)
+
+
+def scene_of_kind(kind: type[AnyScene], words: Sequence[str]) -> AnyScene:
     """The scene of a file (or the default one) with options over it.
 
     Parameters
     ----------
+    kind : type
+        `Scene`, or a kind of it with more keys.
     words : sequence of str
         A scene file first, if there is one; then ``--key value`` or ``--key=value``, where values are YAML.
 
@@ -26,14 +33,14 @@ def scene_of(words: Sequence[str]) -> Scene:
     """
     has_file = bool(words) and not words[0].startswith("--")
     chosen = _pairs(words[1:] if has_file else words)
-    return read_scene(Path(words[0]), chosen) if has_file else make_scene(chosen)
+    return read_scene_of(kind, Path(words[0]), chosen) if has_file else make_scene_of(kind, chosen)
 
 
-def keys_text() -> str:
+def keys_text(kind: type[Scene] = Scene) -> str:
     """Every key with its default and meaning."""
-    width = max(map(len, Scene.model_fields))
+    width = max(map(len, kind.model_fields))
     lines = []
-    for name, info in Scene.model_fields.items():
+    for name, info in kind.model_fields.items():
         default = "" if info.default is None else f" [{_shown(info.default)}]"
         lines.append(f"{name.ljust(width)}  {info.description}{default}")
     return "\n".join(lines)

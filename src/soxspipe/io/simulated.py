@@ -11,11 +11,12 @@ import numpy as np
 from astropy.io import fits
 
 from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.detector import Detector
 from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.values import DeliveredMap, MasterImage, Simulation, Truth
 
 ARC_EXPTIME_S = 60.0
-_EPOCH = datetime(1858, 11, 17)
+EPOCH = datetime(1858, 11, 17)
 _TRUTH_UNITS = {
     "WAVE": "nm",
     "WAVE_MAP": "nm",
@@ -203,7 +204,7 @@ def _product_header(scene: Scene, simulation: Simulation, category: str, techniq
 
 
 def _date(mjd: float) -> str:
-    return (_EPOCH + timedelta(days=mjd)).isoformat(timespec="milliseconds")
+    return (EPOCH + timedelta(days=mjd)).isoformat(timespec="milliseconds")
 
 
 def _put_angles(header: fits.Header, scene: Scene, rotator_deg: float | None) -> None:
@@ -250,14 +251,13 @@ def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fit
     if soxs:
         cards += [("ESO INS TEMP217 VAL", 40.0), ("ESO INS TEMP104 VAL", 153.0), ("ESO INS TEMP301 VAL", 12.0)]
     header = fits.Header()
-    for keyword, value in [*cards, *_detector_cards(scene, simulation)]:
+    for keyword, value in [*cards, *detector_cards(scene, simulation.detector)]:
         header[f"HIERARCH {keyword}" if keyword.startswith("ESO ") else keyword] = value
     return header
 
 
-def _detector_cards(scene: Scene, simulation: Simulation) -> list[tuple[str, Any]]:
+def detector_cards(scene: Scene, detector: Detector) -> list[tuple[str, Any]]:
     """Binning, gain and read noise; the SOXS NIR headers have none unless they differ from the detector file."""
-    detector = simulation.detector
     if scene.instrument == "SOXS" and scene.arm == "NIR":
         ron = [("ESO DET CHIP RON", detector.read_noise_e)] if scene.read_noise_e else []
         gain = detector.gain_e_per_adu

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from astropy.io import fits
@@ -20,6 +20,8 @@ from soxspipe.simulate.optics import OpticalModel, OrderOptics, fit_orders, orde
 from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.spectra import HC_ERG_CM
 from soxspipe.simulate.values import Facts
+
+AnyScene = TypeVar("AnyScene", bound=Scene)
 
 RAW_SHAPE = {
     ("SOXS", "NIR"): (2048, 2048),
@@ -37,10 +39,17 @@ _NIR_ORDER = (17.0, 7.5)
 
 
 def read_scene(path: Path, overrides: Mapping[str, Any] | None = None) -> Scene:
-    """Read a scene file (YAML; the keys are the fields of `Scene`).
+    """Read the scene file of an observation; see `read_scene_of`."""
+    return read_scene_of(Scene, path, overrides)
+
+
+def read_scene_of(kind: type[AnyScene], path: Path, overrides: Mapping[str, Any] | None = None) -> AnyScene:
+    """Read a scene file (YAML; the keys are the fields of the kind of scene that is asked for).
 
     Parameters
     ----------
+    kind : type
+        `Scene`, or a kind of it with more keys.
     path : Path
         The file.
     overrides : mapping
@@ -65,13 +74,18 @@ def read_scene(path: Path, overrides: Mapping[str, Any] | None = None) -> Scene:
         raise SettingsError(f"{path} is not YAML: {err}") from err
     if not isinstance(content, dict):
         raise SettingsError(f"{path} does not hold keys and values")
-    scene = make_scene({**content, **(overrides or {})})
+    scene = make_scene_of(kind, {**content, **(overrides or {})})
     if scene.spectrum_file and not Path(scene.spectrum_file).is_absolute():
         return scene.model_copy(update={"spectrum_file": str((path.parent / scene.spectrum_file).resolve())})
     return scene
 
 
 def make_scene(values: Mapping[str, Any]) -> Scene:
+    """Make the scene of an observation of keys and values; see `make_scene_of`."""
+    return make_scene_of(Scene, values)
+
+
+def make_scene_of(kind: type[AnyScene], values: Mapping[str, Any]) -> AnyScene:
     """Make a scene of keys and values.
 
     Raises
@@ -80,7 +94,7 @@ def make_scene(values: Mapping[str, Any]) -> Scene:
         With the key, the value and what is allowed, one line each.
     """
     try:
-        return Scene(**values)
+        return kind(**values)
     except ValidationError as err:
         lines = [
             f"{'.'.join(map(str, problem['loc'])) or 'scene'}: {problem['msg']} (got {problem['input']!r})" for problem in err.errors()

@@ -9,7 +9,10 @@ from typing import Any
 
 from soxspipe.errors import SoxspipeError
 from soxspipe.io.simulated import write_data_set
-from soxspipe.io.simulated_facts import make_scene, read_facts, read_scene
+from soxspipe.io.simulated_calibrations import write_calibration_set
+from soxspipe.io.simulated_facts import make_scene, make_scene_of, read_facts, read_scene, read_scene_of
+from soxspipe.simulate.calibration_scene import CalibrationScene
+from soxspipe.simulate.calibrations import make_calibration_set
 from soxspipe.simulate.observe import simulate
 from soxspipe.simulate.scene import Scene
 
@@ -36,6 +39,31 @@ def simulate_dataset(scene: Scene | Mapping[str, Any] | str | Path, folder: str 
     """
     checked = scene if isinstance(scene, Scene) else make_scene(scene) if isinstance(scene, Mapping) else read_scene(Path(scene))
     return write_data_set(simulate(checked, read_facts(checked)), checked, Path(folder))
+
+
+def simulate_calibrations(scene: CalibrationScene | Mapping[str, Any] | str | Path, folder: str | Path) -> list[Path]:
+    """Simulate raw calibration frames and write them with their truth.
+
+    Parameters
+    ----------
+    scene : CalibrationScene, mapping, or path
+        The scene, its keys and values, or a scene file (YAML).
+    folder : path
+        Where to write; is made if need be.
+
+    Returns
+    -------
+    list of Path
+        Sets-of-files first, the truth last.
+
+    Raises
+    ------
+    SettingsError
+        If the scene is not valid.
+    """
+    if not isinstance(scene, CalibrationScene):
+        scene = make_scene_of(CalibrationScene, scene) if isinstance(scene, Mapping) else read_scene_of(CalibrationScene, Path(scene))
+    return write_calibration_set(make_calibration_set(scene, read_facts(scene)), Path(folder))
 
 
 def main(arguments: Sequence[str]) -> int:

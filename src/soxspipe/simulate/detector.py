@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
+from soxspipe.datamodel.detector import Detector
 from soxspipe.simulate.scene import Scene
 
 _SCATTER_BLOCK_PX = 16
@@ -179,6 +180,39 @@ def expose(chip: Chip, light_e: Image, exptime_s: float, cosmic_e: Image, rng: n
 def read_noise(chip: Chip) -> float:
     """Noise to add before rounding to ADU, so that the noise of the rounded number is the read noise as quoted."""
     return float(np.sqrt(max(chip.read_noise_e**2 - chip.gain_e_per_adu**2 / 12.0, 0.01)))
+
+
+def read_out(
+    scene: Scene,
+    detector: Detector,
+    raw_shape: tuple[int, int],
+    electrons: Image,
+    chip: Chip,
+    rng: np.random.Generator,
+    *,
+    drift_e: float = 0.0,
+) -> Image:
+    """Digitise, and put the science pixels into the frame as the detector delivers it (untrimmed, unrotated).
+
+    Parameters
+    ----------
+    scene, detector, raw_shape, chip
+        What is read out, and into which frame.
+    electrons : ndarray, shape (ny, nx)
+        Of the trimmed frame.
+    rng : Generator
+        Random numbers of the pixels around the science area.
+    drift_e : float
+        Level of the read-out against that of the chip; `electrons` hold it already.
+    """
+    binned = replace(detector, binning=scene.binning)
+    rows, columns = raw_shape if detector.quarter_turns % 2 == 0 else raw_shape[::-1]
+    shape = (rows // scene.binning[1], columns // scene.binning[0])
+    raw = np.median(chip.bias_e) + drift_e + chip.read_noise_e * rng.normal(size=shape)
+    raw[binned.row_slice, binned.column_slice] = electrons
+    adu = np.rint(raw / chip.gain_e_per_adu)
+    turned = np.rot90(adu, -detector.quarter_turns)
+    return np.ascontiguousarray(turned.astype(np.float32) if scene.arm == "NIR" else np.clip(turned, 0, 65535).astype(np.uint16))
 
 
 def mean_of_frames(chip: Chip, expected_e: Image, frames: int, rng: np.random.Generator) -> Image:

@@ -20,6 +20,7 @@ from soxspipe.simulate.atmosphere import (
     slit_share,
     telluric_transmission,
 )
+from soxspipe.simulate.detector import stream
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
 from soxspipe.simulate.optics import OpticalModel
 from soxspipe.simulate.paint import (
@@ -133,7 +134,10 @@ def science_optics(scene: Scene, facts: Facts) -> OpticalModel:
 
 def calibration_optics(scene: Scene, facts: Facts) -> OpticalModel:
     """Where light falls during the calibrations, only the orders that the scene lights."""
-    return facts.optics if scene.orders is None else facts.optics.only(scene.orders)
+    optics = facts.optics if scene.orders is None else facts.optics.only(scene.orders)
+    if any(scene.geometry_shift_px) or scene.geometry_rotation_deg or scene.geometry_stretch:
+        optics = optics.realigned(scene.geometry_shift_px, scene.geometry_rotation_deg, scene.geometry_stretch)
+    return optics.distorted(scene.geometry_distortion_px, stream(scene.seed, "geometry")) if scene.geometry_distortion_px else optics
 
 
 def make_paths(scene: Scene, facts: Facts, optics: OpticalModel) -> dict[int, OrderPath]:

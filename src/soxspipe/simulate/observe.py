@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray, Image
-from soxspipe.datamodel.detector import Detector
 from soxspipe.simulate.delivered import make_delivered_map
 from soxspipe.simulate.detector import (
     Chip,
@@ -17,6 +16,7 @@ from soxspipe.simulate.detector import (
     expose,
     make_chip,
     mean_of_frames,
+    read_out,
     scattered,
     stream,
 )
@@ -185,22 +185,8 @@ def _expose(scene: Scene, facts: Facts, chip: Chip, light: dict[int, OrderLight]
     tracks = stream(scene.seed, "cosmic rays", number)
     cosmic_e, hits = cosmic_rays(total.shape, pixel_cm, scene.exptime_s / 60.0, scene.cosmic_ray_rate, tracks)
     electrons = expose(chip, total, scene.exptime_s, cosmic_e, stream(scene.seed, "exposure", number))
-    adu = _read_out(scene, facts.detector, facts.raw_shape, electrons, chip, stream(scene.seed, "overscan", number))
+    adu = read_out(scene, facts.detector, facts.raw_shape, electrons, chip, stream(scene.seed, "overscan", number))
     return _Exposure(orders=light, adu=adu, cosmic_e=cosmic_e, hits=hits)
-
-
-def _read_out(
-    scene: Scene, detector: Detector, raw_shape: tuple[int, int], electrons: Image, chip: Chip, rng: np.random.Generator
-) -> Image:
-    """Digitise, and put the science pixels into the frame as the detector delivers it (untrimmed, unrotated)."""
-    binned = replace(detector, binning=scene.binning)
-    rows, columns = raw_shape if detector.quarter_turns % 2 == 0 else raw_shape[::-1]
-    shape = (rows // scene.binning[1], columns // scene.binning[0])
-    raw = np.median(chip.bias_e) + chip.read_noise_e * rng.normal(size=shape)
-    raw[binned.row_slice, binned.column_slice] = electrons
-    adu = np.rint(raw / chip.gain_e_per_adu)
-    turned = np.rot90(adu, -detector.quarter_turns)
-    return np.ascontiguousarray(turned.astype(np.float32) if scene.arm == "NIR" else np.clip(turned, 0, 65535).astype(np.uint16))
 
 
 def _column_through(scene: Scene, light: dict[int, OrderLight]) -> tuple[int, int]:

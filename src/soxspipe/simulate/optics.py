@@ -114,6 +114,34 @@ class OpticalModel:
         changed = {order: optics.shifted(b_px.get(order, 0.0), 0.0).bent(bend_px.get(order, 0.0)) for order, optics in self.orders.items()}
         return replace(self, orders=changed)
 
+    def realigned(self, shift_px: tuple[float, float], rotation_deg: float, stretch: float) -> OpticalModel:
+        """Return the model as another alignment of the same optics shows it.
+
+        Parameters
+        ----------
+        shift_px : tuple of float
+            Along detector x and y, pixels.
+        rotation_deg : float
+            About the middle of the frame, from x towards y.
+        stretch : float
+            Relative change of scale about the middle of the frame; 0.001 puts a corner of 2040 pixels 1.4 pixels further out.
+        """
+        along_x = self.dispersion_axis == "x"
+        turn = np.deg2rad(rotation_deg) * (1.0 if along_x else -1.0)
+        cosine, sine = (1.0 + stretch) * np.cos(turn), (1.0 + stretch) * np.sin(turn)
+        shift_b, shift_a = shift_px if along_x else shift_px[::-1]
+        middle_b, middle_a = 0.5 * (self.n_dispersion - 1), 0.5 * (self.n_slit - 1)
+        orders = {}
+        for order, optics in self.orders.items():
+            b, a = optics.along_b.copy(), optics.along_a.copy()
+            b[0, 0] -= middle_b
+            a[0, 0] -= middle_a
+            turned_b, turned_a = cosine * b - sine * a, sine * b + cosine * a
+            turned_b[0, 0] += middle_b + shift_b
+            turned_a[0, 0] += middle_a + shift_a
+            orders[order] = replace(optics, along_b=turned_b, along_a=turned_a)
+        return replace(self, orders=orders)
+
     def distorted(self, rms_px: float, rng: np.random.Generator) -> OpticalModel:
         """Return the model with a smooth error of `rms_px` on both axes: a random surface of low degree in order, wavelength and slit."""
         middle = np.mean(list(self.orders))

@@ -78,6 +78,12 @@ class Scene(BaseModel):
     slit_illumination_curvature: float = Field(0.0, ge=-0.3, le=0.3, description="quadratic part of it, at the slit's ends")
     scattered_light: float = Field(0.015, ge=0.0, le=0.2, description="share of all light that is spread smoothly over the detector")
 
+    # the geometry of the night, against the one that the static tables predict
+    geometry_shift_px: tuple[float, float] = Field((0.0, 0.0), description="shift along detector x and y, px, for example [1.2, -0.8]")
+    geometry_rotation_deg: float = Field(0.0, ge=-0.5, le=0.5, description="rotation about the middle of the detector, degrees")
+    geometry_stretch: float = Field(0.0, ge=-0.01, le=0.01, description="relative change of scale about the middle of the detector")
+    geometry_distortion_px: float = Field(0.0, ge=0.0, le=1.0, description="rms of a smooth distortion on top of it, px")
+
     # the calibration against the exposure
     flexure_dispersion_px: float = Field(
         0.0, ge=-12.0, le=12.0, description="shift of the exposures along the dispersion, px; not in the delivered map"
@@ -220,7 +226,12 @@ def _allowed(entry: dict[str, Any]) -> str:
     low = one.get("minimum", one.get("exclusiveMinimum"))
     high = one.get("maximum", one.get("exclusiveMaximum"))
     if low is None and high is None:
-        return {"boolean": "true, false", "string": "text"}.get(
-            str(one.get("type")), "two integers" if "prefixItems" in one else "integers"
-        )
+        return {"boolean": "true, false", "string": "text"}.get(str(one.get("type")), _several(one))
     return f"{'>' if 'exclusiveMinimum' in one else '>='} {low:g}" if high is None else f"{low:g} to {high:g}"
+
+
+def _several(entry: dict[str, Any]) -> str:
+    """Words for a value that is a list."""
+    if "prefixItems" not in entry:
+        return "numbers" if entry.get("type") == "number" else "integers"
+    return "two numbers" if entry["prefixItems"][0].get("type") == "number" else "two integers"

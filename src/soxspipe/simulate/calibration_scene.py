@@ -1,0 +1,42 @@
+"""The scene of a set of raw calibration frames: a scene, whose detector and geometry it shares, and what the calibrations add to it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from soxspipe.simulate.scene import Scene
+
+CalibrationKind = Literal["bias", "dark", "flat"]
+
+
+class CalibrationScene(Scene):
+    """Raw calibration frames of one arm; the same seed gives the same detector and geometry as a `Scene` has."""
+
+    kinds: tuple[CalibrationKind, ...] | None = Field(None, description="kinds of frames to make; absent: all that the arm has")
+    dpr_type_order: Literal["lamp_first", "lamp_last"] = Field(
+        "lamp_first", description="spelling of DPR TYPE: `LAMP,FLAT` or `FLAT,LAMP`; both occur in SOXS data"
+    )
+    bias_frames: int = Field(5, ge=1, le=100, description="raw bias frames (VIS, UVB)")
+    dark_frames: int = Field(5, ge=1, le=100, description="raw darks of each exposure time")
+    dark_times_s: tuple[float, ...] | None = Field(
+        None, description="exposure times of the darks, s; absent: 20, 60, 300 (NIR), none (VIS)"
+    )
+    flat_frames: int = Field(5, ge=1, le=100, description="raw flats of each lamp")
+    off_frames: int = Field(5, ge=0, le=100, description="flats with the lamp off (NIR)")
+    lamp_exptime_s: float = Field(20.0, gt=0.0, le=3600.0, description="exposure time of a flat, s")
+    lamp_electrons: float = Field(45000.0, gt=10.0, le=1e7, description="electrons of a flat where its lamp is brightest")
+    lamp_drift: float = Field(0.01, ge=0.0, le=0.5, description="scatter of the lamp's level from flat to flat")
+    lamp_illumination: float = Field(0.02, ge=-0.3, le=0.3, description="gradient of the lamp's light along the slit, centre to end")
+    slit_roughness: float = Field(0.005, ge=0.0, le=0.1, description="rms of the slit's transmission along its length (dust, jaws)")
+    thermal_e_per_s: float = Field(
+        20.0,
+        ge=0.0,
+        le=1e4,
+        description="electrons per second and pixel of ambient light through the slit at 2000 nm (NIR), lamp on or off",
+    )
+    unstable_pixels: float = Field(0.0005, ge=0.0, le=0.05, description="share of pixels that jump between two levels")
+    unstable_e: float = Field(150.0, ge=0.0, le=1e5, description="mean height of their jumps, electrons")
+    bias_drift_e: float = Field(1.0, ge=0.0, le=100.0, description="scatter of the bias level from frame to frame, electrons")
+    nonlinearity: float = Field(0.0, ge=0.0, le=0.3, description="share of the charge that is missing at full well; grows with the square")

@@ -1,0 +1,88 @@
+"""Light of calibration lamps on the detector: expected electrons of one frame, before pixel response and scattered light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.simulate import spectra
+from soxspipe.simulate.calibration_scene import CalibrationScene
+from soxspipe.simulate.detector import stream
+from soxspipe.simulate.lightpath import order_efficiency
+from soxspipe.simulate.paint import OrderCanvas, integrate
+from soxspipe.simulate.values import Facts
+
+QTH_K = 3000.0
+AMBIENT_K = 285.0
+THERMAL_REFERENCE_NM = 2000.0
+_ROUGHNESS_ARCSEC = 0.3
+_SLIT_SAMPLES = 1201
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LampLight:
+    """One lamp in all orders.
+
+    Attributes
+    ----------
+    pixels : mapping of int to ndarray, shape (n, m)
+        Expected electrons of the pixels of each order's canvas.
+    along : mapping of int to ndarray, shape (n,)
+        Lamp times blaze: electrons per pixel at the slit's centre, without what the slit does.
+    """
+
+    pixels: Mapping[int, FloatArray]
+    along: Mapping[int, FloatArray]
+
+
+def deuterium(wavelength_nm: FloatArray) -> FloatArray:
+    """Photons per nm of a deuterium lamp, arbitrary scale: a continuum that falls from the ultraviolet, and its line at 656 nm."""
+    wave = np.asarray(wavelength_nm, dtype=np.float64)
+    line = 0.6 * np.exp(-0.5 * ((wave - 656.1) / 0.15) ** 2)
+    return np.asarray((wave / 350.0) ** -3.5 + 0.05 + line)
+
+
+def slit_transmission(scene: CalibrationScene, slit_arcsec: FloatArray, half_slit_arcsec: float) -> FloatArray:
+    """Light of the lamp along the slit, 1 on average: a gradient, and the roughness of the jaws, which is the same in all orders."""
+    grid = np.linspace(-1.3 * half_slit_arcsec, 1.3 * half_slit_arcsec, _SLIT_SAMPLES)
+    rough = gaussian_filter1d(stream(scene.seed, "slit").normal(size=grid.size), _ROUGHNESS_ARCSEC / (grid[1] - grid[0]))
+    rough *= scene.slit_roughness / rough.std()
+    return np.asarray(1.0 + scene.lamp_illumination * slit_arcsec / half_slit_arcsec + np.interp(slit_arcsec, grid, rough))
+
+
+def flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas], lamp: str) -> LampLight:
+    """Light of the lamp ``qth`` or ``d2`` through the slit, `lamp_electrons` where it is brightest."""
+    pixels, along = {}, {}
+    for order, canvas in canvases.items():
+        grid = canvas.grid
+        spectrum = deuterium(grid.wavelength_nm) if lamp == "d2" else spectra.lamp(grid.wavelength_nm, QTH_K)
+        per_px = spectrum * grid.nm_per_px * order_efficiency(scene, facts, order, grid.wavelength_nm)
+        pixels[order], along[order] = _through_slit(scene, canvas, per_px)
+    brightest = max(float(np.percentile(values, 99.0)) for values in along.values())
+    scale = scene.lamp_electrons / brightest if brightest > 0 else 0.0
+    return LampLight(
+        pixels={order: scale * values for order, values in pixels.items()}, along={order: scale * values for order, values in along.items()}
+    )
+
+
+def thermal_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas]) -> LampLight:
+    """Ambient light through the slit in one second (NIR): a black body of 285 K, `thermal_e_per_s` at 2000 nm and an efficiency of 0.3."""
+    there = float(spectra.lamp(np.array([THERMAL_REFERENCE_NM]), AMBIENT_K)[0])
+    pixels, along = {}, {}
+    for order, canvas in canvases.items():
+        grid = canvas.grid
+        share = order_efficiency(scene, facts, order, grid.wavelength_nm) / 0.3
+        per_px = scene.thermal_e_per_s * spectra.lamp(grid.wavelength_nm, AMBIENT_K) / there * share
+        pixels[order], along[order] = _through_slit(scene, canvas, per_px)
+    return LampLight(pixels=pixels, along=along)
+
+
+def _through_slit(scene: CalibrationScene, canvas: OrderCanvas, per_px: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Pixels of an order whose slit is lit by a spectrum in electrons per pixel, and that spectrum at the slit's centre."""
+    illumination = slit_transmission(scene, canvas.slit_middle, canvas.half_slit_arcsec)
+    spectrum = integrate(canvas.grid, per_px / canvas.arcsec_per_px)
+    return canvas.paint_extended(spectrum, illumination), np.interp(canvas.b_px, canvas.grid.b_px, per_px)
