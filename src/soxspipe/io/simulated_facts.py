@@ -19,6 +19,7 @@ from soxspipe.io import static
 from soxspipe.simulate.optics import OpticalModel, OrderOptics, fit_orders, orders_from_surface
 from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.spectra import HC_ERG_CM
+from soxspipe.simulate.telluric import TelluricSpecies
 from soxspipe.simulate.values import Facts
 
 AnyScene = TypeVar("AnyScene", bound=Scene)
@@ -105,7 +106,6 @@ def make_scene_of(kind: type[AnyScene], values: Mapping[str, Any]) -> AnyScene:
 def read_facts(scene: Scene) -> Facts:
     """Collect the facts of a scene's instrument, and the target's spectrum if it comes from a library or a file."""
     entry = find_instrument(scene.instrument).arms[scene.arm]
-    telluric_nm, telluric = static.read_telluric_transmission()
     target = _target(scene)
     line_nm, line_photons = _sky_lines(entry.static.sky_lines)
     return Facts(
@@ -116,8 +116,7 @@ def read_facts(scene: Scene) -> Facts:
         optics=read_optics(scene.instrument, scene.arm),
         spectral_format=static.read_spectral_format(scene.instrument, scene.arm),
         extinction=static.read_extinction(entry.arm.extinction_site),
-        telluric_nm=telluric_nm,
-        telluric=telluric,
+        telluric=_telluric(),
         sky_line_nm=line_nm,
         sky_line_photons=line_photons,
         target=target,
@@ -182,6 +181,11 @@ def _pointing(target: StandardStar | None) -> tuple[float, float]:
         ra, dec = _member("standards", "index/position")[static.standard_names().index(target.name)]
         return float(ra), float(dec)
     return 246.0, -39.2
+
+
+def _telluric() -> TelluricSpecies:
+    start, resolution, depths = static.read_telluric_species()
+    return TelluricSpecies(start_nm=start, samples_per_e_fold=resolution, depth=depths)
 
 
 def _sky_lines(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -52,6 +52,14 @@ def read_telluric_transmission() -> tuple[NDArray[np.float64], NDArray[np.float6
     return wavelength, transmission
 
 
+def read_telluric_species() -> tuple[float, float, dict[str, NDArray[np.float64]]]:
+    """First wavelength (nm, air), samples per factor e of wavelength, and optical depth at the zenith by species (water: per mm)."""
+    archive = _archive("telluric_species")
+    start, resolution, _ = archive["wavelength_nm"]
+    depths = {key.removeprefix("depth/"): archive[key].astype(np.float64) for key in archive if key.startswith("depth/")}
+    return float(start), float(resolution), depths
+
+
 def read_sky_lines(instrument: str, arm: str) -> SkyLines:
     """Night-sky lines of an arm's range; blends count as one line at their centroid."""
     wavelength, flux, isolated = _archive("tables")[f"skylines/{find_instrument(instrument).arms[arm].static.sky_lines}"]

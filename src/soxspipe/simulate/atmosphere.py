@@ -10,50 +10,8 @@ import numpy as np
 from soxspipe.datamodel.arrays import FloatArray, read_only
 from soxspipe.datamodel.calibrations import ExtinctionCurve
 
-TELLURIC_MODEL_AIRMASS = 1.5
 _ARCSEC_PER_RADIAN = 206264.806
 _LA_SILLA_PRESSURE = 0.77
-_FIXED_PATTERN_SEED = 19850
-_PATTERN_CELLS = 16384
-_PATTERN_WIDTH = 0.16
-_OPTICAL_BANDS = (
-    # start nm, stop nm, optical depth of the strongest lines at air mass 1.5, lines per nm
-    (627.6, 631.5, 0.25, 6.0),
-    (646.5, 658.5, 0.08, 3.0),
-    (686.7, 694.0, 1.6, 6.0),
-    (694.0, 710.0, 0.10, 3.0),
-    (715.5, 735.5, 0.55, 4.0),
-    (759.3, 769.5, 4.0, 6.0),
-    (786.0, 808.0, 0.08, 2.0),
-    (812.5, 835.0, 0.60, 4.0),
-    (892.0, 899.7, 0.70, 4.0),
-)
-"""Bands below 900 nm, where the model atmosphere ends, as fans of lines."""
-
-
-def telluric_transmission(
-    wavelength_nm: FloatArray, model_nm: FloatArray, model_transmission: FloatArray, *, airmass: float, water: float = 1.0
-) -> FloatArray:
-    """Transmission of the telluric lines, resolved into a fixed pattern of narrow lines.
-
-    Parameters
-    ----------
-    wavelength_nm : ndarray, shape (n,)
-        Where; air.
-    model_nm, model_transmission : ndarray, shape (m,)
-        Smooth model at air mass 1.5; 1 is taken outside its range, and a built-in list of bands below 900 nm.
-    airmass, water : float
-        Optical depth scales with ``water * (airmass / 1.5)^0.6``.
-
-    Notes
-    -----
-    The model is sampled at 0.5 nm.  Its optical depth is multiplied by a spiky pattern of mean 1, so that a spectrograph sees lines it
-    does not resolve, as in the real sky; the pattern is the same in every scene.
-    """
-    with np.errstate(divide="ignore"):
-        depth = -np.log(np.clip(np.interp(wavelength_nm, model_nm, model_transmission, left=1.0, right=1.0), 1e-6, 1.0))
-    depth = depth * _line_pattern(wavelength_nm, density_per_nm=4.0) + _optical_depth_below_900(wavelength_nm)
-    return np.exp(-depth * water * (airmass / TELLURIC_MODEL_AIRMASS) ** 0.6)
 
 
 def extinction_transmission(wavelength_nm: FloatArray, curve: ExtinctionCurve, airmass: float) -> FloatArray:
@@ -157,28 +115,3 @@ def _gauss_nodes(number: int) -> tuple[FloatArray, FloatArray]:
 def _refractivity(wavelength_nm: FloatArray) -> FloatArray:
     wavenumber2 = (1000.0 / np.asarray(wavelength_nm, dtype=np.float64)) ** 2
     return 1e-6 * (64.328 + 29498.1 / (146.0 - wavenumber2) + 255.4 / (41.0 - wavenumber2))
-
-
-def _line_pattern(wavelength_nm: FloatArray, *, density_per_nm: float) -> FloatArray:
-    """A fixed train of lines of mean 1: one line of random strength in each cell of the wavelength axis."""
-    cell = np.asarray(wavelength_nm) * density_per_nm
-    index = np.floor(cell).astype(np.int64)
-    table = np.random.default_rng(_FIXED_PATTERN_SEED)
-    strength, place = table.exponential(size=_PATTERN_CELLS), table.uniform(0.2, 0.8, size=_PATTERN_CELLS)
-    total = np.zeros(cell.shape)
-    for number in (index - 1, index, index + 1):
-        line = number % _PATTERN_CELLS
-        total += strength[line] * np.exp(-0.5 * ((cell - number - place[line]) / _PATTERN_WIDTH) ** 2)
-    return np.asarray(total / (_PATTERN_WIDTH * np.sqrt(2.0 * np.pi)))
-
-
-def _optical_depth_below_900(wavelength_nm: FloatArray) -> FloatArray:
-    total = np.zeros(np.shape(wavelength_nm))
-    for start, stop, strength, density in _OPTICAL_BANDS:
-        inside = (wavelength_nm > start) & (wavelength_nm < stop)
-        if not inside.any():
-            continue
-        place = (wavelength_nm[inside] - start) / (stop - start)
-        envelope = np.sin(np.pi * np.clip(place, 0.0, 1.0) ** 0.7) ** 0.5
-        total[inside] += strength * envelope * _line_pattern(wavelength_nm[inside], density_per_nm=density)
-    return total

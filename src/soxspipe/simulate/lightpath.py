@@ -18,7 +18,6 @@ from soxspipe.simulate.atmosphere import (
     refraction_arcsec,
     seeing_fwhm,
     slit_share,
-    telluric_transmission,
 )
 from soxspipe.simulate.detector import stream
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
@@ -112,7 +111,7 @@ def make_source(scene: Scene, facts: Facts) -> SourceTable:
     high = max(entry.full_nm[1] for entry in facts.spectral_format.orders) + 25.0
     wave = np.round(low / SOURCE_STEP_NM) * SOURCE_STEP_NM + SOURCE_STEP_NM * np.arange(int((high - low) / SOURCE_STEP_NM))
     at_nm = scene.mag_wavelength_nm or REFERENCE_NM[scene.arm]
-    telluric = telluric_transmission(wave, facts.telluric_nm, facts.telluric, airmass=scene.airmass, water=scene.water)
+    telluric = facts.telluric.transmission(wave, airmass=scene.airmass, water_mm=scene.water_mm) if scene.telluric else np.ones_like(wave)
     none = np.zeros_like(wave)
     return SourceTable(
         wavelength_nm=wave,

@@ -61,7 +61,8 @@ class Scene(BaseModel):
     transparency: tuple[Fraction, ...] = Field((1.0,), description="transparency; one number, or one per exposure")
     moffat_beta: float = Field(3.5, ge=1.6, le=20.0, description="exponent of the Moffat seeing profile")
     airmass: float = Field(1.2, ge=1.0, le=3.0, description="air mass")
-    water: float = Field(1.0, ge=0.0, le=5.0, description="strength of telluric absorption relative to the model atmosphere")
+    telluric: bool = Field(True, description="absorption lines of the air: oxygen, water, carbon dioxide and methane")
+    water_mm: float = Field(2.5, ge=0.0, le=20.0, description="precipitable water at the zenith, mm")
     refraction: float | None = Field(
         None,
         ge=-1.0,

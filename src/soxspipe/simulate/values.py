@@ -11,6 +11,7 @@ from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar
 from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.geometry import SpectralFormat
 from soxspipe.simulate.optics import OpticalModel
+from soxspipe.simulate.telluric import TelluricSpecies
 
 Score: TypeAlias = dict[str, Any]
 """A tree of figures: numbers by name, groups of numbers by name, None where there is nothing to measure."""
@@ -36,8 +37,8 @@ class Facts:
         Wavelength limits of the orders.
     extinction : ExtinctionCurve
         Of the site.
-    telluric_nm, telluric : ndarray, shape (n,)
-        Model transmission at air mass 1.5.
+    telluric : TelluricSpecies
+        Absorption of the air's molecules.
     sky_line_nm : ndarray, shape (m,)
         Emission lines, nm in air.
     sky_line_photons : ndarray, shape (m,)
@@ -55,8 +56,7 @@ class Facts:
     optics: OpticalModel
     spectral_format: SpectralFormat
     extinction: ExtinctionCurve
-    telluric_nm: FloatArray
-    telluric: FloatArray
+    telluric: TelluricSpecies
     sky_line_nm: FloatArray
     sky_line_photons: FloatArray
     target: StandardStar | None = None

@@ -40,7 +40,7 @@ def test_column_sums_agree_with_the_integral_to_a_thousandth(arm, rows, columns,
 
 
 def test_column_sums_are_flux_times_efficiency():
-    scene, facts, canvas = canvas_of("NIR", (755, 920), (500, 720), ab_mag=16.0, slope=0.0, water=0.0, slit_illumination=0.0)
+    scene, facts, canvas = canvas_of("NIR", (755, 920), (500, 720), ab_mag=16.0, slope=0.0, telluric=False, slit_illumination=0.0)
     source = make_source(scene, facts)
     light = make_order_light(scene, facts, source, canvas, np.zeros(canvas.index.shape), seeing_arcsec=0.8, transparency=0.5)
     wave = np.interp(canvas.columns.centre_b_at_slit(light.position_arcsec[:, None])[:, 0], canvas.grid.b_px, canvas.grid.wavelength_nm)

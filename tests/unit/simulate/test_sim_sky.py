@@ -13,7 +13,6 @@ from soxspipe.simulate.atmosphere import (
     refraction_arcsec,
     seeing_fwhm,
     slit_share,
-    telluric_transmission,
 )
 from soxspipe.simulate.throughput import instrument_efficiency
 
@@ -83,17 +82,6 @@ def test_light_along_and_across_the_slit_is_normalised(image):
     assert np.all(np.diff(image.cumulative) >= 0)
     assert np.sum(image.across) == pytest.approx(1.0)
     assert 0.5 < image.passed < 1.0
-
-
-def test_telluric_lines_are_the_same_every_time_and_deepen_with_airmass():
-    wave = np.arange(750.0, 1000.0, 0.01)
-    model = np.array([899.0, 950.0, 1000.0]), np.array([0.99, 0.5, 0.99])
-    thin = telluric_transmission(wave, *model, airmass=1.0)
-    thick = telluric_transmission(wave, *model, airmass=2.0)
-    np.testing.assert_array_equal(thin, telluric_transmission(wave, *model, airmass=1.0))
-    assert np.all((thick <= thin) & (thin <= 1.0))
-    assert thin[(wave > 760) & (wave < 765)].min() < 0.05
-    assert np.all(telluric_transmission(wave, *model, airmass=1.5, water=0.0) == 1.0)
 
 
 @pytest.mark.parametrize(("arm", "order"), [("NIR", 15), ("VIS", 1)])
