@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-ALONE := tests/unit/reductions/stare/test_forked.py  # forks, which the workers of the run before do not allow
 SOURCES := pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
 
 .PHONY: help install demo test test-all docs bench clean
@@ -22,7 +21,6 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist worksteal
-	$(BIN)/python -m pytest -q $(ALONE)
 
 test-all: $(VENV)/.test
 	$(BIN)/python -m pytest -q

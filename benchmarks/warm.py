@@ -39,7 +39,7 @@ def measure_numerics(sof: Path, repeats: int) -> Numerics:
     from soxspipe.reductions.stare.reduce import reduce_stare
 
     gathered = gather(str(sof), None)
-    reduce_stare(gathered.inputs, gathered.settings, n_threads=1)
+    reduce_stare(gathered.inputs, gathered.settings)
     times: dict[str, float] = {}
     peaks: dict[str, float] = {}
     since = [time.process_time()]
@@ -49,7 +49,7 @@ def measure_numerics(sof: Path, repeats: int) -> Numerics:
         times[step], since[0] = now - since[0], now
 
     start = since[0] = time.process_time()
-    reduce_stare(gathered.inputs, gathered.settings, timing, n_threads=1)
+    reduce_stare(gathered.inputs, gathered.settings, timing)
     total = time.process_time() - start
     walls = []
     for _ in range(repeats):
@@ -62,7 +62,7 @@ def measure_numerics(sof: Path, repeats: int) -> Numerics:
         tracemalloc.reset_peak()
 
     tracemalloc.start()
-    reduce_stare(gathered.inputs, gathered.settings, allocating, n_threads=1)
+    reduce_stare(gathered.inputs, gathered.settings, allocating)
     tracemalloc.stop()
     times["images and sums"] = total - sum(times.values())
     return Numerics([(step, seconds, peaks.get(step, float("nan"))) for step, seconds in times.items()], total, sorted(walls))

@@ -12,10 +12,9 @@ from soxspipe.cli import app
 from soxspipe.cli.console import Console, one_line
 from soxspipe.datamodel.metric import Metric
 from soxspipe.errors import AlgorithmError, InputError, ProductError, ProductExistsError, SettingsError
+from soxspipe.reductions.output_folder import output_folder
 from soxspipe.reductions.progress import StepReport
 from soxspipe.reductions.spec import ProductRecord, Published
-from soxspipe.reductions.stare import gather as gather_module
-from soxspipe.reductions.stare import pipeline
 from support.runs import make_stare_run
 
 
@@ -45,17 +44,17 @@ def pretended(monkeypatch, tmp_path):
     def run(arguments, *, standard=False, settings=None, reduce=None):
         fake = make_stare_run("NIR", standard=standard, settings=settings)
 
-        def gathered(inputs, source, *, verb, command):
+        def gathered(_reduction, inputs, source, *, verb, command):
             calls.update(inputs=inputs, source=source, verb=verb, command=command)
             return FakeGathered(fake)
 
-        def reduced(inputs, settings, done, *, n_threads):
+        def reduced(inputs, settings, done):
             if reduce is not None:
                 raise reduce
             done("subtract_sky", "3 orders")
             return fake.result
 
-        monkeypatch.setattr(gather_module, "gather", gathered)
+        monkeypatch.setattr("soxspipe.reductions.engine.gather", gathered)
         monkeypatch.setattr("soxspipe.reductions.stare.reduce.reduce_stare", reduced)
         monkeypatch.chdir(tmp_path)
         return app.run(arguments)
@@ -202,11 +201,11 @@ def test_scenes_that_make_no_sense_end_with_2(arguments, tmp_path, monkeypatch, 
 
 
 def test_workspace_root_of_the_settings_is_the_output_folder(tmp_path):
-    assert pipeline.output_folder(None, {"workspace-root-dir": str(tmp_path / "w")}) == tmp_path / "w"
+    assert output_folder(None, {"workspace-root-dir": str(tmp_path / "w")}) == tmp_path / "w"
     (tmp_path / "s.yaml").write_text(f"workspace-root-dir: {tmp_path}/from_file\n")
-    assert pipeline.output_folder(None, str(tmp_path / "s.yaml")) == tmp_path / "from_file"
-    assert pipeline.output_folder("chosen", {"workspace-root-dir": "/elsewhere"}).name == "chosen"
-    assert pipeline.output_folder(None, False) == pipeline.output_folder(".", None)
+    assert output_folder(None, str(tmp_path / "s.yaml")) == tmp_path / "from_file"
+    assert output_folder("chosen", {"workspace-root-dir": "/elsewhere"}).name == "chosen"
+    assert output_folder(None, False) == output_folder(".", None)
 
 
 def test_colour_only_at_a_terminal_and_only_if_wanted(monkeypatch, capsys):
@@ -253,10 +252,3 @@ def test_the_installed_command_starts_without_heavy_imports():
     code = "import sys; from soxspipe.cli import app; app.run(['--help']); print([m for m in ('numpy', 'scipy', 'astropy', 'matplotlib', 'pydantic', 'yaml') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_threads_are_chosen_before_numpy_is_there():
-    code = "import os, sys; sys.argv = ['soxspipe', '--version']; from soxspipe import cli\ntry: cli.main()\nfinally: print(os.environ['OMP_NUM_THREADS'], 'numpy' in sys.modules)"
-    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert done.stdout.splitlines()[-1] == "1 False"

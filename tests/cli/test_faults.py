@@ -15,16 +15,14 @@ from astropy.io import fits
 from soxspipe.errors import ProductError
 from soxspipe.io.atomic import TEMPORARY_PREFIX
 from soxspipe.reductions.progress import StepTimer
-from soxspipe.reductions.stare.publish import claim_products, merged_path, publish_stare
-from support.runs import make_stare_run
+from support.runs import claim_products, make_stare_run, merged_path, publish_stare
 
 TESTS = Path(__file__).parents[1]
 WORKER = """
 import sys
 from pathlib import Path
 from soxspipe.reductions.progress import StepTimer
-from soxspipe.reductions.stare.publish import claim_products, publish_stare
-from support.runs import make_stare_run
+from support.runs import claim_products, make_stare_run, publish_stare
 run = make_stare_run("NIR", standard=True)
 print("ready", flush=True)
 while True:

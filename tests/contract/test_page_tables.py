@@ -4,12 +4,11 @@ import re
 
 import pytest
 
-from soxspipe.qc.ranges import STARE as RANGES
 from soxspipe.reductions.progress import StepTimer
-from soxspipe.reductions.stare.publish import measure_metrics, publish_stare
+from soxspipe.reductions.stare.ranges import BY_ARM as RANGES
 from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.stare import StareSettings
-from support.runs import make_stare_run
+from support.runs import make_stare_run, measure_metrics, publish_stare
 
 # label on the page, our label, type, when: S always, F flux-calibrated, R response made, O when the settings ask for it
 OUTPUTS = [

@@ -11,8 +11,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from soxspipe.reductions.progress import StepTimer
-from soxspipe.reductions.stare.publish import publish_stare
-from support.runs import MADE_AT, make_stare_run
+from support.runs import MADE_AT, make_stare_run, publish_stare
 
 CASES = [("NIR", False), ("NIR", True), ("VIS", False), ("VIS", True)]
 ELECTRONS, PER_PX = "ct", "ct pix-1"

@@ -23,7 +23,7 @@ from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import MergedSpectrum, ResponseCurve
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 from soxspipe.reductions.stare.reduce import reduce_stare
-from soxspipe.reductions.stare.values import StareResult
+from soxspipe.reductions.stare.result import StareResult
 from soxspipe.settings.load import load_settings
 from soxspipe.settings.stare import StareSettings
 from support.orders import TinyOrder, make_geometry, object_trace, observe, position, sky_light
@@ -91,7 +91,7 @@ def single() -> Prepared:
 @lru_cache(maxsize=32)
 def reduced(which: Callable[[], Prepared], **chosen: Any) -> Run:
     steps: dict[str, str] = {}
-    result = reduce_stare(which().inputs, with_setting(**chosen), steps.__setitem__, n_threads=1)
+    result = reduce_stare(which().inputs, with_setting(**chosen), steps.__setitem__)
     return Run(result, steps)
 
 

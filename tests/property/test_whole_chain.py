@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.reduce import reduce_stare
-from soxspipe.reductions.stare.values import StareInputs, StareResult
+from soxspipe.reductions.stare.result import StareResult
 from soxspipe.settings.stare import StareSettings
 from support.scenes import cached_scene
 
@@ -20,7 +21,7 @@ SINGLE = cached_scene("NIR_H", (("ab_mag", 15.0), ("seed", 22), ("exptime_s", 10
 
 
 def reduced(inputs: StareInputs) -> StareResult:
-    return reduce_stare(inputs, StareSettings(), n_threads=1)
+    return reduce_stare(inputs, StareSettings())
 
 
 @lru_cache(maxsize=2)

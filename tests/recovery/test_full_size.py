@@ -19,7 +19,7 @@ SCENES = {
 @pytest.mark.parametrize("arm", SCENES)
 def test_a_supernova_comes_back(arm):
     prepared = full_scene(target="supernova", offset_arcsec=-0.9, seeing_arcsec=0.85, airmass=1.3, seed=71, **SCENES[arm])
-    figures = score_result(reduce_stare(prepared.inputs, StareSettings(), n_threads=1), prepared.truth)
+    figures = score_result(reduce_stare(prepared.inputs, StareSettings()), prepared.truth)
     orders, sky, merged = figures["orders"], figures["sky"], figures["merged"]
     assert abs(orders["bias_pct"]) <= 1.0
     assert abs(orders["bias_pct_worst_order"]) <= 3.0
@@ -38,7 +38,7 @@ def test_a_supernova_comes_back(arm):
 @pytest.mark.parametrize("arm", ["NIR", "VIS"])
 def test_a_standard_calibrates_itself(arm):
     prepared = full_scene(arm=arm, target="standard", exptime_s=120.0, airmass=1.15, seed=72)
-    figures = score_result(reduce_stare(prepared.inputs, StareSettings(), n_threads=1), prepared.truth)
+    figures = score_result(reduce_stare(prepared.inputs, StareSettings()), prepared.truth)
     assert figures["flux"]["clear_lines_removed"]["median_abs_pct"] <= 1.0
     assert figures["flux"]["clear_lines_removed"]["p95_abs_pct"] <= 4.0
     assert figures["efficiency"]["median_abs_pct"] <= 1.0

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from soxspipe.reductions.stare.reduce import reduce_stare
-from soxspipe.reductions.stare.values import StareResult
+from soxspipe.reductions.stare.result import StareResult
 from soxspipe.settings.stare import StareSettings
 from soxspipe.simulate.values import Score
 from support.scenes import Prepared, score_result, small_scene
@@ -62,7 +62,7 @@ CASES = {
 def recovered(name: str) -> tuple[Prepared, StareResult, Score]:
     case = CASES[name]
     prepared = small_scene(case.window, **{"seed": 5, "exptime_s": 300.0, **case.scene})
-    result = reduce_stare(prepared.inputs, StareSettings(**case.settings), n_threads=1)
+    result = reduce_stare(prepared.inputs, StareSettings(**case.settings))
     return prepared, result, score_result(result, prepared.truth)
 
 
@@ -109,14 +109,14 @@ def test_cosmic_rays_in_the_aperture_are_flagged():
     flagged = []
     for seed in (6, 7):
         prepared = small_scene("VIS", ab_mag=17.0, seed=seed, exptime_s=900.0, cosmic_ray_rate=15.0)
-        result = reduce_stare(prepared.inputs, StareSettings(), n_threads=1)
+        result = reduce_stare(prepared.inputs, StareSettings())
         flagged.append(score_result(result, prepared.truth)["sky"]["cosmic_rays_flagged"])
     assert np.mean([share for share in flagged if share is not None]) >= 0.85
 
 
 def test_an_empty_slit_yields_no_object():
     prepared = small_scene("NIR", target="empty", seed=5)
-    result = reduce_stare(prepared.inputs, StareSettings(), n_threads=1)
+    result = reduce_stare(prepared.inputs, StareSettings())
     assert not result.trace.sources
     assert result.warnings
     flux = np.concatenate([order.flux / np.sqrt(order.variance) for order in result.orders])
@@ -126,7 +126,7 @@ def test_an_empty_slit_yields_no_object():
 
 def test_a_second_object_is_named_and_leaves_the_sky():
     prepared = small_scene("NIR", ab_mag=15.0, second_offset_arcsec=-3.5, second_ab_mag=16.0, seed=5)
-    result = reduce_stare(prepared.inputs, StareSettings(), n_threads=1)
+    result = reduce_stare(prepared.inputs, StareSettings())
     places = sorted(source.slit_arcsec for source in result.trace.sources)
     assert len(places) == 2
     assert places[0] == pytest.approx(-3.5, abs=0.2)
@@ -137,7 +137,7 @@ def test_a_second_object_is_named_and_leaves_the_sky():
 
 def test_a_standard_calibrates_itself():
     prepared = small_scene("VIS", target="standard", seed=5, exptime_s=120.0)
-    result = reduce_stare(prepared.inputs, StareSettings(), n_threads=1)
+    result = reduce_stare(prepared.inputs, StareSettings())
     figures = score_result(result, prepared.truth)
     assert figures["flux"]["clear_lines_removed"]["median_abs_pct"] < 2.0
     assert figures["efficiency"]["median_abs_pct"] < 2.0
@@ -145,5 +145,5 @@ def test_a_standard_calibrates_itself():
 
 def test_the_user_may_name_the_position():
     prepared = small_scene("NIR", target="lines", line_flux=2e-15, redshift=0.0, offset_arcsec=2.0, seed=5)
-    result = reduce_stare(replace(prepared.inputs, object_slit_arcsec=2.0), StareSettings(), n_threads=1)
+    result = reduce_stare(replace(prepared.inputs, object_slit_arcsec=2.0), StareSettings())
     assert score_result(result, prepared.truth)["orders"]["trace_error_rms_px"] < 1.0

@@ -30,7 +30,8 @@ from soxspipe.datamodel.spectrum import (
     SlitProfile,
 )
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace, OrderTrace, SlitSource
-from soxspipe.reductions.stare.values import StareInputs, StareResult
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.result import StareResult
 
 N_DISP = 400
 PITCH_PX = 50.0

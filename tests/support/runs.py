@@ -1,12 +1,16 @@
-"""A pretended reduction as a run that is ready to be published."""
+"""A pretended reduction as a run that is ready to be published, and the engine's functions for the stare recipe."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from soxspipe.datamodel.provenance import Card, InputFile, Provenance
+from soxspipe.reductions import publish as publishing
+from soxspipe.reductions.gathered import Context
 from soxspipe.reductions.progress import StepReport
-from soxspipe.reductions.stare.run import StareRun
+from soxspipe.reductions.stare.context import StareContext
+from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.dump import dump_settings, parameters
 from soxspipe.settings.stare import StareSettings
 from support.results import make_run
@@ -34,12 +38,17 @@ HEADER: tuple[Card, ...] = (
     ("ESO INS TEMP104 VAL", 153.0, ""),
     ("ESO INS TEMP301 VAL", 12.0, ""),
 )
+measure_metrics = partial(publishing.measure_metrics, STARE)
+claim_products = partial(publishing.claim_products, STARE)
+merged_path = partial(publishing.last_path, STARE)
+publish_stare = partial(publishing.publish, STARE)
+
 MADE_AT = "2025-03-03T08:00:00"
 
 
 def make_stare_run(
     arm: str = "NIR", *, standard: bool = False, forced: bool = False, settings: Any = None, header: tuple[Card, ...] = HEADER
-) -> StareRun:
+) -> StareContext:
     """A run without plots, unless `settings` ask for them."""
     fake = make_run(arm, standard=standard, forced=forced)
     used = StareSettings(make_plots=False) if settings is None else settings
@@ -52,7 +61,7 @@ def make_stare_run(
         calibrations=tuple(InputFile(path=f"/data/{tag.lower()}.fits", category=f"{tag}_{arm}", md5=f"{i:032x}") for i, tag in enumerate(calibrations)),
         parameters=parameters(used), command="soxspipe stare my.sof",
     )  # fmt: skip
-    return StareRun(
+    return Context(
         inputs=fake.inputs, result=fake.result, settings=used, settings_text=dump_settings(used, recipe=recipe, arm=arm),
         provenance=provenance, made_at=MADE_AT, story=(StepReport(step="detrend", seconds=0.1, note="3 orders"),),
     )  # fmt: skip

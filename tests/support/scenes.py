@@ -14,7 +14,8 @@ from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geo
 from soxspipe.datamodel.observation import Observation
 from soxspipe.io.simulated_facts import make_scene, read_facts
 from soxspipe.io.static import read_sky_lines, read_telluric_bands
-from soxspipe.reductions.stare.values import StareInputs, StareResult
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.result import StareResult
 from soxspipe.simulate.crop import crop
 from soxspipe.simulate.detector import bin_sum
 from soxspipe.simulate.observe import simulate

@@ -7,25 +7,14 @@ import stat
 import sys
 import tempfile
 
-from soxspipe.start_up import begin_imports
-
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line and leave with its exit status.
-
-    Linear algebra gets one thread whatever the environment says: a thread pool costs more than it gives for many small matrices, and
-    would round sums differently, so that products depended on it.  It must be chosen before numpy is there.
-    """
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = "1"
+    """Run the command line and leave with its exit status."""
     folder = _font_cache_folder()
     if folder:
         os.environ.setdefault("MPLCONFIGDIR", folder)
-    begin_imports()
     from soxspipe.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -7,16 +7,13 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from soxspipe import __version__
 from soxspipe.errors import ProductExistsError, SoxspipeError
-from soxspipe.start_up import defer_never_used, end_imports
-
-if TYPE_CHECKING:
-    from soxspipe.reductions.stare.gather import Verb
+from soxspipe.reductions.registry import RECIPES
 
 QC_FAILED = 3
 INTERRUPTED = 130
@@ -77,12 +74,12 @@ def run(arguments: Sequence[str]) -> int:
 def application() -> typer.Typer:
     """The commands."""
     app = typer.Typer(
-        name="soxspipe", help="Reduce SOXS stare-mode spectra.", add_completion=False, no_args_is_help=True, rich_markup_mode=None,
+        name="soxspipe", help="Reduce SOXS spectra.", add_completion=False, no_args_is_help=True, rich_markup_mode=None,
         pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     app.callback()(_common)
-    app.command("stare")(_stare)
-    app.command("stare_std")(_stare_std)
+    for verb, entry in RECIPES.items():
+        app.command(verb)(_command_of(verb, entry.help))
     app.command("settings")(_settings)
     app.command(
         "simulate",
@@ -109,32 +106,31 @@ def _common(
     context.obj = Flags(overwrite=overwrite, verbose=verbose, debug=debug)
 
 
-def _stare(
-    context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None,
-    overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
-) -> int:  # fmt: skip
-    """Reduce a science target taken in stare mode."""
-    return _reduce(frames, output, settings, _merged(context.obj, overwrite, verbose, debug), verb="stare")
+def _command_of(verb: str, text: str) -> Callable[..., int]:
+    """The command that runs one recipe."""
 
+    def command(
+        context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None,
+        overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
+    ) -> int:  # fmt: skip
+        return _reduce(frames, output, settings, _merged(context.obj, overwrite, verbose, debug), verb=verb)
 
-def _stare_std(
-    context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None,
-    overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
-) -> int:  # fmt: skip
-    """Reduce a flux standard taken in stare mode."""
-    return _reduce(frames, output, settings, _merged(context.obj, overwrite, verbose, debug), verb="stare_std")
+    command.__doc__ = text
+    return command
 
 
 def _settings(instrument: Annotated[str, typer.Option("-i", "--instrument", help="soxs or xsh.")] = "soxs") -> int:
     """Print every setting with its default, ready to edit."""
     from soxspipe.instruments.registry import find_instrument
+    from soxspipe.reductions.registry import reduction
     from soxspipe.settings.dump import default_yaml
 
     try:
         name = find_instrument(instrument).name
     except KeyError as err:
         raise typer.BadParameter(str(err.args[0]), param_hint="--instrument") from err
-    typer.echo(default_yaml(name), nl=False)
+    classes = {block: spec.settings for verb in RECIPES for spec in [reduction(verb).spec] for block in spec.names}
+    typer.echo(default_yaml(name, classes), nl=False)
     return 0
 
 
@@ -154,7 +150,6 @@ def _simulate(
     from soxspipe.simulate.calibration_scene import CalibrationScene
     from soxspipe.simulate.scene import Scene
 
-    end_imports()
     if keys:
         typer.echo(keys_text(CalibrationScene if calibrations else Scene))
         return 0
@@ -179,38 +174,35 @@ def _validate(
     """Hold products against the truth of a simulation; ! marks a figure off its target."""
     from soxspipe.reductions.validate import validate
 
-    end_imports()
     typer.echo(validate(products, truth, standard_truth=standard_truth, json_file=json_file).text)
     return 0
 
 
-def _reduce(frames: list[str], output: str | None, settings: str | None, flags: Flags, *, verb: Verb | None) -> int:
-    defer_never_used()
+def _reduce(frames: list[str], output: str | None, settings: str | None, flags: Flags, *, verb: str) -> int:
     from soxspipe.cli.console import Console
+    from soxspipe.reductions.engine import gather, run_reduction
+    from soxspipe.reductions.output_folder import output_folder
     from soxspipe.reductions.progress import StepReport
-    from soxspipe.reductions.stare.gather import gather
-    from soxspipe.reductions.stare.pipeline import output_folder, run_stare
+    from soxspipe.reductions.registry import reduction
 
-    end_imports()
     console = Console(verbose=flags.verbose)
     began = time.perf_counter()
     folder = output_folder(output, settings)
-    gathered = gather(frames[0] if len(frames) == 1 else frames, settings, verb=verb, command=command_text())
-    observation = gathered.inputs.observation
+    recipe = reduction(verb)
+    gathered = gather(recipe, frames[0] if len(frames) == 1 else frames, settings, verb=verb, command=command_text())
     console.note(f"{gathered.recipe}: {gathered.names().sof_name}")
     for warning in gathered.warnings:
         console.warn(warning)
     for note in gathered.notes if flags.verbose else ():
         console.note(note)
-    found = f"{observation.target or 'unnamed target'}, {observation.arm}, {len(gathered.inputs.raw)} x {observation.exptime_s:g} s"
-    console.step(StepReport(step="gather", seconds=time.perf_counter() - began, note=found))
-    published = run_stare(gathered, folder, overwrite=flags.overwrite, listener=console.step, debug=flags.debug)
+    console.step(StepReport(step="gather", seconds=time.perf_counter() - began, note=recipe.describe(gathered.inputs)))
+    published = run_reduction(recipe, gathered, folder, overwrite=flags.overwrite, listener=console.step, debug=flags.debug)
     for warning in published.warnings:
         if warning not in gathered.warnings:
             console.warn(warning)
     console.close(gathered.recipe, published)
     console.note(f"done in {time.perf_counter() - began:.2f} s")
-    return QC_FAILED if published.failed_metrics and gathered.recipe.endswith("-std") else 0
+    return QC_FAILED if published.failed_metrics and published.enforced else 0
 
 
 def command_text() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from soxspipe.datamodel.arrays import Image, IntArray
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geometry, OrderTable, SpectralFormat
 from soxspipe.errors import InputError
-from soxspipe.io.classify import ClassifiedFile, InputSet
+from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.frames import block_average, read_map_planes
 from soxspipe.io.static import read_spectral_format
 from soxspipe.io.tables import read_dispersion_table, read_order_table
@@ -25,13 +26,22 @@ LONGEST_ARCSEC = 100.0
 ROWS_AT_ONCE = 64
 
 
-def read_geometry(inputs: InputSet, detector: Detector) -> tuple[Geometry, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GeometryFiles:
+    """The files that say where light falls."""
+
+    order_table: ClassifiedFile
+    dispersion_table: ClassifiedFile
+    dispersion_image: ClassifiedFile | None = None
+
+
+def read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, tuple[str, ...]]:
     """Read where light falls.
 
     Parameters
     ----------
-    inputs : InputSet
-        The files.
+    files : GeometryFiles
+        The image is optional.
     detector : Detector
         With the binning of the exposures.
 
@@ -46,12 +56,12 @@ def read_geometry(inputs: InputSet, detector: Detector) -> tuple[Geometry, tuple
     InputError
         If a table or the image cannot be used.
     """
-    facts = inputs.order_table.facts
-    order_table = read_order_table(inputs.order_table)
-    x, y = read_dispersion_table(inputs.dispersion_table)
+    facts = files.order_table.facts
+    order_table = read_order_table(files.order_table)
+    x, y = read_dispersion_table(files.dispersion_table)
     spectral_format = read_spectral_format(facts.arm.instrument, facts.arm.name)
-    _require_known_orders(inputs.order_table, order_table, spectral_format)
-    dispersion_map, warnings = _dispersion_map(inputs, detector, x, y, order_table, spectral_format)
+    _require_known_orders(files.order_table, order_table, spectral_format)
+    dispersion_map, warnings = _dispersion_map(files, detector, x, y, order_table, spectral_format)
     geometry = Geometry(
         arm=facts.arm, binning=detector.binning, order_table=order_table, dispersion_map=dispersion_map, spectral_format=spectral_format
     )
@@ -75,10 +85,15 @@ def _require_known_orders(file: ClassifiedFile, table: OrderTable, spectral_form
 
 
 def _dispersion_map(
-    inputs: InputSet, detector: Detector, x: DispersionPolynomial, y: DispersionPolynomial, order_table: OrderTable, limits: SpectralFormat
+    files: GeometryFiles,
+    detector: Detector,
+    x: DispersionPolynomial,
+    y: DispersionPolynomial,
+    order_table: OrderTable,
+    limits: SpectralFormat,
 ) -> tuple[DispersionMap, tuple[str, ...]]:
     """The image if it agrees with the table, else the table evaluated."""
-    file, ranges = inputs.dispersion_image, {entry.order: entry.full_nm for entry in limits.orders}
+    file, ranges = files.dispersion_image, {entry.order: entry.full_nm for entry in limits.orders}
     depends_on_slit = x.coefficients.shape[2] > 1 or y.coefficients.shape[2] > 1
     if file is not None:
         from_image = _from_image(file, detector, x, y, tuple(ranges))
@@ -87,20 +102,20 @@ def _dispersion_map(
             return _without_misplaced(file, from_image, ranges, detector.binning) if depends_on_slit else (from_image, ())
         _require_solved(file, from_image)
         reason = (
-            f"{file.path.name} differs from {inputs.dispersion_table.path.name} by {miss:.2f} px"
+            f"{file.path.name} differs from {files.dispersion_table.path.name} by {miss:.2f} px"
             if np.isfinite(miss)
-            else f"{file.path.name} has no pixel of the orders that {inputs.dispersion_table.path.name} describes"
+            else f"{file.path.name} has no pixel of the orders that {files.dispersion_table.path.name} describes"
         )
     else:
         reason = "no dispersion image is given"
     try:
         made = make_dispersion_map(
             x, y, order_table, limits,
-            shape=detector.shape, binning=detector.binning, slit_length_arcsec=inputs.order_table.facts.arm.slit_length_arcsec,
+            shape=detector.shape, binning=detector.binning, slit_length_arcsec=files.order_table.facts.arm.slit_length_arcsec,
         )  # fmt: skip
     except ValueError as error:
-        raise InputError(f"{inputs.dispersion_table.path}: {reason}, and {error}") from error
-    _require_every_order(inputs.dispersion_table, made, reason)
+        raise InputError(f"{files.dispersion_table.path}: {reason}, and {error}") from error
+    _require_every_order(files.dispersion_table, made, reason)
     return made, (f"{reason}; the dispersion table is evaluated instead",)
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -29,17 +29,19 @@ from soxspipe.recipes.ccd_numbers import (
     without_masks,
 )
 from soxspipe.recipes.recipe_facts import RecipeFacts, now
+from soxspipe.reductions.progress import StepReport
 from soxspipe.reductions.spec import ProductRecord
 
 if TYPE_CHECKING:
     from astropy.nddata import CCDData
     from astropy.table import Table
 
-    from soxspipe.reductions.stare.gather import Gathered
+    from soxspipe.reductions.engine import Reduction
+    from soxspipe.reductions.gathered import Gathered
 
 
 class base_recipe(RecipeFacts):
-    """Base of the recipes.
+    """Base of the recipes; each names the command of its recipe in `_verb`.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ class base_recipe(RecipeFacts):
         If a setting is wrong.
     """
 
+    _verb: ClassVar[str] = ""
+
     def __init__(
         self,
         log: Any,
@@ -82,7 +86,7 @@ class base_recipe(RecipeFacts):
         debug: bool = False,
         turnOffMP: bool = False,
     ) -> None:
-        from soxspipe.reductions.stare.pipeline import output_folder
+        from soxspipe.reductions.output_folder import output_folder
 
         self.log = log if log is not None and log is not False else logging.getLogger("soxspipe")
         self.settings = settings
@@ -104,11 +108,79 @@ class base_recipe(RecipeFacts):
         for note in self._gathered.notes:
             self.log.debug(note)
 
-    def _gather(self) -> Gathered:
-        """Find, check and read the recipe's inputs."""
-        raise NotImplementedError(f"{type(self).__name__} is no recipe of its own; use one of its children")
+    @property
+    def _reduction(self) -> Reduction[Any, Any, Any]:
+        from soxspipe.reductions.registry import reduction
 
-    # ----- the published methods
+        if not self._verb:
+            raise NotImplementedError(f"{type(self).__name__} is not a recipe; use one of the classes derived from it")
+        return reduction(self._verb)
+
+    def _gather(self) -> Gathered[Any, Any]:
+        """Find, check and read the recipe's inputs; complain at once if its products exist and may not be overwritten."""
+        from soxspipe.reductions import engine
+        from soxspipe.reductions.publish import require_new
+
+        command = self.command if isinstance(self.command, str) else ""
+        gathered = engine.gather(self._reduction, self.inputFrames, self.settings, command=command, workers=1 if self.turnOffMP else 2)
+        require_new(self._reduction.spec, gathered.names(), self.workspaceRootPath, overwrite=self.overwrite)
+        return gathered
+
+    # ----- from end to end
+
+    @property
+    def productPath(self) -> str:
+        """Path of the final product: that whose presence says that all is done, until it is known which products there are."""
+        from soxspipe.reductions.publish import final_product, last_path
+
+        spec = self._reduction.spec
+        return str(final_product(spec, self._records) if self._records else last_path(spec, self._gathered.names(), self.workspaceRootPath))
+
+    def verify_input_frames(self) -> None:
+        """Verify that the input frames match those required by the recipe.
+
+        If the fits files conform to the required input for the recipe, everything will pass silently.
+
+        Raises
+        ------
+        InputError
+            Otherwise; the message names the file, the keyword, what was found and what is needed.
+        """
+        from soxspipe.reductions.find_files import find_files
+
+        spec = self._reduction.spec
+        find_files(self.inputFrames).select(spec.inputs, spec.verb)
+
+    def produce_product(self) -> str:
+        """Reduce the frames and write every product.
+
+        Returns
+        -------
+        str
+            Path of the final product.  The tables of metrics and files are `qc` and `products`.
+        """
+        from soxspipe.reductions.engine import run_reduction
+
+        published = run_reduction(
+            self._reduction,
+            self._gathered,
+            self.workspaceRootPath,
+            overwrite=self.overwrite,
+            listener=self._log_step,
+            debug=self.debug,
+        )
+        own = [metric for metric in self._metrics if metric.name not in {made.name for made in published.metrics}]
+        self._metrics = [*published.metrics, *own]
+        self._records = published.products
+        self._made_at = published.made_at
+        for warning in published.warnings:
+            if warning not in self._gathered.warnings:
+                self.log.warning(warning)
+        self.report_output()
+        self.clean_up()
+        return str(published.final)
+
+    # ----- step by step
 
     def prepare_frames(self, save: bool = False) -> list[CCDData]:
         """Turn the raw exposures into electrons: trim, orient, gain, read-noise error and bad pixels.
@@ -299,13 +371,13 @@ class base_recipe(RecipeFacts):
 
     def flag_poor_data(self) -> None:
         """Add the temperatures of the header to the metrics, and judge every metric by its acceptable range."""
-        from soxspipe.qc.ranges import enforced_arm, stare_ranges, with_ranges
-        from soxspipe.reductions.stare.measures import header_temperatures
+        from soxspipe.qc.ranges import chosen_ranges, with_ranges
+        from soxspipe.reductions.temperatures import header_temperatures
 
         for metric in header_temperatures(self._gathered.inputs.arm, self._gathered.header):
             self._add(metric)
-        arm = enforced_arm(self._gathered.inputs.arm, is_standard=self._gathered.recipe.endswith("-std"))
-        self._metrics = list(with_ranges(self._metrics, stare_ranges(arm, self._gathered.settings.qc_acceptable_ranges)))
+        page = self._reduction.spec.ranges(self._gathered.recipe, self._gathered.inputs.arm)
+        self._metrics = list(with_ranges(self._metrics, chosen_ranges(page, self._gathered.settings.qc_acceptable_ranges)))
 
     def report_output(self, rformat: str = "stdout") -> Table:
         """Log the tables of metrics and products, and return that of the metrics.
@@ -351,6 +423,9 @@ class base_recipe(RecipeFacts):
         return frame
 
     # ----- behind them
+
+    def _log_step(self, report: StepReport, /) -> None:
+        self.log.info(f"{report.step}: {report.note} ({report.seconds:.2f} s)")
 
     def _prepared(self) -> list[Frame]:
         from soxspipe.algorithms.frames.prepare import prepare

@@ -11,7 +11,7 @@ from soxspipe.reductions.spec import ProductRecord
 if TYPE_CHECKING:
     from astropy.table import Table
 
-    from soxspipe.reductions.stare.gather import Gathered
+    from soxspipe.reductions.gathered import Gathered
 
 
 class RecipeFacts:
@@ -19,7 +19,7 @@ class RecipeFacts:
 
     recipeName: str | bool
     workspaceRootPath: Path
-    _gathered: Gathered
+    _gathered: Gathered[Any, Any]
     _metrics: list[Metric]
     _records: tuple[ProductRecord, ...]
     _made_at: str
@@ -74,11 +74,6 @@ class RecipeFacts:
         return self._gathered.inputs.observation.kind
 
     @property
-    def generateReponseCurve(self) -> bool:
-        """Whether a response is made from these frames (spelled as published)."""
-        return self._gathered.inputs.is_standard
-
-    @property
     def productDir(self) -> str:
         """Folder of the FITS and ASCII products."""
         from soxspipe.io.names import reduced_folder
@@ -111,6 +106,6 @@ class RecipeFacts:
 
 def now() -> str:
     """Time of the reduction, UTC."""
-    from soxspipe.reductions.stare.pipeline import made_at
+    from soxspipe.reductions.gathered import made_at
 
     return made_at()

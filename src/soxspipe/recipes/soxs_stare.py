@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from soxspipe.recipes.base_recipe import base_recipe
-from soxspipe.reductions.progress import StepReport
-
-if TYPE_CHECKING:
-    from soxspipe.reductions.stare.gather import Gathered
 
 
 class soxs_stare(base_recipe):
@@ -36,6 +32,8 @@ class soxs_stare(base_recipe):
     >>> stareFrame = recipe.produce_product()  # doctest: +SKIP
     """
 
+    _verb: ClassVar[str] = "stare"
+
     def __init__(
         self,
         log: Any,
@@ -51,69 +49,8 @@ class soxs_stare(base_recipe):
             log, settings=settings, inputFrames=inputFrames, verbose=verbose, overwrite=overwrite, command=command, debug=debug,
             turnOffMP=turnOffMP,
         )  # fmt: skip
-        from soxspipe.reductions.stare.publish import require_new
-
-        require_new(self._gathered.names(), self.workspaceRootPath, overwrite=overwrite)
-
-    def _gather(self) -> Gathered:
-        from soxspipe.reductions.stare.gather import gather
-
-        command = self.command if isinstance(self.command, str) else ""
-        return gather(self.inputFrames, self.settings, command=command, workers=1 if self.turnOffMP else 2)
 
     @property
-    def productPath(self) -> str:
-        """Path of the final product: the merged spectrum until it is known whether there is a flux-calibrated one."""
-        from soxspipe.reductions.stare.publish import final_product, merged_path
-
-        return str(final_product(self._records) if self._records else merged_path(self._gathered.names(), self.workspaceRootPath))
-
-    def verify_input_frames(self) -> None:
-        """Verify that the input frames match those required by the recipe.
-
-        If the fits files conform to the required input for the recipe, everything will pass silently.
-
-        Raises
-        ------
-        InputError
-            Otherwise; the message names the file, the keyword, what was found and what is needed.
-        """
-        from soxspipe.io.classify import classify, select_inputs
-        from soxspipe.io.fits_reader import read_header
-        from soxspipe.io.sof import resolve_inputs
-
-        found = [classify(path, read_header(path)) for path in resolve_inputs(self.inputFrames).paths]
-        select_inputs([file for file in found if file is not None])
-
-    def produce_product(self) -> str:
-        """Reduce the frames and write every product.
-
-        Returns
-        -------
-        str
-            Path of the final product: the flux-calibrated spectrum if there is one, else the merged spectrum.  The tables of
-            metrics and files are `qc` and `products`.
-        """
-        from soxspipe.reductions.stare.pipeline import run_stare
-
-        published = run_stare(
-            self._gathered,
-            self.workspaceRootPath,
-            overwrite=self.overwrite,
-            listener=self._log_step,
-            debug=self.debug,
-            n_threads=1 if self.turnOffMP else 2,
-        )
-        own = [metric for metric in self._metrics if metric.name not in {made.name for made in published.metrics}]
-        self._metrics = [*published.metrics, *own]
-        self._records = published.products
-        self._made_at = published.made_at
-        for warning in published.warnings:
-            if warning not in self._gathered.warnings:
-                self.log.warning(warning)
-        self.report_output()
-        self.clean_up()
-        return str(published.final)
-
-    def _log_step(self, report: StepReport, /) -> None:
-        self.log.info(f"{report.step}: {report.note} ({report.seconds:.2f} s)")
+    def generateReponseCurve(self) -> bool:
+        """Whether a response is made from these frames (spelled as published)."""
+        return bool(self._gathered.inputs.is_standard)

@@ -1,20 +1,79 @@
-"""A recipe's tables as data: what it makes and what it measures."""
+"""A recipe's tables as data: what it takes, what it makes and what it measures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.metric import Metric
+from soxspipe.io.classify import Kind
+from soxspipe.qc.ranges import Range
+from soxspipe.settings.base import ReductionSettings
 
-Run = TypeVar("Run")
-Contents = Iterable[bytes | memoryview]
+Context = TypeVar("Context")
+Contents: TypeAlias = Iterable[bytes | memoryview]
+Match: TypeAlias = Literal["binning", "readout", "gain", "read_noise", "slit"]
+
+SAME_DETECTOR: tuple[Match, ...] = ("binning", "readout", "gain", "read_noise")
+"""What images must share to be subtracted from each other."""
+SAME_LIGHT: tuple[Match, ...] = (*SAME_DETECTOR, "slit")
+"""What images must share to be divided by each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProductRow(Generic[Run]):
+class InputRow:
+    """One kind of file that a recipe takes.
+
+    Attributes
+    ----------
+    name : str
+        How the recipe's `gather` asks for it, for example ``bias``.
+    description : str
+        What it is for, one line.
+    kinds : tuple of Kind
+        Kinds of file that serve, the preferred one first; only the first kind that is present is used.
+    minimum : int
+        Number of files needed, in the arms named; 0 for an optional input.
+    maximum : int
+        Largest number of files that are taken.
+    arms : tuple of str
+        Arms in which the minimum holds; it is optional in the others.  Empty: all arms.
+    take : {'all', 'first', 'last'}
+        Which files are used where there are more than one.
+    match : tuple of str
+        What must be the same in all files of the set that name it: ``binning``, ``readout``, ``gain``, ``read_noise``, ``slit``.
+    made_by : str
+        Verb of the recipe that makes it; empty for raw frames.
+    replaces : str
+        Name of the row that this one stands in for: it is used only where that one has no file, and fills its minimum.
+    """
+
+    name: str
+    description: str
+    kinds: tuple[Kind, ...]
+    minimum: int = 1
+    maximum: int = 1
+    arms: tuple[str, ...] = ()
+    take: Literal["all", "first", "last"] = "last"
+    match: tuple[Match, ...] = ()
+    made_by: str = ""
+    replaces: str = ""
+
+    @property
+    def is_raw(self) -> bool:
+        """True for exposures, False for what another recipe made."""
+        return not self.made_by
+
+    def needed(self, arm: str) -> int:
+        """Number of files without which the recipe cannot work in an arm."""
+        return self.minimum if not self.arms or arm in self.arms else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductRow(Generic[Context]):
     """One file that a recipe can make.
 
     Attributes
@@ -27,14 +86,14 @@ class ProductRow(Generic[Run]):
         ``FITS``, ``TXT``, ``PDF``, ``HTML``, ``JSON``, ``YAML`` or ``LOG``.
     folder : {'reduced', 'qc'}
         Where it goes.
-    suffix : callable
-        What follows the SOF's name in the file name.
+    suffix : str or callable
+        What follows the SOF's name in the file name; a function of the context where it differs from run to run.
     when : callable
         Whether the run has what it takes.
     contents : callable
         The file's bytes, in pieces.
-    draws : bool
-        True for files drawn with matplotlib, in a process of their own.
+    is_figure : bool
+        True for figures, which are drawn after the data are written.
     upper_case : bool
         Whether the SOF's name is written in upper case.
     parts_of : callable or None
@@ -45,16 +104,20 @@ class ProductRow(Generic[Run]):
     description: str
     file_type: str
     folder: Literal["reduced", "qc"]
-    suffix: Callable[[Run], str]
-    when: Callable[[Run], bool]
-    contents: Callable[[Run], Contents]
-    draws: bool = False
+    suffix: str | Callable[[Context], str]
+    when: Callable[[Context], bool]
+    contents: Callable[[Context], Contents]
+    is_figure: bool = False
     upper_case: bool = False
-    parts_of: Callable[[Run], Sequence[ProductRow[Run]]] | None = None
+    parts_of: Callable[[Context], Sequence[ProductRow[Context]]] | None = None
 
-    def parts(self, run: Run) -> Sequence[ProductRow[Run]]:
+    def parts(self, context: Context) -> Sequence[ProductRow[Context]]:
         """The row itself, or a row for each of several files that it stands for."""
-        return (self,) if self.parts_of is None else self.parts_of(run)
+        return (self,) if self.parts_of is None else self.parts_of(context)
+
+    def suffix_in(self, context: Context) -> str:
+        """What follows the SOF's name in this run."""
+        return self.suffix if isinstance(self.suffix, str) else self.suffix(context)
 
     @property
     def kind(self) -> str:
@@ -63,20 +126,65 @@ class ProductRow(Generic[Run]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricRow(Generic[Run]):
+class MetricRow(Generic[Context]):
     """Metrics that are measured together; `labels` are their names, ``<N>`` standing for an order."""
 
     labels: tuple[str, ...]
-    measure: Callable[[Run], tuple[Metric, ...]]
+    measure: Callable[[Context], tuple[Metric, ...]]
+
+
+def no_ranges(_recipe: str, _arm: Arm) -> Mapping[str, Range]:
+    """For recipes without acceptable ranges of their own."""
+    return {}
+
+
+def always(_value: Any) -> bool:
+    """For products that every run has, and for recipes that always enforce their ranges."""
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeSpec(Generic[Run]):
-    """A recipe's products, in the order in which they get their names, and its metrics."""
+class RecipeSpec(Generic[Context]):
+    """Everything about a recipe that is data.
 
-    name: str
-    products: tuple[ProductRow[Run], ...]
-    metrics: tuple[MetricRow[Run], ...]
+    Attributes
+    ----------
+    verb : str
+        Its command, for example ``mbias``.
+    names : tuple of str
+        Names of its blocks in the settings and of its folders, for example ``soxs-mbias``; a recipe may treat standards under a second
+        name.
+    settings : type
+        Class of its settings.
+    inputs : tuple of InputRow
+        What it takes; the exposures that are reduced come first.
+    products : tuple of ProductRow
+        What it makes, in the order in which files get their names.  The last one has a fixed suffix and is in every run: where it
+        stands, everything before it does.
+    metrics : tuple of MetricRow
+        What it measures.
+    final : tuple of str
+        Labels of the product that the user came for, the preferred one first.
+    ranges : callable
+        Acceptable ranges of the metrics, by name of the recipe and arm.
+    enforced : callable
+        Whether a metric out of range makes the command end with an error, by name of the recipe.
+    """
+
+    verb: str
+    names: tuple[str, ...]
+    settings: type[ReductionSettings]
+    inputs: tuple[InputRow, ...]
+    products: tuple[ProductRow[Context], ...]
+    metrics: tuple[MetricRow[Context], ...]
+    final: tuple[str, ...]
+    ranges: Callable[[str, Arm], Mapping[str, Range]] = no_ranges
+    enforced: Callable[[str], bool] = always
+
+    @property
+    def last(self) -> ProductRow[Context]:
+        """The product whose presence says that a set of files has been reduced."""
+        return self.products[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,29 +200,19 @@ class ProductRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What a run left behind: the final product, all files, metrics with ranges, and what the user should know."""
+    """What a run left behind: the final product, all files, metrics with ranges, and what the user should know.
+
+    `enforced` says whether metrics out of range make the run a failure.
+    """
 
     final: Path
     products: tuple[ProductRecord, ...]
     metrics: tuple[Metric, ...]
     warnings: tuple[str, ...] = ()
     made_at: str = ""
+    enforced: bool = False
 
     @property
     def failed_metrics(self) -> tuple[Metric, ...]:
         """Metrics out of their range."""
         return tuple(metric for metric in self.metrics if metric.flag == "fail")
-
-
-def always(_run: Any) -> bool:
-    """For products that every run has."""
-    return True
-
-
-def fixed(suffix: str) -> Callable[[Any], str]:
-    """A suffix that is the same in every run."""
-
-    def answer(_run: Any) -> str:
-        return suffix
-
-    return answer

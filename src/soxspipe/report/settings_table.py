@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from soxspipe.report.content import ReportContent
+from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import load_settings
 from soxspipe.settings.names import Leaf, leaves
-from soxspipe.settings.stare import StareSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,20 +39,20 @@ def settings_rows(content: ReportContent) -> tuple[SettingRow, ...]:
             SettingRow(name=name, value=_text(value), default="", description="", changed=False)
             for name, value in content.provenance.parameters
         )
-    arm = content.values.geometry.arm
-    defaults = load_settings(None, instrument=arm.instrument, recipe=content.provenance.recipe, arm=arm.name).settings
-    rows = [_row(leaf, content.settings, defaults) for leaf in leaves()]
+    model, arm = type(content.settings), content.values.geometry.arm
+    defaults = load_settings(None, instrument=arm.instrument, recipe=content.provenance.recipe, arm=arm.name, model=model).settings
+    rows = [_row(leaf, content.settings, defaults) for leaf in leaves(model)]
     return tuple(sorted(rows, key=lambda row: not row.changed))
 
 
-def _row(leaf: Leaf, used: StareSettings, defaults: StareSettings) -> SettingRow:
+def _row(leaf: Leaf, used: ReductionSettings, defaults: ReductionSettings) -> SettingRow:
     value, default = _value(used, leaf), _value(defaults, leaf)
     return SettingRow(
         name=leaf.published, value=_text(value), default=_text(default), description=leaf.info.description or "", changed=value != default
     )  # fmt: skip
 
 
-def _value(settings: StareSettings, leaf: Leaf) -> object:
+def _value(settings: ReductionSettings, leaf: Leaf) -> object:
     return getattr(getattr(settings, leaf.section) if leaf.section else settings, leaf.field)
 
 

@@ -1,4 +1,4 @@
-"""`StareSettings` → text and lists: for files to edit, for the record beside the products, for header cards."""
+"""`ReductionSettings` → text and lists: for files to edit, for the record beside the products, for header cards."""
 
 from __future__ import annotations
 
@@ -6,38 +6,44 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import allowed, load_settings
 from soxspipe.settings.names import RECIPES, Leaf, leaves
 from soxspipe.settings.stare import StareSettings
 
+STARE: Mapping[str, type[ReductionSettings]] = dict.fromkeys(RECIPES, StareSettings)
 _ARMS = {"SOXS": ("VIS", "NIR"), "XSHOOTER": ("UVB", "VIS", "NIR")}
 
 
-def dump_settings(settings: StareSettings, *, recipe: str, arm: str) -> str:
+def dump_settings(settings: ReductionSettings, *, recipe: str, arm: str) -> str:
     """YAML text of the settings that were used; reading it back for the same recipe and arm gives the same settings."""
     lines = [f"{recipe}:", f"  {arm.lower()}:"]
-    lines += _block(settings, leaves(), indent=4, comments=False)
+    lines += _block(settings, leaves(type(settings)), indent=4, comments=False)
     return "\n".join(lines) + "\n"
 
 
-def default_yaml(instrument: str) -> str:
+def default_yaml(instrument: str, recipes: Mapping[str, type[ReductionSettings]] = STARE) -> str:
     """YAML text of every default with description, type and range, ready to edit.
 
     Parameters
     ----------
     instrument : str
         ``SOXS`` or ``XSHOOTER``.
+    recipes : mapping of str to type
+        Classes of settings by the name of the recipe.
     """
     lines = [
-        f"# Settings of the stare recipe for {instrument}.  Delete what you do not want to change.",
+        f"# Settings for {instrument}.  Delete what you do not want to change.",
         "# Settings at the top of a block hold for every arm; those under an arm hold for it alone.",
         "",
     ]
-    for recipe in RECIPES:
-        by_arm = {arm: load_settings(None, instrument=instrument, recipe=recipe, arm=arm).settings for arm in _ARMS[instrument]}
+    for recipe, model in recipes.items():
+        by_arm = {
+            arm: load_settings(None, instrument=instrument, recipe=recipe, arm=arm, model=model).settings for arm in _ARMS[instrument]
+        }
         first, *others = by_arm.values()
-        common = [leaf for leaf in leaves() if all(_value(other, leaf) == _value(first, leaf) for other in others)]
-        differing = [leaf for leaf in leaves() if leaf not in common]
+        common = [leaf for leaf in leaves(model) if all(_value(other, leaf) == _value(first, leaf) for other in others)]
+        differing = [leaf for leaf in leaves(model) if leaf not in common]
         lines += [f"{recipe}:", *_block(first, common, indent=2, comments=True)]
         for arm, settings in by_arm.items():
             lines += [f"  {arm.lower()}:", *_block(settings, differing, indent=4, comments=True)] if differing else []
@@ -45,17 +51,17 @@ def default_yaml(instrument: str) -> str:
     return "\n".join(lines)
 
 
-def parameters(settings: StareSettings) -> tuple[tuple[str, str | int | float | bool | None], ...]:
+def parameters(settings: ReductionSettings) -> tuple[tuple[str, str | int | float | bool | None], ...]:
     """Published name and value of every setting, in the order of the settings file; mappings (QC ranges, single plots) left out."""
-    values = ((leaf.spelling, _value(settings, leaf)) for leaf in leaves())
+    values = ((leaf.spelling, _value(settings, leaf)) for leaf in leaves(type(settings)))
     return tuple((name, value) for name, value in values if not isinstance(value, Mapping))
 
 
-def _value(settings: StareSettings, leaf: Leaf) -> Any:
+def _value(settings: ReductionSettings, leaf: Leaf) -> Any:
     return getattr(getattr(settings, leaf.section) if leaf.section else settings, leaf.field)
 
 
-def _block(settings: StareSettings, chosen: tuple[Leaf, ...] | list[Leaf], *, indent: int, comments: bool) -> Iterator[str]:
+def _block(settings: ReductionSettings, chosen: tuple[Leaf, ...] | list[Leaf], *, indent: int, comments: bool) -> Iterator[str]:
     """Lines of the settings `chosen`, nested blocks after what stands at the top."""
     blocks = list(dict.fromkeys(leaf.block for leaf in chosen))
     for block in sorted(blocks, key=bool):

@@ -9,44 +9,59 @@ from datetime import date
 from functools import lru_cache
 from importlib import resources
 from os import PathLike
-from typing import Any, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from pydantic import ValidationError
 
 from soxspipe.errors import SettingsError
-from soxspipe.settings.names import BLOCK_SECTIONS, RECIPES, UNUSED, Leaf, leaf_by_name, normalised
-from soxspipe.settings.stare import PLOTS, StareSettings
+from soxspipe.settings.base import ReductionSettings
+from soxspipe.settings.names import BLOCK_SECTIONS, UNUSED, Leaf, leaf_by_name, normalised, sections_by_name
+from soxspipe.settings.stare import StareSettings
 from soxspipe.settings.yaml_text import parse_yaml, read_yaml, require_reasonable
 
-SettingsSource: TypeAlias = Mapping[Any, Any] | str | PathLike[str] | StareSettings | Literal[False] | None
+SettingsSource: TypeAlias = Mapping[Any, Any] | str | PathLike[str] | ReductionSettings | Literal[False] | None
 
 _ARMS = ("uvb", "vis", "nir")
 _INSTRUMENTS = {"soxs": "soxs", "xshooter": "xsh", "xsh": "xsh"}
 
 
+Chosen = TypeVar("Chosen", bound=ReductionSettings)
+STANDARD = "-std"
+"""Ending of the name under which a recipe treats standard stars."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedSettings:
+class LoadedSettings(Generic[Chosen]):
     """Settings, what to warn the user of, and the names that were read but have no use here."""
 
-    settings: StareSettings
+    settings: Chosen
     warnings: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
 
 
-def load_settings(source: SettingsSource, *, instrument: str, recipe: str, arm: str) -> LoadedSettings:
+@overload
+def load_settings(source: SettingsSource, *, instrument: str, recipe: str, arm: str) -> LoadedSettings[StareSettings]: ...
+@overload
+def load_settings(source: SettingsSource, *, instrument: str, recipe: str, arm: str, model: type[Chosen]) -> LoadedSettings[Chosen]: ...
+def load_settings(
+    source: SettingsSource, *, instrument: str, recipe: str, arm: str, model: type[ReductionSettings] = StareSettings
+) -> LoadedSettings[Any]:
     """Lay the user's settings over the defaults of an instrument, recipe and arm.
 
     Parameters
     ----------
-    source : mapping, path, StareSettings, False or None
+    source : mapping, path, settings, False or None
         The reference pipeline's settings file or its content, or a flat mapping of published names; hyphens and underscores are alike.
-        False and None mean the defaults; a `StareSettings` is taken as it is.
+        False and None mean the defaults; an instance of the model is taken as it is.
     instrument : str
         ``SOXS`` or ``XSHOOTER``.
-    recipe : {'soxs-stare', 'soxs-stare-std'}
-        Block of the file that counts; a file without a ``soxs-stare-std`` block gives its ``soxs-stare`` block to both.
+    recipe : str
+        Block of the file that counts, for example ``soxs-stare``; a file without a block for standards (``soxs-stare-std``) gives the
+        block without ``-std`` to both.
     arm : str
         Arm whose sub-block counts.
+    model : type
+        Class of the recipe's settings; the defaults that depend on the arm stand in the YAML file beside its module.
 
     Returns
     -------
@@ -57,18 +72,20 @@ def load_settings(source: SettingsSource, *, instrument: str, recipe: str, arm: 
     SettingsError
         If the file cannot be read, or a value has the wrong type or lies outside its range.
     """
-    if isinstance(source, StareSettings):
+    if isinstance(source, ReductionSettings):
+        if not isinstance(source, model):
+            raise SettingsError(f"the settings are {type(source).__name__}, {model.__name__} are needed for {recipe}")
         return LoadedSettings(settings=source)
-    chosen = _packaged(_INSTRUMENTS[instrument.lower()], recipe, arm.lower())
+    chosen = _packaged(model, _INSTRUMENTS[instrument.lower()], recipe, arm.lower())
     if source is None or source is False:
-        return LoadedSettings(settings=_build(chosen))
+        return LoadedSettings(settings=_build(model, chosen))
     content = _mapping(source)
-    user = _Reader(arm.lower(), f"settings file {source}: " if isinstance(source, str | PathLike) else "")
+    user = _Reader(model, arm.lower(), f"settings file {source}: " if isinstance(source, str | PathLike) else "")
     try:
         user.read_file(content, recipe)
     except SettingsError as error:
         raise SettingsError(f"{user.origin}{error}") from error
-    return LoadedSettings(settings=_build(chosen | user.values), warnings=tuple(user.warnings), unused=tuple(user.unused))
+    return LoadedSettings(settings=_build(model, chosen | user.values), warnings=tuple(user.warnings), unused=tuple(user.unused))
 
 
 def allowed(leaf: Leaf) -> str:
@@ -77,7 +94,7 @@ def allowed(leaf: Leaf) -> str:
     if annotation is bool:
         return "true or false"
     if leaf.field == "plots":
-        return f"a mapping of names to true or false; names are {', '.join(PLOTS)}"
+        return f"a mapping of names to true or false; names are {', '.join(leaf.plot_names)}"
     if "Mapping" in str(annotation):
         return "a mapping of metric names to [low, high]"
     noun = "a whole number" if annotation is int else "a number"
@@ -108,26 +125,28 @@ def _mapping(source: Mapping[Any, Any] | str | PathLike[str]) -> Mapping[Any, An
 
 
 @lru_cache(maxsize=16)
-def _packaged(instrument: str, recipe: str, arm: str) -> dict[tuple[str, str], Any]:
-    """Defaults shipped with the package for one instrument, recipe and arm."""
-    text = resources.files(__package__).joinpath("defaults.yaml").read_text(encoding="utf-8")
-    block = parse_yaml(text, "packaged defaults")[instrument]
-    reader = _Reader(arm)
-    reader.read_block(block.get(recipe) or block["soxs-stare"])
+def _packaged(model: type[ReductionSettings], instrument: str, recipe: str, arm: str) -> dict[tuple[str, str], Any]:
+    """Defaults shipped with the package for one instrument, recipe and arm: those that differ from the ones in the classes."""
+    package, _, module = model.__module__.rpartition(".")
+    file = resources.files(package).joinpath(f"{module}.yaml")
+    content = parse_yaml(file.read_text(encoding="utf-8"), "packaged defaults").get(instrument, {}) if file.is_file() else {}
+    reader = _Reader(model, arm)
+    reader.read_block(content.get(recipe) or content.get(recipe.removesuffix(STANDARD)) or {})
     return reader.values
 
 
-def _build(values: Mapping[tuple[str, str], Any]) -> StareSettings:
+def _build(model: type[Chosen], values: Mapping[tuple[str, str], Any]) -> Chosen:
     content: dict[str, Any] = {}
     for (section, field), value in values.items():
         (content.setdefault(section, {}) if section else content)[field] = value
-    return StareSettings.model_validate(content)
+    return model.model_validate(content)
 
 
 class _Reader:
     """Collects values by (section, field) from a nested mapping; later ones win."""
 
-    def __init__(self, arm: str, origin: str = "") -> None:
+    def __init__(self, model: type[ReductionSettings], arm: str, origin: str = "") -> None:
+        self.model = model
         self.arm = arm
         self.origin = origin
         self.values: dict[tuple[str, str], Any] = {}
@@ -141,10 +160,12 @@ class _Reader:
             key: value for key, value in content.items() if not normalised(key).startswith("soxs_") or normalised(key) == "soxs_response"
         }
         self.read_block(general)
-        self.unused += [str(key) for key in content if normalised(key).startswith("soxs_") and normalised(key) not in _USED_BLOCKS]
+        plain = recipe.removesuffix(STANDARD)
+        used = {"soxs_response", normalised(plain), normalised(plain + STANDARD)}
+        self.unused += [str(key) for key in content if normalised(key).startswith("soxs_") and normalised(key) not in used]
         block = blocks.get(normalised(recipe))
         if block is None:
-            block = blocks.get(normalised(RECIPES[0]))
+            block = blocks.get(normalised(recipe.removesuffix(STANDARD)))
         if block is not None:
             self.read_block(_as_mapping(block, recipe))
 
@@ -159,24 +180,22 @@ class _Reader:
 
     def _read_key(self, key: Any, value: Any) -> None:
         name = normalised(key)
-        leaf = leaf_by_name().get(name)
-        if name in UNUSED:
+        leaf = leaf_by_name(self.model).get(name)
+        sections = sections_by_name(self.model)
+        if name in UNUSED or (leaf is None and name in BLOCK_SECTIONS and name not in sections):
             self.unused.append(str(key))
         elif leaf is not None:
             self._read_leaf(leaf, value)
-        elif name in BLOCK_SECTIONS:
+        elif name in sections:
             if value is not None:
                 self.read_block(_as_mapping(value, str(key)))
         else:
-            self.warnings.append(f"{self.origin}setting {str(key)[:60]!r} is not known and has no effect{_suggestion(name)}")
+            self.warnings.append(f"{self.origin}setting {str(key)[:60]!r} is not known and has no effect{_suggestion(self.model, name)}")
 
     def _read_leaf(self, leaf: Leaf, value: Any) -> None:
         if value is None and "None" not in str(leaf.info.annotation):
             return
-        self.values[leaf.section, leaf.field] = _checked(leaf, value)
-
-
-_USED_BLOCKS = {"soxs_response", *(normalised(recipe) for recipe in RECIPES)}
+        self.values[leaf.section, leaf.field] = _checked(self.model, leaf, value)
 
 
 def _as_mapping(value: Any, key: str) -> Mapping[Any, Any]:
@@ -185,19 +204,19 @@ def _as_mapping(value: Any, key: str) -> Mapping[Any, Any]:
     return value
 
 
-def _suggestion(name: str) -> str:
-    known = {known: leaf.published for known, leaf in leaf_by_name().items()}
+def _suggestion(model: type[ReductionSettings], name: str) -> str:
+    known = {known: leaf.published for known, leaf in leaf_by_name(model).items()}
     nearest = difflib.get_close_matches(name[:80], known, n=1, cutoff=0.6)
     return f"; did you mean {known[nearest[0]]!r}?" if nearest else ""
 
 
-def _checked(leaf: Leaf, value: Any) -> Any:
+def _checked(whole: type[ReductionSettings], leaf: Leaf, value: Any) -> Any:
     """The value with the type of the field, or a `SettingsError` that names it."""
     if leaf.info.annotation is int and isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, Mapping) and "Mapping" in str(leaf.info.annotation):
         value = dict(_switches(leaf, value) if leaf.field == "plots" else _ranges(leaf, value))
-    model: Any = StareSettings if not leaf.section else StareSettings.model_fields[leaf.section].annotation
+    model: Any = whole if not leaf.section else whole.model_fields[leaf.section].annotation
     try:
         checked = model.model_validate({leaf.field: value}, strict=True)
     except ValidationError as error:
@@ -216,9 +235,9 @@ def _ranges(leaf: Leaf, value: Mapping[Any, Any]) -> Iterator[tuple[str, tuple[f
 def _switches(leaf: Leaf, value: Mapping[Any, Any]) -> Iterator[tuple[str, bool]]:
     for name, switch in value.items():
         plot = normalised(name)
-        if plot not in PLOTS:
-            nearest = difflib.get_close_matches(plot[:80], PLOTS, n=1, cutoff=0.5)
-            known = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(PLOTS)}"
+        if plot not in leaf.plot_names:
+            nearest = difflib.get_close_matches(plot[:80], leaf.plot_names, n=1, cutoff=0.5)
+            known = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(leaf.plot_names)}"
             raise SettingsError(f"setting '{leaf.published}': there is no plot {str(name)[:40]!r}; {known}")
         if not isinstance(switch, bool):
             raise SettingsError(f"setting '{leaf.published}: {str(name)[:40]}' is {_shown(switch)}, true or false is needed")

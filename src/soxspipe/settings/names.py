@@ -8,6 +8,7 @@ from functools import lru_cache
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.stare import StareSettings
 
 RECIPES = ("soxs-stare", "soxs-stare-std")
@@ -20,7 +21,7 @@ class Leaf:
     Attributes
     ----------
     section : str
-        Field of `StareSettings` that holds it; empty for the recipe's own switches.
+        Field of the recipe's settings that holds it; empty for the recipe's own switches.
     field : str
         Name of the field, which is the published name with underscores.
     block : str
@@ -29,6 +30,8 @@ class Leaf:
         As the YAML file spells it.
     info : FieldInfo
         Type, default, range and description.
+    plot_names : tuple of str
+        What the recipe can draw.
     """
 
     section: str
@@ -36,6 +39,7 @@ class Leaf:
     block: str
     spelling: str
     info: FieldInfo
+    plot_names: tuple[str, ...] = ()
 
     @property
     def published(self) -> str:
@@ -47,9 +51,13 @@ _BLOCKS = {
     "background": "background-subtraction",
     "sky": "sky-subtraction",
     "continuum": "detect-continuum",
-    "response": "response",
+    "stack": "",
+    "cosmic_rays": "",
+    "extraction": "",
 }
-_HYPHENATED = {"stack", "cosmic_rays", "continuum", "extraction", "background"}
+"""Block of a section's settings where it is not the section's own name; empty where they stand at the top."""
+_UNDERSCORED = {"", "sky", "response"}
+"""Sections whose settings the reference pipeline spells with underscores."""
 _HYPHENATED_FIELDS = {"clip_slit_edge_fraction", "qc_acceptable_ranges"}
 
 BLOCK_SECTIONS = {
@@ -67,7 +75,7 @@ BLOCK_SECTIONS = {
     "extraction": "extraction",
     "horne_extraction": "extraction",
 }
-"""Nested blocks by normalised name → section of `StareSettings`."""
+"""Nested blocks by normalised name → section of the settings; a section is known under its own name as well."""
 
 UNUSED = {
     "version",
@@ -102,31 +110,41 @@ def normalised(name: object) -> str:
     return str(name).strip().lower().replace("-", "_").replace(" ", "_")
 
 
-@lru_cache(maxsize=1)
-def leaves() -> tuple[Leaf, ...]:
-    """Every setting, in the order in which files list them."""
-    found: list[Leaf] = []
-    for name, info in StareSettings.model_fields.items():
+@lru_cache(maxsize=16)
+def leaves(model: type[ReductionSettings] = StareSettings) -> tuple[Leaf, ...]:
+    """Every setting of a recipe, in the order in which files list them: its own switches, those that every recipe has, the algorithms'."""
+    own: list[Leaf] = []
+    shared: list[Leaf] = []
+    sections: list[Leaf] = []
+    for name, info in model.model_fields.items():
         section = info.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
-            found += [_leaf(name, field, inner) for field, inner in section.model_fields.items()]
+            sections += [_leaf(model, name, field, inner) for field, inner in section.model_fields.items()]
         else:
-            found.append(_leaf("", name, info))
-    return tuple(found)
+            (shared if name in ReductionSettings.model_fields else own).append(_leaf(model, "", name, info))
+    return (*own, *shared, *sections)
 
 
-@lru_cache(maxsize=1)
-def leaf_by_name() -> dict[str, Leaf]:
-    """Settings by normalised name; names are unique over all sections."""
-    return {leaf.field: leaf for leaf in leaves()}
+@lru_cache(maxsize=16)
+def leaf_by_name(model: type[ReductionSettings] = StareSettings) -> dict[str, Leaf]:
+    """Settings of a recipe by normalised name; names are unique over all sections."""
+    return {leaf.field: leaf for leaf in leaves(model)}
 
 
-def _leaf(section: str, field: str, info: FieldInfo) -> Leaf:
-    hyphenated = section in _HYPHENATED or field in _HYPHENATED_FIELDS
+@lru_cache(maxsize=16)
+def sections_by_name(model: type[ReductionSettings] = StareSettings) -> dict[str, str]:
+    """Nested blocks of a recipe by normalised name."""
+    sections = {leaf.section for leaf in leaves(model) if leaf.section}
+    return {section: section for section in sections} | {name: section for name, section in BLOCK_SECTIONS.items() if section in sections}
+
+
+def _leaf(model: type[ReductionSettings], section: str, field: str, info: FieldInfo) -> Leaf:
+    hyphenated = section not in _UNDERSCORED or field in _HYPHENATED_FIELDS
     return Leaf(
         section=section,
         field=field,
-        block=_BLOCKS.get(section, ""),
+        block=_BLOCKS.get(section, section.replace("_", "-")),
         spelling=field.replace("_", "-") if hyphenated else field,
         info=info,
+        plot_names=model.plot_names,
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from soxspipe.errors import InputError, MissingInputError
-from soxspipe.io.classify import MAX_EXPOSURES, ClassifiedFile, Kind, classify, select_inputs
+from soxspipe.errors import InputError
+from soxspipe.io.classify import ClassifiedFile, Kind, classify, needed_header, slit_of
 from soxspipe.io.fits_header import Header
 
 STARE = "ECHELLE,SLIT,STARE"
@@ -31,10 +31,6 @@ def product(category: str, name: str | None = None, **cards: object) -> Classifi
     return file
 
 
-def complete() -> list[ClassifiedFile]:
-    return [product(f"{stem}_NIR") for stem in ("MASTER_DARK", "MASTER_FLAT", "ORDER_TAB", "DISP_TAB", "DISP_IMAGE")]
-
-
 @pytest.mark.parametrize(
     ("dpr_type", "tech", "kind"),
     [
@@ -46,8 +42,18 @@ def complete() -> list[ClassifiedFile]:
         ("STD,FLUX", "ECHELLE,SLIT,NODDING", Kind.NODDING_STANDARD),
         ("OBJECT", "IMAGE", Kind.OFF_FRAME),
         ("OBJECT", "ECHELLE,SLIT,OFFSET", Kind.OTHER),
-        ("LAMP,FLAT", "ECHELLE,SLIT", Kind.OTHER),
-        ("BIAS", "IMAGE", Kind.OTHER),
+        ("BIAS", "IMAGE", Kind.RAW_BIAS),
+        ("DARK", "IMAGE", Kind.RAW_DARK),
+        ("LAMP,WAVE", "ECHELLE,PINHOLE", Kind.PINHOLE_ARC),
+        ("LAMP,FMTCHK", "ECHELLE,PINHOLE", Kind.PINHOLE_ARC),
+        ("WAVE,LAMP", "ECHELLE,MULTI-PINHOLE", Kind.MULTI_PINHOLE_ARC),
+        ("LAMP,WAVE", "ECHELLE,SLIT", Kind.SLIT_ARC),
+        ("WAVE,LAMP", "IMAGE", Kind.ARC_LAMP_OFF),
+        ("LAMP,FLAT", "ECHELLE,PINHOLE", Kind.PINHOLE_FLAT),
+        ("LAMP,DORDERDEF", "ECHELLE,PINHOLE", Kind.PINHOLE_FLAT),
+        ("LAMP,FLAT", "ECHELLE,SLIT", Kind.SLIT_FLAT),
+        ("DOME,FLAT", "ECHELLE,SLIT", Kind.SLIT_FLAT),
+        ("FLAT,LAMP", "IMAGE", Kind.FLAT_LAMP_OFF),
     ],
 )
 def test_raw_frames_by_type_and_technique(dpr_type: str, tech: str, kind: Kind) -> None:
@@ -96,59 +102,20 @@ def test_tags() -> None:
     assert product("MASTER_DARK_NIR").tag == "MASTER_DARK_NIR"
 
 
-def test_science_outranks_standards_and_says_so() -> None:
-    chosen = select_inputs([raw("std.fits", "STD,FLUX"), raw("sci.fits"), *complete()])
-    assert [file.path.name for file in chosen.exposures] == ["sci.fits"]
-    assert any("std.fits" in warning for warning in chosen.warnings)
+def test_kinds_in_messages() -> None:
+    assert Kind.BIAS.plural == "master biases"
+    assert Kind.FLAT.plural == "master flats"
+    assert Kind.ARC_LAMP_OFF.plural == "arc frames with the lamp off"
+    assert Kind.SCIENCE.with_article == "an object exposure"
+    assert Kind.RAW_DARK.with_article == "a dark frame"
 
 
-def test_of_several_masters_the_last_and_of_several_tables_the_first_is_used() -> None:
-    more = [product("MASTER_DARK_NIR", "dark2.fits"), product("ORDER_TAB_NIR", "order2.fits")]
-    chosen = select_inputs([raw(), *complete(), *more])
-    assert chosen.dark is not None
-    assert chosen.dark.path.name == "dark2.fits"
-    assert chosen.order_table.path.name == "ORDER_TAB_NIR.fits"
-    assert len(chosen.warnings) == 2
+def test_what_a_header_must_say() -> None:
+    file = raw()
+    assert needed_header((Kind.FLAT,), file.instrument, "NIR") == "ESO PRO CATG MASTER_FLAT_NIR"
+    assert needed_header((Kind.RAW_BIAS,), file.instrument, "VIS") == "ESO DPR TYPE BIAS and ESO DPR TECH IMAGE"
 
 
-def test_a_master_dark_outranks_an_off_frame() -> None:
-    chosen = select_inputs([raw(), raw("off.fits", tech="IMAGE"), *complete()])
-    assert chosen.off_frame is None
-    assert chosen.dark is not None
-
-
-def test_nodding_standard_is_the_last_resort() -> None:
-    chosen = select_inputs([raw(dpr_type="STD,FLUX", tech="ECHELLE,SLIT,NODDING"), *complete()])
-    assert any("nodding" in warning for warning in chosen.warnings)
-
-
-def test_nothing_of_use() -> None:
-    with pytest.raises(MissingInputError, match=r"of use to the stare recipe \(raw\.fits: ESO DPR TYPE 'BIAS', ESO DPR TECH 'IMAGE'\)"):
-        select_inputs([raw(dpr_type="BIAS", tech="IMAGE")])
-    with pytest.raises(MissingInputError, match=r"of use to the stare recipe$"):
-        select_inputs([])
-    with pytest.raises(
-        MissingInputError, match=r"no object exposure among 6 files \(lamp\.fits: .*; odd\.fits: INSTRUME or arm not known\)"
-    ):
-        select_inputs([raw("lamp.fits", "LAMP,FLAT", "ECHELLE,SLIT"), *complete()], [Path("odd.fits")])
-
-
-def test_more_exposures_than_memory_holds() -> None:
-    with pytest.raises(InputError, match=f"at most {MAX_EXPOSURES}"):
-        select_inputs([*(raw(f"{index}.fits") for index in range(MAX_EXPOSURES + 1)), *complete()])
-
-
-def test_files_without_the_keyword_do_not_take_part_in_the_comparison() -> None:
-    files = [raw(ESO__INS__NISE__NAME="SLIT1.0", ESO__DET__READ__CURID=3), *complete()]
-    assert select_inputs(files).exposures[0].arm == "NIR"
-
-
-@pytest.mark.parametrize("flat_slit", ["SLIT1.0JH", "pinhole", "BLIND", ""])
-def test_slit_names_that_do_not_count_as_different(flat_slit: str) -> None:
-    files = [raw(ESO__INS__NISE__NAME="SLIT1.0"), *complete(), product("MASTER_FLAT_NIR", ESO__INS__NISE__NAME=flat_slit)]
-    assert select_inputs(files).flat is files[-1]
-
-
-def test_slit_of_a_dark_does_not_matter() -> None:
-    files = [raw(ESO__INS__NISE__NAME="SLIT1.0"), *complete(), product("MASTER_DARK_NIR", ESO__INS__NISE__NAME="SLIT5.0")]
-    assert select_inputs(files).dark is files[-1]
+@pytest.mark.parametrize(("name", "slit"), [("SLIT1.0", "SLIT1.0"), ("SLIT1.0JH", "SLIT1.0"), ("pinhole", ""), ("BLIND", ""), ("", "")])
+def test_slits_by_name(name: str, slit: str) -> None:
+    assert slit_of(raw(ESO__INS__NISE__NAME=name)) == slit

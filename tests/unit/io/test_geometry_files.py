@@ -14,9 +14,9 @@ from astropy.table import Table
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector
-from soxspipe.io.classify import classify, select_inputs
+from soxspipe.io.classify import Kind, classify
 from soxspipe.io.fits_reader import read_header
-from soxspipe.io.geometry import read_geometry
+from soxspipe.io.geometry import GeometryFiles, read_geometry
 from support import inputs as kits
 from support.inputs import InputKit
 
@@ -33,7 +33,15 @@ def own(written: InputKit, tmp_path: Path) -> InputKit:
 
 def read(kit: InputKit) -> tuple[Geometry, tuple[str, ...]]:
     files = [classify(path, read_header(path)) for path in kit.files.values()]
-    return read_geometry(select_inputs([file for file in files if file is not None]), detector("SOXS", "VIS", binning=(2, 1)))
+    by_kind = {file.kind: file for file in files if file is not None}
+    return read_geometry(
+        GeometryFiles(
+            order_table=by_kind[Kind.ORDER_TABLE],
+            dispersion_table=by_kind[Kind.DISPERSION_TABLE],
+            dispersion_image=by_kind.get(Kind.DISPERSION_IMAGE),
+        ),
+        detector("SOXS", "VIS", binning=(2, 1)),
+    )
 
 
 def edit(path: Path, change: Callable[[fits.HDUList], None]) -> None:

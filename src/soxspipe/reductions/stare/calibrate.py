@@ -16,7 +16,7 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
 from soxspipe.errors import ResponseError
 from soxspipe.reductions.progress import Done
-from soxspipe.reductions.stare.values import StareInputs
+from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.settings.stare import StareSettings
 
 

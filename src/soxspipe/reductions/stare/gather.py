@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeAlias
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,91 +13,33 @@ from soxspipe.datamodel.calibrations import Masters, StandardStar
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.provenance import Card, InputFile, Provenance
 from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.instruments.registry import detector
-from soxspipe.io.classify import ClassifiedFile, InputSet, Kind, classify, select_inputs
-from soxspipe.io.files import md5_of
-from soxspipe.io.fits_reader import read_header
+from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_master, read_off_frame, read_raw
-from soxspipe.io.geometry import read_geometry
+from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.headers import gain_conflict, header_cards, read_observation, text_of
-from soxspipe.io.names import safe_name
-from soxspipe.io.sof import InputFrames, resolve_inputs
+from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
 from soxspipe.io.tables import read_response
-from soxspipe.reductions.stare.doubts import doubts
-from soxspipe.reductions.stare.values import StareInputs
-from soxspipe.settings.dump import parameters
+from soxspipe.reductions.find_files import base_name, find_files, night_of, start_checksums
+from soxspipe.reductions.gathered import Gathered
+from soxspipe.reductions.select import Selected
+from soxspipe.reductions.stare.context import StareGathered
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.sanity_checks import sanity_checks
+from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.load import SettingsSource, load_settings
 from soxspipe.settings.stare import StareSettings
 
-Verb: TypeAlias = Literal["stare", "stare_std"]
-
-NIGHT_STARTS_H = 15
 SAME_EXPOSURE_S = 0.5
-_TIMESTAMP = re.compile(r"(\d{8}T\d{6})")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Gathered:
-    """What `gather` found.
-
-    Attributes
-    ----------
-    inputs : StareInputs
-        For the algorithm.
-    settings : StareSettings
-        Defaults with the user's choices over them.
-    recipe : str
-        ``soxs-stare`` or ``soxs-stare-std``.
-    warnings : tuple of str
-        For the user, one sentence each.
-    notes : tuple of str
-        For the log at debug level.
-    """
-
-    inputs: StareInputs
-    settings: StareSettings
-    recipe: str
-    warnings: tuple[str, ...]
-    notes: tuple[str, ...]
-    _sof_name: str
-    _night: str
-    _header: tuple[Card, ...]
-    _files: InputSet
-    _md5: Mapping[str, Future[str]]
-    _command: str
-
-    @property
-    def header(self) -> tuple[Card, ...]:
-        """Primary header of the first exposure."""
-        return self._header
-
-    def names(self) -> Provenance:
-        """Recipe, base name and night alone, without waiting for checksums."""
-        return Provenance(recipe=self.recipe, sof_name=self._sof_name, night=self._night, command=self._command)
-
-    def provenance(self) -> Provenance:
-        """Where data and choices came from; waits for the checksums, which are computed while the data are reduced."""
-        return Provenance(
-            recipe=self.recipe,
-            sof_name=self._sof_name,
-            night=self._night,
-            header=self._header,
-            raw=tuple(InputFile(path=str(file.path), category=file.tag) for file in self._files.exposures),
-            calibrations=tuple(
-                InputFile(path=str(file.path), category=file.tag, md5=self._md5[str(file.path)].result())
-                for file in self._files.calibrations
-            ),
-            parameters=parameters(self.settings),
-            command=self._command,
-        )
+NAMES = {Kind.FLUX_STANDARD: "STARE_STD_FLUX", Kind.TELLURIC_STANDARD: "STARE_STD_TELL"}
+"""What the organiser calls sets of standards in file names."""
 
 
 def gather(
-    inputs: InputFrames, settings_source: SettingsSource = None, *, verb: Verb | None = None, command: str = "", workers: int = 2
-) -> Gathered:
+    inputs: InputFrames, settings_source: SettingsSource = None, *, verb: str | None = None, command: str = "", workers: int = 2
+) -> StareGathered:
     """Find, check and read everything that one reduction needs.
 
     Parameters
@@ -128,72 +66,54 @@ def gather(
     SettingsError
         If a setting is wrong.
     """
-    resolved = resolve_inputs(inputs)
-    classified = [classify(path, read_header(path)) for path in resolved.paths]
-    unrecognised = [path for path, file in zip(resolved.paths, classified, strict=True) if file is None]
-    files = _in_time_order(select_inputs([file for file in classified if file is not None], unrecognised))
+    found = find_files(inputs)
+    files = found.select(STARE.inputs, STARE.verb)
     first = files.exposures[0]
     is_standard, warnings = _is_standard(first, verb)
-    recipe = "soxs-stare-std" if is_standard else "soxs-stare"
+    recipe = STARE.names[is_standard]
     loaded = load_settings(settings_source, instrument=first.instrument.name, recipe=recipe, arm=first.arm)
-    used = files if loaded.settings.use_flat else replace(files, flat=None)
+    used = files if loaded.settings.use_flat else files.without("flat")
     pool = ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="gather")
     try:
-        values, found = _read(used, is_standard, loaded.settings, pool)
-        checksums = {str(file.path): pool.submit(md5_of, file.path) for file in used.calibrations}
-        flat_md5 = checksums[str(used.flat.path)].result() if used.flat is not None else ""
+        values, remarks = _read(used, is_standard, loaded.settings, pool)
+        checksums = start_checksums(used.calibrations, pool)
+        flat = used.one("flat")
+        flat_md5 = checksums[str(flat.path)].result() if flat is not None else ""
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown(wait=False)
     values = replace(values, masters=replace(values.masters, flat_md5=flat_md5))
-    sof_name = safe_name(resolved.sof_name or _name_from_header(first, values.observation))
+    sof_name = base_name(found, first, values.observation, NAMES.get(first.kind, "STARE_OBJ"))
+    said = (*warnings, *files.warnings, *_nodding(first), *loaded.warnings, *remarks, *_response_warnings(values), *sanity_checks(values))
     return Gathered(
         inputs=values,
         settings=loaded.settings,
         recipe=recipe,
-        warnings=(*warnings, *files.warnings, *loaded.warnings, *found, *_response_warnings(values), *doubts(values)),
-        notes=(
-            *(f"setting {name!r} has no use here" for name in loaded.unused),
-            *(f"{path.name}: not used, INSTRUME or arm not known" for path in unrecognised),
-            *(f"{file.path.name}: not used, {file.tag!r}" for file in classified if file is not None and file.kind is Kind.OTHER),
-        ),
-        _sof_name=sof_name,
-        _night=night_of(sof_name, values.observation),
-        _header=header_cards(first.header),
-        _files=used,
-        _md5=checksums,
-        _command=command,
+        warnings=said,
+        notes=(*(f"setting {name!r} has no use here" for name in loaded.unused), *found.unused_notes(STARE.inputs)),
+        sof_name=sof_name,
+        night=night_of(sof_name, values.observation),
+        header=header_cards(first.header),
+        files=used,
+        checksums=checksums,
+        command=command,
     )
 
 
-def night_of(sof_name: str, observation: Observation) -> str:
-    """``YYYY-MM-DD`` of the night's start: the time in the SOF's name, else of the observation, less 15 h; ``undated`` without either."""
-    moment = None
-    stamp = _TIMESTAMP.match(sof_name)
-    for text, form in ((stamp.group(1) if stamp else "", "%Y%m%dT%H%M%S"), (observation.date_obs[:19], "%Y-%m-%dT%H:%M:%S")):
-        if moment is None and text:
-            try:
-                moment = datetime.strptime(text, form).replace(tzinfo=UTC)
-            except ValueError:
-                moment = None
-    if moment is None and math.isfinite(observation.mjd) and 0 < observation.mjd < 200_000:
-        moment = datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=observation.mjd)
-    try:
-        return "undated" if moment is None else (moment - timedelta(hours=NIGHT_STARTS_H)).strftime("%Y-%m-%d")
-    except OverflowError:
-        return "undated"
+def describe(inputs: StareInputs) -> str:
+    """What was gathered, in one line."""
+    observation = inputs.observation
+    return f"{observation.target or 'unnamed target'}, {observation.arm}, {len(inputs.raw)} x {observation.exptime_s:g} s"
 
 
-def _in_time_order(files: InputSet) -> InputSet:
-    def when(file: ClassifiedFile) -> tuple[float, str]:
-        mjd = read_observation(file.header, file.instrument, file.facts, str(file.path)).mjd
-        return (mjd if math.isfinite(mjd) else math.inf, str(file.path))
-
-    return replace(files, exposures=tuple(sorted(files.exposures, key=when)))
+def _nodding(first: ClassifiedFile) -> tuple[str, ...]:
+    if first.kind is not Kind.NODDING_STANDARD:
+        return ()
+    return (f"{first.path.name}: taken in nodding mode; reduced as a stare exposure, because the set has no other",)
 
 
-def _is_standard(first: ClassifiedFile, verb: Verb | None) -> tuple[bool, list[str]]:
+def _is_standard(first: ClassifiedFile, verb: str | None) -> tuple[bool, list[str]]:
     """Whether the exposure is treated as a flux standard: its kind says so, unless the verb says otherwise."""
     by_header = first.kind is Kind.FLUX_STANDARD
     wanted = by_header if verb is None else verb == "stare_std"
@@ -204,7 +124,7 @@ def _is_standard(first: ClassifiedFile, verb: Verb | None) -> tuple[bool, list[s
     return wanted, [f"{first.path.name}: DPR TYPE is {kind!r}, but it is treated as {treated} because the command {verb} says so"]
 
 
-def _read(files: InputSet, is_standard: bool, settings: StareSettings, pool: ThreadPoolExecutor) -> tuple[StareInputs, list[str]]:
+def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: ThreadPoolExecutor) -> tuple[StareInputs, list[str]]:
     """Read every file, several at a time."""
     first = files.exposures[0]
     observations = [read_observation(file.header, file.instrument, file.facts, str(file.path)) for file in files.exposures]
@@ -212,15 +132,21 @@ def _read(files: InputSet, is_standard: bool, settings: StareSettings, pool: Thr
         first.instrument.name, first.arm, binning=observations[0].binning,
         gain_e_per_adu=observations[0].gain_e_per_adu, read_noise_e=observations[0].read_noise_e,
     )  # fmt: skip
-    geometry_read = pool.submit(read_geometry, files, used)
-    masters_read = [pool.submit(_master, file, used.shape) for file in (files.bias, files.dark, files.flat)]
+    geometry_files = GeometryFiles(
+        order_table=files.required("order_table"),
+        dispersion_table=files.required("dispersion_table"),
+        dispersion_image=files.one("dispersion_image"),
+    )
+    geometry_read = pool.submit(read_geometry, geometry_files, used)
+    masters_read = [pool.submit(_master, files.one(name), used.shape) for name in ("bias", "dark", "flat")]
     raw_read: list[Future[RawFrame]] = [pool.submit(read_raw, file, used) for file in files.exposures]
-    response = read_response(files.response) if files.response is not None else None
+    response_file, off_frame = files.one("response"), files.one("off_frame")
+    response = read_response(response_file) if response_file is not None else None
     star, star_warnings = _standard(observations[0], wanted=is_standard and response is None)
     bad_pixels, bad_warnings = _bad_pixels(first, used)
     bias, dark, flat = (future.result() for future in masters_read)
-    if files.off_frame is not None:
-        dark = read_off_frame(files.off_frame, used, bias)
+    if off_frame is not None:
+        dark = read_off_frame(off_frame, used, bias)
     geometry, geometry_warnings = geometry_read.result()
     values = StareInputs(
         raw=tuple(future.result() for future in raw_read),
@@ -278,7 +204,7 @@ def _mean_known(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _header_warnings(files: InputSet, observations: Sequence[Observation], dark: Frame | None, settings: StareSettings) -> list[str]:
+def _header_warnings(files: Selected, observations: Sequence[Observation], dark: Frame | None, settings: StareSettings) -> list[str]:
     first = files.exposures[0]
     found = [gain_conflict(file.header, first.instrument.keywords, file.path.name) for file in files.exposures[:1]]
     times = [observation.exptime_s for observation in observations]
@@ -286,9 +212,10 @@ def _header_warnings(files: InputSet, observations: Sequence[Observation], dark:
         found.append(f"exposure times differ, {min(times):g} to {max(times):g} s")
     if dark is not None and any(abs(time - dark.exptime_s) > SAME_EXPOSURE_S for time in times):
         found.append(f"the dark was exposed for {dark.exptime_s:g} s, the frame for {times[0]:g} s; it is scaled")
-    if files.off_frame is not None:
-        found.append(f"{files.off_frame.path.name}: an off-frame takes the place of the master dark")
-    if settings.use_flat and files.flat is None:
+    off_frame = files.one("off_frame")
+    if off_frame is not None:
+        found.append(f"{off_frame.path.name}: an off-frame takes the place of the master dark")
+    if settings.use_flat and files.one("flat") is None:
         found.append("no master flat is given; the frame is not divided by one")
     if all(observation.airmass is None for observation in observations):
         found.append(f"{first.path.name}: no air mass in the header ({' or '.join(first.instrument.keywords.airmass)})")
@@ -307,21 +234,3 @@ def _response_warnings(values: StareInputs) -> list[str]:
     if response.is_sampled and response.binning != values.observation.binning:
         found.append(f"the response was made at binning {response.binning}, the frame is binned {values.observation.binning}")
     return found
-
-
-def _name_from_header(first: ClassifiedFile, observation: Observation) -> str:
-    """Base name of the products when there is no set-of-files, by the organiser's template."""
-    stamp = re.sub(r"[^0-9T]", "", observation.date_obs[:19])
-    kinds = {Kind.FLUX_STANDARD: "STARE_STD_FLUX", Kind.TELLURIC_STANDARD: "STARE_STD_TELL"}
-    parts = [
-        stamp,
-        first.arm,
-        f"{observation.binning[0]}x{observation.binning[1]}" if first.facts.binnable else "",
-        text_of(first.header, first.instrument.keywords.readout),
-        kinds.get(first.kind, "STARE_OBJ"),
-        observation.slit_name,
-        f"{float(observation.exptime_s)}S",
-        first.instrument.name,
-    ]
-    name = "_".join(part for part in parts if part).upper().replace(".", "_").replace(" ", "")
-    return "_".join(part for part in (name, observation.target.replace(" ", "")) if part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +22,7 @@ from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.objects.host_light import HostLight
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
-from soxspipe.algorithms.orders.order_data import EachOrder, OrderData, flatten_order
+from soxspipe.algorithms.orders.order_data import OrderData, flatten_order
 from soxspipe.algorithms.orders.windows import centre_wavelength, cut_orders
 from soxspipe.algorithms.sky.fit_skies import SkyFits, fit_sky
 from soxspipe.algorithms.sky.subtract_sky import first_sky
@@ -38,15 +37,15 @@ from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import AlgorithmError
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare.calibrate import Calibrated, calibrate
-from soxspipe.reductions.stare.images import diagnostics, paint_images, sky_model, stack_hits
-from soxspipe.reductions.stare.shared_map import SharedMap
-from soxspipe.reductions.stare.values import StareInputs, StareResult
+from soxspipe.reductions.stare.frame_images import diagnostics, paint_images, sky_model, stack_hits
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.result import StareResult
 from soxspipe.settings.stare import StareSettings
 
 LINES_WORTH_A_LOOK = 50.0
 
 
-def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lambda step, note: None, *, n_threads: int = 2) -> StareResult:
+def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lambda step, note: None) -> StareResult:
     """Reduce one stare-mode observation; each line is one box of the recipe's algorithm figure.
 
     Parameters
@@ -57,8 +56,6 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         The user's choices.
     done : callable
         Told of every step that ends.
-    n_threads : int
-        1 keeps the work in this process; more let a second one share the orders.  The result does not depend on it.
 
     Returns
     -------
@@ -71,8 +68,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         If the data cannot be reduced.
     """
     cut = _stack_and_cut(inputs, settings, done)
-    with nullcontext(map) if n_threads <= 1 else SharedMap() as each_order:
-        seen, solved = _solve(cut, inputs, settings, done, each_order)
+    seen, solved = _solve(cut, inputs, settings, done)
     shift = _wavelength_shift(solved, inputs, settings)
     extracted = _spectra(solved, shift, cut.stacked, inputs, settings)
     spectra = [e.spectrum for e in extracted]
@@ -186,9 +182,9 @@ class _Seen:
     sky: SkyFits | None
 
 
-def _solve(cut: _Cut, inputs: StareInputs, settings: StareSettings, done: Done, each_order: EachOrder) -> tuple[_Seen, SolvedOrders]:
+def _solve(cut: _Cut, inputs: StareInputs, settings: StareSettings, done: Done) -> tuple[_Seen, SolvedOrders]:
     """Find the object, follow it and extract it."""
-    seen = _find_and_fit_sky(cut, inputs, settings, each_order)
+    seen = _find_and_fit_sky(cut, inputs, settings)
     done("subtract_sky", "off" if seen.sky is None else f"{len(seen.sky.fits)} orders")
     kept = cut.orders if seen.sky is None else [fit.data for fit in seen.sky.fits]
     trace = follow_object(
@@ -205,23 +201,23 @@ def _solve(cut: _Cut, inputs: StareInputs, settings: StareSettings, done: Done, 
     half_slit = 0.5 * inputs.arm.slit_length_arcsec
     if seen.sky is None:
         return seen, extract_without_sky(kept, trace, extraction, half_length_arcsec=half_slit)
-    return seen, extract_with_sky(seen.sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, each_order=each_order)
+    return seen, extract_with_sky(seen.sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit)
 
 
-def _find_and_fit_sky(cut: _Cut, inputs: StareInputs, settings: StareSettings, each_order: EachOrder) -> _Seen:
+def _find_and_fit_sky(cut: _Cut, inputs: StareInputs, settings: StareSettings) -> _Seen:
     """Find the object by its continuum and fit the sky; where little is seen, look for emission lines above that sky and fit it again."""
     half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
     by_continuum = find_object(cut.orders, cut.skies, half_length_arcsec=half_slit, named_arcsec=named)
     if not settings.sky.subtract_sky:
         return _Seen(found=by_continuum, sky=None)
-    first = fit_sky(cut.orders, by_continuum, settings.sky, half_length_arcsec=half_slit, each_order=each_order)
+    first = fit_sky(cut.orders, by_continuum, settings.sky, half_length_arcsec=half_slit)
     if by_continuum.significance >= LINES_WORTH_A_LOOK:
         return _Seen(found=by_continuum, sky=first)
     seeing = inputs.observation.seeing_arcsec or FALLBACK_SEEING_ARCSEC
     found = find_line_object(first.fits, by_continuum, half_length_arcsec=half_slit, fwhm_arcsec=seeing, named_arcsec=named)
     if found is by_continuum or found.source is None:
         return _Seen(found=found, sky=first)
-    return _Seen(found=found, sky=fit_sky(cut.orders, found, settings.sky, half_length_arcsec=half_slit, each_order=each_order))
+    return _Seen(found=found, sky=fit_sky(cut.orders, found, settings.sky, half_length_arcsec=half_slit))
 
 
 def _without(frame: Frame, background: Light) -> Frame:

@@ -1,4 +1,4 @@
-"""The stare recipe's product and metric tables (Tables 79 and 80 of the recipe page), and the files around them."""
+"""The stare recipe's tables of inputs, products and metrics (Tables 79 and 80 of the recipe page)."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from soxspipe.reductions.spec import MetricRow, ProductRow, RecipeSpec, always, fixed
-from soxspipe.reductions.stare import contents, drawings, measures
-from soxspipe.reductions.stare.run import StareRun
+from soxspipe.io.classify import Kind
+from soxspipe.reductions.spec import SAME_DETECTOR, SAME_LIGHT, InputRow, MetricRow, ProductRow, RecipeSpec, always
+from soxspipe.reductions.stare import figures, metrics, products
+from soxspipe.reductions.stare.context import StareContext
+from soxspipe.reductions.stare.ranges import is_standard, stare_ranges
+from soxspipe.settings.stare import StareSettings
 
-Condition = Callable[[StareRun], bool]
+Condition = Callable[[StareContext], bool]
 
 
 def _fits(
-    label: str, suffix: str, description: str, when: Condition, write: contents.Writer, *, upper_case: bool = False
-) -> ProductRow[StareRun]:
+    label: str, suffix: str, description: str, when: Condition, write: products.Writer, *, upper_case: bool = False
+) -> ProductRow[StareContext]:
     return ProductRow(
-        label=label, description=description, file_type="FITS", folder="reduced", suffix=fixed(suffix), when=when, contents=write, upper_case=upper_case
+        label=label, description=description, file_type="FITS", folder="reduced", suffix=suffix, when=when, contents=write, upper_case=upper_case
     )  # fmt: skip
 
 
 def _pdf(
-    label: str, suffix: str | Callable[[StareRun], str], description: str, when: Condition, draw: contents.Writer
-) -> ProductRow[StareRun]:
+    label: str, suffix: str | Callable[[StareContext], str], description: str, when: Condition, draw: products.Writer
+) -> ProductRow[StareContext]:
     return ProductRow(
-        label=label, description=description, file_type="PDF", folder="qc", suffix=fixed(suffix) if isinstance(suffix, str) else suffix,
-        when=lambda run: run.settings.draws(_plot_name(label)) and when(run), contents=draw, draws=True,
+        label=label, description=description, file_type="PDF", folder="qc", suffix=suffix,
+        when=lambda context: context.settings.draws(_plot_name(label)) and when(context), contents=draw, is_figure=True,
     )  # fmt: skip
 
 
@@ -35,139 +38,181 @@ def _plot_name(label: str) -> str:
     return label.lower().replace(" ", "_")
 
 
-def _has_sky(run: StareRun) -> bool:
-    return run.result.sky is not None
+def _has_sky(context: StareContext) -> bool:
+    return context.result.sky is not None
 
 
-def _has_background(run: StareRun) -> bool:
-    return run.result.background is not None
+def _has_background(context: StareContext) -> bool:
+    return context.result.background is not None
 
 
-def _has_fluxed(run: StareRun) -> bool:
-    return run.result.fluxed is not None
+def _has_fluxed(context: StareContext) -> bool:
+    return context.result.fluxed is not None
 
 
-def _made_response(run: StareRun) -> bool:
-    return run.inputs.is_standard and run.inputs.response is None and run.result.response is not None
+def _made_response(context: StareContext) -> bool:
+    return context.inputs.is_standard and context.inputs.response is None and context.result.response is not None
 
 
-def _has_efficiency(run: StareRun) -> bool:
-    return run.result.efficiency is not None
+def _has_efficiency(context: StareContext) -> bool:
+    return context.result.efficiency is not None
 
 
-def _has_unflattened(run: StareRun) -> bool:
-    return run.result.merged_unflattened is not None
+def _has_unflattened(context: StareContext) -> bool:
+    return context.result.merged_unflattened is not None
 
 
-def _wants_sky_plots(run: StareRun) -> bool:
-    asked = run.settings.sky.sky_model_qc_plot or run.debug
-    return _has_sky(run) and run.settings.draws("sky_model_qc_plots", by_default=asked)
+def _wants_sky_plots(context: StareContext) -> bool:
+    asked = context.settings.sky.sky_model_qc_plot or context.debug
+    return _has_sky(context) and context.settings.draws("sky_model_qc_plots", by_default=asked)
 
 
-def _sky_order_row(order: int) -> ProductRow[StareRun]:
+def _sky_order_row(order: int) -> ProductRow[StareContext]:
     return replace(
-        _SKY_ORDERS, suffix=fixed(f"_SKYMODEL_QC_PLOTS_ORDER_{order}.pdf"), contents=partial(drawings.sky_order, order=order), parts_of=None
+        _SKY_ORDERS, suffix=f"_SKYMODEL_QC_PLOTS_ORDER_{order}.pdf", contents=partial(figures.sky_order, order=order), parts_of=None
     )  # fmt: skip
 
 
-def _sky_order_rows(run: StareRun) -> tuple[ProductRow[StareRun], ...]:
-    return tuple(_sky_order_row(order) for order in drawings.sky_orders(run))
+def _sky_order_rows(context: StareContext) -> tuple[ProductRow[StareContext], ...]:
+    return tuple(_sky_order_row(order) for order in figures.sky_orders(context))
 
 
-_SKY_ORDERS: ProductRow[StareRun] = ProductRow(
+_SKY_ORDERS: ProductRow[StareContext] = ProductRow(
     label="SKY_MODEL_QC_PLOTS", description="QC plots for the sky-background modelling", file_type="PDF", folder="qc",
-    suffix=fixed("_SKYMODEL_QC_PLOTS_ORDER_<N>.pdf"), when=_wants_sky_plots, contents=partial(drawings.sky_order, order=0), draws=True,
+    suffix="_SKYMODEL_QC_PLOTS_ORDER_<N>.pdf", when=_wants_sky_plots, contents=partial(figures.sky_order, order=0), is_figure=True,
     parts_of=_sky_order_rows,
 )  # fmt: skip
 
 
-PRODUCTS: tuple[ProductRow[StareRun], ...] = (
-    _fits("SKY_SUBTRACTED_OBJECT", "_SKYSUB.fits", "The sky-subtracted object", _has_sky, contents.sky_subtracted),
-    _fits("SKY_MODEL", "_SKYMODEL.fits", "The sky background model", _has_sky, contents.sky_model),
-    _fits("SKY_SUB_RESIDUALS", "_SKYSUB_RESIDUALS.fits", "The sky subtraction residuals", _has_sky, contents.sky_residuals),
-    _fits("OBJECT_TRACE", "_OBJTRACE.fits", "Polynomials of the object's trace", always, contents.object_trace, upper_case=True),
-    _fits("EXTRACTED_ORDERS_TABLE", "_EXTRACTED_ORDERS.fits", "Table of the extracted source in each order", always, contents.orders),
+INPUTS: tuple[InputRow, ...] = (
+    InputRow(
+        name="exposures", description="Exposures of one target, averaged", maximum=40, take="all", match=SAME_LIGHT,
+        kinds=(Kind.SCIENCE, Kind.FLUX_STANDARD, Kind.TELLURIC_STANDARD, Kind.NODDING_STANDARD),
+    ),
+    InputRow(
+        name="bias", description="Pedestal of the detector", kinds=(Kind.BIAS,), arms=("VIS", "UVB"), match=SAME_DETECTOR, made_by="mbias"
+    ),
+    InputRow(name="dark", description="Dark current", kinds=(Kind.DARK,), arms=("NIR",), match=SAME_DETECTOR, made_by="mdark"),
+    InputRow(
+        name="off_frame", description="Exposure beside the target, in place of a dark", kinds=(Kind.OFF_FRAME,), minimum=0,
+        match=SAME_LIGHT, replaces="dark",
+    ),
+    InputRow(
+        name="flat", description="Response of the pixels and blaze", kinds=(Kind.FLAT,), minimum=0, match=SAME_LIGHT, made_by="mflat"
+    ),
+    InputRow(
+        name="order_table", description="Where the orders are", kinds=(Kind.ORDER_TABLE,), take="first", made_by="mflat"
+    ),
+    InputRow(
+        name="dispersion_table", description="Wavelength and slit position to pixel", kinds=(Kind.DISPERSION_TABLE,), take="first",
+        made_by="spatial_solution",
+    ),
+    InputRow(
+        name="dispersion_image", description="Wavelength, slit position and order of every pixel", kinds=(Kind.DISPERSION_IMAGE,),
+        minimum=0, take="first", made_by="spatial_solution",
+    ),
+    InputRow(
+        name="response", description="Electrons to flux", kinds=(Kind.RESPONSE,), minimum=0, take="first", made_by="stare_std"
+    ),
+)  # fmt: skip
+
+PRODUCTS: tuple[ProductRow[StareContext], ...] = (
+    _fits("SKY_SUBTRACTED_OBJECT", "_SKYSUB.fits", "The sky-subtracted object", _has_sky, products.sky_subtracted),
+    _fits("SKY_MODEL", "_SKYMODEL.fits", "The sky background model", _has_sky, products.sky_model),
+    _fits("SKY_SUB_RESIDUALS", "_SKYSUB_RESIDUALS.fits", "The sky subtraction residuals", _has_sky, products.sky_residuals),
+    _fits("OBJECT_TRACE", "_OBJTRACE.fits", "Polynomials of the object's trace", always, products.object_trace, upper_case=True),
+    _fits("EXTRACTED_ORDERS_TABLE", "_EXTRACTED_ORDERS.fits", "Table of the extracted source in each order", always, products.orders),
     _fits(
         "EXTRACTED_ORDERS_TABLE_NOTFLAT", "_EXTRACTED_ORDERS_NOTFLAT.fits", "The same without flat division", _has_unflattened,
-        contents.orders_unflattened,
+        products.orders_unflattened,
     ),
     _fits(
         "EXTRACTED_MERGED_TABLE_NOTFLAT", "_EXTRACTED_MERGED_NOTFLAT.fits", "Order-merged, without flat division", _has_unflattened,
-        contents.merged_unflattened,
+        products.merged_unflattened,
     ),
     ProductRow(
         label="EXTRACTED_MERGED_ASCII", description="Ascii version of extracted source spectrum", file_type="TXT", folder="reduced",
-        suffix=fixed("_EXTRACTED_MERGED.txt"), when=always, contents=contents.merged_ascii,
+        suffix="_EXTRACTED_MERGED.txt", when=always, contents=products.merged_ascii,
     ),
-    _fits("RESPONSE_FUNC", "_RESP.fits", "Response function coefficients", _made_response, contents.response),
-    _fits("EFFICIENCY", "_EFFICIENCY.fits", "Efficiency estimate", _has_efficiency, contents.efficiency),
+    _fits("RESPONSE_FUNC", "_RESP.fits", "Response function coefficients", _made_response, products.response),
+    _fits("EFFICIENCY", "_EFFICIENCY.fits", "Efficiency estimate", _has_efficiency, products.efficiency),
     _fits(
-        "EXTRACTED_FLUXCAL_SPECTRUM", "_FLUXCAL.fits", "Table of the flux calibrated extracted spectrum", _has_fluxed, contents.fluxed
+        "EXTRACTED_FLUXCAL_SPECTRUM", "_FLUXCAL.fits", "Table of the flux calibrated extracted spectrum", _has_fluxed, products.fluxed
     ),
-    _fits("SPECTRUM_1D", "_SPECTRUM_1D.fits", "Self-describing spectrum in the ESO/IVOA form", always, contents.spectrum_1d),
-    _pdf("BKGROUND", "_BKGROUND.pdf", "Fitted intra-order image background", _has_background, drawings.background),
-    _pdf("OBJECT_TRACE_RES", drawings.trace_suffix, "Residuals of the object trace polynomial fit", always, drawings.trace),
-    _pdf("EXTRACTED_ORDERS_QC_PLOT", "_EXTRACTED_ORDERS_QC_PLOT.pdf", "QC plot of extracted source", always, drawings.orders),
+    _fits("SPECTRUM_1D", "_SPECTRUM_1D.fits", "Self-describing spectrum in the ESO/IVOA form", always, products.spectrum_1d),
+    _pdf("BKGROUND", "_BKGROUND.pdf", "Fitted intra-order image background", _has_background, figures.background),
+    _pdf("OBJECT_TRACE_RES", figures.trace_suffix, "Residuals of the object trace polynomial fit", always, figures.trace),
+    _pdf("EXTRACTED_ORDERS_QC_PLOT", "_EXTRACTED_ORDERS_QC_PLOT.pdf", "QC plot of extracted source", always, figures.orders),
     _pdf(
         "EXTRACTED_ORDERS_QC_PLOT_NOTFLAT", "_EXTRACTED_ORDERS_QC_PLOT_NOTFLAT.pdf", "The same without flat division", _has_unflattened,
-        drawings.orders_unflattened,
+        figures.orders_unflattened,
     ),
-    _pdf("EXTRACTED_MERGED_QC_PLOT", "_EXTRACTED_MERGED_QC_PLOT.pdf", "QC plot of extracted order-merged source", always, drawings.merged),
+    _pdf("EXTRACTED_MERGED_QC_PLOT", "_EXTRACTED_MERGED_QC_PLOT.pdf", "QC plot of extracted order-merged source", always, figures.merged),
     _pdf(
         "EXTRACTED_MERGED_FLUXCALIBRATED_QC_PLOT", "_EXTRACTED_MERGED_FLUXCALIBRATED_QC_PLOT.pdf",
-        "QC plot of extracted order-merged, flux-calibrated source", _has_fluxed, drawings.fluxed,
+        "QC plot of extracted order-merged, flux-calibrated source", _has_fluxed, figures.fluxed,
     ),
-    _pdf("RESPONSE_QC_PLOT", "_RESPONSE.pdf", "Response curve QC plot", _made_response, drawings.response),
+    _pdf("RESPONSE_QC_PLOT", "_RESPONSE.pdf", "Response curve QC plot", _made_response, figures.response),
     _SKY_ORDERS,
-    _pdf("SKY SUBTRACTION QUICKLOOK", "_skysub_quicklook.pdf", "Sky-subtraction quicklook", _has_sky, drawings.sky_quicklook),
+    _pdf("SKY SUBTRACTION QUICKLOOK", "_skysub_quicklook.pdf", "Sky-subtraction quicklook", _has_sky, figures.sky_quicklook),
     ProductRow(
-        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix=fixed("_report.html"),
-        when=lambda run: run.settings.draws("report"), contents=drawings.report,
+        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
+        when=lambda context: context.settings.draws("report"), contents=figures.report,
     ),
     ProductRow(
-        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix=fixed("_QC.json"),
-        when=always, contents=contents.metrics_json,
+        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json",
+        when=always, contents=products.metrics_json,
     ),
     ProductRow(
-        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix=fixed("_SETTINGS.yaml"),
-        when=always, contents=contents.settings_used,
+        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml",
+        when=always, contents=products.settings_used,
     ),
     ProductRow(
         label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced",
-        suffix=fixed("_EXTRACTED_MERGED.log"), when=always, contents=contents.log,
+        suffix="_EXTRACTED_MERGED.log", when=always, contents=products.log,
     ),
     _fits(
-        "EXTRACTED_MERGED_TABLE", "_EXTRACTED_MERGED.fits", "Table of the extracted, order-merged", always, contents.merged
+        "EXTRACTED_MERGED_TABLE", "_EXTRACTED_MERGED.fits", "Table of the extracted, order-merged", always, products.merged
     ),
 )  # fmt: skip
 """The merged spectrum gets its name last: where it stands, everything before it does."""
 
-METRICS: tuple[MetricRow[StareRun], ...] = (
-    MetricRow(labels=("BADPIX NUM", "BADPIX FRAC"), measure=measures.bad_pixels),
-    MetricRow(labels=("INNER ORDER PIX MEAN", "INNER ORDER PIX SUM"), measure=measures.inner_orders),
+METRICS: tuple[MetricRow[StareContext], ...] = (
+    MetricRow(labels=("BADPIX NUM", "BADPIX FRAC"), measure=metrics.bad_pixels),
+    MetricRow(labels=("INNER ORDER PIX MEAN", "INNER ORDER PIX SUM"), measure=metrics.inner_orders),
     MetricRow(
         labels=(
             "N ORDERS", "SAMPLES TOT NUM", "SAMPLES DET NUM", "SAMPLES DET FRAC", "SAMPLES CLIP NUM", "SAMPLES CLIP FRAC",
             "X RES MIN", "X RES MAX", "X RES SD", "Y RES MIN", "Y RES MAX", "Y RES SD",
         ),
-        measure=measures.trace,
+        measure=metrics.trace,
     ),
-    MetricRow(labels=("SNR MEDIAN", "SNR MEDIAN O<N>"), measure=measures.snr),
-    MetricRow(labels=("EFF MEDIAN", "EFF MEDIAN O<N>"), measure=measures.efficiency),
-    MetricRow(labels=("SKY CHI LINES", "SKY CHI CONT"), measure=measures.sky),
-    MetricRow(labels=("EMPTY SKY CHI",), measure=measures.empty_sky),
+    MetricRow(labels=("SNR MEDIAN", "SNR MEDIAN O<N>"), measure=metrics.snr),
+    MetricRow(labels=("EFF MEDIAN", "EFF MEDIAN O<N>"), measure=metrics.efficiency),
+    MetricRow(labels=("SKY CHI LINES", "SKY CHI CONT"), measure=metrics.sky),
+    MetricRow(labels=("EMPTY SKY CHI",), measure=metrics.empty_sky),
     MetricRow(
         labels=(
             "TRACE SIGNIF", "TRACE FORCED", "TRACE SLIT POS", "N OBJECTS", "SEEING FWHM", "SEEING HEADER", "SEEING RATIO", "APERTURE LOSS",
         ),
-        measure=measures.source,
+        measure=metrics.source,
     ),
-    MetricRow(labels=("WAVE SHIFT", "WAVE SHIFT ERR", "WAVE SHIFT LINES"), measure=measures.wavelength_shift),
-    MetricRow(labels=("CRH NUM", "SATURATED NUM"), measure=measures.struck_pixels),
-    MetricRow(labels=("JOIN SCALE O<N> O<M>",), measure=measures.joins),
-    MetricRow(labels=("SLIT LOSS RATIO",), measure=measures.flux_calibration),
-    MetricRow(labels=("DETECTOR TEMP", "CPATH TEMP"), measure=measures.temperatures),
+    MetricRow(labels=("WAVE SHIFT", "WAVE SHIFT ERR", "WAVE SHIFT LINES"), measure=metrics.wavelength_shift),
+    MetricRow(labels=("CRH NUM", "SATURATED NUM"), measure=metrics.struck_pixels),
+    MetricRow(labels=("JOIN SCALE O<N> O<M>",), measure=metrics.joins),
+    MetricRow(labels=("SLIT LOSS RATIO",), measure=metrics.flux_calibration),
+    MetricRow(labels=("DETECTOR TEMP", "CPATH TEMP"), measure=metrics.temperatures),
 )  # fmt: skip
 """Rows of the recipe page first, those beyond it after."""
 
-STARE = RecipeSpec(name="soxs-stare", products=PRODUCTS, metrics=METRICS)
+STARE = RecipeSpec(
+    verb="stare",
+    names=("soxs-stare", "soxs-stare-std"),
+    settings=StareSettings,
+    inputs=INPUTS,
+    products=PRODUCTS,
+    metrics=METRICS,
+    final=("EXTRACTED_FLUXCAL_SPECTRUM", "EXTRACTED_MERGED_TABLE"),
+    ranges=stare_ranges,
+    enforced=is_standard,
+)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from soxspipe.datamodel.frame import Frame
-from soxspipe.reductions.stare.doubts import doubts
 from soxspipe.reductions.stare.gather import gather
-from soxspipe.reductions.stare.values import StareInputs
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.sanity_checks import sanity_checks
 
 
 @pytest.fixture
@@ -26,27 +26,27 @@ def changed(values: StareInputs, name: str, electrons: np.ndarray | float) -> St
 
 
 def test_sound_images_raise_no_doubt(values):
-    assert doubts(values) == ()
+    assert sanity_checks(values) == ()
 
 
 def test_a_bias_of_one_number(values):
-    assert doubts(changed(values, "bias", 375.0)) == ("every pixel of the master bias is 375",)
+    assert sanity_checks(changed(values, "bias", 375.0)) == ("every pixel of the master bias is 375",)
 
 
 def test_a_bias_far_above_the_data(values):
     noise = np.random.default_rng(1).normal(5000.0, 4.0, values.masters.bias.shape)
-    (sentence,) = doubts(changed(values, "bias", noise))
+    (sentence,) = sanity_checks(changed(values, "bias", noise))
     assert sentence == "raw_VIS_sci_0.fits: 100% of the pixels lie far below the master bias; one of the two is not what its header says"
 
 
 def test_a_flat_that_is_not_near_one(values):
-    assert doubts(changed(values, "flat", 4000.0 * values.masters.flat.electrons))[0].startswith("the master flat reaches")
-    assert doubts(changed(values, "flat", 1.0)) == ("every pixel of the master flat is 1",)
+    assert sanity_checks(changed(values, "flat", 4000.0 * values.masters.flat.electrons))[0].startswith("the master flat reaches")
+    assert sanity_checks(changed(values, "flat", 1.0)) == ("every pixel of the master flat is 1",)
 
 
 def test_a_dark_of_another_exposure_time_is_not_compared(small_kit, small):
     values = gather(str(small_kit(arm="NIR").sof)).inputs
     dark = values.masters.dark
     high = replace(dark, electrons=np.asarray(dark.electrons) + np.float32(5000))
-    assert len(doubts(replace(values, masters=replace(values.masters, dark=high)))) == 1
-    assert doubts(replace(values, masters=replace(values.masters, dark=replace(high, exptime_s=7.0)))) == ()
+    assert len(sanity_checks(replace(values, masters=replace(values.masters, dark=high)))) == 1
+    assert sanity_checks(replace(values, masters=replace(values.masters, dark=replace(high, exptime_s=7.0)))) == ()

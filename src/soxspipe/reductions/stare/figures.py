@@ -10,7 +10,8 @@ from soxspipe.datamodel.provenance import InputFile
 from soxspipe.errors import InputError
 from soxspipe.io.files import md5_of
 from soxspipe.reductions.spec import Contents
-from soxspipe.reductions.stare.run import StareRun
+from soxspipe.reductions.stare.context import StareContext
+from soxspipe.reductions.stare.ranges import is_standard
 from soxspipe.settings.names import leaves
 
 if TYPE_CHECKING:
@@ -19,96 +20,96 @@ if TYPE_CHECKING:
     from soxspipe.plots.inputs import FigureInputs
 
 
-def background(run: StareRun) -> Contents:
+def background(context: StareContext) -> Contents:
     """BKGROUND."""
     from soxspipe.plots.background import plot_background
 
-    return _pdf(plot_background(figure_inputs(run)))
+    return _pdf(plot_background(figure_inputs(context)))
 
 
-def trace(run: StareRun) -> Contents:
+def trace(context: StareContext) -> Contents:
     """OBJECT_TRACE_residuals."""
     from soxspipe.plots.trace import plot_trace
 
-    return _pdf(plot_trace(figure_inputs(run)))
+    return _pdf(plot_trace(figure_inputs(context)))
 
 
-def trace_suffix(run: StareRun) -> str:
+def trace_suffix(context: StareContext) -> str:
     """The trace plot's name ends in the degrees of the polynomial."""
-    return f"_OBJECT_TRACE_residuals_{run.result.trace.order_deg}{run.result.trace.axis_deg}.pdf"
+    return f"_OBJECT_TRACE_residuals_{context.result.trace.order_deg}{context.result.trace.axis_deg}.pdf"
 
 
-def orders(run: StareRun) -> Contents:
+def orders(context: StareContext) -> Contents:
     """EXTRACTED_ORDERS_QC_PLOT."""
     from soxspipe.plots.spectrum import plot_orders
 
-    return _pdf(plot_orders(figure_inputs(run)))
+    return _pdf(plot_orders(figure_inputs(context)))
 
 
-def orders_unflattened(run: StareRun) -> Contents:
+def orders_unflattened(context: StareContext) -> Contents:
     """EXTRACTED_ORDERS_QC_PLOT_NOTFLAT."""
     from soxspipe.plots.spectrum import plot_orders
 
-    return _pdf(plot_orders(figure_inputs(run), unflattened=True))
+    return _pdf(plot_orders(figure_inputs(context), unflattened=True))
 
 
-def merged(run: StareRun) -> Contents:
+def merged(context: StareContext) -> Contents:
     """EXTRACTED_MERGED_QC_PLOT."""
     from soxspipe.plots.spectrum import plot_merged
 
-    return _pdf(plot_merged(figure_inputs(run)))
+    return _pdf(plot_merged(figure_inputs(context)))
 
 
-def fluxed(run: StareRun) -> Contents:
+def fluxed(context: StareContext) -> Contents:
     """EXTRACTED_MERGED_FLUXCALIBRATED_QC_PLOT."""
     from soxspipe.plots.spectrum import plot_fluxed
 
-    return _pdf(plot_fluxed(figure_inputs(run)))
+    return _pdf(plot_fluxed(figure_inputs(context)))
 
 
-def response(run: StareRun) -> Contents:
+def response(context: StareContext) -> Contents:
     """RESPONSE."""
     from soxspipe.plots.response import plot_response
 
-    return _pdf(plot_response(figure_inputs(run)))
+    return _pdf(plot_response(figure_inputs(context)))
 
 
-def sky_order(run: StareRun, order: int) -> Contents:
+def sky_order(context: StareContext, order: int) -> Contents:
     """SKYMODEL_QC_PLOTS of one order."""
     from soxspipe.plots.sky import plot_sky_order
 
-    return _pdf(plot_sky_order(figure_inputs(run), order))
+    return _pdf(plot_sky_order(figure_inputs(context), order))
 
 
-def sky_orders(run: StareRun) -> tuple[int, ...]:
+def sky_orders(context: StareContext) -> tuple[int, ...]:
     """Orders whose sky model is drawn: the middle one, in debug mode every one."""
-    numbers = sorted(entry.order for entry in run.result.sky.orders) if run.result.sky is not None else []
-    return tuple(numbers) if run.debug else tuple(numbers[len(numbers) // 2 :][:1])
+    numbers = sorted(entry.order for entry in context.result.sky.orders) if context.result.sky is not None else []
+    return tuple(numbers) if context.debug else tuple(numbers[len(numbers) // 2 :][:1])
 
 
-def sky_quicklook(run: StareRun) -> Contents:
+def sky_quicklook(context: StareContext) -> Contents:
     """skysub_quicklook."""
     from soxspipe.plots.sky import plot_sky_quicklook
 
-    return _pdf(plot_sky_quicklook(figure_inputs(run)))
+    return _pdf(plot_sky_quicklook(figure_inputs(context)))
 
 
-def report(run: StareRun) -> Contents:
+def report(context: StareContext) -> Contents:
     """The report, which lists every other file."""
     from soxspipe.report.content import ReportContent, ReportedProduct, ReportedStep
     from soxspipe.report.page import build_report
 
     content = ReportContent(
-        values=figure_inputs(run),
-        is_standard=run.is_standard,
-        provenance=replace(run.provenance, raw=tuple(_with_checksum(file) for file in run.provenance.raw)),
-        settings=run.settings,
-        made_at=run.made_at,
-        warnings=run.result.warnings,
-        failures=run.result.failures,
-        wavelength_shift=run.result.wavelength_shift,
-        products=tuple(ReportedProduct(label=file.label, file_name=file.path.name, description=file.description) for file in run.files),
-        steps=tuple(ReportedStep(step=report.step, seconds=report.seconds, note=report.note) for report in run.story),
+        values=figure_inputs(context),
+        is_standard=is_standard(context.provenance.recipe),
+        provenance=replace(context.provenance, raw=tuple(_with_checksum(file) for file in context.provenance.raw)),
+        settings=context.settings,
+        made_at=context.made_at,
+        warnings=context.result.warnings,
+        failures=context.result.failures,
+        wavelength_shift=context.result.wavelength_shift,
+        products=tuple(ReportedProduct(label=file.label, file_name=file.path.name, description=file.description) for file in context.files),
+        steps=tuple(ReportedStep(step=report.step, seconds=report.seconds, note=report.note) for report in context.story),
     )
     return [build_report(content).encode("utf-8", "replace")]
 
@@ -121,13 +122,13 @@ def _with_checksum(file: InputFile) -> InputFile:
         return file
 
 
-def figure_inputs(run: StareRun) -> FigureInputs:
+def figure_inputs(context: StareContext) -> FigureInputs:
     """The run's values, as figures want them."""
     from soxspipe.plots.inputs import FigureInputs
 
-    inputs, result = run.inputs, run.result
+    inputs, result = context.inputs, context.result
     return FigureInputs(
-        sof_name=run.provenance.sof_name,
+        sof_name=context.provenance.sof_name,
         observation=inputs.observation,
         geometry=inputs.geometry,
         stacked=result.stacked,
@@ -147,9 +148,9 @@ def figure_inputs(run: StareRun) -> FigureInputs:
         standard=inputs.standard,
         telluric_bands=inputs.telluric_bands,
         sky_lines=inputs.sky_lines,
-        metrics=run.metrics,
+        metrics=context.metrics,
         trace_settings=tuple(
-            (leaf.spelling, f"{getattr(run.settings.continuum, leaf.field):g}") for leaf in leaves() if leaf.section == "continuum"
+            (leaf.spelling, f"{getattr(context.settings.continuum, leaf.field):g}") for leaf in leaves() if leaf.section == "continuum"
         ),
         masters=inputs.masters,
     )

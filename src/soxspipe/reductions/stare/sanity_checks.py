@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from soxspipe.algorithms.frames.prepare import orient_and_trim
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.frame import Frame
-from soxspipe.reductions.stare.values import StareInputs
+from soxspipe.reductions.stare.inputs import StareInputs
 
 STEP_PX = 8
 BELOW_SIGMA = 10.0
@@ -20,7 +20,7 @@ FLAT_LEVEL = (0.01, 100.0)
 SAME_EXPOSURE_S = 0.5
 
 
-def doubts(values: StareInputs) -> tuple[str, ...]:
+def sanity_checks(values: StareInputs) -> tuple[str, ...]:
     """Sentences for the user about images that are probably not what they are taken for.
 
     Every eighth pixel is looked at: whether the master bias or dark is one number, whether the first exposure lies far below it, and

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import threading
 from dataclasses import replace
 
@@ -14,13 +13,13 @@ from astropy.io import fits
 from soxspipe.datamodel.provenance import InputFile
 from soxspipe.errors import ProductError, ProductExistsError
 from soxspipe.io import atomic
+from soxspipe.reductions import publish
 from soxspipe.reductions.progress import StepTimer
-from soxspipe.reductions.stare import drawings, publish
-from soxspipe.reductions.stare.publish import claim_products, measure_metrics, merged_path, publish_stare
+from soxspipe.reductions.stare import figures
 from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.load import load_settings
-from soxspipe.settings.stare import PLOTS, StareSettings
-from support.runs import make_stare_run
+from soxspipe.settings.stare import StareSettings
+from support.runs import claim_products, make_stare_run, measure_metrics, merged_path, publish_stare
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +37,6 @@ def test_two_runs_give_the_same_bytes(tmp_path, run):
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
-def test_where_no_process_is_to_be_had_figures_are_drawn_here(tmp_path, run, monkeypatch):
-    def refused():
-        raise BlockingIOError("no more processes")
-
-    publish_stare(run, tmp_path / "one", StepTimer())
-    monkeypatch.setattr(publish, "can_fork", lambda: True)
-    monkeypatch.setattr(os, "fork", refused)
-    publish_stare(run, tmp_path / "two", StepTimer())
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
-
-
 def test_a_later_time_changes_only_what_says_when(tmp_path, run):
     publish_stare(run, tmp_path / "one", StepTimer())
     publish_stare(replace(run, made_at="2026-01-01T00:00:00"), tmp_path / "two", StepTimer())
@@ -59,7 +47,7 @@ def test_a_later_time_changes_only_what_says_when(tmp_path, run):
         assert differing <= {"DATE", "SXSPRE", "CHECKSUM"}, path.name
 
 
-def test_a_failure_leaves_what_was_there_untouched(tmp_path, run, monkeypatch):
+def test_a_failure_leaves_what_was_there_untouched(tmp_path, run):
     publish_stare(run, tmp_path, StepTimer())
     before = contents(tmp_path)
 
@@ -67,10 +55,9 @@ def test_a_failure_leaves_what_was_there_untouched(tmp_path, run, monkeypatch):
         yield b"half a file"
         raise OSError(28, "No space left on device")
 
-    rows = tuple(replace(row, contents=broken) if row.label == "SPECTRUM_1D" else row for row in publish.STARE.products)
-    monkeypatch.setattr(publish, "STARE", replace(publish.STARE, products=rows))
+    rows = tuple(replace(row, contents=broken) if row.label == "SPECTRUM_1D" else row for row in STARE.products)
     with pytest.raises(ProductError, match=r"SPECTRUM_1D.*No space left"):
-        publish_stare(replace(run, made_at="2027-01-01T00:00:00"), tmp_path, StepTimer())
+        publish.publish(replace(STARE, products=rows), replace(run, made_at="2027-01-01T00:00:00"), tmp_path, StepTimer())
     assert contents(tmp_path) == before
 
 
@@ -130,6 +117,7 @@ def test_ranges_are_enforced_for_standards_and_overridden_by_settings():
     assert all(metric.flag == "pass" for metric in measure_metrics(replace(standard, settings=settings)))
 
 
+PLOTS = StareSettings.plot_names
 PICTURES = ("PDF", "HTML")
 
 
@@ -172,7 +160,7 @@ def test_the_report_has_the_checksums_of_raw_frames(tmp_path, run):
     there, gone = tmp_path / "raw.fits", tmp_path / "gone.fits"
     there.write_bytes(b"photons")
     raw = tuple(InputFile(path=str(path), category="OBJECT_VIS") for path in (there, gone))
-    page = b"".join(drawings.report(replace(run, provenance=replace(run.provenance, raw=raw)))).decode()
+    page = b"".join(figures.report(replace(run, provenance=replace(run.provenance, raw=raw)))).decode()
     assert hashlib.md5(b"photons").hexdigest() in page
     assert "not computed" in page
 

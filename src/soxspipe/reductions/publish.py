@@ -1,0 +1,168 @@
+"""From values to files, for every recipe: measure the metrics, write every product that the run has, all of them or none."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.provenance import Provenance
+from soxspipe.errors import ProductExistsError
+from soxspipe.io.atomic import Staged, commit, discard, remove_unfinished, stage
+from soxspipe.io.lock import only_run
+from soxspipe.io.names import file_name, qc_folder, reduced_folder
+from soxspipe.qc.ranges import chosen_ranges, with_ranges
+from soxspipe.reductions.gathered import Context
+from soxspipe.reductions.progress import StepTimer
+from soxspipe.reductions.spec import ProductRecord, ProductRow, Published, RecipeSpec
+
+LOCK_TIMEOUT_S = 600.0
+"""Longer than any reduction takes, so that a second run of the same set waits for the first."""
+
+Run = Context[Any, Any, Any]
+Spec = RecipeSpec[Any]
+
+
+def measure_metrics(spec: Spec, context: Run) -> tuple[Metric, ...]:
+    """Every metric of the recipe, with the recipe's acceptable ranges and those that the user set over them."""
+    measured = tuple(metric for row in spec.metrics for metric in row.measure(context))
+    page = spec.ranges(context.provenance.recipe, context.inputs.arm)
+    return with_ranges(measured, chosen_ranges(page, context.settings.qc_acceptable_ranges))
+
+
+def publish(spec: Spec, context: Run, output: Path, done: StepTimer) -> Published:
+    """Write the products of one run.
+
+    Parameters
+    ----------
+    spec : RecipeSpec
+        The recipe's tables.
+    context : Context
+        With its metrics measured or not.
+    output : Path
+        Folder above ``reduced`` and ``qc``.
+    done : StepTimer
+        Hears when metrics, products and figures are there.
+
+    Returns
+    -------
+    Published
+
+    Raises
+    ------
+    ProductError
+        If a file could not be written; what stood on the disk before is untouched then.
+    """
+    context = context if context.metrics else replace(context, metrics=measure_metrics(spec, context))
+    failed = [metric.name for metric in context.metrics if metric.flag == "fail"]
+    done("measure quality", f"out of range: {', '.join(failed)}" if failed else f"{len(context.metrics)} metrics")
+    rows = [part for row in spec.products if row.when(context) for part in row.parts(context)]
+    paths = [product_path(row, context, output) for row in rows]
+    records = tuple(
+        ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=path)
+        for row, path in zip(rows, paths, strict=True)
+    )
+    staged = _stage_all(replace(context, files=records), rows, paths, done)
+    try:
+        last_path(spec, context.provenance, output).unlink(missing_ok=True)  # a run killed between two names is then seen to be unfinished
+        commit(staged)
+    except BaseException:
+        discard(staged)
+        raise
+    _remove_outdated(spec, context, output, set(paths))
+    return Published(
+        final=final_product(spec, records),
+        products=records,
+        metrics=context.metrics,
+        warnings=context.result.warnings,
+        made_at=context.made_at,
+        enforced=spec.enforced(context.provenance.recipe),
+    )
+
+
+def final_product(spec: Spec, records: Sequence[ProductRecord]) -> Path:
+    """The product that the user came for: the first of the final labels that was made."""
+    paths = {record.label: record.path for record in records}
+    return next(paths[label] for label in spec.final if label in paths)
+
+
+@contextmanager
+def claim_products(
+    spec: Spec, provenance: Provenance, output: Path, *, overwrite: bool, timeout_s: float = LOCK_TIMEOUT_S
+) -> Iterator[None]:
+    """Keep other runs of the same set of files out while the body reduces it.
+
+    Raises
+    ------
+    ProductExistsError
+        If the products are there already and may not be overwritten.
+    ProductError
+        If another run does not finish in time, or the folder cannot be written to.
+    """
+    require_new(spec, provenance, output, overwrite=overwrite)
+    reduced = reduced_folder(output, provenance.night, provenance.recipe)
+    with only_run(reduced / f".{file_name(provenance.sof_name, '.lock')}", timeout_s=timeout_s):
+        require_new(spec, provenance, output, overwrite=overwrite)
+        for folder in (reduced, qc_folder(output, provenance.night, provenance.recipe)):
+            remove_unfinished(folder, _owner(provenance))
+        yield
+
+
+def require_new(spec: Spec, provenance: Provenance, output: Path, *, overwrite: bool) -> None:
+    """Raise `ProductExistsError` if the products are there already and may not be overwritten."""
+    path = last_path(spec, provenance, output)
+    if path.exists() and not overwrite:
+        raise ProductExistsError(f"the product exists already, use -x (overwrite) to make it again: {path}")
+
+
+def last_path(spec: Spec, provenance: Provenance, output: Path) -> Path:
+    """Where the last product goes, whose presence says that the set of files has been reduced."""
+    row = spec.last
+    if not isinstance(row.suffix, str):
+        raise ValueError(f"the last product of the recipe {spec.verb} has no fixed suffix")
+    return _path(row, row.suffix, provenance, output)
+
+
+def product_path(row: ProductRow[Any], context: Run, output: Path) -> Path:
+    """Where a product goes."""
+    return _path(row, row.suffix_in(context), context.provenance, output)
+
+
+def _path(row: ProductRow[Any], suffix: str, provenance: Provenance, output: Path) -> Path:
+    folder = reduced_folder if row.folder == "reduced" else qc_folder
+    return folder(output, provenance.night, provenance.recipe) / file_name(provenance.sof_name, suffix, upper=row.upper_case)
+
+
+def _stage_all(context: Run, rows: Sequence[ProductRow[Any]], paths: Sequence[Path], done: StepTimer) -> list[Staged]:
+    """Stage every product, data first and figures after them; the files are in the order of the rows."""
+    owner = _owner(context.provenance)
+    made: dict[int, Staged] = {}
+    try:
+        for is_figure, step in ((False, "write products"), (True, "draw figures")):
+            places = [place for place, row in enumerate(rows) if row.is_figure is is_figure]
+            for place in places:
+                made[place] = stage(paths[place], rows[place].contents(context), owner=owner)
+            if places:
+                size = sum(made[place].temporary.stat().st_size for place in places)
+                done(step, f"{len(places)} files, {size / 1e6:.1f} MB")
+    except BaseException:
+        discard(made.values())
+        raise
+    return [made[place] for place in range(len(rows))]
+
+
+def _remove_outdated(spec: Spec, context: Run, output: Path, made: set[Path]) -> None:
+    """Delete products of an earlier run on the same files that this run did not make again."""
+    for row in spec.products:
+        path = product_path(row, context, output)
+        for old in path.parent.glob(glob.escape(path.name).replace("<N>", "*")):
+            if old not in made:
+                old.unlink(missing_ok=True)
+
+
+def _owner(provenance: Provenance) -> str:
+    return file_name(provenance.sof_name, "")

@@ -1,0 +1,38 @@
+"""The recipes by their commands; a recipe is imported when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soxspipe.reductions.engine import Reduction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A command: the folder of its recipe, whose module `recipe` holds `REDUCTION`, and what the command does."""
+
+    folder: str
+    help: str
+
+
+RECIPES: Mapping[str, Entry] = {
+    "stare": Entry(folder="stare", help="Reduce a science target taken in stare mode."),
+    "stare_std": Entry(folder="stare", help="Reduce a flux standard taken in stare mode."),
+}
+"""One line a command."""
+
+
+def reduction(verb: str) -> Reduction[Any, Any, Any]:
+    """The recipe behind a command.
+
+    Raises
+    ------
+    KeyError
+        If there is no such command.
+    """
+    found: Reduction[Any, Any, Any] = import_module(f"{__package__}.{RECIPES[verb].folder}.recipe").REDUCTION
+    return found

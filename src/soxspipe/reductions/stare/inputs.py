@@ -1,0 +1,57 @@
+"""What goes into the stare recipe's algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from soxspipe.datamodel.arrays import BoolImage
+from soxspipe.datamodel.calibrations import ExtinctionCurve, Masters, SkyLines, StandardStar, TelluricBands
+from soxspipe.datamodel.detector import Arm, Detector
+from soxspipe.datamodel.frame import RawFrame
+from soxspipe.datamodel.geometry import Geometry
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.spectrum import ResponseCurve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StareInputs:
+    """Everything the algorithm needs, as values.
+
+    Attributes
+    ----------
+    raw : tuple of RawFrame
+        Exposures, sorted by time.
+    observation : Observation
+        Of the set: the first exposure's, with mean exposure time and air mass.
+    detector, arm : Detector, Arm
+        Facts.
+    bad_pixels : ndarray of bool
+        True for bad pixels, trimmed frame.
+    masters, geometry : Masters, Geometry
+        Calibrations.
+    is_standard : bool
+        Whether a response is to be made.
+    standard : StandardStar or None
+        The library spectrum, when the star is known.
+    response : ResponseCurve or None
+        Given with the inputs.
+    extinction, telluric_bands, sky_lines
+        Static tables.
+    object_slit_arcsec : float or None
+        Position named by the user.
+    """
+
+    raw: tuple[RawFrame, ...]
+    observation: Observation
+    detector: Detector
+    arm: Arm
+    bad_pixels: BoolImage
+    masters: Masters
+    geometry: Geometry
+    is_standard: bool
+    standard: StandardStar | None
+    response: ResponseCurve | None
+    extinction: ExtinctionCurve
+    telluric_bands: TelluricBands
+    sky_lines: SkyLines
+    object_slit_arcsec: float | None = None

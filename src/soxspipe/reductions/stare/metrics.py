@@ -1,0 +1,89 @@
+"""Metrics of a stare run: which values go into which measurement."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import BoolImage
+from soxspipe.datamodel.metric import Metric
+from soxspipe.qc import metrics
+from soxspipe.reductions.stare.context import StareContext
+from soxspipe.reductions.temperatures import header_temperatures
+
+Metrics = tuple[Metric, ...]
+
+
+def bad_pixels(context: StareContext) -> Metrics:
+    """Pixels that calibrations exclude."""
+    return metrics.measure_bad_pixels(context.result.sky_subtracted.flags)
+
+
+def inner_orders(context: StareContext) -> Metrics:
+    """Level between the order edges."""
+    frame = context.result.sky_subtracted
+    return metrics.measure_inner_orders(frame.electrons, frame.good, on_slit(context))
+
+
+def trace(context: StareContext) -> Metrics:
+    """Samples and residuals of the trace."""
+    return metrics.measure_trace(context.result.trace, context.inputs.arm)
+
+
+def snr(context: StareContext) -> Metrics:
+    """Signal-to-noise ratio."""
+    return metrics.measure_snr(context.result.merged, context.inputs.arm)
+
+
+def efficiency(context: StareContext) -> Metrics:
+    """End-to-end efficiency."""
+    return metrics.measure_efficiency(context.result.efficiency, context.inputs.arm)
+
+
+def sky(context: StareContext) -> Metrics:
+    """Residuals of the sky fit."""
+    return metrics.measure_sky(context.result.sky)
+
+
+def empty_sky(context: StareContext) -> Metrics:
+    """Noise test on sky without an object."""
+    mapped = context.inputs.geometry.dispersion_map
+    empty = metrics.empty_sky_mask(mapped.order, mapped.slit_arcsec, context.result.sky_subtracted.good, context.result.trace)
+    return metrics.measure_empty_sky(context.result.residual_sigma, empty)
+
+
+def source(context: StareContext) -> Metrics:
+    """Significance, place and width of the object."""
+    return metrics.measure_object(context.result.trace, context.result.profile, context.inputs.observation, context.result.orders)
+
+
+def wavelength_shift(context: StareContext) -> Metrics:
+    """Zero-point on sky lines."""
+    return metrics.measure_wavelength_shift(context.result.wavelength_shift)
+
+
+def struck_pixels(context: StareContext) -> Metrics:
+    """Cosmic rays and saturation."""
+    return metrics.measure_struck_pixels(context.result.sky_subtracted.flags, on_slit(context))
+
+
+def joins(context: StareContext) -> Metrics:
+    """Agreement of neighbouring orders."""
+    return metrics.measure_joins(context.result.merged, context.inputs.arm)
+
+
+def flux_calibration(context: StareContext) -> Metrics:
+    """Slit losses against the standard's."""
+    return metrics.measure_flux_calibration(context.result.fluxed)
+
+
+def temperatures(context: StareContext) -> Metrics:
+    """Temperatures that the header gives."""
+    return header_temperatures(context.inputs.arm, context.provenance.header)
+
+
+def on_slit(context: StareContext) -> BoolImage:
+    """True for pixels between the order edges."""
+    mapped = context.inputs.geometry.dispersion_map
+    half = 0.5 * context.inputs.arm.slit_length_arcsec
+    with np.errstate(invalid="ignore"):
+        return (mapped.order > 0) & (mapped.slit_arcsec <= half) & (mapped.slit_arcsec >= -half)

@@ -1,0 +1,242 @@
+"""Contents of the stare recipe's data files: which values of a run go into which layout, and under which header."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from soxspipe import __version__
+from soxspipe.datamodel.arrays import Image
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.provenance import Card
+from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.errors import ProductError
+from soxspipe.io import products
+from soxspipe.io.fits_writer import ComputedImage, Hdu, fits_chunks
+from soxspipe.io.product_headers import product_cards
+from soxspipe.io.spectrum_1d import as_spectrum_1d, spectrum_1d_hdus
+from soxspipe.reductions.spec import Contents
+from soxspipe.reductions.stare.context import StareContext
+from soxspipe.reductions.stare.trace_table import trace_polynomials
+from soxspipe.reductions.summary_tables import QC_HEAD, grid, qc_rows
+
+Value = TypeVar("Value")
+Writer = Callable[[StareContext], Contents]
+
+SPECTRUM, TECHNIQUE = "SCI_SLIT_FLUX", "ECHELLE,SLIT"
+
+
+def sky_subtracted(context: StareContext) -> Contents:
+    """SKYSUB: 0 outside orders; flagged pixels keep their value."""
+    frame = context.result.sky_subtracted
+    return fits_chunks(products.image_hdus(_image_cards(context), frame.electrons, frame.flags, _sigma(frame.variance)))
+
+
+def sky_model(context: StareContext) -> Contents:
+    """SKYMODEL with the model's own error."""
+    model = _present(context.result.sky, "sky model")
+    return fits_chunks(
+        products.image_hdus(_image_cards(context), model.electrons, context.result.sky_subtracted.flags, _sigma(model.variance))
+    )
+
+
+def sky_residuals(context: StareContext) -> Contents:
+    """SKYSUB_RESIDUALS: (data - sky - object) / error, so that ERRS is 1 inside orders; NaN outside."""
+    residual = context.result.residual_sigma
+    error = ComputedImage(residual, np.isfinite)
+    remark = "kept for readers; values are in sigma"
+    return fits_chunks(products.image_hdus(_image_cards(context), residual, context.result.sky_subtracted.flags, error, remark=remark))
+
+
+def object_trace(context: StareContext) -> Contents:
+    """OBJTRACE."""
+    centre, sigma = trace_polynomials(context.result.trace, context.inputs.geometry)
+    return fits_chunks(products.trace_hdus(_table_cards(context, "OBJECT_TAB"), context.result.trace, context.inputs.arm, centre, sigma))
+
+
+def orders(context: StareContext) -> Contents:
+    """EXTRACTED_ORDERS."""
+    return fits_chunks(
+        products.orders_hdus(_table_cards(context, SPECTRUM), _in_format_order(context, context.result.orders), context.inputs.arm)
+    )
+
+
+def orders_unflattened(context: StareContext) -> Contents:
+    """EXTRACTED_ORDERS_NOTFLAT."""
+    spectra = _in_format_order(context, context.result.orders_unflattened)
+    return fits_chunks(products.orders_hdus(_table_cards(context, SPECTRUM), spectra, context.inputs.arm))
+
+
+def merged(context: StareContext) -> Contents:
+    """EXTRACTED_MERGED."""
+    cards = _table_cards(context, SPECTRUM)
+    return fits_chunks(products.merged_hdus(cards, context.result.merged, context.inputs.arm, limits=context.result.trace.forced))
+
+
+def merged_unflattened(context: StareContext) -> Contents:
+    """EXTRACTED_MERGED_NOTFLAT."""
+    spectrum = _present(context.result.merged_unflattened, "un-flattened spectrum")
+    return fits_chunks(
+        products.merged_hdus(_table_cards(context, SPECTRUM), spectrum, context.inputs.arm, limits=context.result.trace.forced)
+    )
+
+
+def merged_ascii(context: StareContext) -> Contents:
+    """EXTRACTED_MERGED.txt."""
+    return [products.merged_ascii(context.result.merged)]
+
+
+def response(context: StareContext) -> Contents:
+    """RESP."""
+    return fits_chunks(products.response_hdus(_table_cards(context, "RESP_TAB"), _present(context.result.response, "response")))
+
+
+def efficiency(context: StareContext) -> Contents:
+    """EFFICIENCY."""
+    curve = _present(context.result.efficiency, "efficiency")
+    return fits_chunks(products.efficiency_hdus(_table_cards(context, "EFFICIENCY_TAB"), curve, context.inputs.arm))
+
+
+def fluxed(context: StareContext) -> Contents:
+    """FLUXCAL."""
+    spectrum = _present(context.result.fluxed, "flux-calibrated spectrum")
+    return fits_chunks(products.fluxed_hdus(_table_cards(context, SPECTRUM), spectrum, limits=context.result.trace.forced))
+
+
+def spectrum_1d(context: StareContext) -> Contents:
+    """SPECTRUM_1D."""
+    slit = context.inputs.observation.slit_width_arcsec
+    reference = context.inputs.arm.resolving_power_1arcsec
+    snr = context.metric("SNR MEDIAN")
+    hdus: Sequence[Hdu] = spectrum_1d_hdus(
+        _table_cards(context, SPECTRUM),
+        as_spectrum_1d(context.result.merged, context.result.fluxed),
+        context.inputs.observation,
+        n_exposures=context.n_exposures,
+        total_exptime_s=context.total_exptime_s,
+        snr=math.nan if snr is None else float(snr),
+        resolving_power=reference / slit if reference and slit else None,
+        slit_length_arcsec=context.inputs.arm.slit_length_arcsec,
+        raw=context.provenance.raw,
+    )
+    return fits_chunks(hdus)
+
+
+def metrics_json(context: StareContext) -> Contents:
+    """QC.json: metrics with ranges and flags, warnings, failures and diagnostics; numbers that were not measured are null."""
+    answer = {
+        "sof": context.provenance.sof_name,
+        "recipe": context.provenance.recipe,
+        "version": __version__,
+        "arm": context.inputs.arm.name,
+        "target": context.inputs.observation.target,
+        "date_obs": context.inputs.observation.date_obs,
+        "reduced": context.made_at,
+        "verdict": "fail" if any(metric.flag == "fail" for metric in context.metrics) else "pass",
+        "warnings": list(context.result.warnings),
+        "failures": dict(context.result.failures),
+        "metrics": [_metric_row(metric) for metric in context.metrics],
+        "diagnostics": {name: _number(value) for name, value in context.result.diagnostics.items()},
+    }
+    return [(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")]
+
+
+def settings_used(context: StareContext) -> Contents:
+    """SETTINGS.yaml."""
+    return [context.settings_text.encode("utf-8")]
+
+
+def log(context: StareContext) -> Contents:
+    """EXTRACTED_MERGED.log: what was done with which files, how long it took, and what the user was told."""
+    provenance = context.provenance
+    files = [(file.category, file.md5, file.path) for file in (*provenance.raw, *provenance.calibrations)]
+    steps = [(report.step, f"{report.seconds:.2f} s", report.note) for report in context.story]
+    lines = [
+        f"soxspipe {__version__}, {provenance.recipe}, {context.made_at} UTC",
+        f"Recipe Command: {provenance.command or '(called from Python)'}",
+        "",
+        grid(("category", "md5", "file"), files),
+        "",
+        grid(("step", "time", "note"), steps),
+        "",
+        *(f"WARNING: {warning}" for warning in context.result.warnings),
+        *(f"FAILED: {step}: {reason}" for step, reason in context.result.failures.items()),
+        "",
+        grid(QC_HEAD, qc_rows(context.metrics, per_order=True)),
+        "",
+    ]
+    return ["\n".join(lines).encode("utf-8", "replace")]
+
+
+def _image_cards(context: StareContext) -> tuple[Card, ...]:
+    return _cards(context, "", is_image=True)
+
+
+def _table_cards(context: StareContext, category: str) -> tuple[Card, ...]:
+    return _cards(context, f"{category}_{context.inputs.arm.name}", is_image=False)
+
+
+def _cards(context: StareContext, category: str, *, is_image: bool) -> tuple[Card, ...]:
+    return product_cards(
+        context.provenance,
+        arm=context.inputs.arm.name,
+        catg=category,
+        tech=TECHNIQUE if category else "",
+        metrics=context.metrics,
+        extra=_circumstances(context),
+        made_at=context.made_at,
+        version=__version__,
+        is_image=is_image,
+    )
+
+
+def _circumstances(context: StareContext) -> tuple[Card, ...]:
+    observation = context.inputs.observation
+    return (
+        ("EXPTIME", observation.exptime_s, "[s] exposure time that the counts stand for"),
+        ("TEXPTIME", context.total_exptime_s, "[s] sum over all exposures"),
+        ("NCOMBINE", context.n_exposures, "number of raw exposures"),
+        ("AIRMASS", observation.airmass, "mean air mass"),
+        ("SOXS FORCED", context.result.trace.forced, "T: no object found or its position given"),
+    )
+
+
+def _in_format_order(context: StareContext, spectra: Sequence[OrderSpectrum]) -> list[OrderSpectrum]:
+    places = {entry.order: place for place, entry in enumerate(context.inputs.geometry.spectral_format.orders)}
+    return sorted(spectra, key=lambda spectrum: places.get(spectrum.order, len(places)))
+
+
+def _sigma(variance: Image) -> ComputedImage:
+    return ComputedImage(variance, _root)
+
+
+def _root(variance: Image) -> Image:
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(variance, dtype=np.float32)
+
+
+def _present(value: Value | None, what: str) -> Value:
+    if value is None:
+        raise ProductError(f"this run has no {what}")
+    return value
+
+
+def _metric_row(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "value": _number(metric.value),
+        "unit": metric.unit,
+        "comment": metric.comment,
+        "order": metric.order,
+        "low": metric.low,
+        "high": metric.high,
+        "flag": metric.flag,
+    }
+
+
+def _number(value: float | int | None) -> float | int | None:
+    return None if value is None or not math.isfinite(value) else value if isinstance(value, int) else float(value)

@@ -1,0 +1,42 @@
+"""Acceptable ranges of the recipe page, enforced for standard stars only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from soxspipe.datamodel.detector import Arm
+from soxspipe.qc.ranges import Ranges
+
+BY_ARM: Mapping[str, Ranges] = {
+    "VIS": {
+        "BADPIX FRAC": (0.0, 0.01),
+        "INNER ORDER PIX MEAN": (-40.0, 60.0),
+        "N ORDERS": (4, 4),
+        "SAMPLES DET FRAC": (0.93, 1.0),
+        "SAMPLES CLIP FRAC": (0.0, 0.2),
+        "X RES SD": (0.0, 0.2),
+        "EFF MEDIAN": (0.04, 0.30),
+        "SNR MEDIAN": (50.0, 1000.0),
+    },
+    "NIR": {
+        "BADPIX FRAC": (0.0, 0.01),
+        "INNER ORDER PIX MEAN": (-40.0, 60.0),
+        "N ORDERS": (15, 15),
+        "SAMPLES DET FRAC": (0.7, 1.0),
+        "SAMPLES CLIP FRAC": (0.0, 0.3),
+        "Y RES SD": (0.0, 0.5),
+        "EFF MEDIAN": (0.02, 0.2),
+        "SNR MEDIAN": (7.0, 200.0),
+    },
+}
+"""By arm of SOXS and metric: lowest and highest acceptable value, ends included."""
+
+
+def is_standard(recipe: str) -> bool:
+    """Whether a set was reduced as a standard star, whose metrics decide whether the run is good."""
+    return recipe.endswith("-std")
+
+
+def stare_ranges(recipe: str, arm: Arm) -> Ranges:
+    """The page's ranges; none for science targets, and for X-shooter, whose orders and efficiency the page does not know."""
+    return BY_ARM.get(arm.name, {}) if is_standard(recipe) and arm.instrument == "SOXS" else {}
