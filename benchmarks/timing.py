@@ -153,13 +153,5 @@ def response_of(folder: Path, arm: str, command: Sequence[str], scene: dict[str,
 
 def import_time(runs: int) -> Timing:
     """Importing everything that a reduction needs, as the command does it, in a cold process."""
-    text = (
-        "import os\n"
-        "os.environ['OPENBLAS_NUM_THREADS'] = '1'\n"
-        "from soxspipe import start_up\n"
-        "start_up.begin_imports()\n"
-        "import soxspipe.cli.app\n"
-        "start_up.defer_never_used()\n"
-        "import soxspipe.cli.console, soxspipe.reductions.stare.gather, soxspipe.reductions.stare.pipeline, soxspipe.reductions.stare.reduce"
-    )
+    text = "import soxspipe.cli.app, soxspipe.cli.console, soxspipe.reductions.stare.recipe, soxspipe.reductions.stare.reduce"
     return median_of([timed([sys.executable, "-c", text]) for _ in range(runs)])
