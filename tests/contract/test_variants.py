@@ -356,12 +356,14 @@ def test_a_response_of_the_reference_form(vis, usual, reduce):
     assert np.nanstd(ratio) < 0.02
 
 
-def test_a_standard_with_a_response_is_flux_calibrated_only(small_kit, tmp_path, reduce):
+def test_a_standard_with_a_response_makes_no_other_and_its_efficiency_is_measured(small_kit, tmp_path, reduce):
     kit = small_kit(target="standard", ab_mag=None).copy(tmp_path / "std")
     table = write_response_table(kit.folder / "resp.fits", raw_header("SOXS", "VIS"), "VIS", [50.0])
     found = reduce(kit.write_sof(extra=(table,)), verb="stare_std", status=3)
     assert found.has("_FLUXCAL.fits")
     assert not found.has("_RESP.fits")
+    assert found.has("_EFFICIENCY.fits")
+    assert "EFF MEDIAN" not in found.said.partition("out of the acceptable range:")[2]
 
 
 def test_an_unknown_standard_is_extracted(small_kit, tmp_path, reduce):

@@ -53,4 +53,4 @@ class soxs_stare(base_recipe):
     @property
     def generateReponseCurve(self) -> bool:
         """Whether a response is made from these frames (spelled as published)."""
-        return bool(self._gathered.inputs.is_standard)
+        return bool(self._gathered.inputs.makes_response)

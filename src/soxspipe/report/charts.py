@@ -102,7 +102,7 @@ def efficiency_chart(efficiency: EfficiencyCurve) -> Json:
 
 
 def check_chart(standard: StandardStar, fluxed: FluxedSpectrum) -> Json:
-    """The standard, calibrated with its own response, against the library."""
+    """The calibrated standard against the library."""
     bad = int(SpectrumFlag.NO_DATA | SpectrumFlag.TELLURIC | SpectrumFlag.LOW_RESPONSE | SpectrumFlag.EXTRAPOLATED_RESPONSE)
     library = np.interp(fluxed.wavelength_nm, standard.wavelength_nm, standard.flux, left=np.nan, right=np.nan)
     clean = ((fluxed.quality & bad) == 0) & (library > 0)

@@ -181,7 +181,7 @@ def object_plots(plots: Mapping[str, Json]) -> Html:
 
 def response_plots(plots: Mapping[str, Json], content: ReportContent) -> Html | None:
     """Response and efficiency, as far as they exist."""
-    chosen = (("response", "Response"), ("efficiency", "Efficiency"), ("check", "Standard, calibrated with its own response"))
+    chosen = (("response", "Response"), ("efficiency", "Efficiency"), ("check", "Standard star against the library"))
     if not any(name in plots for name, _ in chosen):
         return None
     response = content.values.response

@@ -96,6 +96,10 @@ class OrderData:
         """Variance of the flattened electrons of some rows or all when `light` (flattened electrons) is expected."""
         return self.noise.variance(light) if rows is EVERY_ROW else self.noise.of_rows(rows).variance(light)
 
+    def masked(self, pixels: BoolImage) -> OrderData:
+        """The order with more pixels that are not good."""
+        return replace(self, good=self.good & ~pixels)
+
     def without(self, light: FloatArray) -> OrderData:
         """The order without `light` (flattened electrons), whose shot noise stays in the variance."""
         floor = self.noise.floor + np.maximum(light, 0.0) * self.noise.per_light

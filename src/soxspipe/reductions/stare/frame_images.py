@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from soxspipe.algorithms.orders.windows import centre_wavelength
 from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 from soxspipe.numerics.medians import quick_median
 from soxspipe.numerics.robust import mad_sigma
@@ -22,7 +23,7 @@ PLANES = ("electrons", "variance", "light", "total_variance", "sky", "sky_varian
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Images:
+class FrameImages:
     """Full frames that the products show."""
 
     detrended: Frame
@@ -32,7 +33,7 @@ class Images:
     sky_variance: Image
 
 
-def paint_images(solved: SolvedOrders, known_flags: FlagArray, *, exptime_s: float, n_exposures: int) -> Images:
+def paint_frames(solved: SolvedOrders, known_flags: FlagArray, *, exptime_s: float, n_exposures: int) -> FrameImages:
     """Full frames from the cut-outs: 0 outside orders (residuals: NaN); flags are those known before and those found on orders."""
     flags = np.array(known_flags)
     for order in solved.orders:
@@ -51,13 +52,21 @@ def paint_images(solved: SolvedOrders, known_flags: FlagArray, *, exptime_s: flo
         exptime_s=exptime_s,
         n_exposures=n_exposures,
     )
-    return Images(
+    return FrameImages(
         detrended=detrended,
         sky_subtracted=replace(detrended, electrons=painted["light"], variance=painted["total_variance"]),
         residual_sigma=painted["residual"],
         sky=painted["sky"],
         sky_variance=painted["sky_variance"],
     )
+
+
+def with_cosmic_rays(flags: FlagArray, windows: Sequence[OrderWindow], cosmic_rays: Sequence[BoolArray]) -> FlagArray:
+    """Flags of the frame with the cosmic rays found on orders."""
+    raised = np.array(flags)
+    for window, pixels in zip(windows, cosmic_rays, strict=True):
+        raised.reshape(-1)[window.index[pixels & window.inside]] |= np.uint8(PixelFlag.COSMIC_RAY)
+    return raised
 
 
 def _raise_flags(flags: FlagArray, extracted: ExtractedOrder) -> None:
@@ -101,10 +110,10 @@ def _dark(extracted: ExtractedOrder) -> BoolArray:
     return np.asarray(extracted.data.good.sum(axis=1) < LEAST_LIT * np.maximum(window.inside.sum(axis=1), 1))
 
 
-def sky_model(solved: SolvedOrders, images: Images, failures: Mapping[int, str]) -> SkyModel:
+def sky_model(solved: SolvedOrders, frames: FrameImages, failures: Mapping[int, str]) -> SkyModel:
     """The sky of all orders, as image and as splines."""
     orders = tuple(_sky_order(e) for e in solved.orders if e.sky_fit is not None)
-    return SkyModel(electrons=images.sky, variance=images.sky_variance, orders=orders, failures=dict(failures))
+    return SkyModel(electrons=frames.sky, variance=frames.sky_variance, orders=orders, failures=dict(failures))
 
 
 def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
@@ -134,7 +143,7 @@ def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
     )
 
 
-def stack_hits(stacked: Frame) -> int:
+def stack_rejected(stacked: Frame) -> int:
     """Pixels of which at least one exposure was left out."""
     return 0 if stacked.counts is None else int(np.sum(stacked.counts < stacked.n_exposures))
 
@@ -146,7 +155,7 @@ def diagnostics(solved: SolvedOrders, stacked: Frame) -> dict[str, float]:
     )
     aperture = [float(np.sum(np.maximum(e.shares, 0.0)[e.data.good]) / max(np.sum(np.maximum(e.shares, 0.0)), 1e-9)) for e in solved.orders]
     return {
-        "stack_rejected_pixels": float(stack_hits(stacked)),
+        "stack_rejected_pixels": float(stack_rejected(stacked)),
         "cosmic_ray_pixels": float(sum(int((e.rejection.bright & e.data.window.inside).sum()) for e in solved.orders)),
         "outlier_pixels": float(sum(int((e.rejection.hits & ~e.rejection.bright).sum()) for e in solved.orders)),
         "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),

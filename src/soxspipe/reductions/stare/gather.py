@@ -142,7 +142,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     raw_read: list[Future[RawFrame]] = [pool.submit(read_raw, file, used) for file in files.exposures]
     response_file, off_frame = files.one("response"), files.one("off_frame")
     response = read_response(response_file) if response_file is not None else None
-    star, star_warnings = _standard(observations[0], wanted=is_standard and response is None)
+    star, star_warnings = _standard(observations[0], wanted=is_standard)
     bad_pixels, bad_warnings = _bad_pixels(first, used)
     bias, dark, flat = (future.result() for future in masters_read)
     if off_frame is not None:
@@ -156,7 +156,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         bad_pixels=bad_pixels,
         masters=Masters(bias=bias, dark=dark, flat=flat),
         geometry=geometry,
-        is_standard=is_standard and response is None,
+        is_standard=is_standard,
         standard=star,
         response=response,
         extinction=read_extinction(first.facts.arm.extinction_site),

@@ -30,7 +30,8 @@ class StareInputs:
     masters, geometry : Masters, Geometry
         Calibrations.
     is_standard : bool
-        Whether a response is to be made.
+        Whether the target is treated as a flux standard: it has no host, its efficiency is measured, and a response is made of it
+        unless one is given.
     standard : StandardStar or None
         The library spectrum, when the star is known.
     response : ResponseCurve or None
@@ -55,3 +56,8 @@ class StareInputs:
     telluric_bands: TelluricBands
     sky_lines: SkyLines
     object_slit_arcsec: float | None = None
+
+    @property
+    def makes_response(self) -> bool:
+        """Whether a response is to be made."""
+        return self.is_standard and self.response is None

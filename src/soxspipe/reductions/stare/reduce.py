@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,33 +16,37 @@ from soxspipe.algorithms.extraction.solve_orders import (
     follow_object,
 )
 from soxspipe.algorithms.frames.clip_and_stack import clip_and_stack
-from soxspipe.algorithms.frames.detrend import bad_in_masters, exposures, make_pedestal, subtract_pedestal
+from soxspipe.algorithms.frames.detrend import bad_in_masters
 from soxspipe.algorithms.frames.prepare import expose
 from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.objects.host_light import HostLight
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
-from soxspipe.algorithms.orders.order_data import OrderData, flatten_order
+from soxspipe.algorithms.orders.detrend_order import detrend_order
+from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.orders.windows import centre_wavelength, cut_orders
 from soxspipe.algorithms.sky.fit_skies import SkyFits, fit_sky
 from soxspipe.algorithms.sky.subtract_sky import first_sky
 from soxspipe.algorithms.sky.wavelength_shift import corrected_wavelength, measure_wavelength_shift
+from soxspipe.algorithms.spectra.flat_level import measure_flat_level
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
-from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
-from soxspipe.datamodel.models import BackgroundModel, Light, WavelengthShift
+from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
 from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.errors import AlgorithmError
 from soxspipe.reductions.progress import Done
-from soxspipe.reductions.stare.calibrate import Calibrated, calibrate
-from soxspipe.reductions.stare.frame_images import diagnostics, paint_images, sky_model, stack_hits
+from soxspipe.reductions.stare import notes
+from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
+from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.settings.stare import StareSettings
 
-LINES_WORTH_A_LOOK = 50.0
+BRIGHT_SIGNIFICANCE = 50.0
 
 
 def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lambda step, note: None) -> StareResult:
@@ -67,170 +71,136 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     AlgorithmError
         If the data cannot be reduced.
     """
-    cut = _stack_and_cut(inputs, settings, done)
-    seen, solved = _solve(cut, inputs, settings, done)
-    shift = _wavelength_shift(solved, inputs, settings)
-    extracted = _spectra(solved, shift, cut.stacked, inputs, settings)
-    spectra = [e.spectrum for e in extracted]
-    done("horne_extraction", f"FWHM {solved.profile.fwhm_arcsec:.2f} arcsec")
+    bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
+    half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
     flattened = settings.use_flat and inputs.masters.flat is not None
+
+    exposed = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
+    stacked = clip_and_stack(exposed, settings.stack, bias)
+    sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
+    done("clip_and_stack", notes.stack(stacked))
+    windows = _require_orders(cut_orders(inputs.geometry))
+    background = _background(sound, windows, inputs, settings)
+    done("subtract_background", notes.background(background))
+    detrended = [_detrended(sound, window, background, inputs, settings) for window in windows]
+    done("detrend", f"{len(windows)} orders")
+    flags, shown = sound.flags, stacked.in_single_precision()
+    del stacked, sound  # only shown and counted from here on, in half the memory
+    skies = tuple(first_sky(order) if settings.sky.subtract_sky else np.zeros(order.electrons.shape) for order in detrended)
+    cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(detrended, skies, strict=True)]
+    orders = tuple(order.masked(pixels) for order, pixels in zip(detrended, cosmic_rays, strict=True))
+    if settings.use_lacosmic:
+        done("flag_cosmic_rays", notes.cosmic_rays(cosmic_rays))
+    by_continuum = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=named)
+    first = fit_sky(orders, by_continuum, settings.sky, half_length_arcsec=half_slit) if settings.sky.subtract_sky else None
+    found = by_continuum if first is None else _with_lines(first, by_continuum, inputs)
+    sky = first if found is by_continuum or found.source is None else fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit)
+    done("subtract_sky", notes.sky(sky))
+    trace = _trace(orders, skies, sky, found, inputs, settings)
+    done("detect_continuum", notes.trace(found))
+    solved = _extract(orders, sky, trace, inputs, settings)
+    shift = _wavelength_shift(solved, inputs, settings)
+    extracted = _spectra(solved, shift, shown, inputs, settings)
+    spectra = tuple(e.spectrum for e in extracted)
+    done("horne_extraction", f"FWHM {solved.profile.fwhm_arcsec:.2f} arcsec")
     merged = merge_orders(spectra, [e.covariance for e in extracted], inputs.arm.merge_step_nm, flattened=flattened)
     done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
-    calibrated = calibrate(merged, spectra, solved, inputs, settings, done)
-    numbers = diagnostics(solved, cut.stacked)
-    images = paint_images(solved, cut.flags, exptime_s=cut.stacked.exptime_s, n_exposures=cut.stacked.n_exposures)
-    sky_failures = seen.sky.failures if seen.sky is not None else {}
+    flat_level = measure_flat_level([order.data for order in solved.orders]) if flattened else None
+    unflattened = unflatten_orders(spectra) if inputs.is_standard else ()
+    merged_unflattened = merge_unflattened(unflattened, inputs.arm) if unflattened else None
+    response = make_response(merged, solved.profile.fwhm_arcsec, flat_level, inputs, settings, done)
+    efficiency = make_efficiency(spectra, inputs)
+    fluxed = make_fluxed(merged, response.curve, solved.profile.fwhm_arcsec, flat_level, inputs, done)
+
+    frames = paint_frames(solved, with_cosmic_rays(flags, windows, cosmic_rays), exptime_s=shown.exptime_s, n_exposures=shown.n_exposures)
+    sky_failures = sky.failures if sky is not None else {}
     return StareResult(
-        stacked=cut.stacked,
-        detrended=images.detrended,
-        background=cut.background,
-        sky=None if seen.sky is None else sky_model(solved, images, sky_failures),
-        sky_subtracted=images.sky_subtracted,
-        residual_sigma=images.residual_sigma,
+        stacked=shown,
+        detrended=frames.detrended,
+        background=background,
+        sky=None if sky is None else sky_model(solved, frames, sky_failures),
+        sky_subtracted=frames.sky_subtracted,
+        residual_sigma=frames.residual_sigma,
         trace=solved.trace,
         profile=solved.profile.summary(),
-        orders=tuple(spectra),
+        orders=spectra,
         merged=merged,
-        orders_unflattened=calibrated.orders_unflattened,
-        merged_unflattened=calibrated.merged_unflattened,
+        orders_unflattened=unflattened,
+        merged_unflattened=merged_unflattened,
         wavelength_shift=shift,
-        response=calibrated.response,
-        efficiency=calibrated.efficiency,
-        fluxed=calibrated.fluxed,
-        warnings=_warnings(seen.found, inputs, solved.host, shift, calibrated, sky_failures),
-        failures={f"order {order}": reason for order, reason in sky_failures.items()} | calibrated.failures,
-        diagnostics=numbers,
+        response=response.curve,
+        efficiency=efficiency,
+        fluxed=fluxed,
+        warnings=_warnings(found, inputs, solved.host, shift, response.failures, sky_failures),
+        failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
+        diagnostics=diagnostics(solved, shown),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Cut:
-    """The orders without bias, dark and scattered light, their median skies, and what of the frame is needed after them.
-
-    The stack itself is only shown and counted from here on, and kept in single precision.
-    """
-
-    stacked: Frame
-    orders: tuple[OrderData, ...]
-    skies: tuple[FloatArray, ...]
-    background: BackgroundModel | None
-    flags: FlagArray
-
-
-def _stack_and_cut(inputs: StareInputs, settings: StareSettings, done: Done) -> _Cut:
-    """Whole frames end here: what follows works on orders."""
-    bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
-    stacked = clip_and_stack([expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw], settings.stack, bias)
-    done("clip_and_stack", f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_hits(stacked)} pixels rejected")
-    sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
-    windows = cut_orders(inputs.geometry)
+def _require_orders(windows: Sequence[OrderWindow]) -> Sequence[OrderWindow]:
     if not windows:
         raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
-    done("detrend", f"{len(windows)} orders")
-    background = (
-        fit_background(sound, windows, inputs.geometry, settings.background, inputs.masters) if settings.subtract_background else None
+    return windows
+
+
+def _background(sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings) -> BackgroundModel | None:
+    if not settings.subtract_background:
+        return None
+    return fit_background(sound, windows, inputs.geometry, settings.background, inputs.masters)
+
+
+def _detrended(
+    sound: Frame, window: OrderWindow, background: BackgroundModel | None, inputs: StareInputs, settings: StareSettings
+) -> OrderData:
+    binning = (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning)
+    return detrend_order(sound, window, background, inputs.masters, use_flat=settings.use_flat, binning=binning)
+
+
+def _cosmic_rays(order: OrderData, sky: FloatArray, settings: StareSettings) -> BoolArray:
+    return flag_cosmic_rays(order, sky, settings.cosmic_rays) if settings.use_lacosmic else np.zeros(order.good.shape, dtype=bool)
+
+
+def _with_lines(first: SkyFits, by_continuum: FoundObject, inputs: StareInputs) -> FoundObject:
+    """What emission lines show above a first sky; `by_continuum` itself where the continuum shows enough, or more than they do."""
+    if by_continuum.significance >= BRIGHT_SIGNIFICANCE:
+        return by_continuum
+    return find_line_object(
+        first.fits,
+        by_continuum,
+        half_length_arcsec=0.5 * inputs.arm.slit_length_arcsec,
+        fwhm_arcsec=inputs.observation.seeing_arcsec or FALLBACK_SEEING_ARCSEC,
+        named_arcsec=inputs.object_slit_arcsec,
     )
-    done("subtract_background", "off" if background is None else f"median {np.median(background.cells):.2f} e-")
-    looks = [_first_look(sound, background, window, inputs, settings) for window in windows]
-    hits = [look.hits for look in looks]
-    if settings.use_lacosmic:
-        done("flag_cosmic_rays", f"{sum(int(hit.sum()) for hit in hits)} pixels")
-    return _Cut(
-        stacked=stacked.in_single_precision(),
-        orders=tuple(replace(look.data, good=look.data.good & ~look.hits) for look in looks),
-        skies=tuple(look.sky for look in looks),
-        background=background,
-        flags=_with_hits(sound.flags, windows, hits),
-    )
 
 
-def _with_hits(flags: FlagArray, windows: Sequence[OrderWindow], hits: Sequence[BoolArray]) -> FlagArray:
-    """Flags of the frame with the cosmic rays found on orders."""
-    raised = np.array(flags)
-    for window, hit in zip(windows, hits, strict=True):
-        raised.reshape(-1)[window.index[hit & window.inside]] |= np.uint8(PixelFlag.COSMIC_RAY)
-    return raised
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _FirstLook:
-    """An order's pixels, its median sky (or zeros), and cosmic rays (none if they are not looked for); shapes of the window."""
-
-    data: OrderData
-    sky: FloatArray
-    hits: BoolArray
-
-
-def _first_look(
-    stacked: Frame, background: BackgroundModel | None, window: OrderWindow, inputs: StareInputs, settings: StareSettings
-) -> _FirstLook:
-    frame, masters = stacked.cut(window.cut), inputs.masters.cut(window.cut)
-    dark_free = subtract_pedestal(frame, make_pedestal(frame.exptime_s, masters, frame.shape))
-    clean = dark_free if background is None else _without(dark_free, background.cut(window))
-    flat = masters.flat if settings.use_flat else None
-    data = flatten_order(clean, flat, window, (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning))
-    sky = first_sky(data) if settings.sky.subtract_sky else np.zeros(data.electrons.shape)
-    hits = flag_cosmic_rays(data, sky, settings.cosmic_rays) if settings.use_lacosmic else np.zeros(data.good.shape, dtype=bool)
-    return _FirstLook(data=data, sky=sky, hits=hits)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Seen:
-    """Objects on the slit, and the sky with them masked; None if the sky is not to be subtracted."""
-
-    found: FoundObject
-    sky: SkyFits | None
-
-
-def _solve(cut: _Cut, inputs: StareInputs, settings: StareSettings, done: Done) -> tuple[_Seen, SolvedOrders]:
-    """Find the object, follow it and extract it."""
-    seen = _find_and_fit_sky(cut, inputs, settings)
-    done("subtract_sky", "off" if seen.sky is None else f"{len(seen.sky.fits)} orders")
-    kept = cut.orders if seen.sky is None else [fit.data for fit in seen.sky.fits]
-    trace = follow_object(
-        kept,
-        cut.skies if seen.sky is None else [fit.electrons for fit in seen.sky.fits],
-        seen.found,
+def _trace(
+    orders: Sequence[OrderData],
+    skies: Sequence[FloatArray],
+    sky: SkyFits | None,
+    found: FoundObject,
+    inputs: StareInputs,
+    settings: StareSettings,
+) -> ObjectTrace:
+    return follow_object(
+        orders if sky is None else [fit.data for fit in sky.fits],
+        skies if sky is None else [fit.electrons for fit in sky.fits],
+        found,
         inputs.geometry,
         settings.continuum,
         forced_arcsec=inputs.object_slit_arcsec or 0.0,
         seeing_arcsec=inputs.observation.seeing_arcsec,
     )
-    done("detect_continuum", _trace_note(seen.found))
+
+
+def _extract(
+    orders: Sequence[OrderData], sky: SkyFits | None, trace: ObjectTrace, inputs: StareInputs, settings: StareSettings
+) -> SolvedOrders:
+    """Sky and object together; a standard star has no host."""
     extraction = settings.extraction.model_copy(update={"subtract_host": False}) if inputs.is_standard else settings.extraction
     half_slit = 0.5 * inputs.arm.slit_length_arcsec
-    if seen.sky is None:
-        return seen, extract_without_sky(kept, trace, extraction, half_length_arcsec=half_slit)
-    return seen, extract_with_sky(seen.sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit)
-
-
-def _find_and_fit_sky(cut: _Cut, inputs: StareInputs, settings: StareSettings) -> _Seen:
-    """Find the object by its continuum and fit the sky; where little is seen, look for emission lines above that sky and fit it again."""
-    half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
-    by_continuum = find_object(cut.orders, cut.skies, half_length_arcsec=half_slit, named_arcsec=named)
-    if not settings.sky.subtract_sky:
-        return _Seen(found=by_continuum, sky=None)
-    first = fit_sky(cut.orders, by_continuum, settings.sky, half_length_arcsec=half_slit)
-    if by_continuum.significance >= LINES_WORTH_A_LOOK:
-        return _Seen(found=by_continuum, sky=first)
-    seeing = inputs.observation.seeing_arcsec or FALLBACK_SEEING_ARCSEC
-    found = find_line_object(first.fits, by_continuum, half_length_arcsec=half_slit, fwhm_arcsec=seeing, named_arcsec=named)
-    if found is by_continuum or found.source is None:
-        return _Seen(found=found, sky=first)
-    return _Seen(found=found, sky=fit_sky(cut.orders, found, settings.sky, half_length_arcsec=half_slit))
-
-
-def _without(frame: Frame, background: Light) -> Frame:
-    """Subtract scattered light, and add the shot noise of that light to what the frame's variance holds."""
-    darker = frame.minus(background)
-    return replace(darker, variance=darker.variance + np.maximum(background.electrons, 0.0) / exposures(frame))
-
-
-def _trace_note(found: FoundObject) -> str:
-    if found.source is None:
-        return f"no object (strongest peak {found.significance:.1f} sigma), forced trace"
-    more = f", {len(found.sources) - 1} more on the slit" if len(found.sources) > 1 else ""
-    return f'object at {found.source.slit_arcsec:+.2f}", {found.source.significance:.0f} sigma{more}'
+    if sky is None:
+        return extract_without_sky(orders, trace, extraction, half_length_arcsec=half_slit)
+    return extract_with_sky(sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit)
 
 
 def _wavelength_shift(solved: SolvedOrders, inputs: StareInputs, settings: StareSettings) -> WavelengthShift | None:
@@ -276,7 +246,7 @@ def _warnings(
     inputs: StareInputs,
     host: HostLight | None,
     shift: WavelengthShift | None,
-    calibrated: Calibrated,
+    failures: Mapping[str, str],
     sky_failures: Mapping[int, str],
 ) -> tuple[str, ...]:
     said: list[str] = []
@@ -299,5 +269,5 @@ def _warnings(
         said.append(f"sky lines lie {shift.shift_px:+.2f} px off the dispersion map; set apply_wavelength_shift to correct it")
     for order, reason in sky_failures.items():
         said.append(f"order {order} was left out: {reason}")
-    said.extend(f"{name} could not be made: {reason}" for name, reason in calibrated.failures.items())
+    said.extend(f"{name} could not be made: {reason}" for name, reason in failures.items())
     return tuple(said)

@@ -51,7 +51,7 @@ def _has_fluxed(context: StareContext) -> bool:
 
 
 def _made_response(context: StareContext) -> bool:
-    return context.inputs.is_standard and context.inputs.response is None and context.result.response is not None
+    return context.inputs.makes_response and context.result.response is not None
 
 
 def _has_efficiency(context: StareContext) -> bool:

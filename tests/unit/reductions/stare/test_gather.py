@@ -170,7 +170,9 @@ def test_response_given_means_that_none_is_made(own: InputKit) -> None:
     kits.edit_header(own.files["raw0"], ESO__DPR__TYPE="STD,FLUX", OBJECT="LTT7987")
     table = kits.write_response_table(own.folder / "resp.fits", kits.raw_header("SOXS", "VIS", binning=(2, 2)), "VIS", [1e-3, 2.0])
     gathered = gather(rewrite_sof(own, extra=(table,)))
-    assert not gathered.inputs.is_standard
+    assert gathered.inputs.is_standard  # it still has no host, and its efficiency can be measured
+    assert not gathered.inputs.makes_response
+    assert gathered.inputs.standard is not None
     assert gathered.inputs.response is not None
     np.testing.assert_array_equal(gathered.inputs.response.polynomial, [1e-3, 2.0])
     assert gathered.inputs.response.extinction_removed

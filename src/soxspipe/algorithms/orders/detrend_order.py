@@ -1,0 +1,50 @@
+"""One order of the stacked frame without bias, dark and scattered light, flattened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from soxspipe.algorithms.frames.detrend import exposures, make_pedestal, subtract_pedestal
+from soxspipe.algorithms.orders.order_data import OrderData, flatten_order
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.models import BackgroundModel, Light
+
+
+def detrend_order(
+    stacked: Frame, window: OrderWindow, background: BackgroundModel | None, masters: Masters, *, use_flat: bool, binning: tuple[int, int]
+) -> OrderData:
+    """Subtract bias, dark and scattered light from one order, and divide it by the flat.
+
+    Parameters
+    ----------
+    stacked : Frame
+        Mean exposure.
+    window : OrderWindow
+        The order.
+    background : BackgroundModel or None
+        Scattered light.
+    masters : Masters
+        Those that are there are used.
+    use_flat : bool
+        Divide by the flat if there is one.
+    binning : tuple of int
+        Detector pixels per pixel along dispersion and slit.
+
+    Returns
+    -------
+    OrderData
+    """
+    frame, own = stacked.cut(window.cut), masters.cut(window.cut)
+    dark_free = subtract_pedestal(frame, make_pedestal(frame.exptime_s, own, frame.shape))
+    clean = dark_free if background is None else _without(dark_free, background.cut(window))
+    return flatten_order(clean, own.flat if use_flat else None, window, binning)
+
+
+def _without(frame: Frame, background: Light) -> Frame:
+    """Subtract scattered light, and add the shot noise of that light to what the frame's variance holds."""
+    darker = frame.minus(background)
+    return replace(darker, variance=darker.variance + np.maximum(background.electrons, 0.0) / exposures(frame))
