@@ -16,6 +16,8 @@ OLDEST = (
     "rich==13.0.*",
     "pillow==9.2.*",
     "PyYAML==6.0.1",
+    "filelock==3.12.*",
+    "ncompress==1.0.2",
 )
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from soxspipe.reductions.progress import StepReport
 
 if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
     from soxspipe.reductions.spec import Published
 
 LONGEST_LINE = 1000
 MERGED = "_EXTRACTED_MERGED.fits"
-_RESET = "\033[0m"
-_STYLES = {"dim": "\033[2m", "bold": "\033[1m", "red": "\033[31m", "yellow": "\033[33m", "green": "\033[32m"}
 
 
 class Console:
@@ -26,8 +26,7 @@ class Console:
 
     def step(self, report: StepReport, /) -> None:
         """One line for a step that ended: name, seconds, and the number that matters."""
-        seconds = _styled(f"{report.seconds:7.2f} s", "dim", sys.stderr)
-        _say(f"  {report.step:<24}{seconds}  {one_line(report.note)}".rstrip(), sys.stderr)
+        _say(f"  {report.step:<24}", sys.stderr, f"{report.seconds:7.2f} s", "dim", f"  {one_line(report.note)}".rstrip())
 
     def note(self, text: str) -> None:
         """A line of no urgency."""
@@ -35,11 +34,11 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Something that the user should know."""
-        _say(f"{_styled('warning:', 'yellow', sys.stderr)} {one_line(text)}", sys.stderr)
+        _say("", sys.stderr, "warning:", "yellow", f" {one_line(text)}")
 
     def fail(self, text: str) -> None:
         """The one line that says why nothing was made."""
-        _say(f"{_styled('soxspipe:', 'red', sys.stderr)} {one_line(text)}", sys.stderr)
+        _say("", sys.stderr, "soxspipe:", "red", f" {one_line(text)}")
 
     def close(self, recipe: str, published: Published) -> None:
         """Closing tables of QC and products, and where the final product is."""
@@ -75,13 +74,12 @@ class Console:
             yield f"{recipe} products (… is {start})\nin {folder}", PRODUCT_HEAD, short
 
     def _rich_tables(self, recipe: str, published: Published) -> None:
-        from rich.console import Console as RichConsole
         from rich.table import Table
         from rich.text import Text
 
         from soxspipe.reductions.summary_tables import QC_HEAD, qc_rows
 
-        rich = RichConsole(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+        rich = _rich(sys.stdout)
         for title, head, rows in (
             (f"{recipe} quality control", QC_HEAD, qc_rows(published.metrics, per_order=self.verbose)),
             *self._product_tables(recipe, published),
@@ -103,12 +101,6 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
 
 
-def _styled(text: str, style: str, stream: Any) -> str:
-    if not _is_terminal(stream) or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return text
-    return f"{_STYLES[style]}{text}{_RESET}"
-
-
 def _is_terminal(stream: Any) -> bool:
     try:
         return bool(stream.isatty())
@@ -116,6 +108,21 @@ def _is_terminal(stream: Any) -> bool:
         return False
 
 
-def _say(text: str, stream: Any) -> None:
+def _say(text: str, stream: Any, marked: str = "", style: str = "", rest: str = "") -> None:
+    """One line: text, a piece in a style of its own, the rest."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+    pieces = [piece.encode(encoding, "replace").decode(encoding) for piece in (text, marked, rest)]
+    if not marked or not _is_terminal(stream):
+        print("".join(pieces), file=stream, flush=True)
+        return
+    from rich.text import Text
+
+    _rich(stream).print(Text.assemble(pieces[0], (pieces[1], style), pieces[2]), soft_wrap=True)
+
+
+def _rich(stream: Any) -> RichConsole:
+    """Terminal that shows what it can: nothing but letters where colour is not wanted."""
+    from rich.console import Console as RichConsole
+
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return RichConsole(file=stream, highlight=False, color_system=None if plain else "auto")

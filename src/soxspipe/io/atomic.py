@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,15 +41,15 @@ def stage(path: Path, chunks: Iterable[bytes | memoryview], *, owner: str = "") 
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{owner}~", suffix=path.suffix, dir=path.parent)
+        temporary = path.with_name(f"{TEMPORARY_PREFIX}{owner}~{secrets.token_hex(6)}{path.suffix}")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)  # less the umask, which the system applies
     except OSError as err:
         raise ProductError(f"cannot write {path}: {err.strerror or err}") from err
-    staged = Staged(temporary=Path(name), path=path)
+    staged = Staged(temporary=temporary, path=path)
     try:
         with os.fdopen(handle, "wb", buffering=0) as stream:
             for chunk in chunks:
                 _write_all(stream.fileno(), chunk)
-            os.fchmod(stream.fileno(), 0o666 & ~_umask())
             os.fsync(stream.fileno())
     except BaseException as err:
         discard([staged])
@@ -110,9 +110,3 @@ def _write_all(descriptor: int, chunk: bytes | memoryview) -> None:
     view = memoryview(chunk).cast("B") if chunk else memoryview(b"")
     while view.nbytes:
         view = view[os.write(descriptor, view) :]
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

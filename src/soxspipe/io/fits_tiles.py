@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import threading
 import warnings
@@ -15,82 +14,81 @@ from numpy.typing import NDArray
 
 from soxspipe.errors import FETCH_AGAIN, InputError
 from soxspipe.io.fits_header import Header
-from soxspipe.io.fits_source import Source
 
 ALGORITHMS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")
 _ONE_AT_A_TIME = threading.Lock()  # warning filters belong to the process, not to a thread
 _WIDTHS = {"L": 1, "B": 1, "A": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "P": 8, "Q": 16}
+_CARDS = re.compile(
+    r"BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS|THEAP|(TTYPE|TFORM|TNULL|TSCAL|TZERO)\d+|BSCALE|BZERO|BLANK|"
+    r"Z(IMAGE|BITPIX|NAXIS\d*|TILE\d+|CMPTYPE|NAME\d+|VAL\d+|QUANTIZ|DITHER0|BLANK|SCALE|ZERO|MASKCMP)"
+)
+"""What describes pixels and tiles; astropy sees nothing else of a header."""
 
 
-def unpack_tiles(source: Source, place: int, header: Header, offset: int, shape: tuple[int, int]) -> NDArray[Any]:
-    """Unpack a tile-compressed image.
+def unpack_tiles(path: Path, header: Header, data: bytes) -> NDArray[Any]:
+    """Unpack a tile-compressed image that `require_sound_tiles` has found sound.
 
     Parameters
     ----------
-    source : Source
-        The file.
-    place : int
-        Index of the unit in the file.
+    path : Path
+        The file, for messages.
     header : Header
         Of the unit, as it stands in the file (with ``ZIMAGE``).
-    offset : int
-        Where the unit's data start.
-    shape : tuple of int
-        Rows and columns that the header claims, found reasonable before.
+    data : bytes
+        The unit's data.
 
     Returns
     -------
-    ndarray, shape (ny, nx)
-        Native byte order, scaling applied.
+    ndarray
+        Scaling applied.
 
     Raises
     ------
     InputError
-        If the tiles do not fit the image, would unpack to more than it, are compressed in a way that is not taken, or are corrupt.
+        If the tiles are corrupt.
     """
-    algorithm = str(header.get("ZCMPTYPE", "")).strip().upper()
-    if algorithm not in ALGORITHMS:
-        raise InputError(f"{source.path}: ZCMPTYPE is {algorithm!r}, one of {', '.join(ALGORITHMS)} is needed")
-    tile = tuple(header.get(f"ZTILE{axis}", shape[1] if axis == 1 else 1) for axis in (1, 2))
-    if not all(isinstance(length, int) and 0 < length <= limit for length, limit in zip(tile, shape[::-1], strict=True)):
-        raise InputError(f"{source.path}: ZTILE1 x ZTILE2 is {tile[0]} x {tile[1]}, tiles within {shape[1]} x {shape[0]} pixels are needed")
-    _require_small_tiles(source, header, offset, algorithm, most=64 + 8 * tile[0] * tile[1])
-    pixels = _unpacked_by_astropy(source.path, source.content, place)
-    if pixels.shape[-2:] != shape:
-        raise InputError(f"{source.path}: the compressed image does not unpack to {shape[1]} x {shape[0]} pixels")
-    return pixels.reshape(shape).astype(pixels.dtype.newbyteorder("="))
-
-
-def _unpacked_by_astropy(path: Path, content: bytes | None, place: int) -> NDArray[Any]:
     from astropy.io import fits
 
+    cards = [(keyword, value) for keyword, value, _ in header.cards if _CARDS.fullmatch(keyword)]
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with fits.open(path if content is None else io.BytesIO(content), memmap=False) as hdus:
-                return np.asarray(hdus[place].data)
+            first = fits.Header([("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)]).tostring()
+            lead = first + fits.Header([("XTENSION", "BINTABLE"), *cards]).tostring()
+            with fits.HDUList.fromstring(lead.encode("ascii") + data + bytes(-len(data) % 2880)) as hdus:
+                return np.asarray(hdus[1].data)
         except Exception as error:  # the decoders raise classes of their own
-            raise InputError(f"{path}: the compressed image is corrupt ({str(error)[:120]})".replace("\n", " ")) from error
+            raise InputError(f"{path}: the compressed image is corrupt ({' '.join(str(error).split())[:120]})") from error
 
 
-def _require_small_tiles(source: Source, header: Header, offset: int, algorithm: str, *, most: int) -> None:
+def require_sound_tiles(path: Path, header: Header, data: bytes, shape: tuple[int, int]) -> None:
+    """Raise an `InputError` if tiles do not fit the image, are compressed in a way that is not taken, or would unpack to more than the image."""
+    algorithm = str(header.get("ZCMPTYPE", "")).strip().upper()
+    if algorithm not in ALGORITHMS:
+        raise InputError(f"{path}: ZCMPTYPE is {algorithm!r}, one of {', '.join(ALGORITHMS)} is needed")
+    tile = tuple(header.get(f"ZTILE{axis}", shape[1] if axis == 1 else 1) for axis in (1, 2))
+    if not all(isinstance(length, int) and 0 < length <= limit for length, limit in zip(tile, shape[::-1], strict=True)):
+        raise InputError(f"{path}: ZTILE1 x ZTILE2 is {tile[0]} x {tile[1]}, tiles within {shape[1]} x {shape[0]} pixels are needed")
+    _require_small_tiles(path, header, data, algorithm, most=64 + 8 * tile[0] * tile[1])
+
+
+def _require_small_tiles(path: Path, header: Header, data: bytes, algorithm: str, *, most: int) -> None:
     """Raise if a gzip-compressed tile unpacks to more than `most` bytes; no other algorithm can grow without bound."""
     rows, width = (int(header.get(key, 0)) for key in ("NAXIS2", "NAXIS1"))
-    heap = offset + int(header.get("THEAP", rows * width) or rows * width)
-    table = np.frombuffer(source.read(offset, rows * width), dtype=np.uint8)
-    if table.size != rows * width:
-        raise InputError(f"{source.path}: truncated within the table of tiles; {FETCH_AGAIN}")
-    table = table.reshape(rows, width)
-    for start, form in _tile_columns(source.path, header, width, algorithm):
+    heap = int(header.get("THEAP", rows * width) or rows * width)
+    if len(data) < rows * width:
+        raise InputError(f"{path}: truncated within the table of tiles; {FETCH_AGAIN}")
+    table = np.frombuffer(data, dtype=np.uint8, count=rows * width).reshape(rows, width)
+    for start, form in _tile_columns(path, header, width, algorithm):
         size = 4 if form == "P" else 8
         pointers = np.ascontiguousarray(table[:, start : start + 2 * size]).view(f">i{size}").reshape(rows, 2)
         for length, place in pointers.tolist():
-            if not 0 <= length <= source.size or not 0 <= place <= source.size:
-                raise InputError(f"{source.path}: a tile of {length} bytes lies outside the file")
+            if not 0 <= heap + place <= heap + place + length <= len(data):
+                raise InputError(f"{path}: a tile of {length} bytes lies outside the file")
             if length:
-                unpacked = zlib.decompressobj(wbits=47).decompress(source.read(heap + place, length), most + 1)
+                unpacked = zlib.decompressobj(wbits=47).decompress(data[heap + place : heap + place + length], most + 1)
                 if len(unpacked) > most:
-                    raise InputError(f"{source.path}: a tile unpacks to more than {most} bytes")
+                    raise InputError(f"{path}: a tile unpacks to more than {most} bytes")
 
 
 def _tile_columns(path: Path, header: Header, width: int, algorithm: str) -> list[tuple[int, str]]:

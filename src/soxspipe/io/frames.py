@@ -12,7 +12,7 @@ from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile, Kind
-from soxspipe.io.fits_reader import FitsFile, Hdu, open_fits, read_image
+from soxspipe.io.fits import FitsFile, Hdu, open_fits, read_image
 from soxspipe.io.headers import number_of, read_observation, text_of
 
 LEAST_USABLE = 0.01

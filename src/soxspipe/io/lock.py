@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from soxspipe.errors import ProductError
 
@@ -31,41 +34,42 @@ def only_run(path: Path, *, timeout_s: float) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _acquire(path, time.monotonic() + timeout_s)
+        lock = _acquire(path, time.monotonic() + timeout_s)
     except OSError as err:
         raise ProductError(f"cannot write to {path.parent}: {err.strerror or err}") from err
-    if descriptor is None:
+    if lock is None:
         raise ProductError(f"another run has been writing these products for {timeout_s:.0f} s: {path.parent} ({path.name})")
     try:
         yield
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
-        os.close(descriptor)
+        lock.release()
 
 
-def _acquire(path: Path, deadline: float) -> int | None:
-    import fcntl
-
+def _acquire(path: Path, deadline: float) -> FileLock | None:
+    """The lock, held; None if it was not free in time."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-        else:
-            if _is_still(path, descriptor):
-                return descriptor
-            os.close(descriptor)
-            continue
-        if time.monotonic() > deadline:
-            return None
-        time.sleep(PAUSE_S)
+            path.touch()
+            before = os.stat(path)
+            lock = FileLock(path, mode=stat.S_IMODE(before.st_mode))
+            lock.acquire(timeout=0)
+            if _is_still(path, before):
+                return lock
+            lock.release()
+        except Timeout:
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(PAUSE_S)
+        except FileNotFoundError:  # the run before removed it between two of these lines
+            if not path.parent.is_dir():
+                raise
 
 
-def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether the open file is the one that `path` names; the run before may have removed it meanwhile."""
+def _is_still(path: Path, before: os.stat_result) -> bool:
+    """Whether `path` names the file that was there before it was locked; the run before, which removes it at its end, leaves the name to others."""
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+        return os.path.samestat(before, os.stat(path))
     except FileNotFoundError:
         return False

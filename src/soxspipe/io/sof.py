@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from soxspipe.errors import InputError, MissingInputError
-from soxspipe.io.fits_source import FITS_SUFFIX
+from soxspipe.io.packed import FITS_SUFFIX
 
 InputFrames: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 

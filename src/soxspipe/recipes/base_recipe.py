@@ -439,7 +439,7 @@ class base_recipe(RecipeFacts):
         from soxspipe.algorithms.frames.subtract_background import fit_background
         from soxspipe.algorithms.orders.windows import cut_orders
         from soxspipe.io.classify import classify
-        from soxspipe.io.fits_reader import read_header
+        from soxspipe.io.fits import read_header
         from soxspipe.io.tables import read_order_table
 
         geometry = self._gathered.inputs.geometry

@@ -13,7 +13,7 @@ from pathlib import Path
 from soxspipe.datamodel.observation import Observation
 from soxspipe.io.classify import ClassifiedFile, classify
 from soxspipe.io.files import md5_of
-from soxspipe.io.fits_reader import read_header
+from soxspipe.io.fits import read_header
 from soxspipe.io.headers import read_observation, text_of
 from soxspipe.io.names import safe_name
 from soxspipe.io.sof import InputFrames, resolve_inputs

@@ -13,7 +13,7 @@ from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector, find_instrument
 from soxspipe.io.classify import ClassifiedFile, classify
-from soxspipe.io.fits_reader import read_header
+from soxspipe.io.fits import read_header
 from soxspipe.io.frames import block_average, read_map_planes, read_master, read_off_frame, read_raw
 from support import inputs as kits
 

@@ -15,7 +15,7 @@ from soxspipe.datamodel.geometry import Geometry
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import Kind, classify
-from soxspipe.io.fits_reader import read_header
+from soxspipe.io.fits import read_header
 from soxspipe.io.geometry import GeometryFiles, read_geometry
 from support import inputs as kits
 from support.inputs import InputKit

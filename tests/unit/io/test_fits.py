@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 
 from soxspipe.errors import InputError
-from soxspipe.io.fits_reader import open_fits, read_header, read_image, read_table
+from soxspipe.io.fits import open_fits, read_header, read_image, read_table
 
 
 def write(path: Path, data: np.ndarray, **cards: object) -> Path:
@@ -188,7 +188,7 @@ def test_false_claims_of_tiles(tmp_path: Path, cards: dict[str, object], message
 
 
 def test_a_gzip_bomb_is_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soxspipe.io.fits_source.MAX_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr("soxspipe.io.packed.MAX_UNPACKED_BYTES", 1 << 20)
     bomb = tmp_path / "bomb.fits.gz"
     bomb.write_bytes(gzip.compress(b"\0" * (4 << 20)))
     with pytest.raises(InputError, match="unpacks to more than 1 MB"):
