@@ -25,9 +25,9 @@ def refraction_arcsec(wavelength_nm: FloatArray, *, reference_nm: float, airmass
     return _ARCSEC_PER_RADIAN * _LA_SILLA_PRESSURE * tangent * (_refractivity(wavelength_nm) - _refractivity(np.asarray(reference_nm)))
 
 
-def seeing_fwhm(wavelength_nm: FloatArray, fwhm_at_500_arcsec: float) -> FloatArray:
-    """Seeing at a wavelength, ``lambda^-0.2``."""
-    return fwhm_at_500_arcsec * np.power(np.asarray(wavelength_nm) / 500.0, -0.2)
+def seeing_fwhm(wavelength_nm: FloatArray, fwhm_at_500_arcsec: float, slope: float = -0.2) -> FloatArray:
+    """Seeing at a wavelength, ``lambda^slope``."""
+    return fwhm_at_500_arcsec * np.power(np.asarray(wavelength_nm) / 500.0, slope)
 
 
 def moffat_alpha(fwhm_arcsec: FloatArray, beta: float) -> FloatArray:

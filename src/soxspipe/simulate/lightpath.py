@@ -13,14 +13,12 @@ from soxspipe.simulate.atmosphere import (
     SlitImage,
     extinction_transmission,
     gaussian_through_slit,
-    moffat_alpha,
-    moffat_through_slit,
     refraction_arcsec,
     seeing_fwhm,
-    slit_share,
 )
 from soxspipe.simulate.detector import stream
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
+from soxspipe.simulate.images import sersic_through_slit, star_parts
 from soxspipe.simulate.optics import OpticalModel
 from soxspipe.simulate.paint import (
     Cumulative,
@@ -119,7 +117,9 @@ def make_source(scene: Scene, facts: Facts) -> SourceTable:
         second_flux=none
         if scene.second_offset_arcsec is None
         else spectra.power_law(wave, slope=scene.slope, ab_mag=scene.second_ab_mag, at_nm=at_nm),
-        host_flux=none if scene.host_ab_mag is None else spectra.power_law(wave, slope=-1.0, ab_mag=scene.host_ab_mag, at_nm=at_nm),
+        host_flux=none
+        if scene.host_ab_mag is None
+        else spectra.power_law(wave, slope=scene.host_slope, ab_mag=scene.host_ab_mag, at_nm=at_nm),
         telluric=telluric,
         atmosphere=telluric * extinction_transmission(wave, facts.extinction, scene.airmass),
     )
@@ -144,7 +144,7 @@ def make_paths(scene: Scene, facts: Facts, optics: OpticalModel) -> dict[int, Or
     start, stop = scene.dispersion_range or (0, optics.n_dispersion)
     limits = (max(start, 0), min(stop, optics.n_dispersion))
     half = 0.5 * facts.arm.slit_length_arcsec
-    return {order: make_path(entry, optics, half, limits) for order, entry in sorted(optics.orders.items())}
+    return {order: make_path(entry, optics, half, limits, scene.slit_edge_blur_px) for order, entry in sorted(optics.orders.items())}
 
 
 def make_canvases(scene: Scene, facts: Facts, optics: OpticalModel) -> dict[int, OrderCanvas]:
@@ -164,31 +164,34 @@ def make_order_light(
 ) -> OrderLight:
     """Paint the sources of one order of one exposure; `sky` is the order's sky, which does not depend on the seeing."""
     grid, columns = canvas.grid, canvas.columns
-    size = moffat_alpha(seeing_fwhm(columns.wavelength_nm, seeing_arcsec), scene.moffat_beta)
-    star = moffat_through_slit(0.5 * scene.slit_width_arcsec / float(np.median(size)), scene.moffat_beta)
+    parts = star_parts(scene, facts, grid.wavelength_nm, columns.wavelength_nm, seeing_arcsec)
     position = scene.offset_arcsec + target_drift(scene, columns.wavelength_nm)
     area_time = facts.arm.collecting_area_cm2 * scene.exptime_s * transparency
     efficiency = order_efficiency(scene, facts, canvas.order, grid.wavelength_nm) * source.at(source.atmosphere, grid.wavelength_nm)
-    passed = slit_shares(scene, grid.wavelength_nm, seeing_arcsec)
     photons = spectra.photons_per_nm(grid.wavelength_nm, source.at(source.flux, grid.wavelength_nm)) * grid.nm_per_px * area_time
-    kernel = slit_kernel(star.across_z, star.across, 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
-    spectrum = integrate(grid, line_spread(grid, photons * efficiency * passed, kernel, LSF_SIGMA_PX))
-    analytic = canvas.source_column_sums(spectrum, star, size, position)
     trace_left = canvas.left.centre_b_at_slit(position[:, None])[:, 0]
     trace_right = canvas.right.centre_b_at_slit(position[:, None])[:, 0]
     arriving = integrate(grid, photons)
     arrived = np.abs(arriving(trace_right) - arriving(trace_left))
-    inside_ends = _inside_ends(canvas, star, size, position)
     at_trace = 0.5 * (trace_left + trace_right)
-    smooth = np.interp(at_trace, grid.b_px, line_spread(grid, efficiency * passed, kernel, LSF_SIGMA_PX)) * inside_ends
+    target, analytic, smooth, fraction = np.zeros(canvas.index.shape), *np.zeros((3, at_trace.size))
+    for part in parts:
+        kernel = slit_kernel(part.image.across_z, part.image.across, 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
+        spectrum = integrate(grid, line_spread(grid, photons * efficiency * part.passed, kernel, LSF_SIGMA_PX))
+        inside_ends = _inside_ends(canvas, part.image, part.size, position)
+        analytic += canvas.source_column_sums(spectrum, part.image, part.size, position)
+        smooth += np.interp(at_trace, grid.b_px, line_spread(grid, efficiency * part.passed, kernel, LSF_SIGMA_PX)) * inside_ends
+        fraction += np.interp(at_trace, grid.b_px, part.passed) * inside_ends
+        if scene.target != "empty":
+            target += canvas.paint_source(spectrum, part.image, part.size, position)
     return OrderLight(
         canvas=canvas,
-        target=canvas.paint_source(spectrum, star, size, position) if scene.target != "empty" else np.zeros(canvas.index.shape),
+        target=target,
         others=_paint_others(scene, facts, source, canvas, efficiency * area_time, seeing_arcsec),
         sky=sky,
         target_analytic=analytic,
         position_arcsec=position,
-        slit_fraction=np.interp(at_trace, grid.b_px, passed) * inside_ends,
+        slit_fraction=fraction,
         efficiency=np.divide(analytic, arrived, out=smooth, where=arrived > 0),
     )
 
@@ -221,14 +224,6 @@ def target_drift(scene: Scene, wavelength_nm: FloatArray) -> FloatArray:
     """Slit position of the target against that at the reference wavelength: atmospheric refraction, arcsec."""
     share = REFRACTION[scene.arm] if scene.refraction is None else scene.refraction
     return share * refraction_arcsec(wavelength_nm, reference_nm=REFERENCE_NM[scene.arm], airmass=scene.airmass)
-
-
-def slit_shares(scene: Scene, wavelength_nm: FloatArray, seeing_arcsec: float) -> FloatArray:
-    """Share of a star's light that passes the slit's width."""
-    knots = np.linspace(wavelength_nm.min(), wavelength_nm.max(), 9)
-    alpha = moffat_alpha(seeing_fwhm(knots, seeing_arcsec), scene.moffat_beta)
-    shares = np.array([slit_share(0.5 * scene.slit_width_arcsec / a, scene.moffat_beta) for a in alpha])
-    return np.asarray(np.polynomial.Polynomial.fit(knots, shares, 4)(wavelength_nm))
 
 
 def add_orders(shape: tuple[int, int], canvases: Mapping[int, OrderCanvas], values: Mapping[int, FloatArray]) -> Image:
@@ -264,18 +259,27 @@ def _paint_others(
     grid = canvas.grid
     total = np.zeros(canvas.index.shape)
     drift = target_drift(scene, canvas.columns.wavelength_nm)
-    fwhm = seeing_fwhm(canvas.columns.wavelength_nm, seeing_arcsec)
+    fwhm = seeing_fwhm(canvas.columns.wavelength_nm, seeing_arcsec, scene.seeing_slope)
     if scene.second_offset_arcsec is not None:
-        size = moffat_alpha(fwhm, scene.moffat_beta)
-        star = moffat_through_slit(0.5 * scene.slit_width_arcsec / float(np.median(size)), scene.moffat_beta)
-        per_px = _gathered_photons(source, source.second_flux, grid) * gathered * slit_shares(scene, grid.wavelength_nm, seeing_arcsec)
-        total += _paint_blurred(scene, canvas, per_px, star, size, scene.second_offset_arcsec + drift)
+        light = _gathered_photons(source, source.second_flux, grid) * gathered
+        for part in star_parts(scene, facts, grid.wavelength_nm, canvas.columns.wavelength_nm, seeing_arcsec):
+            total += _paint_blurred(scene, canvas, light * part.passed, part.image, part.size, scene.second_offset_arcsec + drift)
     if scene.host_ab_mag is not None:
-        sigma = np.hypot(fwhm, scene.host_fwhm_arcsec) * spectra.FWHM_TO_SIGMA
-        galaxy = gaussian_through_slit(0.5 * scene.slit_width_arcsec / float(np.median(sigma)))
+        galaxy, size = _galaxy(scene, fwhm)
         per_px = _gathered_photons(source, source.host_flux, grid) * gathered * galaxy.passed
-        total += _paint_blurred(scene, canvas, per_px, galaxy, sigma, scene.offset_arcsec + scene.host_offset_arcsec + drift)
+        total += _paint_blurred(scene, canvas, per_px, galaxy, size, scene.offset_arcsec + scene.host_offset_arcsec + drift)
     return total
+
+
+def _galaxy(scene: Scene, fwhm: FloatArray) -> tuple[SlitImage, FloatArray]:
+    """The host through the slit, and its size per column in the image's units."""
+    if scene.host_shape == "gaussian":
+        sigma = np.hypot(fwhm, scene.host_fwhm_arcsec) * spectra.FWHM_TO_SIGMA
+        return gaussian_through_slit(0.5 * scene.slit_width_arcsec / float(np.median(sigma))), sigma
+    index = 1.0 if scene.host_shape == "exponential" else scene.host_sersic_index
+    seeing = round(float(np.median(fwhm)), 3)
+    image = sersic_through_slit(0.5 * scene.slit_width_arcsec, 0.5 * scene.host_fwhm_arcsec, index, seeing, scene.moffat_beta)
+    return image, np.ones_like(fwhm)
 
 
 def _paint_blurred(

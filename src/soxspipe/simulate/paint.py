@@ -20,7 +20,6 @@ SUB_ROWS = 3
 
 _GRID_MARGIN_PX = 24
 _WINDOW_MARGIN_PX = 4
-_EDGE_BLUR_PX = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,6 +84,8 @@ class OrderPath:
         Half length of the slit, and scale.
     grid : SpectrumGrid
         For spectra.
+    edge_blur_px : float
+        Blur of the slit's ends.
     """
 
     order: int
@@ -95,6 +96,7 @@ class OrderPath:
     half_slit_arcsec: float
     arcsec_per_px: float
     grid: SpectrumGrid
+    edge_blur_px: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,8 +135,8 @@ class OrderCanvas(OrderPath):
         return np.abs(spectrum(self.b_high) - spectrum(self.b_low))
 
     def slit_ends(self, slit_arcsec: FloatArray) -> FloatArray:
-        """Transmission of the slit's two ends, blurred by half a pixel."""
-        return slit_ends(slit_arcsec, self.half_slit_arcsec, self.arcsec_per_px)
+        """Transmission of the slit's two ends."""
+        return slit_ends(slit_arcsec, self.half_slit_arcsec, self.edge_blur_px * self.arcsec_per_px)
 
     def to_pixels(self, strips: FloatArray) -> FloatArray:
         """Add the strips of each pixel, shape (n, m)."""
@@ -152,11 +154,12 @@ class OrderCanvas(OrderPath):
         return self.to_pixels(self.along_dispersion(spectrum) * share * self.open_share)
 
     def source_column_sums(
-        self, spectrum: Cumulative, image: SlitImage, size_arcsec: FloatArray, position_arcsec: FloatArray, *, samples: int = 160
+        self, spectrum: Cumulative, image: SlitImage, size_arcsec: FloatArray, position_arcsec: FloatArray, *, samples: int = 320
     ) -> FloatArray:
         """Sum over a column of a source, from the integral over the slit and without any pixels; shape (n,)."""
-        reach = np.minimum(8.0 * size_arcsec, 2.0 * self.half_slit_arcsec)
-        edges = position_arcsec[:, None] + reach[:, None] * np.linspace(-1.0, 1.0, samples + 1)[None, :]
+        # close together in the core, and as far out as the slit goes: wings of small exponents reach its ends
+        steps = np.linspace(-1.0, 1.0, samples + 1)[None, :] * np.arcsinh(2.0 * self.half_slit_arcsec / size_arcsec)[:, None]
+        edges = position_arcsec[:, None] + size_arcsec[:, None] * np.sinh(steps)
         edges = np.clip(edges, -self.half_slit_arcsec - 0.6, self.half_slit_arcsec + 0.6)
         share = np.diff(_lookup(image, (edges - position_arcsec[:, None]) / size_arcsec[:, None]), axis=1)
         middle = 0.5 * (edges[:, 1:] + edges[:, :-1])
@@ -164,7 +167,9 @@ class OrderCanvas(OrderPath):
         return np.asarray((light * share * self.slit_ends(middle)).sum(axis=1))
 
 
-def make_path(optics: OrderOptics, model: OpticalModel, half_slit_arcsec: float, dispersion_range: tuple[int, int]) -> OrderPath:
+def make_path(
+    optics: OrderOptics, model: OpticalModel, half_slit_arcsec: float, dispersion_range: tuple[int, int], edge_blur_px: float = 0.5
+) -> OrderPath:
     """Follow one order between two dispersion pixels (half-open)."""
     b = np.arange(*dispersion_range)
     columns = light_columns(optics, b.astype(np.float64))
@@ -182,6 +187,7 @@ def make_path(optics: OrderOptics, model: OpticalModel, half_slit_arcsec: float,
         half_slit_arcsec=half_slit_arcsec,
         arcsec_per_px=float(half_slit_arcsec / reach),
         grid=_spectrum_grid(optics, dispersion_range),
+        edge_blur_px=edge_blur_px,
     )
 
 
@@ -198,13 +204,13 @@ def make_canvas(optics: OrderOptics, path: OrderPath) -> OrderCanvas:
         slit_edges=edges,
         b_low=left.centre_b_at_slit(middles),
         b_high=right.centre_b_at_slit(middles),
-        open_share=slit_ends(middles, path.half_slit_arcsec, path.arcsec_per_px),
+        open_share=slit_ends(middles, path.half_slit_arcsec, path.edge_blur_px * path.arcsec_per_px),
     )
 
 
-def slit_ends(slit_arcsec: FloatArray, half_slit_arcsec: float, arcsec_per_px: float) -> FloatArray:
-    """Transmission of a slit's two ends, blurred by half a pixel."""
-    blur = np.sqrt(2.0) * _EDGE_BLUR_PX * arcsec_per_px
+def slit_ends(slit_arcsec: FloatArray, half_slit_arcsec: float, blur_arcsec: float) -> FloatArray:
+    """Transmission of a slit's two ends, blurred."""
+    blur = np.sqrt(2.0) * blur_arcsec
     share = np.ones(slit_arcsec.shape)
     near = np.abs(slit_arcsec) > half_slit_arcsec - 4.0 * blur
     close = np.abs(slit_arcsec[near])

@@ -53,6 +53,11 @@ class Scene(BaseModel):
     host_ab_mag: float | None = Field(None, ge=5.0, le=30.0, description="magnitude of an extended host galaxy around the target")
     host_fwhm_arcsec: float = Field(3.0, gt=0.1, le=20.0, description="size of the host, arcsec")
     host_offset_arcsec: float = Field(0.0, ge=-6.0, le=6.0, description="host centre relative to the target, arcsec")
+    host_shape: Literal["gaussian", "exponential", "sersic"] = Field(
+        "gaussian", description="how the host's light falls off; its size is the diameter that holds half of the light"
+    )
+    host_sersic_index: float = Field(4.0, ge=0.5, le=6.0, description="index of a Sersic host")
+    host_slope: float = Field(-1.0, ge=-8.0, le=8.0, description="exponent of the host's power law in wavelength")
 
     # the exposures and the air
     exptime_s: float = Field(300.0, gt=0.0, le=20000.0, description="exposure time of one exposure, s")
@@ -60,6 +65,16 @@ class Scene(BaseModel):
     seeing_arcsec: tuple[Positive, ...] = Field((0.9,), description="FWHM at 500 nm, arcsec; one number, or one per exposure")
     transparency: tuple[Fraction, ...] = Field((1.0,), description="transparency; one number, or one per exposure")
     moffat_beta: float = Field(3.5, ge=1.6, le=20.0, description="exponent of the Moffat seeing profile")
+    moffat_beta_red: float | None = Field(
+        None, ge=1.6, le=20.0, description="exponent at the red end of the arm, reached linearly in wavelength; absent: the same all over"
+    )
+    seeing_slope: float = Field(-0.2, ge=-1.0, le=1.0, description="exponent of wavelength by which the seeing changes")
+    image_trail_arcsec: float = Field(0.0, ge=0.0, le=6.0, description="length along the slit over which guiding smears the image, arcsec")
+    image_tail_arcsec: float = Field(
+        0.0, ge=-3.0, le=3.0, description="scale of an exponential tail of the image towards positive slit positions, arcsec"
+    )
+    image_hump_arcsec: float = Field(0.0, ge=0.0, le=3.0, description="distance of the two humps of a doubled image, arcsec")
+    image_hump_share: float = Field(0.3, ge=0.0, le=0.5, description="share of the light in the weaker hump")
     airmass: float = Field(1.2, ge=1.0, le=3.0, description="air mass")
     telluric: bool = Field(True, description="absorption lines of the air: oxygen, water, carbon dioxide and methane")
     water_mm: float = Field(2.5, ge=0.0, le=20.0, description="precipitable water at the zenith, mm")
@@ -98,6 +113,7 @@ class Scene(BaseModel):
     flexure_slit_order_px: dict[int, float] = Field(
         {}, description="shift along the slit axis of single orders in place of the common one, px"
     )
+    slit_edge_blur_px: float = Field(0.5, gt=0.0, le=3.0, description="blur of the lit edges at the slit's ends, px")
     flexure_tilt_px: float = Field(
         0.0, ge=-1.0, le=1.0, description="growth of the shift along the dispersion from one order to the next, px; 0 at the middle order"
     )

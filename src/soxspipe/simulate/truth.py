@@ -12,7 +12,8 @@ from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.simulate.delivered import map_images
 from soxspipe.simulate.detector import Chip, bin_sum, scattered
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
-from soxspipe.simulate.lightpath import OrderLight, SourceTable, add_orders, science_optics, slit_shares
+from soxspipe.simulate.images import slit_shares
+from soxspipe.simulate.lightpath import OrderLight, SourceTable, add_orders, science_optics
 from soxspipe.simulate.paint import OrderCanvas, OrderPath
 from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.throughput import instrument_efficiency
@@ -68,7 +69,7 @@ def make_truth(scene: Scene, facts: Facts, source: SourceTable, mean: MeanExposu
     table = {
         "WAVE": source.wavelength_nm,
         "FLUX": source.flux,
-        "SLIT_FRACTION": _mean([slit_shares(scene, source.wavelength_nm, seeing) for seeing in scene.exposure_seeing]),
+        "SLIT_FRACTION": _mean([slit_shares(scene, facts, source.wavelength_nm, seeing) for seeing in scene.exposure_seeing]),
         "ATMOSPHERE": source.atmosphere,
         "TELLURIC": source.telluric,
     }
