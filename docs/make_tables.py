@@ -28,6 +28,8 @@ ADVICE = {
     "use_flat": "Off only to see what the flat does; without it orders do not agree in counts, and a response must be made without it as well.",
     "subtract_background": "Off if the background plot shows nothing but noise, or follows the orders.",
     "use_lacosmic": "Off if narrow emission lines of the object are flagged; the extraction rejects outliers in any case.",
+    "scale_dark": "On for a dark of another exposure time whose level is known to be charge; a dark of the same time is always better.",
+    "saturation_adu": "Give it where wells are known to be full, or the response to light bends, below the converter's limit.",
     "object_slit_arcsec": "Give it when the brightest object is not yours, or when nothing was found and a limit is wanted.",
     "apply_wavelength_shift": "Off if you correct flexure yourself; the shift is measured and reported all the same.",
     "make_plots": "Off in batch work: saves the time that figures and report take.",

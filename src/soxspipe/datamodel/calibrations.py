@@ -6,8 +6,35 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, freeze
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image, freeze
 from soxspipe.datamodel.frame import Frame, Take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DarkLaw:
+    """A dark that grows with time from a level that does not: ``level + rate x time``.
+
+    Attributes
+    ----------
+    level : ndarray, shape (ny, nx)
+        Electrons that are there at any exposure time.
+    rate : ndarray, shape (ny, nx)
+        Electrons per second.
+    """
+
+    level: Image
+    rate: Image
+
+    def __post_init__(self) -> None:
+        freeze(self, level=self.level.shape, rate=self.level.shape)
+
+    def electrons(self, exptime_s: float) -> Image:
+        """Electrons of an integration of `exptime_s`."""
+        return np.asarray(self.level + self.rate * np.float32(exptime_s))
+
+    def cut(self, take: Take) -> DarkLaw:
+        """The pixels that `take` cuts out."""
+        return DarkLaw(level=take(self.level), rate=take(self.rate))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,17 +51,27 @@ class Masters:
         Relative, about 1 at a typical order centre.
     flat_md5 : str
         Identity of the flat's file; a response holds for one flat.
+    dark_law : DarkLaw or None
+        Level and rate of a dark that serves any exposure time.
+    dark_scales_with_time : bool
+        Whether a dark of another exposure time is scaled to the frame's.
+    quiet_level_e : float
+        Part of the dark's level that is no charge and has no shot noise.
     """
 
     bias: Frame | None = None
     dark: Frame | None = None
     flat: Frame | None = None
     flat_md5: str = ""
+    dark_law: DarkLaw | None = None
+    dark_scales_with_time: bool = True
+    quiet_level_e: float = 0.0
 
     def cut(self, take: Take) -> Masters:
         """The pixels of each that `take` cuts out."""
         bias, dark, flat = (None if master is None else master.cut(take) for master in (self.bias, self.dark, self.flat))
-        return replace(self, bias=bias, dark=dark, flat=flat)
+        law = None if self.dark_law is None else self.dark_law.cut(take)
+        return replace(self, bias=bias, dark=dark, flat=flat, dark_law=law)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

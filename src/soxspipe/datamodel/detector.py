@@ -23,6 +23,10 @@ class Detector:
         Used for this exposure.
     saturation_adu : float or None
         Raw level at which a pixel is saturated.
+    dark_scales_with_time : bool
+        Whether what a dark holds grows with its exposure time.
+    gain_source, read_noise_source : str
+        Where the two numbers come from, for people.
     binning : tuple of int
         (x, y) of the exposure.
     """
@@ -33,6 +37,9 @@ class Detector:
     gain_e_per_adu: float
     read_noise_e: float
     saturation_adu: float | None = None
+    dark_scales_with_time: bool = True
+    gain_source: str = "the detector file"
+    read_noise_source: str = "the detector file"
     binning: tuple[int, int] = (1, 1)
 
     @property

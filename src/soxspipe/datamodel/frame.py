@@ -36,6 +36,8 @@ class Exposure(Protocol):
     def shape(self) -> tuple[int, int]: ...
     @property
     def exptime_s(self) -> float: ...
+    @property
+    def integrations(self) -> float: ...
     def part(self, where: Where) -> Part: ...
     def whole(self) -> Frame: ...
 
@@ -89,6 +91,8 @@ class Frame:
         Exposure time that the electrons stand for.
     n_exposures : int
         How many exposures were averaged.
+    integrations : float
+        Integrations (NDIT) that each exposure is the mean of; of exposures that differ, the harmonic mean.
     counts : ndarray of int, shape (ny, nx), or None
         Exposures that survived rejection in each pixel; None where all did everywhere.
     """
@@ -98,6 +102,7 @@ class Frame:
     flags: FlagArray
     exptime_s: float
     n_exposures: int = 1
+    integrations: float = 1.0
     counts: IntArray | None = None
 
     def __post_init__(self) -> None:

@@ -18,7 +18,11 @@ class Observation:
     target : str
         Name of the target, free text.
     exptime_s : float
-        Exposure time of one exposure.
+        Time of one integration, which the counts of a frame stand for.
+    integrations : int
+        Detector integrations (NDIT) that the frame is the mean of.
+    sequence_s : float or None
+        From the first reset to the last read, pauses included; None where the header has none.
     mjd : float
         Modified Julian date of the start; NaN if the header has none.
     date_obs : str
@@ -43,6 +47,8 @@ class Observation:
     kind: str
     target: str = ""
     exptime_s: float
+    integrations: int = 1
+    sequence_s: float | None = None
     mjd: float = float("nan")
     date_obs: str = ""
     airmass: float | None = None
@@ -54,6 +60,12 @@ class Observation:
     read_noise_e: float | None = None
     slit_name: str = ""
     slit_width_arcsec: float | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """From begin to end of the exposure."""
+        exposed = self.exptime_s * self.integrations
+        return exposed if self.sequence_s is None else max(self.sequence_s, exposed)
 
     @property
     def is_flux_standard(self) -> bool:

@@ -34,9 +34,14 @@ class Keywords:
     conad: tuple[str, ...]
     gain: tuple[str, ...]
     read_noise: tuple[str, ...]
+    integrations: str
+    sequence_exptime: str | None
+    master_read_noise: str
+    frames_combined: str
     object: str
     target: str
     airmass: tuple[str, str]
+    altitude: str
     seeing: tuple[str, str]
     ra: str
     dec: str
@@ -64,6 +69,8 @@ class ArmFacts:
         Unbinned, with the gain and read noise that hold when the header has none.
     binnable : bool
         Whether the detector can be read out binned at all.
+    gain_in_header : bool
+        Whether frames carry gain and read noise; where they do not, those of the detector file hold.
     needs : {'bias', 'dark'}
         Master calibration without which a frame cannot be detrended.
     slit_keyword : str
@@ -79,6 +86,7 @@ class ArmFacts:
     arm: Arm
     detector: Detector
     binnable: bool
+    gain_in_header: bool
     needs: Literal["bias", "dark"]
     slit_keyword: str
     mixable_slits: tuple[str, ...]
@@ -190,8 +198,10 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
             gain_e_per_adu=entry["gain_e_per_adu"],
             read_noise_e=entry["read_noise_e"],
             saturation_adu=entry["saturation_adu"],
+            dark_scales_with_time=entry["dark_scales_with_time"],
         ),
         binnable=entry["binnable"],
+        gain_in_header=entry["gain_in_header"],
         needs=entry["needs"],
         slit_keyword=entry["slit_keyword"],
         mixable_slits=tuple(entry["mixable_slits"]),

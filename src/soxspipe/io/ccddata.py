@@ -16,6 +16,7 @@ from soxspipe.datamodel.provenance import Card, Provenance
 from soxspipe.errors import InputError
 from soxspipe.io.atomic import write_whole
 from soxspipe.io.fits_writer import fits_chunks, format_card
+from soxspipe.io.headers import MOST_INTEGRATIONS
 from soxspipe.io.product_headers import product_cards, sorted_cards
 from soxspipe.io.products import image_hdus
 
@@ -63,7 +64,12 @@ def from_ccddata(ccd: Any, *, name: str = "frame") -> Frame:
         flags=_flags(ccd) | np.where(finite, np.uint8(0), np.uint8(PixelFlag.NOT_FINITE)),
         exptime_s=float(exptime),
         n_exposures=int(ccd.header.get("NCOMBINE", 1)),
+        integrations=_integrations(ccd.header.get("ESO DET NDIT", 1)),
     )
+
+
+def _integrations(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and 1 <= value <= MOST_INTEGRATIONS else 1.0
 
 
 def product_header(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
+from soxspipe.datamodel.calibrations import DarkLaw
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
@@ -17,6 +18,9 @@ from soxspipe.io.headers import number_of, read_observation, text_of
 
 LEAST_USABLE = 0.01
 """Share of an image's pixels without which it is none."""
+ADU = ("adu", "dn")
+"""BUNIT of a master that still has to be multiplied by the gain, in lower case."""
+ELECTRONS = ("", "electron", "electrons", "e-", "e", "ct", "count", "counts")
 LARGEST = 1e12
 """Pixel values beyond this are no measurement; they count as not finite."""
 
@@ -55,7 +59,7 @@ def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
     return RawFrame(adu=adu, observation=observation, name=file.path.name)
 
 
-def read_master(file: ClassifiedFile, shape: tuple[int, int]) -> Frame:
+def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> Frame:
     """Read a master bias, dark or flat: FLUX, and QUAL and ERRS if they are there.
 
     Parameters
@@ -64,6 +68,8 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int]) -> Frame:
         The calibration.
     shape : tuple of int
         Rows and columns that it must have.
+    gain_e_per_adu : float
+        By which a master bias or dark whose BUNIT is ADU is multiplied.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int]) -> Frame:
     Raises
     ------
     InputError
-        If a plane is missing, has another shape, or the exposure time of a dark is unknown.
+        If a plane is missing, has another shape, the unit (BUNIT) is neither electrons nor ADU, or a dark's exposure time is unknown.
     """
     opened = open_fits(file.path)
     flux, quality, errors = _planes(opened, ("FLUX", "QUAL", "ERRS"))
@@ -92,8 +98,40 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int]) -> Frame:
             f"{file.path}: {np.count_nonzero(usable)} of {usable.size} pixels are usable (FLUX and ERRS finite{above}, QUAL 0), "
             f"a {file.kind.value} with {LEAST_USABLE:.0%} of them is needed"
         )
+    scale = np.float32(1.0 if file.kind is Kind.FLAT else _electrons_per_unit(file, flux, gain_e_per_adu))
+    if scale != 1.0:
+        electrons, sigma = electrons * scale, sigma * scale
     variance = np.multiply(sigma, sigma, out=sigma)
     return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=_exposure_time(file))
+
+
+def read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> DarkLaw | None:
+    """Level and rate of a master dark that holds them in the HDUs LEVEL and RATE; None of one that does not.
+
+    Raises
+    ------
+    InputError
+        If one of them has another shape than the frame.
+    """
+    opened = open_fits(file.path)
+    planes = {hdu.name: hdu for hdu in opened.images if hdu.name in ("LEVEL", "RATE")}
+    if len(planes) < 2:
+        return None
+    images = [_plane(opened, planes[name], shape, f"master dark's {name}") for name in ("LEVEL", "RATE")]
+    sound = np.isfinite(images[0]) & np.isfinite(images[1])
+    scale = np.float32(_electrons_per_unit(file, planes["LEVEL"], gain_e_per_adu))
+    level, rate = (np.where(sound, image, np.float32(0)) * scale for image in images)
+    return DarkLaw(level=level, rate=rate)
+
+
+def _electrons_per_unit(file: ClassifiedFile, hdu: Hdu, gain_e_per_adu: float) -> float:
+    """1 for electrons, the gain for ADU, by the image's BUNIT or else the file's."""
+    unit = text_of(hdu.header, "BUNIT") or text_of(file.header, "BUNIT")
+    if unit.lower() in ADU:
+        return gain_e_per_adu
+    if unit.lower() not in ELECTRONS:
+        raise InputError(f"{file.path}: BUNIT is {unit!r}, electron or adu is needed")
+    return 1.0
 
 
 def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Frame | None) -> Frame:
@@ -104,7 +142,7 @@ def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Frame | None)
     flags = np.zeros(electrons.shape, np.uint8)
     electrons = _without_gaps(electrons, flags)
     light = electrons if bias is None else electrons - bias.electrons
-    variance = np.maximum(light, 0).astype(np.float32) + np.float32(detector.read_noise_e**2)
+    variance = (np.maximum(light, 0).astype(np.float32) + np.float32(detector.read_noise_e**2)) / np.float32(raw.observation.integrations)
     return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=raw.observation.exptime_s)
 
 

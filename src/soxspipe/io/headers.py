@@ -17,8 +17,13 @@ _STRUCTURAL = re.compile(
     r"QUANTIZ|DITHER0|BLANK|PCOUNT|GCOUNT|HECKSUM|DATASUM)"
 )
 
+_NUMBER = re.compile(r"[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([EeDd][+-]?\d{1,3})?")
+
 LONGEST_EXPOSURE_S = 1e6
 """Exposure times beyond this are no exposure times."""
+MOST_INTEGRATIONS = 10_000
+AIRMASSES = (1.0, 40.0)
+"""An air mass lies between the zenith's and the horizon's."""
 
 
 def text_of(header: Header, keyword: str | None) -> str:
@@ -27,11 +32,19 @@ def text_of(header: Header, keyword: str | None) -> str:
 
 
 def number_of(header: Header, *keywords: str) -> float | None:
-    """Finite number under the first of the keywords that holds one."""
+    """Finite number under the first of the keywords that holds one; a number written as text counts."""
     for keyword in keywords:
-        value = header.get(keyword)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
+        number = _as_number(header.get(keyword))
+        if number is not None:
+            return number
+    return None
+
+
+def _as_number(value: object) -> float | None:
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value.strip().upper().replace("D", "E"))
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
     return None
 
 
@@ -64,15 +77,17 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
         kind=text_of(header, keys.dpr_type).upper(),
         target=target_of(header, instrument),
         exptime_s=exptime,
+        integrations=integrations_of(header, keys),
+        sequence_s=_first(_within(header, _given(keys.sequence_exptime), 1e-3, LONGEST_EXPOSURE_S)),
         mjd=_or_nan(number_of(header, keys.mjd)),
         date_obs=text_of(header, keys.date_obs)[:40],
-        airmass=_mean(_within(header, keys.airmass, 1.0, 40.0)),
+        airmass=airmass_of(header, keys),
         seeing_arcsec=_mean(_within(header, keys.seeing, 0.05, 20.0)),
         ra_deg=_first(_within(header, (keys.ra,), 0.0, 360.0)),
         dec_deg=_first(_within(header, (keys.dec,), -90.0, 90.0)),
         binning=binning_of(header, keys, facts, name),
         gain_e_per_adu=gain_of(header, keys),
-        read_noise_e=_first(_within(header, keys.read_noise, 1e-3, 1e4)),
+        read_noise_e=read_noise_of(header, keys),
         slit_name=slit,
         slit_width_arcsec=slit_width_of(slit),
     )
@@ -99,6 +114,30 @@ def binning_of(header: Header, keys: Keywords, facts: ArmFacts, name: str) -> tu
             raise InputError(f"{name}: {keyword} is {header.get(str(keyword))!r}, a binning of 1, 2 or 4 is needed")
         factors.append(factor)
     return factors[0], factors[1]
+
+
+def integrations_of(header: Header, keys: Keywords) -> int:
+    """Integrations (NDIT) that a frame is the mean of; 1 where the header does not say."""
+    number = _first(_within(header, (keys.integrations,), 1.0, MOST_INTEGRATIONS))
+    return 1 if number is None else round(number)
+
+
+def airmass_of(header: Header, keys: Keywords) -> float | None:
+    """Mean of the air masses at start and end that are some, else that of the telescope's altitude, else None."""
+    written = _mean(_within(header, keys.airmass, *AIRMASSES))
+    return airmass_at_altitude(number_of(header, keys.altitude)) if written is None else written
+
+
+def airmass_at_altitude(altitude_deg: float | None) -> float | None:
+    r"""Air mass of Pickering (2002), good to 1 % down to the horizon: :math:`1 / \sin(h + 244 / (165 + 47 h^{1.1}))`, h in degrees."""
+    if altitude_deg is None or not 1.0 < altitude_deg <= 90.0:
+        return None
+    return max(1.0, 1.0 / math.sin(math.radians(altitude_deg + 244.0 / (165.0 + 47.0 * altitude_deg**1.1))))
+
+
+def read_noise_of(header: Header, keys: Keywords) -> float | None:
+    """Read noise in electrons under the first keyword that holds one; 0, which SOXS NIR frames carry, means unknown."""
+    return _first(_within(header, keys.read_noise, 1e-3, 1e4))
 
 
 def gain_of(header: Header, keys: Keywords) -> float | None:
@@ -128,6 +167,10 @@ def slit_width_of(name: str) -> float | None:
 def header_cards(header: Header) -> tuple[Card, ...]:
     """Cards that a product repeats: everything but what describes the file's own structure."""
     return tuple(card for card in header.cards if card[0] and not _STRUCTURAL.fullmatch(card[0]))
+
+
+def _given(keyword: str | None) -> tuple[str, ...]:
+    return () if keyword is None else (keyword,)
 
 
 def _within(header: Header, keywords: tuple[str, ...], low: float, high: float) -> list[float]:

@@ -104,8 +104,8 @@ def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, electrons: Image, sh
 
 def _light(stacked: Frame, masters: Masters, view: View, window: slice) -> Image:
     """Electrons of a part of the stack without bias and dark."""
-    bias, dark = (None if master is None else _part(master, view, window) for master in (masters.bias, masters.dark))
-    return stacked.electrons - pedestal_level(stacked.exptime_s, Masters(bias=bias, dark=dark))
+    pedestal = pedestal_level(stacked.exptime_s, masters.cut(lambda image: view.turn(image)[:, window]))
+    return np.asarray(stacked.electrons - pedestal)
 
 
 def _part(frame: Frame, view: View, window: slice) -> Frame:

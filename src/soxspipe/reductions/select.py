@@ -8,7 +8,7 @@ from pathlib import Path
 
 from soxspipe.errors import InputError, MissingInputError
 from soxspipe.io.classify import ClassifiedFile, needed_header, slit_of
-from soxspipe.io.headers import binning_of, gain_of, number_of, text_of
+from soxspipe.io.headers import binning_of, gain_of, read_noise_of, text_of
 from soxspipe.reductions.spec import InputRow, Match
 
 SHOWN = 3
@@ -153,11 +153,13 @@ def _require_same(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence
         "binning": ("binning", lambda file: "x".join(map(str, binning_of(file.header, keys, facts, str(file.path)))), keys.binning_x[0]),
         "readout": ("read-out", lambda file: text_of(file.header, keys.readout), keys.readout),
         "gain": ("gain", lambda file: _rounded(gain_of(file.header, keys)), keys.conad[0]),
-        "read_noise": ("read noise", lambda file: _rounded(number_of(file.header, *keys.read_noise)), keys.read_noise[0]),
+        "read_noise": ("read noise", lambda file: _rounded(read_noise_of(file.header, keys)), keys.read_noise[0]),
         "slit": ("slit", slit_of, facts.slit_keyword),
     }
     for name, (what, value, keyword) in values.items():
-        files = [file for row in rows if name in row.match for file in chosen.get(row.name, ())]
+        # a calibration of another night or read-out says nothing about the read noise of these frames
+        said_by = [row for row in rows if name in row.match and (row.is_raw or name != "read_noise")]
+        files = [file for row in said_by for file in chosen.get(row.name, ())]
         if name == "binning" and not facts.binnable:
             continue
         if name == "slit" and facts.mixable_slits and {slit_of(file) for file in files} <= {"", *facts.mixable_slits}:

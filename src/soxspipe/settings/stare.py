@@ -35,6 +35,15 @@ class StareSettings(ReductionSettings):
     use_flat: bool = Field(True, description="Divide by the master flat.")
     subtract_background: bool = Field(True, description="Fit and subtract the scattered light between orders.")
     use_lacosmic: bool = Field(True, description="Search for cosmic rays with L.A.Cosmic before the sky is modelled.")
+    scale_dark: bool = Field(
+        False,
+        description="Scale a dark of another exposure time even where the instrument's dark is known not to grow with time (SOXS NIR).",
+    )
+    saturation_adu: float | None = Field(
+        None,
+        gt=0,
+        description="Raw level (ADU) from which a pixel is saturated; empty takes the converter's limit and a plateau found in the data.",
+    )
     object_slit_arcsec: float | None = Field(
         None,
         ge=-6.0,

@@ -9,7 +9,17 @@ import pytest
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import find_instrument
 from soxspipe.io.fits_header import Header
-from soxspipe.io.headers import binning_of, gain_conflict, gain_of, header_cards, number_of, read_observation, slit_width_of, target_of
+from soxspipe.io.headers import (
+    airmass_at_altitude,
+    binning_of,
+    gain_conflict,
+    gain_of,
+    header_cards,
+    number_of,
+    read_observation,
+    slit_width_of,
+    target_of,
+)
 
 SOXS, XSH = find_instrument("SOXS"), find_instrument("XSHOOTER")
 
@@ -45,7 +55,7 @@ def test_a_header_that_says_little() -> None:
     assert found.binning == (1, 1)
 
 
-@pytest.mark.parametrize("exptime", [0, -5.0, "300", True, None, float("inf")])
+@pytest.mark.parametrize("exptime", [0, -5.0, "300 s", True, None, float("inf")])
 def test_exposure_time_must_be_positive(exptime: object) -> None:
     with pytest.raises(InputError, match=r"a\.fits: EXPTIME is .*, a time above 0 s is needed"):
         read_observation(header(EXPTIME=exptime), SOXS, SOXS.arms["NIR"], "a.fits")
@@ -89,8 +99,39 @@ def test_slit_width(name: str, width: float | None) -> None:
 
 
 def test_numbers_are_finite_and_no_booleans() -> None:
-    assert number_of(header(A=True, B=float("nan"), C="1", D=3), "A", "B", "C", "D") == 3.0
+    assert number_of(header(A=True, B=float("nan"), C="x", D=3), "A", "B", "C", "D") == 3.0
     assert number_of(header(A=True), "A", "Z") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1.25", 1.25), (" 8.0E-1 ", 0.8), ("1D2", 100.0), ("1.25 e-", None), ("nan", None), ("", None)]
+)
+def test_a_number_written_as_text_is_one(text: str, number: float | None) -> None:
+    assert number_of(header(A=text), "A") == number
+
+
+def test_read_noise_of_the_output_comes_first_and_zero_means_unknown() -> None:
+    facts = SOXS.arms["VIS"]
+    both = header(EXPTIME=1, ESO__DET__OUT1__RON=8.0, ESO__DET__CHIP__RON=3.3)
+    assert read_observation(both, SOXS, facts, "a").read_noise_e == 8.0
+    assert read_observation(header(EXPTIME=1, ESO__DET__CHIP__RON=0.0), SOXS, SOXS.arms["NIR"], "a").read_noise_e is None
+    assert read_observation(header(EXPTIME=1, ESO__DET__OUT1__RON=0.0, ESO__DET__CHIP__RON=3.3), SOXS, facts, "a").read_noise_e == 3.3
+
+
+def test_a_frame_of_four_integrations() -> None:
+    """EXPTIME is one of them; the sequence lasts longer than their sum by the pauses."""
+    cards = header(EXPTIME=600.0, ESO__DET__NDIT=4, ESO__DET__SEQ1__EXPTIME=2413.0)
+    found = read_observation(cards, SOXS, SOXS.arms["NIR"], "a")
+    assert (found.exptime_s, found.integrations, found.duration_s) == (600.0, 4, 2413.0)
+    assert read_observation(header(EXPTIME=600.0, ESO__DET__NDIT=4), SOXS, SOXS.arms["NIR"], "a").duration_s == 2400.0
+
+
+def test_air_mass_of_the_altitude_where_none_is_written() -> None:
+    facts = SOXS.arms["VIS"]
+    found = read_observation(header(EXPTIME=1, ESO__TEL__AIRM__START=-1.0, ESO__TEL__ALT=30.0), SOXS, facts, "a")
+    assert found.airmass == pytest.approx(1.994, abs=0.002)  # Pickering 2002 at 30 deg
+    assert airmass_at_altitude(90.0) == pytest.approx(1.0, abs=1e-4)
+    assert airmass_at_altitude(-5.0) is None
 
 
 def test_structural_cards_stay_behind() -> None:

@@ -89,6 +89,7 @@ def clip_and_stack(exposures: Sequence[Exposure], settings: StackSettings, pedes
         flags=average.flags,
         exptime_s=float(np.mean([exposure.exptime_s for exposure in exposures])),
         n_exposures=len(exposures),
+        integrations=_integrations(exposures),
         counts=average.counts,
     )
 
@@ -161,17 +162,22 @@ def _add_up(exposures: Sequence[Exposure], rows: slice) -> _Block:
 def _suspects(block: _Block, rows: slice, exposures: Sequence[Exposure], sigma: float, pedestal: Image | None) -> IntArray:
     """Flat indices of pixels whose highest value would stand out if the lowest were their level: no others can have a hit."""
     spread = block.high - block.low
-    least_noise = _noise(np.zeros(1), block.variance_of_first, len(exposures), None)
+    least_noise = _noise(np.zeros(1), block.variance_of_first, exposures, None)
     place = np.flatnonzero(spread > sigma * least_noise)
     index = place + rows.start * spread.shape[1]
     noise = _noise_at(index, block.low.reshape(-1)[place], exposures, pedestal)
     return index[spread.reshape(-1)[place] > sigma * noise]
 
 
-def _noise(level: FloatArray, variance: FloatArray | float, n: int, pedestal: FloatArray | None) -> FloatArray:
-    """Noise expected in the difference of one of `n` exposures from their level; rises with the level."""
+def _noise(level: FloatArray, variance: FloatArray | float, exposures: Sequence[Exposure], pedestal: FloatArray | None) -> FloatArray:
+    """Noise expected in the difference of one exposure from the level of all; rises with the level."""
     photons = level if pedestal is None else level - pedestal
-    return np.sqrt((variance + np.maximum(photons, 0.0)) * (1.0 + 1.0 / n))
+    return np.sqrt((variance + np.maximum(photons, 0.0) / _integrations(exposures)) * (1.0 + 1.0 / len(exposures)))
+
+
+def _integrations(exposures: Sequence[Exposure]) -> float:
+    """Harmonic mean of the integrations, by which the photon noise of the mean of all exposures falls."""
+    return len(exposures) / sum(1.0 / exposure.integrations for exposure in exposures)
 
 
 class _Pixels(NamedTuple):
@@ -229,7 +235,7 @@ def _candidates(suspects: IntArray, exposures: Sequence[Exposure], sigma: float,
 
 def _noise_at(index: IntArray, level: FloatArray, exposures: Sequence[Exposure], pedestal: Image | None) -> FloatArray:
     where = np.divmod(index, exposures[0].shape[1])
-    return _noise(level, exposures[0].part(where).variance, len(exposures), None if pedestal is None else pedestal[where])
+    return _noise(level, exposures[0].part(where).variance, exposures, None if pedestal is None else pedestal[where])
 
 
 def _square(pixels: IntArray, shape: tuple[int, int]) -> IntArray:

@@ -38,13 +38,14 @@ class Pedestal:
 def make_pedestal(exptime_s: float, masters: Masters, shape: tuple[int, int]) -> Pedestal:
     """Combine master bias and dark into what is to be subtracted from an exposure of `exptime_s`.
 
-    A dark of the same exposure time (within 0.5 s) holds the bias already and is subtracted alone.  Otherwise the bias, if there is
-    one, is taken out of the dark before the dark is scaled, and subtracted from the frame as well.
+    A dark of the same exposure time (within 0.5 s), or one that does not scale with time, holds the bias already and is subtracted
+    alone.  Of a dark whose level and rate are known, those of `exptime_s` are.  Otherwise the bias, if there is one, is taken out of
+    the dark before the dark is scaled, and subtracted from the frame as well.
 
     Parameters
     ----------
     exptime_s : float
-        Exposure time of the (mean) exposure.
+        Time of one integration.
     masters : Masters
         Bias and dark; each may be absent.
     shape : tuple of int
@@ -56,18 +57,13 @@ def make_pedestal(exptime_s: float, masters: Masters, shape: tuple[int, int]) ->
         Zeros where there is neither.
     """
     bias, dark = masters.bias, masters.dark
-    zero = np.zeros(shape)
     electrons = np.broadcast_to(pedestal_level(exptime_s, masters), shape)
-    bad = bad_in_masters(masters, shape)
-    if dark is None:
-        return Pedestal(electrons=electrons, variance=zero if bias is None else bias.variance, dark_photons=zero, bad=bad)
-    bias_level = zero if bias is None else bias.electrons
-    if _holds_bias(dark, exptime_s):
-        return Pedestal(electrons=electrons, variance=dark.variance, dark_photons=np.maximum(dark.electrons - bias_level, 0.0), bad=bad)
-    scale = exptime_s / dark.exptime_s
-    scaled = (dark.electrons - bias_level) * scale
-    bias_variance = zero if bias is None else bias.variance * (1.0 - scale) ** 2
-    return Pedestal(electrons=electrons, variance=dark.variance * scale**2 + bias_variance, dark_photons=np.maximum(scaled, 0.0), bad=bad)
+    return Pedestal(
+        electrons=electrons,
+        variance=np.broadcast_to(_pedestal_variance(exptime_s, bias, dark, masters), shape),
+        dark_photons=np.broadcast_to(_dark_photons(exptime_s, electrons, masters), shape),
+        bad=bad_in_masters(masters, shape),
+    )
 
 
 def pedestal_level(exptime_s: float, masters: Masters) -> Image | np.float64:
@@ -75,9 +71,36 @@ def pedestal_level(exptime_s: float, masters: Masters) -> Image | np.float64:
     bias_level = np.float64(0.0) if masters.bias is None else masters.bias.electrons
     if masters.dark is None:
         return bias_level
-    if _holds_bias(masters.dark, exptime_s):
+    if _same_time(masters.dark, exptime_s):
+        return masters.dark.electrons
+    if masters.dark_law is not None:
+        return masters.dark_law.electrons(exptime_s)
+    if not masters.dark_scales_with_time:
         return masters.dark.electrons
     return (masters.dark.electrons - bias_level) * (exptime_s / masters.dark.exptime_s) + bias_level
+
+
+def _pedestal_variance(exptime_s: float, bias: Frame | None, dark: Frame | None, masters: Masters) -> Image | np.float64:
+    if dark is None:
+        return np.float64(0.0) if bias is None else bias.variance
+    if _same_time(dark, exptime_s):
+        return dark.variance
+    scale = exptime_s / dark.exptime_s
+    if masters.dark_law is not None:  # the rate's error grows with time, the level's does not; the larger of the two is taken
+        return dark.variance * max(scale, 1.0) ** 2
+    if not masters.dark_scales_with_time:
+        return dark.variance
+    return dark.variance * scale**2 + (np.float64(0.0) if bias is None else bias.variance * (1.0 - scale) ** 2)
+
+
+def _dark_photons(exptime_s: float, electrons: Image, masters: Masters) -> Image | np.float64:
+    """Charge of the dark that has shot noise of its own in one integration."""
+    if masters.dark is None:
+        return np.float64(0.0)
+    if masters.dark_law is not None:
+        return np.maximum(masters.dark_law.rate * np.float32(exptime_s), 0.0)
+    without = masters.quiet_level_e if masters.bias is None else masters.bias.electrons + masters.quiet_level_e
+    return np.maximum(electrons - without, 0.0)
 
 
 def bad_in_masters(masters: Masters, shape: tuple[int, int]) -> BoolImage:
@@ -89,8 +112,8 @@ def bad_in_masters(masters: Masters, shape: tuple[int, int]) -> BoolImage:
     return bad
 
 
-def _holds_bias(dark: Frame, exptime_s: float) -> bool:
-    """Whether a dark is subtracted as it is, with the bias in it."""
+def _same_time(dark: Frame, exptime_s: float) -> bool:
+    """Whether a dark was exposed as long as the frame, or for a time that is not known."""
     return abs(exptime_s - dark.exptime_s) <= SAME_EXPOSURE_S or dark.exptime_s <= 0
 
 
@@ -116,8 +139,8 @@ def subtract_pedestal(frame: Frame, pedestal: Pedestal) -> Frame:
 
 
 def exposures(frame: Frame) -> Image | IntArray | float:
-    """Number of exposures averaged in each pixel: what photon noise of the mean is to be divided by."""
-    return float(frame.n_exposures) if frame.counts is None else frame.counts
+    """Integrations averaged in each pixel, over all exposures: what photon noise of the mean is to be divided by."""
+    return float(frame.n_exposures) * frame.integrations if frame.counts is None else frame.counts * frame.integrations
 
 
 def add_photon_noise(frame: Frame) -> Frame:

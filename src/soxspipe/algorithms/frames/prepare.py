@@ -54,13 +54,16 @@ class RawExposure:
     detector : Detector
         Facts; its gain and read noise are those of this exposure.
     exptime_s : float
-        Exposure time.
+        Time of one integration.
+    integrations : float
+        How many of them the exposure is the mean of.
     """
 
     adu: Image
     bad_pixels: BoolImage
     detector: Detector
     exptime_s: float
+    integrations: float = 1.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -77,13 +80,13 @@ class RawExposure:
             electrons[~finite] = 0.0
         if self.detector.saturation_adu is not None:
             flags |= (adu >= self.detector.saturation_adu) * np.uint8(PixelFlag.SATURATED)
-        return Part(electrons, self.detector.read_noise_e**2, flags)
+        return Part(electrons, self.detector.read_noise_e**2 / self.integrations, flags)
 
     def whole(self) -> Frame:
         """All of it."""
         electrons, variance, flags = self.part(slice(None))
         constant = np.broadcast_to(np.float64(variance), electrons.shape)
-        return Frame(electrons=electrons, variance=constant, flags=flags, exptime_s=self.exptime_s)
+        return Frame(electrons=electrons, variance=constant, flags=flags, exptime_s=self.exptime_s, integrations=self.integrations)
 
 
 def expose(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> RawExposure:
@@ -106,13 +109,16 @@ def expose(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> RawExpos
     adu = orient_and_trim(raw.adu, detector)
     if bad_pixels.shape != adu.shape:
         raise ValueError(f"bad-pixel map has shape {bad_pixels.shape}, the trimmed frame {adu.shape}")
-    return RawExposure(adu=adu, bad_pixels=bad_pixels, detector=detector, exptime_s=raw.observation.exptime_s)
+    observation = raw.observation
+    return RawExposure(
+        adu=adu, bad_pixels=bad_pixels, detector=detector, exptime_s=observation.exptime_s, integrations=observation.integrations
+    )
 
 
 def prepare(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> Frame:
     """Turn one exposure from ADU into electrons.
 
-    The variance is that of the read noise alone: photon noise is counted once the bias is gone (`detrend`), from photons only.
+    The variance is that of the read noise alone (of a mean of NDIT reads, an NDIT-th of it): photon noise is counted once the bias is gone (`detrend`), from photons only.
 
     Parameters
     ----------

@@ -16,9 +16,10 @@ from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile, Kind
-from soxspipe.io.frames import read_master, read_off_frame, read_raw
+from soxspipe.io.frames import read_dark_law, read_master, read_off_frame, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
-from soxspipe.io.headers import gain_conflict, header_cards, read_observation, text_of
+from soxspipe.io.header_checks import header_doubts
+from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_observation, text_of
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
 from soxspipe.io.tables import read_response
@@ -128,19 +129,16 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     """Read every file, several at a time."""
     first = files.exposures[0]
     observations = [read_observation(file.header, file.instrument, file.facts, str(file.path)) for file in files.exposures]
-    used = detector(
-        first.instrument.name, first.arm, binning=observations[0].binning,
-        gain_e_per_adu=observations[0].gain_e_per_adu, read_noise_e=observations[0].read_noise_e,
-    )  # fmt: skip
+    used = detector_used(files, observations[0], settings)
     geometry_files = GeometryFiles(
         order_table=files.required("order_table"),
         dispersion_table=files.required("dispersion_table"),
         dispersion_image=files.one("dispersion_image"),
     )
     geometry_read = pool.submit(read_geometry, geometry_files, used)
-    masters_read = [pool.submit(_master, files.one(name), used.shape) for name in ("bias", "dark", "flat")]
+    masters_read = [pool.submit(_master, files.one(name), used) for name in ("bias", "dark", "flat")]
     raw_read: list[Future[RawFrame]] = [pool.submit(read_raw, file, used) for file in files.exposures]
-    response_file, off_frame = files.one("response"), files.one("off_frame")
+    response_file, off_frame, dark_file = files.one("response"), files.one("off_frame"), files.one("dark")
     response = read_response(response_file) if response_file is not None else None
     star, star_warnings = _standard(observations[0], wanted=is_standard)
     bad_pixels, bad_warnings = _bad_pixels(first, used)
@@ -154,7 +152,13 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         detector=used,
         arm=first.facts.arm,
         bad_pixels=bad_pixels,
-        masters=Masters(bias=bias, dark=dark, flat=flat),
+        masters=Masters(
+            bias=bias,
+            dark=dark,
+            flat=flat,
+            dark_law=None if dark_file is None else read_dark_law(dark_file, used.shape, used.gain_e_per_adu),
+            dark_scales_with_time=used.dark_scales_with_time,
+        ),
         geometry=geometry,
         is_standard=is_standard,
         standard=star,
@@ -164,12 +168,20 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         sky_lines=read_sky_lines(first.instrument.name, first.arm),
         object_slit_arcsec=settings.object_slit_arcsec,
     )
-    header_warnings = _header_warnings(files, observations, dark, settings)
+    header_warnings = _header_warnings(files, observations, values.masters, settings)
     return values, [*header_warnings, *geometry_warnings, *star_warnings, *bad_warnings]
 
 
-def _master(file: ClassifiedFile | None, shape: tuple[int, int]) -> Frame | None:
-    return None if file is None else read_master(file, shape)
+def _master(file: ClassifiedFile | None, used: Detector) -> Frame | None:
+    """A master; one without errors gets those of its read noise and number of frames, where its header has them."""
+    if file is None:
+        return None
+    master = read_master(file, used.shape, used.gain_e_per_adu)
+    keys = file.instrument.keywords
+    noise, frames = number_of(file.header, keys.master_read_noise), number_of(file.header, keys.frames_combined)
+    if file.kind is Kind.FLAT or noise is None or not frames or master.variance.any():
+        return master
+    return replace(master, variance=np.broadcast_to(np.float32(noise**2 / max(frames, 1.0)), used.shape))
 
 
 def _standard(observation: Observation, *, wanted: bool) -> tuple[StandardStar | None, list[str]]:
@@ -204,22 +216,64 @@ def _mean_known(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _header_warnings(files: Selected, observations: Sequence[Observation], dark: Frame | None, settings: StareSettings) -> list[str]:
+def _header_warnings(files: Selected, observations: Sequence[Observation], masters: Masters, settings: StareSettings) -> list[str]:
     first = files.exposures[0]
     found = [gain_conflict(file.header, first.instrument.keywords, file.path.name) for file in files.exposures[:1]]
+    found += _header_doubts(files.exposures)
+    dark = masters.dark
     times = [observation.exptime_s for observation in observations]
     if max(times) - min(times) > SAME_EXPOSURE_S:
         found.append(f"exposure times differ, {min(times):g} to {max(times):g} s")
     if dark is not None and any(abs(time - dark.exptime_s) > SAME_EXPOSURE_S for time in times):
-        found.append(f"the dark was exposed for {dark.exptime_s:g} s, the frame for {times[0]:g} s; it is scaled")
+        found.append(f"the dark was exposed for {dark.exptime_s:g} s, the frame for {times[0]:g} s; {_dark_use(masters)}")
     off_frame = files.one("off_frame")
     if off_frame is not None:
         found.append(f"{off_frame.path.name}: an off-frame takes the place of the master dark")
     if settings.use_flat and files.one("flat") is None:
         found.append("no master flat is given; the frame is not divided by one")
-    if all(observation.airmass is None for observation in observations):
-        found.append(f"{first.path.name}: no air mass in the header ({' or '.join(first.instrument.keywords.airmass)})")
     return [sentence for sentence in found if sentence]
+
+
+def _dark_use(masters: Masters) -> str:
+    if masters.dark_law is not None:
+        return "its level and rate serve any time"
+    return "it is scaled" if masters.dark_scales_with_time else "it is subtracted as it is, since its level does not grow with time"
+
+
+def _header_doubts(exposures: Sequence[ClassifiedFile]) -> list[str]:
+    """What the exposures' headers hold that cannot be used; what several say alike is said once."""
+    names: dict[str, list[str]] = {}
+    for file in exposures:
+        name = file.path.name
+        for sentence in header_doubts(file.header, file.instrument, file.facts, name):
+            names.setdefault(sentence.removeprefix(f"{name}: "), []).append(name)
+    return [f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {sentence}" for sentence, found in names.items()]
+
+
+def detector_used(files: Selected, observation: Observation, settings: StareSettings) -> Detector:
+    """The detector as it was used: gain of the header; read noise that the master was measured to have, else of the header; each said.
+
+    The master is the bias, or the dark of an arm that has no bias.
+    """
+    first = files.exposures[0]
+    keys, header = first.instrument.keywords, first.header
+    master = files.one("bias" if first.facts.needs == "bias" else "dark")
+    measured = None if master is None else number_of(master.header, keys.master_read_noise)
+    noise, source = observation.read_noise_e, next((key for key in keys.read_noise if number_of(header, key)), "")
+    if measured is not None and measured > 0 and master is not None:
+        noise, source = measured, f"{keys.master_read_noise} in {master.path.name}"
+    used = detector(
+        first.instrument.name, first.arm, binning=observation.binning, gain_e_per_adu=observation.gain_e_per_adu, read_noise_e=noise
+    )
+    return replace(
+        used,
+        saturation_adu=settings.saturation_adu or used.saturation_adu,
+        dark_scales_with_time=used.dark_scales_with_time or settings.scale_dark,
+        gain_source=used.gain_source
+        if observation.gain_e_per_adu is None
+        else next(key for key in (*keys.conad, *keys.gain) if number_of(header, key)),
+        read_noise_source=source if noise is not None else used.read_noise_source,
+    )
 
 
 def _response_warnings(values: StareInputs) -> list[str]:

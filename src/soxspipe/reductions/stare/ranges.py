@@ -15,7 +15,7 @@ BY_ARM: Mapping[str, Ranges] = {
         "SAMPLES DET FRAC": (0.93, 1.0),
         "SAMPLES CLIP FRAC": (0.0, 0.2),
         "X RES SD": (0.0, 0.2),
-        "EFF MEDIAN": (0.04, 0.30),
+        "EFF MEDIAN": (0.04, 0.60),
         "SNR MEDIAN": (50.0, 1000.0),
     },
     "NIR": {
@@ -25,7 +25,7 @@ BY_ARM: Mapping[str, Ranges] = {
         "SAMPLES DET FRAC": (0.7, 1.0),
         "SAMPLES CLIP FRAC": (0.0, 0.3),
         "Y RES SD": (0.0, 0.5),
-        "EFF MEDIAN": (0.02, 0.2),
+        "EFF MEDIAN": (0.02, 0.50),
         "SNR MEDIAN": (7.0, 200.0),
     },
 }

@@ -17,14 +17,13 @@ from soxspipe.algorithms.extraction.solve_orders import (
 )
 from soxspipe.algorithms.frames.clip_and_stack import clip_and_stack
 from soxspipe.algorithms.frames.detrend import bad_in_masters
-from soxspipe.algorithms.frames.prepare import expose
 from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.objects.host_light import HostLight
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.orders.detrend_order import detrend_order
 from soxspipe.algorithms.orders.order_data import OrderData
-from soxspipe.algorithms.orders.windows import centre_wavelength, cut_orders
+from soxspipe.algorithms.orders.windows import centre_wavelength
 from soxspipe.algorithms.sky.fit_skies import SkyFits, fit_sky
 from soxspipe.algorithms.sky.subtract_sky import first_sky
 from soxspipe.algorithms.sky.wavelength_shift import corrected_wavelength, measure_wavelength_shift
@@ -37,12 +36,12 @@ from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.trace import ObjectTrace
-from soxspipe.errors import AlgorithmError
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
 from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.prepared import prepare_set
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.settings.stare import StareSettings
 
@@ -71,15 +70,16 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     AlgorithmError
         If the data cannot be reduced.
     """
+    ready = prepare_set(inputs)
+    inputs, windows = ready.inputs, ready.windows
+    done("prepare", ready.note)
     bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
     half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
     flattened = settings.use_flat and inputs.masters.flat is not None
 
-    exposed = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
-    stacked = clip_and_stack(exposed, settings.stack, bias)
+    stacked = clip_and_stack(ready.exposures, settings.stack, bias)
     sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     done("clip_and_stack", notes.stack(stacked))
-    windows = _require_orders(cut_orders(inputs.geometry))
     background = _background(sound, windows, inputs, settings)
     done("subtract_background", notes.background(background))
     detrended = [_detrended(sound, window, background, inputs, settings) for window in windows]
@@ -131,16 +131,11 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         response=response.curve,
         efficiency=efficiency,
         fluxed=fluxed,
-        warnings=_warnings(found, inputs, solved.host, shift, response.failures, sky_failures),
+        noise=ready.noise,
+        warnings=(*ready.warnings(flags), *_warnings(found, inputs, solved.host, shift, response.failures, sky_failures)),
         failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
         diagnostics=diagnostics(solved, shown),
     )
-
-
-def _require_orders(windows: Sequence[OrderWindow]) -> Sequence[OrderWindow]:
-    if not windows:
-        raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
-    return windows
 
 
 def _background(sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings) -> BackgroundModel | None:

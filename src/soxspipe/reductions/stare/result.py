@@ -10,6 +10,7 @@ from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, WavelengthShift
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.reductions.stare.noise import SetNoise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +45,8 @@ class StareResult:
         For the user, one sentence each.
     failures : mapping of str to str
         Optional steps that failed, and why (for example ``response``).
+    noise : SetNoise
+        Read noise of every exposure: expected, measured, used.
     diagnostics : mapping of str to float
         Numbers of the steps (pixels clipped, cosmic-ray pixels, chi of empty sky, ...).
     """
@@ -66,4 +69,5 @@ class StareResult:
     fluxed: FluxedSpectrum | None = None
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
+    noise: SetNoise | None = None
     diagnostics: Mapping[str, float] = field(default_factory=dict)

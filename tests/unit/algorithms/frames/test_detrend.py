@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from soxspipe.algorithms.frames.detrend import (
     pedestal_level,
     subtract_pedestal,
 )
-from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.calibrations import DarkLaw, Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 
@@ -149,3 +151,33 @@ def test_level_and_bad_pixels_of_the_pedestal_alone(bias: bool, dark: bool, expt
     np.testing.assert_array_equal(np.broadcast_to(pedestal_level(exptime_s, masters), SHAPE), pedestal.electrons)
     np.testing.assert_array_equal(bad_in_masters(masters, SHAPE), pedestal.bad)
     assert pedestal.bad.sum() == bias + dark
+
+
+def test_a_dark_that_does_not_grow_with_time_is_subtracted_as_it_is() -> None:
+    """300 s under 900 s: scaling would take 93 e- of a level of 31 e-."""
+    masters = Masters(dark=frame(31.0, 2.0, exptime_s=300.0), dark_scales_with_time=False)
+    pedestal = make_pedestal(900.0, masters, SHAPE)
+    np.testing.assert_array_equal(pedestal.electrons, 31.0)
+    np.testing.assert_array_equal(pedestal.variance, 2.0)
+
+
+def test_a_dark_with_level_and_rate_serves_any_time() -> None:
+    """Level 20 e-, 0.1 e-/s: 110 e- at 900 s, of which 90 have shot noise; at its own 300 s the dark itself is taken."""
+    law = DarkLaw(level=np.full(SHAPE, 20.0), rate=np.full(SHAPE, 0.1))
+    masters = Masters(dark=frame(50.5, 2.0, exptime_s=300.0), dark_law=law, dark_scales_with_time=False)
+    pedestal = make_pedestal(900.0, masters, SHAPE)
+    np.testing.assert_allclose(pedestal.electrons, 110.0, rtol=1e-6)
+    np.testing.assert_allclose(pedestal.dark_photons, 90.0, rtol=1e-6)
+    np.testing.assert_array_equal(make_pedestal(300.0, masters, SHAPE).electrons, 50.5)
+
+
+def test_a_level_without_shot_noise_adds_none() -> None:
+    masters = Masters(dark=frame(31.0, 2.0), dark_scales_with_time=False, quiet_level_e=30.0)
+    np.testing.assert_allclose(make_pedestal(100.0, masters, SHAPE).dark_photons, 1.0)
+
+
+def test_photons_are_counted_over_all_integrations() -> None:
+    """Two exposures of four integrations: an eighth of the photon noise of one."""
+    stack = replace(frame(80.0, 0.0, n=2), integrations=4.0)
+    assert exposures(stack) == 8.0
+    np.testing.assert_allclose(add_photon_noise(stack).variance, 10.0)

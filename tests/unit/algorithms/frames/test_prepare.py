@@ -89,3 +89,11 @@ def test_a_raw_frame_too_small_for_the_science_area_is_refused() -> None:
 def test_a_bad_pixel_map_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="bad-pixel map has shape"):
         prepare(raw(np.zeros((2, 4))), detector(), np.zeros((2, 4), dtype=bool))
+
+
+def test_read_noise_of_a_mean_of_integrations() -> None:
+    """Read noise 3 e- in each of four integrations: variance 9 / 4."""
+    frame_of_four = RawFrame(adu=np.zeros((2, 4)), observation=Observation(arm="VIS", kind="OBJECT", exptime_s=10.0, integrations=4))
+    frame = prepare(frame_of_four, detector(), np.zeros((2, 3), dtype=bool))
+    np.testing.assert_allclose(frame.variance, 9.0 / 4.0)
+    assert frame.integrations == 4

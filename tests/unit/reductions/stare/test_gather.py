@@ -244,7 +244,6 @@ def test_nir_needs_a_dark_or_an_off_frame(nir: InputKit, tmp_path: Path) -> None
         ("flat", {"ESO__DET__BINX": 1}, r"flat\.fits: ESO DET BINX is '1x2', '2x2' as in raw_0\.fits is needed"),
         ("bias", {"ESO__DET__READ__CURID": 7}, r"bias\.fits: ESO DET READ CURID is '7', '1' as in raw_0\.fits"),
         ("bias", {"ESO__DET__OUT1__CONAD": 0.6}, r"bias\.fits: ESO DET OUT1 CONAD is '0\.6', '1\.25'"),
-        ("bias", {"ESO__DET__CHIP__RON": 9.0}, r"bias\.fits: ESO DET CHIP RON is '9', '3\.8'"),
         ("flat", {"ESO__INS__VISE__NAME": "SLIT5.0"}, r"flat\.fits: ESO INS VISE NAME is 'SLIT5\.0', 'SLIT1\.0'"),
         ("flat", {"ESO__SEQ__ARM": "NIR"}, r"flat\.fits: ESO SEQ ARM is 'NIR' but ESO PRO CATG is 'MASTER_FLAT_VIS'"),
         ("raw0", {"EXPTIME": -1.0}, r"raw_0\.fits: EXPTIME is -1\.0, a time above 0 s"),
@@ -256,6 +255,39 @@ def test_nir_needs_a_dark_or_an_off_frame(nir: InputKit, tmp_path: Path) -> None
 def test_files_that_do_not_belong_together(own: InputKit, role: str, cards: dict[str, object], message: str) -> None:
     kits.edit_header(own.files[role], **cards)
     with pytest.raises(InputError, match=message):
+        gather(own.sof)
+
+
+def test_only_raw_frames_must_share_a_read_noise(own: InputKit) -> None:
+    """A calibration of another night or read-out says nothing about the frame's read noise; 0.0 in a raw frame means unknown."""
+    kits.edit_header(own.files["bias"], ESO__DET__OUT1__RON=7.3)
+    kits.edit_header(own.files["raw0"], ESO__DET__OUT1__RON=0.0)
+    assert gather(own.sof).inputs.detector.read_noise_e == 3.8
+    second = own.folder / "raw_1.fits"
+    second.write_bytes(own.files["raw0"].read_bytes())
+    kits.edit_header(own.files["raw0"], ESO__DET__OUT1__RON=3.8)
+    kits.edit_header(second, ESO__DET__OUT1__RON=9.0)
+    with pytest.raises(InputError, match=r"ESO DET OUT1 RON is '(9|3\.8)', '(3\.8|9)' as in"):
+        gather(rewrite_sof(own, extra=(second,)))
+
+
+def test_read_noise_that_the_master_was_measured_to_have_comes_first(own: InputKit) -> None:
+    kits.edit_header(own.files["bias"], ESO__QC__RAW__RON=4.4, ESO__PRO__DATANCOM=5)
+    used = gather(own.sof).inputs.detector
+    assert used.read_noise_e == 4.4
+    assert used.read_noise_source == "ESO QC RAW RON in bias.fits"
+
+
+def test_masters_in_adu_are_multiplied_by_the_gain(own: InputKit) -> None:
+    electrons = gather(own.sof).inputs.masters.bias
+    kits.edit_header(own.files["bias"], BUNIT="adu")
+    adu = gather(own.sof).inputs.masters.bias
+    assert electrons is not None
+    assert adu is not None
+    np.testing.assert_allclose(adu.electrons, 1.25 * electrons.electrons)
+    np.testing.assert_allclose(adu.variance, 1.25**2 * electrons.variance)
+    kits.edit_header(own.files["bias"], BUNIT="furlong")
+    with pytest.raises(InputError, match=r"bias\.fits: BUNIT is 'furlong', electron or adu is needed"):
         gather(own.sof)
 
 

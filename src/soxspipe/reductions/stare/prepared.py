@@ -1,0 +1,109 @@
+"""Exposures made ready: their noise and saturation known and checked against the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.algorithms.frames.prepare import RawExposure, expose
+from soxspipe.algorithms.frames.read_noise import unlit_pixels
+from soxspipe.algorithms.frames.saturation import find_full_well
+from soxspipe.algorithms.orders.windows import cut_orders
+from soxspipe.datamodel.arrays import FlagArray
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.errors import AlgorithmError
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.noise import SetNoise, judge_noise
+
+WORTH_SAYING_PX = 30
+"""Fewer saturated pixels on orders are hot ones and cosmic rays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreparedSet:
+    """Exposures of one set with the noise that their own pixels confirm.
+
+    Attributes
+    ----------
+    inputs : StareInputs
+        With what was found out about the masters.
+    exposures : tuple of RawExposure
+        As in `inputs.raw`.
+    windows : tuple of OrderWindow
+        The orders.
+    noise : SetNoise
+        Read noise expected, measured, used.
+    full_well_adu : float or None
+        Raw level of full wells that was found in the data.
+    """
+
+    inputs: StareInputs
+    exposures: tuple[RawExposure, ...]
+    windows: tuple[OrderWindow, ...]
+    noise: SetNoise
+    full_well_adu: float | None
+
+    @property
+    def note(self) -> str:
+        """For the step report."""
+        well = "" if self.full_well_adu is None else f", wells full from {self.full_well_adu:.0f} ADU"
+        return f"{self.noise.note}{well}"
+
+    def warnings(self, flags: FlagArray) -> tuple[str, ...]:
+        """What to tell the user of noise and saturation, with the flags of the stacked frame."""
+        saturated = count_saturated(flags, self.windows)
+        if saturated < WORTH_SAYING_PX:
+            return self.noise.warnings
+        level = self.exposures[0].detector.saturation_adu
+        return (
+            *self.noise.warnings,
+            f"{saturated} pixels on orders are saturated (from {level:.0f} ADU); they are left out, and where the object's core is among "
+            "them its flux rests on the wings",
+        )
+
+
+def prepare_set(inputs: StareInputs) -> PreparedSet:
+    """Find the orders, check the noise of every exposure, look for full wells.
+
+    Raises
+    ------
+    AlgorithmError
+        If the dispersion image holds no order.
+    """
+    windows = tuple(cut_orders(inputs.geometry))
+    if not windows:
+        raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
+    exposures = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
+    wells = [find_full_well(exposure.adu, inputs.detector.saturation_adu) for exposure in exposures]
+    well = min((level for level in wells if level is not None), default=None)
+    unlit = unlit_pixels(windows, inputs.detector.shape)
+    noise = judge_noise(exposures, [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)
+    return PreparedSet(
+        inputs=replace(inputs, masters=replace(inputs.masters, quiet_level_e=noise.quiet_level_e)),
+        exposures=tuple(
+            replace(exposure, detector=replace(exposure.detector, read_noise_e=one.used_e, saturation_adu=_lower(exposure, well)))
+            for exposure, one in zip(exposures, noise.exposures, strict=True)
+        ),
+        windows=windows,
+        noise=noise,
+        full_well_adu=well,
+    )
+
+
+def count_saturated(flags: FlagArray, windows: Sequence[OrderWindow]) -> int:
+    """Saturated pixels on orders that are no bad ones."""
+    total = 0
+    for window in windows:
+        here = window.cut(flags)
+        total += int(
+            np.count_nonzero(window.inside & ((here & np.uint8(PixelFlag.SATURATED)) != 0) & ((here & np.uint8(PixelFlag.BAD)) == 0))
+        )
+    return total
+
+
+def _lower(exposure: RawExposure, well_adu: float | None) -> float | None:
+    levels = [level for level in (exposure.detector.saturation_adu, well_adu) if level is not None]
+    return min(levels, default=None)
