@@ -224,7 +224,7 @@ def _answer(err: Exception, *, debug: bool) -> int:
     if usage is not None:
         return usage
     if isinstance(err, ProductExistsError):
-        typer.echo(str(err))
+        _say(str(err))
         return err.exit_code
     if isinstance(err, SoxspipeError):
         _say_failure(str(err))
@@ -251,6 +251,12 @@ def _usage_status(err: Exception) -> int | None:
 
 def _wants_traceback(arguments: Sequence[str]) -> bool:
     return any(argument == "--debug" or (argument[:1] == "-" and argument[1:2] != "-" and "d" in argument) for argument in arguments)
+
+
+def _say(text: str) -> None:
+    from soxspipe.cli.console import Console
+
+    Console().say(text)
 
 
 def _say_failure(text: str) -> None:

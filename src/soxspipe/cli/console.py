@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,10 @@ class Console:
     def __init__(self, *, verbose: bool = False) -> None:
         self.verbose = verbose
 
+    def say(self, text: str) -> None:
+        """A line on standard output."""
+        _say(text, sys.stdout)
+
     def step(self, report: StepReport, /) -> None:
         """One line for a step that ended: name, seconds, and the number that matters."""
         _say(f"  {report.step:<24}", sys.stderr, f"{report.seconds:7.2f} s", "dim", f"  {one_line(report.note)}".rstrip())
@@ -43,7 +48,10 @@ class Console:
     def close(self, recipe: str, published: Published) -> None:
         """Closing tables of QC and products, and where the final product is."""
         if _is_terminal(sys.stdout):
-            self._rich_tables(recipe, published)
+            try:
+                self._rich_tables(recipe, published)
+            except (OSError, ValueError) as err:
+                _give_up(sys.stdout, getattr(err, "strerror", None) or str(err))
         else:
             from soxspipe.reductions.summary_tables import report_text
 
@@ -109,15 +117,33 @@ def _is_terminal(stream: Any) -> bool:
 
 
 def _say(text: str, stream: Any, marked: str = "", style: str = "", rest: str = "") -> None:
-    """One line: text, a piece in a style of its own, the rest."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    pieces = [piece.encode(encoding, "replace").decode(encoding) for piece in (text, marked, rest)]
-    if not marked or not _is_terminal(stream):
-        print("".join(pieces), file=stream, flush=True)
+    """One line: text, a piece in a style of its own, the rest.  A stream that is closed or full costs the line and nothing else."""
+    if stream is None:
         return
-    from rich.text import Text
+    try:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        pieces = [piece.encode(encoding, "replace").decode(encoding) for piece in (text, marked, rest)]
+        if not marked or not _is_terminal(stream):
+            print("".join(pieces), file=stream, flush=True)
+        else:
+            from rich.text import Text
 
-    _rich(stream).print(Text.assemble(pieces[0], (pieces[1], style), pieces[2]), soft_wrap=True)
+            _rich(stream).print(Text.assemble(pieces[0], (pieces[1], style), pieces[2]), soft_wrap=True)
+    except (OSError, ValueError) as err:
+        _give_up(stream, getattr(err, "strerror", None) or str(err))
+
+
+def _give_up(stream: Any, reason: str) -> None:
+    """Let a stream that cannot be written to lead nowhere, and say so once on the other."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    is_out = stream is sys.stdout
+    name, other = ("output", sys.stderr) if is_out else ("error", sys.stdout)
+    if other is not None and other is not stream:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"warning: standard {name} cannot be written to ({one_line(reason)}); products are not affected", file=other, flush=True)
 
 
 def _rich(stream: Any) -> RichConsole:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from soxspipe.errors import FETCH_AGAIN, InputError
 from soxspipe.io.fits_header import Header, parse_header
 from soxspipe.io.fits_tiles import require_sound_tiles, unpack_tiles
-from soxspipe.io.packed import open_regular, packing_of, unpack
+from soxspipe.io.packed import packing_of, unpack
+from soxspipe.regular_files import open_regular
 
 BLOCK = 2880
 MAX_HEADER_BLOCKS = 400

@@ -1,4 +1,4 @@
-"""Bytes of files: only regular files are opened, and packed ones are unpacked in memory, never beyond `MAX_UNPACKED_BYTES`."""
+"""Packed files are unpacked in memory, never beyond `MAX_UNPACKED_BYTES`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import gzip
 import io
 import os
 import re
-import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,26 +15,6 @@ from soxspipe.errors import InputError
 MAX_UNPACKED_BYTES = 320 << 20
 """Twice the largest image that is taken (`fits.MAX_IMAGE_BYTES`)."""
 FITS_SUFFIX = re.compile(r"\.fits(\.gz|\.z|\.fz)?$", re.IGNORECASE)
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; a pipe, socket or device is refused without waiting for it.
-
-    Raises
-    ------
-    InputError
-        If `path` is something else than a regular file.
-    OSError
-        If it cannot be opened.
-    """
-    kind = os.stat(path).st_mode  # a socket cannot be opened at all, a device should not be
-    if stat.S_ISREG(kind):
-        stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # NONBLOCK: the file may be another by now
-        kind = os.fstat(stream.fileno()).st_mode
-        if stat.S_ISREG(kind):
-            return stream
-        stream.close()
-    raise InputError(f"{path}: {'is a directory, a FITS file is needed' if stat.S_ISDIR(kind) else 'is not a regular file'}")
 
 
 def packing_of(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from soxspipe.errors import InputError, MissingInputError
 from soxspipe.io.packed import FITS_SUFFIX
+from soxspipe.regular_files import open_regular
 
 InputFrames: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -114,7 +115,7 @@ def _sof_text(sof: Path) -> str:
     if not sof.is_file():
         raise InputError(f"{sof}: is not a regular file")
     try:
-        with sof.open("rb") as stream:
+        with open_regular(sof) as stream:
             content = stream.read(MAX_SOF_BYTES + 1)
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

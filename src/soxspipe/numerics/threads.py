@@ -1,12 +1,16 @@
-"""One thread for linear algebra while a reduction runs."""
+"""One thread for linear algebra while a reduction runs; threads that read files, where the system gives any."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class _Limit:
@@ -62,3 +66,19 @@ def one_blas_thread() -> Iterator[None]:
         yield
     finally:
         _LIMIT.leave()
+
+
+class Workers(ThreadPoolExecutor):
+    """Threads for work that waits for files; where the system gives no more threads, the work is done by the caller."""
+
+    def submit(self, work: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Future[Result]:
+        """Begin a piece of work, or do it at once if no thread can be started."""
+        try:
+            return super().submit(work, *args, **kwargs)
+        except RuntimeError:  # "can't start new thread"
+            done: Future[Result] = Future()
+            try:
+                done.set_result(work(*args, **kwargs))
+            except Exception as error:
+                done.set_exception(error)
+            return done

@@ -12,7 +12,8 @@ from typing import Any
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Provenance
 from soxspipe.errors import ProductExistsError
-from soxspipe.io.atomic import Staged, commit, discard, remove_unfinished, stage
+from soxspipe.io.atomic import Staged, discard, remove_unfinished, stage
+from soxspipe.io.commit_set import commit_set, recover
 from soxspipe.io.lock import only_run
 from soxspipe.io.names import file_name, qc_folder, reduced_folder
 from soxspipe.qc.ranges import chosen_ranges, with_ranges
@@ -68,12 +69,11 @@ def publish(spec: Spec, context: Run, output: Path, done: StepTimer) -> Publishe
     )
     staged = _stage_all(replace(context, files=records), rows, paths, done)
     try:
-        last_path(spec, context.provenance, output).unlink(missing_ok=True)  # a run killed between two names is then seen to be unfinished
-        commit(staged)
+        outdated = _outdated(spec, context, output, set(paths))
+        commit_set(staged, outdated, last=last_path(spec, context.provenance, output), owner=_owner(context.provenance))
     except BaseException:
         discard(staged)
         raise
-    _remove_outdated(spec, context, output, set(paths))
     return Published(
         final=final_product(spec, records),
         products=records,
@@ -106,9 +106,14 @@ def claim_products(
     require_new(spec, provenance, output, overwrite=overwrite)
     reduced = reduced_folder(output, provenance.night, provenance.recipe)
     with only_run(reduced / f".{file_name(provenance.sof_name, '.lock')}", timeout_s=timeout_s):
+        recover(reduced, _owner(provenance))
         require_new(spec, provenance, output, overwrite=overwrite)
-        for folder in (reduced, qc_folder(output, provenance.night, provenance.recipe)):
+        for name in dict.fromkeys(row.folder for row in spec.products):
+            folder = reduced if name == "reduced" else qc_folder(output, provenance.night, provenance.recipe)
             remove_unfinished(folder, _owner(provenance))
+            discard(
+                [stage(folder / "a product", [], owner=_owner(provenance))]
+            )  # raises, before anything is reduced, where nothing can be written
         yield
 
 
@@ -155,13 +160,11 @@ def _stage_all(context: Run, rows: Sequence[ProductRow[Any]], paths: Sequence[Pa
     return [made[place] for place in range(len(rows))]
 
 
-def _remove_outdated(spec: Spec, context: Run, output: Path, made: set[Path]) -> None:
-    """Delete products of an earlier run on the same files that this run did not make again."""
-    for row in spec.products:
-        path = product_path(row, context, output)
-        for old in path.parent.glob(glob.escape(path.name).replace("<N>", "*")):
-            if old not in made:
-                old.unlink(missing_ok=True)
+def _outdated(spec: Spec, context: Run, output: Path, made: set[Path]) -> list[Path]:
+    """Products of an earlier run on the same files that this run did not make again."""
+    patterns = [product_path(row, context, output) for row in spec.products]
+    found = [old for path in patterns for old in path.parent.glob(glob.escape(path.name).replace("<N>", "*"))]
+    return [old for old in dict.fromkeys(found) if old not in made and not old.is_dir()]
 
 
 def _owner(provenance: Provenance) -> str:

@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any
 
 from soxspipe.errors import SettingsError
+from soxspipe.regular_files import open_regular
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 20_000
@@ -23,7 +24,7 @@ def read_yaml(path: str | PathLike[str]) -> dict[Any, Any]:
         If it cannot be read, is not UTF-8 YAML, holds anything but a mapping, or is unreasonably large or deep.
     """
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise SettingsError(f"settings file {path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error

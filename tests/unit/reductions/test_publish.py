@@ -199,3 +199,27 @@ def test_names_from_outside_stay_inside_the_output_folder(tmp_path, run):
     publish_stare(replace(run, provenance=provenance), tmp_path / "out", StepTimer())
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
     assert not np.any([".." in path.parts for path in (tmp_path / "out").rglob("*")])
+
+
+def test_a_listener_that_raises_leaves_nothing(tmp_path, run):
+    def raises(report):
+        raise RuntimeError("a logger that is broken")
+
+    with pytest.raises(RuntimeError, match="broken"), claim_products(run.provenance, tmp_path, overwrite=True):
+        publish_stare(run, tmp_path, StepTimer(raises))
+    assert contents(tmp_path) == {}
+
+
+def test_a_folder_in_the_place_of_the_last_product_leaves_the_old_set(tmp_path, run):
+    publish_stare(run, tmp_path, StepTimer())
+    before = contents(tmp_path)
+    made = sorted(path for path in tmp_path.rglob("*.pdf") or tmp_path.rglob("*") if path.is_file())
+    blocked = next(path for path in (made or sorted(tmp_path.rglob("*.fits"))) if path != merged_path(run.provenance, tmp_path))
+    content = blocked.read_bytes()
+    blocked.unlink()
+    blocked.mkdir()
+    with pytest.raises(ProductError, match="a folder is in its place"):
+        publish_stare(replace(run, made_at="2027-01-01T00:00:00"), tmp_path, StepTimer())
+    blocked.rmdir()
+    blocked.write_bytes(content)
+    assert contents(tmp_path) == before

@@ -23,6 +23,7 @@ from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_obs
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
 from soxspipe.io.tables import read_response
+from soxspipe.numerics.threads import Workers
 from soxspipe.reductions.find_files import base_name, find_files, night_of, start_checksums
 from soxspipe.reductions.gathered import Gathered
 from soxspipe.reductions.select import Selected
@@ -74,7 +75,7 @@ def gather(
     recipe = STARE.names[is_standard]
     loaded = load_settings(settings_source, instrument=first.instrument.name, recipe=recipe, arm=first.arm)
     used = files if loaded.settings.use_flat else files.without("flat")
-    pool = ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="gather")
+    pool = Workers(max_workers=max(1, workers), thread_name_prefix="gather")
     try:
         values, remarks = _read(used, is_standard, loaded.settings, pool)
         checksums = start_checksums(used.calibrations, pool)

@@ -1,0 +1,130 @@
+"""What surrounds a run may be odd: streams closed or full, pipes for files, signals, folders that cannot be written to, no threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from faults.process import DATE, end, leftovers, obey_permissions, products, run, start
+from support.small import ENVIRONMENT, Kit
+
+
+@pytest.fixture(scope="module")
+def kit(small_kit) -> Kit:
+    return small_kit()
+
+
+@pytest.fixture(scope="module")
+def usual(kit, tmp_path_factory) -> dict[str, bytes]:
+    place = tmp_path_factory.mktemp("usual")
+    assert run(kit, place).status == 0
+    return products(place)
+
+
+def run_with_streams(kit: Kit, place: Path, redirection: str) -> subprocess.CompletedProcess[str]:
+    """The command with its streams redirected by a shell."""
+    (place / "tmp").mkdir()
+    quiet = place / "quiet.yaml"
+    quiet.write_text("make_plots: false\n")
+    command = f'"$0" -m support.small_process stare "$1" -o out -s "$2" {redirection}'
+    environment = {**ENVIRONMENT, **DATE, "HOME": str(place), "TMPDIR": str(place / "tmp")}
+    words = ["bash", "-o", "pipefail", "-c", command, sys.executable, str(kit.sof), str(quiet)]
+    return subprocess.run(words, cwd=place, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+STREAMS = {
+    "standard error full": ("2>/dev/full", "standard error cannot be written to"),
+    "standard output full": (">/dev/full", "standard output cannot be written to"),
+    "both closed": (">&- 2>&-", ""),
+    "all closed": ("<&- >&- 2>&-", ""),
+    "the reader of both is gone": ("2>&1 | true", ""),
+    "both full": (">/dev/full 2>&1", ""),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if place else []) for place, name in enumerate(STREAMS)])
+def test_streams_that_cannot_be_written_to_cost_no_product(name, kit, tmp_path, usual):
+    redirection, says = STREAMS[name]
+    ended = run_with_streams(kit, tmp_path, redirection)
+    assert ended.returncode == 0, ended.stderr
+    assert products(tmp_path).keys() == usual.keys()
+    assert leftovers(tmp_path) == []
+    assert "Traceback" not in ended.stderr
+    assert (ended.stdout + ended.stderr).count("cannot be written to") == bool(says)
+    assert says in ended.stdout + ended.stderr
+
+
+@pytest.mark.slow
+def test_a_parent_that_ignores_the_end_of_children_changes_nothing(kit, tmp_path, usual):
+    ended = end(start(kit, tmp_path, before=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN) and None))
+    assert ended.status == 0, ended.err
+    assert products(tmp_path).keys() == usual.keys()
+
+
+def test_a_pipe_as_settings_is_refused_at_once(kit, tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    ended = end(start(kit, tmp_path, "-s", str(tmp_path / "pipe.yaml")), timeout=30)
+    assert ended.status == 2
+    assert "not a regular file" in ended.message
+
+
+def test_no_folder_for_temporary_files_and_help_is_shown(tmp_path):
+    nowhere = """
+import tempfile
+def none():
+    raise FileNotFoundError(2, "No usable temporary directory found")
+tempfile.gettempdir = none
+import sys
+sys.argv = ["soxspipe", "--help"]
+from soxspipe.cli import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", nowhere], env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "Usage" in ended.stdout
+
+
+def test_an_interrupt_while_modules_are_loaded_is_130(tmp_path):
+    early = """
+import sys
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "soxspipe.cli.app":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+from soxspipe.cli import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", early], env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 130
+    assert ended.stderr == "soxspipe: interrupted\n"
+
+
+def test_a_qc_folder_that_cannot_be_written_to_is_found_before_the_reduction(kit, tmp_path):
+    (tmp_path / "out" / "qc").mkdir(parents=True)
+    (tmp_path / "out" / "qc").chmod(0o555)
+    ended = run(kit, tmp_path, before=obey_permissions)
+    assert ended.status == 1
+    assert "qc" in ended.message
+    assert "clip_and_stack" not in ended.err
+    assert products(tmp_path) == {}
+
+
+def test_work_is_done_where_no_thread_can_be_started(monkeypatch):
+    from soxspipe.numerics.threads import Workers
+
+    def refused(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    workers = Workers(max_workers=2)
+    assert workers.submit(sum, [1, 2]).result() == 3
+    with pytest.raises(ZeroDivisionError):
+        workers.submit(lambda: 1 // 0).result()
+    workers.shutdown(wait=False)
