@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from soxspipe import __version__
+from soxspipe.cli.night import add_night_commands
 from soxspipe.errors import ProductExistsError, SoxspipeError
 from soxspipe.reductions.registry import RECIPES
 
@@ -74,7 +75,8 @@ def run(arguments: Sequence[str]) -> int:
 def application() -> typer.Typer:
     """The commands."""
     app = typer.Typer(
-        name="soxspipe", help="Reduce SOXS spectra.", add_completion=False, no_args_is_help=True, rich_markup_mode=None,
+        name="soxspipe", help="Reduce SOXS spectra: one exposure, or a whole night.", add_completion=False, no_args_is_help=True,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     app.callback()(_common)
@@ -87,6 +89,7 @@ def application() -> typer.Typer:
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(_simulate)
     app.command("validate")(_validate)
+    add_night_commands(app)
     return app
 
 

@@ -49,6 +49,44 @@ class Keywords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NightKeywords:
+    """Header keywords that only the organiser of a night reads; of several the first that is present counts.
+
+    Attributes
+    ----------
+    observation, template : tuple of str
+        Identifier and name of the observation block; identifier, name and start of the template.
+    template_exposures, template_number : str
+        Number of exposures that the template takes, and which of them this is.
+    exptime_elsewhere, sequence_time : str or None
+        Exposure time where EXPTIME is missing; wall time of a sequence of integrations.
+    rotator, parallactic_angle : str
+        Angle of the rotator at the end of the exposure, and the angle that shows whether it was measured.
+    software_lamps : tuple of str
+        True when the lamp was simulated by the instrument's software.
+    archive_name : tuple of str
+        Name under which the file was archived.
+    nod_offset : str
+        Offset along the slit in a nodding sequence.
+    lamps : mapping of str to str
+        Keyword of each lamp by its element, in the order in which names list them; a lamp is on when its keyword is present.
+    """
+
+    observation: tuple[str, str]
+    template: tuple[str, str, str]
+    template_exposures: str
+    template_number: str
+    exptime_elsewhere: str | None
+    sequence_time: str | None
+    rotator: str
+    parallactic_angle: str
+    software_lamps: tuple[str, ...]
+    archive_name: tuple[str, ...]
+    nod_offset: str
+    lamps: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StaticNames:
     """Members of the static tables that belong to an arm; `bad_pixels` may hold ``{bx}`` and ``{by}`` for the binning."""
 
@@ -102,6 +140,7 @@ class Instrument:
     header_names: tuple[str, ...]
     settings_names: tuple[str, ...]
     keywords: Keywords
+    night: NightKeywords
     target_is_object: bool
     arms: Mapping[str, ArmFacts]
 
@@ -164,15 +203,19 @@ def _load(file: str) -> dict[str, Any]:
 
 
 def _build_instrument(facts: dict[str, Any]) -> Instrument:
-    keywords: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts["keywords"].items()}
     return Instrument(
         name=facts["instrument"],
         header_names=tuple(facts["header_names"]),
         settings_names=tuple(facts["settings_names"]),
-        keywords=Keywords(**keywords),
+        keywords=Keywords(**_with_tuples(facts["keywords"])),
+        night=NightKeywords(**_with_tuples(facts["night"])),
         target_is_object=facts["target_is_object"],
         arms={name: _build_arm(name, entry, facts) for name, entry in facts["arms"].items()},
     )
+
+
+def _with_tuples(entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
 
 
 def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFacts:

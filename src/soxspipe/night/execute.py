@@ -1,0 +1,210 @@
+"""Run a graph on Dask: on workers of this machine, or on any scheduler by its address.
+
+Dask schedules, distributes and repeats what died with its worker; this module only hands jobs in and takes outcomes out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
+
+from soxspipe import __version__
+from soxspipe.errors import SoxspipeError
+from soxspipe.night.graph import Node, order_of_urgency
+from soxspipe.night.job import Job, Recipe, run_job
+from soxspipe.night.state import Outcome
+
+CONNECT_S = 20.0
+"""How long to look for a scheduler by address."""
+
+ALLOWED_FAILURES = 5
+"""Workers that may die over one job before it is given up; the job that did it may not be the one that was alone on them."""
+
+CONFIGURATION: Mapping[str, Any] = {
+    "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+    # Outcomes are a few kilobytes, so nothing is ever spilled, and a worker is not paused over the memory that a recipe holds for a while.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.admin.tick.limit": "30s",
+    "distributed.comm.timeouts.connect": f"{CONNECT_S:g}s",
+    "distributed.nanny.environ": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+    "logging": {"distributed": "error", "distributed.nanny": "critical", "distributed.worker": "error"},
+}
+
+Done = Callable[[Outcome], bool]
+"""Called with every outcome; False stops the run."""
+
+
+class SchedulerError(SoxspipeError):
+    """The scheduler cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Where to run.
+
+    Attributes
+    ----------
+    scheduler : str
+        Address of an existing scheduler (``tcp://host:port``, ``tls://...``); empty for a cluster on this machine.
+    workers : int
+        Of that cluster, one process each.
+    processes : bool
+        False runs the workers as threads of this process.
+    dashboard : bool
+        Serve Dask's dashboard, on the loopback.
+    """
+
+    scheduler: str = ""
+    workers: int = 2
+    processes: bool = True
+    dashboard: bool = False
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[Client]:
+    """A client of the cluster; a local cluster ends with the body, an existing scheduler stays.
+
+    Raises
+    ------
+    SchedulerError
+        If there is no scheduler at the address, or its workers have another version of this program.
+    """
+    with dask.config.set(CONFIGURATION):
+        if engine.scheduler:
+            client = _join(engine.scheduler)
+            try:
+                _require_same_version(client)
+                yield client
+            finally:
+                client.close(timeout=2)
+            return
+        cluster = LocalCluster(
+            n_workers=engine.workers, threads_per_worker=1, processes=engine.processes, protocol="tcp://", host="127.0.0.1",
+            dashboard_address="127.0.0.1:0" if engine.dashboard else None,
+        )  # fmt: skip
+        with cluster, Client(cluster) as client:
+            yield client
+
+
+def execute(client: Client, nodes: Sequence[Node], known: Mapping[str, Outcome], recipe: Recipe, done: Done) -> dict[str, Outcome]:
+    """Run jobs, each after those whose products it may take.
+
+    Parameters
+    ----------
+    client : Client
+        From `connected`.
+    nodes : sequence of Node
+        In an order in which each comes after those it waits for.
+    known : mapping of str to Outcome
+        Of jobs that need not be run.
+    recipe : callable
+        What reduces a set-of-files; must be importable by the workers.
+    done : callable
+        Hears every outcome as it comes; returning False stops the run.
+
+    Returns
+    -------
+    dict of str to Outcome
+        Of every node, by name.
+    """
+    outcomes = dict(known)
+    pending = [node for node in nodes if node.job.name not in outcomes]
+    while pending:
+        futures = _submit(client, pending, outcomes, recipe)
+        try:
+            going_on = _collect(futures, outcomes, done)
+        finally:
+            client.cancel(list(futures.values()), force=True)
+        left = [node for node in pending if node.job.name not in outcomes]
+        if not going_on or len(left) == len(pending):
+            for node in left:
+                outcomes[node.job.name] = lost(node.job, "the run was stopped" if not going_on else "the scheduler was lost")
+            break
+        pending = left  # they waited for a job that was given up; now they know
+    return outcomes
+
+
+def lost(job: Job, cause: str) -> Outcome:
+    """The outcome of a job that did not end."""
+    return Outcome(name=job.name, verb=job.verb, arm=job.arm, night=job.night, status="lost", cause=cause)
+
+
+def _submit(client: Client, nodes: Sequence[Node], outcomes: Mapping[str, Outcome], recipe: Recipe) -> dict[str, Future]:
+    urgency, run = order_of_urgency(nodes), uuid.uuid4().hex[:8]
+    futures: dict[str, Future] = {}
+    for node in nodes:
+        upstream = [futures.get(name, outcomes.get(name)) for name in node.after if name in futures or name in outcomes]
+        futures[node.job.name] = client.submit(
+            run_job, node.job, upstream, recipe, key=f"{node.job.verb}-{node.job.name}-{run}", pure=False,
+            priority=urgency[node.job.name],
+        )  # fmt: skip
+    return futures
+
+
+def _collect(futures: Mapping[str, Future], outcomes: dict[str, Outcome], done: Done) -> bool:
+    """Take outcomes as they come; returns whether to go on."""
+    names = {future.key: name for name, future in futures.items()}
+    for future in as_completed(list(futures.values())):
+        outcome = _outcome(names[future.key], future)
+        if outcome is None:
+            continue
+        outcomes[outcome.name] = outcome
+        if not done(outcome):
+            return False
+    return True
+
+
+def _outcome(name: str, future: Future) -> Outcome | None:
+    """What a future brought; None if it never ran since another one was given up, or the connection was lost."""
+    if future.status == "finished":
+        with suppress(Exception):  # the worker that held the result may be gone by now
+            result: Outcome = future.result()
+            return result
+        return None
+    if future.status == "error":
+        error = future.exception()
+        if isinstance(error, KilledWorker) and str(error.task) == future.key:
+            verb = str(future.key).partition("-")[0]
+            cause = f"{ALLOWED_FAILURES + 1} workers died over it, perhaps for want of memory"
+            return Outcome(name=name, verb=verb, status="failed", cause=cause)
+        if not isinstance(error, KilledWorker):
+            verb = str(future.key).partition("-")[0]
+            return Outcome(name=name, verb=verb, status="failed", cause=f"unexpected {type(error).__name__}: {error}")
+    return None
+
+
+def _join(address: str) -> Client:
+    try:
+        return Client(address, timeout=CONNECT_S, security=Security() if address.startswith("tls") else None)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SchedulerError(f"no Dask scheduler answers at {address}: {error or type(error).__name__}") from error
+
+
+def _require_same_version(client: Client) -> None:
+    """Raise if a worker has another version of this program, or none."""
+    try:
+        versions = client.run(worker_version)
+    except Exception as error:
+        raise SchedulerError(f"a worker cannot import soxspipe {__version__}, which must be installed there: {error}") from error
+    others = {address: version for address, version in versions.items() if version != __version__}
+    if others:
+        address, version = next(iter(others.items()))
+        raise SchedulerError(f"the worker {address} has soxspipe {version}, {__version__} is needed")
+
+
+def worker_version() -> str:
+    """Version of this program where it is called."""
+    return __version__
+
+
+def with_place(outcome: Outcome, job: Job) -> Outcome:
+    """An outcome with arm and night of its job, which one that never ran does not know."""
+    return replace(outcome, arm=job.arm, night=job.night, verb=job.verb)

@@ -1,0 +1,285 @@
+"""What a worker does: take the calibrations that there are, write the set-of-files, run the recipe, say what became of it.
+
+A job travels as text: paths, words and checksums, never arrays or open files.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from soxspipe.errors import InputError, ProductExistsError, SoxspipeError
+from soxspipe.io.files import md5_of
+from soxspipe.io.sof import resolve_inputs
+from soxspipe.night.choose import WORDS
+from soxspipe.night.sofs import is_hand_made, write_sof
+from soxspipe.night.state import Outcome, files_below, fingerprint, read_record, still_holds, write_record
+from soxspipe.reductions.spec import Published
+
+
+class Recipe(Protocol):
+    """Something that turns a set-of-files into products."""
+
+    def __call__(self, verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Where one calibration may come from, best first: name of the set that makes it (empty if it was delivered) and path."""
+
+    category: str
+    required: bool
+    with_: str
+    sources: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One task as it travels.
+
+    Attributes
+    ----------
+    name, verb, arm, night : str
+        Of the set.
+    sof, output : str
+        Its set-of-files, and the folder of products.
+    raw : tuple of (str, str)
+        Path and tag of its exposures.
+    offers : tuple of Offer
+        Its calibrations.
+    settings : str or None
+        The user's settings file.
+    settings_text : str
+        The settings that matter to it, for the fingerprint.
+    known : mapping of str to (int, int, str)
+        Size, time and MD5 of files as the index knows them.
+    warnings : tuple of str
+        Of the plan.
+    """
+
+    name: str
+    verb: str
+    arm: str
+    night: str
+    sof: str
+    output: str
+    raw: tuple[tuple[str, str], ...]
+    offers: tuple[Offer, ...] = ()
+    settings: str | None = None
+    settings_text: str = ""
+    known: Mapping[str, tuple[int, int, str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def run_job(job: Job, upstream: Sequence[Outcome], recipe: Recipe) -> Outcome:
+    """Do one task; never raises for what is wrong with data or disk.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    upstream : sequence of Outcome
+        Of the tasks that make its calibrations.
+    recipe : callable
+        What reduces a set-of-files.
+
+    Returns
+    -------
+    Outcome
+    """
+    started = time.perf_counter()
+    blank = Outcome(name=job.name, verb=job.verb, arm=job.arm, night=job.night)
+    try:
+        outcome = _reduced(job, blank, {entry.name: entry for entry in upstream}, recipe)
+    except SoxspipeError as error:
+        outcome = replace(blank, status="failed", cause=str(error))
+    except MemoryError:
+        outcome = replace(blank, status="failed", cause="not enough memory for these data")
+    except OSError as error:
+        outcome = replace(blank, status="failed", cause=f"{error.filename or 'a file'}: {error.strerror or error}")
+    except Exception as error:  # a fault of the program ends one task, not the night
+        cause = f"unexpected {type(error).__name__}: {error}"
+        outcome = replace(blank, status="failed", cause=cause, trace="".join(traceback.format_exc()))
+    outcome = replace(outcome, seconds=time.perf_counter() - started) if outcome.status != "unchanged" else outcome
+    if outcome.status in ("failed", "blocked"):
+        _remember(Path(job.output), outcome)
+    return outcome
+
+
+def take_calibrations(job: Job, upstream: Mapping[str, Outcome]) -> tuple[dict[str, str], list[str], list[str]]:
+    """Choose among the calibrations that exist by now.
+
+    Returns
+    -------
+    taken : dict of str to str
+        Path by category.
+    warnings : list of str
+        Where it is not the best one.
+    lacking : list of str
+        Why a required one is not there.
+    """
+    taken: dict[str, str] = {}
+    makers: dict[str, str] = {}
+    warnings: list[str] = []
+    lacking: list[str] = []
+    for offer in job.offers:
+        found = _first_there(offer, upstream, makers.get(offer.with_, ""))
+        if found is None:
+            reasons = [upstream[maker].cause or upstream[maker].status for maker, _ in offer.sources if maker in upstream]
+            sentence = f"no {WORDS[offer.category]}" + (f": its reduction failed ({reasons[0]})" if reasons else "")
+            if offer.required:
+                lacking.append(sentence)
+            elif offer.sources:
+                warnings.append(sentence)
+            continue
+        maker, path, place = found
+        taken[offer.category], makers[offer.category] = path, maker
+        if place:
+            best = offer.sources[0][0] or Path(offer.sources[0][1]).name
+            warnings.append(f"the {WORDS[offer.category]} is of {maker or Path(path).name}, since {best} could not be used")
+    return taken, warnings, lacking
+
+
+def _first_there(offer: Offer, upstream: Mapping[str, Outcome], partner: str) -> tuple[str, str, int] | None:
+    """Maker, path and rank of the best source that exists; one from the partner's maker goes first."""
+    ranked = sorted(enumerate(offer.sources), key=lambda entry: (bool(partner) and entry[1][0] != partner, entry[0]))
+    for place, (maker, planned) in ranked:
+        outcome = upstream.get(maker)
+        path = planned if outcome is None else outcome.made.get(offer.category, "") if outcome.succeeded else ""
+        if path and os.path.exists(path):
+            return maker, path, 0 if partner and maker == partner else place
+    return None
+
+
+def settled(job: Job, upstream: Mapping[str, Outcome]) -> Outcome | None:
+    """The outcome of a job that need not be run: its record holds, and so do those of everything that it may take.
+
+    Raises
+    ------
+    InputError
+        If a file of its set is gone.
+    """
+    record = read_record(Path(job.output), job.night, job.name)
+    if record is None or not record.succeeded:
+        return None
+    inputs = _gathered(job, upstream)
+    return None if inputs.lacking else still_holds(Path(job.output), record, inputs.fingerprint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inputs:
+    """What one run takes: lines of its set-of-files, calibrations, remarks, checksums, fingerprint."""
+
+    entries: Sequence[tuple[str, str]]
+    taken: Mapping[str, str]
+    warnings: Sequence[str]
+    lacking: Sequence[str]
+    checksums: tuple[tuple[str, int, int, str], ...] = ()
+    fingerprint: str = ""
+
+
+def _gathered(job: Job, upstream: Mapping[str, Outcome]) -> _Inputs:
+    taken, warnings, lacking = take_calibrations(job, upstream)
+    entries = [*job.raw, *((path, f"{category}_{job.arm}") for category, path in taken.items())]
+    sof = Path(job.sof)
+    if is_hand_made(sof):
+        warnings.append(f"{sof.name} has been edited by hand and is used as it stands")
+        entries, lacking = [(str(path), path.name) for path in resolve_inputs(sof).paths], []
+    if lacking:
+        return _Inputs(entries=entries, taken=taken, warnings=warnings, lacking=lacking)
+    checksums = tuple(_checksums(job, [path for path, _ in entries]))
+    inputs = [(tag, Path(path).name, md5) for (path, tag), (_, _, _, md5) in zip(entries, checksums, strict=True)]
+    return _Inputs(
+        entries=entries, taken=taken, warnings=warnings, lacking=(), checksums=checksums,
+        fingerprint=fingerprint(job.verb, inputs, job.settings_text),
+    )  # fmt: skip
+
+
+def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: Recipe) -> Outcome:
+    inputs = _gathered(job, upstream)
+    if inputs.lacking:
+        return replace(blank, status="blocked", cause="; ".join(inputs.lacking))
+    output, sof = Path(job.output), Path(job.sof)
+    write_sof(sof, inputs.entries)
+    record = read_record(output, job.night, job.name)
+    known = still_holds(output, record, inputs.fingerprint)
+    if known is not None:
+        return replace(known, checksums=inputs.checksums)
+    made = _published(job, recipe, overwrite=record is not None and record.succeeded)
+    if made is None:  # another run was faster, or one that died left no record
+        known = still_holds(output, read_record(output, job.night, job.name), inputs.fingerprint)
+        if known is not None:
+            return replace(known, checksums=inputs.checksums)
+        made = recipe(job.verb, sof, output, job.settings, overwrite=True)
+    outcome = _outcome(job, blank, made, inputs.taken, [*job.warnings, *inputs.warnings])
+    outcome = replace(outcome, fingerprint=inputs.fingerprint, checksums=inputs.checksums)
+    write_record(output, outcome)
+    return outcome
+
+
+def _published(job: Job, recipe: Recipe, *, overwrite: bool) -> Published | None:
+    """What the recipe made; None if the products exist already."""
+    try:
+        return recipe(job.verb, Path(job.sof), Path(job.output), job.settings, overwrite=overwrite)
+    except ProductExistsError:
+        return None
+
+
+def _outcome(job: Job, blank: Outcome, made: Published, taken: Mapping[str, str], warnings: Sequence[str]) -> Outcome:
+    output = Path(job.output)
+    paths = [record.path for record in made.products]
+    metrics = tuple(
+        {
+            "name": metric.name, "value": metric.value, "unit": metric.unit, "order": metric.order, "low": metric.low,
+            "high": metric.high, "flag": metric.flag,
+        }
+        for metric in made.metrics
+    )  # fmt: skip
+    return replace(
+        blank,
+        inputs=dict(taken),
+        made=dict(_calibrations(made, job.arm)),
+        final=str(made.final),
+        report=next((str(record.path) for record in made.products if record.label == "REPORT"), ""),
+        files=files_below(output, paths),
+        metrics=metrics,
+        warnings=tuple(dict.fromkeys((*warnings, *made.warnings))),
+        made_at=made.made_at,
+    )
+
+
+def _calibrations(made: Published, arm: str) -> Iterator[tuple[str, str]]:
+    """Category and path of every product that serves as a calibration, by its own header."""
+    from soxspipe.io.fits_reader import read_header
+    from soxspipe.night.aside import CALIBRATIONS
+
+    for record in made.products:
+        if record.file_type == "FITS" and record.kind == "PROD":
+            category = str(read_header(record.path).get("ESO PRO CATG", "")).strip().removesuffix(f"_{arm}")
+            if category in CALIBRATIONS:
+                yield category, str(record.path)
+
+
+def _checksums(job: Job, paths: Sequence[str]) -> Iterator[tuple[str, int, int, str]]:
+    """Path, size, time and MD5 of each file, as the index knows it where that still holds."""
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}; it was there when the night was planned") from error
+        state = (status.st_size, status.st_mtime_ns)
+        known = job.known.get(path)
+        yield path, *state, known[2] if known is not None and known[:2] == state else md5_of(Path(path))
+
+
+def _remember(output: Path, outcome: Outcome) -> None:
+    """Keep the cause of a failure beside the products; on a disk that is full the outcome alone tells it."""
+    try:
+        write_record(output, outcome)
+    except SoxspipeError:
+        return

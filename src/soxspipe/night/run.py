@@ -1,0 +1,239 @@
+"""A night from folder to spectra: index, plan, reduce what is not reduced yet, and the page that shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from soxspipe.errors import InputError, ProductError
+from soxspipe.night.graph import Node, build_graph
+from soxspipe.night.index import Index, Seen, open_index
+from soxspipe.night.job import Recipe, settled
+from soxspipe.night.organise import organise
+from soxspipe.night.plan import Plan, Verbs, make_plan, narrowed
+from soxspipe.night.progress import Course, Listener, Quiet
+from soxspipe.night.run_recipe import has_recipe, run_recipe
+from soxspipe.night.sofs import write_sof
+from soxspipe.night.state import Outcome
+from soxspipe.settings.yaml_text import read_yaml
+
+GOOD, FAILED, OUT_OF_RANGE = 0, 1, 3
+"""Exit statuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asked for.
+
+    Attributes
+    ----------
+    folder, output : Path
+        Of raw files and of products.
+    settings : str or None
+        Settings file.
+    only : tuple of str
+        Arms, targets or sets-of-files to which the work is limited.
+    stop : bool
+        Stop at the first failure.
+    scheduler : str
+        Address of a Dask scheduler; empty for this machine.
+    workers : int
+        On this machine.
+    processes : bool
+        False keeps the workers within this process.
+    dashboard : bool
+        Serve Dask's dashboard.
+    """
+
+    folder: Path
+    output: Path
+    settings: str | None = None
+    only: tuple[str, ...] = ()
+    stop: bool = False
+    scheduler: str = ""
+    workers: int = 2
+    processes: bool = True
+    dashboard: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """What became of a night: the plan, and the outcome of each task that could be reduced."""
+
+    plan: Plan
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+
+    def with_status(self, *status: str) -> tuple[Outcome, ...]:
+        """Outcomes of some status, in the order of the plan."""
+        found = (self.outcomes[task.name] for task in self.plan.tasks if task.name in self.outcomes)
+        return tuple(outcome for outcome in found if outcome.status in status)
+
+    @property
+    def exit_status(self) -> int:
+        """1 if a reduction failed, 3 if all ran but a standard or master is out of range, else 0.
+
+        What was never attempted for want of a calibration counts as neither.
+        """
+        if self.with_status("failed", "lost"):
+            return FAILED
+        judged = (self.outcomes[task.name] for task in self.plan.tasks if task.name in self.outcomes and is_judged(task.frames.rule.kind))
+        return OUT_OF_RANGE if any(outcome.succeeded and outcome.out_of_range for outcome in judged) else GOOD
+
+
+def is_judged(kind: str) -> bool:
+    """Whether ranges of quality control decide on the exit status: for calibrations and flux standards."""
+    return not kind.startswith("science") and not kind.startswith("telluric")
+
+
+def look(request: Request, *, index: Index | None = None, seen: Seen | None = None, verbs: Verbs = has_recipe) -> Plan:
+    """Index a folder and plan its reduction; nothing is written but the index.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist, or holds no file that belongs to a known instrument.
+    """
+    index = index or open_index(request.output)
+    rows = index.rows(request.folder, request.output, seen)
+    if not rows:
+        raise InputError(f"{request.folder}: holds no FITS file")
+    plan = make_plan(organise(rows), request.folder.absolute(), request.output.absolute(), verbs)
+    chosen = narrowed(plan, request.only)
+    if request.only and not chosen.tasks:
+        raise InputError(f"nothing in {request.folder} answers to {', '.join(request.only)}: give an arm, a target or the name of a set")
+    return chosen
+
+
+def write_sofs(plan: Plan) -> int:
+    """Write the set-of-files of every task, the ones that cannot be reduced as well; returns how many."""
+    for task in plan.tasks:
+        write_sof(task.sof, task.entries())
+    return len(plan.tasks)
+
+
+def reduce_night(
+    request: Request, plan: Plan, *, index: Index | None = None, listener: Listener | None = None, recipe: Recipe = run_recipe
+) -> Night:
+    """Reduce what a plan asks for and is not done yet.
+
+    Parameters
+    ----------
+    request : Request
+        Where and how.
+    plan : Plan
+        From `look`.
+    index : Index, optional
+        Of the folder.
+    listener : Listener, optional
+        Hears of progress.
+    recipe : callable
+        What reduces a set-of-files.
+
+    Returns
+    -------
+    Night
+
+    Raises
+    ------
+    SettingsError
+        If the settings file cannot be used.
+    SchedulerError
+        If the scheduler cannot be used.
+    """
+    index, listener = index or open_index(request.output), listener or Quiet()
+    text = settings_text(request.settings)
+    nodes = build_graph(
+        plan, settings=request.settings, settings_text={(task.verb, task.frames.arm): text for task in plan.tasks},
+        known=index.known_checksums(),
+    )  # fmt: skip
+    outcomes = settled_outcomes(nodes)
+    pending = [node for node in nodes if node.job.name not in outcomes]
+    if pending:
+        outcomes = _run(request, nodes, outcomes, listener, recipe)
+        _remember(index, outcomes.values())
+    return Night(plan=plan, outcomes=outcomes)
+
+
+def settled_outcomes(nodes: Sequence[Node]) -> dict[str, Outcome]:
+    """Outcomes of jobs that need not be run: what was made before still holds."""
+    outcomes: dict[str, Outcome] = {}
+    for node in nodes:
+        if all(name in outcomes for name in node.after):
+            try:
+                outcome = settled(node.job, outcomes)
+            except InputError:  # a file is gone; the job will say so
+                continue
+            if outcome is not None:
+                outcomes[node.job.name] = outcome
+    return outcomes
+
+
+def settings_text(settings: str | None) -> str:
+    """The user's settings as text that is equal if they are.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read.
+    """
+    return json.dumps(read_yaml(settings), sort_keys=True, default=str) if settings else ""
+
+
+def default_workers() -> int:
+    """One worker for each processor that this process may use."""
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:  # not on macOS
+        return max(1, os.cpu_count() or 1)
+
+
+def _run(
+    request: Request, nodes: Sequence[Node], known: Mapping[str, Outcome], listener: Listener, recipe: Recipe
+) -> dict[str, Outcome]:  # fmt: skip
+    from soxspipe.night.execute import Engine, connected, execute, with_place
+
+    engine = Engine(
+        scheduler=request.scheduler, workers=request.workers, processes=request.processes, dashboard=request.dashboard
+    )  # fmt: skip
+    jobs = {node.job.name: node.job for node in nodes}
+    course = Course(workers=request.workers)
+    course.plan([node for node in nodes if node.job.name not in known])
+
+    def done(outcome: Outcome) -> bool:
+        course.count(outcome)
+        listener.done(outcome, course.standing())
+        return not (request.stop and outcome.status == "failed")
+
+    listener.begin(course.standing())
+    try:
+        with connected(engine) as client:
+            if request.scheduler:
+                course.workers = max(1, sum(client.nthreads().values()))
+            outcomes = execute(client, nodes, known, recipe, done)
+    finally:
+        listener.end()
+    return {name: with_place(outcome, jobs[name]) for name, outcome in outcomes.items()}
+
+
+def _remember(index: Index, outcomes: Iterable[Outcome]) -> None:
+    """Keep the checksums that workers computed."""
+    index.remember_checksums([entry for outcome in outcomes for entry in outcome.checksums])
+
+
+def require_writable(output: Path) -> None:
+    """Make the folder of products.
+
+    Raises
+    ------
+    ProductError
+        If it cannot be made or written to.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ProductError(f"{output}: cannot be made ({error.strerror or error})") from error
+    if not os.access(output, os.W_OK):
+        raise ProductError(f"{output}: cannot be written to")

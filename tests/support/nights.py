@@ -1,0 +1,70 @@
+"""Plans of header-only nights, and a recipe that costs nothing, for tests of the organiser and the engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from soxspipe.datamodel.metric import Metric
+from soxspipe.errors import AlgorithmError, ProductExistsError
+from soxspipe.io.atomic import write_whole
+from soxspipe.io.fits_header import parse_header
+from soxspipe.night.frame_row import FrameRow, row_of
+from soxspipe.night.organise import Organised, organise
+from soxspipe.night.plan import Plan, make_plan
+from soxspipe.reductions.spec import ProductRecord, Published
+from support.night_headers import Exposure, header_block
+
+CATEGORIES = {
+    "mbias": ("MASTER_BIAS",),
+    "mdark": ("MASTER_DARK",),
+    "disp_solution": ("DISP_TAB",),
+    "order_centres": ("ORDER_TAB",),
+    "mflat": ("MASTER_FLAT", "ORDER_TAB"),
+    "spat_solution": ("DISP_TAB", "DISP_IMAGE"),
+    "stare_std": ("RESP_TAB",),
+}
+FAIL = "FAIL"
+"""A file of this name beside the products lists words; sets whose names hold one of them fail."""
+
+
+def rows_of(frames: Iterable[Exposure], folder: str = "/raw") -> list[FrameRow]:
+    """Rows of exposures that are never written."""
+    return [row_of(Path(folder) / e.name, 100, 1, parse_header(header_block(e.cards, filling=0))) for e in frames]
+
+
+def organised(frames: Iterable[Exposure]) -> Organised:
+    """Sets of exposures that are never written."""
+    return organise(rows_of(frames))
+
+
+def planned(frames: Iterable[Exposure], without: tuple[str, ...] = ()) -> Plan:
+    """A plan of exposures that are never written; `without` names verbs that the program lacks."""
+    return make_plan(organised(frames), Path("/raw"), Path("/out"), lambda verb: verb not in without)
+
+
+def every_verb(_verb: str) -> bool:
+    """The program can reduce everything but nodding and offset exposures."""
+    return "nod" not in _verb and "offset" not in _verb
+
+
+def cheap_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
+    """Write headers of the right categories, whose content depends on the set-of-files alone."""
+    folder, arm = output / "reduced" / verb, "NIR" if "_NIR_" in sof.name else "VIS"
+    asked = output / FAIL
+    if asked.exists() and any(word in sof.name for word in asked.read_text().split()):
+        raise AlgorithmError(f"{sof.name} was told to fail")
+    records = []
+    for category in CATEGORIES.get(verb, ("SCI_SLIT_FLUX",)):
+        path = folder / f"{sof.stem}_{category}.fits"
+        if path.exists() and not overwrite:
+            raise ProductExistsError(f"the product exists already: {path}")
+        cards = {"INSTRUME": "SOXS", "ESO SEQ ARM": arm, "ESO PRO CATG": f"{category}_{arm}", "ESO PRO TECH": "IMAGE"}
+        lines = sof.read_text().splitlines()
+        inputs = sorted(os.path.basename(line.split()[0]) for line in lines if not line.startswith("#"))
+        cards |= {f"ESO PRO REC1 RAW{n} NAME": name[:40] for n, name in enumerate(inputs, start=1)}
+        write_whole(path, [header_block(cards, filling=0)])
+        records.append(ProductRecord(label=category, description="", file_type="FITS", kind="PROD", path=path))
+    metrics = (Metric(name="SNR MEDIAN", value=12.0, unit="", comment="", low=50.0, high=1000.0),) if verb == "stare_std" else ()
+    return Published(final=records[0].path, products=tuple(records), metrics=metrics)
