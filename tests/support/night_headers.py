@@ -158,7 +158,7 @@ def header_block(cards: Mapping[str, object], side: int = 1, filling: int = FILL
 
 
 def _card(keyword: str, value: object) -> str:
-    shown = "T" if value is True else "F" if value is False else f"'{str(value):<8}'" if isinstance(value, str) else repr(value)
+    shown = "T" if value is True else "F" if value is False else f"'{value!s:<8}'" if isinstance(value, str) else repr(value)
     if " " in keyword:
         return f"HIERARCH {keyword} = {shown}"
     return f"{keyword:<8}= {shown:>20}" if not isinstance(value, str) else f"{keyword:<8}= {shown}"

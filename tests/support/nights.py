@@ -13,6 +13,7 @@ from soxspipe.io.fits_header import parse_header
 from soxspipe.night.frame_row import FrameRow, row_of
 from soxspipe.night.organise import Organised, organise
 from soxspipe.night.plan import Plan, make_plan
+from soxspipe.night.rules import SETS
 from soxspipe.reductions.spec import ProductRecord, Published
 from support.night_headers import Exposure, header_block
 
@@ -39,14 +40,16 @@ def organised(frames: Iterable[Exposure]) -> Organised:
     return organise(rows_of(frames))
 
 
-def planned(frames: Iterable[Exposure], without: tuple[str, ...] = ()) -> Plan:
-    """A plan of exposures that are never written; `without` names verbs that the program lacks."""
-    return make_plan(organised(frames), Path("/raw"), Path("/out"), lambda verb: verb not in without)
+def planned(frames: Iterable[Exposure]) -> Plan:
+    """A plan of exposures that are never written."""
+    return make_plan(organised(frames), Path("/raw"), Path("/out"), every_recipe)
 
 
-def every_verb(_verb: str) -> bool:
-    """The program can reduce everything but nodding and offset exposures."""
-    return "nod" not in _verb and "offset" not in _verb
+def every_recipe(verb: str, arm: str) -> dict[str, bool] | None:
+    """The program can reduce everything but nodding and offset exposures; recipes take what the rules choose."""
+    if "nod" in verb or "offset" in verb:
+        return None
+    return {need.category: need.required for rule in SETS if rule.verb == verb for need in rule.needs}
 
 
 def cheap_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:

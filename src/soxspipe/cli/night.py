@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -198,7 +199,7 @@ def _request(
     stop: bool = False, dashboard: bool = False,
 ) -> Request:  # fmt: skip
     from soxspipe.night.run import Request, default_workers, require_writable
-    from soxspipe.reductions.stare.pipeline import output_folder
+    from soxspipe.reductions.output_folder import output_folder
 
     answer = Request(
         folder=Path(os.path.abspath(os.path.expanduser(folder))),
@@ -274,7 +275,7 @@ def _targets(request: Request) -> list[Task]:
     return [task for task in look(request).tasks if task.frames.rule.is_target]
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from soxspipe.reductions.summary_tables import grid
 
     typer.echo(grid(head, rows))

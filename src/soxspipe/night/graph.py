@@ -66,7 +66,7 @@ def make_job(
         sof=str(task.sof),
         output=str(plan.output),
         raw=tuple(raw),
-        offers=tuple(_offer(choice, bool(task.frames.off_frames)) for choice in task.choices),
+        offers=tuple(_offer(choice) for choice in task.choices),
         settings=settings,
         settings_text=settings_text,
         known={path: known[path] for path in [*(path for path, _ in raw), *delivered] if path in known},
@@ -74,11 +74,11 @@ def make_job(
     )
 
 
-def _offer(choice: Choice, has_off_frames: bool) -> Offer:
+def _offer(choice: Choice) -> Offer:
     need = choice.need
     return Offer(
         category=need.category,
-        required=need.required and not (need.category == "MASTER_DARK" and has_off_frames),
+        required=need.required,
         with_=need.with_,
         sources=tuple((candidate.supply.maker, candidate.supply.path) for candidate in choice.candidates),
     )

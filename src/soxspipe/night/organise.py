@@ -10,7 +10,7 @@ from itertools import pairwise
 from soxspipe.night.aside import Aside, is_lamp_off, rule_of, sort_out
 from soxspipe.night.frame_row import FrameRow
 from soxspipe.night.names import set_name
-from soxspipe.night.rules import COMMON, MAX_EXPOSURES, RUN_GAP_H, RULES, SETS, SetRule
+from soxspipe.night.rules import COMMON, MAX_EXPOSURES, RULES, RUN_GAP_H, SETS, SetRule
 
 HOURS_PER_DAY = 24.0
 Key = tuple[object, ...]

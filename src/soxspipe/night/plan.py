@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +16,8 @@ from soxspipe.night.organise import FrameSet, Organised
 from soxspipe.night.rules import Need
 
 State = Literal["reduce", "missing", "not reduced"]
-Verbs = Callable[[str], bool]
-"""Whether the program has a recipe of this name."""
+Takes = Callable[[str, str], Mapping[str, bool] | None]
+"""Calibrations that a recipe takes, by verb and arm: category, and whether it cannot work without; None if there is no such recipe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Task:
     def warnings(self) -> tuple[str, ...]:
         """Of the set and of the best candidates."""
         of_choices = (warning for choice in self.choices for candidate in choice.candidates[:1] for warning in candidate.warnings)
-        lacking = (choice.missing for choice in self.choices if choice.missing and not _is_required(choice.need, self.frames))
+        lacking = (choice.missing for choice in self.choices if choice.missing and not choice.need.required)
         return (*self.frames.warnings, *of_choices, *lacking)
 
     @property
@@ -96,7 +96,7 @@ class Plan:
         return tuple(sorted({task.frames.night for task in self.tasks}))
 
 
-def make_plan(organised: Organised, folder: Path, output: Path, has_recipe: Verbs) -> Plan:
+def make_plan(organised: Organised, folder: Path, output: Path, takes: Takes) -> Plan:
     """Give every set its calibrations.
 
     Parameters
@@ -105,8 +105,8 @@ def make_plan(organised: Organised, folder: Path, output: Path, has_recipe: Verb
         Sets, in the order in which recipes run.
     folder, output : Path
         Of the raw files, and of the products.
-    has_recipe : callable
-        Whether the program can run a verb.
+    takes : callable
+        What each recipe takes.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def make_plan(organised: Organised, folder: Path, output: Path, has_recipe: Verb
     supplies = Supplies(_delivered(row) for row in organised.delivered)
     tasks: list[Task] = []
     for frames in organised.sets:
-        task = _task(frames, supplies, output, has_recipe)
+        task = _task(frames, supplies, output, takes)
         tasks.append(task)
         if task.state == "reduce":
             supplies.add(_made(frames, output))
@@ -158,26 +158,28 @@ def _answers_to(task: Task) -> set[str]:
     return {word.upper() for word in words if word}
 
 
-def _task(frames: FrameSet, supplies: Supplies, output: Path, has_recipe: Verbs) -> Task:
+def _task(frames: FrameSet, supplies: Supplies, output: Path, takes: Takes) -> Task:
+    taken = takes(frames.rule.verb, frames.arm)
     chosen: dict[str, Choice] = {}
-    for need in _needs(frames):
+    for need in _needs(frames, taken):
         chosen[need.category] = choose(need, frames, supplies, chosen)
-    lacking = [choice.missing for choice in chosen.values() if choice.missing and _is_required(choice.need, frames)]
-    verb = frames.rule.verb
-    state: State = "not reduced" if not has_recipe(verb) else "missing" if lacking else "reduce"
-    reasons = [*([f"not reduced: {verb.removesuffix('_std')}"] if state == "not reduced" else []), *lacking]
+    lacking = [choice.missing for choice in chosen.values() if choice.missing and choice.need.required]
+    state: State = "not reduced" if taken is None else "missing" if lacking else "reduce"
+    reasons = [*([f"not reduced: {frames.rule.verb.removesuffix('_std')}"] if taken is None else []), *lacking]
     return Task(frames=frames, choices=tuple(chosen.values()), state=state, reason="; ".join(reasons), sof=sof_path(output, frames.name))
 
 
-def _needs(frames: FrameSet) -> Iterator[Need]:
+def _needs(frames: FrameSet, taken: Mapping[str, bool] | None) -> Iterator[Need]:
+    """What the rules choose, as far as the recipe takes it in this arm; the recipe's own table says what is required.
+
+    Exposures with the lamp off stand in for a dark.
+    """
     facts = find_instrument(frames.first.instrument).arms[frames.arm]
     for need in frames.rule.needs:
-        if need.arms in ("", facts.needs):
-            yield need
-
-
-def _is_required(need: Need, frames: FrameSet) -> bool:
-    return need.required and not (need.category == "MASTER_DARK" and frames.off_frames)
+        if need.arms not in ("", facts.needs) or (taken is not None and need.category not in taken):
+            continue
+        required = need.required if taken is None else taken[need.category]
+        yield replace(need, required=required and not (need.category == "MASTER_DARK" and bool(frames.off_frames)))
 
 
 def _made(frames: FrameSet, output: Path) -> Iterator[Supply]:

@@ -32,7 +32,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 def summary_line(plan: Plan) -> str:
     """One line: how many of what."""
     frames = sum(len(task.frames.frames) + len(task.frames.off_frames) for task in plan.tasks)
-    states = Counter(task.state for task in plan.tasks)
+    states: Counter[str] = Counter(task.state for task in plan.tasks)
     parts = [f"{frames} exposures in {len(plan.tasks)} sets", f"{states['reduce']} to reduce"]
     parts += [
         f"{states[state]} {word}" for state, word in (("missing", "lack a calibration"), ("not reduced", "for which there is no recipe yet")) if states[state]

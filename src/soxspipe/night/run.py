@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +12,11 @@ from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.index import Index, Seen, open_index
 from soxspipe.night.job import Recipe, settled
 from soxspipe.night.organise import organise
-from soxspipe.night.plan import Plan, Verbs, make_plan, narrowed
+from soxspipe.night.plan import Plan, Takes, make_plan, narrowed
 from soxspipe.night.progress import Course, Listener, Quiet
-from soxspipe.night.run_recipe import has_recipe, run_recipe
+from soxspipe.night.run_recipe import run_recipe, settings_text, takes
 from soxspipe.night.sofs import write_sof
 from soxspipe.night.state import Outcome
-from soxspipe.settings.yaml_text import read_yaml
 
 GOOD, FAILED, OUT_OF_RANGE = 0, 1, 3
 """Exit statuses."""
@@ -88,7 +86,7 @@ def is_judged(kind: str) -> bool:
     return not kind.startswith("science") and not kind.startswith("telluric")
 
 
-def look(request: Request, *, index: Index | None = None, seen: Seen | None = None, verbs: Verbs = has_recipe) -> Plan:
+def look(request: Request, *, index: Index | None = None, seen: Seen | None = None, takes: Takes = takes) -> Plan:
     """Index a folder and plan its reduction; nothing is written but the index.
 
     Raises
@@ -100,7 +98,7 @@ def look(request: Request, *, index: Index | None = None, seen: Seen | None = No
     rows = index.rows(request.folder, request.output, seen)
     if not rows:
         raise InputError(f"{request.folder}: holds no FITS file")
-    plan = make_plan(organise(rows), request.folder.absolute(), request.output.absolute(), verbs)
+    plan = make_plan(organise(rows), request.folder.absolute(), request.output.absolute(), takes)
     chosen = narrowed(plan, request.only)
     if request.only and not chosen.tasks:
         raise InputError(f"nothing in {request.folder} answers to {', '.join(request.only)}: give an arm, a target or the name of a set")
@@ -144,9 +142,8 @@ def reduce_night(
         If the scheduler cannot be used.
     """
     index, listener = index or open_index(request.output), listener or Quiet()
-    text = settings_text(request.settings)
     nodes = build_graph(
-        plan, settings=request.settings, settings_text={(task.verb, task.frames.arm): text for task in plan.tasks},
+        plan, settings=request.settings, settings_text=settings_texts(plan, request.settings),
         known=index.known_checksums(),
     )  # fmt: skip
     outcomes = settled_outcomes(nodes)
@@ -171,15 +168,17 @@ def settled_outcomes(nodes: Sequence[Node]) -> dict[str, Outcome]:
     return outcomes
 
 
-def settings_text(settings: str | None) -> str:
-    """The user's settings as text that is equal if they are.
+def settings_texts(plan: Plan, settings: str | None) -> dict[tuple[str, str], str]:
+    """The settings that matter, by verb and arm.
 
     Raises
     ------
     SettingsError
-        If the file cannot be read.
+        If a setting is wrong.
     """
-    return json.dumps(read_yaml(settings), sort_keys=True, default=str) if settings else ""
+    kinds = {(task.verb, task.frames.arm): task.frames.first.instrument for task in plan.tasks if task.state == "reduce"}
+    known = {key: instrument for key, instrument in kinds.items() if takes(*key) is not None}
+    return {(verb, arm): settings_text(verb, instrument, arm, settings) for (verb, arm), instrument in known.items()}
 
 
 def default_workers() -> int:

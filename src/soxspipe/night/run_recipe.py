@@ -1,22 +1,69 @@
-"""One recipe on one set-of-files, by its verb: the only place where the night meets the reductions."""
+"""The only place where the night meets the reductions: what each recipe takes, and running one on a set-of-files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from soxspipe.reductions.spec import Published
+from soxspipe.io.classify import Kind
+from soxspipe.reductions.registry import RECIPES, reduction
+from soxspipe.reductions.spec import Published, RecipeSpec
 
-VERBS = ("stare", "stare_std")
-"""What the program can reduce."""
+CATEGORIES: Mapping[Kind, str] = {
+    Kind.BIAS: "MASTER_BIAS",
+    Kind.DARK: "MASTER_DARK",
+    Kind.FLAT: "MASTER_FLAT",
+    Kind.ORDER_TABLE: "ORDER_TAB",
+    Kind.DISPERSION_TABLE: "DISP_TAB",
+    Kind.DISPERSION_IMAGE: "DISP_IMAGE",
+    Kind.RESPONSE: "RESP_TAB",
+}
+"""PRO CATG, without the arm, of each kind of calibration."""
 
 
-def has_recipe(verb: str) -> bool:
-    """Whether the program can reduce it."""
-    return verb in VERBS
+@lru_cache(maxsize=64)
+def takes(verb: str, arm: str) -> Mapping[str, bool] | None:
+    """Calibrations that a recipe takes, by its table of inputs.
+
+    Parameters
+    ----------
+    verb : str
+        The recipe.
+    arm : str
+        Of the exposures.
+
+    Returns
+    -------
+    mapping of str to bool, or None
+        Category, and whether the recipe cannot work without it; None if the program has no such recipe.
+    """
+    if verb not in RECIPES:
+        return None
+    rows = reduction(verb).spec.inputs
+    return {CATEGORIES[kind]: row.needed(arm) > 0 for row in rows for kind in row.kinds if kind in CATEGORIES}
+
+
+def settings_text(verb: str, instrument: str, arm: str, settings: str | None) -> str:
+    """The settings of one recipe and arm as text that is equal if they are.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, or a value has the wrong type or lies outside its range.
+    """
+    from soxspipe.settings.dump import dump_settings
+    from soxspipe.settings.load import load_settings
+
+    spec: RecipeSpec[Any] = reduction(verb).spec
+    name = spec.names[-1] if verb.endswith("_std") else spec.names[0]
+    chosen = load_settings(settings, instrument=instrument, recipe=name, arm=arm, model=spec.settings).settings
+    return dump_settings(chosen, recipe=name, arm=arm)
 
 
 def run_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
-    """Reduce a set-of-files, in one thread: a night works on several at a time.
+    """Reduce a set-of-files; a night works on several at a time, so each has one thread.
 
     Parameters
     ----------
@@ -40,9 +87,9 @@ def run_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, over
     SoxspipeError
         If it cannot be reduced.
     """
-    from soxspipe.reductions.stare.gather import gather
-    from soxspipe.reductions.stare.pipeline import run_stare
+    from soxspipe.reductions.engine import gather, run_reduction
 
+    recipe = reduction(verb)
     command = f"soxspipe {verb} {sof} -o {output}" + (f" -s {settings}" if settings else "")
-    gathered = gather(str(sof), settings, verb="stare_std" if verb == "stare_std" else "stare", command=command, workers=1)
-    return run_stare(gathered, output, overwrite=overwrite, n_threads=1)
+    gathered = gather(recipe, str(sof), settings, verb=verb, command=command, workers=1)
+    return run_reduction(recipe, gathered, output, overwrite=overwrite)

@@ -35,7 +35,7 @@ def test_an_arm_or_a_set_can_be_named() -> None:
 
 
 def test_nodding_exposures_are_listed_with_their_sets_and_calibrations() -> None:
-    plan = planned(whole_night() + NOD, without=("nod",))
+    plan = planned(whole_night() + NOD)
     task = next(task for task in plan.tasks if task.verb == "nod")
     assert (task.state, task.reason) == ("not reduced", "not reduced: nod")
     assert {"MASTER_BIAS_VIS", "MASTER_FLAT_VIS", "ORDER_TAB_VIS", "DISP_TAB_VIS", "DISP_IMAGE_VIS", "RESP_TAB_VIS", "OBJECT_VIS"} == {
@@ -44,7 +44,7 @@ def test_nodding_exposures_are_listed_with_their_sets_and_calibrations() -> None
 
 
 def test_the_text_says_what_why_and_what_not() -> None:
-    text = "\n".join(plan_lines(planned(whole_night() + NOD, without=("nod",))))
+    text = "\n".join(plan_lines(planned(whole_night() + NOD)))
     assert "Night 2026-03-01: 1 VIS bias" in text
     assert "SN2026abc, science: 2 x 300 s" in text
     assert "master bias          20260301T180000_VIS_1X1_1_MBIAS_SOXS (8.0 h before, the only one)" in text
