@@ -87,9 +87,14 @@ def connected(engine: Engine) -> Iterator[Client]:
                 client.close(timeout=2)
             return
         cluster = LocalCluster(
-            n_workers=engine.workers, threads_per_worker=1, processes=engine.processes, protocol="tcp://", host="127.0.0.1",
-            dashboard_address="127.0.0.1:0" if engine.dashboard else None,
-        )  # fmt: skip
+            n_workers=engine.workers,
+            threads_per_worker=1,
+            processes=engine.processes,
+            protocol="tcp://",
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # its small health page, on any free port; None would take 8787, which a second night wants, too
+            scheduler_kwargs={"dashboard": engine.dashboard},
+        )
         with cluster, Client(cluster) as client:
             yield client
 
