@@ -13,9 +13,9 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 from soxspipe.errors import InputError, MissingInputError
+from soxspipe.io.fits import read_header
 from soxspipe.io.fits_header import Header
-from soxspipe.io.fits_reader import read_header
-from soxspipe.io.fits_source import FITS_SUFFIX, packing_of
+from soxspipe.io.packed import FITS_SUFFIX, packing_of
 from soxspipe.night.frame_row import FIELDS, FrameRow, row_of, unreadable_row
 
 INDEX_NAME = ".soxspipe-index.sqlite"

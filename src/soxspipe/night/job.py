@@ -255,7 +255,7 @@ def _outcome(job: Job, blank: Outcome, made: Published, taken: Mapping[str, str]
 
 def _calibrations(made: Published, arm: str) -> Iterator[tuple[str, str]]:
     """Category and path of every product that serves as a calibration, by its own header."""
-    from soxspipe.io.fits_reader import read_header
+    from soxspipe.io.fits import read_header
     from soxspipe.night.aside import CALIBRATIONS
 
     for record in made.products:
