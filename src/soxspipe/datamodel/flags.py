@@ -30,3 +30,4 @@ class SpectrumFlag(enum.IntFlag):
     EXTRAPOLATED_RESPONSE = 128  #: outside the range in which the response was measured
     COSMIC_RAY = 256  #: a pixel of the aperture was rejected as a cosmic ray or outlier
     WEAK_SKY_MODEL = 512  #: the sky model's own error dominates
+    TELLURIC_SATURATED = 1024  #: the air lets too little light through for a telluric correction

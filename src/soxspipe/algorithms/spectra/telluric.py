@@ -1,0 +1,355 @@
+r"""Telluric absorption from standard stars of the night.
+
+A standard shows the transmission of the air at the instrument's own resolution.  Above the target the amounts of water and of the well-mixed
+gases differ; lines that are not resolved do not deepen in proportion.  With the random-band model of Malkmus the optical depth of a band of
+unresolved lines is
+
+.. math:: \tau(u) = \beta \left(\sqrt{1 + 2 k u / \beta} - 1\right),
+
+linear in the amount u while it is weak and as its square root when it is saturated; the standard's own depth fixes k u at every sample, and
+the ratio of amounts and, where the data can tell, the saturation of each band are fitted to the target.  Nothing but the standard and
+the limits of the bands is assumed.
+
+References
+----------
+.. [1] Malkmus W., 1967, J. Opt. Soc. Am., 57, 323, doi:10.1364/JOSA.57.000323.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solveh_banded
+
+from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED
+from soxspipe.algorithms.spectra.telluric_template import (
+    MARGIN_NM,
+    RESOLVING_POWER,
+    SATURATED_TRANSMISSION,
+    SATURATION,
+    Template,
+    grown,
+    make_template,
+    with_growth,
+)
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.spectrum import FluxedSpectrum
+from soxspipe.datamodel.telluric import SpeciesAmount, TelluricCorrection, TelluricReference
+from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.splines import bspline_basis, clamped_knots
+
+SATURATION_PRIOR = 0.8
+"""Saturation depth of a band before the target says more, and its scatter in the logarithm: from lines that overlap (2) to lines that are
+black in their cores at a mean depth of 0.2."""
+AIRMASS_PRIOR = 0.03
+"""Scatter of the logarithm of well-mixed amounts about the ratio of air masses: pressure changes by less than 1 % in a night, the rest is
+for the model."""
+WATER_PRIOR = 0.7
+"""The same for water, which changes by factors within a night."""
+SHIFT_PRIOR_PX, BLUR_PRIOR_PX2 = 1.0, 1.5
+"""In samples of the merged grid: flexure left after the sky lines, and what seeing does to the line-spread function."""
+KNOT_NM = 6.0
+"""Distance of the knots of the target's own continuum: a third of the width of a supernova feature of 6000 km/s at 760 nm (followed to
+0.3 %), and wider than the structure of the bands, of 1 to 3 nm, that tells them apart."""
+MODEL_ERROR = 0.25
+"""Relative error of the depth for a change of the amount by a factor e: lines of different strength grow differently (water from 1 to 6 mm,
+noise-free transmissions at R = 5000 from line-by-line depths, VIS 0.1, NIR 0.3)."""
+ROUNDS = 12
+CAP = 4.0
+"""Residuals beyond this many errors count as this many: a cosmic ray is no absorption."""
+STEP = 1e-3
+
+
+def correct_telluric(
+    target: FluxedSpectrum, references: Sequence[TelluricReference], *, airmass: float, shared_noise: float = 1.0
+) -> TelluricCorrection:
+    """Take the telluric absorption out of a spectrum.
+
+    Parameters
+    ----------
+    target : FluxedSpectrum
+        Flux-calibrated, or counts: only the shape matters.
+    references : sequence of TelluricReference
+        Standards of the same arm; the one nearest in air mass is used.
+    airmass : float
+        Of the target.
+    shared_noise : float
+        Variance of the mean of neighbouring samples over that of independent ones: 1 + 2 (sum of their correlations).
+
+    Returns
+    -------
+    TelluricCorrection
+        Where the target has too little light to tell, amounts are predicted from the air masses, with the error that this has.
+
+    Raises
+    ------
+    AlgorithmError
+        If there is no reference.
+    """
+    if not references:
+        raise AlgorithmError("there is no standard star to take the telluric absorption from")
+    templates = [make_template(reference, target.wavelength_nm) for reference in references]
+    fits = [(problem, _fit(problem)) for problem in (_problem(target, template, airmass, shared_noise) for template in templates)]
+    nearest = min(range(len(fits)), key=lambda k: _distance(*fits[k]))
+    paired = with_growth(templates[nearest], [template for k, template in enumerate(templates) if k != nearest])
+    problem, fitted = fits[nearest]
+    if paired.growth is not None:
+        problem = _problem(target, paired, airmass, shared_noise)
+        fitted = _fit(problem)
+    return _corrected(target, problem, fitted, tuple(reference.star for reference in references))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cells:
+    """Samples that are fitted, shape (m,), the cell of each, and the number of samples in every cell, shape (n_cells,)."""
+
+    sample: IntArray
+    cell: IntArray
+    count: FloatArray
+    shared_noise: float
+
+    def mean(self, values: FloatArray) -> FloatArray:
+        """Mean over each cell of an array over all samples."""
+        return np.bincount(self.cell, values[self.sample], self.count.size) / self.count
+
+    def mean_variance(self, variance: FloatArray) -> FloatArray:
+        """Variance of the mean; neighbouring samples share noise."""
+        return self.mean(variance) / self.count * self.shared_noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Problem:
+    """What is fitted: means over resolution elements in and beside bands, the continuum's splines, and the parameters' names, starts, scatters."""
+
+    target: FluxedSpectrum
+    template: Template
+    cells: _Cells
+    flux: FloatArray
+    variance: FloatArray
+    basis: _Splines
+    bands: tuple[int, ...]
+    names: tuple[str, ...]
+    start: FloatArray
+    scatter: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Fitted:
+    """Parameters, their covariance, the share of each prior's variance that the data took away, and the scatter about the model."""
+
+    values: FloatArray
+    covariance: FloatArray
+    told: FloatArray
+    chi: float
+
+
+def _distance(problem: _Problem, fitted: _Fitted) -> float:
+    """How far the amounts above the target are from the standard's: the sum of the squared logarithms of their ratios."""
+    species = [place for place, name in enumerate(problem.names) if name in WELL_MIXED or name == "H2O"]
+    return float(np.sum(fitted.values[species] ** 2))
+
+
+def _problem(target: FluxedSpectrum, template: Template, airmass: float, shared_noise: float) -> _Problem:
+    wave = target.wavelength_nm
+    bad = int(SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED | SpectrumFlag.COSMIC_RAY)
+    sound = (target.error > 0) & (target.quality & bad == 0)
+    near = np.zeros(wave.shape, dtype=bool)
+    present = [number for number in range(len(BANDS)) if np.any(template.band == number)]
+    for number in present:
+        near |= (wave > BANDS[number].start_nm - MARGIN_NM) & (wave < BANDS[number].stop_nm + MARGIN_NM)
+    deep = (template.band >= 0) & (template.transmission < 2.5 * SATURATED_TRANSMISSION)
+    used = sound & near & ~deep
+    names, start, scatter = ["shift", "blur"], [0.0, 0.0], [SHIFT_PRIOR_PX, BLUR_PRIOR_PX2]
+    for species in sorted({BANDS[number].species for number in present}):
+        names.append(species)
+        start.append(float(np.log(airmass / template.airmass)))
+        scatter.append(AIRMASS_PRIOR if species in WELL_MIXED else WATER_PRIOR)
+    for number in present:
+        names.append(f"saturation {number}")
+        start.append(float(np.log(SATURATION)))
+        scatter.append(SATURATION_PRIOR)
+    low, high = float(wave[0]), float(wave[-1])
+    knots = clamped_knots(np.linspace(low, high, max(int((high - low) / KNOT_NM), 2) + 1), 3)
+    cells = _cells(wave, used, shared_noise)
+    first, splines = bspline_basis(cells.mean(wave), knots, 3)
+    return _Problem(
+        target=target,
+        template=template,
+        cells=cells,
+        flux=cells.mean(np.asarray(target.flux, dtype=np.float64)),
+        variance=cells.mean_variance(np.asarray(target.error, dtype=np.float64) ** 2),
+        basis=_Splines(first=first, values=splines, n_splines=knots.size - 4),
+        bands=tuple(present),
+        names=tuple(names),
+        start=np.array(start),
+        scatter=np.array(scatter),
+    )
+
+
+def _cells(wave: FloatArray, used: BoolArray, shared_noise: float) -> _Cells:
+    """Cells of half a resolution element."""
+    width = max(1, round(0.5 * float(np.median(wave)) / RESOLVING_POWER / float(np.median(np.diff(wave)))))
+    sample = np.flatnonzero(used)
+    _, cell, count = np.unique(sample // width, return_inverse=True, return_counts=True)
+    return _Cells(sample=sample, cell=cell, count=count.astype(np.float64), shared_noise=shared_noise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Air:
+    """Transmission above the target, and its slope with the standard's transmission; shape (n,)."""
+
+    through: FloatArray
+    slope: FloatArray
+
+
+def _air(problem: _Problem, values: FloatArray) -> _Air:
+    """The air above the target at every sample; 1 with slope 0 outside the bands."""
+    by_name = dict(zip(problem.names, values.tolist(), strict=True))
+    seen = problem.template.moved(by_name["shift"], by_name["blur"])
+    through, slope = np.ones(seen.shape), np.zeros(seen.shape)
+    for number in problem.bands:
+        inside = problem.template.band == number
+        saturation = float(np.exp(by_name[f"saturation {number}"]))
+        depth, growth = grown(problem.template, inside, seen[inside], by_name[BANDS[number].species], saturation)
+        through[inside] = np.exp(-depth)
+        slope[inside] = growth * np.exp(seen[inside] - depth)
+    return _Air(through=through, slope=slope)
+
+
+def _fit(problem: _Problem) -> _Fitted:
+    """Gauss-Newton over the few parameters of the air; the target's continuum is solved for at every step.
+
+    The standard is noisy as well: each residual is held against the error of both, whose share changes with the parameters, as in
+    orthogonal regression.  Without it amounts come out too small by the standard's noise over its depth.
+    """
+    values, prior = problem.start.copy(), problem.scatter**-2
+    if problem.flux.size < 3 * (problem.basis.n_splines + values.size):
+        return _Fitted(values=values, covariance=np.diag(problem.scatter**2), told=np.zeros(values.size), chi=float("nan"))
+    continuum = _continuum(problem, _air(problem, values), np.zeros(problem.flux.size))
+    chi, normal = float("nan"), np.diag(prior)
+    for _ in range(ROUNDS):
+        continuum = _continuum(problem, _air(problem, values), continuum)
+        residual = _residual(problem, values, continuum)
+        slopes = np.empty((residual.size, values.size))
+        for k in range(values.size):
+            ahead = values.copy()
+            ahead[k] += STEP
+            slopes[:, k] = (residual - _residual(problem, ahead, continuum)) / STEP
+        capped = np.clip(residual, -CAP, CAP)
+        chi = float(np.sqrt(np.mean(capped[: problem.flux.size] ** 2)))
+        normal = slopes.T @ slopes + np.diag(prior)
+        step = np.linalg.solve(normal, slopes.T @ capped + prior * (problem.start - values))
+        step *= min(1.0, 1.0 / max(float(np.abs(step / problem.scatter).max()), 1e-12))
+        values = values + step
+        if np.all(np.abs(step) < 0.02 / np.sqrt(np.diag(normal))):
+            break
+    inverse = np.linalg.inv(normal)
+    return _Fitted(values=values, covariance=inverse * max(chi, 1.0) ** 2, told=1.0 - np.diag(inverse) * prior, chi=chi)
+
+
+def _total_error(problem: _Problem, air: _Air, continuum: FloatArray) -> FloatArray:
+    """Error of target and standard together as flux of the target, for every cell."""
+    standard = problem.cells.mean_variance(problem.template.variance * air.slope**2)
+    return np.sqrt(problem.variance + continuum**2 * standard)
+
+
+def _continuum(problem: _Problem, air: _Air, before: FloatArray) -> FloatArray:
+    """Flux above the air in every cell: a smooth spline, with weights from the one before."""
+    return problem.basis.fitted(problem.flux, problem.cells.mean(air.through), 1.0 / _total_error(problem, air, before))
+
+
+def _residual(problem: _Problem, values: FloatArray, continuum: FloatArray) -> FloatArray:
+    """Flux less the best model with these parameters, in errors, then the logarithm of the errors as residuals of their own.
+
+    The sum of squares is then minus twice the logarithm of the likelihood; `continuum` is only for the errors.
+    """
+    air = _air(problem, values)
+    through, error = problem.cells.mean(air.through), _total_error(problem, air, continuum)
+    misfit = (problem.flux - problem.basis.fitted(problem.flux, through, 1.0 / error) * through) / error
+    growth = np.sqrt(1.0 + 2.0 * np.log(np.maximum(error**2 / problem.variance, 1.0)) / 2.0)
+    return np.concatenate([misfit, growth])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Splines:
+    """B-splines at the samples that are fitted: first spline of each sample, values of shape (degree + 1, n)."""
+
+    first: IntArray
+    values: FloatArray
+    n_splines: int
+
+    def fitted(self, flux: FloatArray, through: FloatArray, weight: FloatArray) -> FloatArray:
+        """The spline S that minimises the sum of ``(weight (flux - through S))^2``, at the samples."""
+        degree = self.values.shape[0] - 1
+        scaled = (through * weight) ** 2
+        bands = np.zeros((degree + 1, self.n_splines))
+        term = np.zeros(self.n_splines)
+        for i in range(degree + 1):
+            term += np.bincount(self.first + i, self.values[i] * flux * through * weight**2, self.n_splines)
+            for j in range(i + 1):
+                bands[i - j] += np.bincount(self.first + j, self.values[i] * self.values[j] * scaled, self.n_splines)
+        bands[0] += 1e-9 * max(float(bands[0].max()), 1e-300)
+        coefficients = solveh_banded(bands, term, lower=True)
+        return sum(self.values[i] * coefficients[self.first + i] for i in range(degree + 1))
+
+
+def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, standards: tuple[str, ...]) -> TelluricCorrection:
+    air = _air(problem, fitted.values)
+    through = air.through
+    slopes = np.empty((through.size, fitted.values.size))
+    for k in range(fitted.values.size):
+        ahead = fitted.values.copy()
+        ahead[k] += STEP
+        slopes[:, k] = (_air(problem, ahead).through - through) / STEP
+    from_fit = np.maximum(np.einsum("ni,ij,nj->n", slopes, fitted.covariance, slopes), 0.0)
+    from_standard = air.slope**2 * problem.template.variance
+    from_model = (MODEL_ERROR * _log_ratio(problem, fitted.values) * through * np.log(np.maximum(through, 1e-6))) ** 2
+    transmission_error = np.sqrt(from_fit + from_standard + from_model)
+    saturated = (problem.template.band >= 0) & (
+        (through < SATURATED_TRANSMISSION) | (problem.template.transmission < SATURATED_TRANSMISSION)
+    )
+    safe = np.where(saturated, 1.0, through)
+    flux = np.where(saturated, 0.0, target.flux / safe)
+    error = np.where(saturated, 0.0, np.hypot(target.error, target.flux / safe * transmission_error) / safe)
+    quality = np.array(target.quality)
+    quality[saturated] |= int(SpectrumFlag.TELLURIC_SATURATED | SpectrumFlag.NO_DATA)
+    position = {name: place for place, name in enumerate(problem.names)}
+    sigma = np.sqrt(np.diag(fitted.covariance))
+    return TelluricCorrection(
+        wavelength_nm=target.wavelength_nm,
+        transmission=through,
+        transmission_error=transmission_error,
+        flux=flux,
+        error=error,
+        quality=quality,
+        saturated=saturated,
+        amounts=_amounts(problem, fitted, sigma),
+        shift_px=float(fitted.values[position["shift"]]),
+        shift_error_px=float(sigma[position["shift"]]),
+        blur_px2=float(fitted.values[position["blur"]]),
+        blur_error_px2=float(sigma[position["blur"]]),
+        chi=fitted.chi,
+        standards=standards,
+    )
+
+
+def _log_ratio(problem: _Problem, values: FloatArray) -> FloatArray:
+    """Logarithm of the amount above the target over that above the standard, of each sample's species, shape (n,)."""
+    by_name = dict(zip(problem.names, values.tolist(), strict=True))
+    found = np.zeros(problem.template.band.shape)
+    for number in problem.bands:
+        found[problem.template.band == number] = by_name[BANDS[number].species]
+    return found
+
+
+def _amounts(problem: _Problem, fitted: _Fitted, sigma: FloatArray) -> Mapping[str, SpeciesAmount]:
+    """Ratios of amounts; they count as measured where the data took away half of the prior's variance."""
+    found = {}
+    for place, name in enumerate(problem.names):
+        if name in WELL_MIXED or name == "H2O":
+            ratio = float(np.exp(fitted.values[place]))
+            found[name] = SpeciesAmount(ratio=ratio, error=ratio * float(sigma[place]), measured=bool(fitted.told[place] > 0.5))
+    return found

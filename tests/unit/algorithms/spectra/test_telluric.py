@@ -1,0 +1,126 @@
+"""Telluric correction against line-by-line transmissions that it knows nothing of."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+
+from soxspipe.algorithms.spectra.telluric import correct_telluric
+from soxspipe.algorithms.spectra.telluric_bands import band_index, random_band_depth
+from soxspipe.algorithms.spectra.telluric_template import reference_from_standard
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.spectrum import FluxedSpectrum
+from soxspipe.datamodel.telluric import TelluricReference
+from soxspipe.errors import AlgorithmError
+from soxspipe.io import static
+from soxspipe.simulate.telluric import TelluricSpecies
+
+WAVE = np.arange(640.0, 848.0, 0.04)
+FINE_NM = 0.005
+CONTINUUM = 1.0 + 0.2 * np.sin(WAVE / 25.0)
+
+
+@lru_cache(maxsize=16)
+def seen(airmass: float, water_mm: float, resolving_power: float = 4500.0) -> FloatArray:
+    """Transmission at the instrument's resolution."""
+    start, resolution, depths = static.read_telluric_species()
+    fine = np.arange(WAVE[0] - 1.0, WAVE[-1] + 1.0, FINE_NM)
+    sharp = TelluricSpecies(start_nm=start, samples_per_e_fold=resolution, depth=depths).transmission(
+        fine, airmass=airmass, water_mm=water_mm
+    )
+    return np.interp(WAVE, fine, gaussian_filter1d(sharp, 750.0 / resolving_power / 2.3548 / FINE_NM))
+
+
+def spectrum(flux: FloatArray, noise: float, seed: int) -> FluxedSpectrum:
+    error = np.full(WAVE.size, noise)
+    return FluxedSpectrum(
+        wavelength_nm=WAVE,
+        flux=flux + noise * np.random.default_rng(seed).normal(size=WAVE.size),
+        error=error,
+        quality=np.zeros(WAVE.size, int),
+    )
+
+
+def standard(airmass: float, water_mm: float, noise: float = 0.002, seed: int = 1) -> TelluricReference:
+    return reference_from_standard(
+        spectrum(seen(airmass, water_mm), noise, seed), np.ones(WAVE.size), star=f"star {water_mm} mm", airmass=airmass, water_mm=water_mm
+    )
+
+
+def test_the_same_air_is_divided_out_and_nothing_changes_outside_the_bands() -> None:
+    truth = seen(1.2, 3.0)
+    correction = correct_telluric(spectrum(CONTINUUM * truth, 0.005, 2), [standard(1.2, 3.0)], airmass=1.2)
+    inside = (band_index(WAVE) >= 0) & (truth > 0.3)
+    pull = (correction.flux - CONTINUUM)[inside] / correction.error[inside]
+    assert 0.9 < pull.std() < 1.1
+    assert abs(pull.mean()) < 0.1
+    assert np.all(correction.transmission[band_index(WAVE) < 0] == 1.0)
+    assert correction.amounts["O2"].ratio == pytest.approx(1.0, abs=0.03)
+
+
+@pytest.mark.parametrize(("airmass", "water_mm"), [(1.6, 2.0), (1.3, 4.0), (1.2, 6.0)])
+def test_other_water_and_air_mass_between_two_standards(airmass: float, water_mm: float) -> None:
+    truth = seen(airmass, water_mm)
+    standards = [standard(1.1, 1.5), standard(1.7, 4.5, seed=3)]
+    correction = correct_telluric(spectrum(CONTINUUM * truth, 0.005, 2), standards, airmass=airmass)
+    ratio = correction.transmission / truth - 1.0
+    shallow, deep = (truth > 0.5) & (truth < 0.98), (truth > 0.2) & (truth < 0.5)
+    assert np.sqrt(np.mean(ratio[shallow] ** 2)) < 0.015
+    assert np.sqrt(np.mean(ratio[deep] ** 2)) < 0.04
+    pull = ((correction.flux - CONTINUUM) / np.maximum(correction.error, 1e-9))[(truth > 0.2) & (band_index(WAVE) >= 0)]
+    assert 0.85 < pull.std() < 1.15
+
+
+def test_broad_supernova_features_at_690_and_760_nm_are_kept() -> None:
+    truth = seen(1.4, 3.0)
+    features = CONTINUUM * (1.0 - sum(0.4 * np.exp(-0.5 * ((WAVE - nm) / 7.0) ** 2) for nm in (690.0, 760.0)))  # 6500 km/s wide
+    correction = correct_telluric(spectrum(features * truth, 0.005, 2), [standard(1.1, 1.5), standard(1.7, 4.5, seed=3)], airmass=1.4)
+    good = truth > 0.5
+    assert np.abs(np.convolve((correction.flux / features - 1.0) * good, np.ones(75) / 75.0, "valid")).max() < 0.02
+
+
+def test_too_faint_a_target_is_corrected_by_what_the_air_masses_say() -> None:
+    truth = seen(1.8, 3.0)
+    correction = correct_telluric(spectrum(0.01 * truth, 0.1, 2), [standard(1.2, 3.0)], airmass=1.8)
+    assert correction.amounts["O2"].ratio == pytest.approx(1.5, rel=0.05)
+    assert not correction.amounts["O2"].measured
+    assert correction.amounts["H2O"].error > 0.3
+
+
+def test_shift_and_width_of_the_lines_are_followed() -> None:
+    truth = np.interp(WAVE + 0.03, WAVE, seen(1.2, 3.0, 4000.0))
+    correction = correct_telluric(spectrum(CONTINUUM * truth, 0.003, 2), [standard(1.2, 3.0)], airmass=1.2)
+    assert correction.shift_px == pytest.approx(-0.75, abs=0.15)
+    assert correction.blur_px2 > 0.3
+    inside = (truth > 0.5) & (truth < 0.98)
+    assert np.sqrt(np.mean((correction.transmission / truth - 1.0)[inside] ** 2)) < 0.012
+
+
+def test_saturated_samples_are_flagged_and_not_recovered() -> None:
+    truth = seen(2.0, 3.0).copy()
+    truth[(WAVE > 760.5) & (WAVE < 761.5)] = 0.01
+    reference = reference_from_standard(spectrum(truth, 0.002, 1), np.ones(WAVE.size), star="star", airmass=2.0)
+    correction = correct_telluric(spectrum(CONTINUUM * truth, 0.005, 2), [reference], airmass=2.0)
+    black = (WAVE > 760.6) & (WAVE < 761.4)
+    assert np.all(correction.quality[black] & int(SpectrumFlag.TELLURIC_SATURATED))
+    assert np.all(correction.flux[black] == 0.0)
+
+
+def test_random_bands_grow_in_proportion_while_weak_and_as_the_root_when_saturated() -> None:
+    weak, _ = random_band_depth(np.array([0.001]), 4.0, 1.0)
+    deep, slope = random_band_depth(np.array([50.0]), 4.0, 0.1)
+    assert weak[0] == pytest.approx(0.004, rel=0.01)
+    assert deep[0] == pytest.approx(100.0, rel=0.01)
+    ahead, _ = random_band_depth(np.array([50.0 + 1e-4]), 4.0, 0.1)
+    assert slope[0] == pytest.approx((ahead[0] - deep[0]) / 1e-4, rel=1e-3)
+
+
+def test_without_a_standard_or_light_it_says_so() -> None:
+    with pytest.raises(AlgorithmError, match="no standard star"):
+        correct_telluric(spectrum(CONTINUUM, 0.01, 1), [], airmass=1.2)
+    with pytest.raises(AlgorithmError, match="has no light within any telluric band"):
+        reference_from_standard(spectrum(np.zeros(WAVE.size), 1.0, 1), np.ones(WAVE.size), star="dark", airmass=1.0)
