@@ -32,6 +32,7 @@ FLAG_TEXT: Mapping[SpectrumFlag, str] = {
     SpectrumFlag.EXTRAPOLATED_RESPONSE: "response extrapolated",
     SpectrumFlag.COSMIC_RAY: "cosmic ray rejected",
     SpectrumFlag.WEAK_SKY_MODEL: "weak sky model",
+    SpectrumFlag.TELLURIC_SATURATED: "telluric band saturated",
 }
 NIGHT_SKY_LINES = 80
 CURVE_POINTS = 1500
