@@ -17,7 +17,7 @@ from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.geometry import DispersionMap, Geometry, OrderFormat, OrderPolynomial, OrderTable, SpectralFormat
-from soxspipe.datamodel.models import BackgroundModel, SkyModel, SkyOrder, WavelengthShift
+from soxspipe.datamodel.models import BackgroundModel, OrderShift, SkyModel, SkyOrder, WavelengthShift
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import (
     EfficiencyCurve,
@@ -45,6 +45,7 @@ LIMITS_NM: Mapping[str, Mapping[int, tuple[float, float]]] = {
     "NIR": {10: (1858.3, 2032.9), 11: (1689.9, 1864.4), 12: (1549.2, 1694.9)},
     "VIS": {1: (524.5, 685.0), 2: (347.0, 442.0), 3: (423.5, 549.5), 4: (660.0, 853.0)},
 }
+SHIFT = OrderShift(shift_px=0.021, error_px=0.004, coefficients=(0.02, 0.001), source="lines", applied=True, n_lines=12, snr=300.0)
 FALLING = {("VIS", 2), ("VIS", 3)}
 
 
@@ -156,9 +157,7 @@ def make_run(arm: str = "NIR", *, standard: bool = False, forced: bool = False, 
         merged=merged,
         orders_unflattened=plain_orders if standard else (),
         merged_unflattened=_merge(geometry.arm, plain_orders, flattened=False) if standard else None,
-        wavelength_shift=WavelengthShift(
-            shift_px=0.021, error_px=0.004, n_lines=37, applied=True, by_order=dict.fromkeys(LIMITS_NM[arm], (0.02, 0.001))
-        ),
+        wavelength_shift=WavelengthShift(orders=dict.fromkeys(LIMITS_NM[arm], SHIFT)),
         response=response,
         efficiency=_efficiency(merged) if standard else None,
         fluxed=_fluxed(merged, response, frame.exptime_s),

@@ -59,6 +59,54 @@ class Detector:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlexureLaw:
+    """How an order's shift along the dispersion follows from that of other orders and from the rotator, as seen on many nights.
+
+    ``shift = share x mean of the leaders + cosine x (cos night - cos arc) + sine x (sin night - sin arc)``, unbinned px, night minus arc.
+
+    Attributes
+    ----------
+    order : int
+        The order that follows.
+    leaders : tuple of int
+        Orders that have sky lines.
+    share, cosine, sine : float
+        Coefficients.
+    scatter_px : float
+        Of the nights about the law.
+    """
+
+    order: int
+    leaders: tuple[int, ...]
+    share: float
+    cosine: float
+    sine: float
+    scatter_px: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flexure:
+    """What is known of how an arm's orders move between arc and exposure.
+
+    Attributes
+    ----------
+    together : bool
+        Whether all orders move together: a rigid shift and one linear in order number.
+    apart : tuple of int
+        Orders that do not.
+    laws : tuple of FlexureLaw
+        Laws of orders that follow others, leaders before followers.
+    least_lines : mapping of int to int
+        Fewest sky lines for a measurement to count, by order; 3 where absent.
+    """
+
+    together: bool = True
+    apart: tuple[int, ...] = ()
+    laws: tuple[FlexureLaw, ...] = ()
+    least_lines: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
     """What is true of one arm of one instrument, whatever the exposure.
 
@@ -88,6 +136,8 @@ class Arm:
         Join wavelengths that are fixed, by ``"<n-1><n>"``; otherwise measured.
     resolving_power_1arcsec : float or None
         Mean slit-limited resolving power of a slit of 1 arcsec; None if unknown.
+    flexure : Flexure
+        How its orders move.
     """
 
     instrument: str
@@ -102,6 +152,7 @@ class Arm:
     response_bin_nm: float = 1.0
     joins_nm: Mapping[str, float] = field(default_factory=dict)
     resolving_power_1arcsec: float | None = None
+    flexure: Flexure = field(default_factory=Flexure)
 
     @property
     def slit_axis(self) -> Axis:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -135,24 +135,88 @@ class SkyModel:
         freeze(self, electrons=shape, variance=shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class WavelengthShift:
-    """Zero-point of the wavelength solution measured on sky lines.
+ShiftSource = Literal["lines", "lines and law", "lines and neighbours", "law", "neighbours", "none"]
+"""What an order's shift rests on: its own sky lines, a published law of other orders, the orders beside it, nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderShift:
+    """Shift of the wavelength solution in one order: where features are minus where the map has them.
 
     Attributes
     ----------
     shift_px, error_px : float
-        Median over the arm, true minus map, in dispersion pixels; NaN without usable lines.
-    n_lines : int
-        Lines used.
+        Mean over the order, dispersion pixels; NaN where nothing says anything (`source` is none).
+    coefficients : tuple of float
+        Chebyshev coefficients (px) of the shift on the order's dispersion axis scaled to -1..1.
+    source : ShiftSource
+        What it rests on.
     applied : bool
-        Whether wavelengths of the products were corrected.
-    by_order : mapping of int to tuple of float
-        Chebyshev coefficients (px) of the correction on each order's dispersion axis scaled to -1..1.
+        Whether the order's wavelengths were corrected.
+    n_lines : int
+        Sky lines that agree with it.
+    snr : float
+        Signal-to-noise of all these lines together.
+    reason : str
+        Why the shift was not applied, or not measured; empty if all is well.
     """
 
     shift_px: float
     error_px: float
-    n_lines: int
+    coefficients: tuple[float, ...]
+    source: ShiftSource
     applied: bool
-    by_order: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    n_lines: int = 0
+    snr: float = 0.0
+    reason: str = ""
+
+    @property
+    def tied(self) -> bool:
+        """Whether anything says where the order's wavelengths are."""
+        return self.source != "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WavelengthShift:
+    """Shifts of the wavelength solution against the sky, order by order.
+
+    Attributes
+    ----------
+    orders : mapping of int to OrderShift
+        By detector order number; every order that has a spectrum.
+    attached : bool
+        Whether the arc was taken beside the exposure with the same rotator angle, so that only significant shifts are believed.
+    scatter_px : float
+        Of the orders about a shift linear in order (arms whose orders move together); NaN elsewhere.
+    """
+
+    orders: Mapping[int, OrderShift] = field(default_factory=dict)
+    attached: bool = False
+    scatter_px: float = float("nan")
+
+    @property
+    def _by_lines(self) -> list[OrderShift]:
+        return [shift for shift in self.orders.values() if shift.n_lines and shift.tied]
+
+    @property
+    def shift_px(self) -> float:
+        """Mean over the orders that have lines, weighted by their errors and a scatter of 0.03 px; NaN if none has."""
+        found = self._by_lines
+        weight = np.array([1.0 / (shift.error_px**2 + 0.03**2) for shift in found])
+        return float(np.average([shift.shift_px for shift in found], weights=weight)) if found else float("nan")
+
+    @property
+    def error_px(self) -> float:
+        """Error of that mean if the orders move together; NaN without lines."""
+        found = self._by_lines
+        return float(np.sum([shift.error_px**-2 for shift in found]) ** -0.5) if found else float("nan")
+
+    @property
+    def n_lines(self) -> int:
+        """Sky lines in all orders."""
+        return sum(shift.n_lines for shift in self._by_lines)
+
+    @property
+    def applied(self) -> bool:
+        """Whether any order was corrected."""
+        return any(shift.applied for shift in self.orders.values())

@@ -41,6 +41,8 @@ class Observation:
         For example ``SLIT1.0``.
     slit_width_arcsec : float or None
         From the slit's name.
+    rotator_deg : float or None
+        Angle of the rotator; None if the header has none, or a placeholder.
     """
 
     arm: str
@@ -60,6 +62,7 @@ class Observation:
     read_noise_e: float | None = None
     slit_name: str = ""
     slit_width_arcsec: float | None = None
+    rotator_deg: float | None = None
 
     @property
     def duration_s(self) -> float:
@@ -71,3 +74,22 @@ class Observation:
     def is_flux_standard(self) -> bool:
         """True for an exposure of a flux standard."""
         return self.kind == "STD,FLUX"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arc:
+    """The arc behind a dispersion solution.
+
+    Attributes
+    ----------
+    mjd : float
+        Start; NaN if unknown.
+    seconds : float
+        How long it took.
+    rotator_deg : float or None
+        Angle of the rotator; None if unknown.
+    """
+
+    mjd: float = float("nan")
+    seconds: float = 0.0
+    rotator_deg: float | None = None

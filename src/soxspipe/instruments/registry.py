@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
 
-from soxspipe.datamodel.detector import Arm, Detector
+from soxspipe.datamodel.detector import Arm, Detector, Flexure, FlexureLaw
 
 FILES = ("soxs.yaml", "xshooter.yaml")
 """One entry per instrument; adding an instrument is adding a file and naming it here."""
@@ -46,6 +46,9 @@ class Keywords:
     ra: str
     dec: str
     common_path_temperature: str | None
+    rotator: str | None
+    parallactic: str | None
+    sequence_time: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +236,7 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
             response_bin_nm=entry["response_bin_nm"],
             joins_nm=entry.get("joins_nm", {}),
             resolving_power_1arcsec=entry.get("resolving_power_1arcsec"),
+            flexure=_build_flexure(entry.get("flexure", {})),
         ),
         detector=Detector(
             quarter_turns=entry["quarter_turns"],
@@ -250,4 +254,11 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
         mixable_slits=tuple(entry["mixable_slits"]),
         temperature_keyword=entry["temperature_keyword"],
         static=StaticNames(**entry["static"]),
+    )
+
+
+def _build_flexure(entry: dict[str, Any]) -> Flexure:
+    laws = tuple(FlexureLaw(**{**law, "leaders": tuple(law["leaders"])}) for law in entry.get("laws", ()))
+    return Flexure(
+        together=entry.get("together", True), apart=tuple(entry.get("apart", ())), laws=laws, least_lines=entry.get("least_lines", {})
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.observation import Arc, Observation
 from soxspipe.datamodel.provenance import Card
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import ArmFacts, Instrument, Keywords
@@ -90,7 +90,27 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
         read_noise_e=read_noise_of(header, keys),
         slit_name=slit,
         slit_width_arcsec=slit_width_of(slit),
+        rotator_deg=rotator_of(header, keys),
     )
+
+
+def rotator_of(header: Header, keys: Keywords) -> float | None:
+    """Angle of the rotator, degrees; None without a card, and where both it and the parallactic angle are exactly 0: a placeholder."""
+    angle = number_of(header, keys.rotator) if keys.rotator else None
+    parallactic = number_of(header, keys.parallactic) if keys.parallactic else None
+    return None if angle == 0.0 and parallactic == 0.0 else angle
+
+
+def read_arc(header: Header, keys: Keywords) -> Arc:
+    """When the arc behind a dispersion solution was taken, and with the rotator where.
+
+    An arc whose header has no angle at all was taken in day time, with the rotator parked at 0; a placeholder is no angle.
+    """
+    has_card = keys.rotator is not None and header.get(keys.rotator) is not None
+    parked = None if has_card or keys.rotator is None else 0.0
+    start = number_of(header, keys.mjd)
+    seconds = number_of(header, *((keys.sequence_time,) if keys.sequence_time else ()), keys.exptime)
+    return Arc(mjd=_or_nan(start), seconds=max(seconds or 0.0, 0.0), rotator_deg=rotator_of(header, keys) if has_card else parked)
 
 
 def target_of(header: Header, instrument: Instrument) -> str:

@@ -117,7 +117,7 @@ def _is_kept(keyword: str, is_image: bool) -> bool:
 
 
 def _is_measured(metric: Metric) -> bool:
-    return metric.value is not None and math.isfinite(metric.value)
+    return metric.value is not None and (isinstance(metric.value, str) or math.isfinite(metric.value))
 
 
 def _natural(keyword: str) -> tuple[bool, list[str | int], str]:

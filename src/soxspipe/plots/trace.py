@@ -211,7 +211,7 @@ def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
 
 def _numbers(inputs: FigureInputs) -> tuple[str, str]:
     """Names and values of the trace metrics, then of the settings of the fit, one a line."""
-    quoted = [metric for metric in inputs.metrics if metric.name in _QUOTED and metric.value is not None]
+    quoted = [metric for metric in inputs.metrics if metric.name in _QUOTED and metric.number is not None]
     rows = [(metric.name, f"{metric.value:.4g} {metric.unit}".rstrip()) for metric in quoted]
     if inputs.trace_settings:
         rows += [("", ""), *inputs.trace_settings]

@@ -166,7 +166,7 @@ class Context(Generic[In, Out, Chosen]):
 
     def metric(self, name: str) -> float | int | None:
         """Value of a metric; None if it was not measured."""
-        return next((metric.value for metric in self.metrics if metric.name == name), None)
+        return next((metric.number for metric in self.metrics if metric.name == name), None)
 
 
 def made_at() -> str:

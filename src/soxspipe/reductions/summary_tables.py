@@ -31,11 +31,11 @@ def product_rows(products: Iterable[ProductRecord], *, full_path: bool) -> list[
     return [(record.label, record.file_type, str(record.path) if full_path else record.path.name, record.description) for record in ranked]
 
 
-def number_text(value: float | int | None) -> str:
-    """A number with as many digits as are worth reading."""
+def number_text(value: float | int | str | None) -> str:
+    """A number with as many digits as are worth reading; text as it is."""
     if value is None:
         return "-"
-    if isinstance(value, int):
+    if isinstance(value, int | str):
         return str(value)
     return f"{value:.3f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.3g}"
 
@@ -71,12 +71,12 @@ def report_text(recipe: str, published: Published, *, verbose: bool) -> str:
 
 
 def qc_table(metrics: Iterable[Metric], *, recipe: str, sof_name: str, date_obs: str, made_at: str) -> Table:
-    """The metrics as a table, one row each; values that were not measured are masked."""
+    """The metrics as a table, one row each; values that were not measured are masked, values that are text stand in `qc_text`."""
     rows = list(metrics)
     columns: dict[str, list[Any]] = {
         "soxspipe_recipe": [recipe] * len(rows),
         "qc_name": [metric.name for metric in rows],
-        "qc_value": [metric.value for metric in rows],
+        "qc_value": [metric.number for metric in rows],
         "qc_unit": [metric.unit for metric in rows],
         "qc_order": [metric.order for metric in rows],
         "qc_comment": [metric.comment for metric in rows],
@@ -87,6 +87,7 @@ def qc_table(metrics: Iterable[Metric], *, recipe: str, sof_name: str, date_obs:
         "qc_value_min": [metric.low for metric in rows],
         "qc_value_max": [metric.high for metric in rows],
         "sof_name": [sof_name] * len(rows),
+        "qc_text": [metric.value if isinstance(metric.value, str) else "" for metric in rows],
     }
     return _table(columns, numbers=("qc_value", "qc_value_min", "qc_value_max"))
 

@@ -83,7 +83,7 @@ class ReportContent:
 
     def metric(self, name: str) -> float | None:
         """Value of a metric; None if it was not measured."""
-        return next((metric.value for metric in self.metrics if metric.name == name), None)
+        return next((metric.number for metric in self.metrics if metric.name == name), None)
 
 
 def software_versions() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.provenance import InputFile
 from soxspipe.report.content import ReportContent
 from soxspipe.report.markup import Child, Html, escaped, joined, table, tag
@@ -61,9 +62,20 @@ def _key_numbers(content: ReportContent) -> Iterable[tuple[str, str]]:
         yield "sky lines, residual / noise", f"{chi:.2f}"
     shift = content.wavelength_shift
     if shift is not None and shift.n_lines:
-        yield f"wavelength shift{', applied' if shift.applied else ''}", f"{shift.shift_px:+.3f} ± {shift.error_px:.3f} px"
+        yield f"wavelength shift{', applied' if shift.applied else ''}", _shift_size(shift)
     if values.observation.airmass is not None:
         yield "air mass", f"{values.observation.airmass:.2f}"
+
+
+def _shift_size(shift: WavelengthShift) -> str:
+    """The orders' mean shift where they move together, else the smallest and the largest."""
+    sizes = [found.shift_px for found in shift.orders.values() if found.tied]
+    low, high = min(sizes), max(sizes)
+    return f"{shift.shift_px:+.3f} ± {shift.error_px:.3f} px" if high - low < ONE_SHIFT_PX else f"{low:+.2f} to {high:+.2f} px"
+
+
+ONE_SHIFT_PX = 0.2
+"""Orders whose shifts differ by less are said to have one."""
 
 
 def spectrum(content: ReportContent) -> Html:
@@ -246,13 +258,17 @@ def _flag(metric: Metric) -> Html:
     return tag("span", _FLAGS[metric.flag], class_=metric.flag)
 
 
+_SAID_TWICE = "SKY SHIFT"
+"""Metrics that repeat others under the names of the reference."""
+
+
 def _per_order(content: ReportContent) -> Html | None:
     """One row per order, one column per kind of metric."""
     by_order: dict[str, dict[str, Metric]] = {}
     kinds: list[str] = []
     for metric in content.metrics:
         kind = metric.name.removesuffix(f" O{metric.order}")
-        if metric.order != "-1" and kind != metric.name:
+        if metric.order != "-1" and kind != metric.name and not kind.startswith(_SAID_TWICE):
             by_order.setdefault(metric.order, {})[kind] = metric
             kinds.append(kind)
     if not by_order:

@@ -124,11 +124,15 @@ def _sky(content: ReportContent) -> Iterator[str]:
 
 
 def _wavelength(content: ReportContent) -> Iterator[str]:
-    shift = content.wavelength_shift
-    if shift is None or not np.isfinite(shift.shift_px) or shift.applied:
+    shift, arm = content.wavelength_shift, content.values.geometry.arm
+    if shift is None:
         return
-    if abs(shift.shift_px) > max(SHIFT_LIMIT_PX, 3.0 * shift.error_px):
-        yield f"Sky lines put the wavelength scale off by {shift.shift_px:+.2f} ± {shift.error_px:.2f} px; it was not corrected."
+    left = [(order, found) for order, found in shift.orders.items() if found.tied and not found.applied]
+    wrong = [(order, found) for order, found in left if abs(found.shift_px) > max(SHIFT_LIMIT_PX, 3.0 * found.error_px)]
+    if wrong:
+        order, worst = max(wrong, key=lambda one: abs(one[1].shift_px))
+        size = f"{worst.shift_px:+.2f} ± {worst.error_px:.2f} px"
+        yield f"Sky lines put the wavelength scale of order {arm.label(order)} off by {size}; it was not corrected."
 
 
 def _joins(content: ReportContent) -> Iterator[str]:
@@ -185,6 +189,8 @@ _CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
 
 def shown_value(metric: Metric) -> str:
     """A metric's value with its unit, for people."""
+    if isinstance(metric.value, str):
+        return metric.value
     if metric.value is None or not np.isfinite(metric.value):
         return "not measured"
     number = f"{metric.value:,d}".replace(",", " ") if isinstance(metric.value, int) else f"{metric.value:.4g}"

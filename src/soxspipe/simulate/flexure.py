@@ -1,17 +1,16 @@
-"""By how much the orders of an exposure lie off the calibrations, and by how much the delivered map is wrong.
+"""By how much the orders of an exposure lie off the calibrations.
 
 The law of the SOXS bands is what was seen on 72 arcs of 18 nights: shifts along the dispersion, px, night minus day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from soxspipe.simulate.detector import stream
-from soxspipe.simulate.optics import OpticalModel
 from soxspipe.simulate.scene import Scene
 
 BAND_R, BAND_U, BAND_G, BAND_I = 1, 2, 3, 4
@@ -48,16 +47,8 @@ def slit_flexure(scene: Scene, orders: Iterable[int]) -> dict[int, float]:
 def moves(scene: Scene) -> bool:
     """Whether exposures fall anywhere else than calibrations."""
     everywhere = (scene.flexure_dispersion_px, scene.flexure_slit_px, scene.flexure_tilt_px)
-    return any(everywhere) or scene.flexure_by_law or bool(scene.flexure_dispersion_order_px) or bool(scene.flexure_slit_order_px)
-
-
-def wrong_map(scene: Scene, model: OpticalModel) -> OpticalModel:
-    """The map with the errors of single orders: a shift, and a bend that is 0 in the middle."""
-    return model.bent(_known(scene.map_order_px, model), _known(scene.map_bend_px, model))
-
-
-def _known(values: Mapping[int, float], model: OpticalModel) -> dict[int, float]:
-    return {order: value for order, value in values.items() if order in model.orders}
+    single = (scene.flexure_dispersion_order_px, scene.flexure_slit_order_px, scene.flexure_bend_px)
+    return any(everywhere) or scene.flexure_by_law or any(single)
 
 
 def _by_law(scene: Scene) -> dict[int, float]:

@@ -128,7 +128,7 @@ def make_source(scene: Scene, facts: Facts) -> SourceTable:
 def science_optics(scene: Scene, facts: Facts) -> OpticalModel:
     """Where light falls during the exposures: the calibration's geometry, moved by flexure."""
     still = calibration_optics(scene, facts)
-    return still.moved(dispersion_flexure(scene, still.orders), slit_flexure(scene, still.orders))
+    return still.moved(dispersion_flexure(scene, still.orders), slit_flexure(scene, still.orders)).bent(scene.flexure_bend_px)
 
 
 def calibration_optics(scene: Scene, facts: Facts) -> OpticalModel:

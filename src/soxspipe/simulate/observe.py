@@ -20,7 +20,7 @@ from soxspipe.simulate.detector import (
     scattered,
     stream,
 )
-from soxspipe.simulate.flexure import moves, wrong_map
+from soxspipe.simulate.flexure import moves
 from soxspipe.simulate.lightpath import (
     OrderLight,
     SourceTable,
@@ -91,7 +91,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
     lamp = _lamp(scene, facts, flat_canvases, calibration.shape)
     exposures = [_expose(scene, facts, chip, light, number) for number, light in enumerate(lights)]
     masters = make_masters(scene, chip, lamp)
-    delivered_model = wrong_map(scene, calibration.distorted(scene.map_error_px, stream(scene.seed, "map")))
+    delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))
     delivered_paths = make_paths(scene, facts, delivered_model)
     half_slit = 0.5 * facts.arm.slit_length_arcsec
     delivered = make_delivered_map(delivered_model, delivered_paths, facts.spectral_format, half_slit)

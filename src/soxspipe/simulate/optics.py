@@ -109,10 +109,9 @@ class OpticalModel:
         """Return the model with every order moved by pixels of its own."""
         return replace(self, orders={order: optics.shifted(b_px[order], a_px[order]) for order, optics in self.orders.items()})
 
-    def bent(self, b_px: Mapping[int, float], bend_px: Mapping[int, float]) -> OpticalModel:
-        """Return the model with some orders moved along the dispersion, and bent so that their ends lie off by `bend_px`."""
-        changed = {order: optics.shifted(b_px.get(order, 0.0), 0.0).bent(bend_px.get(order, 0.0)) for order, optics in self.orders.items()}
-        return replace(self, orders=changed)
+    def bent(self, ends_px: Mapping[int, float]) -> OpticalModel:
+        """Return the model with some orders bent along the dispersion."""
+        return replace(self, orders={order: optics.bent(ends_px.get(order, 0.0)) for order, optics in self.orders.items()})
 
     def realigned(self, shift_px: tuple[float, float], rotation_deg: float, stretch: float) -> OpticalModel:
         """Return the model as another alignment of the same optics shows it.

@@ -117,6 +117,9 @@ class Scene(BaseModel):
     flexure_tilt_px: float = Field(
         0.0, ge=-1.0, le=1.0, description="growth of the shift along the dispersion from one order to the next, px; 0 at the middle order"
     )
+    flexure_bend_px: dict[int, float] = Field(
+        {}, description="bend of single orders on top of their shift, px from the order's middle to its ends, for example {10: 1.5}"
+    )
     flexure_by_law: bool = Field(
         False, description="SOXS VIS: bands r, u and g follow `flexure_dispersion_px` of band i and the rotator as seen on the sky"
     )
@@ -135,10 +138,6 @@ class Scene(BaseModel):
     arc_before_min: float = Field(
         600.0, ge=-2000.0, le=2000.0, description="minutes from the start of the arc to that of the first exposure"
     )
-    map_order_px: dict[int, float] = Field(
-        {}, description="error of the delivered map along the dispersion in single orders, px, for example {10: -3.0, 11: -2.5}"
-    )
-    map_bend_px: dict[int, float] = Field({}, description="bend of that error along single orders, px from the order's middle to its ends")
     map_error_px: float = Field(0.02, ge=0.0, le=0.5, description="rms of a smooth error of the delivered dispersion map, px")
 
     # the detector

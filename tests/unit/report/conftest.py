@@ -56,7 +56,7 @@ def make_content(arm: str = "NIR", *, standard: bool = False, forced: bool = Fal
         ),
         settings=load_settings(None, instrument="SOXS", recipe=recipe, arm=arm).settings,
         made_at="2026-11-23T22:00:00",
-        wavelength_shift=replace(result.wavelength_shift, applied=False) if result.wavelength_shift else None,
+        wavelength_shift=result.wavelength_shift,
         products=(ReportedProduct(label="SKY_MODEL", file_name="2025_STARE_SKYMODEL.fits", description="The sky background model"),),
         steps=(ReportedStep(step="subtract_sky", seconds=1.25, note="chi 1.02"),),
     )

@@ -10,8 +10,9 @@ import pytest
 
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.models import OrderShift, WavelengthShift
 from soxspipe.report import ReportContent
-from soxspipe.report.verdict import judge, shown_range, shown_value
+from soxspipe.report.verdict import Verdict, judge, shown_range, shown_value
 
 Make = Callable[..., ReportContent]
 
@@ -67,11 +68,16 @@ def test_metrics_beyond_the_page_are_worries(content: Make, metric: Metric, word
 def test_a_wavelength_shift_is_a_worry_unless_applied(content: Make) -> None:
     base = content()
     assert base.wavelength_shift is not None
-    shift = replace(base.wavelength_shift, shift_px=-0.4, error_px=0.02)
-    assert "off by -0.40 ± 0.02 px" in judge(replace(base, wavelength_shift=shift)).advice
-    assert judge(replace(base, wavelength_shift=replace(shift, applied=True))).level == "good"
-    assert judge(replace(base, wavelength_shift=replace(shift, error_px=0.3))).level == "good"
-    assert judge(replace(base, wavelength_shift=replace(shift, shift_px=float("nan")))).level == "good"
+    sound = next(iter(base.wavelength_shift.orders.values()))
+    off = replace(sound, shift_px=-0.4, error_px=0.02, applied=False)
+
+    def judged(one: OrderShift) -> Verdict:
+        return judge(replace(base, wavelength_shift=WavelengthShift(orders={10: sound, 11: one})))
+
+    assert "order 11 off by -0.40 ± 0.02 px" in judged(off).advice
+    assert judged(replace(off, applied=True)).level == "good"
+    assert judged(replace(off, error_px=0.3)).level == "good"
+    assert judged(replace(off, source="none", shift_px=float("nan"))).level == "good"
 
 
 def test_orders_that_disagree_are_named(content: Make) -> None:

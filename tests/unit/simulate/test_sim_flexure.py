@@ -1,4 +1,4 @@
-"""Flexure by order, the law of the bands, and errors of the map."""
+"""Flexure by order, the law of the bands, and bent orders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from soxspipe.io.simulated_facts import read_optics
-from soxspipe.simulate.flexure import dispersion_flexure, moves, slit_flexure, wrong_map
+from soxspipe.simulate.flexure import dispersion_flexure, moves, slit_flexure
 from soxspipe.simulate.scene import Scene
 
 BANDS = (1, 2, 3, 4)
@@ -48,10 +48,10 @@ def test_other_arms_have_no_law():
         Scene(arm="NIR", flexure_by_law=True)
 
 
-def test_single_orders_of_the_map_are_moved_and_bent():
+def test_single_orders_are_bent():
     model = read_optics("SOXS", "NIR")
-    wrong = wrong_map(Scene(map_order_px={10: -3.0, 99: 1.0}, map_bend_px={10: 1.5}), model)
+    bent = model.bent({10: 1.5, 99: 1.0})
     centre, scale = model.orders[10].centre_nm, model.orders[10].scale_nm
     wave, slit = centre + scale * np.array([-1.0, 0.0, 1.0]), np.array([-2.0, 0.0, 4.0])
-    np.testing.assert_allclose(wrong.orders[10].b_px(wave, slit) - model.orders[10].b_px(wave, slit), [-1.5, -3.0, -1.5])
-    np.testing.assert_array_equal(wrong.orders[11].along_b, model.orders[11].along_b)
+    np.testing.assert_allclose(bent.orders[10].b_px(wave, slit) - model.orders[10].b_px(wave, slit), [1.5, 0.0, 1.5])
+    np.testing.assert_array_equal(bent.orders[11].along_b, model.orders[11].along_b)

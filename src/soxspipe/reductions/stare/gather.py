@@ -19,7 +19,7 @@ from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_dark_law, read_master, read_off_frame, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.header_checks import header_doubts
-from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_observation, text_of
+from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_arc, read_observation, text_of
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
 from soxspipe.io.tables import read_response
@@ -167,6 +167,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         extinction=read_extinction(first.facts.arm.extinction_site),
         telluric_bands=read_telluric_bands(),
         sky_lines=read_sky_lines(first.instrument.name, first.arm),
+        arc=read_arc(geometry_files.dispersion_table.header, first.instrument.keywords),
         object_slit_arcsec=settings.object_slit_arcsec,
     )
     header_warnings = _header_warnings(files, observations, values.masters, settings)

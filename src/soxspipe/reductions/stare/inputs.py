@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.calibrations import ExtinctionCurve, Masters, SkyLines, StandardStar, TelluricBands
 from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.geometry import Geometry
-from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.observation import Arc, Observation
 from soxspipe.datamodel.spectrum import ResponseCurve
 
 
@@ -38,6 +38,8 @@ class StareInputs:
         Given with the inputs.
     extinction, telluric_bands, sky_lines
         Static tables.
+    arc : Arc
+        The arc behind the dispersion solution.
     object_slit_arcsec : float or None
         Position named by the user.
     """
@@ -55,6 +57,7 @@ class StareInputs:
     extinction: ExtinctionCurve
     telluric_bands: TelluricBands
     sky_lines: SkyLines
+    arc: Arc = field(default_factory=Arc)
     object_slit_arcsec: float | None = None
 
     @property

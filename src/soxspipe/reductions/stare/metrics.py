@@ -61,6 +61,11 @@ def wavelength_shift(context: StareContext) -> Metrics:
     return metrics.measure_wavelength_shift(context.result.wavelength_shift)
 
 
+def order_shifts(context: StareContext) -> Metrics:
+    """Shift of every order, its error and what it rests on."""
+    return metrics.measure_order_shifts(context.result.wavelength_shift, context.inputs.arm, context.result.orders)
+
+
 def struck_pixels(context: StareContext) -> Metrics:
     """Cosmic rays and saturation."""
     return metrics.measure_struck_pixels(context.result.sky_subtracted.flags, on_slit(context))

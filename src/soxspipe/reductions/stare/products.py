@@ -238,5 +238,13 @@ def _metric_row(metric: Metric) -> dict[str, Any]:
     }
 
 
-def _number(value: float | int | None) -> float | int | None:
-    return None if value is None or not math.isfinite(value) else value if isinstance(value, int) else float(value)
+def _number(value: float | int | str | None) -> float | int | str | None:
+    return (
+        value
+        if isinstance(value, str)
+        else None
+        if value is None or not math.isfinite(value)
+        else value
+        if isinstance(value, int)
+        else float(value)
+    )

@@ -26,7 +26,7 @@ from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.orders.windows import centre_wavelength
 from soxspipe.algorithms.sky.fit_skies import SkyFits, fit_sky
 from soxspipe.algorithms.sky.subtract_sky import first_sky
-from soxspipe.algorithms.sky.wavelength_shift import corrected_wavelength, measure_wavelength_shift
+from soxspipe.algorithms.sky.wavelengths.measure import corrected_wavelength
 from soxspipe.algorithms.spectra.flat_level import measure_flat_level
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -43,6 +43,7 @@ from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sk
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.prepared import prepare_set
 from soxspipe.reductions.stare.result import StareResult
+from soxspipe.reductions.stare.wavelengths import shift_note, shift_warnings, tie_wavelengths
 from soxspipe.settings.stare import StareSettings
 
 BRIGHT_SIGNIFICANCE = 50.0
@@ -99,7 +100,8 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     trace = _trace(orders, skies, sky, found, inputs, settings)
     done("detect_continuum", notes.trace(found))
     solved = _extract(orders, sky, trace, inputs, settings)
-    shift = _wavelength_shift(solved, inputs, settings)
+    shift = tie_wavelengths(solved, inputs, settings)
+    done("tie_wavelengths", shift_note(shift, inputs.arm))
     extracted = _spectra(solved, shift, shown, inputs, settings)
     spectra = tuple(e.spectrum for e in extracted)
     done("horne_extraction", f"FWHM {solved.profile.fwhm_arcsec:.2f} arcsec")
@@ -198,11 +200,6 @@ def _extract(
     return extract_with_sky(sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit)
 
 
-def _wavelength_shift(solved: SolvedOrders, inputs: StareInputs, settings: StareSettings) -> WavelengthShift | None:
-    fits = [order.sky_fit for order in solved.orders if order.sky_fit is not None]
-    return measure_wavelength_shift(fits, inputs.sky_lines, apply=settings.apply_wavelength_shift) if fits else None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Extracted:
     spectrum: OrderSpectrum
@@ -260,8 +257,7 @@ def _warnings(
             f'light {host.fwhm_arcsec:.1f}" wide under the object, {100 * host.share:.0f} % of its own, was taken for a host and taken off; '
             "set subtract_host to false to keep it"
         )
-    if shift is not None and not shift.applied and abs(shift.shift_px) > max(0.1, 3 * shift.error_px):
-        said.append(f"sky lines lie {shift.shift_px:+.2f} px off the dispersion map; set apply_wavelength_shift to correct it")
+    said.extend(shift_warnings(shift, inputs.arm))
     for order, reason in sky_failures.items():
         said.append(f"order {order} was left out: {reason}")
     said.extend(f"{name} could not be made: {reason}" for name, reason in failures.items())

@@ -198,6 +198,13 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
         measure=metrics.source,
     ),
     MetricRow(labels=("WAVE SHIFT", "WAVE SHIFT ERR", "WAVE SHIFT LINES"), measure=metrics.wavelength_shift),
+    MetricRow(
+        labels=(
+            "WAVE UNTIED", "WAVE SHIFT O<N>", "WAVE ERR O<N>", "WAVE SOURCE O<N>", "SKY SHIFT O<N>", "SKY SHIFT O<N> PX", "SKY LINE SNR O<N>",
+            "SKY TUNING", "SKY FIT RMS PX", "SKY FIT NLINES", "R SHIFT SOURCE", "UG SHIFT SOURCE",
+        ),
+        measure=metrics.order_shifts,
+    ),
     MetricRow(labels=("CRH NUM", "SATURATED NUM"), measure=metrics.struck_pixels),
     MetricRow(labels=("JOIN SCALE O<N> O<M>",), measure=metrics.joins),
     MetricRow(labels=("SLIT LOSS RATIO",), measure=metrics.flux_calibration),

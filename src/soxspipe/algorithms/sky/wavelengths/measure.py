@@ -1,0 +1,157 @@
+"""Measure how far features lie off the wavelength solution, and correct wavelengths by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from soxspipe.algorithms.sky.sky_spline import chebyshev
+from soxspipe.algorithms.sky.subtract_sky import SkyFit
+from soxspipe.algorithms.sky.wavelengths.arm_shifts import Circumstances, join_orders
+from soxspipe.algorithms.sky.wavelengths.line_shifts import measure_lines
+from soxspipe.algorithms.sky.wavelengths.order_shift import OrderFit, fit_order_shift
+from soxspipe.algorithms.sky.wavelengths.pattern_search import best_gain, find_candidates
+from soxspipe.algorithms.sky.wavelengths.sky_spectrum import LineShape, SkySpectrum, sky_spectrum
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.calibrations import SkyLines
+from soxspipe.datamodel.models import WavelengthShift
+
+BOXES_PX = (0.0, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 18.0, 22.0)
+SIGMAS_PX = (0.5, 0.7, 0.9, 1.2, 1.6, 2.2, 3.0)
+START_SIGMA = 2
+USUAL_BOX_PX = 4.0
+"""Of a slit of 1 arcsec, where nothing better is known."""
+
+SHAPE_ORDERS = 5
+"""The line-spread function is chosen on so many orders, those with the brightest lines."""
+
+SHARED_ERROR = 0.0012
+"""Error that all lines of an order share, in half widths of a line: what is known of the line's shape and of the map between pixels."""
+
+LEAST_SNR = 5.4
+LEAST_SECOND_SNR = 2.5
+"""Below these a real band i was wrong by 1.2 px (see the instrument facts)."""
+
+MOST_SCATTER_PX = 0.25
+LEAST_AGREEING = 0.5
+"""Of the strongest listed lines, twice as many as agree: chance matches are not the strongest."""
+
+MAP_DEGREE = 6
+RIVAL_SHARE = 0.75
+"""Another place of the pattern with this share of the lines of the best makes the order ambiguous."""
+
+
+def measure_wavelength_shift(
+    fits: Sequence[SkyFit],
+    lines: SkyLines,
+    known: Circumstances,
+    *,
+    slit_arcsec: Mapping[int, float],
+    slit_width_arcsec: float | None = None,
+    apply: bool,
+) -> WavelengthShift | None:
+    """Measure by how much sky lines lie off their map position, order by order.
+
+    Parameters
+    ----------
+    fits : sequence of SkyFit
+        Sky solution of each order.
+    lines : SkyLines
+        Line list, same medium as the map.
+    known : Circumstances
+        Facts of arm, arc and exposure.
+    slit_arcsec : mapping of int to float
+        Slit position of the object in each order, where the shift is wanted; 0 where absent.
+    slit_width_arcsec : float or None
+        Width of the slit, from which the search for the lines' shape starts.
+    apply : bool
+        Whether wavelengths are to be corrected.
+
+    Returns
+    -------
+    WavelengthShift or None
+        None without orders.
+    """
+    if not fits:
+        return None
+    numbers = [fit.data.window.order for fit in fits]
+    cut = (sky_spectrum(fit, lines, slit_arcsec.get(order, 0.0)) for fit, order in zip(fits, numbers, strict=True))
+    spectra = [spectrum for spectrum in cut if spectrum is not None]
+    found: dict[int, OrderFit] = {}
+    if spectra:
+        shape = choose_line_shape(spectra, slit_width_arcsec, known.dispersion_binning)
+        measured = ((spectrum.order, measure_order(spectrum, shape)) for spectrum in spectra)
+        found = {order: fit for order, fit in measured if fit is not None}
+    return join_orders(numbers, found, known, apply=apply)
+
+
+def measure_order(spectrum: SkySpectrum, shape: LineShape) -> OrderFit | None:
+    """Shift of one order from its own lines alone; None where they do not say it beyond doubt."""
+    tried: list[tuple[int, OrderFit]] = []
+    for candidate in find_candidates(spectrum, shape):
+        measured = measure_lines(spectrum, shape, candidate)
+        fit = fit_order_shift(spectrum.order, measured, SHARED_ERROR * shape.half_px)
+        if fit is not None and _is_sound(fit):
+            tried.append((fit.n_lines, fit))
+    tried.sort(key=lambda one: one[0], reverse=True)
+    if not tried or (len(tried) > 1 and tried[1][0] > RIVAL_SHARE * tried[0][0] and _differ(tried[0][1], tried[1][1])):
+        return None
+    return tried[0][1]
+
+
+def _is_sound(fit: OrderFit) -> bool:
+    return (
+        fit.snr >= LEAST_SNR
+        and fit.second_snr >= LEAST_SECOND_SNR
+        and fit.scatter_px <= MOST_SCATTER_PX
+        and fit.strongest_agreeing >= LEAST_AGREEING
+    )
+
+
+def _differ(first: OrderFit, second: OrderFit) -> bool:
+    """Whether two candidates ended at different shifts."""
+    return abs(first.mean_px - second.mean_px) > 3.0 * np.hypot(first.error_px, second.error_px)
+
+
+def choose_line_shape(spectra: Sequence[SkySpectrum], slit_width_arcsec: float | None, dispersion_binning: int) -> LineShape:
+    """The line-spread function that makes list and sky most alike: uphill through widths of box and Gaussian from what is usual."""
+    brightest = sorted(spectra, key=lambda one: float(np.mean((one.sky / one.noise) ** 2)), reverse=True)[:SHAPE_ORDERS]
+    heights: dict[tuple[int, int], float] = {}
+
+    def height(box: int, sigma: int) -> float:
+        if (box, sigma) not in heights:
+            shape = LineShape(box_px=BOXES_PX[box], sigma_px=SIGMAS_PX[sigma])
+            heights[box, sigma] = sum(best_gain(spectrum, shape) for spectrum in brightest)
+        return heights[box, sigma]
+
+    expected = USUAL_BOX_PX * (slit_width_arcsec or 1.0) / dispersion_binning
+    best = (int(np.argmin(np.abs(np.array(BOXES_PX) - expected))), START_SIGMA)
+    while True:
+        near = [best, *_beside(*best)]
+        top = max(near, key=lambda place: height(*place))
+        if top == best:
+            return LineShape(box_px=BOXES_PX[best[0]], sigma_px=SIGMAS_PX[best[1]])
+        best = top
+
+
+def _beside(box: int, sigma: int) -> Iterable[tuple[int, int]]:
+    for place in ((box - 1, sigma), (box + 1, sigma), (box, sigma - 1), (box, sigma + 1)):
+        if 0 <= place[0] < len(BOXES_PX) and 0 <= place[1] < len(SIGMAS_PX):
+            yield place
+
+
+def corrected_wavelength(wavelength_nm: FloatArray, b_px: FloatArray, order: int, shift: WavelengthShift | None) -> FloatArray:
+    """Wavelengths with the measured shift taken out, shape of `wavelength_nm`; unchanged if it is not to be applied.
+
+    A line seen d pixels above its map position means that a pixel's wavelength is the map's d pixels below it.
+    """
+    found = shift.orders.get(order) if shift is not None else None
+    if found is None or not found.applied or b_px.size < 2:
+        return wavelength_nm
+    x = 2.0 * (b_px - b_px[0]) / max(float(b_px[-1] - b_px[0]), 1.0) - 1.0
+    coefficients = np.array(found.coefficients)
+    pixels = np.tensordot(coefficients, chebyshev(x, coefficients.size), axes=1)
+    # a polynomial through the map goes on smoothly beyond its ends, and a shift of 8 px is curved by more than 0.05 px
+    series = np.polynomial.Chebyshev.fit(b_px, wavelength_nm, min(MAP_DEGREE, b_px.size - 1))
+    return wavelength_nm + series(b_px - pixels) - series(b_px)

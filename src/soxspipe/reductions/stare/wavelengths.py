@@ -1,0 +1,115 @@
+"""The wavelength scale of the stare recipe: what is known of arc and exposure, and what the user is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
+from soxspipe.algorithms.sky.wavelengths.arm_shifts import Circumstances
+from soxspipe.algorithms.sky.wavelengths.measure import measure_wavelength_shift
+from soxspipe.datamodel.detector import Arm
+from soxspipe.datamodel.models import OrderShift, WavelengthShift
+from soxspipe.datamodel.observation import Arc, Observation
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.settings.stare import StareSettings
+
+ATTACHED_MIN = 7.0
+ATTACHED_DEG = 5.0
+"""An arc so near in time and rotator angle belongs to the observation (as the reference has it)."""
+
+MINUTES_PER_DAY = 1440.0
+LEAST_SAID_PX = 0.1
+
+
+def tie_wavelengths(solved: SolvedOrders, inputs: StareInputs, settings: StareSettings) -> WavelengthShift | None:
+    """Measure every order's shift where the object is; None without a sky model."""
+    fits = [order.sky_fit for order in solved.orders if order.sky_fit is not None]
+    return measure_wavelength_shift(
+        fits,
+        inputs.sky_lines,
+        circumstances(inputs),
+        slit_arcsec={order: float(np.median(trace.slit_arcsec)) for order, trace in solved.trace.orders.items()},
+        slit_width_arcsec=inputs.observation.slit_width_arcsec,
+        apply=settings.apply_wavelength_shift,
+    )
+
+
+def circumstances(inputs: StareInputs) -> Circumstances:
+    """How the arm moves, how far the rotator turned, and whether the arc was taken beside the exposures."""
+    observations = [raw.observation for raw in inputs.raw]
+    angles = [observation.rotator_deg for observation in observations]
+    return Circumstances(
+        flexure=inputs.arm.flexure,
+        turned=_turned(angles, inputs.arc.rotator_deg),
+        attached=is_attached(inputs.arc, observations),
+        dispersion_binning=inputs.geometry.dispersion_binning,
+    )
+
+
+def is_attached(arc: Arc, observations: Sequence[Observation]) -> bool:
+    """Whether the arc ends or begins within 7 minutes of the exposures, with the rotator within 5 degrees of each of theirs."""
+    times = [(observation.mjd, observation.mjd + observation.exptime_s / 86400.0) for observation in observations]
+    start, end = min(time[0] for time in times), max(time[1] for time in times)
+    gap_min = MINUTES_PER_DAY * max(start - (arc.mjd + arc.seconds / 86400.0), arc.mjd - end)
+    apart = [_angle_between(arc.rotator_deg, observation.rotator_deg) for observation in observations]
+    return gap_min <= ATTACHED_MIN and max(apart) <= ATTACHED_DEG  # NaN is neither
+
+
+def _angle_between(one: float | None, other: float | None) -> float:
+    """Degrees between two angles, 0 to 180; infinite if either is unknown."""
+    return math.inf if one is None or other is None else abs((one - other + 180.0) % 360.0 - 180.0)
+
+
+def _turned(angles: Sequence[float | None], arc: float | None) -> tuple[float, float] | None:
+    """Mean change of the cosine and the sine of the rotator angle; None if an angle is unknown."""
+    known = np.radians([angle for angle in angles if angle is not None])
+    if arc is None or known.size < len(angles):
+        return None
+    return float(np.mean(np.cos(known)) - np.cos(np.radians(arc))), float(np.mean(np.sin(known)) - np.sin(np.radians(arc)))
+
+
+def shift_note(shift: WavelengthShift | None, arm: Arm) -> str:
+    """What was found, in a few words."""
+    if shift is None:
+        return "off"
+    tied = [found for found in shift.orders.values() if found.tied]
+    if not tied:
+        return "no order tied to the sky"
+    sizes = [found.shift_px for found in tied]
+    span = f"{min(sizes):+.2f}" if len(sizes) == 1 else f"{min(sizes):+.2f} to {max(sizes):+.2f}"
+    loose = [arm.label(order) for order, found in shift.orders.items() if not found.tied]
+    return f"{span} px on {shift.n_lines} lines" + (f", not tied: {', '.join(loose)}" if loose else "")
+
+
+def shift_warnings(shift: WavelengthShift | None, arm: Arm) -> Iterator[str]:
+    """Orders whose wavelengths are not tied to the sky, follow a law, or were left uncorrected."""
+    if shift is None:
+        return
+    loose: dict[str, list[str]] = {}
+    for order, found in sorted(shift.orders.items()):
+        if not found.tied and not shift.attached:
+            loose.setdefault(found.reason, []).append(arm.label(order))
+    for reason, labels in loose.items():
+        yield f"wavelengths of {_named(labels)} are those of the arc, not tied to the sky: {reason}"
+    lawful = [(arm.label(order), found) for order, found in sorted(shift.orders.items()) if found.source == "law" and found.applied]
+    for label, found in lawful:
+        yield f"wavelengths of order {label} were moved by {_size(found)}, by the flexure law of other orders and the rotator, not by its own lines"
+    left = [
+        (arm.label(order), found)
+        for order, found in sorted(shift.orders.items())
+        if found.tied and not found.applied and abs(found.shift_px) > max(LEAST_SAID_PX, 3.0 * found.error_px)
+    ]
+    if left:
+        label, worst = max(left, key=lambda one: abs(one[1].shift_px))
+        yield f"sky lines lie {_size(worst)} off the dispersion map in order {label}; set apply_wavelength_shift to correct it"
+
+
+def _size(found: OrderShift) -> str:
+    return f"{found.shift_px:+.2f} ± {found.error_px:.2f} px"
+
+
+def _named(labels: Sequence[str]) -> str:
+    return f"order {labels[0]}" if len(labels) == 1 else f"orders {', '.join(labels)}"

@@ -1,0 +1,54 @@
+"""Arc and exposure: what belongs together, and what the user is told."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from soxspipe.datamodel.models import OrderShift, WavelengthShift
+from soxspipe.datamodel.observation import Arc, Observation
+from soxspipe.instruments.registry import arm
+from soxspipe.reductions.stare.wavelengths import is_attached, shift_note, shift_warnings
+
+MINUTE = 1.0 / 1440.0
+
+
+def seen(mjd: float, rotator_deg: float | None, exptime_s: float = 600.0) -> Observation:
+    return Observation(arm="VIS", kind="OBJECT", exptime_s=exptime_s, mjd=mjd, rotator_deg=rotator_deg)
+
+
+@pytest.mark.parametrize(
+    ("arc", "attached"),
+    [
+        (Arc(mjd=100.0 + 16 * MINUTE, seconds=60.0, rotator_deg=42.0), True),
+        (Arc(mjd=100.0 + 18 * MINUTE, seconds=60.0, rotator_deg=42.0), False),
+        (Arc(mjd=100.0 - 7.9 * MINUTE, seconds=60.0, rotator_deg=38.0), True),
+        (Arc(mjd=100.0, seconds=60.0, rotator_deg=45.1), False),
+        (Arc(mjd=100.0, seconds=60.0, rotator_deg=-320.0), True),
+        (Arc(mjd=100.0, seconds=60.0), False),
+        (Arc(mjd=math.nan, seconds=60.0, rotator_deg=40.0), False),
+    ],
+)
+def test_an_arc_is_attached_within_7_minutes_and_5_degrees(arc: Arc, attached: bool) -> None:
+    assert is_attached(arc, [seen(100.0, 40.0)]) is attached
+
+
+def test_every_exposure_must_have_the_angle() -> None:
+    arc = Arc(mjd=100.0, seconds=60.0, rotator_deg=40.0)
+    assert not is_attached(arc, [seen(100.0, 40.0), seen(100.01, 60.0)])
+    assert not is_attached(arc, [seen(100.0, None)])
+
+
+def test_the_user_is_told_what_is_not_tied_and_what_follows_a_law() -> None:
+    vis = arm("SOXS", "VIS")
+    tied = OrderShift(shift_px=1.0, error_px=0.01, coefficients=(1.0,), source="lines", applied=True, n_lines=30)
+    law = OrderShift(shift_px=-2.6, error_px=0.96, coefficients=(-2.6,), source="law", applied=True)
+    loose = OrderShift(shift_px=math.nan, error_px=math.nan, coefficients=(0.0,), source="none", applied=False, reason="no lines")
+    shift = WavelengthShift(orders={1: tied, 2: law, 3: loose, 4: tied})
+    said = list(shift_warnings(shift, vis))
+    assert said[0] == "wavelengths of order g are those of the arc, not tied to the sky: no lines"
+    assert "order u were moved by -2.60 ± 0.96 px" in said[1]
+    assert shift_note(shift, vis) == "-2.60 to +1.00 px on 60 lines, not tied: g"
+    assert not list(shift_warnings(WavelengthShift(orders={3: loose}, attached=True), vis))
+    assert shift_note(None, vis) == "off"
