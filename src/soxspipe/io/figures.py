@@ -5,13 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_PDF = {"pdf.compression": 2, "pdf.fonttype": 3}
-"""Type 3 fonts: embedding TrueType subsets (42) costs half as much time again for the same picture."""
 
 
 def figure_as_pdf(figure: Figure, *, title: str = "") -> bytes:
@@ -31,6 +26,5 @@ def figure_as_pdf(figure: Figure, *, title: str = "") -> bytes:
     """
     pages = io.BytesIO()
     metadata = {"Title": title or None, "Creator": "soxs-stare", "Producer": None, "CreationDate": None}
-    with mpl.rc_context(_PDF):
-        figure.savefig(pages, format="pdf", metadata=metadata)
+    figure.savefig(pages, format="pdf", metadata=metadata)
     return pages.getvalue()

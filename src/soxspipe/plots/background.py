@@ -13,8 +13,7 @@ from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.plots.images import View, orders_view, show_frame, stretch
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.style import WIDE, Key, colour_bar, dots, draw_key, few_ticks, house_style, new_figure
-from soxspipe.plots.ticks import light_axes
+from soxspipe.plots.style import WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, new_figure
 from soxspipe.plots.words import BLUE, INK, ORANGE, PALE_BLUE, VERMILION
 
 _CUTS = ((0.2, BLUE), (0.5, VERMILION), (0.8, ORANGE))
@@ -43,30 +42,28 @@ def plot_background(inputs: FigureInputs) -> Figure:
     model = _require_background(inputs)
     view = orders_view(inputs.geometry, margin=60)
     slit_axis, dispersion_axis = inputs.geometry.arm.slit_axis, inputs.geometry.arm.dispersion_axis
-    with house_style():
-        figure = new_figure("Background Scattered Light", inputs.subtitle, WIDE)
-        image = figure.add_axes((0.07, 0.42, 0.84, 0.465))
-        electrons = model.electrons
-        limits = stretch(view.turn(electrons), 0.5, 99.5)
-        show_frame(image, electrons, view, limits, width=340, cmap="viridis", levels=256)
-        colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "electrons")
-        image.set_xlabel(f"{dispersion_axis} (px)")
-        image.set_ylabel(f"{slit_axis} (px)")
-        cuts = figure.add_axes((0.07, 0.065, 0.915, 0.28))
-        ranges = [_draw_cut(cuts, inputs, view, electrons, share, colour) for share, colour in _CUTS]
-        for share, colour in _CUTS:
-            image.axvline(share * view.n_disp, color="white", lw=1.4)
-            image.axvline(share * view.n_disp, color=colour, lw=0.9, ls=(0, (7, 2)))
-        cuts.set_xlim(view.low, view.high)
-        cuts.set_ylim(*_room(np.concatenate(ranges)))
-        cuts.set_xlabel(f"{slit_axis} (px)")
-        cuts.set_ylabel("electrons")
-        few_ticks(image, x=9, y=6)
-        few_ticks(cuts, x=12, y=6)
-        entries = [Key(text=f"cut at {dispersion_axis} = {share * view.n_disp:.0f}", colour=colour) for share, colour in _CUTS]
-        points = Key(text=f"pixels between orders, mean of {2 * _HALF_WIDTH_PX} × {_GROUP_PX} px", colour=INK, form="dot")
-        draw_key(figure, [*entries, Key(text="± 1σ of the model", colour=PALE_BLUE, form="patch"), points])
-        light_axes(figure)
+    figure = new_figure("Background Scattered Light", inputs.subtitle, WIDE)
+    image = add_panel(figure, (0.07, 0.42, 0.84, 0.465))
+    electrons = model.electrons
+    limits = stretch(view.turn(electrons), 0.5, 99.5)
+    show_frame(image, electrons, view, limits, width=340, cmap="viridis", levels=256)
+    colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "electrons")
+    image.set_xlabel(f"{dispersion_axis} (px)")
+    image.set_ylabel(f"{slit_axis} (px)")
+    cuts = add_panel(figure, (0.07, 0.065, 0.915, 0.28))
+    ranges = [_draw_cut(cuts, inputs, view, electrons, share, colour) for share, colour in _CUTS]
+    for share, colour in _CUTS:
+        image.axvline(share * view.n_disp, color="white", lw=1.4)
+        image.axvline(share * view.n_disp, color=colour, lw=0.9, ls=(0, (7, 2)))
+    cuts.set_xlim(view.low, view.high)
+    cuts.set_ylim(*_room(np.concatenate(ranges)))
+    cuts.set_xlabel(f"{slit_axis} (px)")
+    cuts.set_ylabel("electrons")
+    few_ticks(image, x=9, y=6)
+    few_ticks(cuts, x=12, y=6)
+    entries = [Key(text=f"cut at {dispersion_axis} = {share * view.n_disp:.0f}", colour=colour) for share, colour in _CUTS]
+    points = Key(text=f"pixels between orders, mean of {2 * _HALF_WIDTH_PX} × {_GROUP_PX} px", colour=INK, form="dot")
+    draw_key(figure, [*entries, Key(text="± 1σ of the model", colour=PALE_BLUE, form="patch"), points])
     return figure
 
 

@@ -56,7 +56,7 @@ def show_image(
     low, high = limits
     scaled = np.clip((image - low) * ((levels - 1) / ((high - low) or 1.0)), 0, levels - 1)
     shown = np.nan_to_num(scaled, nan=0.0).astype(np.uint8)
-    axes.imshow(shown, cmap=cmap, vmin=0, vmax=levels - 1, aspect="auto", extent=extent)
+    axes.imshow(shown, cmap=cmap, vmin=0, vmax=levels - 1, aspect="auto", extent=extent, interpolation="none", origin="lower")
 
 
 def show_frame(

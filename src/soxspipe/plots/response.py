@@ -21,14 +21,13 @@ from soxspipe.plots.style import (
     draw_ribbon,
     error_bars,
     few_ticks,
-    house_style,
     logarithmic,
     mark_joins,
     new_figure,
     shade_bands,
     stack_axes,
+    write,
 )
-from soxspipe.plots.ticks import light_axes
 from soxspipe.plots.words import BAND, BLUE, GREEN, INK, JOIN, MUTED, PALE_BLUE, PALE_GREEN, VERMILION, power_of_ten
 
 RESIDUAL_REACH = 8.0
@@ -60,33 +59,31 @@ def plot_response(inputs: FigureInputs) -> Figure:
     if response is None:
         raise ValueError("there is no response to draw")
     low_nm, high_nm = float(inputs.merged.wavelength_nm[0]), float(inputs.merged.wavelength_nm[-1])
-    with house_style():
-        figure = new_figure(f"Response and efficiency ({inputs.observation.arm})", inputs.subtitle, WIDE)
-        panels = stack_axes(figure, (1.1, 1.3, 0.7, 0.7, 0.9), gap=0.018)
-        star, curve, bins, checked, efficiency = panels
-        for panel in panels:
-            shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
-            mark_joins(panel, inputs.merged.joins)
-        _star_panel(star, checked, inputs)
-        _curve_panel(curve, response)
-        _bins_panel(bins, response)
-        _efficiency_panel(efficiency, inputs)
-        efficiency.set_xlim(low_nm, high_nm)
-        efficiency.set_xlabel("wavelength in air (nm)")
-        few_ticks(efficiency, x=9)
-        draw_key(
-            figure,
-            [
-                Key(text=f"library: {response.star or 'unknown'}", colour=VERMILION),
-                Key(text="standard, calibrated with this response", colour=INK),
-                Key(text="bin used", colour=BLUE, form="dot"),
-                Key(text="bin masked or clipped", colour=JOIN, form="dot"),
-                Key(text="response ± 1σ", colour=GREEN),
-                Key(text="polynomial", colour=VERMILION, form="dashed"),
-                Key(text="telluric band", colour=BAND, form="patch"),
-            ],
-        )
-        light_axes(figure)
+    figure = new_figure(f"Response and efficiency ({inputs.observation.arm})", inputs.subtitle, WIDE)
+    panels = stack_axes(figure, (1.1, 1.3, 0.7, 0.7, 0.9), gap=0.018, digits=3)
+    star, curve, bins, checked, efficiency = panels
+    for panel in panels:
+        shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
+        mark_joins(panel, inputs.merged.joins)
+    _star_panel(star, checked, inputs)
+    _curve_panel(curve, response)
+    _bins_panel(bins, response)
+    _efficiency_panel(efficiency, inputs)
+    efficiency.set_xlim(low_nm, high_nm)
+    efficiency.set_xlabel("wavelength in air (nm)")
+    few_ticks(efficiency, x=9)
+    draw_key(
+        figure,
+        [
+            Key(text=f"library: {response.star or 'unknown'}", colour=VERMILION),
+            Key(text="standard, calibrated with this response", colour=INK),
+            Key(text="bin used", colour=BLUE, form="dot"),
+            Key(text="bin masked or clipped", colour=JOIN, form="dot"),
+            Key(text="response ± 1σ", colour=GREEN),
+            Key(text="polynomial", colour=VERMILION, form="dashed"),
+            Key(text="telluric band", colour=BAND, form="patch"),
+        ],
+    )
     return figure
 
 
@@ -129,7 +126,7 @@ def _difference(axes: Axes, own: BinnedSpectrum, expected: FloatArray, clean: Bo
     if np.isfinite(fair).any():
         middle, wide = np.nanpercentile(np.abs(fair), [50, 95])
         text = f"outside telluric bands: median {middle:.1f} %, 95 % below {wide:.1f} %"
-        axes.text(0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
+        write(axes, 0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
 
 
 def _curve_panel(axes: Axes, response: ResponseCurve) -> None:
@@ -174,14 +171,14 @@ def _bins_panel(axes: Axes, response: ResponseCurve) -> None:
     dots(axes, response.bins_nm[~used], percent[~used], size=1.6, colour=JOIN)
     error_bars(axes, response.bins_nm[used], percent[used], 100.0 * (response.bins_error / curve)[used], size=1.4, colour=BLUE)
     scatter = 1.4826 * float(np.median(np.abs(percent[used] - np.median(percent[used]))))
-    axes.text(0.008, 0.93, f"scatter {scatter:.2f} %", transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
+    write(axes, 0.008, 0.93, f"scatter {scatter:.2f} %", transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
 
 
 def _efficiency_panel(axes: Axes, inputs: FigureInputs) -> None:
     axes.set_ylabel("efficiency\n(%)")
     curve = inputs.efficiency
     if curve is None:
-        axes.text(0.5, 0.5, "no efficiency", transform=axes.transAxes, ha="center", color=MUTED)
+        write(axes, 0.5, 0.5, "no efficiency", transform=axes.transAxes, ha="center", color=MUTED)
         return
     seen = bin_spectrum(curve.wavelength_nm, 100.0 * curve.efficiency)
     above = bin_spectrum(curve.wavelength_nm, 100.0 * curve.above_atmosphere)
@@ -189,5 +186,5 @@ def _efficiency_panel(axes: Axes, inputs: FigureInputs) -> None:
     axes.plot(seen.wavelength_nm, seen.mean, color=INK, lw=0.8)
     axes.set_ylim(0.0, min(100.0, max(1.0, 1.2 * object_limits(above.mean)[1])))
     text = f"median {100 * curve.median:.1f} %   (— as observed, slit and atmosphere included;  ╌ extinction removed)"
-    axes.text(0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
+    write(axes, 0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
     few_ticks(axes, y=4)

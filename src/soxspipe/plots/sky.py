@@ -17,8 +17,7 @@ from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import orders_view, show_frame, show_image, stretch
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.strips import Strip, lay_straight
-from soxspipe.plots.style import PAPER, WIDE, Key, colour_bar, dots, draw_key, few_ticks, house_style, logarithmic, new_figure
-from soxspipe.plots.ticks import light_axes
+from soxspipe.plots.style import PAPER, WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, logarithmic, new_figure, write
 from soxspipe.plots.words import BLUE, INK, JOIN, MUTED, PALE_BLUE, VERMILION
 
 KNOT_BOXES = 240
@@ -51,22 +50,20 @@ def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
         ("sky model", model.electrons, before),
         ("sky subtracted, stretched to the object", inputs.sky_subtracted.electrons, after),
     )
-    with house_style():
-        figure = new_figure("Sky-subtraction quicklook", inputs.subtitle, WIDE)
-        for position, (name, image, limits) in enumerate(images):
-            bottom = 0.655 - 0.297 * position
-            axes = figure.add_axes((0.07, bottom, 0.84, 0.252))
-            show_frame(axes, image, view, limits, width=1020)
-            axes.set_title(name, fontsize=8.5, loc="left", pad=3)
-            axes.set_ylabel(f"{inputs.geometry.arm.slit_axis} (px)")
-            few_ticks(axes, x=10, y=5)
-            if position < 2:
-                axes.xaxis.set_visible(False)
-            if position != 1:
-                height = 0.252 if position else 0.549
-                colour_bar(figure, (0.925, bottom if position else bottom - 0.297, 0.014, height), limits, "gray_r", "electrons")
-        axes.set_xlabel(f"{inputs.geometry.arm.dispersion_axis} (px)")
-        light_axes(figure)
+    figure = new_figure("Sky-subtraction quicklook", inputs.subtitle, WIDE)
+    for position, (name, image, limits) in enumerate(images):
+        bottom = 0.655 - 0.297 * position
+        axes = add_panel(figure, (0.07, bottom, 0.84, 0.252))
+        show_frame(axes, image, view, limits, width=1020)
+        axes.set_title(name, fontsize=8.5, loc="left", pad=3)
+        axes.set_ylabel(f"{inputs.geometry.arm.slit_axis} (px)")
+        few_ticks(axes, x=10, y=5)
+        if position < 2:
+            axes.xaxis.set_visible(False)
+        if position != 1:
+            height = 0.252 if position else 0.549
+            colour_bar(figure, (0.925, bottom if position else bottom - 0.297, 0.014, height), limits, "gray_r", "electrons")
+    axes.set_xlabel(f"{inputs.geometry.arm.dispersion_axis} (px)")
     return figure
 
 
@@ -97,25 +94,23 @@ def plot_sky_order(inputs: FigureInputs, order: int) -> Figure:
     if solution is None or not strips:
         raise ValueError(f"there is no sky model of order {order}")
     strip = strips[0]
-    with house_style():
-        figure = new_figure(f"Sky model of order {strip.label}", inputs.subtitle, WIDE)
-        numbers = f"residual/noise: {solution.chi_lines:.2f} on lines, {solution.chi_continuum:.2f} between"
-        counts = f"{solution.n_used} pixels used, {solution.n_rejected} rejected"
-        draw_key(
-            figure,
-            [
-                Key(text="sky at slit centre", colour=INK),
-                Key(text="knots, darker where dense", colour=VERMILION, form="patch"),
-                Key(text="object trace", colour=VERMILION, form="dashed"),
-                Key(text="pixel left out", colour=BLUE, form="dot"),
-                Key(text="16 to 84 %", colour=PALE_BLUE, form="patch"),
-            ],
-        )
-        figure.text(0.985, 0.496, f"{numbers}; {counts}", fontsize=7, color=MUTED, ha="right", va="center")
-        _strip_panels(figure, inputs, model, strip)
-        _spline_panel(figure.add_axes((0.07, 0.305, 0.915, 0.165)), solution, strip)
-        _residual_panels(figure, inputs, strip)
-        light_axes(figure)
+    figure = new_figure(f"Sky model of order {strip.label}", inputs.subtitle, WIDE)
+    numbers = f"residual/noise: {solution.chi_lines:.2f} on lines, {solution.chi_continuum:.2f} between"
+    counts = f"{solution.n_used} pixels used, {solution.n_rejected} rejected"
+    draw_key(
+        figure,
+        [
+            Key(text="sky at slit centre", colour=INK),
+            Key(text="knots, darker where dense", colour=VERMILION, form="patch"),
+            Key(text="object trace", colour=VERMILION, form="dashed"),
+            Key(text="pixel left out", colour=BLUE, form="dot"),
+            Key(text="16 to 84 %", colour=PALE_BLUE, form="patch"),
+        ],
+    )
+    write(figure, 0.985, 0.496, f"{numbers}; {counts}", fontsize=7, color=MUTED, ha="right", va="center")
+    _strip_panels(figure, inputs, model, strip)
+    _spline_panel(add_panel(figure, (0.07, 0.305, 0.915, 0.165)), solution, strip)
+    _residual_panels(figure, inputs, strip)
     return figure
 
 
@@ -148,7 +143,7 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
     row = strip.trace_row(inputs.trace)
     for position, (name, image, fixed) in enumerate(images):
         bottom = 0.80 - 0.0935 * position
-        axes = figure.add_axes((0.07, bottom, 0.915, 0.085))
+        axes = add_panel(figure, (0.07, bottom, 0.915, 0.085))
         cut = block_mean(strip.cut(image)[:, pick], 1, columns)
         shown = fixed or (
             limits
@@ -160,7 +155,7 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
         axes.set_yticks([])
         axes.set_ylabel("slit")
         scale = f"{name}: white {shown[0]:.3g}, black {shown[1]:.3g} {'σ' if fixed else 'electrons'}"
-        axes.text(0.005, 0.93, scale, transform=axes.transAxes, fontsize=7, va="top", bbox=PAPER)
+        write(axes, 0.005, 0.93, scale, transform=axes.transAxes, fontsize=7, va="top", bbox=PAPER)
         if name == "model":
             axes.plot(strip.wavelength_nm[::16], row[::16] + 0.5, color=VERMILION, lw=0.6, ls=(0, (6, 6)))
         if fixed:
@@ -217,15 +212,15 @@ def _residual_panels(figure: Figure, inputs: FigureInputs, strip: Strip) -> None
     sigma = np.where(strip.inside & (strip.cut(inputs.sky_subtracted.flags) == 0) & (residual != 0), residual, np.nan)
     blocks = np.array_split(np.arange(sigma.shape[1]), min(70, sigma.shape[1]))
     centre = np.array([float(np.mean(strip.wavelength_nm[block])) for block in blocks])
-    wave = figure.add_axes((0.07, 0.065, 0.40, 0.175))
+    wave = add_panel(figure, (0.07, 0.065, 0.40, 0.175))
     _spread(wave, centre, [sigma[:, block] for block in blocks], "wavelength in air (nm)")
     wave.set_xlim(float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
-    slit = figure.add_axes((0.535, 0.065, 0.19, 0.175))
+    slit = add_panel(figure, (0.535, 0.065, 0.19, 0.175))
     arcsec = strip.cut(inputs.geometry.dispersion_map.slit_arcsec)
     seen = np.isfinite(arcsec).any(axis=1)
     position = np.array([np.nanmedian(row) for row in arcsec[seen]])
     _spread(slit, position, list(sigma[seen]), "slit position (arcsec)")
-    _histogram(figure.add_axes((0.79, 0.065, 0.195, 0.175)), sigma[np.isfinite(sigma)])
+    _histogram(add_panel(figure, (0.79, 0.065, 0.195, 0.175)), sigma[np.isfinite(sigma)])
 
 
 def _spread(axes: Axes, position: FloatArray, groups: list[FloatArray], label: str) -> None:
@@ -257,5 +252,7 @@ def _histogram(axes: Axes, sigma: FloatArray) -> None:
     axes.set_ylabel("share per σ")
     if sigma.size:
         width = 1.4826 * float(np.median(np.abs(sigma - np.median(sigma))))
-        axes.text(0.97, 0.93, f"robust σ {width:.2f}\nline: σ = 1", transform=axes.transAxes, ha="right", va="top", fontsize=7, color=MUTED)
+        write(
+            axes, 0.97, 0.93, f"robust σ {width:.2f}\nline: σ = 1", transform=axes.transAxes, ha="right", va="top", fontsize=7, color=MUTED
+        )
     few_ticks(axes, x=6, y=4)

@@ -23,14 +23,13 @@ from soxspipe.plots.style import (
     draw_line,
     draw_ribbon,
     few_ticks,
-    house_style,
     logarithmic,
     mark_joins,
     new_figure,
     shade_bands,
     stack_axes,
+    write,
 )
-from soxspipe.plots.ticks import light_axes
 from soxspipe.plots.words import (
     BAND,
     BLUE,
@@ -72,47 +71,45 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
     orders = tuple(
         sorted(inputs.orders_unflattened if unflattened else inputs.orders, key=lambda spectrum: float(spectrum.wavelength_nm[0]))
     )
-    with house_style():
-        title = "Extracted orders, flat not divided out" if unflattened else "Extracted orders"
-        figure = new_figure(title, inputs.subtitle)
-        draw_key(
-            figure,
-            [
-                Key(text="mean of bin (neighbouring orders alternate)", colour=BLUE),
-                Key(text="± 1σ of one sample", colour=PALE_BLUE, form="patch"),
-                Key(text="noisy bins", colour=PALE_VERMILION),
-                Key(text="telluric band", colour=BAND, form="patch"),
-                Key(text="sky line", colour=MUTED, form="bar"),
-            ],
-        )
-        optimal, boxcar, ratio, sky = panels = stack_axes(figure, (1.5, 1.0, 1.0, 1.0))
-        low_nm, high_nm = _range_nm(orders)
-        for panel in panels:
-            shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
-        max_bins = max(120, 2400 // len(orders))
-        binned = [_bin_order(spectrum, spectrum.flux, np.sqrt(spectrum.variance), max_bins) for spectrum in orders]
-        limits = _limits_of(binned, inputs.telluric_bands)
-        noisy = NOISY_SHARE * (limits[1] - limits[0])
-        _draw_orders(optimal, binned, noisy)
-        boxcars = [_bin_order(spectrum, spectrum.boxcar_restored, np.sqrt(spectrum.variance), max_bins) for spectrum in orders]
-        _draw_orders(boxcar, boxcars, noisy, ribbon=False)
-        optimal.set_ylim(*limits)
-        boxcar.set_ylim(*limits)
-        ratios = [_bin_order(spectrum, spectrum.snr, None, max_bins) for spectrum in orders]
-        _draw_orders(ratio, ratios)
-        ratio.set_ylim(0.0, 1.08 * max((_highest(entry.mean) for entry in ratios), default=1.0) or 1.0)
-        skies = [_bin_order(spectrum, spectrum.sky, None, max_bins) for spectrum in orders]
-        _draw_orders(sky, skies)
-        _log_sky(sky, skies, inputs.sky_lines)
-        _name_orders(optimal, orders)
-        for panel, label in zip(
-            panels,
-            ("optimal sum\n" + ELECTRONS, "boxcar sum\n" + ELECTRONS, "signal-to-noise\nper pixel", "sky\n" + ELECTRONS),
-            strict=True,
-        ):
-            panel.set_ylabel(label)
-        _finish(panels, low_nm, high_nm)
-        light_axes(figure)
+    title = "Extracted orders, flat not divided out" if unflattened else "Extracted orders"
+    figure = new_figure(title, inputs.subtitle)
+    draw_key(
+        figure,
+        [
+            Key(text="mean of bin (neighbouring orders alternate)", colour=BLUE),
+            Key(text="± 1σ of one sample", colour=PALE_BLUE, form="patch"),
+            Key(text="noisy bins", colour=PALE_VERMILION),
+            Key(text="telluric band", colour=BAND, form="patch"),
+            Key(text="sky line", colour=MUTED, form="bar"),
+        ],
+    )
+    optimal, boxcar, ratio, sky = panels = stack_axes(figure, (1.5, 1.0, 1.0, 1.0))
+    low_nm, high_nm = _range_nm(orders)
+    for panel in panels:
+        shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
+    max_bins = max(120, 2400 // len(orders))
+    binned = [_bin_order(spectrum, spectrum.flux, np.sqrt(spectrum.variance), max_bins) for spectrum in orders]
+    limits = _limits_of(binned, inputs.telluric_bands)
+    noisy = NOISY_SHARE * (limits[1] - limits[0])
+    _draw_orders(optimal, binned, noisy)
+    boxcars = [_bin_order(spectrum, spectrum.boxcar_restored, np.sqrt(spectrum.variance), max_bins) for spectrum in orders]
+    _draw_orders(boxcar, boxcars, noisy, ribbon=False)
+    optimal.set_ylim(*limits)
+    boxcar.set_ylim(*limits)
+    ratios = [_bin_order(spectrum, spectrum.snr, None, max_bins) for spectrum in orders]
+    _draw_orders(ratio, ratios)
+    ratio.set_ylim(0.0, 1.08 * max((_highest(entry.mean) for entry in ratios), default=1.0) or 1.0)
+    skies = [_bin_order(spectrum, spectrum.sky, None, max_bins) for spectrum in orders]
+    _draw_orders(sky, skies)
+    _log_sky(sky, skies, inputs.sky_lines)
+    _name_orders(optimal, orders)
+    for panel, label in zip(
+        panels,
+        ("optimal sum\n" + ELECTRONS, "boxcar sum\n" + ELECTRONS, "signal-to-noise\nper pixel", "sky\n" + ELECTRONS),
+        strict=True,
+    ):
+        panel.set_ylabel(label)
+    _finish(panels, low_nm, high_nm)
     return figure
 
 
@@ -133,23 +130,21 @@ def plot_merged(inputs: FigureInputs) -> Figure:
     error = np.sqrt(merged.variance)
     measured = (merged.quality & _EMPTY) == 0
     unit = ELECTRONS
-    with house_style():
-        figure = new_figure(f"Optimally Extracted Order-Merged Object Spectrum ({inputs.observation.arm})", inputs.subtitle)
-        panels = stack_axes(figure, (1.5, 1.1, 1.0, 0.8))
-        binned = bin_spectrum(merged.wavelength_nm, merged.flux, error, good=measured)
-        sky_key = [Key(text="sky line", colour=MUTED, form="bar")]
-        _spectrum_panels(figure, panels[:2], binned, inputs, fair=_fair(binned, inputs.telluric_bands), unit=unit, sky_key=sky_key)
-        _ratio_panel(panels[2], inputs, merged.wavelength_nm, merged.snr, measured)
-        skies = [bin_spectrum(merged.wavelength_nm, merged.sky, good=measured)]
-        panels[3].plot(skies[0].wavelength_nm, skies[0].high, color=PURPLE, lw=0.6)
-        _log_sky(panels[3], skies, inputs.sky_lines)
-        panels[3].set_ylabel("sky\n" + ELECTRONS)
-        low_nm, high_nm = float(merged.wavelength_nm[0]), float(merged.wavelength_nm[-1])
-        for panel in panels:
-            shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
-            mark_joins(panel, merged.joins)
-        _finish(panels, low_nm, high_nm)
-        light_axes(figure)
+    figure = new_figure(f"Optimally Extracted Order-Merged Object Spectrum ({inputs.observation.arm})", inputs.subtitle)
+    panels = stack_axes(figure, (1.5, 1.1, 1.0, 0.8))
+    binned = bin_spectrum(merged.wavelength_nm, merged.flux, error, good=measured)
+    sky_key = [Key(text="sky line", colour=MUTED, form="bar")]
+    _spectrum_panels(figure, panels[:2], binned, inputs, fair=_fair(binned, inputs.telluric_bands), unit=unit, sky_key=sky_key)
+    _ratio_panel(panels[2], inputs, merged.wavelength_nm, merged.snr, measured)
+    skies = [bin_spectrum(merged.wavelength_nm, merged.sky, good=measured)]
+    panels[3].plot(skies[0].wavelength_nm, skies[0].high, color=PURPLE, lw=0.6)
+    _log_sky(panels[3], skies, inputs.sky_lines)
+    panels[3].set_ylabel("sky\n" + ELECTRONS)
+    low_nm, high_nm = float(merged.wavelength_nm[0]), float(merged.wavelength_nm[-1])
+    for panel in panels:
+        shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
+        mark_joins(panel, merged.joins)
+    _finish(panels, low_nm, high_nm)
     return figure
 
 
@@ -178,21 +173,19 @@ def plot_fluxed(inputs: FigureInputs) -> Figure:
     trusted = measured & ((fluxed.quality & _UNFAIR) == 0)
     exponent = _exponent(fluxed.flux[trusted] if trusted.any() else fluxed.flux[measured])
     scale = 10.0**-exponent
-    with house_style():
-        figure = new_figure(f"Optimally Extracted Order-Merged Flux-Calibrated Object Spectrum ({inputs.observation.arm})", inputs.subtitle)
-        panels = stack_axes(figure, (1.6, 1.1, 0.9))
-        binned = bin_spectrum(fluxed.wavelength_nm, fluxed.flux * scale, fluxed.error * scale, good=measured)
-        fair = bin_spectrum(fluxed.wavelength_nm, trusted.astype(float)).mean > 0.5
-        unit = f"{power_of_ten(exponent)} {FLUX_DENSITY}"
-        _spectrum_panels(figure, panels[:2], binned, inputs, fair=fair, unit=unit, library_scale=scale)
-        snr = np.divide(fluxed.flux, fluxed.error, out=np.zeros_like(fluxed.flux, dtype=np.float64), where=measured)
-        _ratio_panel(panels[2], inputs, fluxed.wavelength_nm, snr, measured)
-        low_nm, high_nm = float(fluxed.wavelength_nm[0]), float(fluxed.wavelength_nm[-1])
-        for panel in panels:
-            shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
-            mark_joins(panel, inputs.merged.joins)
-        _finish(panels, low_nm, high_nm)
-        light_axes(figure)
+    figure = new_figure(f"Optimally Extracted Order-Merged Flux-Calibrated Object Spectrum ({inputs.observation.arm})", inputs.subtitle)
+    panels = stack_axes(figure, (1.6, 1.1, 0.9))
+    binned = bin_spectrum(fluxed.wavelength_nm, fluxed.flux * scale, fluxed.error * scale, good=measured)
+    fair = bin_spectrum(fluxed.wavelength_nm, trusted.astype(float)).mean > 0.5
+    unit = f"{power_of_ten(exponent)} {FLUX_DENSITY}"
+    _spectrum_panels(figure, panels[:2], binned, inputs, fair=fair, unit=unit, library_scale=scale)
+    snr = np.divide(fluxed.flux, fluxed.error, out=np.zeros_like(fluxed.flux, dtype=np.float64), where=measured)
+    _ratio_panel(panels[2], inputs, fluxed.wavelength_nm, snr, measured)
+    low_nm, high_nm = float(fluxed.wavelength_nm[0]), float(fluxed.wavelength_nm[-1])
+    for panel in panels:
+        shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
+        mark_joins(panel, inputs.merged.joins)
+    _finish(panels, low_nm, high_nm)
     return figure
 
 
@@ -233,7 +226,7 @@ def _spectrum_panels(
     logarithmic(log, max(floor, ceiling * 1e-4), ceiling * 1.15)
     linear.set_ylabel(unit)
     log.set_ylabel(unit)
-    log.text(0.008, 0.05, "logarithmic", transform=log.transAxes, fontsize=7, color=MUTED)
+    write(log, 0.008, 0.05, "logarithmic", transform=log.transAxes, fontsize=7, color=MUTED)
     draw_key(figure, entries)
 
 
@@ -249,7 +242,7 @@ def _ratio_panel(axes: Axes, inputs: FigureInputs, wavelength_nm: FloatArray, sn
     draw_binned(axes, binned, (BLUE, PALE_BLUE, PALE_BLUE))
     axes.set_ylim(0.0, 1.3 * _highest(binned.mean) or 1.0)
     axes.set_ylabel("signal-to-noise\nper sample")
-    axes.text(0.008, 0.95, _medians(inputs, snr[measured]), transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
+    write(axes, 0.008, 0.95, _medians(inputs, snr[measured]), transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
 
 
 def _medians(inputs: FigureInputs, snr: FloatArray) -> str:
@@ -291,7 +284,8 @@ def _broken(parts: Sequence[FloatArray]) -> FloatArray:
 
 def _name_orders(axes: Axes, orders: Sequence[OrderSpectrum]) -> None:
     for position, spectrum in enumerate(orders):
-        axes.text(
+        write(
+            axes,
             float(np.median(spectrum.wavelength_nm)),
             0.965,
             spectrum.label,

@@ -1,20 +1,18 @@
-"""One look for all figures, at little cost: no pyplot, no mathtext, one font, few ticks, axes placed by hand."""
+"""One look for all figures, given to each artist: no pyplot, no mathtext, one font, few ticks, axes placed by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import TelluricBands
@@ -28,48 +26,49 @@ PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
 LANDSCAPE = (11.0, 7.8)
 WIDE = (11.0, 8.5)
 
-_RC: dict[str, Any] = {
-    "font.size": 8.0,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 8.5,
-    "axes.formatter.useoffset": False,
-    "axes.formatter.limits": (-4, 6),
-    "axes.formatter.use_mathtext": False,
-    "axes.autolimit_mode": "data",
-    "axes.xmargin": 0.0,
-    "text.color": INK,
-    "text.parse_math": False,  # a dollar sign in a header is a dollar sign
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "lines.linewidth": 0.8,
-    "path.simplify": True,
-    "legend.frameon": False,
-    "legend.fontsize": 7.5,
-    "image.interpolation": "none",
-    "image.origin": "lower",
+STYLE: dict[str, dict[str, Any]] = {
+    "text": {"fontsize": 8.0, "color": INK, "parse_math": False},  # a dollar sign in a header is a dollar sign
+    "label": {"fontsize": 8.5, "color": INK, "parse_math": False},
+    "ticks": {"direction": "in", "length": 3.2, "width": 0.6, "pad": 3.5, "color": INK, "labelcolor": INK, "labelsize": 8.0},
+    "spines": {"linewidth": 0.6, "edgecolor": INK},
 }
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Apply the look of the package while a figure is made."""
-    with mpl.rc_context(_RC):
-        yield
+"""The look of the package, given to every artist; matplotlib's own settings belong to the user, and to all threads at once."""
+DIGIT_PT, PADS_PT = 5.0, 7.5
+"""Width of a digit of a tick label, and what stands free on either side of it."""
 
 
 def new_figure(title: str, subtitle: str = "", size: tuple[float, float] = LANDSCAPE) -> Figure:
     """Make an empty figure with a title and a smaller line under it."""
     figure = Figure(figsize=size)
-    figure.text(0.07, 1 - 0.22 / size[1], title, fontsize=12.5, va="top")
+    write(figure, 0.07, 1 - 0.22 / size[1], title, fontsize=12.5, va="top")
     if subtitle:
-        figure.text(0.07, 1 - 0.46 / size[1], subtitle, fontsize=8, color=MUTED, va="top")
+        write(figure, 0.07, 1 - 0.46 / size[1], subtitle, color=MUTED, va="top")
     return figure
+
+
+def write(host: Figure | Axes, x: float, y: float, text: str, **look: Any) -> None:
+    """Write text into a figure or a panel, as it is."""
+    host.text(x, y, text, **{**STYLE["text"], **look})
+
+
+def add_panel(figure: Figure, rect: tuple[float, float, float, float], *, sharex: Axes | None = None) -> Axes:
+    """Add axes in the look of the package to a rectangle of the figure (left, bottom, width, height)."""
+    axes = figure.add_axes(rect, sharex=sharex)
+    axes.set_xmargin(0.0)
+    axes.tick_params(**STYLE["ticks"])
+    for spine in axes.spines.values():
+        spine.set(**STYLE["spines"])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(**STYLE["label"])
+        axis.set_major_formatter(_plain_numbers())
+    return axes
+
+
+def _plain_numbers() -> ScalarFormatter:
+    """Numbers without an offset, and without powers of ten from 1e-4 to 1e6."""
+    formatter = ScalarFormatter(useOffset=False, useMathText=False)
+    formatter.set_powerlimits((-4, 6))
+    return formatter
 
 
 def stack_axes(
@@ -81,14 +80,20 @@ def stack_axes(
     bottom: float = 0.065,
     top: float = 0.885,
     gap: float = 0.022,
+    digits: int = 5,
 ) -> list[Axes]:
-    """Add panels that share the horizontal axis, from top to bottom, with ticks under the last one only."""
+    """Add panels that share the horizontal axis, from top to bottom, with ticks under the last one only.
+
+    Their labels stand in one line, with room for numbers of some digits.
+    """
+    label_at = -(digits * DIGIT_PT + PADS_PT) / (72.0 * float(figure.get_size_inches()[0]) * (right - left))
     unit = (top - bottom - gap * (len(heights) - 1)) / sum(heights)
     panels: list[Axes] = []
     edge = top
     for height in heights:
         edge -= unit * height
-        panel = figure.add_axes((left, edge, right - left, unit * height), sharex=panels[0] if panels else None)
+        panel = add_panel(figure, (left, edge, right - left, unit * height), sharex=panels[0] if panels else None)
+        panel.yaxis.set_label_coords(label_at, 0.5)
         edge -= gap
         panel.xaxis.set_visible(False)
         panels.append(panel)
@@ -214,8 +219,8 @@ def draw_key(figure: Figure, entries: Sequence[Key]) -> None:
     y = 1 - 0.76 / height
     x = 0.07
     for entry in entries:
-        figure.text(x + 0.06 / width, y, MARKS[entry.form], fontsize=9, color=entry.colour, va="center", ha="center")
-        figure.text(x + 0.18 / width, y, entry.text, fontsize=7.5, color=MUTED, va="center")
+        write(figure, x + 0.06 / width, y, MARKS[entry.form], fontsize=9, color=entry.colour, va="center", ha="center")
+        write(figure, x + 0.18 / width, y, entry.text, fontsize=7.5, color=MUTED, va="center")
         x += (0.40 + 0.061 * len(entry.text)) / width
 
 
@@ -246,8 +251,8 @@ def _add_segments(axes: Axes, corners: FloatArray, width: float, colour: str, ca
 
 def colour_bar(figure: Figure, rect: tuple[float, float, float, float], limits: tuple[float, float], cmap: str, label: str) -> None:
     """Draw a vertical colour bar in a rectangle of the figure."""
-    axes = figure.add_axes(rect)
-    axes.imshow(np.linspace(0, 1, 64)[:, None], cmap=cmap, aspect="auto", extent=(0.0, 1.0, *limits))
+    axes = add_panel(figure, rect)
+    axes.imshow(np.linspace(0, 1, 64)[:, None], cmap=cmap, aspect="auto", extent=(0.0, 1.0, *limits), interpolation="none", origin="lower")
     axes.xaxis.set_major_locator(NullLocator())
     few_ticks(axes, y=5)
     axes.yaxis.tick_right()

@@ -15,8 +15,7 @@ from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import show_image, stretch
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
-from soxspipe.plots.style import WIDE, Key, dots, draw_key, draw_line, few_ticks, house_style, new_figure
-from soxspipe.plots.ticks import light_axes
+from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, draw_line, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, FWHM_PER_SIGMA, GREEN, INK, JOIN, MUTED, VERMILION
 
 _QUOTED = frozenset(
@@ -44,34 +43,32 @@ def plot_trace(inputs: FigureInputs) -> Figure:
     trace, samples = inputs.trace, inputs.trace.samples
     axis = inputs.geometry.arm.slit_axis.upper()
     mean = float(np.mean(samples.residual_px[samples.used])) if samples.used.any() else float("nan")
-    with house_style():
-        title = f"{inputs.observation.arm} object trace: mean residual {mean:+.3f} px, scatter {trace.residual_sd_px:.3f} px ({axis})"
-        if trace.forced:
-            title = f"{inputs.observation.arm} object trace: no object found, forced position"
-        figure = new_figure(title, inputs.subtitle, WIDE)
-        draw_key(
-            figure,
-            [
-                Key(text="sample used in the fit", colour=BLUE, form="dot"),
-                Key(text="clipped", colour=VERMILION, form="dot"),
-                Key(text="nothing detected", colour=INK, form="dot"),
-                Key(text="fitted trace, ± 3 σ of the profile", colour=GREEN),
-                Key(text=f"degree {trace.order_deg} in order, {trace.axis_deg} along the order", colour="none"),
-            ],
-        )
-        _orders_panel(figure.add_axes((0.07, 0.50, 0.915, 0.385)), inputs)
-        grid = [(left, bottom) for bottom in (0.285, 0.065) for left in (0.07, 0.40)]
-        boxes = [figure.add_axes((left, bottom, 0.265, 0.165)) for left, bottom in grid]
-        dispersion, slit = inputs.geometry.arm.dispersion_axis, inputs.geometry.arm.slit_axis
-        _residual_panel(boxes[0], samples, samples.b_px, f"{dispersion} (px)")
-        _residual_panel(boxes[1], samples, samples.a_px, f"{slit} (px)")
-        _width_panel(boxes[2], samples)
-        _position_panel(boxes[3], inputs)
-        _profile_panel(figure.add_axes((0.73, 0.325, 0.255, 0.125)), inputs)
-        names, numbers = _numbers(inputs)
-        figure.text(0.715, 0.272, names, fontsize=6.3, va="top", linespacing=1.32)
-        figure.text(0.985, 0.272, numbers, fontsize=6.3, va="top", ha="right", linespacing=1.32)
-        light_axes(figure)
+    title = f"{inputs.observation.arm} object trace: mean residual {mean:+.3f} px, scatter {trace.residual_sd_px:.3f} px ({axis})"
+    if trace.forced:
+        title = f"{inputs.observation.arm} object trace: no object found, forced position"
+    figure = new_figure(title, inputs.subtitle, WIDE)
+    draw_key(
+        figure,
+        [
+            Key(text="sample used in the fit", colour=BLUE, form="dot"),
+            Key(text="clipped", colour=VERMILION, form="dot"),
+            Key(text="nothing detected", colour=INK, form="dot"),
+            Key(text="fitted trace, ± 3 σ of the profile", colour=GREEN),
+            Key(text=f"degree {trace.order_deg} in order, {trace.axis_deg} along the order", colour="none"),
+        ],
+    )
+    _orders_panel(add_panel(figure, (0.07, 0.50, 0.915, 0.385)), inputs)
+    grid = [(left, bottom) for bottom in (0.285, 0.065) for left in (0.07, 0.40)]
+    boxes = [add_panel(figure, (left, bottom, 0.265, 0.165)) for left, bottom in grid]
+    dispersion, slit = inputs.geometry.arm.dispersion_axis, inputs.geometry.arm.slit_axis
+    _residual_panel(boxes[0], samples, samples.b_px, f"{dispersion} (px)")
+    _residual_panel(boxes[1], samples, samples.a_px, f"{slit} (px)")
+    _width_panel(boxes[2], samples)
+    _position_panel(boxes[3], inputs)
+    _profile_panel(add_panel(figure, (0.73, 0.325, 0.255, 0.125)), inputs)
+    names, numbers = _numbers(inputs)
+    write(figure, 0.715, 0.272, names, fontsize=6.3, va="top", linespacing=1.32)
+    write(figure, 0.985, 0.272, numbers, fontsize=6.3, va="top", ha="right", linespacing=1.32)
     return figure
 
 
@@ -147,7 +144,7 @@ def _residual_panel(axes: Axes, samples: ContinuumSamples, position: FloatArray,
     axes.set_ylim(-reach, reach)
     beyond = int(np.count_nonzero(np.abs(samples.residual_px[clipped]) > reach))
     if beyond:
-        axes.text(0.98, 0.95, f"{beyond} clipped beyond", transform=axes.transAxes, ha="right", va="top", fontsize=6.5, color=VERMILION)
+        write(axes, 0.98, 0.95, f"{beyond} clipped beyond", transform=axes.transAxes, ha="right", va="top", fontsize=6.5, color=VERMILION)
     axes.set_xlim(*_span(position[samples.detected]))
     axes.set_xlabel(label)
     axes.set_ylabel("fit − measured (px)")
@@ -196,7 +193,8 @@ def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
     axes.set_xlim(-reach, reach)
     axes.set_xlabel("distance from trace (arcsec)")
     axes.set_ylabel("light (arcsec⁻¹)")
-    axes.text(
+    write(
+        axes,
         0.97,
         0.93,
         f"FWHM {profile.fwhm_arcsec:.2f}″\n{profile.form}",
