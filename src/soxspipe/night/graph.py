@@ -71,6 +71,7 @@ def make_job(
         settings_text=settings_text,
         known={path: known[path] for path in [*(path for path, _ in raw), *delivered] if path in known},
         warnings=task.warnings,
+        exptime_s=task.frames.first.exptime_s or 0.0,
     )
 
 

@@ -5,13 +5,14 @@ A job travels as text: paths, words and checksums, never arrays or open files.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from soxspipe.errors import InputError, ProductExistsError, SoxspipeError
 from soxspipe.io.files import md5_of
@@ -60,6 +61,8 @@ class Job:
         Size, time and MD5 of files as the index knows them.
     warnings : tuple of str
         Of the plan.
+    exptime_s : float
+        Of one exposure.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Job:
     settings_text: str = ""
     known: Mapping[str, tuple[int, int, str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    exptime_s: float = 0.0
 
 
 def run_job(job: Job, upstream: Sequence[Outcome], recipe: Recipe) -> Outcome:
@@ -95,7 +99,7 @@ def run_job(job: Job, upstream: Sequence[Outcome], recipe: Recipe) -> Outcome:
     started = time.perf_counter()
     blank = Outcome(name=job.name, verb=job.verb, arm=job.arm, night=job.night)
     try:
-        outcome = _reduced(job, blank, {entry.name: entry for entry in upstream}, recipe)
+        outcome = _reduced(job, blank, {entry.name: entry for entry in upstream}, recipe, started)
     except SoxspipeError as error:
         outcome = replace(blank, status="failed", cause=str(error))
     except MemoryError:
@@ -105,8 +109,8 @@ def run_job(job: Job, upstream: Sequence[Outcome], recipe: Recipe) -> Outcome:
     except Exception as error:  # a fault of the program ends one task, not the night
         cause = f"unexpected {type(error).__name__}: {error}"
         outcome = replace(blank, status="failed", cause=cause, trace="".join(traceback.format_exc()))
-    outcome = replace(outcome, seconds=time.perf_counter() - started) if outcome.status != "unchanged" else outcome
     if outcome.status in ("failed", "blocked"):
+        outcome = replace(outcome, seconds=time.perf_counter() - started)
         _remember(Path(job.output), outcome)
     return outcome
 
@@ -200,7 +204,7 @@ def _gathered(job: Job, upstream: Mapping[str, Outcome]) -> _Inputs:
     )  # fmt: skip
 
 
-def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: Recipe) -> Outcome:
+def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: Recipe, started: float) -> Outcome:
     inputs = _gathered(job, upstream)
     if inputs.lacking:
         return replace(blank, status="blocked", cause="; ".join(inputs.lacking))
@@ -217,7 +221,9 @@ def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: 
             return replace(known, checksums=inputs.checksums)
         made = recipe(job.verb, sof, output, job.settings, overwrite=True)
     outcome = _outcome(job, blank, made, inputs.taken, [*job.warnings, *inputs.warnings])
-    outcome = replace(outcome, fingerprint=inputs.fingerprint, checksums=inputs.checksums)
+    outcome = replace(
+        outcome, fingerprint=inputs.fingerprint, checksums=inputs.checksums, seconds=time.perf_counter() - started
+    )  # fmt: skip
     write_record(output, outcome)
     return outcome
 
@@ -232,7 +238,6 @@ def _published(job: Job, recipe: Recipe, *, overwrite: bool) -> Published | None
 
 def _outcome(job: Job, blank: Outcome, made: Published, taken: Mapping[str, str], warnings: Sequence[str]) -> Outcome:
     output = Path(job.output)
-    paths = [record.path for record in made.products]
     metrics = tuple(
         {
             "name": metric.name, "value": metric.value, "unit": metric.unit, "order": metric.order, "low": metric.low,
@@ -240,17 +245,51 @@ def _outcome(job: Job, blank: Outcome, made: Published, taken: Mapping[str, str]
         }
         for metric in made.metrics
     )  # fmt: skip
+    calibrations = dict(_calibrations(made, job.arm))
+    level, worries = _verdict(made)
     return replace(
         blank,
         inputs=dict(taken),
-        made=dict(_calibrations(made, job.arm)),
+        made=calibrations,
         final=str(made.final),
-        report=next((str(record.path) for record in made.products if record.label == "REPORT"), ""),
-        files=files_below(output, paths),
+        report=_path_of(made, "REPORT"),
+        files=files_below(output, [record.path for record in made.products]),
         metrics=metrics,
         warnings=tuple(dict.fromkeys((*warnings, *made.warnings))),
         made_at=made.made_at,
+        level=level,
+        worries=worries,
+        curve=_curve(job, made, calibrations),
     )
+
+
+def _path_of(made: Published, label: str) -> str:
+    return next((str(record.path) for record in made.products if record.label == label), "")
+
+
+def _verdict(made: Published) -> tuple[str, tuple[str, ...]]:
+    """Level and worries of the report, from the machine-readable metrics; without them a metric out of range is a failure."""
+    try:
+        content = json.loads(Path(_path_of(made, "QC")).read_text(encoding="utf-8"))
+        return str(content["level"]), tuple(map(str, content["worries"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        failed = made.failed_metrics
+        return "fail" if failed else "good", tuple(f"{metric.name} is out of its range" for metric in failed)
+
+
+def _curve(job: Job, made: Published, calibrations: Mapping[str, str]) -> Mapping[str, Any]:
+    """Spectrum, response and sky, of what has them."""
+    from soxspipe.night.pictures import response_curve, sky_rate, spectrum_curve
+
+    merged = _path_of(made, "EXTRACTED_MERGED_TABLE")
+    if not merged:
+        return {}
+    found = {
+        "spectrum": spectrum_curve(made.final),
+        "response": response_curve(Path(calibrations["RESP_TAB"])) if "RESP_TAB" in calibrations else None,
+        "sky_e_per_s": sky_rate(Path(merged), job.arm, job.exptime_s),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _calibrations(made: Published, arm: str) -> Iterator[tuple[str, str]]:

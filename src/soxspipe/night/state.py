@@ -55,6 +55,12 @@ class Outcome:
         Wall time of the recipe.
     made_at : str
         UTC.
+    level : str
+        ``good``, ``check`` or ``fail``, as the report says; empty if it has no report.
+    worries : tuple of str
+        What the report finds worth a look, gravest first.
+    curve : mapping
+        The spectrum or response in a few points (`pictures`).
     checksums : tuple of (str, int, int, str)
         Path, size, time and MD5 of the inputs, for the index.
     trace : str
@@ -77,6 +83,9 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     made_at: str = ""
+    level: str = ""
+    worries: tuple[str, ...] = ()
+    curve: Mapping[str, Any] = field(default_factory=dict)
     checksums: tuple[tuple[str, int, int, str], ...] = ()
     trace: str = ""
 
@@ -138,7 +147,7 @@ def read_record(output: Path, night: str, name: str) -> Outcome | None:
         content = json.loads(record_path(output, night, name).read_text(encoding="utf-8"))
         content.pop("version", None)
         content["files"] = tuple((str(path), int(size)) for path, size in content["files"])
-        content["metrics"], content["warnings"] = tuple(content["metrics"]), tuple(content["warnings"])
+        content |= {name: tuple(content[name]) for name in ("metrics", "warnings", "worries")}
         content |= {name: _absolute(content[name], output) for name in ("final", "report")}
         content |= {name: {key: _absolute(path, output) for key, path in content[name].items()} for name in ("made", "inputs")}
         return Outcome(**content)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from soxspipe.plots.inputs import FigureInputs
+    from soxspipe.report.content import ReportContent
+    from soxspipe.report.verdict import Verdict
 
 
 def background(context: StareContext) -> Contents:
@@ -96,13 +98,28 @@ def sky_quicklook(context: StareContext) -> Contents:
 
 def report(context: StareContext) -> Contents:
     """The report, which lists every other file."""
-    from soxspipe.report.content import ReportContent, ReportedProduct, ReportedStep
     from soxspipe.report.page import build_report
 
-    content = ReportContent(
+    content = report_content(context)
+    raw = tuple(_with_checksum(file) for file in context.provenance.raw)
+    return [build_report(replace(content, provenance=replace(context.provenance, raw=raw))).encode("utf-8", "replace")]
+
+
+def verdict(context: StareContext) -> Verdict:
+    """What the report says first: how good the reduction is, and what there is to worry about."""
+    from soxspipe.report.verdict import judge
+
+    return judge(report_content(context))
+
+
+def report_content(context: StareContext) -> ReportContent:
+    """The values that the report shows."""
+    from soxspipe.report.content import ReportContent, ReportedProduct, ReportedStep
+
+    return ReportContent(
         values=figure_inputs(context),
         is_standard=is_standard(context.provenance.recipe),
-        provenance=replace(context.provenance, raw=tuple(_with_checksum(file) for file in context.provenance.raw)),
+        provenance=context.provenance,
         settings=context.settings,
         made_at=context.made_at,
         warnings=context.result.warnings,
@@ -111,7 +128,6 @@ def report(context: StareContext) -> Contents:
         products=tuple(ReportedProduct(label=file.label, file_name=file.path.name, description=file.description) for file in context.files),
         steps=tuple(ReportedStep(step=report.step, seconds=report.seconds, note=report.note) for report in context.story),
     )
-    return [build_report(content).encode("utf-8", "replace")]
 
 
 def _with_checksum(file: InputFile) -> InputFile:

@@ -128,6 +128,9 @@ def spectrum_1d(context: StareContext) -> Contents:
 
 def metrics_json(context: StareContext) -> Contents:
     """QC.json: metrics with ranges and flags, warnings, failures and diagnostics; numbers that were not measured are null."""
+    from soxspipe.reductions.stare.figures import verdict
+
+    judged = verdict(context)
     answer = {
         "sof": context.provenance.sof_name,
         "recipe": context.provenance.recipe,
@@ -137,6 +140,8 @@ def metrics_json(context: StareContext) -> Contents:
         "date_obs": context.inputs.observation.date_obs,
         "reduced": context.made_at,
         "verdict": "fail" if any(metric.flag == "fail" for metric in context.metrics) else "pass",
+        "level": judged.level,
+        "worries": list(judged.worries),
         "warnings": list(context.result.warnings),
         "failures": dict(context.result.failures),
         "metrics": [_metric_row(metric) for metric in context.metrics],
