@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -13,6 +14,15 @@ def safe_name(text: str) -> str:
     """A file name without separators, blanks, control characters or a leading dot, at most 160 characters."""
     cleaned = _UNSAFE.sub("_", text).strip("._")[:LONGEST]
     return cleaned or "unnamed"
+
+
+def distinct_name(text: str) -> str:
+    """A file name as `safe_name` makes it; where that changes the text, six digits of its checksum follow, so that no two texts share a name."""
+    name = safe_name(text)
+    if name == text:
+        return name
+    digest = hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=3).hexdigest()
+    return f"{name[: LONGEST - 7]}_{digest}"
 
 
 def reduced_folder(output: Path, night: str, recipe: str) -> Path:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Card, CardValue, Provenance
+from soxspipe.io.fits_header import Header, parse_header
+from soxspipe.io.fits_writer import format_card
 
 _STRUCTURAL = re.compile(
     r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|TFIELDS|BSCALE|BZERO|BLANK|BUNIT|DATAMIN|DATAMAX|EXTNAME|EXTVER|EXTLEVEL"
@@ -17,6 +21,7 @@ _STRUCTURAL = re.compile(
 _REMOVED = re.compile(r"ESO (DPR|PRO|QC) .*")
 _DETECTOR_OF_IMAGE = re.compile(r"GAIN|ESO DET (READ (CURID|SPEED)|OUT1 (CONAD|GAIN|RON)|CHIP RON)")
 _RENAMED = {"RADECSYS": "RADESYS", "ESO TEL TARG EQUINOX": "EQUINOX"}
+SOF_KEYWORD = "ESO PRO REC1 SOF"
 _DIGITS = re.compile(r"(\d+)")
 _UNIT_IN_COMMENT = {"electrons": "e-", "electron": "e-", "kelvin": "K", "celsius": "C"}
 
@@ -70,6 +75,30 @@ def product_cards(
         *extra,
     ]
     return sorted_cards([*raw, *(card for card in made if card[1] != "")])
+
+
+def differences(header: Header, provenance: Provenance) -> tuple[str, ...]:
+    """What made a product and is not the same now: ``inputs`` (their names), settings by published name, nothing if all is the same."""
+    found: list[str] = []
+    for what, files in (("RAW", provenance.raw), ("CAL", provenance.calibrations)):
+        names = [_as_read(os.path.basename(file.path)) for file in files]
+        if names != _listed(header, f"ESO PRO REC1 {what}{{}} NAME"):
+            found.append("inputs")
+    before = {name: header.get(f"ESO PRO REC1 PARAM{i} VALUE") for i, name in enumerate(_listed(header, "ESO PRO REC1 PARAM{} NAME"), 1)}
+    now = {_as_read(name): _as_read(value) for name, value in provenance.parameters}
+    found += sorted(str(name) for name in now.keys() | before.keys() if now.get(name) != before.get(name))
+    return tuple(dict.fromkeys(found))
+
+
+def _listed(header: Header, keyword: str) -> list[Any]:
+    """Values of numbered keywords, from 1 until one is missing."""
+    keywords = (keyword.format(i) for i in itertools.count(1))
+    return [header.get(name) for name in itertools.takewhile(header.__contains__, keywords)]
+
+
+def _as_read(value: CardValue) -> Any:
+    """A value as it comes back from a header."""
+    return parse_header((format_card("VALUE", value) + "END".ljust(80)).encode("ascii")).get("VALUE")
 
 
 def metric_card(metric: Metric) -> Card:
@@ -128,6 +157,7 @@ def _natural(keyword: str) -> tuple[bool, list[str | int], str]:
 def _provenance_cards(provenance: Provenance, arm: str, version: str) -> list[Card]:
     cards: list[Card] = [
         ("ESO PRO REC1 ID", provenance.recipe, "recipe"),
+        (SOF_KEYWORD, provenance.sof_name, "set of files"),
         ("ESO PRO REC1 PIPE ID", f"soxspipe/v{version}", "pipeline and version"),
         ("ESO PRO DATANCOM", len(provenance.raw), "number of raw exposures combined"),
     ]

@@ -15,8 +15,9 @@ from soxspipe.io.classify import ClassifiedFile, classify
 from soxspipe.io.files import md5_of
 from soxspipe.io.fits import read_header
 from soxspipe.io.headers import read_observation, text_of
-from soxspipe.io.names import safe_name
+from soxspipe.io.names import distinct_name, safe_name
 from soxspipe.io.sof import InputFrames, resolve_inputs
+from soxspipe.reductions.repeated import without_repeats
 from soxspipe.reductions.select import Selected, select_inputs
 from soxspipe.reductions.spec import InputRow
 
@@ -27,17 +28,19 @@ _TIMESTAMP = re.compile(r"(\d{8}T\d{6})")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoundFiles:
-    """Files that the user gave: base name of the set (empty without one), those that were classified, and the others."""
+    """Files that the user gave: base name of the set (empty without one), those that were classified, and the others; what was given twice."""
 
     sof_name: str
     classified: tuple[ClassifiedFile, ...]
     unrecognised: tuple[Path, ...]
+    repeats: tuple[str, ...] = ()
 
     def select(self, rows: Sequence[InputRow], verb: str) -> Selected:
         """The files that a recipe takes, exposures in order of time; raises as `select_inputs`."""
         selected = select_inputs(self.classified, rows, verb=verb, unrecognised=self.unrecognised)
         in_time_order = tuple(sorted(selected.exposures, key=_time_of))
-        return replace(selected, files={**selected.files, next(iter(selected.files)): in_time_order})
+        files = {**selected.files, next(iter(selected.files)): in_time_order}
+        return replace(selected, files=files, warnings=(*self.repeats, *selected.warnings))
 
     def unused_notes(self, rows: Sequence[InputRow]) -> tuple[str, ...]:
         """One sentence for every file that no row takes."""
@@ -58,9 +61,11 @@ def find_files(inputs: InputFrames) -> FoundFiles:
     """
     resolved = resolve_inputs(inputs)
     classified = [classify(path, read_header(path)) for path in resolved.paths]
+    files, repeats = without_repeats([file for file in classified if file is not None])
     return FoundFiles(
         sof_name=resolved.sof_name or "",
-        classified=tuple(file for file in classified if file is not None),
+        classified=files,
+        repeats=repeats,
         unrecognised=tuple(path for path, file in zip(resolved.paths, classified, strict=True) if file is None),
     )
 
@@ -72,7 +77,7 @@ def start_checksums(files: Sequence[ClassifiedFile], pool: ThreadPoolExecutor) -
 
 def base_name(found: FoundFiles, first: ClassifiedFile, observation: Observation, what: str) -> str:
     """Base name of the products: that of the set-of-files, else by the organiser's template, in which `what` names the kind of set."""
-    return safe_name(found.sof_name or _name_from_header(first, observation, what))
+    return distinct_name(found.sof_name) if found.sof_name else safe_name(_name_from_header(first, observation, what))
 
 
 def night_of(sof_name: str, observation: Observation) -> str:

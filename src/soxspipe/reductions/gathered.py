@@ -97,8 +97,16 @@ class Gathered(Generic[In, Chosen]):
     notes: tuple[str, ...] = ()
 
     def names(self) -> Provenance:
-        """Recipe, base name and night alone, without waiting for checksums."""
-        return Provenance(recipe=self.recipe, sof_name=self.sof_name, night=self.night, command=self.command)
+        """Where data and choices came from, without waiting for checksums."""
+        return Provenance(
+            recipe=self.recipe,
+            sof_name=self.sof_name,
+            night=self.night,
+            raw=tuple(InputFile(path=str(file.path), category=file.tag) for file in self.files.exposures),
+            calibrations=tuple(InputFile(path=str(file.path), category=file.tag) for file in self.files.calibrations),
+            parameters=parameters(self.settings),
+            command=self.command,
+        )
 
     def provenance(self) -> Provenance:
         """Where data and choices came from; waits for the checksums."""

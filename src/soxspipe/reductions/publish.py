@@ -11,11 +11,15 @@ from typing import Any
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Provenance
-from soxspipe.errors import ProductExistsError
+from soxspipe.errors import InputError, ProductError, ProductExistsError
 from soxspipe.io.atomic import Staged, discard, remove_unfinished, stage
 from soxspipe.io.commit_set import commit_set, recover
+from soxspipe.io.fits import read_header
+from soxspipe.io.fits_header import Header
+from soxspipe.io.headers import text_of
 from soxspipe.io.lock import only_run
 from soxspipe.io.names import file_name, qc_folder, reduced_folder
+from soxspipe.io.product_headers import SOF_KEYWORD, differences
 from soxspipe.qc.ranges import chosen_ranges, with_ranges
 from soxspipe.reductions.gathered import Context
 from soxspipe.reductions.progress import StepTimer
@@ -23,6 +27,9 @@ from soxspipe.reductions.spec import ProductRecord, ProductRow, Published, Recip
 
 LOCK_TIMEOUT_S = 600.0
 """Longer than any reduction takes, so that a second run of the same set waits for the first."""
+
+SHOWN = 4
+"""Settings that a message names; the others are counted."""
 
 Run = Context[Any, Any, Any]
 Spec = RecipeSpec[Any]
@@ -118,10 +125,43 @@ def claim_products(
 
 
 def require_new(spec: Spec, provenance: Provenance, output: Path, *, overwrite: bool) -> None:
-    """Raise `ProductExistsError` if the products are there already and may not be overwritten."""
+    """Raise `ProductExistsError` if the products are there already and may not be overwritten.
+
+    Raises
+    ------
+    ProductError
+        If what is there was made from other inputs or with other settings, and may not be overwritten; or from a set of files of another
+        name, which is never overwritten.
+    """
     path = last_path(spec, provenance, output)
+    shared = [row for row in spec.products if row.upper_case and isinstance(row.suffix, str)]
+    for place in (path, *(_path(row, str(row.suffix), provenance, output) for row in shared)):
+        header = _header_of(place)
+        owner = text_of(header, SOF_KEYWORD) if header else ""
+        if owner and owner != provenance.sof_name:
+            raise ProductError(f"{place}: belongs to the set of files {owner!r}; rename one of the two or choose another folder (-o)")
     if path.exists() and not overwrite:
+        header = _header_of(path)
+        different = differences(header, provenance) if header and text_of(header, SOF_KEYWORD) else ()
+        if different:
+            raise ProductError(f"{path}: exists, but was made with other {_shown(different)}; use -x (overwrite) to make it again")
         raise ProductExistsError(f"the product exists already, use -x (overwrite) to make it again: {path}")
+
+
+def _header_of(path: Path) -> Header | None:
+    """Header of a product; None if it is not there or cannot be read."""
+    try:
+        return read_header(path)
+    except InputError:
+        return None
+
+
+def _shown(different: Sequence[str]) -> str:
+    """``inputs``, ``settings (use_flat, ...)``, or both."""
+    names = [name for name in different if name != "inputs"]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    settings = [f"settings ({', '.join(names[:SHOWN])}{more})"] if names else []
+    return " and ".join([*(["inputs"] if "inputs" in different else []), *settings])
 
 
 def last_path(spec: Spec, provenance: Provenance, output: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from soxspipe.io.names import file_name, qc_folder, reduced_folder, safe_name
+from soxspipe.io.names import distinct_name, file_name, qc_folder, reduced_folder, safe_name
 
 
 @pytest.mark.parametrize("text", ["../../etc/passwd", "a/b\\c", ".hidden", "x" * 400, "", "nul\x00", "<img src=x>", "caf\u00e9", "a b\tc"])
@@ -26,3 +26,14 @@ def test_folders_and_file_names_follow_the_contract():
     assert reduced_folder(Path("out"), "2025-03-01", "soxs-stare") == Path("out/reduced/2025-03-01/soxs-stare")
     assert qc_folder(Path("out"), "2025-03-01", "soxs-stare-std") == Path("out/qc/2025-03-01/soxs-stare-std")
     assert file_name("set_a", "_OBJTRACE.fits", upper=True) == "SET_A_OBJTRACE.fits"
+
+
+@pytest.mark.parametrize(("one", "other"), [("my set", "my_set"), ("a" * 170, "a" * 171), ("x", "x "), ("naïve", "na_ve"), (".a", "a")])
+def test_names_of_two_sets_of_files_are_two(one: str, other: str) -> None:
+    names = {distinct_name(one), distinct_name(other)}
+    assert len(names) == 2
+    assert all(name == safe_name(name) for name in names)
+
+
+def test_a_safe_name_stays_what_it_is() -> None:
+    assert distinct_name("20250302T020000_VIS_1x1") == "20250302T020000_VIS_1x1"

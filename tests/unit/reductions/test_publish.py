@@ -223,3 +223,32 @@ def test_a_folder_in_the_place_of_the_last_product_leaves_the_old_set(tmp_path, 
     blocked.rmdir()
     blocked.write_bytes(content)
     assert contents(tmp_path) == before
+
+
+def test_what_exists_is_compared_with_what_is_wanted(tmp_path, run):
+    publish_stare(run, tmp_path, StepTimer())
+    made = run.provenance
+    with pytest.raises(ProductExistsError, match="exists already"), claim_products(made, tmp_path, overwrite=False):
+        pass
+    name, value = next((name, value) for name, value in made.parameters if isinstance(value, bool))
+    changed = tuple((key, not value if key == name else old) for key, old in made.parameters)
+    with (
+        pytest.raises(ProductError, match=rf"other settings \({name}\); use -x"),
+        claim_products(replace(made, parameters=changed), tmp_path, overwrite=False),
+    ):
+        pass
+    more = replace(made, raw=(*made.raw, InputFile(path="/data/another.fits", category="OBJECT_NIR")))
+    with pytest.raises(ProductError, match="other inputs; use -x"), claim_products(more, tmp_path, overwrite=False):
+        pass
+    with claim_products(more, tmp_path, overwrite=True):
+        pass
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_set_whose_name_differs_in_case_is_never_overwritten(tmp_path, run, overwrite):
+    publish_stare(run, tmp_path, StepTimer())
+    before = contents(tmp_path)
+    other = replace(run.provenance, sof_name=run.provenance.sof_name.swapcase())
+    with pytest.raises(ProductError, match="belongs to the set of files"), claim_products(other, tmp_path, overwrite=overwrite):
+        pass
+    assert contents(tmp_path) == before
