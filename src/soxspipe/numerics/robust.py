@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.numerics.medians import quick_mad_sigma
@@ -120,11 +121,10 @@ def running_median(values: FloatArray, width: int) -> FloatArray:
 
     Medians over more than `WIDE_PX` are taken at every eighth of their width and joined by straight lines.
     """
-    half = width // 2
+    if width <= WIDE_PX:
+        return np.asarray(median_filter(values, width, mode="nearest"))
+    half, step = width // 2, width // 8
     pieces = np.lib.stride_tricks.sliding_window_view(edge_padded(values, half), 2 * half + 1)
-    step = max(1, width // 8) if width > WIDE_PX else 1
-    if step == 1:
-        return np.partition(pieces, half, axis=1)[:, half]
     position = np.arange(0, values.size, step)
     if position[-1] != values.size - 1:
         position = np.append(position, values.size - 1)
