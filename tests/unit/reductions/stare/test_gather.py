@@ -266,7 +266,7 @@ def test_only_raw_frames_must_share_a_read_noise(own: InputKit) -> None:
     second = own.folder / "raw_1.fits"
     second.write_bytes(own.files["raw0"].read_bytes())
     kits.edit_header(own.files["raw0"], ESO__DET__OUT1__RON=3.8)
-    kits.edit_header(second, ESO__DET__OUT1__RON=9.0)
+    kits.edit_header(second, ESO__DET__OUT1__RON=9.0, MJD_OBS=60800.1)  # another exposure, not a copy of the first
     with pytest.raises(InputError, match=r"ESO DET OUT1 RON is '(9|3\.8)', '(3\.8|9)' as in"):
         gather(rewrite_sof(own, extra=(second,)))
 
