@@ -270,7 +270,15 @@ def _close(console: Console, night: Night, *, as_json: bool) -> None:
 
 
 def _keep_watch(request: Request, *, quick: bool, redo: bool, verbose: bool) -> int:
-    raise InputError("--watch is not available yet")
+    from soxspipe.cli.night_progress import describe
+    from soxspipe.night.pages import page_path
+    from soxspipe.night.watch import Watching, watch
+
+    console = _console(verbose)
+    console.note(f"watching {request.folder}; Ctrl-C ends it. The page of each night is {page_path(request.output, '<date>')}")
+    night = watch(request, Watching(quick=quick, redo=redo, say=lambda outcome: console.note(describe(outcome))))
+    _close(console, night, as_json=False)
+    return night.exit_status
 
 
 def _targets(request: Request) -> list[Task]:

@@ -99,6 +99,59 @@ def connected(engine: Engine) -> Iterator[Client]:
             yield client
 
 
+class Running:
+    """Jobs that have been handed to Dask and not been taken back yet.
+
+    Parameters
+    ----------
+    client : Client
+        From `connected`.
+    recipe : callable
+        What reduces a set-of-files; must be importable by the workers.
+    """
+
+    def __init__(self, client: Client, recipe: Recipe) -> None:
+        self._client, self._recipe = client, recipe
+        self._futures: dict[str, Future] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._futures
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def start(self, nodes: Sequence[Node], outcomes: Mapping[str, Outcome], *, priority: int = 0) -> None:
+        """Hand jobs in; each waits for those it names that are running, and is told the outcomes of the others."""
+        urgency, run = order_of_urgency(nodes), uuid.uuid4().hex[:8]
+        for node in nodes:
+            found = (self._futures.get(name, outcomes.get(name)) for name in node.after)
+            upstream = [entry for entry in found if entry is not None]
+            self._futures[node.job.name] = self._client.submit(
+                run_job, node.job, upstream, self._recipe, key=f"{node.job.verb}-{node.job.name}-{run}", pure=False,
+                priority=priority + urgency[node.job.name],
+            )  # fmt: skip
+
+    def as_they_come(self) -> Iterator[tuple[str, Outcome | None]]:
+        """Wait for all; names with outcomes, None for a job that never ran since another one was given up or the connection lost."""
+        names = {future.key: name for name, future in self._futures.items()}
+        for future in as_completed(list(self._futures.values())):
+            name = names[future.key]
+            del self._futures[name]
+            yield name, _outcome(name, future)
+
+    def ended(self) -> Iterator[tuple[str, Outcome | None]]:
+        """The same for those that have ended by now, without waiting."""
+        for name, future in list(self._futures.items()):
+            if future.done():
+                del self._futures[name]
+                yield name, _outcome(name, future)
+
+    def give_up(self) -> None:
+        """Drop whatever is still running."""
+        self._client.cancel(list(self._futures.values()), force=True)
+        self._futures.clear()
+
+
 def execute(client: Client, nodes: Sequence[Node], known: Mapping[str, Outcome], recipe: Recipe, done: Done) -> dict[str, Outcome]:
     """Run jobs, each after those whose products it may take.
 
@@ -121,17 +174,18 @@ def execute(client: Client, nodes: Sequence[Node], known: Mapping[str, Outcome],
         Of every node, by name.
     """
     outcomes = dict(known)
+    running = Running(client, recipe)
     pending = [node for node in nodes if node.job.name not in outcomes]
     while pending:
-        futures = _submit(client, pending, outcomes, recipe)
+        running.start(pending, outcomes)
         try:
-            going_on = _collect(futures, outcomes, done)
+            going_on = _collect(running, outcomes, done)
         finally:
-            client.cancel(list(futures.values()), force=True)
+            running.give_up()
         left = [node for node in pending if node.job.name not in outcomes]
         if not going_on or len(left) == len(pending):
             for node in left:
-                outcomes[node.job.name] = lost(node.job, "the run was stopped" if not going_on else "the scheduler was lost")
+                outcomes[node.job.name] = lost(node.job, "the scheduler was lost" if going_on else "the run was stopped")
             break
         pending = left  # they waited for a job that was given up; now they know
     return outcomes
@@ -142,47 +196,30 @@ def lost(job: Job, cause: str) -> Outcome:
     return Outcome(name=job.name, verb=job.verb, arm=job.arm, night=job.night, status="lost", cause=cause)
 
 
-def _submit(client: Client, nodes: Sequence[Node], outcomes: Mapping[str, Outcome], recipe: Recipe) -> dict[str, Future]:
-    urgency, run = order_of_urgency(nodes), uuid.uuid4().hex[:8]
-    futures: dict[str, Future] = {}
-    for node in nodes:
-        upstream = [futures.get(name, outcomes.get(name)) for name in node.after if name in futures or name in outcomes]
-        futures[node.job.name] = client.submit(
-            run_job, node.job, upstream, recipe, key=f"{node.job.verb}-{node.job.name}-{run}", pure=False,
-            priority=urgency[node.job.name],
-        )  # fmt: skip
-    return futures
-
-
-def _collect(futures: Mapping[str, Future], outcomes: dict[str, Outcome], done: Done) -> bool:
+def _collect(running: Running, outcomes: dict[str, Outcome], done: Done) -> bool:
     """Take outcomes as they come; returns whether to go on."""
-    names = {future.key: name for name, future in futures.items()}
-    for future in as_completed(list(futures.values())):
-        outcome = _outcome(names[future.key], future)
-        if outcome is None:
-            continue
-        outcomes[outcome.name] = outcome
-        if not done(outcome):
-            return False
+    for _, outcome in running.as_they_come():
+        if outcome is not None:
+            outcomes[outcome.name] = outcome
+            if not done(outcome):
+                return False
     return True
 
 
 def _outcome(name: str, future: Future) -> Outcome | None:
     """What a future brought; None if it never ran since another one was given up, or the connection was lost."""
+    verb = str(future.key).partition("-")[0]
     if future.status == "finished":
         with suppress(Exception):  # the worker that held the result may be gone by now
             result: Outcome = future.result()
             return result
-        return None
     if future.status == "error":
         error = future.exception()
-        if isinstance(error, KilledWorker) and str(error.task) == future.key:
-            verb = str(future.key).partition("-")[0]
+        if not isinstance(error, KilledWorker):
+            return Outcome(name=name, verb=verb, status="failed", cause=f"unexpected {type(error).__name__}: {error}")
+        if str(error.task) == future.key:
             cause = f"{ALLOWED_FAILURES + 1} workers died over it, perhaps for want of memory"
             return Outcome(name=name, verb=verb, status="failed", cause=cause)
-        if not isinstance(error, KilledWorker):
-            verb = str(future.key).partition("-")[0]
-            return Outcome(name=name, verb=verb, status="failed", cause=f"unexpected {type(error).__name__}: {error}")
     return None
 
 

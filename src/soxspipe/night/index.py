@@ -83,7 +83,10 @@ class Index:
         MissingInputError
             If the folder does not exist.
         """
-        found = find_files(folder, output)
+        return self.rows_of(find_files(folder, output), folder, seen)
+
+    def rows_of(self, found: Sequence[FoundFile], folder: Path, seen: Seen | None = None) -> tuple[FrameRow, ...]:
+        """One row for each of some files; rows of other files below the folder are forgotten."""
         self._load()
         new = [file for file in found if not _holds(self._known.get(file.path), file)]
         for number, file in enumerate(new, start=1):

@@ -249,6 +249,7 @@ def _outcome(job: Job, blank: Outcome, made: Published, taken: Mapping[str, str]
     level, worries = _verdict(made)
     return replace(
         blank,
+        raw=raw_names(job),
         inputs=dict(taken),
         made=calibrations,
         final=str(made.final),
@@ -261,6 +262,11 @@ def _outcome(job: Job, blank: Outcome, made: Published, taken: Mapping[str, str]
         worries=worries,
         curve=_curve(job, made, calibrations),
     )
+
+
+def raw_names(job: Job) -> tuple[str, ...]:
+    """File names of the exposures."""
+    return tuple(Path(path).name for path, _ in job.raw)
 
 
 def _path_of(made: Published, label: str) -> str:

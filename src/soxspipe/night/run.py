@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from soxspipe.errors import InputError, ProductError
+from soxspipe.night.frame_row import FrameRow
 from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.index import Index, Seen, open_index
 from soxspipe.night.job import Recipe, settled
@@ -98,11 +99,16 @@ def look(request: Request, *, index: Index | None = None, seen: Seen | None = No
     rows = index.rows(request.folder, request.output, seen)
     if not rows:
         raise InputError(f"{request.folder}: holds no FITS file")
-    plan = make_plan(organise(rows), request.folder.absolute(), request.output.absolute(), takes)
+    plan = plan_of(rows, request, takes)
     chosen = narrowed(plan, request.only)
     if request.only and not chosen.tasks:
         raise InputError(f"nothing in {request.folder} answers to {', '.join(request.only)}: give an arm, a target or the name of a set")
     return chosen
+
+
+def plan_of(rows: Iterable[FrameRow], request: Request, takes: Takes = takes) -> Plan:
+    """The plan of files that have been indexed."""
+    return make_plan(organise(rows), request.folder.absolute(), request.output.absolute(), takes)
 
 
 def write_sofs(plan: Plan) -> int:

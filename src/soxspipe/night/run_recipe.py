@@ -53,13 +53,11 @@ def settings_text(verb: str, instrument: str, arm: str, settings: str | None) ->
     SettingsError
         If the file cannot be read, or a value has the wrong type or lies outside its range.
     """
-    from soxspipe.settings.dump import dump_settings
     from soxspipe.settings.load import load_settings
 
     spec: RecipeSpec[Any] = reduction(verb).spec
     name = spec.names[-1] if verb.endswith("_std") else spec.names[0]
-    chosen = load_settings(settings, instrument=instrument, recipe=name, arm=arm, model=spec.settings).settings
-    return dump_settings(chosen, recipe=name, arm=arm)
+    return load_settings(settings, instrument=instrument, recipe=name, arm=arm, model=spec.settings).settings.model_dump_json()
 
 
 def run_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:

@@ -39,6 +39,8 @@ class Outcome:
         One sentence why it failed or was blocked.
     fingerprint : str
         Of inputs, settings and program.
+    raw : tuple of str
+        Names of the exposures.
     inputs : mapping of str to str
         Paths of the calibrations that were used, by category.
     made : mapping of str to str
@@ -74,6 +76,7 @@ class Outcome:
     status: Status = "done"
     cause: str = ""
     fingerprint: str = ""
+    raw: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
     final: str = ""
@@ -147,7 +150,7 @@ def read_record(output: Path, night: str, name: str) -> Outcome | None:
         content = json.loads(record_path(output, night, name).read_text(encoding="utf-8"))
         content.pop("version", None)
         content["files"] = tuple((str(path), int(size)) for path, size in content["files"])
-        content |= {name: tuple(content[name]) for name in ("metrics", "warnings", "worries")}
+        content |= {name: tuple(content[name]) for name in ("metrics", "warnings", "worries", "raw")}
         content |= {name: _absolute(content[name], output) for name in ("final", "report")}
         content |= {name: {key: _absolute(path, output) for key, path in content[name].items()} for name in ("made", "inputs")}
         return Outcome(**content)
