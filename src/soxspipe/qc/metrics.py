@@ -12,6 +12,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import OrderShift, SkyModel, WavelengthShift
 from soxspipe.datamodel.observation import Observation
@@ -158,6 +159,17 @@ def measure_object(
         Metric(name="SEEING HEADER", value=seeing, unit="arcsec", comment="Seeing the header gives"),
         Metric(name="SEEING RATIO", value=fwhm / seeing if fwhm and seeing else None, comment="Profile FWHM over the header's seeing"),
         Metric(name="APERTURE LOSS", value=outside, comment="Fraction of the light outside the boxcar aperture"),
+    )
+
+
+def measure_host(host: HostLight | None) -> tuple[Metric, ...]:
+    """HOST SIGNIF, HOST SHARE and HOST DOUBT: light that no point source explains; nothing is 0."""
+    return (
+        Metric(name="HOST SIGNIF", value=0.0 if host is None else host.significance, comment="Significance of a host under the object"),
+        Metric(
+            name="HOST SHARE", value=host.share if host is not None and host.taken else 0.0, comment="Host light taken off over object's"
+        ),
+        Metric(name="HOST DOUBT", value=0.0 if host is None else host.doubt, comment="Part of the flux uncertain for a host"),
     )
 
 

@@ -40,7 +40,7 @@ class ExtractionSettings(AlgorithmSettings):
     )
     subtract_host: bool = Field(
         True,
-        description="Take off smooth light of a host galaxy, at least twice as wide as the image, from under the object (never from a standard).",
+        description="Take off light of a host galaxy that no point source explains from under the object (never from a standard).",
     )
     horne_extraction_along_lines: bool = Field(
         False,

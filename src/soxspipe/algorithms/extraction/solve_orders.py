@@ -19,7 +19,7 @@ from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE, Re
 from soxspipe.algorithms.objects.companions import other_sources, set_companions_aside
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.objects.find_object import FoundObject
-from soxspipe.algorithms.objects.host_light import HostLight, measure_host, take_host_off
+from soxspipe.algorithms.objects.host_light import measure_host, take_host_off
 from soxspipe.algorithms.objects.object_flux import smooth_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.profile_cells import Chunks, chunks_of
@@ -29,6 +29,7 @@ from soxspipe.algorithms.sky.fit_skies import common_illumination, inside_edges,
 from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.geometry import Geometry
+from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.trace import ObjectTrace
 
 FALLBACK_SEEING_ARCSEC = 1.0
@@ -50,7 +51,7 @@ class SolvedOrders:
     along_lines : tuple of ExtractedOrder
         Extracted along tilted lines, which spectra are then made of; empty if that was not asked for.
     host : HostLight or None
-        Light of a host that was taken off.
+        Light that a point source does not explain, taken off or left in.
     """
 
     trace: ObjectTrace
@@ -153,7 +154,10 @@ def extract_with_sky(
     alone = list(each_order(set_aside, fits)) if companions else fits
     rough_hits = list(each_order(partial(problem.rough_hits, profile=rough), alone))
     host = measure_host(alone, rough_hits, trace) if settings.subtract_host else None
-    hostless = [take_host_off(fit, host, trace) for fit in alone] if host is not None else alone
+    hostless, kept = alone, fits
+    if host is not None and host.taken:
+        # the companions' pixels come back for the aperture sums; the host's light does not
+        hostless, kept = ([take_host_off(fit, host, trace) for fit in some] for some in (alone, fits))
     first = problem.measure(hostless, rough_hits, rough)
     refined = list(each_order(partial(problem.refine, profile=first), hostless))
     profile = problem.measure([fit for fit, _ in refined], [hits for _, hits in refined], first)
@@ -164,7 +168,7 @@ def extract_with_sky(
         along_lines = tuple(each_order(partial(problem.extract_along_lines, profile=profile), better))
     if companions:
         extracted = tuple(
-            replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(extracted, fits, strict=True)
+            replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(extracted, kept, strict=True)
         )
     return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted, along_lines=along_lines, host=host)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from soxspipe.algorithms.orders.order_data import OrderData
-from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.trace import SlitSource
 from soxspipe.numerics.robust import grouped_median, mad_sigma
 
@@ -19,7 +19,21 @@ TEMPLATE_FWHM_ARCSEC = 0.9
 LARGEST_COUNT = 5
 LEVEL_ROUNDS = 12
 LEVEL_SIGMA = 2.0
+LARGEST_PASSED = 3
+"""Peaks that turn out to belong to objects already found before the search ends."""
 COMPANION_SHARE = 0.01
+APART_FWHM = 1.5
+CONTRAST = 1.0
+"""Over the wings of brighter objects there: what is less could be the wings' own."""
+NARROWEST_FWHM, WIDEST_FWHM = 0.5, 2.0
+CORE_FWHM = 1.0
+"""Light nearer than this is never another object's."""
+WING_TOLERANCE = 0.02
+"""Of real wings against a Moffat."""
+WING_CLIP = 4.0
+WING_ROUNDS = 4
+EXPONENTS = (1.4, 1.7, 2.0, 2.3, 2.6, 3.0, 3.5, 4.2, 5.5)
+WIDTHS_ARCSEC = tuple(0.45 * 1.12**k for k in range(19))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,23 +139,101 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
         Brightest first, at most `LARGEST_COUNT`; empty if nothing stands out.
     """
     remaining = np.array(slit_light.light)
+    explained = np.zeros(remaining.size)
     found: list[tuple[float, float, float, float]] = []
-    for _ in range(LARGEST_COUNT):
+    for _ in range(LARGEST_COUNT + LARGEST_PASSED):
         level, significance = _filtered(slit_light, remaining)
         peak = int(np.nanargmax(significance)) if np.isfinite(significance).any() else 0
         strength = float(np.nan_to_num(significance[peak], nan=-np.inf))
         share = float(level[peak] / found[0][3]) if found and found[0][3] > 0 else 1.0
-        if strength < needed or share < COMPANION_SHARE:
+        if strength < needed or share < COMPANION_SHARE or len(found) == LARGEST_COUNT:
             break
-        position, fwhm, height = measure_peak(slit_light.slit_arcsec, remaining, peak)
-        found.append((position, fwhm, strength, float(level[peak])))
-        remaining = remaining - height * moffat(slit_light.slit_arcsec - position, fwhm)
-        near = np.abs(slit_light.slit_arcsec - position) < 1.2 * fwhm
+        position, fwhm, _ = measure_peak(slit_light.slit_arcsec, remaining, peak)
+        seen = position if not found else _unmirrored(slit_light, position, found[0][0])
+        if not found or _is_another(seen, fwhm, float(level[peak]), float(explained[peak]), found):
+            found.append((position, fwhm, strength, float(level[peak])))
+            own = own_light(slit_light, remaining, position, fwhm)
+            explained, remaining = explained + own, remaining - own
+        reach = APART_FWHM * min(fwhm, found[0][1])
+        near = np.abs(slit_light.slit_arcsec - position) < reach
         remaining[near] = np.minimum(remaining[near], 0.0)
     return tuple(
         SlitSource(slit_arcsec=p, fwhm_arcsec=w, significance=z, relative_flux=h / found[0][3] if found[0][3] else 1.0)
         for p, w, z, h in found
     )
+
+
+def _is_another(position: float, fwhm: float, height: float, explained: float, found: Sequence[tuple[float, float, float, float]]) -> bool:
+    """Whether light beside objects that are known is an object and not a part of them.
+
+    Humps nearer than `APART_FWHM` belong to an image that guiding has doubled; light that is not much above the wings there is wing; light
+    much wider than the brightest object's image is a galaxy's, and much narrower is no star's.
+    """
+    apart = all(abs(position - other) > APART_FWHM * width for other, width, *_ in found)
+    return apart and height > CONTRAST * max(explained, 0.0) and NARROWEST_FWHM * found[0][1] < fwhm < WIDEST_FWHM * found[0][1]
+
+
+def _unmirrored(slit_light: SlitLight, position: float, centre: float) -> float:
+    """Where light beside an object peaks once the object's other side, mirrored, is taken off.
+
+    The hump of a doubled image distorts what is measured of the image on its own side, and seems further away than it is.
+    """
+    slit = slit_light.slit_arcsec
+    known = np.isfinite(slit_light.light)
+    other_side = np.interp(2.0 * centre - slit, slit[known], slit_light.light[known])
+    excess = np.convolve(np.interp(slit, slit[known], slit_light.light[known]) - other_side, np.full(3, 1.0 / 3.0), mode="same")
+    here = int(np.argmin(np.abs(slit - position)))
+    step = 1 if centre > position else -1
+    while 0 < here < slit.size - 1 and step * (centre - slit[here]) > 0 and excess[here + step] > excess[here]:
+        here += step
+    return float(slit[here])
+
+
+def own_light(slit_light: SlitLight, light: FloatArray, position_arcsec: float, fwhm_arcsec: float) -> FloatArray:
+    """An object's own light along the slit: on either side a Moffat of that side's width whose exponent is free.
+
+    Parameters
+    ----------
+    slit_light : SlitLight
+        For positions and errors.
+    light : ndarray, shape (n,)
+        What is left of it; NaN in empty bins.
+    position_arcsec, fwhm_arcsec : float
+        Of the object.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Electrons per pixel.  Other objects in the wings are left out of the fit by clipping what lies above it.
+    """
+    known = np.isfinite(light) & np.isfinite(slit_light.error)
+    distance = slit_light.slit_arcsec - position_arcsec
+    own = np.zeros(light.size)
+    for side in (distance <= 0, distance > 0):
+        own[side] = _side_light(np.abs(distance), light, slit_light.error, side & known, CORE_FWHM * fwhm_arcsec)[side]
+    return own
+
+
+def _side_light(distance: FloatArray, light: FloatArray, error: FloatArray, use: BoolArray, core_arcsec: float) -> FloatArray:
+    """Moffat, with a constant beside it that is not returned, through one side of an object; best exponent and width of a grid."""
+    if use.sum() < 6:
+        return np.zeros(light.size)
+    target = np.where(use, light, 0.0)
+    weight = np.where(use, 1.0 / (np.square(error) + np.square(WING_TOLERANCE * light)), 0.0)
+    core = distance < max(core_arcsec, float(np.partition(distance[use], 3)[3]))
+    widths, exponents = np.meshgrid(WIDTHS_ARCSEC, EXPONENTS, indexing="ij")
+    shape = moffat(distance[None, :], widths.reshape(-1, 1), exponents.reshape(-1, 1))
+    kept = np.broadcast_to(weight, shape.shape)
+    for _ in range(WING_ROUNDS):
+        s0, s1, s2 = kept.sum(axis=1), (kept * shape).sum(axis=1), (kept * shape**2).sum(axis=1)
+        r0, r1 = kept @ target, (kept * shape) @ target
+        determinant = np.maximum(s0 * s2 - s1**2, 1e-12 * s0 * s2)
+        height, base = (s0 * r1 - s1 * r0) / determinant, (s2 * r0 - s1 * r1) / determinant
+        above = (target - base[:, None] - height[:, None] * shape) * np.sqrt(weight)
+        kept = np.where((above > WING_CLIP) & ~core, 0.0, weight)
+    misfit = np.where(height > 0, np.where(core, np.square(above), np.minimum(np.square(above), WING_CLIP**2)).sum(axis=1), np.inf)
+    best = int(np.argmin(misfit))
+    return np.maximum(height[best], 0.0) * shape[best]
 
 
 def strongest(slit_light: SlitLight) -> float:
@@ -192,10 +284,10 @@ def measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float,
     return centroid, float(np.clip(x_right - x_left, 2 * BIN_ARCSEC, 6.0)), height
 
 
-def moffat(distance: FloatArray, fwhm: float, beta: float = 3.5) -> FloatArray:
+def moffat(distance: FloatArray, fwhm: FloatArray | float, beta: FloatArray | float = 3.5) -> FloatArray:
     """Moffat profile of unit height."""
     alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / beta) - 1.0))
-    return (1.0 + (distance / alpha) ** 2) ** (-beta)
+    return np.asarray((1.0 + (distance / alpha) ** 2) ** (-beta))
 
 
 def bin_width(orders: Sequence[OrderData]) -> float:

@@ -56,6 +56,11 @@ def source(context: StareContext) -> Metrics:
     return metrics.measure_object(context.result.trace, context.result.profile, context.inputs.observation, context.result.orders)
 
 
+def host(context: StareContext) -> Metrics:
+    """Light of a host."""
+    return metrics.measure_host(context.result.host)
+
+
 def wavelength_shift(context: StareContext) -> Metrics:
     """Zero-point on sky lines."""
     return metrics.measure_wavelength_shift(context.result.wavelength_shift)

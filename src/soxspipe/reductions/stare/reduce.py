@@ -19,7 +19,6 @@ from soxspipe.algorithms.frames.clip_and_stack import clip_and_stack
 from soxspipe.algorithms.frames.detrend import bad_in_masters
 from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
-from soxspipe.algorithms.objects.host_light import HostLight
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.orders.detrend_order import detrend_order
 from soxspipe.algorithms.orders.order_data import OrderData
@@ -33,6 +32,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.trace import ObjectTrace
@@ -130,6 +130,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         orders_unflattened=unflattened,
         merged_unflattened=merged_unflattened,
         wavelength_shift=shift,
+        host=solved.host,
         response=response.curve,
         efficiency=efficiency,
         fluxed=fluxed,
@@ -252,13 +253,25 @@ def _warnings(
             f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} % of the brightest)' for s in found.sources if s is not found.source
         )
         said.append(f"more than one object on the slit, also at {others}")
-    if host is not None:
-        said.append(
-            f'light {host.fwhm_arcsec:.1f}" wide under the object, {100 * host.share:.0f} % of its own, was taken for a host and taken off; '
-            "set subtract_host to false to keep it"
-        )
+    said.extend(_host_words(host))
     said.extend(shift_warnings(shift, inputs.arm))
     for order, reason in sky_failures.items():
         said.append(f"order {order} was left out: {reason}")
     said.extend(f"{name} could not be made: {reason}" for name, reason in failures.items())
     return tuple(said)
+
+
+def _host_words(host: HostLight | None) -> list[str]:
+    """What the user is told about light that a point source does not explain."""
+    if host is None:
+        return []
+    if not host.taken:
+        return [
+            f"light around the object may be a host's or its own wings ({host.significance:.1f} sigma); it was left in: "
+            f"if it is a host's, the flux is {100 * host.doubt:.0f} % too high"
+        ]
+    doubt = f"; its shape leaves {100 * host.doubt:.0f} % of the object's flux uncertain" if host.doubt >= 0.005 else ""
+    return [
+        f'light of a host {host.size_arcsec:.1f}" wide under the object, {100 * host.share:.0f} % of its own, was taken off '
+        f"({host.significance:.0f} sigma against a point source of any shape{doubt}); set subtract_host to false to keep it"
+    ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, WavelengthShift
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
@@ -41,6 +42,8 @@ class StareResult:
         From sky lines.
     response, efficiency, fluxed
         As far as they could be made.
+    host : HostLight or None
+        Light that no point source explains, taken off or left in.
     warnings : tuple of str
         For the user, one sentence each.
     failures : mapping of str to str
@@ -67,6 +70,7 @@ class StareResult:
     response: ResponseCurve | None = None
     efficiency: EfficiencyCurve | None = None
     fluxed: FluxedSpectrum | None = None
+    host: HostLight | None = None
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     noise: SetNoise | None = None

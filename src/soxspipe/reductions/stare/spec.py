@@ -197,6 +197,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
         ),
         measure=metrics.source,
     ),
+    MetricRow(labels=("HOST SIGNIF", "HOST SHARE", "HOST DOUBT"), measure=metrics.host),
     MetricRow(labels=("WAVE SHIFT", "WAVE SHIFT ERR", "WAVE SHIFT LINES"), measure=metrics.wavelength_shift),
     MetricRow(
         labels=(

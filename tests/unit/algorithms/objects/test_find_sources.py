@@ -102,3 +102,38 @@ def test_collapse_is_blind_to_cosmic_rays_and_masked_pixels() -> None:
     peak = np.nanmax(plain.light)
     assert np.nanmax(np.abs(hit.light - plain.light)) < 0.03 * peak
     assert np.nanmax(np.abs(hidden.light - plain.light)) < 0.03 * peak
+
+
+def star(position: float, height: float, fwhm: float, beta: float) -> np.ndarray:
+    alpha = fwhm / (2 * np.sqrt(2 ** (1 / beta) - 1))
+    return np.asarray(height * (1 + ((CENTRES - position) / alpha) ** 2) ** -beta)
+
+
+def seen(total: np.ndarray, *, seed: int = 4) -> SlitLight:
+    """Light of bright objects, with noise small against their wings."""
+    noise = np.random.default_rng(seed).normal(0, 0.5, CENTRES.size)
+    return SlitLight(slit_arcsec=CENTRES, light=20.0 + noise + total, error=np.full(CENTRES.size, 0.5))
+
+
+@pytest.mark.parametrize("beta", [2.0, 2.5, 3.0, 5.0])
+@pytest.mark.parametrize("fwhm", [0.6, 1.0, 1.8])
+def test_wings_of_any_exponent_are_no_companion(beta: float, fwhm: float) -> None:
+    assert len(find_sources(seen(star(-0.9, 2e4, fwhm, beta)), 8.0)) == 1
+
+
+def test_a_lopsided_or_doubled_image_is_one_object() -> None:
+    tail = sum(star(-0.9 + 0.15 * k, 3e3 * np.exp(-0.3 * k), 0.8, 2.8) for k in range(20))
+    assert len(find_sources(seen(np.asarray(tail)), 8.0)) == 1
+    assert len(find_sources(seen(star(-0.9, 2e4, 0.8, 2.8) + star(0.1, 8e3, 0.8, 2.8)), 8.0)) == 1
+
+
+@pytest.mark.parametrize("beta", [2.2, 3.5])
+def test_a_faint_companion_in_the_wings_is_found(beta: float) -> None:
+    found = find_sources(seen(star(-0.9, 2e4, 0.8, beta) + star(0.8, 2000.0, 0.8, beta)), 8.0)
+    assert [source.slit_arcsec for source in found] == pytest.approx([-0.9, 0.8], abs=0.1)
+    assert found[1].relative_flux == pytest.approx(0.1, rel=0.5)
+
+
+def test_a_galaxy_around_an_object_is_no_companion() -> None:
+    galaxy = 1500.0 * np.exp(-0.5 * ((CENTRES + 0.9) / (0.42466 * 3.5)) ** 2)
+    assert len(find_sources(seen(star(-0.9, 2e4, 0.9, 2.7) + galaxy), 8.0)) == 1

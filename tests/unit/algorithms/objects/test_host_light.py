@@ -12,6 +12,7 @@ from soxspipe.algorithms.extraction.solve_orders import SolvedOrders, extract_wi
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
 from soxspipe.algorithms.objects.host_light import measure_host
+from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
 from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
@@ -58,8 +59,9 @@ def test_a_host_is_found_and_taken_off() -> None:
     orders = scene(3000.0, 0.4)
     without, kept = solved(orders), solved(orders, subtract_host=False)
     assert without.host is not None
+    assert without.host.taken
     assert kept.host is None
-    assert without.host.fwhm_arcsec == pytest.approx(4.0, abs=1.0)
+    assert without.host.size_arcsec == pytest.approx(4.0, abs=1.0)
     assert without.host.share == pytest.approx(0.4, abs=0.12)
     assert excess(orders, kept) > 0.08
     assert abs(excess(orders, without)) < 0.3 * excess(orders, kept)
@@ -68,7 +70,8 @@ def test_a_host_is_found_and_taken_off() -> None:
 @pytest.mark.parametrize(("level", "fwhm"), [(300.0, 0.9), (3000.0, 0.7), (3000.0, 1.8), (3e5, 1.0)])
 def test_no_host_is_imagined(level: float, fwhm: float) -> None:
     orders = scene(level, 0.0, fwhm=fwhm)
-    assert solved(orders).host is None
+    host = solved(orders).host
+    assert host is None or not host.taken
 
 
 def test_errors_hold_the_photons_of_the_host() -> None:
@@ -83,9 +86,26 @@ def test_an_order_without_a_sound_pixel_does_not_count() -> None:
     found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
     fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
     trace = solved(orders).trace
-    nothing, everything = (np.full(fits[0].data.good.shape, state) for state in (False, True))
-    sound, struck = measure_host(fits, [nothing, nothing], trace), measure_host(fits, [nothing, everything], trace)
+    none = [np.zeros(fit.data.good.shape, dtype=bool) for fit in fits]
+    blind = [replace(fit, data=replace(fit.data, good=np.zeros(fit.data.good.shape, dtype=bool))) for fit in fits]
+    sound, half = measure_host(fits, none, trace), measure_host([fits[0], blind[1]], none, trace)
     assert sound is not None
-    assert struck is not None
-    assert struck.fwhm_arcsec == pytest.approx(sound.fwhm_arcsec, rel=0.3)
-    assert measure_host(fits, [everything, everything], trace) is None
+    assert half is not None
+    assert half.size_arcsec == pytest.approx(sound.size_arcsec, rel=0.3)
+    assert measure_host(blind, none, trace) is None
+
+
+def test_a_struck_pixel_is_dropped_and_light_along_the_slit_is_not() -> None:
+    orders = scene(3000.0, 0.4)
+    data = [order.data for order in orders]
+    found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
+    fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
+    trace = solved(orders).trace
+    none, all_of_them = ([np.full(fit.data.good.shape, state) for fit in fits] for state in (False, True))
+    plain, doubted = measure_rows(fits, none, trace, 4), measure_rows(fits, all_of_them, trace, 4)
+    wings = np.abs(plain.distance_arcsec) > 1.5
+    np.testing.assert_allclose(doubted.light[wings], plain.light[wings], atol=5.0)
+    struck = np.array(fits[0].data.electrons)
+    struck[100, struck.shape[1] // 2] += 1e5
+    hit = [replace(fits[0], data=replace(fits[0].data, electrons=struck)), fits[1]]
+    np.testing.assert_allclose(measure_rows(hit, all_of_them, trace, 4).light, doubted.light, atol=0.05 * plain.light.max())

@@ -1,0 +1,314 @@
+"""A point source of any shape along the slit, with or without a host, fitted to rows of light.
+
+The point source is a Moffat of free width and exponent, both of which may change with wavelength, that stood at several places along
+the slit during the exposure: places `NODE_STEP` of a FWHM apart out to 1.5 FWHM, with shares that are not negative.  That makes it as
+lopsided, drawn out or doubled as guiding makes stars, while its wings stay those of seeing.  The host is a Sersic profile of given
+index with free size and place.  Heights of both, a constant and a parabola of what the sky model may have taken or left, and a shift
+of the trace are free in every row and solved for at each step, so that the few parameters of shape are all that is searched for
+(Gauss-Newton with damping).
+
+References
+----------
+.. [1] Golub G. & Pereyra V., 2003, Inverse Problems, 19, R1, doi:10.1088/0266-5611/19/2/201 (variable projection).
+.. [2] Prugniel P. & Simien F., 1997, A&A, 321, 111 (Sersic's b).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.algorithms.objects.slit_rows import REACH_ARCSEC, SlitRows
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+
+NODES = np.arange(-6, 7)
+NODE_STEP = 0.25
+MIDDLE = NODES.size // 2
+PEAK_TOLERANCE = 0.001
+"""Of a real image against any formula, in units of its peak: the mean over all rows is believed to this."""
+SHAPE_TOLERANCE = 0.005
+"""The same in units of the light itself: wings are no better known than that."""
+PARABOLA_OF_PEAK, PARABOLA_OF_SKY = 0.005, 0.003
+"""What the sky model leaves of the object's wings and of the slit's illumination."""
+SHIFT_OF_FWHM = 0.03
+"""Error of the trace."""
+SHAPE_MEAN, SHAPE_PRIOR = (-0.1, -0.2, 3.0, 0.0), (0.3, 0.2, 1.5, 1.0)
+"""log of width over the trace's, its exponent of wavelength, the Moffat's exponent (2.5 to 4.5 at most sites), its change with wavelength."""
+SHAPE_LIMITS = ((np.log(0.3), -1.0, 1.4, -4.0), (np.log(1.3), 0.6, 9.0, 4.0))
+SHARE_PRIOR = 0.05
+"""A star stands still unless its image says otherwise: what a share of 0.2 costs (chi squared of 16) is little where it is real."""
+HOST_MEAN, HOST_PRIOR = (np.log(4.0), 0.0), (0.6, 1.5)
+"""log of the host's size in arcsec, and its place."""
+LEAST_HOST_FWHM, LARGEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC = 1.8, 9.0, 3.0
+HOST_SOFTENING_FWHM = 0.5
+"""Seeing rounds off a host's cusp."""
+STEPS = (1e-3, 1e-3, 1e-2, 1e-2)
+LARGEST_STEP = 0.4
+ROUNDS = 40
+LARGEST_DAMPINGS = 7
+SETTLED = 0.05
+"""Change of chi squared that ends the search."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SlitFit:
+    """A fit.
+
+    Attributes
+    ----------
+    misfit : float
+        Chi squared, all priors included.
+    shape : ndarray, shape (4,)
+        As `SHAPE_MEAN` has them.
+    shares : ndarray, shape (nodes,)
+        Of the places of the point source; sum 1.
+    host : ndarray, shape (2,), or None
+        As `HOST_MEAN` has them.
+    own, peak : ndarray, shape (rows,)
+        Height of the point source's Moffats, and of the host.
+    """
+
+    misfit: float
+    shape: FloatArray
+    shares: FloatArray
+    host: FloatArray | None
+    own: FloatArray
+    peak: FloatArray
+
+
+class SlitModel:
+    """Rows of light and what is fitted to them.
+
+    Parameters
+    ----------
+    rows : SlitRows
+        The data.
+    fwhm_arcsec : float
+        Width of the object at median wavelength.
+    index : float
+        Sersic index of the host.
+    """
+
+    def __init__(self, rows: SlitRows, fwhm_arcsec: float, index: float) -> None:
+        self.light, self.colour, self.x = rows.light, rows.colour[:, None, None], rows.distance_arcsec
+        self.fwhm, self.index = fwhm_arcsec, index
+        self.sized = np.array([np.log(fwhm_arcsec), 0.0, 0.0, 0.0])
+        self.places = NODES * NODE_STEP * fwhm_arcsec
+        # the average over a pixel is a place on either side that has the pixel's variance
+        beside = rows.pixel_arcsec**2 / 24.0 / (NODE_STEP * fwhm_arcsec) ** 2
+        self.usual_shares = np.delete(np.where(np.abs(NODES) == 1, min(beside, 0.25), 0.0), MIDDLE)
+        live = rows.weight > 0
+        self.n_rows = int(live.any(axis=1).sum())
+        self.peak = np.maximum(np.max(np.where(live, rows.light, 0.0), axis=1), 1e-9)
+        tolerance = (PEAK_TOLERANCE * self.peak[:, None]) ** 2 + (SHAPE_TOLERANCE * np.maximum(rows.light, 0.0)) ** 2
+        # errors of the formula are the same in all rows: their weight must not grow with the number of rows
+        self.weight = np.where(live, 1.0 / (1.0 / np.where(live, rows.weight, 1.0) + self.n_rows * tolerance), 0.0)
+        powers = np.stack([np.ones_like(self.x), self.x / REACH_ARCSEC, (self.x / REACH_ARCSEC) ** 2], axis=-1)
+        self.parabola = powers
+        self.parabola_prior = 1.0 / ((PARABOLA_OF_PEAK * self.peak) ** 2 + (PARABOLA_OF_SKY * rows.sky) ** 2)
+        self.shift_prior = 1.0 / (SHIFT_OF_FWHM * fwhm_arcsec * self.peak) ** 2
+
+    def moffats(self, shape: FloatArray) -> FloatArray:
+        """The Moffat at every place, unit height, shape (rows, bins, nodes)."""
+        width = self.fwhm * np.exp(shape[0]) * self.colour ** shape[1]
+        beta = np.clip(shape[2] + shape[3] * np.log(self.colour), SHAPE_LIMITS[0][2], SHAPE_LIMITS[1][2])
+        t = (self.x[:, :, None] - self.places) / width
+        return (1.0 + 4.0 * (2.0 ** (1.0 / beta) - 1.0) * t * t) ** -beta
+
+    def host_shape(self, host: FloatArray) -> FloatArray:
+        """The host, unit height, shape (rows, bins)."""
+        return sersic(self.x - host[1], float(np.exp(host[0])), self.index, HOST_SOFTENING_FWHM * self.fwhm)
+
+    def start(self) -> SlitFit:
+        """Best of a few shapes, with the shares that the mean of all rows asks for."""
+        tried = []
+        for width in (0.6, 0.85):
+            for beta in (2.2, 3.5):
+                shape = np.array([np.log(width), SHAPE_MEAN[1], beta, 0.0])
+                tried.append(self._at(shape, self._shares_of_mean(shape), None))
+        best = sorted(tried, key=lambda fit: fit.misfit)[:2]
+        return min((self.improve(fit) for fit in best), key=lambda fit: fit.misfit)
+
+    def with_host(self, start: SlitFit, size_arcsec: float) -> SlitFit:
+        """Fit a host too, begun from a point source with usual wings, as smeared as `start` is or not at all; the better of the two."""
+        shape = np.array([start.shape[0], SHAPE_MEAN[1], 3.2, 0.0])
+        host = np.array([np.log(max(size_arcsec, 1.1 * LEAST_HOST_FWHM * self.fwhm)), 0.0])
+        still = np.insert(self.usual_shares, MIDDLE, 1.0 - self.usual_shares.sum())
+        begun = (self._at(shape, shares, host) for shares in (still, start.shares))
+        return min((self.improve(fit) for fit in begun), key=lambda fit: fit.misfit)
+
+    def promise(self, fit: SlitFit, size_arcsec: float) -> float:
+        """Chi squared that a host of a size, at the object, could save at most by one step from a point source."""
+        moffats = self.moffats(fit.shape)
+        star = moffats @ fit.shares
+        host = self.host_shape(np.array([np.log(size_arcsec), 0.0]))
+        slopes = self._slopes(fit, moffats, star)
+        without, with_it = (self._step(self._terms(star, h), slopes, fit)[2] for h in (None, host))
+        return without - with_it
+
+    def improve(self, start: SlitFit) -> SlitFit:
+        """Damped Gauss-Newton steps until chi squared stands still."""
+        fit, damping = start, 1.0
+        for _ in range(ROUNDS):
+            moffats = self.moffats(fit.shape)
+            star = moffats @ fit.shares
+            host = None if fit.host is None else self.host_shape(fit.host)
+            normal, right, _ = self._step(self._terms(star, host), self._slopes(fit, moffats, star), fit)
+            held = self._held(fit, right)
+            for _ in range(LARGEST_DAMPINGS):
+                scaled = normal + damping * 1e-3 * np.diag(np.diag(normal))
+                step = np.zeros(right.size)
+                step[~held] = np.linalg.solve(scaled[np.ix_(~held, ~held)], right[~held])
+                fresh = self._moved(fit, np.clip(step, -LARGEST_STEP, LARGEST_STEP))
+                if fresh.misfit < fit.misfit:
+                    break
+                damping *= 10.0
+            else:
+                break
+            gained, fit, damping = fit.misfit - fresh.misfit, fresh, max(damping / 10.0, 1e-3)
+            if gained < SETTLED:
+                break
+        return fit
+
+    def _held(self, fit: SlitFit, right: FloatArray) -> BoolArray:
+        """Parameters that stand at a limit and are drawn beyond it."""
+        low, high = (np.array([*limits, *(edge,) * (NODES.size - 1)]) for limits, edge in zip(SHAPE_LIMITS, (0.0, 1.0), strict=True))
+        if fit.host is not None:
+            low = np.append(low, [np.log(LEAST_HOST_FWHM * self.fwhm), -FURTHEST_HOST_ARCSEC])
+            high = np.append(high, [np.log(LARGEST_HOST_ARCSEC), FURTHEST_HOST_ARCSEC])
+        here = _vector(fit)
+        return ((here <= low + 1e-9) & (right < 0)) | ((here >= high - 1e-9) & (right > 0))
+
+    def own_light(self, fit: SlitFit) -> float:
+        """Light of the point source in all rows, electrons times bins."""
+        return float(np.sum(fit.own * (self.moffats(fit.shape) @ fit.shares).sum(axis=1)))
+
+    def host_light(self, fit: SlitFit) -> float:
+        """Light of the host in all rows, electrons times bins."""
+        return 0.0 if fit.host is None else float(np.sum(fit.peak * self.host_shape(fit.host).sum(axis=1)))
+
+    def heights(self, fit: SlitFit) -> FloatArray:
+        """The host's height in these rows when all shapes are those of a fit to others, shape (rows,)."""
+        return self._at(fit.shape, fit.shares, fit.host).peak
+
+    def _shares_of_mean(self, shape: FloatArray) -> FloatArray:
+        """Shares of the places, not negative, from the rows scaled by their peaks."""
+        weight = (self.weight * self.peak[:, None] ** 2).ravel()
+        terms = np.concatenate([self.moffats(shape), np.ones((*self.x.shape, 1))], axis=-1).reshape(weight.size, -1)
+        normal = (terms * weight[:, None]).T @ terms
+        found = not_negative(normal, terms.T @ (weight * (self.light / self.peak[:, None]).ravel()), free=1)[: NODES.size]
+        total = found.sum()
+        return found / total if total > 0 else (NODES == 0).astype(np.float64)
+
+    def _terms(self, star: FloatArray, host: FloatArray | None) -> FloatArray:
+        """Terms that are linear in every row: point source, host, its shift, parabola; shape (rows, bins, terms)."""
+        moved = np.gradient(star, axis=1) / np.gradient(self.x, axis=1)
+        own = [star[..., None]] if host is None else [star[..., None], host[..., None]]
+        return np.concatenate([*own, moved[..., None], self.parabola], axis=-1)
+
+    def _solve(self, terms: FloatArray, values: FloatArray) -> FloatArray:
+        """Weighted least squares of every row, with the priors of shift and parabola; shape (rows, terms, columns)."""
+        weighted = (terms * self.weight[..., None]).transpose(0, 2, 1)
+        normal = weighted @ terms
+        size = np.trace(normal, axis1=1, axis2=2)
+        normal += np.where(size > 0, 1e-9 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
+        normal[:, [-2, -1], [-2, -1]] += self.parabola_prior[:, None]
+        normal[:, -4, -4] += self.shift_prior
+        return np.linalg.solve(normal, weighted @ values)
+
+    def _at(self, shape: FloatArray, shares: FloatArray, host: FloatArray | None) -> SlitFit:
+        terms = self._terms(self.moffats(shape) @ shares, None if host is None else self.host_shape(host))
+        found = self._solve(terms, self.light[..., None])
+        residual = self.light - (terms @ found)[..., 0]
+        found = found[..., 0]
+        priors = self.parabola_prior * (found[:, -1] ** 2 + found[:, -2] ** 2) + self.shift_prior * found[:, -4] ** 2
+        here = SlitFit(
+            misfit=float(np.sum(self.weight * residual**2) + np.sum(priors)),
+            shape=shape,
+            shares=shares,
+            host=host,
+            own=found[:, 0],
+            peak=found[:, 1] if host is not None else np.zeros(found.shape[0]),
+        )
+        mean, width = self._priors(here)
+        return replace(here, misfit=here.misfit + float(np.sum(((_vector(here) - mean) / width) ** 2)))
+
+    def _slopes(self, fit: SlitFit, moffats: FloatArray, star: FloatArray) -> list[FloatArray]:
+        """Derivatives of the model by the parameters of shape, shape (rows, bins) each."""
+        own = fit.own[:, None]
+        slopes: list[FloatArray] = []
+        for k, step in enumerate(STEPS):
+            changed = fit.shape.copy()
+            changed[k] += step
+            slopes.append(own * (self.moffats(changed) @ fit.shares - star) / step)
+        slopes += [own * (moffats[..., k] - moffats[..., MIDDLE]) for k in range(NODES.size) if k != MIDDLE]
+        if fit.host is not None:
+            host = self.host_shape(fit.host)
+            for k in range(2):
+                other = fit.host.copy()
+                other[k] += STEPS[0]
+                slopes.append(fit.peak[:, None] * (self.host_shape(other) - host) / STEPS[0])
+        return slopes
+
+    def _step(self, terms: FloatArray, slopes: Sequence[FloatArray], fit: SlitFit) -> tuple[FloatArray, FloatArray, float]:
+        """Normal matrix and right-hand side of a step, and the chi squared it promises."""
+        columns = np.stack([self.light, *slopes], axis=-1)
+        left = columns - terms @ self._solve(terms, columns)
+        residual, slope = left[..., 0], left[..., 1:].reshape(-1, len(slopes))
+        weighted = slope * self.weight.reshape(-1, 1)
+        mean, width = self._priors(fit)
+        normal = weighted.T @ slope + np.diag(width**-2)
+        right = weighted.T @ residual.ravel() - (_vector(fit) - mean) / width**2
+        saved = float(right @ np.linalg.solve(normal, right))
+        return normal, right, float(np.sum(self.weight * residual**2)) - saved
+
+    def _priors(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
+        mean, width = [*SHAPE_MEAN, *self.usual_shares], list(SHAPE_PRIOR) + [SHARE_PRIOR] * (NODES.size - 1)
+        if fit.host is not None:
+            mean, width = mean + list(HOST_MEAN), width + list(HOST_PRIOR)
+        return np.array(mean), np.array(width)
+
+    def _moved(self, fit: SlitFit, step: FloatArray) -> SlitFit:
+        """The fit a step further, within its limits."""
+        moved = _vector(fit) + step
+        n = len(SHAPE_MEAN)
+        others = np.maximum(moved[n : n + NODES.size - 1], 0.0)
+        others *= min(1.0, 0.95 / max(float(others.sum()), 1e-9))
+        host = None
+        if fit.host is not None:
+            size = np.clip(moved[-2], np.log(LEAST_HOST_FWHM * self.fwhm), np.log(LARGEST_HOST_ARCSEC))
+            host = np.array([size, np.clip(moved[-1], -FURTHEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC)])
+        return self._at(np.clip(moved[:n], *SHAPE_LIMITS), np.insert(others, MIDDLE, 1.0 - others.sum()), host)
+
+
+def _vector(fit: SlitFit) -> FloatArray:
+    """All parameters of shape; the share of the middle place is what the others leave."""
+    return np.concatenate([fit.shape, np.delete(fit.shares, MIDDLE), [] if fit.host is None else fit.host])
+
+
+def sersic(distance_arcsec: FloatArray, size_arcsec: float, index: float, softening_arcsec: float) -> FloatArray:
+    """Sersic profile of unit height; half of the light of a round galaxy lies within its diameter `size_arcsec`."""
+    falling = 2.0 * index - 1.0 / 3.0 + 0.009876 / index
+    half = 0.5 * size_arcsec
+    radius = np.hypot(distance_arcsec, softening_arcsec)
+    return np.asarray(np.exp(-falling * ((radius / half) ** (1.0 / index) - (softening_arcsec / half) ** (1.0 / index))))
+
+
+def not_negative(normal: FloatArray, right: FloatArray, *, free: int = 0, sweeps: int = 200) -> FloatArray:
+    """Least squares from normal equations with unknowns that are not negative, but for the last `free` ones.
+
+    Coordinate descent: each unknown in turn takes its best value, cut at zero; the few well-separated unknowns here need few sweeps.
+    """
+    found = np.zeros(right.size)
+    for _ in range(sweeps):
+        largest = 0.0
+        for k in range(right.size):
+            best = found[k] + (right[k] - normal[k] @ found) / max(float(normal[k, k]), 1e-30)
+            best = best if k >= right.size - free else max(best, 0.0)
+            largest = max(largest, abs(best - found[k]))
+            found[k] = best
+        if largest < 1e-6:
+            break
+    return found

@@ -1,0 +1,110 @@
+"""Light along the slit relative to the object's trace, in a few parts of every order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from soxspipe.algorithms.sky.subtract_sky import SkyFit
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.numerics.robust import grouped_median
+
+BIN_ARCSEC = 0.15
+REACH_ARCSEC = 5.0
+STRUCK_SIGMA = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SlitRows:
+    """One row for every part of every order, orders one after the other.
+
+    Attributes
+    ----------
+    light, weight : ndarray, shape (rows, bins)
+        Mean electrons per pixel above the sky, and the inverse of their variance; 0 in empty bins.
+    distance_arcsec : ndarray, shape (rows, bins)
+        Mean distance of a bin's pixels from the trace.
+    sky : ndarray, shape (rows,)
+        Mean sky, electrons per pixel.
+    colour : ndarray, shape (rows,)
+        Wavelength over its median.
+    pixel_arcsec : float
+        Typical pixel.
+    """
+
+    light: FloatArray
+    weight: FloatArray
+    distance_arcsec: FloatArray
+    sky: FloatArray
+    colour: FloatArray
+    pixel_arcsec: float
+
+
+def measure_rows(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: ObjectTrace, parts: int) -> SlitRows:
+    """Average the light along the slit.
+
+    Parameters
+    ----------
+    fits : sequence of SkyFit
+        Orders with their skies.
+    hits : sequence of ndarray of bool
+        Pixels that a first profile takes for struck by cosmic rays.
+    trace : ObjectTrace
+        The object's.
+    parts : int
+        Rows per order.
+
+    Returns
+    -------
+    SlitRows
+        Bins of `BIN_ARCSEC` out to `REACH_ARCSEC` on both sides.
+    """
+    rows = [_order_rows(fit, hit, trace, parts) for fit, hit in zip(fits, hits, strict=True)]
+    light, weight, distance, sky, wave = (np.concatenate([row[k] for row in rows]) for k in range(5))
+    pixel = float(np.median([_pixel_arcsec(fit.data.window.slit_arcsec) for fit in fits]))
+    return SlitRows(light=light, weight=weight, distance_arcsec=distance, sky=sky, colour=wave / np.median(wave), pixel_arcsec=pixel)
+
+
+def _order_rows(fit: SkyFit, hit: BoolArray, trace: ObjectTrace, parts: int) -> tuple[Any, ...]:
+    n_bins = round(2.0 * REACH_ARCSEC / BIN_ARCSEC)
+    data = fit.data
+    distance = data.window.slit_arcsec - trace.orders[data.window.order].slit_arcsec[:, None]
+    with np.errstate(invalid="ignore"):
+        use = data.good & (np.abs(distance) < REACH_ARCSEC)
+    part = np.arange(distance.shape[0]) * parts // distance.shape[0]
+    away = distance[use]
+    cell = np.broadcast_to(part[:, None], use.shape)[use] * n_bins + ((away + REACH_ARCSEC) / BIN_ARCSEC).astype(np.int64)
+    above = np.where(use, data.electrons - fit.electrons, 0.0)
+    # the mean of the pixel's row along the slit: photons of the object's lines are noise in their rows alone
+    level = np.maximum(above.sum(axis=1) / np.maximum(use.sum(axis=1), 1), 0.0)
+    light, sky = above[use], fit.electrons[use]
+    weight = 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + level[:, None])[use]
+    # what a first profile cannot explain may be a host all along the slit: only what stands out of its own bin was struck
+    usual = grouped_median(light, cell, parts * n_bins)
+    weight = np.where(hit[use] & (np.square(light - usual[cell]) * weight > STRUCK_SIGMA**2), 0.0, weight)
+    total = np.bincount(cell, weight, parts * n_bins)
+    safe = np.where(total > 0, total, 1.0)
+    middle = np.tile((np.arange(n_bins) + 0.5) * BIN_ARCSEC - REACH_ARCSEC, parts)
+    of_part = np.maximum(total.reshape(parts, -1).sum(axis=1), 1e-30)
+    return (
+        (np.bincount(cell, weight * light, parts * n_bins) / safe).reshape(parts, -1),
+        total.reshape(parts, -1),
+        np.where(total > 0, np.bincount(cell, weight * away, parts * n_bins) / safe, middle).reshape(parts, -1),
+        np.bincount(cell, weight * sky, parts * n_bins).reshape(parts, -1).sum(axis=1) / of_part,
+        np.interp((np.arange(parts) + 0.5) / parts, [0.0, 1.0], _ends(data.window.wavelength_nm)),
+    )
+
+
+def _ends(wavelength_nm: FloatArray) -> tuple[float, float]:
+    rows = np.flatnonzero(np.isfinite(wavelength_nm).any(axis=1))
+    return float(np.nanmedian(wavelength_nm[rows[0]])), float(np.nanmedian(wavelength_nm[rows[-1]]))
+
+
+def _pixel_arcsec(slit_arcsec: FloatArray) -> float:
+    """Median step between neighbouring pixels along the slit."""
+    some = slit_arcsec[:: max(slit_arcsec.shape[0] // 50, 1)]
+    return float(np.nanmedian(np.abs(np.diff(some, axis=1))))

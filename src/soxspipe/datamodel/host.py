@@ -1,0 +1,42 @@
+"""Light of a host galaxy under the object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from soxspipe.datamodel.arrays import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HostLight:
+    """Light that a point source does not explain.
+
+    Attributes
+    ----------
+    taken : bool
+        Whether it is called a host and taken off.
+    significance : float
+        Of the host against a point source of any shape, in sigma.
+    share : float
+        Its light over the object's, on the slit.
+    doubt : float
+        Part of the object's flux that is uncertain: how much shapes of the host that fit as well differ or, of light left in, what its
+        removal would take from the flux.
+    size_arcsec, offset_arcsec, index : float
+        Diameter that holds half of the light, place relative to the trace, and Sersic index.
+    softening_arcsec : float
+        By which seeing rounds off its cusp.
+    middle_px, peak : dict of int to ndarray
+        Rows at the middle of the parts of every order, and the peak there (electrons per pixel).
+    """
+
+    taken: bool
+    significance: float
+    share: float
+    doubt: float
+    size_arcsec: float
+    offset_arcsec: float
+    index: float
+    softening_arcsec: float
+    middle_px: dict[int, FloatArray]
+    peak: dict[int, FloatArray]

@@ -1,0 +1,89 @@
+"""A point source of any shape along the slit, and a host told from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.objects.slit_model import MIDDLE, NODES, SlitModel, not_negative, sersic
+from soxspipe.algorithms.objects.slit_rows import BIN_ARCSEC, REACH_ARCSEC, SlitRows
+
+CENTRES = (np.arange(round(2 * REACH_ARCSEC / BIN_ARCSEC)) + 0.5) * BIN_ARCSEC - REACH_ARCSEC
+COLOUR = np.linspace(0.8, 1.2, 8)
+
+
+def star(fwhm: float, beta: float, places: tuple[tuple[float, float], ...] = ((0.0, 1.0),)) -> np.ndarray:
+    """Light of a star whose width goes as wavelength to the -0.2 and that stood at several places, shape (rows, bins)."""
+    alpha = fwhm * COLOUR[:, None] ** -0.2 / (2 * np.sqrt(2 ** (1 / beta) - 1))
+    return np.asarray(sum(share * (1 + ((CENTRES - at) / alpha) ** 2) ** -beta for at, share in places))
+
+
+def rows(light: np.ndarray, *, error: float = 1.0, seed: int = 1) -> SlitRows:
+    noise = np.random.default_rng(seed).normal(0.0, error, light.shape)
+    return SlitRows(
+        light=light + noise,
+        weight=np.full(light.shape, error**-2.0),
+        distance_arcsec=np.broadcast_to(CENTRES, light.shape),
+        sky=np.full(COLOUR.size, 50.0),
+        colour=COLOUR,
+        pixel_arcsec=0.25,
+    )
+
+
+@pytest.mark.parametrize("beta", [2.2, 3.0, 4.5])
+def test_a_plain_star_needs_no_host(beta: float) -> None:
+    model = SlitModel(rows(2000.0 * star(0.9, beta)), 0.9, 1.0)
+    fit = model.start()
+    assert fit.misfit < 1.2 * model.weight.size
+    assert model.promise(fit, 4.0) < 15.0
+    gained = fit.misfit - model.with_host(fit, 4.0).misfit
+    assert gained < 2.5 * COLOUR.size + 10.0
+
+
+@pytest.mark.parametrize("places", [((-0.3, 0.5), (0.5, 0.3), (0.9, 0.2)), ((0.0, 0.7), (1.1, 0.3))])
+def test_a_smeared_star_is_a_star(places: tuple[tuple[float, float], ...]) -> None:
+    model = SlitModel(rows(2000.0 * star(0.9, 2.8, places)), 1.0, 1.0)
+    fit = model.start()
+    assert fit.misfit < 1.5 * model.weight.size
+    assert fit.shares.sum() == pytest.approx(1.0)
+    assert fit.shares.min() >= 0.0
+
+
+def test_a_host_and_the_light_of_the_star_beside_it_are_measured() -> None:
+    alone = 2000.0 * star(0.9, 2.7)
+    galaxy = 200.0 * np.broadcast_to(np.exp(-0.5 * (CENTRES / (0.42466 * 3.5)) ** 2), alone.shape)
+    model = SlitModel(rows(alone + galaxy), 0.95, 0.5)
+    point = model.start()
+    both = model.with_host(point, 4.0)
+    assert point.misfit - both.misfit > 100.0
+    assert model.own_light(both) == pytest.approx(float(alone.sum()), rel=0.03)
+    assert model.host_light(both) == pytest.approx(float(galaxy.sum()), rel=0.15)
+    assert both.host is not None
+    assert np.exp(both.host[0]) == pytest.approx(3.5, rel=0.15)
+
+
+def test_rows_without_data_are_passed_over() -> None:
+    whole = rows(2000.0 * star(0.9, 3.0))
+    empty = SlitRows(
+        light=np.where(np.arange(8)[:, None] < 2, 0.0, whole.light),
+        weight=np.where(np.arange(8)[:, None] < 2, 0.0, whole.weight),
+        distance_arcsec=whole.distance_arcsec,
+        sky=whole.sky,
+        colour=whole.colour,
+        pixel_arcsec=0.25,
+    )
+    model = SlitModel(empty, 0.9, 1.0)
+    assert model.n_rows == 6
+    assert np.isfinite(model.start().misfit)
+
+
+def test_half_of_a_sersic_galaxy_lies_within_its_diameter() -> None:
+    radius = np.arange(0.0, 60.0, 0.002)
+    ring = sersic(radius, 4.0, 1.0, 1e-6) * radius
+    assert ring[radius <= 2.0].sum() / ring.sum() == pytest.approx(0.5, abs=0.01)
+
+
+def test_unknowns_are_not_negative() -> None:
+    normal, right = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), np.array([4.0, -3.0, -3.0])
+    assert not_negative(normal, right, free=1).tolist() == pytest.approx([2.0, 0.0, -3.0])
+    assert NODES[MIDDLE] == 0
