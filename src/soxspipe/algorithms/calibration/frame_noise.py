@@ -1,0 +1,222 @@
+"""Levels and noise of raw frames, measured on a sample of rows before they are combined; frames that disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.raw_calibration import RawCalibration
+from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.medians import quick_mad_sigma, quick_median
+
+SAMPLE_ROWS = 96
+"""Rows of the sample: two hundred thousand pixels of a whole detector, which give the noise of five frames to 0.1 %."""
+
+ROWS_TOGETHER = 4
+CLIP_SIGMA = 5.0
+ROUNDS = 3
+
+LEVEL_SIGMA = 3.0
+"""A frame whose level is further than this many read noises from the others' is not of their kind; levels drift by a fraction of one."""
+
+SCATTER_RATIO = 1.25
+"""A frame whose scatter about the others is larger by this factor holds something that they do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrameNoise:
+    """What the frames of one set show.
+
+    Attributes
+    ----------
+    kept : tuple of int
+        Frames that agree.
+    rejected : mapping-like tuple of (int, str)
+        Frames that do not, and why.
+    level_e : ndarray, shape (n,)
+        Median level of every frame.
+    offset_e : ndarray, shape (n,)
+        Level of each frame against the mean of those kept, measured pixel by pixel.
+    noise_e : float
+        Noise of one frame in ordinary pixels, from differences of frames.
+    quadrant_noise_e : ndarray, shape (2, 2)
+        The same by quarters of the detector.
+    scatter_e : float
+        Scatter of single frames, fixed pattern included.
+    border_level_e, border_noise_e : float
+        Level and noise (from differences) of the columns beside the science area; NaN where there are none that live.
+    border_drift_e : ndarray, shape (n,)
+        Level of each frame's border against their mean; zeros where there is none.
+    """
+
+    kept: tuple[int, ...]
+    rejected: tuple[tuple[int, str], ...]
+    level_e: FloatArray
+    offset_e: FloatArray
+    noise_e: float
+    quadrant_noise_e: FloatArray
+    scatter_e: float
+    border_level_e: float
+    border_noise_e: float
+    border_drift_e: FloatArray
+
+
+def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
+    """Measure levels and noise of frames of one kind and exposure time.
+
+    Parameters
+    ----------
+    frames : sequence of RawCalibration
+        At least two.
+
+    Returns
+    -------
+    FrameNoise
+        Noise from differences of frames, in which fixed pattern, dark level and bias structure cancel.
+
+    Raises
+    ------
+    AlgorithmError
+        If all frames are the same, or no two agree.
+
+    Notes
+    -----
+    In the difference of two frames with offsets taken out, ordinary pixels have twice the variance of one.  Pixels in which the mean
+    frame is far from typical (hot ones, with their photon noise) and differences beyond 5 sigma (cosmic rays) are left out.  Numbers that
+    were rounded to ADU are too coarse for a median absolute deviation; a clipped standard deviation is not.
+    """
+    rows = sample_rows(frames[0].detector.shape[0])
+    sample = np.stack([read_sample(frame, rows) for frame in frames])
+    _require_different(frames, sample)
+    flat = sample.reshape(len(frames), -1)
+    level = np.array([quick_median(values[np.isfinite(values)]) for values in flat])
+    kept, rejected = _agreeing(frames, flat, level)
+    if len(kept) < 2:
+        raise AlgorithmError(f"no two of the {len(frames)} frames agree: {'; '.join(reason for _, reason in rejected)}")
+    used = sample[list(kept)]
+    mean = used.mean(axis=0)
+    ordinary = _ordinary(mean)
+    offset = np.array([clipped_mean((frame - mean)[ordinary]) for frame in sample])
+    offset -= offset[list(kept)].mean()
+    differences = [used[i] - used[i + 1] for i in range(len(kept) - 1)]
+    quadrants = np.array([[_difference_noise([d[y, x] for d in differences], ordinary[y, x]) for x in _halves(mean.shape[1])] for y in _halves(mean.shape[0])])
+    border = _measure_border([frames[i] for i in kept])
+    drift = np.zeros(len(frames))
+    drift[list(kept)] = border.drift_e
+    return FrameNoise(
+        kept=kept,
+        rejected=rejected,
+        level_e=level,
+        offset_e=offset,
+        noise_e=_difference_noise(differences, ordinary),
+        quadrant_noise_e=quadrants,
+        scatter_e=float(np.mean([clipped_std((frame - np.median(frame[ordinary]))[ordinary]) for frame in used])),
+        border_level_e=border.level_e,
+        border_noise_e=border.noise_e,
+        border_drift_e=drift,
+    )
+
+
+def sample_rows(n_rows: int) -> IntArray:
+    """Starts of groups of rows, spread over the detector."""
+    groups = max(1, min(SAMPLE_ROWS, n_rows) // ROWS_TOGETHER)
+    return np.unique(np.linspace(0, max(n_rows - ROWS_TOGETHER, 0), groups).astype(np.int64))
+
+
+def read_sample(frame: RawCalibration, starts: IntArray) -> FloatArray:
+    """The rows of a sample, electrons, shape (rows, nx)."""
+    n_rows = frame.detector.shape[0]
+    return np.concatenate([frame.electrons(int(start), min(int(start) + ROWS_TOGETHER, n_rows)) for start in starts])
+
+
+def clipped_std(values: FloatArray) -> float:
+    """Standard deviation with values beyond `CLIP_SIGMA` left out, in up to `ROUNDS` rounds from a robust start; NaN without values."""
+    finite = values[np.isfinite(values)]
+    if finite.size < 2:
+        return float("nan")
+    centre, sigma = quick_median(finite), quick_mad_sigma(finite)
+    if sigma == 0:
+        centre, sigma = float(finite.mean()), float(finite.std())
+    for _ in range(ROUNDS):
+        inside = finite[np.abs(finite - centre) <= CLIP_SIGMA * max(sigma, 1e-6)]
+        if inside.size < 2:
+            break
+        centre, sigma = float(inside.mean(dtype=np.float64)), float(inside.std(dtype=np.float64))
+    return sigma
+
+
+def clipped_mean(values: FloatArray) -> float:
+    """Mean with values beyond `CLIP_SIGMA` left out; NaN without values."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return float("nan")
+    sigma, centre = clipped_std(finite), quick_median(finite)
+    inside = finite[np.abs(finite - centre) <= CLIP_SIGMA * max(sigma, 1e-6)] if np.isfinite(sigma) else finite
+    return float(inside.mean(dtype=np.float64)) if inside.size else centre
+
+
+@dataclass(frozen=True, slots=True)
+class _Border:
+    level_e: float
+    noise_e: float
+    drift_e: FloatArray
+
+
+def _measure_border(frames: Sequence[RawCalibration]) -> _Border:
+    """Level and noise of the columns beside the science area; none where they are missing or dead (constant)."""
+    none = _Border(float("nan"), float("nan"), np.zeros(len(frames)))
+    borders = [frame.border() for frame in frames]
+    if borders[0].size < 1000 or any(border.shape != borders[0].shape for border in borders):
+        return none
+    noise = _difference_noise([borders[i] - borders[i + 1] for i in range(len(borders) - 1)], np.ones(borders[0].shape, dtype=bool))
+    if not noise > 0:
+        return none
+    levels = np.array([clipped_mean(border) for border in borders])
+    return _Border(float(levels.mean()), noise, levels - levels.mean())
+
+
+def _require_different(frames: Sequence[RawCalibration], sample: FloatArray) -> None:
+    for i in range(len(frames)):
+        for j in range(i + 1, len(frames)):
+            if np.array_equal(sample[i], sample[j], equal_nan=True):
+                raise AlgorithmError(
+                    f"{frames[i].name} and {frames[j].name} hold the same numbers; every frame is needed once, and a copy says nothing about noise"
+                )
+
+
+def _agreeing(frames: Sequence[RawCalibration], flat: FloatArray, level: FloatArray) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
+    """Frames that agree with the median frame in level and scatter, and the others with the reason; two frames are never judged."""
+    n = len(frames)
+    if n == 2:
+        return (0, 1), ()
+    middle = np.median(flat, axis=0)
+    scatter = np.array([clipped_std(values - middle) for values in flat])
+    typical, usual = float(np.median(level)), float(np.median(scatter))
+    rejected = []
+    for i in range(n):
+        if abs(level[i] - typical) > LEVEL_SIGMA * usual * np.sqrt(n / (n - 1.0)):
+            rejected.append((i, f"{frames[i].name}: its level is {level[i]:.1f} electrons, that of the others {typical:.1f}"))
+        elif scatter[i] > SCATTER_RATIO * usual:
+            rejected.append((i, f"{frames[i].name}: it scatters by {scatter[i]:.1f} electrons about the others, they by {usual:.1f}"))
+    out = {i for i, _ in rejected}
+    return tuple(i for i in range(n) if i not in out), tuple(rejected)
+
+
+def _ordinary(mean: FloatArray) -> FloatArray:
+    """Pixels whose mean over the frames is within 5 sigma of the typical one."""
+    finite = mean[np.isfinite(mean)]
+    centre, sigma = quick_median(finite), clipped_std(finite)
+    return np.asarray(np.abs(mean - centre) <= CLIP_SIGMA * max(sigma, 1e-6))
+
+
+def _difference_noise(differences: Sequence[FloatArray], ordinary: FloatArray) -> float:
+    """Noise of one frame: root mean square of the clipped standard deviations of the differences, over the square root of two."""
+    variances = [clipped_std(difference[ordinary]) ** 2 for difference in differences]
+    return float(np.sqrt(np.mean(variances) / 2.0))
+
+
+def _halves(n: int) -> tuple[slice, slice]:
+    return slice(0, n // 2), slice(n // 2, n)

@@ -1,0 +1,112 @@
+"""Scattered light of a flat, from the gaps between the measured edges of its orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from soxspipe.algorithms.calibration.slit_edges import OrderEdges
+from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
+from soxspipe.datamodel.detector import Axis
+from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.splines import bspline_matrix
+
+MARGIN_PX = 3.0
+"""Pixels beyond an edge that still see its blur."""
+
+CELL_B_PX, CELL_A_PX = 32, 12
+KNOT_PX = 160.0
+"""Scattered light changes over hundreds of pixels."""
+
+CLIP_SIGMA = 5.0
+LEAST_PIXELS = 100
+STIFFNESS = 1e-3
+"""Second differences of the coefficients against the weight of the cells: bridges wide orders, bends where there are data."""
+
+
+def between_orders(edges: Iterable[OrderEdges], shape: tuple[int, int], axis: Axis) -> BoolImage:
+    """True for pixels further than `MARGIN_PX` from every order, in an array whose axis 0 is the dispersion; `shape` is that of the frame."""
+    n_b, n_a = shape[::-1] if axis == "x" else shape
+    steps = np.zeros((n_b, n_a + 1), np.int8)
+    for order in edges:
+        first = np.clip(np.floor(order.low - MARGIN_PX), 0, n_a).astype(np.int64)
+        last = np.clip(np.ceil(order.high + MARGIN_PX) + 1, 0, n_a).astype(np.int64)
+        np.add.at(steps, (order.b_px, first), 1)
+        np.add.at(steps, (order.b_px, last), -1)
+    return np.asarray(np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1] == 0)
+
+
+def fit_gap_light(image: Image, variance: Image, bad: BoolImage, gaps: BoolImage, axis: Axis) -> tuple[Image, float]:
+    """Fit a smooth surface through the light in the gaps.
+
+    Parameters
+    ----------
+    image, variance : ndarray, shape (ny, nx)
+        Flat in electrons, and its variance.
+    bad : ndarray of bool, shape (ny, nx)
+        Pixels to leave out.
+    gaps : ndarray of bool
+        From `between_orders`.
+    axis : {'x', 'y'}
+        Dispersion axis.
+
+    Returns
+    -------
+    model : ndarray of float32, shape (ny, nx)
+        Scattered light, electrons.
+    variance : float
+        Of the model, typical.
+
+    Raises
+    ------
+    AlgorithmError
+        If there are no pixels between the orders.
+    """
+    turned, noise, out = (image.T, variance.T, bad.T) if axis == "x" else (image, variance, bad)
+    n_b, n_a = turned.shape
+    b, a = np.nonzero(gaps & ~out)
+    if b.size < LEAST_PIXELS:
+        raise AlgorithmError(f"scattered light cannot be measured: only {b.size} good pixels between the orders")
+    values, sigma2 = turned[b, a].astype(np.float64), noise[b, a]
+    columns = -(-n_a // CELL_A_PX)
+    cell = b // CELL_B_PX * columns + a // CELL_A_PX
+    n_cells = -(-n_b // CELL_B_PX) * columns
+    kept = np.ones(b.size, dtype=bool)
+    for _ in range(2):
+        number = np.bincount(cell[kept], minlength=n_cells)
+        mean = np.bincount(cell[kept], values[kept], n_cells) / np.maximum(number, 1)
+        kept = (values - mean[cell]) ** 2 <= CLIP_SIGMA**2 * np.maximum(sigma2, 1e-9)
+    number = np.bincount(cell[kept], minlength=n_cells)
+    filled = number > 0
+    centre_b, centre_a, mean, spread = (np.bincount(cell[kept], v[kept], n_cells)[filled] / number[filled] for v in (b, a, values, sigma2))
+    basis_b, knots_b = _basis(centre_b, n_b)
+    basis_a, knots_a = _basis(centre_a, n_a)
+    weight = number[filled] / np.maximum(spread, 1e-9)
+    design = (basis_b[:, :, None] * basis_a[:, None, :]).reshape(mean.size, -1)
+    weighted = design * weight[:, None]
+    normal = weighted.T @ design
+    penalty = STIFFNESS * np.trace(normal) / normal.shape[0] * _roughness(basis_b.shape[1], basis_a.shape[1])
+    inverse = np.linalg.inv(normal + penalty)
+    coefficients = (inverse @ (weighted.T @ mean)).reshape(basis_b.shape[1], basis_a.shape[1])
+    everywhere_b = bspline_matrix(np.arange(n_b, dtype=np.float64), knots_b, 3).astype(np.float32)
+    everywhere_a = bspline_matrix(np.arange(n_a, dtype=np.float64), knots_a, 3).astype(np.float32)
+    model = everywhere_b @ coefficients.astype(np.float32) @ everywhere_a.T
+    typical = float(np.median(np.einsum("ij,jk,ik->i", design[::7], inverse, design[::7], optimize=True)))
+    return np.asarray(model.T if axis == "x" else model), typical
+
+
+def _basis(position: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
+    inner = np.linspace(-0.5, n - 0.5, max(1, round(n / KNOT_PX)) + 1)
+    knots = np.concatenate([np.repeat(inner[0], 3), inner, np.repeat(inner[-1], 3)])
+    return bspline_matrix(position, knots, 3), knots
+
+
+def _roughness(n_b: int, n_a: int) -> FloatArray:
+    """Sum of squared second differences along both axes, as a matrix over the flattened coefficients, with a trace of ridge."""
+
+    def squares(n: int) -> FloatArray:
+        difference = np.diff(np.eye(n), n=2, axis=0)
+        return np.asarray(difference.T @ difference)
+
+    return np.asarray(np.kron(squares(n_b), np.eye(n_a)) + np.kron(np.eye(n_b), squares(n_a)) + 1e-6 * np.eye(n_b * n_a))

@@ -1,0 +1,327 @@
+"""Edges of the slit's image in every order, measured on a flat with the shape that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import Legendre
+
+from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, IntArray
+from soxspipe.datamodel.detector import Axis
+from soxspipe.datamodel.geometry import OrderPolynomial
+from soxspipe.numerics.medians import quick_mad_sigma
+from soxspipe.numerics.robust import running_mean
+
+CHUNKS = 24
+"""Stretches of an order in which the edges are first looked for."""
+
+CENTRE_PX = 5
+"""Pixels to either side of the centre that certainly are lit."""
+
+INSIDE_PX, LIT_PX, OUTSIDE_PX, DARK_PX = 3, 7, 3, 3
+"""From an edge inwards: first pixel that is fully lit, and how many of them give the level; outwards: the same for no light."""
+
+SMOOTH_PX = 8
+"""Levels to either side of an edge are averaged over twice as many neighbours along the dispersion; lamp and gaps change much more slowly."""
+
+LEAST_SNR = 5.0
+"""Contrast over noise of a single pixel without which a column does not show the edge."""
+
+LEAST_COLUMNS = 60
+SPAN_OF_DEGREE = 0.75
+"""An edge seen over less than this share of its order is fitted by degree 2 alone, which can be continued."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrderEdges:
+    """The slit's image in one order, binned pixels.
+
+    Attributes
+    ----------
+    order : int
+        Order number.
+    b_px : ndarray of int, shape (n,)
+        Dispersion pixels of the order.
+    centre, low, high : ndarray, shape (n,)
+        Slit-axis pixel of the order's centre as it was given, and of both edges as fitted.
+    measured_low, measured_high : ndarray, shape (n,)
+        As measured; NaN where they were not.
+    rms_px : float
+        Of the measured about the fitted edges.
+    lit : bool
+        False for orders without light, whose edges are those of their neighbours at the centre that was given.
+    """
+
+    order: int
+    b_px: IntArray
+    centre: FloatArray
+    low: FloatArray
+    high: FloatArray
+    measured_low: FloatArray
+    measured_high: FloatArray
+    rms_px: float
+    lit: bool
+
+    @property
+    def half_px(self) -> FloatArray:
+        """Half of the slit's length."""
+        return 0.5 * (self.high - self.low)
+
+    @property
+    def middle(self) -> FloatArray:
+        """Middle between the edges."""
+        return 0.5 * (self.high + self.low)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Strip:
+    """An order cut out of an image along its centre, dispersion along axis 0.
+
+    Attributes
+    ----------
+    a_start : ndarray of int, shape (n,)
+        Slit-axis pixel of the first column.
+    values : ndarray, shape (n, m)
+        Pixels; NaN where they are bad or beyond the detector.
+    variance : ndarray, shape (n, m)
+        Their variance.
+    """
+
+    a_start: IntArray
+    values: FloatArray
+    variance: FloatArray
+
+
+def cut_strip(image: Image, variance: Image, bad: BoolImage, b_px: IntArray, centre: FloatArray, half_px: int, axis: Axis) -> Strip:
+    """Cut out the pixels within `half_px` of an order's centre."""
+    turned = (image.T, variance.T, bad.T) if axis == "x" else (image, variance, bad)
+    n_a = turned[0].shape[1]
+    a_start = np.rint(centre).astype(np.int64) - half_px
+    a = a_start[:, None] + np.arange(2 * half_px + 1)[None, :]
+    beyond = (a < 0) | (a >= n_a)
+    a = np.clip(a, 0, n_a - 1)
+    rows = b_px[:, None]
+    values = turned[0][rows, a].astype(np.float32)
+    values[beyond | turned[2][rows, a]] = np.nan
+    return Strip(a_start=a_start, values=values, variance=turned[1][rows, a])
+
+
+def measure_edges(
+    image: Image,
+    variance: Image,
+    bad: BoolImage,
+    centres: Mapping[int, tuple[IntArray, FloatArray]],
+    axis: Axis,
+    *,
+    half_slit_px: float,
+    degree: int,
+    clip_sigma: float,
+) -> dict[int, OrderEdges]:
+    """Measure both edges of every order.
+
+    Parameters
+    ----------
+    image, variance : ndarray, shape (ny, nx)
+        Flat in electrons without bias or dark, and its variance.
+    bad : ndarray of bool, shape (ny, nx)
+        Pixels to leave out.
+    centres : mapping of int to (ndarray of int, ndarray)
+        Dispersion pixels and slit-axis pixel of the centre, per order.
+    axis : {'x', 'y'}
+        Dispersion axis.
+    half_slit_px : float
+        About half of the slit's length.
+    degree : int
+        Of the polynomial along the dispersion.
+    clip_sigma : float
+        Columns further than this from it are left out.
+
+    Returns
+    -------
+    dict of int to OrderEdges
+
+    Notes
+    -----
+    In one column let L be the level just inside an edge and S that just outside.  The sum of (F - S) / (L - S) over the pixels from well inside
+    to well outside is the number of lit pixels: it gives the place at which the light falls to half for any symmetric blur, exactly, whatever
+    part of it a pixel holds.  Lower and upper edge are fitted through middle and length of the slit, relative to the centre that was given.
+    """
+    found = {}
+    for order, (b_px, centre) in centres.items():
+        strip = cut_strip(image, variance, bad, b_px, centre, int(np.ceil(half_slit_px)) + 16, axis)
+        found[order] = _measure_order(order, b_px, centre, strip, half_slit_px, degree, clip_sigma)
+    return _borrow_lengths(found)
+
+
+def _measure_order(
+    order: int, b_px: IntArray, centre: FloatArray, strip: Strip, half_slit_px: float, degree: int, clip_sigma: float
+) -> OrderEdges:
+    offset = centre - strip.a_start
+    low, high = _first_edges(strip, offset, half_slit_px)
+    nowhere = np.full(b_px.size, np.nan)
+    if not (np.isfinite(low).any() and np.isfinite(high).any()):
+        return OrderEdges(order=order, b_px=b_px, centre=centre, low=centre - half_slit_px, high=centre + half_slit_px,
+                          measured_low=nowhere, measured_high=nowhere, rms_px=float("nan"), lit=False)  # fmt: skip
+    fitted_low, fitted_high, rms = low, high, float("nan")
+    measured_low = measured_high = nowhere
+    for _ in range(2):  # the second time from where the first has found the edges
+        measured_low = strip.a_start + _edge_columns(strip, fitted_low - strip.a_start, -1)
+        measured_high = strip.a_start + _edge_columns(strip, fitted_high - strip.a_start, 1)
+        fit = _fit_edges(b_px, centre, measured_low, measured_high, degree, clip_sigma)
+        if fit is None:
+            return OrderEdges(order=order, b_px=b_px, centre=centre, low=centre - half_slit_px, high=centre + half_slit_px,
+                              measured_low=nowhere, measured_high=nowhere, rms_px=float("nan"), lit=False)  # fmt: skip
+        fitted_low, fitted_high, rms = fit
+    return OrderEdges(order=order, b_px=b_px, centre=centre, low=fitted_low, high=fitted_high,
+                      measured_low=measured_low, measured_high=measured_high, rms_px=rms, lit=True)  # fmt: skip
+
+
+def _first_edges(strip: Strip, offset: FloatArray, half_slit_px: float) -> tuple[FloatArray, FloatArray]:
+    """Rough edges (slit-axis pixel of the frame) from median profiles of stretches of the order, joined by straight lines; NaN without light."""
+    n, m = strip.values.shape
+    pieces = np.array_split(np.arange(n), min(CHUNKS, max(1, n // 8)))
+    places, lows, highs = [], [], []
+    centre_column = (m - 1) // 2
+    for rows in pieces:
+        part = strip.values[rows]
+        part = part[:: max(1, rows.size // 24)]
+        known = np.isfinite(part).sum(axis=0) > 0
+        profile = np.zeros(m)
+        profile[known] = np.nanmedian(part[:, known], axis=0)
+        level = float(np.median(profile[centre_column - CENTRE_PX : centre_column + CENTRE_PX + 1]))
+        noise = float(np.sqrt(np.nanmedian(strip.variance[rows]) / max(part.shape[0], 1)))
+        dark = float(np.min(profile[known])) if known.any() else 0.0
+        if level - dark < 4 * LEAST_SNR * noise:
+            continue
+        below = profile < 0.5 * (level + dark)
+        left, right = np.flatnonzero(below[:centre_column]), np.flatnonzero(below[centre_column:])
+        if left.size and right.size and 0.6 < (right[0] + centre_column - left[-1]) / (2 * half_slit_px) < 1.5:
+            places.append(float(np.mean(rows)))
+            middle = rows[rows.size // 2]
+            lows.append(left[-1] + 0.5 - offset[middle] + 0.0)
+            highs.append(centre_column + right[0] - 0.5 - offset[middle])
+    if not places:
+        return np.full(n, np.nan), np.full(n, np.nan)
+    at = np.arange(n)
+    centre = strip.a_start + offset
+    return centre + np.interp(at, places, lows), centre + np.interp(at, places, highs)
+
+
+def _edge_columns(strip: Strip, guess: FloatArray, side: int) -> FloatArray:
+    """Place of one edge in every column of the strip (column number), from lit pixels near `guess`; NaN where there is no contrast."""
+    n, m = strip.values.shape
+    rows = np.arange(n)[:, None]
+    nearest = np.rint(guess).astype(np.int64)
+
+    def pixels(first: int, count: int) -> FloatArray:
+        columns = nearest[:, None] + side * (first + np.arange(count))[None, :]
+        outside = (columns < 0) | (columns >= m)
+        return np.where(outside, np.nan, strip.values[rows, np.clip(columns, 0, m - 1)])
+
+    lit = _smooth_level(pixels(-INSIDE_PX - LIT_PX, LIT_PX))
+    dark = _smooth_level(pixels(OUTSIDE_PX + 1, DARK_PX))
+    across = pixels(-INSIDE_PX, INSIDE_PX + OUTSIDE_PX + 1)
+    contrast = lit - dark
+    column = np.clip(nearest - side * INSIDE_PX, 0, m - 1)
+    noise = np.sqrt(np.maximum(strip.variance[np.arange(n), column], 1e-12))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        number = ((across - dark[:, None]) / contrast[:, None]).sum(axis=1)
+        sound = np.isfinite(number) & (contrast > LEAST_SNR * noise) & (number > 0) & (number < INSIDE_PX + OUTSIDE_PX + 1)
+    place = nearest + side * (number - INSIDE_PX - 0.5)
+    return np.where(sound, place, np.nan)
+
+
+def _smooth_level(values: FloatArray) -> FloatArray:
+    """Mean of a few pixels of every column, averaged along the dispersion; NaN where there are none."""
+    known = np.isfinite(values)
+    number = known.sum(axis=1)
+    middle = np.where(known, values, 0.0).sum(axis=1) / np.maximum(number, 1)
+    smooth, found = running_mean(middle, number >= max(1, values.shape[1] // 2), SMOOTH_PX)
+    return np.where(found > 0, smooth, np.nan)
+
+
+def _fit_edges(
+    b_px: IntArray, centre: FloatArray, low: FloatArray, high: FloatArray, degree: int, clip_sigma: float
+) -> tuple[FloatArray, FloatArray, float] | None:
+    """Both edges along the whole order, through middle (against the centre given) and length of the slit; None with too few columns."""
+    length, middle = high - low, 0.5 * (high + low) - centre
+    use = np.isfinite(length)
+    if use.sum() < min(LEAST_COLUMNS, b_px.size // 2):
+        return None
+    span = np.ptp(b_px[use]) / max(np.ptp(b_px), 1)
+    degree = degree if span >= SPAN_OF_DEGREE else min(degree, 2)
+    fitted = [_clipped_fit(b_px, values, use, degree, clip_sigma) for values in (middle, length)]
+    residual = np.concatenate([middle[fitted[0][1]] - fitted[0][0][fitted[0][1]], 0.5 * (length - fitted[1][0])[fitted[1][1]]])
+    middle_fit, length_fit = centre + fitted[0][0], fitted[1][0]
+    return middle_fit - 0.5 * length_fit, middle_fit + 0.5 * length_fit, float(np.sqrt(2.0 * np.mean(residual**2)))
+
+
+def _clipped_fit(b_px: IntArray, values: FloatArray, use: BoolArray, degree: int, clip_sigma: float) -> tuple[FloatArray, BoolArray]:
+    """Polynomial through the values in use, with clipping; its values everywhere, and which were used in the end."""
+    b = b_px.astype(np.float64)
+    domain = [b[0], b[-1]] if b.size > 1 else [b[0] - 1, b[0] + 1]
+    kept = use.copy()
+    series = Legendre.fit(b[kept], values[kept], 0, domain=domain)
+    for rising in (min(1, degree), degree, degree):
+        residual = np.where(use, values - series(b), np.nan)
+        sigma = max(quick_mad_sigma(residual[kept]), 1e-3)
+        kept = use & (np.abs(np.nan_to_num(residual, nan=np.inf)) <= (clip_sigma if rising == degree else 10.0) * sigma + 0.02)
+        if kept.sum() <= degree + 1:
+            break
+        series = Legendre.fit(b[kept], values[kept], rising, domain=domain)
+    return series(b), kept
+
+
+def _borrow_lengths(found: Mapping[int, OrderEdges]) -> dict[int, OrderEdges]:
+    """Give orders without light the slit length of the nearest order with light."""
+    lit = [edges for edges in found.values() if edges.lit]
+    if not lit or len(lit) == len(found):
+        return dict(found)
+    complete = {}
+    for order, edges in found.items():
+        if not edges.lit:
+            nearest = min(lit, key=lambda other: abs(other.order - order))
+            half = float(np.median(nearest.half_px))
+            shift = float(np.median(nearest.middle - nearest.centre))
+            edges = OrderEdges(order=order, b_px=edges.b_px, centre=edges.centre, low=edges.centre + shift - half,
+                               high=edges.centre + shift + half, measured_low=edges.measured_low, measured_high=edges.measured_high,
+                               rms_px=edges.rms_px, lit=False)  # fmt: skip
+        complete[order] = edges
+    return complete
+
+
+def fit_order_polynomial(curves: Mapping[int, tuple[FloatArray, FloatArray]], order_degree: int, axis_degree: int) -> OrderPolynomial:
+    """Fit one polynomial in order and dispersion pixel through curves of all orders (dispersion pixel, slit-axis pixel; unbinned).
+
+    Notes
+    -----
+    Fitted in scaled Legendre polynomials, which are well conditioned, and turned into powers of order and pixel as the order table holds them.
+    """
+    numbers = np.concatenate([np.full(b.size, float(order)) for order, (b, _) in curves.items()])
+    b = np.concatenate([values for values, _ in curves.values()])
+    a = np.concatenate([values for _, values in curves.values()])
+    order_degree = min(order_degree, len(curves) - 1)
+    n_domain, b_domain = _domain(numbers), _domain(b)
+    design = np.polynomial.legendre.legvander2d(_scaled(numbers, n_domain), _scaled(b, b_domain), [order_degree, axis_degree])
+    fit = np.linalg.lstsq(design, a, rcond=None)[0].reshape(order_degree + 1, axis_degree + 1)
+    return OrderPolynomial(coefficients=_powers(order_degree, n_domain).T @ fit @ _powers(axis_degree, b_domain))
+
+
+def _domain(values: FloatArray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if high > low else (low - 1.0, low + 1.0)
+
+
+def _scaled(values: FloatArray, domain: tuple[float, float]) -> FloatArray:
+    return np.asarray((2.0 * values - domain[0] - domain[1]) / (domain[1] - domain[0]))
+
+
+def _powers(degree: int, domain: tuple[float, float]) -> FloatArray:
+    """Row i: the Legendre polynomial of degree i on `domain` in powers of the unscaled variable."""
+    rows = np.zeros((degree + 1, degree + 1))
+    for i in range(degree + 1):
+        series = Legendre.basis(i, domain=list(domain)).convert(kind=np.polynomial.Polynomial, domain=[-1, 1], window=[-1, 1])
+        rows[i, : series.coef.size] = series.coef
+    return rows
