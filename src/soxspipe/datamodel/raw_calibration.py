@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolImage, Image
 from soxspipe.datamodel.detector import Detector
+from soxspipe.datamodel.observation import Observation
 
 
 class BadPixel(enum.IntFlag):
@@ -35,8 +36,8 @@ class RawCalibration:
     ----------
     name : str
         File name, for messages.
-    exptime_s, mjd : float
-        Exposure time and start.
+    observation : Observation
+        What the header said.
     shape : tuple of int
         Rows and columns of the whole frame in science orientation, pixels around the science area included.
     read_rows : callable
@@ -48,12 +49,16 @@ class RawCalibration:
     """
 
     name: str
-    exptime_s: float
-    mjd: float
+    observation: Observation
     shape: tuple[int, int]
     read_rows: Callable[[int, int], NDArray[Any]] = field(repr=False)
     detector: Detector
     lamps: tuple[str, ...] = ()
+
+    @property
+    def exptime_s(self) -> float:
+        """Exposure time."""
+        return self.observation.exptime_s
 
     def electrons(self, start: int, stop: int) -> Image:
         """Rows of the science area in electrons, float32; not a number stays what it is."""

@@ -204,7 +204,9 @@ def _look_closer(values: FloatArray, level: FloatArray, noise: NoiseModel, clip_
     chi2 = np.where(kept, (values - mean[None, :] * level[:, None]) ** 2 / expected, 0.0).sum(axis=0)
     unstable |= chi2 > chdtri(np.maximum(count - 1, 1), CHANCE)
     # what jumps is uncertain by its scatter
-    spread = np.where(kept, (values - mean[None, :] * level[:, None]) ** 2, 0.0).sum(axis=0) / np.maximum(count - 1, 1) / np.maximum(count, 1)
+    spread = (
+        np.where(kept, (values - mean[None, :] * level[:, None]) ** 2, 0.0).sum(axis=0) / np.maximum(count - 1, 1) / np.maximum(count, 1)
+    )
     variance = np.where(unstable, np.maximum(variance, spread), variance)
     reasons = np.where(unstable, np.uint8(BadPixel.UNSTABLE), np.uint8(0))
     reasons = np.where(usable.any(axis=0), reasons, reasons | np.uint8(BadPixel.NOT_FINITE)).astype(np.uint8)
@@ -225,5 +227,11 @@ def _combine_with_gaps(stack: FloatArray, level: FloatArray, noise: NoiseModel, 
     usable = np.isfinite(values)
     closer = _look_closer(np.where(usable, values, 0.0), level, noise, clip_sigma, usable)
     electrons, variance, reasons = whole.electrons.copy(), whole.variance.copy(), whole.reasons.copy()
-    electrons.reshape(-1)[pixels], variance.reshape(-1)[pixels], reasons.reshape(-1)[pixels] = closer.electrons, closer.variance, closer.reasons
-    return Combined(electrons=electrons, variance=variance, reasons=reasons, n_frames=whole.n_frames, n_rejected=whole.n_rejected + closer.n_rejected)
+    electrons.reshape(-1)[pixels], variance.reshape(-1)[pixels], reasons.reshape(-1)[pixels] = (
+        closer.electrons,
+        closer.variance,
+        closer.reasons,
+    )
+    return Combined(
+        electrons=electrons, variance=variance, reasons=reasons, n_frames=whole.n_frames, n_rejected=whole.n_rejected + closer.n_rejected
+    )

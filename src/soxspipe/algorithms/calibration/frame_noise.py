@@ -102,7 +102,12 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
     offset = np.array([clipped_mean((frame - mean)[ordinary]) for frame in sample])
     offset -= offset[list(kept)].mean()
     differences = [used[i] - used[i + 1] for i in range(len(kept) - 1)]
-    quadrants = np.array([[_difference_noise([d[y, x] for d in differences], ordinary[y, x]) for x in _halves(mean.shape[1])] for y in _halves(mean.shape[0])])
+    quadrants = np.array(
+        [
+            [_difference_noise([d[y, x] for d in differences], ordinary[y, x]) for x in _halves(mean.shape[1])]
+            for y in _halves(mean.shape[0])
+        ]
+    )
     border = _measure_border([frames[i] for i in kept])
     drift = np.zeros(len(frames))
     drift[list(kept)] = border.drift_e

@@ -22,9 +22,13 @@ class FrameClipSettings(AlgorithmSettings):
     """Settings of the combination of bias and dark frames."""
 
     stacked_clipping_sigma: float = Field(
-        5.0, ge=3.0, description="Leave out a pixel of one frame that differs from the others by more than this many sigma of expected noise."
+        5.0,
+        ge=3.0,
+        description="Leave out a pixel of one frame that differs from the others by more than this many sigma of expected noise.",
     )
-    stacked_clipping_iterations: int = Field(3, ge=0, le=50, description="0 combines without rejection; more than one round is never needed.")
+    stacked_clipping_iterations: int = Field(
+        3, ge=0, le=50, description="0 combines without rejection; more than one round is never needed."
+    )
     frame_clipping_sigma: float = Field(
         4.5, ge=2.0, le=100.0, description="A pixel whose dark level or rate is above its surroundings by more than this many sigma is hot."
     )

@@ -250,7 +250,7 @@ def _fit_edges(
     use = np.isfinite(length)
     if use.sum() < min(LEAST_COLUMNS, b_px.size // 2):
         return None
-    span = np.ptp(b_px[use]) / max(np.ptp(b_px), 1)
+    span = float(np.ptp(b_px[use])) / max(float(np.ptp(b_px)), 1.0)
     degree = degree if span >= SPAN_OF_DEGREE else min(degree, 2)
     fitted = [_clipped_fit(b_px, values, use, degree, clip_sigma) for values in (middle, length)]
     residual = np.concatenate([middle[fitted[0][1]] - fitted[0][0][fitted[0][1]], 0.5 * (length - fitted[1][0])[fitted[1][1]]])

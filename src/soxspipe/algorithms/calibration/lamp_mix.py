@@ -1,0 +1,121 @@
+"""Flats of two lamps made into one, order by order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import Legendre
+
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.robust import running_mean
+
+LEAST_SHARE = 0.02
+"""A lamp that would add less than this to the information on an order's pixels is left out of it."""
+
+LINE_WINDOW_PX = 5
+LINE_SIGMA = 5.0
+"""Where the ratio of the lamps runs off its smooth curve by this many sigma over a few pixels, a lamp has a line; only the other is used."""
+
+RATIO_DEGREE = 9
+TILT_DEGREE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrderMix:
+    """One order of two lamps combined, shape (n, m) each.
+
+    Attributes
+    ----------
+    values, variance : ndarray
+        On the scale of the reference lamp.
+    reference : int
+        Lamp whose spectrum the order has: 0 or 1.
+    share : float
+        Share of the information that comes from the other one; 0 where it was left out.
+    """
+
+    values: FloatArray
+    variance: FloatArray
+    reference: int
+    share: float
+
+
+def mix_order(lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray, FloatArray], lit: BoolArray) -> OrderMix:
+    """Combine one order of two lamps.
+
+    Parameters
+    ----------
+    lamps, variances : pair of ndarray, shape (n, m)
+        Electrons without background, dispersion along axis 0, and their variance.  Pixels that are bad in both lamps are NaN.
+    lit : ndarray of bool, shape (n, m)
+        Fully lit pixels, from which the ratio of the lamps is measured.
+
+    Notes
+    -----
+    The response of a pixel is the same under both lamps, so that the flat of one divided by the smooth ratio of the lamps is a second
+    measurement of the other.  The mean weighted by the variances that the smooth light gives (not the noisy pixels') has the spectrum
+    of the reference lamp, the one with the more information, and at most its variance.
+    """
+    use = lit & np.isfinite(lamps[0]) & np.isfinite(lamps[1])
+    information = [float(np.sum(lamps[k][use] ** 2 / np.maximum(variances[k][use], 1e-9))) if use.any() else 0.0 for k in (0, 1)]
+    reference = int(information[1] > information[0])
+    other = 1 - reference
+    alone = OrderMix(values=lamps[reference], variance=variances[reference], reference=reference, share=0.0)
+    if information[other] < LEAST_SHARE * information[reference]:
+        return alone
+    ratio = _smooth_ratio(lamps[other], lamps[reference], use)
+    if ratio is None:
+        return alone
+    curve, sound = ratio
+    with np.errstate(invalid="ignore", divide="ignore"):
+        second = lamps[other] / curve
+        second_variance = variances[other] / curve**2
+        weight = np.where(sound, variances[reference] / (variances[reference] + second_variance), 0.0)
+    weight = np.where(np.isfinite(second) & np.isfinite(weight), weight, 0.0)
+    weight = _smooth_weight(weight, lit)
+    values = lamps[reference] + weight * (np.where(weight > 0, second, 0.0) - lamps[reference])
+    variance = (1 - weight) ** 2 * variances[reference] + weight**2 * np.where(weight > 0, second_variance, 0.0)
+    return OrderMix(values=values, variance=variance, reference=reference, share=float(np.mean(weight[use])))
+
+
+def _smooth_weight(weight: FloatArray, lit: BoolArray) -> FloatArray:
+    """One weight for each dispersion pixel: that of its lit pixels; a pixel's own noise must not choose how much it counts."""
+    number = np.maximum(lit.sum(axis=1), 1)
+    along = np.where(lit, weight, 0.0).sum(axis=1) / number
+    used = (weight > 0).any(axis=1)
+    return np.asarray(np.where(weight > 0, np.where(used, along, 0.0)[:, None], 0.0))
+
+
+def _smooth_ratio(other: FloatArray, reference: FloatArray, use: BoolArray) -> tuple[FloatArray, BoolArray] | None:
+    """Ratio of two lamps as a smooth curve along the dispersion with a slope along the slit, and where it holds; None if there is none."""
+    n, m = use.shape
+    top, bottom = np.where(use, other, 0.0).sum(axis=1), np.where(use, reference, 0.0).sum(axis=1)
+    known = (bottom > 0) & (use.sum(axis=1) > 3)
+    if known.sum() < 8 * RATIO_DEGREE:
+        return None
+    at = np.arange(n, dtype=np.float64)
+    along = np.divide(top, bottom, out=np.zeros(n), where=known)
+    # the noise of a ratio goes with the noise of its sums
+    error = np.sqrt(np.maximum(top, 1.0)) / np.maximum(bottom, 1e-9) + along / np.sqrt(np.maximum(bottom, 1.0))
+    kept = known.copy()
+    series = Legendre.fit(at[kept], along[kept], RATIO_DEGREE, domain=[0, n - 1], w=1.0 / error[kept])
+    for _ in range(4):
+        pull = (along - series(at)) / error
+        local, found = running_mean(pull, known, LINE_WINDOW_PX)
+        kept = known & (np.abs(local) * np.sqrt(np.maximum(found, 1.0)) < LINE_SIGMA)
+        if kept.sum() < 0.5 * known.sum():
+            return None
+        series = Legendre.fit(at[kept], along[kept], RATIO_DEGREE, domain=[0, n - 1], w=1.0 / error[kept])
+    curve = series(at)
+    sound = kept & (curve > 0)
+    columns = np.linspace(-1.0, 1.0, m)
+    fine = use & sound[:, None]
+    across = np.where(fine, other, 0.0).sum(axis=0), np.where(fine, curve[:, None] * reference, 0.0).sum(axis=0)
+    seen = across[1] > 0
+    if seen.sum() <= TILT_DEGREE + 1:
+        return None
+    slope = np.polynomial.polynomial.Polynomial.fit(
+        columns[seen], across[0][seen] / across[1][seen], TILT_DEGREE, w=np.sqrt(across[1][seen])
+    )
+    return curve[:, None] * slope(columns)[None, :], np.broadcast_to(sound[:, None], (n, m))
