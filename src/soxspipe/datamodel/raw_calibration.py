@@ -60,6 +60,11 @@ class RawCalibration:
         """Exposure time."""
         return self.observation.exptime_s
 
+    @property
+    def adu(self) -> Image:
+        """The whole frame as it was delivered."""
+        return np.rot90(self.read_rows(0, self.shape[0]), -self.detector.quarter_turns)
+
     def electrons(self, start: int, stop: int) -> Image:
         """Rows of the science area in electrons, float32; not a number stays what it is."""
         first = self.detector.row_slice.start

@@ -37,6 +37,7 @@ class Kind(enum.Enum):
     DISPERSION_TABLE = "dispersion table"
     DISPERSION_IMAGE = "dispersion image"
     RESPONSE = "response table"
+    BAD_PIXEL_MAP = "bad-pixel map"
     OTHER = "file of another kind"
 
     @property
@@ -59,6 +60,7 @@ _BY_CATEGORY = {
     "DISP_TAB": Kind.DISPERSION_TABLE,
     "DISP_IMAGE": Kind.DISPERSION_IMAGE,
     "RESP_TAB": Kind.RESPONSE,
+    "BP_MAP": Kind.BAD_PIXEL_MAP,
 }
 _CATEGORY = {kind: category for category, kind in _BY_CATEGORY.items()}
 _STARE, _NOD, _IMAGE = "ECHELLE,SLIT,STARE", "ECHELLE,SLIT,NODDING", "IMAGE"

@@ -134,6 +134,19 @@ def _electrons_per_unit(file: ClassifiedFile, hdu: Hdu, gain_e_per_adu: float) -
     return 1.0
 
 
+def read_bad_pixel_map(file: ClassifiedFile, shape: tuple[int, int]) -> FlagArray:
+    """Read a bad-pixel map with its reasons (`BadPixel` bits), uint8.
+
+    Raises
+    ------
+    InputError
+        If it holds no image, or one of another shape.
+    """
+    opened = open_fits(file.path)
+    plane = _plane(opened, _first_image(opened), shape, "bad-pixel map", keep=True)
+    return np.clip(np.nan_to_num(plane), 0, 255).astype(np.uint8)
+
+
 def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Frame | None) -> Frame:
     """Read a raw off-frame in the place of a master dark: electrons with read noise and the photon noise of what it holds above the bias."""
     raw = read_raw(file, detector)

@@ -208,7 +208,7 @@ def response_cards(response: ResponseCurve) -> tuple[Card, ...]:
 def trace_hdus(cards: tuple[Card, ...], trace: ObjectTrace, arm: Arm, centre: OrderPolynomial, sigma: OrderPolynomial) -> tuple[Hdu, ...]:
     """``OBJTRACE``: the trace as polynomials in order and dispersion pixel of the binned frame, and the range of each order."""
     a, b = arm.slit_axis, arm.dispersion_axis
-    polynomials = [*_polynomial_columns("cent", b, centre), *_polynomial_columns("std", b, sigma)]
+    polynomials = [*polynomial_columns("cent", b, centre), *polynomial_columns("std", b, sigma)]
     traces = [trace.orders[order] for order in sorted(trace.orders)]
     ranges = [
         Column(name="order", values=np.array([float(t.order) for t in traces]), comment="number in the order table"),
@@ -242,12 +242,15 @@ def _disk_orders(arm: Arm, orders: IntArray) -> IntArray:
     return numbers[np.searchsorted(present, orders)] if present.size else orders.astype(np.int64)
 
 
-def _polynomial_columns(prefix: str, axis: str, polynomial: OrderPolynomial) -> list[Column]:
+def polynomial_columns(prefix: str, axis: str, polynomial: OrderPolynomial, *, stem: str = "") -> list[Column]:
+    """Degrees and coefficients of a polynomial in order and dispersion pixel; `stem` is what coefficients' names start with if not ``<prefix>_``."""
     degree_n, degree_b = (n - 1 for n in polynomial.coefficients.shape)
     columns = [
         Column(name=f"degorder_{prefix}", values=np.array([degree_n], dtype=np.int64)),
         Column(name=f"deg{axis}_{prefix}", values=np.array([degree_b], dtype=np.int64)),
     ]
     for (i, j), coefficient in np.ndenumerate(polynomial.coefficients):
-        columns.append(Column(name=f"{prefix}_{i}{j}", values=np.array([float(coefficient)]), unit="pix" if i == j == 0 else ""))
+        columns.append(
+            Column(name=f"{stem or prefix + '_'}{i}{j}", values=np.array([float(coefficient)]), unit="pix" if i == j == 0 else "")
+        )
     return columns

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
+from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.detector import Arm, Detector
-from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.provenance import Card, InputFile, Provenance
@@ -21,11 +21,27 @@ from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.dump import parameters
 
 
+class Exposed(Protocol):
+    """What every raw frame knows of itself, whether it is held in memory or read row by row."""
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+
+    @property
+    def observation(self) -> Observation:
+        """What the header said."""
+
+    @property
+    def adu(self) -> Image:
+        """Pixels as delivered."""
+
+
 class Inputs(Protocol):
     """What the inputs of every recipe hold; the rest is the recipe's own."""
 
     @property
-    def raw(self) -> tuple[RawFrame, ...]:
+    def raw(self) -> Sequence[Exposed]:
         """Exposures, in order of time."""
 
     @property

@@ -179,7 +179,8 @@ def product_path(row: ProductRow[Any], context: Run, output: Path) -> Path:
 
 def _path(row: ProductRow[Any], suffix: str, provenance: Provenance, output: Path) -> Path:
     folder = reduced_folder if row.folder == "reduced" else qc_folder
-    return folder(output, provenance.night, provenance.recipe) / file_name(provenance.sof_name, suffix, upper=row.upper_case)
+    name = provenance.sof_name if row.base_name is None else row.base_name(provenance.sof_name)
+    return folder(output, provenance.night, provenance.recipe) / file_name(name, suffix, upper=row.upper_case)
 
 
 def _stage_all(context: Run, rows: Sequence[ProductRow[Any]], paths: Sequence[Path], done: StepTimer) -> list[Staged]:

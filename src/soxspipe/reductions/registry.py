@@ -20,6 +20,9 @@ class Entry:
 
 
 RECIPES: Mapping[str, Entry] = {
+    "mbias": Entry(folder="mbias", help="Combine bias frames to a master bias."),
+    "mdark": Entry(folder="mdark", help="Combine darks to a master dark; several exposure times give level and rate."),
+    "mflat": Entry(folder="mflat", help="Combine flats to a master flat; edges of the orders, scattered light, bad pixels."),
     "stare": Entry(folder="stare", help="Reduce a science target taken in stare mode."),
     "stare_std": Entry(folder="stare", help="Reduce a flux standard taken in stare mode."),
 }

@@ -96,6 +96,8 @@ class ProductRow(Generic[Context]):
         True for figures, which are drawn after the data are written.
     upper_case : bool
         Whether the SOF's name is written in upper case.
+    base_name : callable or None
+        The SOF's name to the name that the file begins with, where the two differ.
     parts_of : callable or None
         The rows, one a file, that this one stands for in a given run.
     """
@@ -109,6 +111,7 @@ class ProductRow(Generic[Context]):
     contents: Callable[[Context], Contents]
     is_figure: bool = False
     upper_case: bool = False
+    base_name: Callable[[str], str] | None = None
     parts_of: Callable[[Context], Sequence[ProductRow[Context]]] | None = None
 
     def parts(self, context: Context) -> Sequence[ProductRow[Context]]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Protocol
 
 from soxspipe import __version__
 from soxspipe.datamodel.metric import Metric
@@ -32,6 +33,21 @@ class ReportedStep:
     step: str
     seconds: float
     note: str = ""
+
+
+class Record(Protocol):
+    """What every report says about how it was made."""
+
+    @property
+    def provenance(self) -> Provenance: ...
+    @property
+    def made_at(self) -> str: ...
+    @property
+    def products(self) -> tuple[ReportedProduct, ...]: ...
+    @property
+    def steps(self) -> tuple[ReportedStep, ...]: ...
+    @property
+    def versions(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

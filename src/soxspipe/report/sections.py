@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.provenance import InputFile
-from soxspipe.report.content import ReportContent
+from soxspipe.report.content import Record, ReportContent
 from soxspipe.report.markup import Child, Html, escaped, joined, table, tag
 from soxspipe.report.payload import Json
 from soxspipe.report.pictures import Gallery, make_gallery, svg_points
-from soxspipe.report.settings_table import settings_rows
+from soxspipe.report.settings_table import SettingRow, settings_rows
 from soxspipe.report.verdict import TITLES, Verdict, shown_range, shown_value
 
 _MARKS = {"good": "✓", "check": "!", "fail": "✕"}
@@ -88,7 +88,7 @@ def spectrum(content: ReportContent) -> Html:
         (tag("option", text, value=n) for n, text in (("auto", "auto"), (1, "1"), (3, "3"), (5, "5"), (11, "11"), (25, "25"), (51, "51"))),
         id="smooth",
     )
-    return _section(
+    return section(
         "spectrum",
         "Spectrum",
         tag("noscript", tag("p", "The interactive spectrum needs JavaScript; the PDF plots beside this page show the same numbers.")),
@@ -145,7 +145,7 @@ def pictures(content: ReportContent) -> Html | None:
         for at, sheet in enumerate(gallery.sheets)
     )
     captions = (tag("figcaption", sheet.caption, data_sheet=sheet.name, hidden=at > 0) for at, sheet in enumerate(gallery.sheets))
-    return _section(
+    return section(
         "frames",
         "Orders on the detector",
         tag(
@@ -188,7 +188,7 @@ def _trace_lines(gallery: Gallery) -> Html:
 def object_plots(plots: Mapping[str, Json]) -> Html:
     """Profile and trace."""
     chosen = (("profile", "Spatial profile"), ("residual", "Trace: residual of the fit"), ("position", "Trace: place on the slit"), ("width", "Width of the object"))  # fmt: skip
-    return _section("object", "Object", _charts(plots, chosen))
+    return section("object", "Object", _charts(plots, chosen))
 
 
 def response_plots(plots: Mapping[str, Json], content: ReportContent) -> Html | None:
@@ -208,7 +208,7 @@ def response_plots(plots: Mapping[str, Json], content: ReportContent) -> Html | 
         origin = tag(
             "p", f"Response: {known + ', ' if known else ''}{measured}. Beyond that it is extrapolated and flagged.", class_="hint"
         )
-    return _section("response", "Response and efficiency", _charts(plots, chosen), origin)
+    return section("response", "Response and efficiency", _charts(plots, chosen), origin)
 
 
 def _charts(plots: Mapping[str, Json], chosen: Iterable[tuple[str, str]]) -> Html:
@@ -239,7 +239,7 @@ def quality(content: ReportContent) -> Html:
         if content.is_standard
         else "Ranges are enforced for standard stars only, unless the settings give some."
     )
-    return _section(
+    return section(
         "quality",
         "Quality control",
         table("Metrics of the whole arm", ("metric", "value", "acceptable", "", "meaning"), rows, class_="metrics"),
@@ -297,7 +297,11 @@ def _joins(content: ReportContent) -> Html | None:
 
 def settings(content: ReportContent) -> Html:
     """Every setting that was used, the changed ones first."""
-    rows = settings_rows(content)
+    return settings_section(settings_rows(content))
+
+
+def settings_section(rows: Sequence[SettingRow]) -> Html:
+    """Settings as a table that unfolds."""
     changed = sum(1 for row in rows if row.changed)
     shown: Iterable[list[Child]] = (
         [row.name, tag("strong", row.value) if row.changed else row.value, row.default if row.changed else "", row.description]
@@ -305,10 +309,31 @@ def settings(content: ReportContent) -> Html:
     )
     summary = f"All {len(rows)} settings" + (f", {changed} changed from the default" if changed else ", all at their defaults")
     inner = table("Settings used", ("setting", "value", "default", "meaning"), shown)
-    return _section("settings", "Settings", tag("details", tag("summary", summary), inner))
+    return section("settings", "Settings", tag("details", tag("summary", summary), inner))
 
 
-def provenance(content: ReportContent) -> Html:
+def metric_table(metrics: Iterable[Metric]) -> Html:
+    """Metrics with their ranges, those out of range first."""
+    ordered = sorted(metrics, key=lambda metric: metric.flag != "fail")
+    rows = ([metric.name, shown_value(metric), shown_range(metric), _flag(metric), metric.comment] for metric in ordered)
+    return table("Metrics of the whole arm", ("metric", "value", "acceptable", "", "meaning"), rows, class_="metrics")
+
+
+def order_table(metrics: Iterable[Metric]) -> Html | None:
+    """One row per order, one column per kind of metric, in the order in which they come; None without metrics of orders."""
+    by_order: dict[str, dict[str, Metric]] = {}
+    for metric in metrics:
+        kind = metric.name.removesuffix(f" O{metric.order}")
+        if metric.order != "-1" and kind != metric.name:
+            by_order.setdefault(metric.order, {})[kind] = metric
+    if not by_order:
+        return None
+    columns = list(dict.fromkeys(kind for found in by_order.values() for kind in found))
+    rows = ([order, *(shown_value(found[kind]) if kind in found else "" for kind in columns)] for order, found in by_order.items())
+    return table("By order", ("order", *columns), rows)
+
+
+def provenance(content: Record) -> Html:
     """Inputs, software, steps, products, and the command that repeats the run."""
     origin = content.provenance
     command = origin.command
@@ -325,7 +350,7 @@ def provenance(content: ReportContent) -> Html:
         if content.made_at
         else None
     )
-    return _section(
+    return section(
         "provenance",
         "Provenance",
         made,
@@ -347,7 +372,8 @@ def _input_row(file: InputFile) -> list[Child]:
     return [name, file.category, tag("code", file.md5) if file.md5 else "not computed", folder]
 
 
-def _section(identity: str, title: str, *children: Child) -> Html:
+def section(identity: str, title: str, *children: Child) -> Html:
+    """A part of the page under its heading."""
     return tag("section", tag("h2", title), *children, id=identity)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from soxspipe.datamodel.detector import Arm
 from soxspipe.report.content import ReportContent
 from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import load_settings
@@ -39,9 +40,14 @@ def settings_rows(content: ReportContent) -> tuple[SettingRow, ...]:
             SettingRow(name=name, value=_text(value), default="", description="", changed=False)
             for name, value in content.provenance.parameters
         )
-    model, arm = type(content.settings), content.values.geometry.arm
-    defaults = load_settings(None, instrument=arm.instrument, recipe=content.provenance.recipe, arm=arm.name, model=model).settings
-    rows = [_row(leaf, content.settings, defaults) for leaf in leaves(model)]
+    return rows_of(content.settings, content.values.geometry.arm, content.provenance.recipe)
+
+
+def rows_of(settings: ReductionSettings, arm: Arm, recipe: str) -> tuple[SettingRow, ...]:
+    """Every setting of a recipe beside its default for an arm, those that are not at their default first."""
+    model = type(settings)
+    defaults = load_settings(None, instrument=arm.instrument, recipe=recipe, arm=arm.name, model=model).settings
+    rows = [_row(leaf, settings, defaults) for leaf in leaves(model)]
     return tuple(sorted(rows, key=lambda row: not row.changed))
 
 

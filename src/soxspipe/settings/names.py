@@ -54,6 +54,8 @@ _BLOCKS = {
     "stack": "",
     "cosmic_rays": "",
     "extraction": "",
+    "combination": "",
+    "flat": "",
 }
 """Block of a section's settings where it is not the section's own name; empty where they stand at the top."""
 _UNDERSCORED = {"", "sky", "response"}

@@ -35,6 +35,9 @@ CAPPED_RATIO = 0.5
 LARGEST_MISFIT_PX = 0.02
 """Degrees of the order table are raised until its edges follow the measured ones to this."""
 
+SHORTEST_ORDER_PX = 30
+DEFAULT_HALF_SLIT_PX = 20.0
+
 LARGEST_DEGREES = (9, 7)
 """In order and along the dispersion: readers of order tables take one digit."""
 
@@ -151,6 +154,36 @@ class MasterFlat:
     blocked: tuple[int, ...]
 
 
+def flat_factor(flat: MasterFlat, axis: Axis, factor: str) -> Image:
+    """One factor of the flat as an image, 1 outside the orders.
+
+    Parameters
+    ----------
+    flat : MasterFlat
+        Taken apart.
+    axis : {'x', 'y'}
+        Dispersion axis.
+    factor : {'response', 'illumination', 'blaze'}
+        Pixel response; light along the slit; lamp times blaze, on the scale of the flat.
+    """
+    image = np.ones(flat.value.shape, np.float32)
+    turned = image.T if axis == "x" else image
+    n_a = image.shape[0 if axis == "x" else 1]
+    for order in flat.orders.values():
+        edges, parts = order.edges, order.parts
+        a = order.a_start[:, None] + np.arange(parts.response.shape[1])[None, :]
+        inside = (a >= np.floor(edges.low)[:, None]) & (a <= np.ceil(edges.high)[:, None]) & (a >= 0) & (a < n_a)
+        row, column = np.nonzero(inside)
+        if factor == "response":
+            values = np.nan_to_num(parts.response, nan=1.0)[row, column]
+        elif factor == "illumination":
+            values = np.interp((a[row, column] - edges.middle[row]) / edges.half_px[row], parts.slit_px, parts.illumination)
+        else:
+            values = parts.blaze[row] / flat.norm_e
+        turned[edges.b_px[row], a[row, column]] = values
+    return image
+
+
 class Layout(NamedTuple):
     """Where orders are: dispersion axis, binning along dispersion and slit, dispersion pixels and centres of each order (binned)."""
 
@@ -158,26 +191,43 @@ class Layout(NamedTuple):
     binning_b: int
     binning_a: int
     centres: Mapping[int, tuple[IntArray, FloatArray]]
-    half_slit_px: float
+    half_slit_px: float | None
 
 
-def make_layout(table: OrderTable, shape: tuple[int, int], binning: tuple[int, int], half_slit_px: float) -> Layout:
-    """Centres of all orders on a binned frame; `half_slit_px` is unbinned."""
+def make_layout(table: OrderTable, shape: tuple[int, int], binning: tuple[int, int]) -> Layout:
+    """Centres of all orders on a binned frame, followed over the whole detector; half the slit's length if the table has edges."""
     axis = table.dispersion_axis
     binning_b, binning_a = binning if axis == "x" else binning[::-1]
     n_b, n_a = shape[::-1] if axis == "x" else shape
     centres = {}
     for order in table.orders:
-        first = max(0, int(np.ceil((table.b_min[order] + 0.5) / binning_b - 0.5)))
-        last = min(n_b - 1, int(np.floor((table.b_max[order] + 0.5) / binning_b - 0.5)))
-        b = np.arange(first, last + 1)
+        b = np.arange(n_b)
         a = (table.centre(order, (b + 0.5) * binning_b - 0.5) + 0.5) / binning_a - 0.5
         on_chip = (a > 0) & (a < n_a - 1)
         centres[order] = (b[on_chip], a[on_chip])
+    half = None
     if table.low is not None and table.high is not None:
-        middle = {order: 0.5 * (table.b_min[order] + table.b_max[order]) for order in table.orders}
-        half_slit_px = float(np.median([table.high(n, np.array(b)) - table.low(n, np.array(b)) for n, b in middle.items()])) / 2.0
-    return Layout(axis, binning_b, binning_a, {n: c for n, c in centres.items() if c[0].size > 30}, half_slit_px / binning_a)
+        middle = {order: np.array(0.5 * (table.b_min[order] + table.b_max[order])) for order in table.orders}
+        half = float(np.median([table.high(n, b) - table.low(n, b) for n, b in middle.items()])) / 2.0 / binning_a
+    return Layout(axis, binning_b, binning_a, {n: c for n, c in centres.items() if c[0].size > SHORTEST_ORDER_PX}, half)
+
+
+def measure_half_slit(image: Image, layout: Layout) -> float:
+    """Half of the slit's length: median over the orders of the width at half of the light in their middle; 20 px where nothing is lit."""
+    turned = image.T if layout.axis == "x" else image
+    widths = []
+    for b, centre in layout.centres.values():
+        middle = b.size // 2
+        rows = slice(max(int(b[middle]) - 8, 0), int(b[middle]) + 9)
+        profile = np.median(turned[rows], axis=0)
+        at = int(np.clip(round(float(centre[middle])), 0, profile.size - 1))
+        level = float(np.median(profile[max(at - 4, 0) : at + 5]))
+        dark = float(np.min(profile[max(at - 80, 0) : at + 81]))
+        below = profile < 0.5 * (level + dark)
+        left, right = np.flatnonzero(below[:at]), np.flatnonzero(below[at:])
+        if level > 2.0 * max(dark, 1.0) and left.size and right.size:
+            widths.append(right[0] + at - left[-1] - 1)
+    return 0.5 * float(np.median(widths)) if widths else DEFAULT_HALF_SLIT_PX
 
 
 def combine_lamp(
@@ -244,13 +294,14 @@ def make_master_flat(
     first = lamps[0]
     shape = first.electrons.shape
     brightest = _brightest_lamp(lamps, layout)
+    half_slit = measure_half_slit(first.electrons, layout) if layout.half_slit_px is None else layout.half_slit_px
     edges: dict[int, OrderEdges] = {}
     for index, lamp in enumerate(lamps):
         mine = {order: centre for order, centre in layout.centres.items() if brightest[order] == index}
         if mine:
             edges |= measure_edges(
                 lamp.electrons, lamp.variance, (lamp.reasons | bad) > 0, mine, layout.axis,
-                half_slit_px=layout.half_slit_px, degree=max(settings.disp_axis_deg, LARGEST_DEGREES[1]),
+                half_slit_px=half_slit, degree=max(settings.disp_axis_deg, LARGEST_DEGREES[1]),
                 clip_sigma=settings.poly_fitting_residual_clipping_sigma,
             )  # fmt: skip
     if not any(entry.lit for entry in edges.values()):
@@ -324,8 +375,7 @@ def _one_order(
         electrons = strip.values.astype(np.float64)
         if glow is not None:
             electrons = (
-                electrons
-                - cut_strip(glow[0], glow[0], np.zeros_like(bad, dtype=bool), edges.b_px, edges.centre, half, layout.axis).values
+                electrons - cut_strip(glow[0], glow[0], np.zeros_like(bad, dtype=bool), edges.b_px, edges.centre, half, layout.axis).values
             )
         values.append(electrons)
         variances.append(strip.variance + (glow[1] if glow is not None else 0.0))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from soxspipe import __version__
 from soxspipe.datamodel.arrays import Image
-from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import ProductError
@@ -19,10 +18,11 @@ from soxspipe.io import products
 from soxspipe.io.fits_writer import ComputedImage, Hdu, fits_chunks
 from soxspipe.io.product_headers import product_cards
 from soxspipe.io.spectrum_1d import as_spectrum_1d, spectrum_1d_hdus
+from soxspipe.reductions import records
+from soxspipe.reductions.records import finite_number, metric_row
 from soxspipe.reductions.spec import Contents
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.trace_table import trace_polynomials
-from soxspipe.reductions.summary_tables import QC_HEAD, grid, qc_rows
 
 Value = TypeVar("Value")
 Writer = Callable[[StareContext], Contents]
@@ -144,37 +144,15 @@ def metrics_json(context: StareContext) -> Contents:
         "worries": list(judged.worries),
         "warnings": list(context.result.warnings),
         "failures": dict(context.result.failures),
-        "metrics": [_metric_row(metric) for metric in context.metrics],
-        "diagnostics": {name: _number(value) for name, value in context.result.diagnostics.items()},
+        "metrics": [metric_row(metric) for metric in context.metrics],
+        "diagnostics": {name: finite_number(value) for name, value in context.result.diagnostics.items()},
     }
     return [(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")]
 
 
-def settings_used(context: StareContext) -> Contents:
-    """SETTINGS.yaml."""
-    return [context.settings_text.encode("utf-8")]
-
-
 def log(context: StareContext) -> Contents:
-    """EXTRACTED_MERGED.log: what was done with which files, how long it took, and what the user was told."""
-    provenance = context.provenance
-    files = [(file.category, file.md5, file.path) for file in (*provenance.raw, *provenance.calibrations)]
-    steps = [(report.step, f"{report.seconds:.2f} s", report.note) for report in context.story]
-    lines = [
-        f"soxspipe {__version__}, {provenance.recipe}, {context.made_at} UTC",
-        f"Recipe Command: {provenance.command or '(called from Python)'}",
-        "",
-        grid(("category", "md5", "file"), files),
-        "",
-        grid(("step", "time", "note"), steps),
-        "",
-        *(f"WARNING: {warning}" for warning in context.result.warnings),
-        *(f"FAILED: {step}: {reason}" for step, reason in context.result.failures.items()),
-        "",
-        grid(QC_HEAD, qc_rows(context.metrics, per_order=True)),
-        "",
-    ]
-    return ["\n".join(lines).encode("utf-8", "replace")]
+    """EXTRACTED_MERGED.log."""
+    return records.log(context, context.result.failures)
 
 
 def _image_cards(context: StareContext) -> tuple[Card, ...]:
@@ -228,28 +206,3 @@ def _present(value: Value | None, what: str) -> Value:
     if value is None:
         raise ProductError(f"this run has no {what}")
     return value
-
-
-def _metric_row(metric: Metric) -> dict[str, Any]:
-    return {
-        "name": metric.name,
-        "value": _number(metric.value),
-        "unit": metric.unit,
-        "comment": metric.comment,
-        "order": metric.order,
-        "low": metric.low,
-        "high": metric.high,
-        "flag": metric.flag,
-    }
-
-
-def _number(value: float | int | str | None) -> float | int | str | None:
-    return (
-        value
-        if isinstance(value, str)
-        else None
-        if value is None or not math.isfinite(value)
-        else value
-        if isinstance(value, int)
-        else float(value)
-    )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from soxspipe.io.classify import Kind
+from soxspipe.reductions.records import settings_used
 from soxspipe.reductions.spec import SAME_DETECTOR, SAME_LIGHT, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.reductions.stare import figures, metrics, products
 from soxspipe.reductions.stare.context import StareContext
@@ -165,7 +166,7 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
     ),
     ProductRow(
         label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml",
-        when=always, contents=products.settings_used,
+        when=always, contents=settings_used,
     ),
     ProductRow(
         label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced",

@@ -1,0 +1,102 @@
+"""Figures and report of a flat run, as bytes; matplotlib is imported when the first is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.reductions.calibration_report import SHEET_PX, report_of
+from soxspipe.reductions.mflat.context import MflatContext
+from soxspipe.reductions.spec import Contents
+
+
+def background(context: MflatContext) -> Contents:
+    """Scattered light as a picture."""
+    from soxspipe.io.figures import figure_as_pdf
+    from soxspipe.plots.flat import plot_scattered
+
+    image = context.result.master.background
+    if image is None:
+        raise ValueError("this run has no model of scattered light")
+    return [figure_as_pdf(plot_scattered(image, context.provenance.sof_name))]
+
+
+def order_location(context: MflatContext) -> Contents:
+    """Edges over the flat, and their residuals."""
+    from soxspipe.io.figures import figure_as_pdf
+    from soxspipe.plots.flat import plot_edges
+
+    made = context.result.master
+    orders = {context.inputs.arm.label(number): order.edges for number, order in made.orders.items()}
+    return [figure_as_pdf(plot_edges(made.value, orders, context.inputs.arm.dispersion_axis, context.provenance.sof_name))]
+
+
+def report(context: MflatContext) -> Contents:
+    """The report, which lists every other file."""
+    from soxspipe.algorithms.calibration.master_flat import flat_factor
+    from soxspipe.plots.masters import thumbnail
+    from soxspipe.report.calibration_page import Curve, Sheet
+
+    made, arm = context.result.master, context.inputs.arm
+    value = thumbnail(made.value, SHEET_PX)
+    response = thumbnail(flat_factor(made, arm.dispersion_axis, "response"), SHEET_PX)
+    bad = thumbnail((made.reasons > 0).astype(np.float32), SHEET_PX)
+    high = float(np.percentile(value, 99.0))
+    sheets = [
+        Sheet(title="Flat", caption=f"White 0, black {high:.2f}", image=value, low=0.0, high=high),
+        Sheet(title="Pixel response", caption="White 0.98, black 1.02", image=response, low=0.98, high=1.02),
+        Sheet(title="Bad pixels", caption="Share of bad pixels, black one in ten", image=bad, low=0.0, high=0.1),
+    ]
+    if made.background is not None:
+        scattered = thumbnail(made.background, SHEET_PX)
+        most = float(scattered.max()) or 1.0
+        sheets.append(Sheet(title="Scattered light", caption=f"White 0, black {most:.2g} of the flat", image=scattered, low=0.0, high=most))
+    lit = [order for order in made.orders.values() if order.edges.lit]
+    curves = (
+        Curve(
+            title="Lamp times blaze",
+            x="dispersion (px)",
+            y="electrons",
+            lines=tuple(_thin(order.edges.b_px.astype(np.float64), order.parts.blaze) for order in lit),
+        ),
+        Curve(
+            title="Light along the slit",
+            x="place in the slit, edge to edge",
+            y="relative",
+            lines=tuple((order.parts.slit_px, order.parts.illumination) for order in lit),
+        ),
+        Curve(
+            title="Length of the slit",
+            x="dispersion (px)",
+            y="px",
+            lines=tuple(_thin(order.edges.b_px.astype(np.float64), 2 * order.edges.half_px) for order in lit),
+        ),
+        Curve(
+            title="Order middle against the centre given",
+            x="dispersion (px)",
+            y="px",
+            lines=tuple(_thin(order.edges.b_px.astype(np.float64), order.edges.middle - order.edges.centre) for order in lit),
+        ),
+    )
+    frames = sum(len(lamp.names) for lamp in made.lamps)
+    names = " and ".join(lamp.lamp for lamp in made.lamps)
+    return report_of(
+        context,
+        title="Master flat",
+        summary=f"{frames} flats of {names} combined; {len(lit)} orders with light.",
+        tiles=(
+            ("flats", str(frames)),
+            ("light at the centres", f"{made.order_levels_e[1]:.0f} e⁻"),
+            ("orders", str(len(lit))),
+            ("edges of the table", f"{made.table_misfit_px:.3f} px"),
+            ("bad pixels", f"{np.mean(made.reasons > 0):.2%}"),
+        ),
+        sheets=sheets,
+        curves=curves,
+        notes=("Between the orders the flat is 1.",),
+    )
+
+
+def _thin(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    step = max(1, x.size // 250)
+    return x[::step], y[::step]

@@ -1,0 +1,83 @@
+"""The flat recipe's algorithm: flats in, master flat out; one line a box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from soxspipe.algorithms.calibration.combine import NoiseModel, combine
+from soxspipe.algorithms.calibration.frame_noise import clipped_mean
+from soxspipe.algorithms.calibration.master_flat import LampFlat, Layout, MasterFlat, combine_lamp, make_layout, make_master_flat
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.raw_calibration import RawCalibration
+from soxspipe.reductions.mflat.inputs import MflatInputs
+from soxspipe.reductions.mflat.result import MflatResult
+from soxspipe.reductions.progress import Done
+from soxspipe.settings.mflat import MflatSettings
+
+PREFERRED = ("QTH", "QTH+D2", "DOME", "D2")
+"""Lamps in the order in which the main one is chosen."""
+
+
+def reduce_mflat(inputs: MflatInputs, settings: MflatSettings, done: Done) -> MflatResult:
+    """Combine flats to one, with edges, defects and factors of the light."""
+    background = _background(inputs, settings)
+    done("background", f"{len(inputs.off)} frames with the lamp off" if inputs.off else "from the master")
+    layout = make_layout(inputs.order_table, inputs.detector.shape, inputs.detector.binning)
+    lamps = _combine_lamps(inputs, background, layout, settings)
+    done("combine", ", ".join(f"{lamp.lamp}: {len(lamp.names)} flats of {np.median(lamp.levels_e):.0f} electrons" for lamp in lamps))
+    master = make_master_flat(
+        lamps, inputs.order_table, layout, inputs.bad_pixels, settings.flat, subtract_background=settings.subtract_background
+    )
+    done("edges and response", f"{len(master.orders) - len(master.blocked)} orders, edges followed to {master.table_misfit_px:.3f} px")
+    return MflatResult(master=master, warnings=_warnings(inputs, master, lamps))
+
+
+def _background(inputs: MflatInputs, settings: MflatSettings) -> Frame:
+    """What flats hold beside the lamp's light."""
+    if inputs.master is not None:
+        return inputs.master
+    sample = inputs.off[0].electrons(0, min(256, inputs.detector.shape[0]))
+    floor = clipped_mean(sample.ravel())
+    noise = NoiseModel(read_e=inputs.read_noise_e, floor_e=floor, least_e=3.0 * inputs.read_noise_e / np.sqrt(len(inputs.off)))
+    combined = combine(inputs.off, noise, clip_sigma=settings.flat.stacked_clipping_sigma)
+    return Frame(
+        electrons=combined.electrons, variance=combined.variance, flags=combined.reasons, exptime_s=inputs.off[0].exptime_s,
+        n_exposures=len(inputs.off),
+    )  # fmt: skip
+
+
+def _combine_lamps(inputs: MflatInputs, background: Frame, layout: Layout, settings: MflatSettings) -> tuple[LampFlat, ...]:
+    """The flats of every lamp that takes part: quartz, and deuterium if both are to be combined."""
+    sets: dict[str, list[RawCalibration]] = {}
+    for raw in inputs.raw:
+        sets.setdefault("+".join(raw.lamps), []).append(raw)
+    wanted = lamps_to_use(sets, settings.flat.scale_d2_to_qth)
+    return tuple(combine_lamp(lamp, sets[lamp], background, layout, inputs.read_noise_e, settings.flat) for lamp in wanted)
+
+
+def lamps_to_use(sets: dict[str, list[RawCalibration]], combine_both: bool) -> tuple[str, ...]:
+    """The main lamp, which has two flats or more, and deuterium beside quartz if both are combined."""
+    main = next((lamp for lamp in PREFERRED if len(sets.get(lamp, [])) > 1), max(sets, key=lambda lamp: len(sets[lamp])))
+    other = "D2" if main == "QTH" else "QTH" if main == "D2" else ""
+    return (main, other) if combine_both and other in sets else (main,)
+
+
+def _warnings(inputs: MflatInputs, master: MasterFlat, lamps: Sequence[LampFlat]) -> tuple[str, ...]:
+    said = []
+    unused = {"+".join(raw.lamps) for raw in inputs.raw} - {lamp.lamp for lamp in lamps}
+    if unused:
+        said.append(f"flats of the lamp {', '.join(sorted(unused))} are not used")
+    if master.blocked:
+        said.append(f"no light in orders {', '.join(map(str, master.blocked))}; their edges are those of their neighbours")
+    if (
+        not inputs.off
+        and inputs.master is not None
+        and not inputs.master_is_bias
+        and abs(inputs.master.exptime_s - inputs.observation.exptime_s) > 0.5
+    ):
+        said.append(
+            f"the master dark is of {inputs.master.exptime_s:g} s, the flats of {inputs.observation.exptime_s:g} s; it is not scaled"
+        )
+    return tuple(said)
