@@ -67,7 +67,8 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
     """
     keys = instrument.keywords
     exptime = number_of(header, keys.exptime)
-    if exptime is None or not 0 < exptime <= LONGEST_EXPOSURE_S:
+    is_bias = text_of(header, keys.dpr_type).upper() == "BIAS"  # the one exposure that takes no time
+    if exptime is None or not (0 < exptime <= LONGEST_EXPOSURE_S or (is_bias and exptime == 0)):
         raise InputError(
             f"{name}: {keys.exptime} is {header.get(keys.exptime)!r}, a time above 0 s is needed, at most {LONGEST_EXPOSURE_S:g} s"
         )

@@ -168,7 +168,7 @@ def flat_factor(flat: MasterFlat, axis: Axis, factor: str) -> Image:
     """
     image = np.ones(flat.value.shape, np.float32)
     turned = image.T if axis == "x" else image
-    n_a = image.shape[0 if axis == "x" else 1]
+    n_a: int = image.shape[0 if axis == "x" else 1]
     for order in flat.orders.values():
         edges, parts = order.edges, order.parts
         a = order.a_start[:, None] + np.arange(parts.response.shape[1])[None, :]
