@@ -12,7 +12,7 @@ from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
 from soxspipe.plots.images import show_image
 from soxspipe.plots.masters import thumbnail
-from soxspipe.plots.style import WIDE, colour_bar, few_ticks, house_style, new_figure
+from soxspipe.plots.style import WIDE, add_panel, colour_bar, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, INK, MUTED, VERMILION
 
 PICTURE_PX = 640
@@ -53,28 +53,27 @@ def plot_edges(flat: Image, orders: Mapping[str, Edges], axis: Axis, subtitle: s
     turned = flat if axis == "x" else flat.T
     n_a, n_b = turned.shape
     small = thumbnail(turned, PICTURE_PX)
-    with house_style():
-        figure = new_figure("Edges of the orders", subtitle, WIDE)
-        picture = figure.add_axes((0.07, 0.36, 0.90, 0.54))
-        show_image(picture, small, (-0.5, n_b - 0.5, -0.5, n_a - 0.5), (0.0, float(np.percentile(small, 99.0))))
-        residuals = figure.add_axes((0.07, 0.08, 0.90, 0.20))
-        for edges in orders.values():
-            step = max(1, edges.b_px.size // CURVE_POINTS)
-            for fitted, measured, colour in ((edges.low, edges.measured_low, BLUE), (edges.high, edges.measured_high, VERMILION)):
-                picture.plot(edges.b_px[::step], fitted[::step], color=colour, lw=0.6)
-                residuals.plot(edges.b_px[::step], (measured - fitted)[::step], ",", color=colour)
-        residuals.axhline(0.0, color=INK, lw=0.5)
-        residuals.set_xlim(-0.5, n_b - 0.5)
-        residuals.set_ylim(-0.3, 0.3)
-        residuals.set_xlabel("dispersion (px)")
-        residuals.set_ylabel("measured - fitted (px)")
-        picture.set_xlim(-0.5, n_b - 0.5)
-        picture.set_ylim(-0.5, n_a - 0.5)
-        picture.set_ylabel("slit axis (px)")
-        few_ticks(picture, x=8, y=8)
-        few_ticks(residuals, x=8, y=5)
-        worst = [f"{name}: {edges.rms_px:.3f}" for name, edges in orders.items() if np.isfinite(edges.rms_px)]
-        figure.text(0.07, 0.02, "rms of single columns by order (px)  " + "  ".join(worst), fontsize=7, color=MUTED)
+    figure = new_figure("Edges of the orders", subtitle, WIDE)
+    picture = add_panel(figure, (0.07, 0.36, 0.90, 0.54))
+    show_image(picture, small, (-0.5, n_b - 0.5, -0.5, n_a - 0.5), (0.0, float(np.percentile(small, 99.0))))
+    residuals = add_panel(figure, (0.07, 0.08, 0.90, 0.20))
+    for edges in orders.values():
+        step = max(1, edges.b_px.size // CURVE_POINTS)
+        for fitted, measured, colour in ((edges.low, edges.measured_low, BLUE), (edges.high, edges.measured_high, VERMILION)):
+            picture.plot(edges.b_px[::step], fitted[::step], color=colour, lw=0.6)
+            residuals.plot(edges.b_px[::step], (measured - fitted)[::step], ",", color=colour)
+    residuals.axhline(0.0, color=INK, lw=0.5)
+    residuals.set_xlim(-0.5, n_b - 0.5)
+    residuals.set_ylim(-0.3, 0.3)
+    residuals.set_xlabel("dispersion (px)")
+    residuals.set_ylabel("measured - fitted (px)")
+    picture.set_xlim(-0.5, n_b - 0.5)
+    picture.set_ylim(-0.5, n_a - 0.5)
+    picture.set_ylabel("slit axis (px)")
+    few_ticks(picture, x=8, y=8)
+    few_ticks(residuals, x=8, y=5)
+    worst = [f"{name}: {edges.rms_px:.3f}" for name, edges in orders.items() if np.isfinite(edges.rms_px)]
+    write(figure, 0.07, 0.02, "rms of single columns by order (px)  " + "  ".join(worst), fontsize=7, color=MUTED)
     return figure
 
 
@@ -83,12 +82,11 @@ def plot_scattered(image: Image, subtitle: str) -> Figure:
     ny, nx = image.shape
     small = thumbnail(image)
     limits = (0.0, float(small.max()) or 1.0)
-    with house_style():
-        figure = new_figure("Scattered light of the flat", subtitle, WIDE)
-        axes = figure.add_axes((0.07, 0.08, 0.84, 0.81))
-        show_image(axes, small, (-0.5, nx - 0.5, -0.5, ny - 0.5), limits, "viridis", 64)
-        axes.set_xlabel("x (px)")
-        axes.set_ylabel("y (px)")
-        few_ticks(axes, x=6, y=6)
-        colour_bar(figure, (0.925, 0.08, 0.014, 0.81), limits, "viridis", "share of the flat")
+    figure = new_figure("Scattered light of the flat", subtitle, WIDE)
+    axes = add_panel(figure, (0.07, 0.08, 0.84, 0.81))
+    show_image(axes, small, (-0.5, nx - 0.5, -0.5, ny - 0.5), limits, "viridis", 64)
+    axes.set_xlabel("x (px)")
+    axes.set_ylabel("y (px)")
+    few_ticks(axes, x=6, y=6)
+    colour_bar(figure, (0.925, 0.08, 0.014, 0.81), limits, "viridis", "share of the flat")
     return figure

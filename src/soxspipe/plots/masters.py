@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import show_image
-from soxspipe.plots.style import WIDE, few_ticks, house_style, new_figure
+from soxspipe.plots.style import WIDE, add_panel, few_ticks, logarithmic, new_figure, write
 from soxspipe.plots.words import INK, MID_BLUE, MUTED
 
 PICTURE_PX = 340
@@ -61,25 +61,24 @@ def plot_master(content: MasterFigure) -> Figure:
     level = float(np.median(content.image[::7, ::7]))
     limits = (level - content.noise_e, level + content.noise_e)
     ny, nx = content.image.shape
-    with house_style():
-        figure = new_figure(content.title, content.subtitle, WIDE)
-        picture = figure.add_axes((0.07, 0.50, 0.40, 0.38))
-        show_image(picture, thumbnail(content.image), (-0.5, nx - 0.5, -0.5, ny - 0.5), limits)
-        picture.set_xlabel("x (px)")
-        picture.set_ylabel("y (px)")
-        _histogram(figure.add_axes((0.55, 0.50, 0.42, 0.38)), content, level)
-        for place, axis, name in ((0.07, 0, "x"), (0.55, 1, "y")):
-            axes = figure.add_axes((place, 0.20, 0.42, 0.20))
-            number = np.maximum(content.good.sum(axis=axis), 1)
-            mean = np.where(content.good, content.image, 0.0).sum(axis=axis) / number
-            step = max(1, mean.size // 500)
-            axes.plot(np.arange(mean.size)[::step], mean[::step], color=INK, lw=0.6)
-            axes.set_xlabel(f"{name} (px)")
-            axes.set_ylabel("mean (electrons)")
-            few_ticks(axes, x=6, y=4)
-        for line, text in enumerate(content.facts):
-            figure.text(0.07, 0.125 - 0.022 * line, text, fontsize=8, color=MUTED)
-        few_ticks(picture, x=5, y=5)
+    figure = new_figure(content.title, content.subtitle, WIDE)
+    picture = add_panel(figure, (0.07, 0.50, 0.40, 0.38))
+    show_image(picture, thumbnail(content.image), (-0.5, nx - 0.5, -0.5, ny - 0.5), limits)
+    picture.set_xlabel("x (px)")
+    picture.set_ylabel("y (px)")
+    _histogram(add_panel(figure, (0.55, 0.50, 0.42, 0.38)), content, level)
+    for place, axis, name in ((0.07, 0, "x"), (0.55, 1, "y")):
+        axes = add_panel(figure, (place, 0.20, 0.42, 0.20))
+        number = np.maximum(content.good.sum(axis=axis), 1)
+        mean = np.where(content.good, content.image, 0.0).sum(axis=axis) / number
+        step = max(1, mean.size // 500)
+        axes.plot(np.arange(mean.size)[::step], mean[::step], color=INK, lw=0.6)
+        axes.set_xlabel(f"{name} (px)")
+        axes.set_ylabel("mean (electrons)")
+        few_ticks(axes, x=6, y=4)
+    for line, text in enumerate(content.facts):
+        write(figure, 0.07, 0.125 - 0.022 * line, text, color=MUTED)
+    few_ticks(picture, x=5, y=5)
     return figure
 
 
@@ -90,7 +89,6 @@ def _histogram(axes: Axes, content: MasterFigure, level: float) -> None:
     for values, colour in ((content.raw, MID_BLUE), (content.image[::3, ::3].ravel(), INK)):
         counts = np.histogram(values, edges)[0]
         axes.plot(centres, np.maximum(counts / max(counts.sum(), 1), 1e-7), color=colour, lw=0.9)
-    axes.set_yscale("log")
-    axes.set_ylim(1e-6, 1.0)
+    logarithmic(axes, 1e-6, 1.0)
     axes.set_xlabel("electrons (blue: one raw frame, black: the master)")
     axes.set_ylabel("share of the pixels")

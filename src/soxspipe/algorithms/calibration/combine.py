@@ -10,6 +10,7 @@ from scipy.special import chdtri
 
 from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
+from soxspipe.numerics.robust import row_median
 
 ROWS_AT_ONCE = 16
 """Rows of all frames together that are in memory at a time; few enough for the processor's cache."""
@@ -185,10 +186,10 @@ def _look_closer(values: FloatArray, level: FloatArray, noise: NoiseModel, clip_
     """
     n = values.shape[0]
     usable = np.ones(values.shape, dtype=bool) if usable is None else usable
-    scaled = np.where(usable, values / level[:, None], np.nan)
-    with np.errstate(all="ignore"):
-        reference = np.nanmin(scaled, axis=0) if n == 2 else np.nanmedian(scaled, axis=0)
-    reference = np.nan_to_num(reference).astype(np.float32)
+    scaled = values / level[:, None]
+    lowest = np.where(usable, scaled, np.inf).min(axis=0)
+    reference = np.where(np.isfinite(lowest), lowest, 0.0) if n == 2 else row_median(scaled.T, usable.T)
+    reference = reference.astype(np.float32)
     expected = noise.variance(reference[None, :] * level[:, None])
     deviation = np.where(usable, values - reference[None, :] * level[:, None], 0.0)
     limit = clip_sigma * np.sqrt(expected * (1.0 + (1.0 if n == 2 else MEDIAN_VARIANCE / n)))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.polynomial import Legendre
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
-from soxspipe.numerics.robust import running_mean
+from soxspipe.numerics.robust import running_mean, running_median
 
 LEAST_SHARE = 0.02
 """A lamp that would add less than this to the information on an order's pixels is left out of it."""
@@ -17,6 +17,10 @@ LINE_WINDOW_PX = 5
 LINE_SIGMA = 5.0
 """Where the ratio of the lamps runs off its smooth curve by this many sigma over a few pixels, a lamp has a line; only the other is used."""
 
+ODD_SIGMA = 6.0
+"""Two lamps that differ by more than this in a pixel: one of them was struck by a cosmic ray."""
+
+MEDIAN_PX = 61
 RATIO_DEGREE = 9
 TILT_DEGREE = 1
 
@@ -74,9 +78,18 @@ def mix_order(lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray,
         weight = np.where(sound, variances[reference] / (variances[reference] + second_variance), 0.0)
     weight = np.where(np.isfinite(second) & np.isfinite(weight), weight, 0.0)
     weight = _smooth_weight(weight, lit)
+    weight = _trust_the_lower(lamps[reference], second, variances[reference] + second_variance, weight)
     values = lamps[reference] + weight * (np.where(weight > 0, second, 0.0) - lamps[reference])
     variance = (1 - weight) ** 2 * variances[reference] + weight**2 * np.where(weight > 0, second_variance, 0.0)
     return OrderMix(values=values, variance=variance, reference=reference, share=float(np.mean(weight[use])))
+
+
+def _trust_the_lower(first: FloatArray, second: FloatArray, variance: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weights in which a pixel that two lamps show differently has the lower value: a lamp of one frame cannot tell its cosmic rays."""
+    with np.errstate(invalid="ignore"):
+        pull = (second - first) / np.sqrt(np.maximum(variance, 1e-12))
+    odd = (weight > 0) & (np.abs(np.nan_to_num(pull)) > ODD_SIGMA)
+    return np.where(odd, np.where(pull > 0, 0.0, 1.0), weight)
 
 
 def _smooth_weight(weight: FloatArray, lit: BoolArray) -> FloatArray:
@@ -98,8 +111,9 @@ def _smooth_ratio(other: FloatArray, reference: FloatArray, use: BoolArray) -> t
     along = np.divide(top, bottom, out=np.zeros(n), where=known)
     # the noise of a ratio goes with the noise of its sums
     error = np.sqrt(np.maximum(top, 1.0)) / np.maximum(bottom, 1e-9) + along / np.sqrt(np.maximum(bottom, 1.0))
-    kept = known.copy()
-    series = Legendre.fit(at[kept], along[kept], RATIO_DEGREE, domain=[0, n - 1], w=1.0 / error[kept])
+    # lines are narrow: a running median is free of them
+    start = running_median(np.interp(at, at[known], along[known]), min(MEDIAN_PX, n // 4 * 2 + 1))
+    series = Legendre.fit(at[known], start[known], RATIO_DEGREE, domain=[0, n - 1], w=1.0 / error[known])
     for _ in range(4):
         pull = (along - series(at)) / error
         local, found = running_mean(pull, known, LINE_WINDOW_PX)

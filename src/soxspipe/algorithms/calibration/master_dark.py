@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import map_coordinates, median_filter
 from scipy.special import chdtri
 
 from soxspipe.algorithms.calibration.combine import CHANCE, Combined, NoiseModel, combine
@@ -21,7 +20,7 @@ from soxspipe.numerics.medians import quick_mad_sigma
 PHOTON_SIGMA = 3.0
 """A pixel's charge adds photon noise if it is this many sigma above the typical level."""
 
-SURROUNDINGS_PX = 32
+SURROUNDINGS_PX = 16
 """Side of the blocks whose medians are the surroundings of a pixel: glow is smoother than that, hot pixels are much smaller."""
 
 THINNING = 17
@@ -178,24 +177,23 @@ def find_hot(electrons: Image, variance: Image, *, sigma: float) -> BoolImage:
 
 
 def surroundings(image: Image) -> Image:
-    """Medians of blocks of `SURROUNDINGS_PX`, freed of odd blocks and joined linearly; shape of `image`."""
-    ny, nx = image.shape
-    n_y, n_x = max(1, ny // SURROUNDINGS_PX), max(1, nx // SURROUNDINGS_PX)
-    y_edges, x_edges = (np.linspace(0, length, n + 1).astype(int) for length, n in ((ny, n_y), (nx, n_x)))
-    level = np.empty((n_y, n_x))
-    for j in range(n_y):
-        for i in range(n_x):
-            block = image[y_edges[j] : y_edges[j + 1], x_edges[i] : x_edges[i + 1]].ravel()[::3]
-            level[j, i] = np.partition(block, block.size // 2)[block.size // 2]
-    level = median_filter(level, size=3, mode="nearest")
-    rows = np.interp(np.arange(ny), 0.5 * (y_edges[1:] + y_edges[:-1] - 1), np.arange(n_y))
-    columns = np.interp(np.arange(nx), 0.5 * (x_edges[1:] + x_edges[:-1] - 1), np.arange(n_x))
-    along_x = map_coordinates(level, np.meshgrid(np.arange(n_y), columns, indexing="ij"), order=1, mode="nearest")
-    low = np.floor(rows).astype(int)
-    high = np.minimum(low + 1, n_y - 1)
-    share = (rows - low)[:, None].astype(np.float32)
-    along_x = along_x.astype(np.float32)
-    return np.asarray(along_x[low] + share * (along_x[high] - along_x[low]))
+    """Medians of blocks of `SURROUNDINGS_PX`, joined linearly and continued to the borders; shape of `image`."""
+    side = min(SURROUNDINGS_PX, *image.shape)
+    n_y, n_x = (length // side for length in image.shape)
+    blocks = image[: n_y * side, : n_x * side].reshape(n_y, side, n_x, side)[:, ::2].transpose(0, 2, 1, 3).reshape(n_y, n_x, -1)
+    level = np.partition(blocks, blocks.shape[-1] // 2, axis=-1)[..., blocks.shape[-1] // 2]
+    along_x = _joined(level.T, image.shape[1], side).T
+    return _joined(along_x, image.shape[0], side)
+
+
+def _joined(level: Image, length: int, side: int) -> Image:
+    """Values at the middle of blocks along axis 0, joined by straight lines that go on beyond the first and the last."""
+    if level.shape[0] == 1:
+        return np.repeat(level, length, axis=0)
+    place = (np.arange(length) - 0.5 * (side - 1)) / side
+    low = np.clip(np.floor(place).astype(np.int64), 0, level.shape[0] - 2)
+    share = (place - low).astype(np.float32)[:, None]
+    return np.asarray(level[low] + share * (level[low + 1] - level[low]))
 
 
 def _combine_set(group: Sequence[RawCalibration], settings: FrameClipSettings) -> _Set:

@@ -35,6 +35,9 @@ CAPPED_RATIO = 0.5
 LARGEST_MISFIT_PX = 0.02
 """Degrees of the order table are raised until its edges follow the measured ones to this."""
 
+BRIGHT_RESPONSE, BRIGHT_SIGMA = 1.3, 8.0
+"""A pixel brighter than its neighbours by this factor and this many sigma was struck in a lamp's only frame, or is hot."""
+
 SHORTEST_ORDER_PX = 30
 DEFAULT_HALF_SLIT_PX = 20.0
 
@@ -409,7 +412,8 @@ def _defects(parts: FlatParts, variance: FloatArray, a_px: IntArray, edges: Orde
     cold = parts.lit & (response < settings.low_sensitivity_response) & (1.0 - response > settings.low_sensitivity_clipping_sigma * error)
     near = ~parts.lit & (a_px >= np.floor(edges.low)[:, None]) & (a_px <= np.ceil(edges.high)[:, None])
     partly = near & (response < settings.order_edge_min_flat_fraction)
-    return np.asarray(cold * np.uint8(BadPixel.COLD) | partly * np.uint8(BadPixel.PARTLY_LIT))
+    bright = parts.lit & (response > BRIGHT_RESPONSE) & (response - 1.0 > BRIGHT_SIGMA * error)
+    return np.asarray(cold * np.uint8(BadPixel.COLD) | partly * np.uint8(BadPixel.PARTLY_LIT) | bright * np.uint8(BadPixel.UNSTABLE))
 
 
 def _brightest_lamp(lamps: Sequence[LampFlat], layout: Layout) -> dict[int, int]:

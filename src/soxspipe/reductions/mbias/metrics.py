@@ -35,20 +35,10 @@ def structure(context: MbiasContext) -> Metrics:
     ny, nx = master.electrons.shape
     return (
         Metric(name="FPN FRACMAX", value=master.pattern, comment="Largest ratio of scatter to typical size in the Fourier transform"),
-        Metric(name="STRUCTX", value=master.slope_x * ny, unit="electrons/px", comment="Slope along x of the sums over columns"),
-        Metric(name="STRUCTY", value=master.slope_y * nx, unit="electrons/px", comment="Slope along y of the sums over rows"),
-        Metric(
-            name="STRUCTX PIX",
-            value=master.slope_x,
-            unit="electrons/px",
-            comment="The same of one pixel, whatever the size of the detector",
-        ),
-        Metric(
-            name="STRUCTY PIX",
-            value=master.slope_y,
-            unit="electrons/px",
-            comment="The same of one pixel, whatever the size of the detector",
-        ),
+        Metric(name="STRUCTX", value=master.slope_x, unit="electrons/px", comment="Slope along x of the means of columns"),
+        Metric(name="STRUCTY", value=master.slope_y, unit="electrons/px", comment="Slope along y of the means of rows"),
+        Metric(name="STRUCTX SUM", value=master.slope_x * ny, unit="electrons/px", comment="Slope along x of the sums over columns"),
+        Metric(name="STRUCTY SUM", value=master.slope_y * nx, unit="electrons/px", comment="Slope along y of the sums over rows"),
     )
 
 

@@ -48,7 +48,7 @@ METRICS: tuple[MetricRow[MbiasContext], ...] = (
     MetricRow(
         labels=("RAW RON", "MASTER RON", "MASTER NOISE", "RAW RON BL", "RAW RON BR", "RAW RON TL", "RAW RON TR"), measure=metrics.noise
     ),
-    MetricRow(labels=("FPN FRACMAX", "STRUCTX", "STRUCTY", "STRUCTX PIX", "STRUCTY PIX"), measure=metrics.structure),
+    MetricRow(labels=("FPN FRACMAX", "STRUCTX", "STRUCTY", "STRUCTX SUM", "STRUCTY SUM"), measure=metrics.structure),
     MetricRow(
         labels=(
             "BADPIX NUM", "BADPIX FRAC", "N STATIC", "N HOT", "N UNSTABLE", "N COLD", "N SATURATED", "N NONLINEAR", "N PARTLY LIT",

@@ -130,5 +130,15 @@ def temperatures(context: MflatContext) -> Metrics:
 
 
 def inside_orders(context: MflatContext) -> BoolImage:
-    """True for pixels of the orders: between the orders a flat has no variance."""
-    return np.asarray(context.result.master.variance > 0)
+    """True for pixels that lie wholly between the edges of an order."""
+    made, axis = context.result.master, context.inputs.arm.dispersion_axis
+    inside = np.zeros(made.value.shape, dtype=bool)
+    turned = inside.T if axis == "x" else inside
+    n_a: int = made.value.shape[0 if axis == "x" else 1]
+    a = np.arange(n_a)[None, :]
+    for order in made.orders.values():
+        edges = order.edges
+        first, last = max(int(edges.low.min()), 0), int(edges.high.max()) + 2
+        part = a[:, first:last]
+        turned[edges.b_px, first:last] |= (part >= edges.low[:, None] + 0.5) & (part <= edges.high[:, None] - 0.5)
+    return inside
