@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,31 +25,37 @@ HELD_IN_MEMORY = 3
 """Frames of one set that stay in memory as they were read; the others lie unpacked in temporary files, so that memory does not grow with their number."""
 
 
-class _Spool:
-    """A frame in a temporary file that vanishes with it."""
+class Spool:
+    """Frames one after the other in a temporary file that vanishes with the last of them."""
 
-    def __init__(self, adu: NDArray[Any]) -> None:
-        self.shape, self.dtype = adu.shape, adu.dtype
-        self.file = tempfile.TemporaryFile(prefix="soxspipe-")  # noqa: SIM115
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile(prefix="soxspipe-")  # noqa: SIM115  # closed when nobody reads from it any more
+        weakref.finalize(self, self.file.close)
+        self.end = 0
+
+    def add(self, adu: NDArray[Any]) -> Callable[[int, int], NDArray[Any]]:
+        """Put a frame into the file; returns what reads its rows."""
+        place, width, dtype = self.end, adu.shape[1], adu.dtype
+        self.file.seek(place)
         self.file.write(np.ascontiguousarray(adu).data)
-        self.file.flush()
+        self.end = self.file.tell()
 
-    def rows(self, start: int, stop: int) -> NDArray[Any]:
-        """Rows of the frame."""
-        self.file.seek(start * self.shape[1] * self.dtype.itemsize)
-        count = (stop - start) * self.shape[1]
-        return np.frombuffer(self.file.read(count * self.dtype.itemsize), self.dtype).reshape(-1, self.shape[1])
+        def read_rows(start: int, stop: int) -> NDArray[Any]:
+            self.file.seek(place + start * width * dtype.itemsize)
+            return np.frombuffer(self.file.read((stop - start) * width * dtype.itemsize), dtype).reshape(-1, width)
+
+        return read_rows
 
 
-def read_raw_calibration(file: ClassifiedFile, place: int = 0) -> RawCalibration:
+def read_raw_calibration(file: ClassifiedFile, spool: Spool | None = None) -> RawCalibration:
     """Read a raw calibration frame, check it, and keep it where its rows are quickly at hand.
 
     Parameters
     ----------
     file : ClassifiedFile
         The frame.
-    place : int
-        Its number in its set; the first few stay in memory.
+    spool : Spool, optional
+        Where to keep it; in memory without one.
 
     Raises
     ------
@@ -57,16 +65,15 @@ def read_raw_calibration(file: ClassifiedFile, place: int = 0) -> RawCalibration
     used = detector_of(file)
     raw = read_raw(file, used)
     turned = np.rot90(raw.adu, used.quarter_turns) if used.quarter_turns else raw.adu
-    if place < HELD_IN_MEMORY:
-
-        def read_rows(start: int, stop: int) -> NDArray[Any]:
-            return turned[start:stop]
-    else:
-        read_rows = _Spool(turned).rows
+    read_rows = _rows_of(turned) if spool is None else spool.add(turned)
     return RawCalibration(
         name=raw.name, observation=raw.observation, shape=(turned.shape[0], turned.shape[1]), read_rows=read_rows, detector=used,
         lamps=lamps_of(file),
     )  # fmt: skip
+
+
+def _rows_of(adu: NDArray[Any]) -> Callable[[int, int], NDArray[Any]]:
+    return lambda start, stop: adu[start:stop]
 
 
 def detector_of(file: ClassifiedFile) -> Detector:

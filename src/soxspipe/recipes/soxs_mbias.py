@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from soxspipe.recipes.base_recipe import base_recipe
+from soxspipe.recipes.calibration_recipe import calibration_recipe
 
 
-class soxs_mbias(base_recipe):
+class soxs_mbias(calibration_recipe):
     """Combine raw bias frames to a master bias.
 
     Parameters

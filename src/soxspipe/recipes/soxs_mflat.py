@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from soxspipe.recipes.base_recipe import base_recipe
+from soxspipe.recipes.calibration_recipe import calibration_recipe
 
 
-class soxs_mflat(base_recipe):
+class soxs_mflat(calibration_recipe):
     """Combine raw flats to a master flat, and measure the edges of the orders.
 
     Parameters

@@ -17,7 +17,7 @@ from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
 from soxspipe.errors import InputError, MissingInputError
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.headers import header_cards, read_observation, text_of
-from soxspipe.io.raw_rows import detector_of, read_raw_calibration
+from soxspipe.io.raw_rows import HELD_IN_MEMORY, Spool, detector_of, read_raw_calibration
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import read_bad_pixels
 from soxspipe.reductions.find_files import FoundFiles, base_name, find_files, night_of, start_checksums
@@ -165,7 +165,8 @@ def spec_type(file: ClassifiedFile) -> str:
 
 def read_frames(files: Sequence[ClassifiedFile]) -> tuple[RawCalibration, ...]:
     """Read raw frames; the first few stay in memory."""
-    return tuple(read_raw_calibration(file, place) for place, file in enumerate(files))
+    spool = Spool() if len(files) > HELD_IN_MEMORY else None
+    return tuple(read_raw_calibration(file, spool if place >= HELD_IN_MEMORY else None) for place, file in enumerate(files))
 
 
 def read_frame_set(files: Selected) -> FrameSet:
