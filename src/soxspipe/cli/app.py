@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from soxspipe import __version__
+from soxspipe.cli.finish import add_finishing_commands
 from soxspipe.cli.night import add_night_commands
 from soxspipe.errors import ProductExistsError, SoxspipeError
 from soxspipe.reductions.registry import RECIPES
@@ -89,6 +90,7 @@ def application() -> typer.Typer:
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(_simulate)
     app.command("validate")(_validate)
+    add_finishing_commands(app)
     add_night_commands(app)
     return app
 

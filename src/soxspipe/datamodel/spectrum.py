@@ -254,3 +254,41 @@ class FluxedSpectrum:
     def __post_init__(self) -> None:
         shape = self.wavelength_nm.shape
         freeze(self, wavelength_nm=shape, flux=shape, error=shape, quality=shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JoinedSpectrum:
+    """Two arms in one spectrum, each on its own samples.
+
+    Attributes
+    ----------
+    wavelength_nm, flux, error : ndarray, shape (n,)
+        Air; erg s-1 cm-2 A-1.
+    quality : ndarray of int, shape (n,)
+        `SpectrumFlag` bits.
+    from_red : ndarray of bool, shape (n,)
+        True for samples of the red arm.
+    resolving_power : ndarray, shape (n,)
+        0 where unknown.
+    scale, scale_error : float
+        Flux of the red arm over that of the blue one in their overlap, and its 1-sigma error; NaN without an overlap.
+    applied : bool
+        Whether the blue arm was multiplied by it.
+    join_nm : float
+        Wavelength where the arms meet.
+    """
+
+    wavelength_nm: FloatArray
+    flux: FloatArray
+    error: FloatArray
+    quality: IntArray
+    from_red: BoolArray
+    resolving_power: FloatArray
+    scale: float
+    scale_error: float
+    applied: bool
+    join_nm: float
+
+    def __post_init__(self) -> None:
+        shape = self.wavelength_nm.shape
+        freeze(self, wavelength_nm=shape, flux=shape, error=shape, quality=shape, from_red=shape, resolving_power=shape)

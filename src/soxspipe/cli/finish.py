@@ -1,0 +1,65 @@
+"""Commands for calibrated spectra: ``telluric`` and ``join``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from soxspipe.reductions.finish import Finished
+
+Spectrum = Annotated[str, typer.Argument(metavar="SPECTRUM", help="A flux-calibrated spectrum (..._FLUXCAL.fits).", show_default=False)]
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Folder for the product; default: beside the spectrum.", show_default=False),
+]
+
+
+def add_finishing_commands(app: typer.Typer) -> None:
+    """Add the commands to an application."""
+    app.command("telluric")(_telluric)
+    app.command("join")(_join)
+
+
+def _telluric(
+    spectrum: Spectrum,
+    standard: Annotated[
+        list[str], typer.Option("--standard", metavar="FILE", help="Calibrated spectrum of a standard of the same arm; may be repeated.")
+    ],
+    output: Output = None,
+) -> int:
+    """Take the telluric absorption out of a spectrum, measured on standard stars.
+
+    The plain spectrum stays; ``..._TELLURIC.fits`` stands beside it. Example: soxspipe telluric SN_FLUXCAL.fits --standard
+    LTT7987_FLUXCAL.fits. Exit status: 0 done, 1 the data do not allow it, 2 wrong files.
+    """
+    from soxspipe.reductions.finish import take_out_telluric
+
+    return _say(take_out_telluric(Path(spectrum), [Path(path) for path in standard], None if output is None else Path(output)))
+
+
+def _join(
+    first: Spectrum,
+    second: Annotated[str, typer.Argument(metavar="SPECTRUM", help="The same target in the other arm.", show_default=False)],
+    output: Output = None,
+    scale: Annotated[
+        bool, typer.Option("--scale/--no-scale", help="Scale the bluer arm to the redder one where that is significant and below 10 %.")
+    ] = True,
+) -> int:
+    """Join the two arms of one target in one spectrum.
+
+    Each keeps its samples; ``..._JOINED.fits`` stands beside the bluer one. Exit status: 0 done, 1 the data do not allow it, 2 wrong files.
+    """
+    from soxspipe.reductions.finish import join_files
+
+    return _say(join_files(Path(first), Path(second), None if output is None else Path(output), apply_scale=scale))
+
+
+def _say(finished: Finished) -> int:
+    for warning in finished.warnings:
+        typer.echo(f"! {warning}", err=True)
+    typer.echo(finished.note)
+    typer.echo(f"product: {finished.path}")
+    return 0

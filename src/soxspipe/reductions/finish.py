@@ -1,0 +1,205 @@
+"""From calibrated spectra to the one that is published: telluric correction, and both arms in one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from soxspipe.algorithms.spectra.join_arms import LARGEST_SCALE, SIGNIFICANT, join_arms
+from soxspipe.algorithms.spectra.telluric import correct_telluric
+from soxspipe.algorithms.spectra.telluric_bands import band_index
+from soxspipe.algorithms.spectra.telluric_template import reference_from_standard
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.spectrum import JoinedSpectrum
+from soxspipe.datamodel.telluric import TelluricCorrection, TelluricReference
+from soxspipe.errors import InputError
+from soxspipe.instruments.registry import arm
+from soxspipe.io.products import write_fits
+from soxspipe.io.spectra import SpectrumFile, joined_hdus, read_fluxed, telluric_hdus
+from soxspipe.io.static import find_standard
+
+SAME_TARGET_ARCSEC = 30.0
+"""Two arms of one target point to within the length of the slit and the offset of a blind acquisition."""
+SHARED_NOISE = {"NIR": 1.5, "VIS": 2.6, "UVB": 2.6}
+"""Variance of the mean of neighbouring samples of the merged grid over that of independent ones: 1 + 2 (sum of lags 1 to 3)."""
+SUFFIX = "_FLUXCAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Finished:
+    """A file that was made, what went into it, and what the user should know."""
+
+    path: Path
+    note: str
+    warnings: tuple[str, ...]
+    correction: TelluricCorrection | None = None
+    joined: JoinedSpectrum | None = None
+
+
+def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | None = None) -> Finished:
+    """Correct a FLUXCAL spectrum for telluric absorption and write ``..._TELLURIC.fits`` beside it (or into `output`).
+
+    Parameters
+    ----------
+    spectrum : Path
+        Of the target.
+    standards : sequence of Path
+        FLUXCAL spectra of standard stars of the same arm; library stars, or hot stars whose continuum is smooth.
+    output : Path, optional
+        Another folder.
+
+    Raises
+    ------
+    InputError
+        If a file is no calibrated spectrum, has no air mass, or no standard is of the same arm.
+    AlgorithmError
+        If no standard has light in a telluric band.
+    ProductError
+        If the file could not be written.
+    """
+    target = read_fluxed(spectrum)
+    if target.airmass is None:
+        raise InputError(f"{spectrum}: its header has no AIRMASS; the amounts of air cannot be told")
+    files = [read_fluxed(path) for path in standards]
+    same = [file for file in files if file.arm == target.arm]
+    if not same:
+        found = ", ".join(sorted({file.arm or "unknown" for file in files})) or "none"
+        raise InputError(f"{spectrum}: no standard star of its arm {target.arm} is given (arms of the standards: {found})")
+    references = [_reference(file) for file in same]
+    correction = correct_telluric(
+        target.spectrum, references, airmass=target.airmass, shared_noise=SHARED_NOISE.get(target.arm, max(SHARED_NOISE.values()))
+    )
+    path = write_fits(_beside(spectrum, output, "_TELLURIC.fits"), telluric_hdus(target, correction, [str(file.path) for file in same]))
+    return Finished(path=path, note=_amounts_note(correction), warnings=_telluric_warnings(target, correction), correction=correction)
+
+
+def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale: bool = True) -> Finished:
+    """Join two arms and write ``..._JOINED.fits`` beside the bluer one (or into `output`).
+
+    Raises
+    ------
+    InputError
+        If a file is no calibrated spectrum, both are of one arm, or they show two targets.
+    AlgorithmError
+        If the arms do not follow each other.
+    ProductError
+        If the file could not be written.
+    """
+    files = sorted((read_fluxed(path) for path in (blue, red)), key=lambda file: float(file.spectrum.wavelength_nm[0]))
+    first, second = files
+    if first.arm == second.arm:
+        raise InputError(f"{first.path} and {second.path} are both of the arm {first.arm}; one of each arm is needed")
+    warnings = list(_require_one_target(first, second))
+    powers = (_resolving_power(first), _resolving_power(second))
+    joined = join_arms(first.spectrum, second.spectrum, resolving_power=powers, apply_scale=apply_scale)
+    path = write_fits(_beside(first.path, output, "_JOINED.fits"), joined_hdus(first, second, joined))
+    note, more = _join_note(first, second, joined)
+    return Finished(path=path, note=note, warnings=(*warnings, *more), joined=joined)
+
+
+def _reference(file: SpectrumFile) -> TelluricReference:
+    if file.airmass is None:
+        raise InputError(f"{file.path}: its header has no AIRMASS; the amounts of air above the standard cannot be told")
+    star, _ = find_standard(file.target, file.ra_deg, file.dec_deg)
+    wave = file.spectrum.wavelength_nm
+    expected = (
+        _smooth_continuum(file)
+        if star is None
+        else np.interp(wave, star.wavelength_nm, np.asarray(star.flux, dtype=np.float64), left=np.nan, right=np.nan)
+    )
+    return reference_from_standard(
+        file.spectrum, expected, star=file.target or file.path.name, airmass=file.airmass, water_mm=file.water_mm
+    )
+
+
+def _smooth_continuum(file: SpectrumFile) -> FloatArray:
+    """Continuum of a hot star that no library knows: medians of 10 nm between the bands, joined by power laws; NaN beyond them."""
+    wave, flux = file.spectrum.wavelength_nm, file.spectrum.flux
+    clear = (band_index(wave) < 0) & (file.spectrum.error > 0)
+    cell = np.floor(wave / 10.0).astype(np.int64)
+    points = [
+        (float(np.median(wave[clear & (cell == n)])), float(np.median(flux[clear & (cell == n)])))
+        for n in np.unique(cell[clear])
+        if int((clear & (cell == n)).sum()) >= 20
+    ]
+    if len(points) < 3 or min(level for _, level in points) <= 0:
+        raise InputError(f"{file.path}: too little of the star's continuum lies between the telluric bands")
+    x, y = (np.array(column) for column in zip(*points, strict=True))
+    return np.exp(np.interp(np.log(wave), np.log(x), np.log(y), left=np.nan, right=np.nan))
+
+
+def _require_one_target(first: SpectrumFile, second: SpectrumFile) -> list[str]:
+    """Refuse two targets; a warning where the headers cannot tell."""
+    here, there = first.pointing_deg, second.pointing_deg
+    if here is None or there is None:
+        if first.target != second.target:
+            raise InputError(f"{first.path.name} shows {first.target!r}, {second.path.name} {second.target!r}: two targets are not joined")
+        return ["no position in the headers; that both arms show one target is taken from its name"]
+    east = (there[0] - here[0]) * math.cos(math.radians(here[1]))
+    apart = 3600.0 * math.hypot(there[1] - here[1], east)
+    if apart > SAME_TARGET_ARCSEC:
+        raise InputError(
+            f"{first.path.name} ({first.target}) and {second.path.name} ({second.target}) point {apart:.0f} arcsec apart: "
+            "two targets are not joined"
+        )
+    return []
+
+
+def _resolving_power(file: SpectrumFile) -> float:
+    """Of the slit; 0 if unknown."""
+    known = {name: value for name, value, _ in file.cards}
+    value = known.get("SPEC_RES")
+    if isinstance(value, int | float) and value > 0:
+        return float(value)
+    instrument = str(known.get("INSTRUME", "SOXS"))
+    try:
+        return float(arm(instrument, file.arm).resolving_power_1arcsec or 0.0)
+    except KeyError:
+        return 0.0
+
+
+def _beside(path: Path, output: Path | None, suffix: str) -> Path:
+    name = path.name.split(".fits")[0]
+    folder = path.parent if output is None else output
+    return folder / f"{name.removesuffix(SUFFIX)}{suffix}"
+
+
+def _amounts_note(correction: TelluricCorrection) -> str:
+    parts = [
+        f"{species} {amount.ratio:.2f} +- {amount.error:.2f}{'' if amount.measured else ' (predicted)'}"
+        for species, amount in sorted(correction.amounts.items())
+    ]
+    return f"amounts over the standard's: {', '.join(parts)}" if parts else "no band in the spectrum"
+
+
+def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> tuple[str, ...]:
+    said = []
+    predicted = sorted(species for species, amount in correction.amounts.items() if not amount.measured)
+    if predicted:
+        said.append(
+            f"{target.target or 'the target'} has too little light to tell the amount of {', '.join(predicted)}: taken from the air masses"
+        )
+    share = float(correction.saturated.mean())
+    if share > 0:
+        said.append(f"{100 * share:.1f} % of the samples are too dark to correct; they are flagged and hold 0")
+    return tuple(said)
+
+
+def _join_note(first: SpectrumFile, second: SpectrumFile, joined: JoinedSpectrum) -> tuple[str, tuple[str, ...]]:
+    if not np.isfinite(joined.scale):
+        return f"joined at {joined.join_nm:.1f} nm", (
+            "the arms do not overlap with enough light; their ratio is not known and nothing is scaled",
+        )
+    ratio = f"{second.arm} / {first.arm} = {joined.scale:.3f} +- {joined.scale_error:.3f}"
+    if joined.applied:
+        return f"joined at {joined.join_nm:.1f} nm, {first.arm} multiplied by {joined.scale:.3f} +- {joined.scale_error:.3f}", ()
+    if not 1 / LARGEST_SCALE <= joined.scale <= LARGEST_SCALE:
+        return f"joined at {joined.join_nm:.1f} nm", (
+            f"{ratio}: more than 10 % apart, not scaled; look at slit losses, standards and transparency of both arms",
+        )
+    why = f"not significant ({SIGNIFICANT:g} sigma)" if abs(joined.scale - 1) <= SIGNIFICANT * joined.scale_error else "not asked for"
+    return f"joined at {joined.join_nm:.1f} nm; {ratio}, {why}, not scaled", ()

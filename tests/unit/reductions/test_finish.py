@@ -1,0 +1,141 @@
+"""Telluric correction and joined arms, from files to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+
+from soxspipe.cli import app
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.spectrum import FluxedSpectrum
+from soxspipe.errors import InputError
+from soxspipe.io import static
+from soxspipe.io.fits import open_fits, read_header, read_table
+from soxspipe.io.products import fluxed_hdus, write_fits
+from soxspipe.reductions.finish import join_files, take_out_telluric
+from soxspipe.simulate.telluric import TelluricSpecies
+
+VIS, NIR = np.round(np.arange(640.0, 850.0, 0.06), 2), np.round(np.arange(797.0, 1000.0, 0.06), 2)
+FLUX = 1e-15
+POSITION = {"RA": 150.0, "DEC": -30.0}
+
+
+def air(wave: FloatArray, airmass: float, water_mm: float) -> FloatArray:
+    start, resolution, depths = static.read_telluric_species()
+    fine = np.arange(wave[0] - 1, wave[-1] + 1, 0.01)
+    sharp = TelluricSpecies(start_nm=start, samples_per_e_fold=resolution, depth=depths).transmission(
+        fine, airmass=airmass, water_mm=water_mm
+    )
+    return np.interp(wave, fine, gaussian_filter1d(sharp, 7.0))
+
+
+def written(path: Path, arm: str, wave: FloatArray, flux: FloatArray, *, noise: float = 0.003, seed: int = 1, **cards: object) -> Path:
+    error = np.full(wave.size, noise * FLUX)
+    spectrum = FluxedSpectrum(
+        wavelength_nm=wave,
+        flux=flux + error * np.random.default_rng(seed).normal(size=wave.size),
+        error=error,
+        quality=np.zeros(wave.size, int),
+    )
+    header = {"ESO SEQ ARM": arm, "OBJECT": "SN", "AIRMASS": 1.3, "INSTRUME": "SOXS", **POSITION, **cards}
+    return write_fits(path, fluxed_hdus(tuple((k, v, "") for k, v in header.items() if v is not None), spectrum, limits=False))
+
+
+def column(path: Path, name: str) -> FloatArray:
+    opened = open_fits(path)
+    return np.asarray(read_table(opened, opened.tables[0])[name])
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return written(tmp_path / "sn_FLUXCAL.fits", "VIS", VIS, FLUX * air(VIS, 1.3, 3.0))
+
+
+def hot_star(folder: Path, airmass: float = 1.2, arm: str = "VIS") -> Path:
+    """A standard that no library knows."""
+    flux = 30 * FLUX * (VIS / 700.0) ** -4 * air(VIS, airmass, 3.0)
+    return written(folder / f"hot{airmass}_FLUXCAL.fits", arm, VIS, flux, noise=0.05, seed=2, AIRMASS=airmass, OBJECT="HIP 1", RA=10.0)
+
+
+def test_a_hot_star_takes_the_air_out(target: Path, tmp_path: Path) -> None:
+    finished = take_out_telluric(target, [hot_star(tmp_path)])
+    assert finished.path == tmp_path / "sn_TELLURIC.fits"
+    flux, error, through = (column(finished.path, name) for name in ("FLUX", "FLUX_ERR", "TRANSMISSION"))
+    deep = (through > 0.3) & (through < 0.95)
+    assert deep.sum() > 100
+    assert np.std(((flux - FLUX) / error)[deep]) < 1.3
+    assert np.median(flux[deep]) / FLUX == pytest.approx(1.0, abs=0.01)
+    np.testing.assert_array_equal(column(finished.path, "FLUX_PLAIN"), column(target, "FLUX_CALIBRATED"))
+    assert read_header(finished.path).get("SOXS TELL O2") == pytest.approx(1.3 / 1.2, abs=0.05)
+
+
+def test_files_that_cannot_serve_are_named(target: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no standard star of its arm VIS"):
+        take_out_telluric(target, [hot_star(tmp_path, arm="NIR")])
+    without = written(tmp_path / "x_FLUXCAL.fits", "VIS", VIS, FLUX * np.ones(VIS.size), AIRMASS=None)
+    with pytest.raises(InputError, match="no AIRMASS"):
+        take_out_telluric(without, [hot_star(tmp_path)])
+    other = tmp_path / "other.fits"
+    other.write_bytes(b"")
+    with pytest.raises(InputError):
+        take_out_telluric(other, [hot_star(tmp_path)])
+
+
+def two_arms(folder: Path, scale: float = 1.0, noise: float = 0.02, **cards: object) -> tuple[Path, Path]:
+    vis = written(folder / "v_FLUXCAL.fits", "VIS", VIS, FLUX * np.ones(VIS.size), noise=noise)
+    nir = written(folder / "n_FLUXCAL.fits", "NIR", NIR, scale * FLUX * np.ones(NIR.size), noise=noise, seed=4, **cards)
+    return vis, nir
+
+
+def test_arms_that_agree_are_joined_as_they_are(tmp_path: Path) -> None:
+    finished = join_files(*two_arms(tmp_path))
+    joined = finished.joined
+    assert joined is not None
+    assert not joined.applied
+    assert abs(joined.scale - 1.0) < 4 * joined.scale_error
+    assert np.all(np.diff(column(finished.path, "WAVE")) > 0)
+    assert column(finished.path, "WAVE")[0] == 640.0
+    assert column(finished.path, "WAVE")[-1] == pytest.approx(NIR[-1])
+
+
+def test_a_slit_loss_is_scaled_and_a_large_difference_is_said(tmp_path: Path) -> None:
+    small = join_files(*reversed(two_arms(tmp_path, 1.06)))
+    assert small.joined is not None
+    assert small.joined.applied
+    assert small.joined.scale == pytest.approx(1.06, abs=0.005)
+    assert np.median(column(small.path, "FLUX")) == pytest.approx(1.06 * FLUX, rel=0.005)
+    large = join_files(*two_arms(tmp_path, 1.5))
+    assert large.joined is not None
+    assert not large.joined.applied
+    assert "more than 10 % apart" in large.warnings[0]
+
+
+def test_the_error_of_the_scale_is_what_repetition_shows(tmp_path: Path) -> None:
+    from soxspipe.algorithms.spectra.join_arms import measure_scale
+
+    def one(wave: FloatArray, seed: int) -> FluxedSpectrum:
+        noise = np.random.default_rng(seed).normal(size=wave.size)
+        return FluxedSpectrum(wavelength_nm=wave, flux=1.0 + 0.1 * noise, error=np.full(wave.size, 0.1), quality=np.zeros(wave.size, int))
+
+    measured = np.array([measure_scale(one(VIS, k), one(NIR, 1000 + k)) for k in range(60)])
+    pulls = (measured[:, 0] - 1.0) / measured[:, 1] * np.sqrt(2.0)  # the noise here is independent; the error allows for a shared half
+    assert 0.8 < pulls.std() < 1.2
+
+
+def test_two_targets_and_one_arm_twice_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="two targets are not joined"):
+        join_files(*two_arms(tmp_path, DEC=-30.5))
+    vis, _ = two_arms(tmp_path)
+    with pytest.raises(InputError, match="both of the arm VIS"):
+        join_files(vis, vis)
+
+
+def test_commands(target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["telluric", str(target), "--standard", str(hot_star(tmp_path)), "-o", str(tmp_path)]) == 0
+    assert "sn_TELLURIC.fits" in capsys.readouterr().out
+    assert app.run(["join", *map(str, two_arms(tmp_path))]) == 0
+    assert "v_JOINED.fits" in capsys.readouterr().out
+    assert app.run(["telluric", str(target), "--standard", str(tmp_path / "none.fits")]) == 2
