@@ -1,7 +1,7 @@
 """Pack the static calibration tables into the package.
 
-Run ``python tools/make_static.py FOLDER`` with the folder that holds the source tables (ECSV and FITS); it writes
-``src/soxspipe/instruments/static/*.npz``.  The same input gives the same bytes.
+Run ``python tools/make_static.py FOLDER [CALIBRATIONS]`` with the folder that holds the source tables (ECSV and FITS), and the one that
+holds the arc-line tables; it writes ``src/soxspipe/instruments/static/*.npz``.  The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ FORMATS = {
     "xsh_vis": "xsh/spectral_format_vis",
     "xsh_nir": "xsh/spectral_format_nir",
 }
+VIS_DELETED_NM = (657.765628, 658.461292, 659.346205)
+NIR_BIAS_NM2 = 1.546
+"""The source's near-infrared wavelengths are this divided by the wavelength too long (nm); measured against laboratory values."""
 PINHOLES = {"xsh_uvb": "xsh/pinhole_geometry_uvb", "xsh_vis": "xsh/pinhole_geometry_vis", "xsh_nir": "xsh/pinhole_geometry_nir"}
 
 INFRARED_IN_AIR_FROM_NM = {
@@ -45,6 +48,8 @@ def main(source: Path) -> None:
     write("standards", standards(source))
     write("bad_pixels", bad_pixels(source))
     write("geometry", {**geometry_models(source), **pinholes(source)})
+    if len(sys.argv) > 2:
+        write("arc_lines", {**arc_lines(source, Path(sys.argv[2])), **xsh_arc_lines(source)})
 
 
 def write(name: str, arrays: dict[str, np.ndarray]) -> None:
@@ -156,6 +161,53 @@ def pinholes(source: Path) -> dict[str, np.ndarray]:
     """X-shooter pinhole positions: order, wavelength, slit position (arcsec), x, y."""
     columns = ("order", "wavelength", "slit_position", "x", "y")
     return {f"pinholes/{key}": np.array([read(source, file)[c] for c in columns], dtype=np.float64) for key, file in PINHOLES.items()}
+
+
+def arc_lines(source: Path, calibrations: Path) -> dict[str, np.ndarray]:
+    """Wavelengths (nm, air, laboratory) of the lamps' lines, their ions, whether their identification is in doubt, and the pinhole mask of SOXS."""
+    arrays = {}
+    mask = read(calibrations, "pinhole_mask")
+    for arm in ("nir", "vis"):
+        table = read(calibrations, f"predicted_lines_{arm}")
+        table = table[table["order"] > 9] if arm == "nir" else table  # order 9 is off the science range
+        stored = np.array(table["wavelength"], dtype=float)
+        wavelength = stored - NIR_BIAS_NM2 / stored if arm == "nir" else stored
+        ion = np.array([str(name) if arm == "nir" else "ThAr" for name in table["ion"]])
+        if arm == "nir":  # ionised and unidentified lines: mostly wrong identifications
+            doubtful = np.array([name.endswith("II") or name == "UNK" for name in ion])
+        else:  # taken out of the list by release 0.19.0
+            doubtful = np.array([np.min(np.abs(np.array(VIS_DELETED_NM) - value)) < 1e-5 for value in wavelength])
+        _, first = np.unique(np.round(wavelength, 5), return_index=True)
+        arrays[f"wavelength/soxs_{arm}"], arrays[f"ion/soxs_{arm}"] = np.round(wavelength[first], 6), ion[first]
+        arrays[f"doubtful/soxs_{arm}"] = doubtful[first]
+        arrays[f"expected/soxs_{arm}"] = np.array([table["order"], np.round(wavelength, 6)], dtype=float)
+        arrays[f"mask/soxs_{arm}"] = np.array(mask["slit_position"][mask["arm"] == arm.upper()], dtype=float)
+    atlas = read(calibrations, "arclines_thar_uves")
+    arrays["atlas/thar"] = np.array([atlas["wavelength_air"], atlas["log_intensity"]], dtype=float)
+    return arrays
+
+
+def xsh_arc_lines(source: Path) -> dict[str, np.ndarray]:
+    """The same of X-shooter, and its geometry as a surface in order x wavelength, order and slit, fitted to the predicted positions."""
+    arrays = {}
+    for key, file in PINHOLES.items():
+        table = read(source, file)
+        wavelength = np.unique(np.round(np.array(table["wavelength"], dtype=float), 5))
+        arrays[f"wavelength/{key}"] = wavelength
+        arrays[f"ion/{key}"] = np.full(wavelength.size, "UNK" if key == "xsh_nir" else "ThAr")
+        arrays[f"doubtful/{key}"] = np.zeros(wavelength.size, dtype=bool)
+        arrays[f"expected/{key}"] = np.unique(np.array([table["order"], np.round(table["wavelength"], 5)], dtype=float), axis=1)
+        arrays[f"mask/{key}"] = np.unique(np.round(np.array(table["slit_position"], dtype=float), 5))
+        order, product = (np.array(table["order"], dtype=float), np.array(table["order"] * table["wavelength"], dtype=float))
+        scales = [np.median(product), np.ptp(product) / 2, np.mean(np.unique(order)), np.ptp(order) / 2]
+        u, q = (product - scales[0]) / scales[1], (order - scales[2]) / scales[3]
+        s = np.array(table["slit_position"], dtype=float) / 6.0
+        terms = [(i, j, k) for i in range(7) for j in range(6) for k in range(3) if i + j <= 6 and not (k == 2 and i + j > 3)]
+        design = np.stack([u**i * q**j * s**k for i, j, k in terms], axis=1)
+        fits_xy = [np.linalg.lstsq(design, np.array(table[axis], dtype=float), rcond=None)[0] for axis in ("x", "y")]
+        arrays[f"surface/{key}"] = np.column_stack([np.array(terms, dtype=float), *fits_xy])
+        arrays[f"scales/{key}"] = np.array(scales)
+    return arrays
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ class ArmFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """One instrument: its names, keywords and arms."""
+    """One instrument: its names, keywords and arms, and the keyword that is there while a lamp is on, by element."""
 
     name: str
     header_names: tuple[str, ...]
@@ -146,6 +146,7 @@ class Instrument:
     night: NightKeywords
     target_is_object: bool
     arms: Mapping[str, ArmFacts]
+    lamps: Mapping[str, str]
 
 
 @lru_cache(maxsize=1)
@@ -214,6 +215,7 @@ def _build_instrument(facts: dict[str, Any]) -> Instrument:
         night=NightKeywords(**_with_tuples(facts["night"])),
         target_is_object=facts["target_is_object"],
         arms={name: _build_arm(name, entry, facts) for name, entry in facts["arms"].items()},
+        lamps=facts.get("lamps", {}),
     )
 
 

@@ -88,6 +88,12 @@ def read_geometry(name: str) -> NDArray[np.float64]:
     return _archive("geometry")[name]
 
 
+def read_arc_table(name: str) -> NDArray[Any] | None:
+    """One member of the archive of arc lines, for example ``wavelength/soxs_nir``; None if there is none of this name."""
+    archive = _archive("arc_lines")
+    return archive.get(name)
+
+
 def standard_names() -> tuple[str, ...]:
     """Names of the spectra in the library, preferred ones first."""
     return tuple(str(name) for name in _archive("standards")["index/name"])

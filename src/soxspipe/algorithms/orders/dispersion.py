@@ -79,7 +79,7 @@ def solve_order(
     )
 
 
-def invert_dispersion(solution: OrderSolution, x_px: FloatArray, y_px: FloatArray) -> Inverse:
+def invert_dispersion(solution: OrderSolution, x_px: FloatArray, y_px: FloatArray, *, tolerance_px: float = TOLERANCE_PX) -> Inverse:
     """Find wavelength and slit position of pixels of one order with Newton's method, all pixels at once.
 
     Parameters
@@ -88,11 +88,13 @@ def invert_dispersion(solution: OrderSolution, x_px: FloatArray, y_px: FloatArra
         From `solve_order`.
     x_px, y_px : ndarray of float, shape (n,)
         Unbinned pixel coordinates, centres at whole numbers.
+    tolerance_px : float
+        Largest distance between a pixel and the place that its solution is sent to.
 
     Returns
     -------
     Inverse
-        Shape (n,) each; NaN where the search did not converge to `TOLERANCE_PX`.
+        Shape (n,) each; NaN where the search did not converge.
     """
     x_px, y_px = np.asarray(x_px, np.float64), np.asarray(y_px, np.float64)
     u, t = _first_guess(solution, x_px, y_px)
@@ -102,13 +104,13 @@ def invert_dispersion(solution: OrderSolution, x_px: FloatArray, y_px: FloatArra
         for _ in range(MAX_STEPS):
             dx, dy = _evaluate(solution.x, u, t) - x_px, _evaluate(solution.y, u, t) - y_px
             miss = np.hypot(dx, dy)
-            if not np.any((miss > TOLERANCE_PX) & (miss < DIVERGED_PX)):
+            if not np.any((miss > tolerance_px) & (miss < DIVERGED_PX)):
                 break
             xu, xt, yu, yt = (_evaluate(slope, u, t) for slope in slopes)
             determinant = xu * yt - xt * yu
             u = np.clip(u - (yt * dx - xt * dy) / determinant, -3.0, 3.0)
             t = np.clip(t - (xu * dy - yu * dx) / determinant, -3.0, 3.0)
-    converged = miss <= TOLERANCE_PX
+    converged = miss <= tolerance_px
     return Inverse(
         wavelength_nm=np.where(converged, solution.centre_nm + u * solution.half_nm, np.nan),
         slit_arcsec=np.where(converged, t * solution.half_arcsec, np.nan),
