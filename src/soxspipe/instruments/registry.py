@@ -48,7 +48,6 @@ class Keywords:
     common_path_temperature: str | None
     rotator: str | None
     parallactic: str | None
-    sequence_time: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,7 @@ def read_arc(header: Header, keys: Keywords) -> Arc:
     has_card = keys.rotator is not None and header.get(keys.rotator) is not None
     parked = None if has_card or keys.rotator is None else 0.0
     start = number_of(header, keys.mjd)
-    seconds = number_of(header, *((keys.sequence_time,) if keys.sequence_time else ()), keys.exptime)
+    seconds = number_of(header, *_given(keys.sequence_exptime), keys.exptime)
     return Arc(mjd=_or_nan(start), seconds=max(seconds or 0.0, 0.0), rotator_deg=rotator_of(header, keys) if has_card else parked)
 
 

@@ -60,6 +60,12 @@ def write_data_set(simulation: Simulation, scene: Scene, folder: Path) -> list[P
         path = folder / f"master_{name}_{arm}.fits"
         _write_master(path, master, _product_header(scene, simulation, f"MASTER_{name.upper()}_{arm}", "IMAGE", master.exptime_s))
         entries.append((path, f"MASTER_{name.upper()}_{arm}"))
+    if simulation.off_adu is not None:
+        path = folder / f"off_{arm}.fits"
+        header = _raw_header(scene, simulation, simulation.mjd[-1])
+        header["HIERARCH ESO DPR TECH"] = "IMAGE"
+        fits.PrimaryHDU(simulation.off_adu, header=header).writeto(path, overwrite=True)
+        entries.append((path, tag))
     entries += _write_geometry(folder, scene, simulation)
     truth = folder / "truth.fits"
     write_truth(truth, simulation.truth)

@@ -15,6 +15,8 @@ from soxspipe.simulate.scene import Scene
 _SCATTER_BLOCK_PX = 16
 _SCATTER_SIGMA_BLOCKS = 8.0
 _TRACK_STEP_PX = 0.2
+_GHOST_SIGMA_PX = 2.0
+_FLAT_ERROR_SIGMA_PX = 3.0
 _CHARGE_SPREAD_PX = 0.35
 
 
@@ -123,6 +125,25 @@ def scattered(light: Image, share: float) -> Image:
     coarse = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block).sum(axis=(1, 3)) / block**2
     smooth = gaussian_filter(coarse, _SCATTER_SIGMA_BLOCKS, mode="nearest")
     return np.asarray(share * np.clip(zoom(smooth, block, order=1, mode="nearest", grid_mode=True)[:ny, :nx], 0.0, None))
+
+
+def ghost(light: Image, share: float) -> Image:
+    """A share of all light, point-reflected about the detector's middle and out of focus."""
+    return np.asarray(share * gaussian_filter(light[::-1, ::-1], _GHOST_SIGMA_PX)) if share else np.zeros_like(light)
+
+
+def fringe_pattern(shape: tuple[int, int], amplitude: float, phase: float) -> Image:
+    """Interference in the detector's layers: 1 with wavy stripes; exposures and flat differ in `phase` as their light comes from elsewhere."""
+    y, x = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij")
+    return np.asarray(1.0 + amplitude * np.sin(2.0 * np.pi * (y / 23.0 + x / 61.0 + 0.4 * np.sin(2.0 * np.pi * x / 400.0)) + phase))
+
+
+def smooth_noise(shape: tuple[int, int], rms: float, rng: np.random.Generator) -> Image:
+    """1 with a random error that is alike within some pixels."""
+    if not rms:
+        return np.ones(shape)
+    bumps = gaussian_filter(rng.normal(size=shape), _FLAT_ERROR_SIGMA_PX)
+    return np.asarray(1.0 + rms * bumps / bumps.std())
 
 
 def cosmic_rays(shape: tuple[int, int], pixel_cm: float, minutes: float, rate: float, rng: np.random.Generator) -> tuple[Image, int]:

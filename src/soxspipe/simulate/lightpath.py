@@ -19,6 +19,7 @@ from soxspipe.simulate.atmosphere import (
 from soxspipe.simulate.detector import stream
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
 from soxspipe.simulate.images import sersic_through_slit, star_parts
+from soxspipe.simulate.line_shape import horned, paint_slit_light, spread_along
 from soxspipe.simulate.optics import OpticalModel
 from soxspipe.simulate.paint import (
     Cumulative,
@@ -27,7 +28,6 @@ from soxspipe.simulate.paint import (
     SpectrumGrid,
     add_to_image,
     integrate,
-    line_spread,
     make_canvas,
     make_path,
     slit_kernel,
@@ -37,7 +37,6 @@ from soxspipe.simulate.throughput import instrument_efficiency
 from soxspipe.simulate.values import Facts
 
 SOURCE_STEP_NM = 0.005
-LSF_SIGMA_PX = 0.85
 DESIGN_ARCSEC_PER_PX = {"NIR": 0.25, "VIS": 0.28, "UVB": 0.16}
 LAMP_K = {"NIR": 2800.0, "VIS": 4500.0, "UVB": 6000.0}
 REFERENCE_NM = {"NIR": 1250.0, "VIS": 550.0, "UVB": 430.0}
@@ -166,6 +165,7 @@ def make_order_light(
     grid, columns = canvas.grid, canvas.columns
     parts = star_parts(scene, facts, grid.wavelength_nm, columns.wavelength_nm, seeing_arcsec)
     position = scene.offset_arcsec + target_drift(scene, columns.wavelength_nm)
+    on_slit = float(np.mean(position)) / canvas.half_slit_arcsec
     area_time = facts.arm.collecting_area_cm2 * scene.exptime_s * transparency
     efficiency = order_efficiency(scene, facts, canvas.order, grid.wavelength_nm) * source.at(source.atmosphere, grid.wavelength_nm)
     photons = spectra.photons_per_nm(grid.wavelength_nm, source.at(source.flux, grid.wavelength_nm)) * grid.nm_per_px * area_time
@@ -177,10 +177,10 @@ def make_order_light(
     target, analytic, smooth, fraction = np.zeros(canvas.index.shape), *np.zeros((3, at_trace.size))
     for part in parts:
         kernel = slit_kernel(part.image.across_z, part.image.across, 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
-        spectrum = integrate(grid, line_spread(grid, photons * efficiency * part.passed, kernel, LSF_SIGMA_PX))
+        spectrum = integrate(grid, spread_along(scene, grid, photons * efficiency * part.passed, kernel, on_slit))
         inside_ends = _inside_ends(canvas, part.image, part.size, position)
         analytic += canvas.source_column_sums(spectrum, part.image, part.size, position)
-        smooth += np.interp(at_trace, grid.b_px, line_spread(grid, efficiency * part.passed, kernel, LSF_SIGMA_PX)) * inside_ends
+        smooth += np.interp(at_trace, grid.b_px, spread_along(scene, grid, efficiency * part.passed, kernel, on_slit)) * inside_ends
         fraction += np.interp(at_trace, grid.b_px, part.passed) * inside_ends
         if scene.target != "empty":
             target += canvas.paint_source(spectrum, part.image, part.size, position)
@@ -203,8 +203,21 @@ def make_order_sky(scene: Scene, facts: Facts, canvas: OrderCanvas) -> FloatArra
     per_px = per_nm * grid.nm_per_px + grid.bin_lines(facts.sky_line_nm, facts.sky_line_photons * scene.oh_strength)
     gathered = facts.arm.collecting_area_cm2 * scene.exptime_s * scene.slit_width_arcsec
     electrons = per_px * order_efficiency(scene, facts, canvas.order, grid.wavelength_nm) * gathered
-    spectrum = integrate(grid, line_spread(grid, electrons, _uniform_kernel(scene), LSF_SIGMA_PX))
-    return canvas.paint_extended(spectrum, sky_illumination(scene, canvas.slit_middle / canvas.half_slit_arcsec))
+    night = paint_slit_light(
+        scene, canvas, electrons, _uniform_kernel(scene), sky_illumination(scene, canvas.slit_middle / canvas.half_slit_arcsec)
+    )
+    return night + _paint_nebula(scene, facts, canvas, gathered) if scene.nebular_flux else night
+
+
+def _paint_nebula(scene: Scene, facts: Facts, canvas: OrderCanvas, gathered: float) -> FloatArray:
+    """Lines of ionised gas whose brightness changes along the slit, electrons per pixel; `gathered` is area x time x slit width."""
+    grid = canvas.grid
+    flux = spectra.narrow_lines(grid.wavelength_nm, flux=scene.nebular_flux, width_km_s=scene.line_width_km_s, redshift=scene.redshift)
+    photons = spectra.photons_per_nm(grid.wavelength_nm, flux) * grid.nm_per_px
+    electrons = photons * order_efficiency(scene, facts, canvas.order, grid.wavelength_nm) * gathered
+    slit = canvas.slit_middle
+    brightness = np.clip(1.0 + scene.nebular_gradient * slit + scene.nebular_curvature * slit**2, 0.0, None)
+    return paint_slit_light(scene, canvas, electrons, _uniform_kernel(scene), brightness)
 
 
 def make_order_flat(scene: Scene, facts: Facts, canvas: OrderCanvas) -> FloatArray:
@@ -286,7 +299,12 @@ def _paint_blurred(
     scene: Scene, canvas: OrderCanvas, per_px: FloatArray, image: SlitImage, size: FloatArray, position: FloatArray
 ) -> FloatArray:
     kernel = slit_kernel(image.across_z, image.across, 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
-    return canvas.paint_source(integrate(canvas.grid, line_spread(canvas.grid, per_px, kernel, LSF_SIGMA_PX)), image, size, position)
+    return canvas.paint_source(
+        integrate(canvas.grid, spread_along(scene, canvas.grid, per_px, kernel, float(np.mean(position)) / canvas.half_slit_arcsec)),
+        image,
+        size,
+        position,
+    )
 
 
 def _gathered_photons(source: SourceTable, flux: FloatArray, grid: SpectrumGrid) -> FloatArray:
@@ -301,4 +319,5 @@ def _inside_ends(canvas: OrderCanvas, image: SlitImage, size: FloatArray, positi
 
 
 def _uniform_kernel(scene: Scene) -> FloatArray:
-    return slit_kernel(np.array([-1.0, 1.0]), np.ones(2), 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
+    even = slit_kernel(np.array([-1.0, 1.0]), np.ones(2), 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
+    return horned(even, scene.slit_horns)

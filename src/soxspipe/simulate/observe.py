@@ -14,10 +14,13 @@ from soxspipe.simulate.detector import (
     bin_sum,
     cosmic_rays,
     expose,
+    fringe_pattern,
+    ghost,
     make_chip,
     mean_of_frames,
     read_out,
     scattered,
+    smooth_noise,
     stream,
 )
 from soxspipe.simulate.flexure import moves
@@ -42,6 +45,11 @@ from soxspipe.simulate.values import Facts, MasterImage, Simulation
 SOXS_GAIN = {"NIR": 2.3, "VIS": 1.25}
 FIRST_MJD = 60736.0 + 2.0 / 24.0
 _OVERHEAD_S = 45.0
+OFF_NUMBER = 1000
+"""Of the off-frame among the exposures, for its random numbers."""
+
+FRINGE_PHASE = 1.0
+"""Of exposures against the flat, radians."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,6 +99,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
     lamp = _lamp(scene, facts, flat_canvases, calibration.shape)
     exposures = [_expose(scene, facts, chip, light, number) for number, light in enumerate(lights)]
     masters = make_masters(scene, chip, lamp)
+    off = _off_exposure(scene, facts, source, canvases, skies, chip) if scene.off_frame else None
     delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))
     delivered_paths = make_paths(scene, facts, delivered_model)
     half_slit = 0.5 * facts.arm.slit_length_arcsec
@@ -102,9 +111,11 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
         masters=masters,
         cosmic_e=tuple(exposure.cosmic_e for exposure in exposures),
         hits=sum(exposure.hits for exposure in exposures),
+        off=None if off is None else off.orders,
     )
     return Simulation(
         raw_adu=tuple(exposure.adu for exposure in exposures),
+        off_adu=None if off is None else off.adu,
         masters=masters,
         delivered=delivered,
         truth=make_truth(scene, facts, source, mean, delivered_paths),
@@ -146,6 +157,8 @@ def make_masters(scene: Scene, chip: Chip, lamp: Image) -> dict[str, MasterImage
         masters["dark"] = MasterImage(value=value, error=error, bad=chip.hot.astype(np.uint8), exptime_s=seconds)
     if scene.with_flat:
         expected = lamp * chip.response * chip.defect_response * scene.flat_electrons
+        expected = expected * smooth_noise(lamp.shape, scene.flat_error, stream(scene.seed, "flat error"))
+        expected = expected * fringe_pattern(lamp.shape, scene.fringes, 0.0)
         unlimited = replace(chip, saturation_e=np.inf)
         value = mean_of_frames(unlimited, expected, scene.flat_frames, stream(scene.seed, "flat")) / scene.flat_electrons
         error = np.sqrt((expected + chip.read_noise_e**2) / scene.flat_frames) / scene.flat_electrons
@@ -180,13 +193,30 @@ def _expose(scene: Scene, facts: Facts, chip: Chip, light: dict[int, OrderLight]
     optics = facts.optics
     total = add_orders(optics.shape, canvases, {order: entry.target + entry.others + entry.sky for order, entry in light.items()})
     total = bin_sum(total, scene.binning)
-    total = (total + scattered(total, scene.scattered_light)) * chip.response
+    total = (total + scattered(total, scene.scattered_light) + ghost(total, scene.ghost_share)) * chip.response
+    if scene.fringes:
+        total = total * fringe_pattern(total.shape, scene.fringes, FRINGE_PHASE)
     pixel_cm = facts.pixel_um * 1e-4 * np.sqrt(scene.binning[0] * scene.binning[1])
     tracks = stream(scene.seed, "cosmic rays", number)
     cosmic_e, hits = cosmic_rays(total.shape, pixel_cm, scene.exptime_s / 60.0, scene.cosmic_ray_rate, tracks)
     electrons = expose(chip, total, scene.exptime_s, cosmic_e, stream(scene.seed, "exposure", number))
     adu = read_out(scene, facts.detector, facts.raw_shape, electrons, chip, stream(scene.seed, "overscan", number))
     return _Exposure(orders=light, adu=adu, cosmic_e=cosmic_e, hits=hits)
+
+
+def _off_exposure(
+    scene: Scene, facts: Facts, source: SourceTable, canvases: dict[int, OrderCanvas], skies: dict[int, FloatArray], chip: Chip
+) -> _Exposure:
+    """The same sky elsewhere, with another star on the slit or none."""
+    mag = scene.off_star_ab_mag
+    other = scene.model_copy(
+        update={"target": "empty" if mag is None else "power_law", "ab_mag": mag, "offset_arcsec": scene.off_star_offset_arcsec}
+        | {"second_offset_arcsec": None, "host_ab_mag": None}
+    )
+    star = source if mag is None else make_source(other, facts)
+    air = {"seeing_arcsec": scene.exposure_seeing[0], "transparency": scene.exposure_transparency[0]}
+    light = {order: make_order_light(other, facts, star, canvas, skies[order], **air) for order, canvas in canvases.items()}
+    return _expose(other, facts, chip, light, OFF_NUMBER)
 
 
 def _column_through(scene: Scene, light: dict[int, OrderLight]) -> tuple[int, int]:

@@ -92,6 +92,21 @@ class Scene(BaseModel):
         0.03, ge=-0.3, le=0.3, description="gradient of the sky's illumination along the slit relative to the flat, from centre to end"
     )
     slit_illumination_curvature: float = Field(0.0, ge=-0.3, le=0.3, description="quadratic part of it, at the slit's ends")
+    nebular_flux: float = Field(
+        0.0, ge=0.0, le=1e-12, description="surface brightness of the strongest line of ionised gas along the slit, erg/s/cm2/arcsec2"
+    )
+    nebular_gradient: float = Field(0.0, ge=-1.0, le=1.0, description="change of its brightness per arcsec along the slit")
+    nebular_curvature: float = Field(0.0, ge=-0.3, le=0.3, description="quadratic part of it, per square arcsec")
+    lsf_width_gradient: float = Field(
+        0.0, ge=-0.15, le=0.3, description="change of the lines' width from the slit's centre to its end; 0.15 is 30 % along the slit"
+    )
+    lsf_wings: float = Field(0.0, ge=0.0, le=0.3, description="share of a line in wings four times as wide as its core")
+    lsf_skew_px: float = Field(0.0, ge=-2.0, le=2.0, description="length of a one-sided tail of the lines, px")
+    slit_horns: float = Field(0.0, ge=0.0, le=0.5, description="dip in the middle of the slit's image: horns of the lines of a wide slit")
+    ghost_share: float = Field(
+        0.0, ge=0.0, le=0.02, description="share of all light that a ghost puts on the opposite side of the detector"
+    )
+    fringes: float = Field(0.0, ge=0.0, le=0.1, description="amplitude of fringes, which stand elsewhere in the exposures than in the flat")
     scattered_light: float = Field(0.015, ge=0.0, le=0.2, description="share of all light that is spread smoothly over the detector")
 
     # the geometry of the night, against the one that the static tables predict
@@ -159,6 +174,10 @@ class Scene(BaseModel):
 
     # the masters
     with_flat: bool = Field(True, description="deliver a master flat")
+    flat_error: float = Field(0.0, ge=0.0, le=0.05, description="rms of an error of the flat on scales of some pixels")
+    off_frame: bool = Field(False, description="NIR: deliver an exposure of the sky elsewhere in place of the master dark")
+    off_star_ab_mag: float | None = Field(None, ge=5.0, le=30.0, description="magnitude of a star on the slit of that exposure")
+    off_star_offset_arcsec: float = Field(2.5, ge=-6.0, le=6.0, description="its position along the slit")
     with_dark: bool | None = Field(None, description="deliver a master dark; absent: NIR only")
     dark_exptime_s: float | None = Field(None, gt=0.0, le=20000.0, description="exposure time of the dark; absent: that of the exposures")
     bias_frames: int = Field(10, ge=1, le=100, description="frames in the master bias")
@@ -182,6 +201,8 @@ class Scene(BaseModel):
         for key in ("seeing_arcsec", "transparency"):
             if len(getattr(self, key)) not in (1, self.exposures):
                 raise ValueError(f"{key}: give one value or one per exposure ({self.exposures}), not {len(getattr(self, key))}")
+        if self.off_frame and (self.arm != "NIR" or self.with_dark):
+            raise ValueError("off_frame: takes the place of the dark in the NIR")
         if self.flexure_by_law and (self.instrument, self.arm) != ("SOXS", "VIS"):
             raise ValueError("flexure_by_law: the law is that of SOXS VIS")
         if self.target == "file" and not self.spectrum_file:
@@ -218,7 +239,7 @@ class Scene(BaseModel):
     @property
     def delivers_dark(self) -> bool:
         """Whether a master dark is part of the data set."""
-        return self.arm == "NIR" if self.with_dark is None else self.with_dark
+        return (self.arm == "NIR" and not self.off_frame) if self.with_dark is None else self.with_dark
 
 
 def reference_rows() -> list[tuple[str, str, str, str]]:

@@ -41,6 +41,8 @@ class MeanExposure:
         Charge of cosmic rays per exposure, electrons.
     hits : int
         Cosmic rays in all exposures.
+    off : mapping of int to OrderLight or None
+        Exposure of the sky elsewhere that is delivered in place of a dark.
     """
 
     orders: tuple[Mapping[int, OrderLight], ...]
@@ -49,6 +51,7 @@ class MeanExposure:
     masters: Mapping[str, MasterImage]
     cosmic_e: tuple[Image, ...]
     hits: int
+    off: Mapping[int, OrderLight] | None = None
 
 
 def make_truth(scene: Scene, facts: Facts, source: SourceTable, mean: MeanExposure, delivered: Mapping[int, OrderPath]) -> Truth:
@@ -106,6 +109,10 @@ def _images(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, Image]:
     dark = np.minimum(chip.dark_e_per_s * seconds, chip.saturation_e)
     flat = mean.lamp if "flat" in mean.masters else np.ones_like(mean.lamp)
     variance = (chip.read_noise_e**2 + light + dark) / n + _master_variance(scene, mean, images["OBJECT"] + sky, flat)
+    if mean.off is not None:
+        elsewhere = _light(scene, facts, mean, mean.off)
+        variance = variance + chip.read_noise_e**2 + elsewhere + dark
+        images["SKY"] = np.zeros_like(sky)  # the same sky is in the off-frame
     wave, slit, order = _binned_map(scene, facts, canvases)
     outside = ~np.isfinite(order)
     charge = light * chip.defect_response + chip.dark_e_per_s * seconds
@@ -119,6 +126,13 @@ def _images(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, Image]:
         "BADMASK": BAD * chip.bad + SATURATED * (charge + 3 * np.sqrt(charge) > _saturation_e(scene, chip)),
     }
     return images
+
+
+def _light(scene: Scene, facts: Facts, mean: MeanExposure, orders: Mapping[int, OrderLight]) -> Image:
+    """All light of one exposure, binned, scattered light left out."""
+    canvases = {order: light.canvas for order, light in orders.items()}
+    values = {order: light.target + light.others + light.sky for order, light in orders.items()}
+    return bin_sum(add_orders(facts.optics.shape, canvases, values), scene.binning) * mean.chip.response
 
 
 def _order_rows(

@@ -132,4 +132,5 @@ class Simulation:
     detector: Detector
     mjd: tuple[float, ...]
     arc_mjd: float
+    off_adu: Image | None = None
     pointing_deg: tuple[float, float]

@@ -163,3 +163,22 @@ def test_the_blocking_filter_darkens_the_red_orders():
     open_slit = small_scene("NIR", blocking_filter=True, seed=4)
     assert not blocked.truth.images["SKY"].any()
     assert open_slit.truth.images["SKY"].max() > 100.0
+
+
+def test_ionised_gas_changes_along_the_slit():
+    made = small_scene("VIS", ab_mag=19.0, seed=14, nebular_flux=1e-15, nebular_gradient=0.12, cosmic_ray_rate=0.0)
+    plain = small_scene("VIS", ab_mag=19.0, seed=14, cosmic_ray_rate=0.0)
+    gas = made.truth.images["SKY"] - plain.truth.images["SKY"]
+    slit = made.truth.images["SLIT"]
+    low, high = (gas[(np.sign(side) * slit > 3.5) & (np.abs(slit) < 5.0)].sum() for side in (-1.0, 1.0))
+    if gas.sum() > 0:
+        assert high / low == pytest.approx((1 + 0.12 * 4.25) / (1 - 0.12 * 4.25), rel=0.1)
+
+
+def test_an_off_frame_takes_the_place_of_the_dark():
+    made = small_scene("NIR", ab_mag=17.0, seed=15, off_frame=True, off_star_ab_mag=15.0)
+    assert made.simulation.off_adu is not None
+    assert "dark" not in made.simulation.masters
+    plain = small_scene("NIR", ab_mag=17.0, seed=15)
+    inside = made.truth.images["VARIANCE"] > 0
+    assert np.median(made.truth.images["VARIANCE"][inside] / plain.truth.images["VARIANCE"][inside]) > 1.5

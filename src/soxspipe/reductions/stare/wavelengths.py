@@ -51,7 +51,7 @@ def circumstances(inputs: StareInputs) -> Circumstances:
 
 def is_attached(arc: Arc, observations: Sequence[Observation]) -> bool:
     """Whether the arc ends or begins within 7 minutes of the exposures, with the rotator within 5 degrees of each of theirs."""
-    times = [(observation.mjd, observation.mjd + observation.exptime_s / 86400.0) for observation in observations]
+    times = [(observation.mjd, observation.mjd + observation.duration_s / 86400.0) for observation in observations]
     start, end = min(time[0] for time in times), max(time[1] for time in times)
     gap_min = MINUTES_PER_DAY * max(start - (arc.mjd + arc.seconds / 86400.0), arc.mjd - end)
     apart = [_angle_between(arc.rotator_deg, observation.rotator_deg) for observation in observations]
