@@ -13,6 +13,7 @@ from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky.sky_and_object import N_LAGS, evaluate_sky, joint_geometry, solve_sky_and_object
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
+from soxspipe.algorithms.sky.uneven_lines import UnevenLight
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import OrderSpectrum
@@ -88,6 +89,16 @@ class ExtractedOrder:
     covariance: FloatArray
     sky_fit: SkyFit | None
     aside: BoolArray | None = None
+
+    @property
+    def uneven(self) -> UnevenLight | None:
+        """Light of sky lines that change along the slit, which `data` are without."""
+        return None if self.sky_fit is None else self.sky_fit.uneven
+
+    @property
+    def whole_sky(self) -> FloatArray:
+        """Sky model with that light."""
+        return self.sky if self.uneven is None else self.sky + self.uneven.electrons
 
 
 def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings: ExtractionSettings) -> ExtractedOrder:
@@ -207,8 +218,8 @@ def order_spectrum(
         "boxcar": np.sum(aperture * light, axis=1),
         "boxcar_robust": np.sum(aperture * np.where(good, light, 0.0), axis=1),
         "boxcar_restored": np.sum(aperture * np.where(good, light, model), axis=1),
-        "sky": np.sum(aperture * extracted.sky, axis=1) / np.maximum(total, 1e-9),
-        "sky_aperture": np.sum(aperture * extracted.sky, axis=1),
+        "sky": np.sum(aperture * extracted.whole_sky, axis=1) / np.maximum(total, 1e-9),
+        "sky_aperture": np.sum(aperture * extracted.whole_sky, axis=1),
         "profile_fraction": fraction,
         "aperture_fraction": np.sum(aperture * extracted.shares, axis=1),
         "mean_flat": mean_flat,
@@ -265,4 +276,6 @@ def _quality(extracted: ExtractedOrder, aperture: FloatArray, saturated: BoolArr
     own = np.sum(np.where(core, extracted.variance, 0.0), axis=1)
     skies = np.sum(np.where(core, extracted.sky_variance, 0.0), axis=1)
     quality[skies > own] |= SpectrumFlag.WEAK_SKY_MODEL
+    if extracted.uneven is not None:
+        quality[(extracted.uneven.poor & core).any(axis=1)] |= SpectrumFlag.WEAK_SKY_MODEL
     return quality

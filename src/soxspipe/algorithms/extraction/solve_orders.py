@@ -211,7 +211,8 @@ class _Problem:
             expected_illumination=self.illumination,
             illumination_prior=ORDER_ILLUMINATION_PRIOR,
         )
-        return fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start), found.hits
+        better = fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start)
+        return replace(better, uneven=fit.uneven), found.hits
 
     def extract(self, fit: SkyFit, profile: ObjectProfile) -> ExtractedOrder:
         """Sky and object along columns."""

@@ -54,7 +54,8 @@ def follow_lines(fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, FloatArray]:
     names = [field.name for field in fields(OrderData) if field.name not in ("window", "binning", "good", "noise")]
     arrays: dict[str, Any] = {name: gathered(getattr(fit.data, name)) for name in names}
     data = replace(fit.data, window=sheared, good=gathered(fit.data.good) & there, noise=fit.data.noise.at(source), **arrays)
-    sheared_fit = replace(fit, data=data, electrons=gathered(fit.electrons), used=gathered(fit.used) & there)
+    uneven = None if fit.uneven is None else fit.uneven.gathered(gathered)
+    sheared_fit = replace(fit, data=data, electrons=gathered(fit.electrons), used=gathered(fit.used) & there, uneven=uneven)
     return sheared_fit, np.where(there, gathered(shares), 0.0)
 
 

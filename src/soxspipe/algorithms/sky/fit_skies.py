@@ -13,6 +13,7 @@ from soxspipe.algorithms.objects.find_sources import moffat
 from soxspipe.algorithms.objects.object_profile import BETA
 from soxspipe.algorithms.orders.order_data import EachOrder, OrderData
 from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
+from soxspipe.algorithms.sky.uneven_lines import Intervals, find_uneven_lines, fit_uneven_light, within
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.trace import SlitSource
 from soxspipe.errors import AlgorithmError, NoOrderLeftError
@@ -25,6 +26,8 @@ WING_SIGMA = 0.3
 CORE_FWHM = 0.7
 ROUGH_SMOOTH_PX = 31
 LARGEST_MASKED_SHARE = 0.6
+HELD_PRIOR = 1e-3
+"""Of an illumination that is not to move: light of lines along the slit is measured against it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,22 +73,60 @@ def fit_sky(
     """
     fit = partial(_fit_with_objects_masked, sources=found.sources, settings=settings, half_length_arcsec=half_length_arcsec)
     outcome = list(each_order(fit, orders, found.skies))
-    fits = tuple(result for result in outcome if isinstance(result, SkyFit))
+    first = [result for result in outcome if isinstance(result, _FirstFit)]
     failures = {data.window.order: str(result) for data, result in zip(orders, outcome, strict=True) if isinstance(result, AlgorithmError)}
-    if not fits:
+    if not first:
         raise NoOrderLeftError("sky subtraction", failures)
-    return SkyFits(fits=fits, failures=failures)
+    fits = [one.fit for one in first]
+    if any(one.intervals for one in first):
+        finish = partial(_without_uneven_light, settings=settings, illumination=common_illumination(fits))
+        fits = list(each_order(finish, first))
+    return SkyFits(fits=tuple(fits), failures=failures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _FirstFit:
+    """Sky of one order with its objects masked, what that mask left and their light, and where lines change along the slit."""
+
+    fit: SkyFit
+    keep: BoolArray
+    light: FloatArray | None
+    intervals: Intervals
 
 
 def _fit_with_objects_masked(
     data: OrderData, first: FloatArray, *, sources: Sequence[SlitSource], settings: SkySettings, half_length_arcsec: float
-) -> SkyFit | AlgorithmError:
-    """Sky of one order, or why there is none."""
+) -> _FirstFit | AlgorithmError:
+    """Sky of one order, or why there is none; lines that change along the slit have no say in the slit's illumination."""
     keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, first, sources, half_length_arcsec)
     try:
-        return fit_order_sky(data, settings, keep=keep, object_light=rough_light(data, first, sources))
+        light = rough_light(data, first, sources)
+        fit = fit_order_sky(data, settings, keep=keep, object_light=light)
+        intervals = find_uneven_lines(data, fit.electrons, light, keep)
+        if intervals:
+            even = ~within(data.u_px, intervals)
+            rest = fit_order_sky(data, settings, keep=keep & even, object_light=light, start=fit.spline)
+            fit = replace(fit, spline=replace(fit.spline, illumination=rest.spline.illumination), used=rest.used)
+        return _FirstFit(fit=fit, keep=keep, light=light, intervals=intervals)
     except (AlgorithmError, np.linalg.LinAlgError) as err:
         return err if isinstance(err, AlgorithmError) else AlgorithmError(f"the sky of order {data.window.order} is not constrained")
+
+
+def _without_uneven_light(first: _FirstFit, *, settings: SkySettings, illumination: FloatArray) -> SkyFit:
+    """The fit on data without the light of lines that change along the slit, with the illumination of the arm held."""
+    if not first.intervals:
+        return first.fit
+    data, free = first.fit.data, first.fit.spline
+    held = replace(free, illumination=illumination, expected_illumination=illumination, illumination_prior=HELD_PRIOR)
+    fit = fit_order_sky(data, settings, keep=first.keep, object_light=first.light, start=held)
+    uneven = fit_uneven_light(data, fit.electrons, first.light, first.keep, first.intervals)
+    if uneven is None:
+        return fit_order_sky(data, settings, keep=first.keep, object_light=first.light, start=free)
+    even = data.without(uneven.electrons)
+    even = replace(even, noise=replace(even.noise, floor=even.noise.floor + uneven.variance))
+    better = fit_order_sky(even, settings, keep=first.keep, object_light=first.light, start=fit.spline)
+    spline = replace(better.spline, expected_illumination=None, illumination_prior=free.illumination_prior)
+    return replace(better, spline=spline, uneven=uneven)
 
 
 def inside_edges(data: OrderData, settings: SkySettings, half_length_arcsec: float) -> BoolArray:

@@ -12,6 +12,7 @@ from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, place_knots
 from soxspipe.algorithms.sky.sky_spline import Placed, SkyPixels, SkySpline, fit_linear, gauss_newton, linearise, place_pixels, start_spline
+from soxspipe.algorithms.sky.uneven_lines import UnevenLight
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.errors import AlgorithmError
 from soxspipe.numerics.robust import largest_near
@@ -59,12 +60,15 @@ class SkyFit:
         The model evaluated, flattened electrons.
     used : ndarray of bool, shape of the window
         Pixels that took part.
+    uneven : UnevenLight or None
+        Light of lines that change along the slit, which `data` are already without.
     """
 
     data: OrderData
     spline: SkySpline
     electrons: FloatArray
     used: BoolArray
+    uneven: UnevenLight | None = None
 
 
 def fit_order_sky(

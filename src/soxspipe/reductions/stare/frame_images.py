@@ -82,13 +82,14 @@ def _raise_flags(flags: FlagArray, extracted: ExtractedOrder) -> None:
 def _planes(extracted: ExtractedOrder) -> dict[str, FloatArray]:
     """What the frames hold of one order, shape of the window; sky and its share of the variance only where the flat lights the order."""
     lit = ~_dark(extracted)[:, None]
-    sky = np.where(lit, extracted.sky, 0.0)
+    sky = np.where(lit, extracted.whole_sky, 0.0)
+    electrons = extracted.data.electrons if extracted.uneven is None else extracted.data.electrons + extracted.uneven.electrons
     sky_variance = np.where(lit, extracted.sky_variance, 0.0)
     total_variance = np.where(lit, extracted.variance + extracted.sky_variance, 0.0)
-    light = extracted.data.electrons - sky
+    light = electrons - sky
     model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
     return {
-        "electrons": extracted.data.electrons,
+        "electrons": electrons,
         "variance": extracted.variance,
         "light": light,
         "total_variance": total_variance,
@@ -143,6 +144,19 @@ def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
     )
 
 
+def uneven_wavelengths(solved: SolvedOrders) -> list[float]:
+    """Middle of each stretch whose lines change along the slit, nm, ascending."""
+    found: list[float] = []
+    for order in solved.orders:
+        if order.uneven is not None:
+            window = order.data.window
+            centre = centre_wavelength(window)
+            known = np.isfinite(centre)
+            middles = [0.5 * (low + high) for low, high in order.uneven.intervals]
+            found += [float(nm) for nm in np.interp(middles, window.b_px[known], centre[known])]
+    return sorted(found)
+
+
 def stack_rejected(stacked: Frame) -> int:
     """Pixels of which at least one exposure was left out."""
     return 0 if stacked.counts is None else int(np.sum(stacked.counts < stacked.n_exposures))
@@ -161,5 +175,6 @@ def diagnostics(solved: SolvedOrders, stacked: Frame) -> dict[str, float]:
         "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),
         "empty_sky_chi": mad_sigma(empty),
         "empty_sky_median_sigma": quick_median(empty) if empty.size else float("nan"),
+        "uneven_lines": float(sum(len(e.uneven.intervals) for e in solved.orders if e.uneven is not None)),
         "usable_profile_share": float(np.median(aperture)) if aperture else float("nan"),
     }

@@ -39,7 +39,7 @@ from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
-from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
+from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, uneven_wavelengths, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.prepared import prepare_set
 from soxspipe.reductions.stare.result import StareResult
@@ -47,6 +47,8 @@ from soxspipe.reductions.stare.wavelengths import shift_note, shift_warnings, ti
 from soxspipe.settings.stare import StareSettings
 
 BRIGHT_SIGNIFICANCE = 50.0
+MOST_NAMED = 8
+"""Wavelengths in a warning."""
 
 
 def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lambda step, note: None) -> StareResult:
@@ -135,7 +137,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         efficiency=efficiency,
         fluxed=fluxed,
         noise=ready.noise,
-        warnings=(*ready.warnings(flags), *_warnings(found, inputs, solved.host, shift, response.failures, sky_failures)),
+        warnings=(*ready.warnings(flags), *_warnings(found, inputs, solved, shift, response.failures, sky_failures)),
         failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
         diagnostics=diagnostics(solved, shown),
     )
@@ -237,7 +239,7 @@ def _spectra(
 def _warnings(
     found: FoundObject,
     inputs: StareInputs,
-    host: HostLight | None,
+    solved: SolvedOrders,
     shift: WavelengthShift | None,
     failures: Mapping[str, str],
     sky_failures: Mapping[int, str],
@@ -253,8 +255,11 @@ def _warnings(
             f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} % of the brightest)' for s in found.sources if s is not found.source
         )
         said.append(f"more than one object on the slit, also at {others}")
-    said.extend(_host_words(host))
+    said.extend(_host_words(solved.host))
     said.extend(shift_warnings(shift, inputs.arm))
+    if uneven := uneven_wavelengths(solved):
+        places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")
+        said.append(f"sky lines at {places} nm change along the slit; each has a polynomial of its own there")
     for order, reason in sky_failures.items():
         said.append(f"order {order} was left out: {reason}")
     said.extend(f"{name} could not be made: {reason}" for name, reason in failures.items())

@@ -1,0 +1,80 @@
+"""Lines whose brightness changes along the slit are found, fitted and carried under the object; objects are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.orders.windows import cut_orders
+from soxspipe.algorithms.sky.subtract_sky import SkySettings, fit_order_sky
+from soxspipe.algorithms.sky.uneven_lines import UnevenLight, find_uneven_lines, fit_uneven_light, within
+from support.orders import make_geometry, observe, position, sky_light
+
+N_B = 300
+LINE = 120.0
+WINDOW = cut_orders(make_geometry(n_b=N_B))[0]
+SLIT = np.nan_to_num(WINDOW.slit_arcsec)
+EVEN = sky_light(position(WINDOW), lines=((60.0, 4e3), (200.0, 8e3)))
+BESIDE = np.abs(SLIT - 0.5) > 1.5
+"""Where the object is not."""
+
+
+def order(uneven: np.ndarray, seed: int = 3) -> OrderData:
+    return observe(WINDOW, EVEN + uneven, np.zeros(N_B), rng=np.random.default_rng(seed)).data
+
+
+def gas(gradient: float, curvature: float = 0.0, electrons: float = 2e3) -> np.ndarray:
+    line = sky_light(position(WINDOW), continuum=0.0, lines=((LINE, electrons),))
+    return line * (1.0 + gradient * SLIT + curvature * SLIT**2)
+
+
+def found(data: OrderData) -> tuple[tuple[tuple[float, float], ...], UnevenLight | None, np.ndarray]:
+    """Intervals, their light, and the sky model beside it."""
+    fit = fit_order_sky(data, SkySettings(slit_illumination_order=0), keep=BESIDE)
+    intervals = find_uneven_lines(data, fit.electrons, None, BESIDE)
+    light = fit_uneven_light(data, fit.electrons, None, BESIDE, intervals) if intervals else None
+    return intervals, light, fit.electrons
+
+
+NEAR = WINDOW.inside & (np.abs(position(WINDOW) - LINE) < 2.0)
+ROW, FAR = NEAR & (np.abs(SLIT - 0.5) < 0.8), NEAR & (np.abs(SLIT - 4.0) < 0.8)
+"""Pixels of the line under the object, where nothing was fitted, and away from it."""
+
+
+def test_a_gradient_is_carried_under_the_object() -> None:
+    """The light is counted from its constant along the slit, so differences between two places count."""
+    intervals, light, sky = found(order(gas(0.1, 0.02)))
+    assert len(intervals) == 1
+    assert intervals[0][0] < LINE < intervals[0][1]
+    assert light is not None
+    seen, true = sky + light.electrons, EVEN + gas(0.1, 0.02)
+    assert seen[FAR].mean() - seen[ROW].mean() == pytest.approx(true[FAR].mean() - true[ROW].mean(), rel=0.05)
+    assert not light.poor.any()
+
+
+def test_its_errors_are_honest() -> None:
+    true = EVEN + gas(0.15)
+    pulls = []
+    for seed in range(12):
+        _, light, sky = found(order(gas(0.15), seed))
+        assert light is not None
+        off = sky + light.electrons - true
+        peak = np.abs(position(WINDOW) - LINE) < 0.5  # the constant, which is the sky model's, changes across the line
+        far, row = FAR & peak, ROW & peak
+        pulls.append((off[far].mean() - off[row].mean()) / np.sqrt(light.variance[far].mean() + light.variance[row].mean()))
+    assert 0.4 < np.sqrt(np.mean(np.square(pulls))) < 1.4
+
+
+def test_an_even_sky_has_no_such_lines() -> None:
+    assert found(order(np.zeros(EVEN.shape)))[0] == ()
+
+
+def test_a_point_source_is_no_gas() -> None:
+    line = sky_light(position(WINDOW), continuum=0.0, lines=((LINE, 2e4),))
+    _, light, _ = found(order(line * np.exp(-0.5 * ((SLIT + 3.0) / 0.5) ** 2)))
+    assert light is None
+
+
+def test_within() -> None:
+    np.testing.assert_array_equal(within(np.array([0.0, 1.0, 2.5, 4.0]), ((0.5, 1.5), (4.0, 5.0))), [False, True, False, True])
