@@ -106,7 +106,8 @@ def _fit_with_objects_masked(
         if intervals:
             even = ~within(data.u_px, intervals)
             rest = fit_order_sky(data, settings, keep=keep & even, object_light=light, start=fit.spline)
-            fit = replace(fit, spline=replace(fit.spline, illumination=rest.spline.illumination), used=rest.used)
+            even_shape = replace(fit.spline, illumination=rest.spline.illumination, shift=rest.spline.shift)
+            fit = replace(fit, spline=even_shape, used=rest.used)
         return _FirstFit(fit=fit, keep=keep, light=light, intervals=intervals)
     except (AlgorithmError, np.linalg.LinAlgError) as err:
         return err if isinstance(err, AlgorithmError) else AlgorithmError(f"the sky of order {data.window.order} is not constrained")
