@@ -49,7 +49,7 @@ METRICS = [
     ("Y RES MAX", "px", None, None),
     ("Y RES MIN", "px", None, None),
     ("Y RES SD", "px", None, (0.0, 0.5)),
-    ("EFF MEDIAN", "", (0.04, 0.30), (0.02, 0.2)),
+    ("EFF MEDIAN", "", (0.04, 0.60), (0.02, 0.50)),
     ("SNR MEDIAN", "", (50, 1000), (7, 200)),
     ("EFF MEDIAN O<N>", "", None, None),
     ("SNR MEDIAN O<N>", "", None, None),

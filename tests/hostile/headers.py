@@ -111,7 +111,6 @@ UNFIT: dict[str, tuple[str, dict[str, str | None], str, str]] = {
     "a bias of another read-out": ("bias", {"ESO__DET__READ__CURID": "9"}, "read-out", "master_bias_VIS.fits"),
     "a flat of another slit": ("flat", {"ESO__INS__VISE__NAME": "'SLIT5.0'"}, "slit", "master_flat_VIS.fits"),
     "a flat of another gain": ("flat", {"ESO__DET__OUT1__CONAD": "9.9"}, "gain", "master_flat_VIS.fits"),
-    "a flat of another read noise": ("flat", {"ESO__DET__CHIP__RON": "99.0"}, "read noise", "master_flat_VIS.fits"),
     "a bias binned with text": ("bias", {"ESO__DET__BINX": "'x'"}, "binning|shape|NAXIS", "master_bias_VIS.fits"),
 }
 
