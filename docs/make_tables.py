@@ -32,6 +32,7 @@ ADVICE = {
     "saturation_adu": "Give it where wells are known to be full, or the response to light bends, below the converter's limit.",
     "object_slit_arcsec": "Give it when the brightest object is not yours, or when nothing was found and a limit is wanted.",
     "apply_wavelength_shift": "Off if you correct flexure yourself; the shift is measured and reported all the same.",
+    "compat": "`0.17` if scripts of yours expect the order numbers of that release; `soxspipe stare --compat 0.17` does the same.",
     "make_plots": "Off in batch work: saves the time that figures and report take.",
     "plots": "`{report: false}` leaves one out; with `make_plots: false`, `{report: true}` draws nothing else. Names are the product labels in lower case.",
     "qc_acceptable_ranges": "To set ranges for your own standards, or any range for science targets.",
@@ -120,6 +121,8 @@ def _default(leaf: Leaf, instrument: str, arm: str) -> Any:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f"`{value}`"
     return "empty" if value is None else str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 

@@ -186,7 +186,7 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
 }
 """Scene in which a setting must show, and a value other than the default."""
 
-IN_PRODUCTS = {"make_plots", "plots", "sky_model_qc_plot", "qc_acceptable_ranges"}
+IN_PRODUCTS = {"compat", "make_plots", "plots", "sky_model_qc_plot", "qc_acceptable_ranges"}
 TYPES = {"bool": bool, "int": int, "float": float}
 WRONG = {"bool": "perhaps", "int": "many", "float": "wide"}
 

@@ -122,12 +122,12 @@ def test_extracted_orders(case, kind):
             ("varianceSpectrum", "D", "ct2"),
             ("snr", "D", ""),
             ("extractedFluxOptimal", "D", ELECTRONS),
-            ("extractedFluxBoxcar", "E", ELECTRONS),
+            ("extractedFluxBoxcar", "D", ELECTRONS),
             ("extractedFluxBoxcarRobust", "D", ELECTRONS),
-            ("skyFlux", "E", PER_PX),
+            ("skyFlux", "D", PER_PX),
         ]
         table = Table(hdus[1].data)
-    wanted = {1: "i", 2: "r", 3: "g", 4: "u"} if run.inputs.arm.name == "VIS" else {10: "10", 11: "11", 12: "12"}
+    wanted = {1: "r", 2: "u", 3: "g", 4: "i"} if run.inputs.arm.name == "VIS" else {10: "10", 11: "11", 12: "12"}
     assert dict(zip(table["order"].tolist(), table["band"].tolist(), strict=True)) == wanted
     appearance = list(dict.fromkeys(table["orderDetector"].tolist()))
     assert appearance == [entry.order for entry in run.inputs.geometry.spectral_format.orders]
@@ -188,7 +188,7 @@ def test_response_is_read_by_old_and_new_readers(case):
         pytest.skip("only for standards")
     response = run.result.response
     with fits.open(product(case, "RESP.fits"), checksum=True) as hdus:
-        assert [hdu.name for hdu in hdus] == ["PRIMARY", "", "RESPONSE_SAMPLED", "RESPONSE_BINS", "FLAT_LEVEL"]
+        assert [hdu.name for hdu in hdus] == ["PRIMARY", "", "RESPONSE_SAMPLED", "RESPONSE_BINS", "FLAT_LEVEL", "RESPONSE"]
         row = hdus[1].data
         assert columns_of(hdus[1]) == [("polyOrder", "K", ""), *((f"c{i}", "D", "") for i in range(3))]
         assert row["polyOrder"][0] == 2
@@ -201,6 +201,13 @@ def test_response_is_read_by_old_and_new_readers(case):
         assert header["SOXS RESP EXTREM"] is True
         assert (header["SOXS RESP WMIN"], header["SOXS RESP WMAX"]) == response.valid_nm
         assert hdus["RESPONSE_BINS"].data["USED"].dtype == bool
+        assert hdus[0].header["ESO PRO RESP BASIS"] == "PER_UNBINNED_PIXEL"
+        assert [name for name, _, _ in columns_of(hdus["RESPONSE"])] == ["WAVE", "RESPONSE"]
+        factor = 1.0
+        if run.inputs.arm.name == "NIR":
+            factor = run.inputs.extinction.factor(response.wavelength_nm, response.airmass)
+        unbinned = response.response * response.binning[run.inputs.arm.dispersion_index] * factor
+        np.testing.assert_allclose(hdus["RESPONSE"].data["RESPONSE"], 1e17 * unbinned)
         assert columns_of(hdus["FLAT_LEVEL"]) == [("ORDER", "K", ""), ("WAVE", "D", "nm"), ("LEVEL", "D", "")]
         assert hdus["FLAT_LEVEL"].data["LEVEL"].tolist() == response.flat_level.level.tolist()
 

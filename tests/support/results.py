@@ -79,7 +79,7 @@ def make_arm(name: str) -> Arm:
         )  # fmt: skip
     return Arm(
         instrument="SOXS", name="VIS", dispersion_axis="y", slit_length_arcsec=12.0, merge_step_nm=0.02,
-        bands={1: "r", 2: "u", 3: "g", 4: "i"}, disk_order={4: 1, 1: 2, 3: 3, 2: 4},
+        bands={1: "r", 2: "u", 3: "g", 4: "i"}, disk_order_017={4: 1, 1: 2, 3: 3, 2: 4},
         collecting_area_cm2=89000.0, extinction_site="lasilla", response_bin_nm=1.0, resolving_power_1arcsec=4450.0,
     )  # fmt: skip
 

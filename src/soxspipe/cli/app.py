@@ -30,6 +30,12 @@ Output = Annotated[
 SettingsFile = Annotated[
     str | None, typer.Option("-s", "--settings", metavar="FILE", help="Settings (YAML); default: those of the package.", show_default=False)
 ]
+Compat = Annotated[
+    str | None,
+    typer.Option(
+        "--compat", metavar="RELEASE", help="0.17: order numbers of the UV-VIS arm as that release had them.", show_default=False
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("-x", "--overwrite", help="Make products again that exist already.")]
 Verbose = Annotated[bool, typer.Option("-V", "--verbose", help="Full paths, per-order metrics and notes.")]
 Debug = Annotated[bool, typer.Option("-d", "--debug", help="Tracebacks, and plots of every sky model.")]
@@ -115,10 +121,10 @@ def _command_of(verb: str, text: str) -> Callable[..., int]:
     """The command that runs one recipe."""
 
     def command(
-        context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None,
+        context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None, compat: Compat = None,
         overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
     ) -> int:  # fmt: skip
-        return _reduce(frames, output, settings, _merged(context.obj, overwrite, verbose, debug), verb=verb)
+        return _reduce(frames, output, settings, compat, _merged(context.obj, overwrite, verbose, debug), verb=verb)
 
     command.__doc__ = text
     return command
@@ -183,18 +189,20 @@ def _validate(
     return 0
 
 
-def _reduce(frames: list[str], output: str | None, settings: str | None, flags: Flags, *, verb: str) -> int:
+def _reduce(frames: list[str], output: str | None, settings: str | None, compat: str | None, flags: Flags, *, verb: str) -> int:
     from soxspipe.cli.console import Console
     from soxspipe.reductions.engine import gather, run_reduction
     from soxspipe.reductions.output_folder import output_folder
     from soxspipe.reductions.progress import StepReport
     from soxspipe.reductions.registry import reduction
+    from soxspipe.settings.load import with_setting
 
     console = Console(verbose=flags.verbose)
     began = time.perf_counter()
     folder = output_folder(output, settings)
+    chosen = settings if compat is None else with_setting(settings, "compat", compat)
     recipe = reduction(verb)
-    gathered = gather(recipe, frames[0] if len(frames) == 1 else frames, settings, verb=verb, command=command_text())
+    gathered = gather(recipe, frames[0] if len(frames) == 1 else frames, chosen, verb=verb, command=command_text())
     console.note(f"{gathered.recipe}: {gathered.names().sof_name}")
     for warning in gathered.warnings:
         console.warn(warning)

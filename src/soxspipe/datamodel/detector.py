@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Axis = Literal["x", "y"]
@@ -125,7 +125,9 @@ class Arm:
     bands : mapping of int to str
         Detector order number to band name, for arms whose orders have one.
     disk_order : mapping of int to int
-        Detector order number to the number written in EXTRACTED_ORDERS (identity where absent).
+        Detector order number to the number written in products (identity where absent).
+    disk_order_017 : mapping of int to int
+        The same as release 0.17 of the reference pipeline had it.
     collecting_area_cm2 : float
         Of the telescope.
     extinction_site : str
@@ -147,6 +149,7 @@ class Arm:
     merge_step_nm: float
     bands: Mapping[int, str] = field(default_factory=dict)
     disk_order: Mapping[int, int] = field(default_factory=dict)
+    disk_order_017: Mapping[int, int] = field(default_factory=dict)
     collecting_area_cm2: float
     extinction_site: str
     response_bin_nm: float = 1.0
@@ -158,6 +161,15 @@ class Arm:
     def slit_axis(self) -> Axis:
         """Detector axis along the slit (axis A of the interface contract)."""
         return "y" if self.dispersion_axis == "x" else "x"
+
+    def numbered_as(self, release: str) -> Arm:
+        """The arm with the order numbers of a release of the reference pipeline in its products."""
+        return replace(self, disk_order=self.disk_order_017) if release == "0.17" else self
+
+    @property
+    def dispersion_index(self) -> int:
+        """Place of the dispersion axis in pairs (x, y), such as a binning."""
+        return 0 if self.dispersion_axis == "x" else 1
 
     def label(self, order: int) -> str:
         """Name of an order for people: its band if it has one, else its number."""

@@ -231,7 +231,7 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
             slit_length_arcsec=entry["slit_length_arcsec"],
             merge_step_nm=entry["merge_step_nm"],
             bands=entry.get("bands", {}),
-            disk_order=entry.get("disk_order", {}),
+            disk_order_017=entry.get("disk_order_017", {}),
             collecting_area_cm2=facts["collecting_area_cm2"],
             extinction_site=facts["extinction_site"],
             response_bin_nm=entry["response_bin_nm"],

@@ -19,10 +19,10 @@ from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, FluxedSpectr
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.io.atomic import write_whole
 from soxspipe.io.fits_writer import Column, ComputedImage, Hdu, Pixels, fits_chunks, table_hdu
+from soxspipe.io.tables import BASIS_KEYWORD, RESPONSE_UNIT, UNBINNED
 
 FLUX_UNIT = "erg s-1 cm-2 Angstrom-1"
 COUNTS_NOTE: Card = ("COMMENT", "In column units ct stands for one electron.", "")
-RESPONSE_SCALE = 1e-17
 
 
 def write_fits(path: Path, hdus: Sequence[Hdu]) -> Path:
@@ -64,7 +64,7 @@ def orders_hdus(cards: tuple[Card, ...], spectra: Sequence[OrderSpectrum], arm: 
 
     a, b = arm.slit_axis, arm.dispersion_axis
     columns = [
-        Column(name="order", values=repeated(disk_order(arm, s.order) for s in spectra), comment="order; VIS: 1=i, 2=r, 3=g, 4=u"),
+        Column(name="order", values=repeated(disk_order(arm, s.order) for s in spectra), comment="number in the order table, unless release 0.17 is wanted"),
         Column(name=f"{a}coord_centre", values=joined("a_px"), unit="pix", comment="trace"),
         Column(name=f"{b}coord", values=joined("b_px", np.int64), unit="pix", comment="along dispersion, from 0"),
         Column(name="wavelengthMean", values=joined("wavelength_nm"), unit="nm", comment="at the trace, air"),
@@ -72,9 +72,9 @@ def orders_hdus(cards: tuple[Card, ...], spectra: Sequence[OrderSpectrum], arm: 
         Column(name="varianceSpectrum", values=joined("variance"), unit="ct2", comment="of the optimal sum"),
         Column(name="snr", values=joined("snr")),
         Column(name="extractedFluxOptimal", values=joined("flux"), unit="ct", comment="electrons per native pixel"),
-        Column(name="extractedFluxBoxcar", values=joined("boxcar", np.float32), unit="ct", comment="all pixels of the aperture"),
+        Column(name="extractedFluxBoxcar", values=joined("boxcar"), unit="ct", comment="all pixels of the aperture"),
         Column(name="extractedFluxBoxcarRobust", values=joined("boxcar_robust"), unit="ct", comment="good pixels of the aperture"),
-        Column(name="skyFlux", values=joined("sky", np.float32), unit="ct pix-1", comment="mean of the aperture"),
+        Column(name="skyFlux", values=joined("sky"), unit="ct pix-1", comment="mean of the aperture"),
         Column(name="band", values=repeated(s.label for s in spectra), comment="band or order number"),
         Column(name="orderDetector", values=repeated(s.order for s in spectra), comment="number in the order table"),
         Column(name="boxcarRestored", values=joined("boxcar_restored"), unit="ct", comment="masked pixels from the profile"),
@@ -154,10 +154,20 @@ def efficiency_hdus(cards: tuple[Card, ...], efficiency: EfficiencyCurve, arm: A
     return Hdu(cards=cards), table_hdu("", columns)
 
 
-def response_hdus(cards: tuple[Card, ...], response: ResponseCurve) -> tuple[Hdu, ...]:
-    """``RESP``: the polynomial that existing readers use, then the sampled curve and the bins it was fitted to.
+def response_hdus(cards: tuple[Card, ...], response: ResponseCurve, unbinned: FloatArray) -> tuple[Hdu, ...]:
+    """``RESP``: the polynomial that readers of release 0.17 use, the sampled curve and the bins it was fitted to, the table of release 0.19.
 
-    The polynomial gives 1e-17 erg cm-2 s-1 A-1 per electron per second and native pixel, highest power first, in nm.
+    The polynomial gives 1e-17 erg cm-2 s-1 A-1 per electron per second and native pixel, highest power first, in nm; the last table
+    1e-17 erg cm-2 A-1 per electron and unbinned pixel.
+
+    Parameters
+    ----------
+    cards : tuple of Card
+        The product's header.
+    response : ResponseCurve
+        What to write.
+    unbinned : ndarray, shape of ``response.response``
+        The curve of `unbinned_response`.
     """
     coefficients = np.asarray(response.polynomial, dtype=np.float64)
     polynomial = [Column(name="polyOrder", values=np.array([coefficients.size - 1], dtype=np.int64), comment="degree")]
@@ -177,7 +187,21 @@ def response_hdus(cards: tuple[Card, ...], response: ResponseCurve) -> tuple[Hdu
     tables = [table_hdu("RESPONSE_SAMPLED", sampled, response_cards(response)), table_hdu("RESPONSE_BINS", bins)]
     if response.flat_level is not None:
         tables.append(_flat_level_hdu(response.flat_level))
-    return Hdu(cards=cards), table_hdu("", polynomial), *tables
+    tables.append(table_hdu("RESPONSE", _unbinned_columns(response.wavelength_nm, unbinned)))
+    return Hdu(cards=(*cards, (BASIS_KEYWORD, UNBINNED, "what the table RESPONSE counts in"))), table_hdu("", polynomial), *tables
+
+
+def _unbinned_columns(wavelength_nm: FloatArray, unbinned: FloatArray) -> list[Column]:
+    """The table of release 0.19: a response that is above 0 wherever it says something."""
+    return [
+        Column(name="WAVE", values=np.asarray(wavelength_nm, dtype=np.float64), unit="nm", comment="air"),
+        Column(
+            name="RESPONSE",
+            values=np.asarray(unbinned, dtype=np.float64) / RESPONSE_UNIT,
+            unit="10**-17 erg Angstrom-1 ct-1 cm-2",
+            comment="per electron per unbinned pixel",
+        ),
+    ]
 
 
 def _flat_level_hdu(flat: FlatLevel) -> Hdu:

@@ -1,15 +1,18 @@
 """Calibration tables → values.
 
-The response table has two forms.  The reference form is HDU 1 alone: one row with ``polyOrder`` and ``c0 ... cN`` (highest power
-first).  Ours adds two binary tables, found by EXTNAME:
+The response table has three forms.  Release 0.17 of the reference has HDU 1 alone: one row with ``polyOrder`` and ``c0 ... cN`` (highest
+power first).  Release 0.19 has a table ``RESPONSE`` with WAVE [nm] and RESPONSE [1e-17 erg cm-2 A-1 per electron per unbinned pixel], and
+the card ``ESO PRO RESP BASIS = PER_UNBINNED_PIXEL``.  Ours holds both, and three more tables, found by EXTNAME:
 
 ``RESPONSE_SAMPLED``
     WAVE [nm], RESPONSE, RESPONSE_ERR [erg cm-2 A-1 per electron per native pixel]; header cards ``SOXS RESP STAR``, ``AIRMASS``,
     ``SEEING``, ``FLATMD5``, ``BINX``, ``BINY``, ``EXTREM`` (whether counts are to be corrected for extinction first), ``WMIN``, ``WMAX``.
 ``RESPONSE_BINS``
     WAVE, RESPONSE, RESPONSE_ERR, USED: the measured points.
+``FLAT_LEVEL``
+    ORDER, WAVE, LEVEL: the flat that the response holds for.
 
-A table of the reference form expects extinction to be removed in VIS and UVB, and not in NIR.
+A table of the reference's forms expects extinction to be removed in VIS and UVB, and not in NIR.
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ MAX_ORDERS = 64
 MAX_ORDER_NUMBER = 10_000
 MAX_COEFFICIENT = 1e30
 MAX_PIXEL = 4200
+RESPONSE_UNIT = 1e-17
+"""Of the reference's response, erg cm-2 A-1 per electron."""
+BASIS_KEYWORD, UNBINNED = "ESO PRO RESP BASIS", "PER_UNBINNED_PIXEL"
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -92,23 +98,50 @@ def read_dispersion_table(file: ClassifiedFile) -> tuple[DispersionPolynomial, D
 
 
 def read_response(file: ClassifiedFile) -> ResponseCurve:
-    """Read a response table of either form.
+    """Read a response table of any of the three forms.
 
     Raises
     ------
     InputError
-        If columns are missing or the response is not positive anywhere.
+        If columns are missing, the response is not positive anywhere, or the file does not say what its counts are counted in.
     """
     opened = open_fits(file.path)
+    names = {hdu.name: index for index, hdu in reversed(list(enumerate(opened.tables)))}
+    if "RESPONSE" in names and "RESPONSE_SAMPLED" not in names:
+        return _unbinned_response(file, opened, names["RESPONSE"])
     columns = _columns(opened, 0)
     degree = _whole(opened, columns, "polyorder", 0)
     if degree > 3 * MAX_DEGREE:
         raise InputError(f"{file.path}: column polyOrder is {degree}, at most {3 * MAX_DEGREE} is taken")
     polynomial = np.array([_number(opened, columns, f"c{index}", 0) for index in range(degree + 1)])
-    sampled = next((index for index, hdu in enumerate(opened.tables) if hdu.name == "RESPONSE_SAMPLED"), None)
-    if sampled is None:
+    if "RESPONSE_SAMPLED" not in names:
         return _polynomial_response(file, polynomial)
-    return _sampled_response(file, opened, sampled, polynomial)
+    return _sampled_response(file, opened, names["RESPONSE_SAMPLED"], polynomial)
+
+
+def _unbinned_response(file: ClassifiedFile, opened: FitsFile, index: int) -> ResponseCurve:
+    """The form of release 0.19, which has no errors; rows that are not above 0 say nothing."""
+    basis = text_of(file.header, BASIS_KEYWORD)
+    if basis != UNBINNED:
+        raise InputError(f"{file.path}: {BASIS_KEYWORD} is {basis!r}, {UNBINNED} is needed to read its table RESPONSE")
+    columns = _columns(opened, index)
+    wave, value = (_column(opened, columns, name) for name in ("wave", "response"))
+    if wave.ndim != 1 or value.ndim != 1 or wave.dtype.kind not in "iuf" or value.dtype.kind not in "iuf":
+        raise InputError(f"{file.path}: columns WAVE and RESPONSE hold something that is not a number")
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(wave) & np.isfinite(value) & (value > 0)
+    wave, value = wave[known].astype(np.float64), value[known].astype(np.float64)
+    if wave.size < 2 or np.any(np.diff(wave) <= 0):
+        raise InputError(f"{file.path}: table RESPONSE has {wave.size} rows above 0, two or more at ascending WAVE are needed")
+    return ResponseCurve(
+        polynomial=np.zeros(1),
+        wavelength_nm=wave,
+        response=value * RESPONSE_UNIT,
+        error=np.zeros(wave.size),
+        valid_nm=(float(wave[0]), float(wave[-1])),
+        extinction_removed=_reference_removes_extinction(file.facts.arm),
+        star=text_of(file.header, file.instrument.keywords.object),
+    )
 
 
 def _polynomial_response(file: ClassifiedFile, polynomial: FloatArray) -> ResponseCurve:

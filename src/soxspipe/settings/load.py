@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 from importlib import resources
 from os import PathLike
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args, get_origin, overload
 
 from pydantic import ValidationError
 
@@ -88,6 +88,28 @@ def load_settings(
     return LoadedSettings(settings=_build(model, chosen | user.values), warnings=tuple(user.warnings), unused=tuple(user.unused))
 
 
+def with_setting(path: str | PathLike[str] | None, name: str, value: Any) -> Mapping[Any, Any]:
+    """Content of a settings file (of an empty one for None) with one setting of the recipe, which wins over all blocks.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read.
+    """
+    content = {} if path is None else dict(read_yaml(path))
+    for key, block in content.items():
+        if normalised(key).startswith("soxs_") and isinstance(block, Mapping):
+            content[key] = _without(block, normalised(name))
+    return {**_without(content, normalised(name)), name: value}
+
+
+def _without(block: Mapping[Any, Any], name: str) -> dict[Any, Any]:
+    """The block and those in it without a key."""
+    return {
+        key: _without(value, name) if isinstance(value, Mapping) else value for key, value in block.items() if normalised(key) != name
+    }
+
+
 def allowed(leaf: Leaf) -> str:
     """What a setting may be, in words."""
     annotation = leaf.info.annotation
@@ -95,6 +117,8 @@ def allowed(leaf: Leaf) -> str:
         return "true or false"
     if leaf.field == "plots":
         return f"a mapping of names to true or false; names are {', '.join(leaf.plot_names)}"
+    if get_origin(annotation) is Literal:
+        return " or ".join(map(repr, get_args(annotation)))
     if "Mapping" in str(annotation):
         return "a mapping of metric names to [low, high]"
     noun = "a whole number" if annotation is int else "a number"
@@ -214,6 +238,8 @@ def _checked(whole: type[ReductionSettings], leaf: Leaf, value: Any) -> Any:
     """The value with the type of the field, or a `SettingsError` that names it."""
     if leaf.info.annotation is int and isinstance(value, float) and value.is_integer():
         value = int(value)
+    if get_origin(leaf.info.annotation) is Literal and isinstance(value, float):
+        value = f"{value:g}"  # YAML takes a release such as 0.19 for a number
     if isinstance(value, Mapping) and "Mapping" in str(leaf.info.annotation):
         value = dict(_switches(leaf, value) if leaf.field == "plots" else _ranges(leaf, value))
     model: Any = whole if not leaf.section else whole.model_fields[leaf.section].annotation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -53,6 +53,11 @@ class StareSettings(ReductionSettings):
     apply_wavelength_shift: bool = Field(
         True,
         description="Correct the wavelengths by the zero-point measured on sky lines where it is significant (it is reported in any case).",
+    )
+    compat: Literal["0.19", "0.17"] = Field(
+        "0.19",
+        description="Release of the reference pipeline whose order numbers products of the UV-VIS arm have: 0.19 those of the detector "
+        "(1=r, 2=u, 3=g, 4=i), 0.17 others (1=i, 2=r, 3=g, 4=u).",
     )
     stack: StackSettings = Field(default_factory=StackSettings, description="Stacking of exposures.")
     background: BackgroundSettings = Field(default_factory=BackgroundSettings, description="Scattered light.")

@@ -229,3 +229,38 @@ def test_broken_response_table(tmp_path: Path, edit: Callable[[Table], object], 
     path = kits.write_response_table(tmp_path / "r.fits", CARDS, "NIR", [1.0, 2.0])
     with pytest.raises(InputError, match=rf"r\.fits: .*{message}"):
         read_response(change(path, 1, edit))
+
+
+def unbinned(tmp_path: Path, wave: list[float], value: list[float], basis: str = "PER_UNBINNED_PIXEL", arm: str = "NIR") -> ClassifiedFile:
+    """A response as release 0.19 writes it."""
+    header = kits.make_header(kits.product_cards(kits.raw_header("SOXS", arm), f"RESP_TAB_{arm}", "ECHELLE,SLIT"))
+    if basis:
+        header["HIERARCH ESO PRO RESP BASIS"] = basis
+    columns = [fits.Column("WAVE", "D", array=wave), fits.Column("RESPONSE", "D", array=value)]
+    hdus = [fits.PrimaryHDU(header=header), fits.BinTableHDU.from_columns(columns, name="RESPONSE")]
+    fits.HDUList(hdus).writeto(tmp_path / "r.fits", overwrite=True)
+    return classified(tmp_path / "r.fits")
+
+
+@pytest.mark.parametrize(("arm", "removed"), [("VIS", True), ("NIR", False)])
+def test_response_of_release_019(tmp_path: Path, arm: str, removed: bool) -> None:
+    response = read_response(unbinned(tmp_path, [1.0, 2.0, 3.0, 4.0, 5.0], [np.nan, 20.0, -1.0, 40.0, 0.0], arm=arm))
+    assert response.is_sampled
+    assert response.wavelength_nm.tolist() == [2.0, 4.0]
+    np.testing.assert_allclose(response.response, [2e-16, 4e-16])
+    assert response.valid_nm == (2.0, 4.0)
+    assert response.binning == (1, 1)
+    assert response.extinction_removed is removed
+
+
+@pytest.mark.parametrize(
+    ("wave", "value", "basis", "message"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], "", "ESO PRO RESP BASIS is '', PER_UNBINNED_PIXEL is needed"),
+        ([1.0, 2.0], [1.0, 0.0], "PER_UNBINNED_PIXEL", "has 1 rows above 0"),
+        ([2.0, 1.0], [1.0, 2.0], "PER_UNBINNED_PIXEL", "at ascending WAVE"),
+    ],
+)
+def test_broken_response_of_release_019(tmp_path: Path, wave: list[float], value: list[float], basis: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_response(unbinned(tmp_path, wave, value, basis))

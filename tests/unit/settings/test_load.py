@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from soxspipe.errors import SettingsError
 from soxspipe.settings.dump import default_yaml, dump_settings, parameters
-from soxspipe.settings.load import LoadedSettings, load_settings
+from soxspipe.settings.load import LoadedSettings, load_settings, with_setting
 from soxspipe.settings.names import leaves
 from soxspipe.settings.stare import StareSettings
 
@@ -69,6 +69,46 @@ def test_reference_file_is_accepted_unchanged(tmp_path: Path) -> None:
     assert (settings.response.max_iteration, settings.response.poly_order) == (4, 6)
 
 
+RELEASE_019 = """
+soxs-response:
+  vis: {max_iteration: 10, bin_width_nm: 2, knot_spacing_nm: 40, clip_sigma_low: 4, clip_sigma_high: 3, min_bin_samples: 5,
+        telluric_regions: [[685, 700]], telluric_wing_max_nm: 0, telluric_wing_ref_nm: 30, telluric_wing_threshold: 0.05, stellar_lines: [486.1],
+        line_half_width_nm: 2.5, selfcal_bands: [[400, 500]], clip_frac_max: 0.15, max_gap_nm_max: 40, selfcal_res_max: 0.05, smoothing_penalty: 0}
+soxs-stare:
+  stack_before_extraction: True
+  vis:
+    detect-continuum: {max-unsampled-trace-fraction: 0.2, faint-order-trace: True, faint-order-min-bin-snr: 3.0, same-source-max-join-arcsec: 2.0}
+    slit-illumination: {measure-offset: True, overlap-margin-arcsec: 0.3}
+    sky-subtraction: {object_wing_correction: True, object_wing_min_leak_sigma: 0.03}
+    sky-tuning: {global-fit: True, order-deg: 1, along-order-deg: 1, slope-min-lines: 8, clip-sigma: 3.0}
+no-stack: False
+"""
+
+
+def test_settings_of_release_019_are_known() -> None:
+    loaded = load(yaml.safe_load(RELEASE_019))
+    assert loaded.warnings == ()
+    assert {"stack_before_extraction", "slit-illumination", "sky-tuning", "bin_width_nm", "faint-order-trace"} <= set(loaded.unused)
+    assert loaded.settings.response.max_iteration == 10
+    assert loaded.settings.continuum.order_deg == load(None).settings.continuum.order_deg
+
+
+@pytest.mark.parametrize("release", ["0.17", 0.17])
+def test_release_to_follow_as_text_or_number(release: Any) -> None:
+    assert load({"compat": release}).settings.compat == "0.17"
+    assert load(None).settings.compat == "0.19"
+    with pytest.raises(SettingsError, match=r"setting 'compat' is '0\.18', '0\.19' or '0\.17' is needed"):
+        load({"compat": "0.18"})
+
+
+def test_an_option_of_the_command_wins_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("soxs-stare: {use_flat: False, vis: {compat: 0.19}}\n")
+    settings = load(with_setting(path, "compat", "0.17")).settings
+    assert (settings.compat, settings.use_flat) == ("0.17", False)
+    assert load(with_setting(None, "compat", "0.17")).settings.compat == "0.17"
+
+
 def test_arm_and_recipe_choose_their_blocks() -> None:
     content = yaml.safe_load(REFERENCE)
     nir = load(content, arm="NIR").settings
@@ -88,7 +128,7 @@ def test_a_file_without_a_standard_block_gives_its_stare_block_to_standards() ->
 )
 @pytest.mark.parametrize("hyphens", [True, False])
 def test_every_setting_is_read_flat_and_nested_with_hyphen_or_underscore(leaf: Any, hyphens: bool) -> None:
-    other = {bool: lambda v: not v, int: lambda v: v + 1, float: lambda v: v * 0.9}
+    other = {bool: lambda v: not v, int: lambda v: v + 1, float: lambda v: v * 0.9, str: lambda _: "0.17"}
     default = load(None).settings
     holder = getattr(default, leaf.section) if leaf.section else default
     value = getattr(holder, leaf.field)

@@ -7,6 +7,7 @@ import numpy as np
 from soxspipe.algorithms.spectra.flat_level import flat_ratio
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
+from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import FlatLevel, FluxedSpectrum, MergedSpectrum, ResponseCurve
@@ -25,6 +26,7 @@ def flux_calibrate(
     *,
     seeing_arcsec: float | None = None,
     flat_level: FlatLevel | None = None,
+    binning_ratio: float = 1.0,
 ) -> FluxedSpectrum:
     """Multiply the count rate per native pixel, extinction removed at the mean air mass, by the response.
 
@@ -43,6 +45,8 @@ def flux_calibrate(
         applied.
     flat_level : FlatLevel or None
         Of the flat the object was divided by; where the response holds that of its own flat, their ratio is taken out.
+    binning_ratio : float
+        Binning along the dispersion of the standard over that of the object: a pixel binned by two holds twice the counts.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def flux_calibrate(
     curve, curve_error, known = sample_response(response, wave)
     airmass = 1.0 if observation.airmass is None else observation.airmass
     factor = extinction.factor(wave, airmass) if response.extinction_removed else np.ones(wave.shape)
-    scale = curve * factor / observation.exptime_s
+    scale = curve * factor * binning_ratio / observation.exptime_s
     if flat_level is not None and response.flat_level is not None:
         scale = scale * flat_ratio(flat_level, response.flat_level, wave)
     flux = merged.flux * scale
@@ -87,6 +91,17 @@ def sample_response(response: ResponseCurve, wave: FloatArray) -> tuple[FloatArr
         return np.exp(logarithm), np.exp(logarithm) * relative, known & ~beyond
     curve = np.polyval(response.polynomial.astype(np.float64), wave) * POLYNOMIAL_UNIT
     return curve, np.zeros(wave.shape), known
+
+
+def unbinned_response(response: ResponseCurve, arm: Arm, extinction: ExtinctionCurve) -> FloatArray:
+    """The sampled curve as release 0.19 of the reference writes it, shape (n,), erg cm-2 A-1 per electron and unbinned pixel.
+
+    The reference removes extinction in VIS and UVB alone, so that in the NIR the standard's is part of the response.
+    """
+    unbinned = response.response * response.binning[arm.dispersion_index]
+    if arm.name == "NIR" and response.extinction_removed and response.airmass is not None:
+        return unbinned * extinction.factor(response.wavelength_nm, response.airmass)
+    return unbinned
 
 
 def slit_loss_ratio(seeing_arcsec: float | None, standard_seeing_arcsec: float | None, slit_width_arcsec: float | None) -> float | None:

@@ -96,9 +96,18 @@ def make_fluxed(
         inputs.telluric_bands,
         seeing_arcsec=fwhm_arcsec,
         flat_level=flat_level,
+        binning_ratio=_binning_ratio(response, inputs),
     )
     done("flux_calibration", f"response of {response.star or 'unknown star'}")
     return fluxed
+
+
+def _binning_ratio(response: ResponseCurve, inputs: StareInputs) -> float:
+    """Pixels of the standard over those of the frame along the dispersion; 1 for a polynomial, which does not say."""
+    if not response.is_sampled:
+        return 1.0
+    along = inputs.arm.dispersion_index
+    return response.binning[along] / inputs.observation.binning[along]
 
 
 def _unflatten(spectrum: OrderSpectrum, flat: FloatArray) -> OrderSpectrum:

@@ -151,7 +151,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         raw=tuple(future.result() for future in raw_read),
         observation=_of_the_set(observations),
         detector=used,
-        arm=first.facts.arm,
+        arm=first.facts.arm.numbered_as(settings.compat),
         bad_pixels=bad_pixels,
         masters=Masters(
             bias=bias,
@@ -287,6 +287,7 @@ def _response_warnings(values: StareInputs) -> list[str]:
     other_flat = bool(response.flat_md5) and response.flat_md5 != values.masters.flat_md5
     if other_flat and (response.flat_level is None or values.masters.flat is None):
         found.append("the response was made with another master flat than the one used here; the flux scale may be wrong")
-    if response.is_sampled and response.binning != values.observation.binning:
-        found.append(f"the response was made at binning {response.binning}, the frame is binned {values.observation.binning}")
+    along = values.arm.dispersion_index
+    if not response.is_sampled and values.observation.binning[along] != 1:
+        found.append("the response does not say at which binning it was made; it is taken to be that of the frame")
     return found

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from soxspipe import __version__
+from soxspipe.algorithms.spectra.flux_calibration import unbinned_response
 from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
@@ -92,7 +93,9 @@ def merged_ascii(context: StareContext) -> Contents:
 
 def response(context: StareContext) -> Contents:
     """RESP."""
-    return fits_chunks(products.response_hdus(_table_cards(context, "RESP_TAB"), _present(context.result.response, "response")))
+    curve = _present(context.result.response, "response")
+    unbinned = unbinned_response(curve, context.inputs.arm, context.inputs.extinction)
+    return fits_chunks(products.response_hdus(_table_cards(context, "RESP_TAB"), curve, unbinned))
 
 
 def efficiency(context: StareContext) -> Contents:

@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.spectra.flux_calibration import EXTINCTION_ERROR_MAG, flux_calibrate, sample_response, slit_loss_ratio
+from soxspipe.algorithms.spectra.flux_calibration import (
+    EXTINCTION_ERROR_MAG,
+    flux_calibrate,
+    sample_response,
+    slit_loss_ratio,
+    unbinned_response,
+)
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import FlatLevel, FluxedSpectrum, MergedSpectrum, ResponseCurve
+from support.results import make_arm
 
 WAVE = np.arange(1000.0, 1010.5, 1.0)
 EXTINCTION = ExtinctionCurve(site="lasilla", wavelength_nm=np.array([900.0, 1100.0]), mag_per_airmass=np.array([0.1, 0.3]))
@@ -50,6 +57,19 @@ def calibrated(
 def test_rate_times_response_above_the_atmosphere() -> None:
     factor = 10 ** (0.4 * np.interp(WAVE, [900, 1100], [0.1, 0.3]) * 1.5)
     np.testing.assert_allclose(calibrated().flux, 1000.0 / 50.0 * 2e-18 * factor)
+
+
+def test_a_response_of_another_binning_is_converted() -> None:
+    unbinned = calibrated(binning_ratio=0.5)  # the object is binned by 2 along the dispersion: twice the counts a pixel
+    np.testing.assert_allclose(unbinned.flux, 0.5 * calibrated().flux)
+    np.testing.assert_allclose(unbinned.error, 0.5 * calibrated().error)
+
+
+def test_response_in_unbinned_pixels() -> None:
+    curve = response(binning=(4, 2))
+    np.testing.assert_allclose(unbinned_response(curve, make_arm("VIS"), EXTINCTION), 2.0 * curve.response)
+    in_nir = unbinned_response(response(), make_arm("NIR"), EXTINCTION)  # release 0.19 removes no extinction there
+    np.testing.assert_allclose(in_nir, curve.response * EXTINCTION.factor(curve.wavelength_nm, 1.1))
 
 
 def test_the_level_of_another_flat_is_taken_out() -> None:
