@@ -32,9 +32,7 @@ SettingsFile = Annotated[
 ]
 Compat = Annotated[
     str | None,
-    typer.Option(
-        "--compat", metavar="RELEASE", help="0.17: order numbers of the UV-VIS arm as that release had them.", show_default=False
-    ),
+    typer.Option("--compat", metavar="RELEASE", help="0.17: order numbers of the UV-VIS arm as that release had them.", show_default=False),
 ]
 Overwrite = Annotated[bool, typer.Option("-x", "--overwrite", help="Make products again that exist already.")]
 Verbose = Annotated[bool, typer.Option("-V", "--verbose", help="Full paths, per-order metrics and notes.")]

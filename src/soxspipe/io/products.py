@@ -64,7 +64,11 @@ def orders_hdus(cards: tuple[Card, ...], spectra: Sequence[OrderSpectrum], arm: 
 
     a, b = arm.slit_axis, arm.dispersion_axis
     columns = [
-        Column(name="order", values=repeated(disk_order(arm, s.order) for s in spectra), comment="number in the order table, unless release 0.17 is wanted"),
+        Column(
+            name="order",
+            values=repeated(disk_order(arm, s.order) for s in spectra),
+            comment="number in the order table, unless release 0.17 is wanted",
+        ),
         Column(name=f"{a}coord_centre", values=joined("a_px"), unit="pix", comment="trace"),
         Column(name=f"{b}coord", values=joined("b_px", np.int64), unit="pix", comment="along dispersion, from 0"),
         Column(name="wavelengthMean", values=joined("wavelength_nm"), unit="nm", comment="at the trace, air"),

@@ -105,9 +105,7 @@ def with_setting(path: str | PathLike[str] | None, name: str, value: Any) -> Map
 
 def _without(block: Mapping[Any, Any], name: str) -> dict[Any, Any]:
     """The block and those in it without a key."""
-    return {
-        key: _without(value, name) if isinstance(value, Mapping) else value for key, value in block.items() if normalised(key) != name
-    }
+    return {key: _without(value, name) if isinstance(value, Mapping) else value for key, value in block.items() if normalised(key) != name}
 
 
 def allowed(leaf: Leaf) -> str:
