@@ -148,6 +148,9 @@ def _simulate(
     output: Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Folder for the data set.")] = "simulated",
     keys: Annotated[bool, typer.Option("--keys", help="List every key of a scene with its default and meaning.")] = False,
     calibrations: Annotated[bool, typer.Option("--calibrations", help="Raw calibration frames instead of an observation.")] = False,
+    night: Annotated[
+        bool, typer.Option("--night", help="A whole small night: raw calibrations, standards and targets in both arms.")
+    ] = False,
 ) -> int:
     """Simulate an observation with known truth: raw frames, calibrations, set-of-files, truth.
 
@@ -155,12 +158,17 @@ def _simulate(
     soxspipe simulate scene.yaml --arm VIS --target supernova --ab-mag 18
     """
     from soxspipe.cli.scenes import keys_text, scene_of, scene_of_kind
-    from soxspipe.reductions.simulate import simulate_calibrations, simulate_dataset
+    from soxspipe.reductions.simulate import simulate_calibrations, simulate_dataset, simulate_night
     from soxspipe.simulate.calibration_scene import CalibrationScene
+    from soxspipe.simulate.night_scene import NightScene
     from soxspipe.simulate.scene import Scene
 
     if keys:
-        typer.echo(keys_text(CalibrationScene if calibrations else Scene))
+        typer.echo(keys_text(NightScene if night else CalibrationScene if calibrations else Scene))
+        return 0
+    if night:
+        files = simulate_night(scene_of_kind(NightScene, context.args), output)
+        typer.echo(f"{len(files)} raw frames in {output}; `soxspipe night {output} -o OUT` reduces them")
         return 0
     if calibrations:
         files = simulate_calibrations(scene_of_kind(CalibrationScene, context.args), output)

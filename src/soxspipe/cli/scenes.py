@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from soxspipe.errors import SettingsError
 from soxspipe.io.simulated_facts import AnyScene, make_scene_of, read_scene_of
 from soxspipe.simulate.scene import Scene
@@ -36,7 +38,7 @@ def scene_of_kind(kind: type[AnyScene], words: Sequence[str]) -> AnyScene:
     return read_scene_of(kind, Path(words[0]), chosen) if has_file else make_scene_of(kind, chosen)
 
 
-def keys_text(kind: type[Scene] = Scene) -> str:
+def keys_text(kind: type[BaseModel] = Scene) -> str:
     """Every key with its default and meaning."""
     width = max(map(len, kind.model_fields))
     lines = []

@@ -54,7 +54,7 @@ def write_data_set(simulation: Simulation, scene: Scene, folder: Path) -> list[P
     tag = f"{'STD,FLUX' if scene.is_standard else 'OBJECT'}_{arm}".replace(",", "_")
     for number, (adu, mjd) in enumerate(zip(simulation.raw_adu, simulation.mjd, strict=True)):
         path = folder / f"raw_{arm}_{kind}_{number}.fits"
-        fits.PrimaryHDU(adu, header=_raw_header(scene, simulation, mjd)).writeto(path, overwrite=True)
+        fits.PrimaryHDU(adu, header=raw_header(scene, simulation, mjd)).writeto(path, overwrite=True)
         entries.append((path, tag))
     for name, master in simulation.masters.items():
         path = folder / f"master_{name}_{arm}.fits"
@@ -190,7 +190,8 @@ def _number(name: str, value: float) -> fits.Column:
     return fits.Column(name=name, format="D", array=[value])
 
 
-def _raw_header(scene: Scene, simulation: Simulation, mjd: float) -> fits.Header:
+def raw_header(scene: Scene, simulation: Simulation, mjd: float) -> fits.Header:
+    """Header of a raw exposure of the sky."""
     header = _observation_header(scene, simulation, mjd)
     header["HIERARCH ESO DPR CATG"] = "CALIB" if scene.is_standard else "SCIENCE"
     header["HIERARCH ESO DPR TYPE"] = "STD,FLUX" if scene.is_standard else "OBJECT"

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from soxspipe.datamodel.calibrations import StandardStar
 from soxspipe.errors import InputError, MissingInputError, SettingsError
@@ -22,7 +22,7 @@ from soxspipe.simulate.spectra import HC_ERG_CM
 from soxspipe.simulate.telluric import TelluricSpecies
 from soxspipe.simulate.values import Facts
 
-AnyScene = TypeVar("AnyScene", bound=Scene)
+AnyScene = TypeVar("AnyScene", bound=BaseModel)
 
 RAW_SHAPE = {
     ("SOXS", "NIR"): (2048, 2048),
@@ -76,7 +76,7 @@ def read_scene_of(kind: type[AnyScene], path: Path, overrides: Mapping[str, Any]
     if not isinstance(content, dict):
         raise SettingsError(f"{path} does not hold keys and values")
     scene = make_scene_of(kind, {**content, **(overrides or {})})
-    if scene.spectrum_file and not Path(scene.spectrum_file).is_absolute():
+    if isinstance(scene, Scene) and scene.spectrum_file and not Path(scene.spectrum_file).is_absolute():
         return scene.model_copy(update={"spectrum_file": str((path.parent / scene.spectrum_file).resolve())})
     return scene
 

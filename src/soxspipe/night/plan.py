@@ -165,8 +165,8 @@ def _task(frames: FrameSet, supplies: Supplies, output: Path, takes: Takes) -> T
         chosen[need.category] = choose(need, frames, supplies, chosen)
     lacking = [choice.missing for choice in chosen.values() if choice.missing and choice.need.required]
     state: State = "not reduced" if taken is None else "missing" if lacking else "reduce"
-    reasons = [*([f"not reduced: {frames.rule.verb.removesuffix('_std')}"] if taken is None else []), *lacking]
-    return Task(frames=frames, choices=tuple(chosen.values()), state=state, reason="; ".join(reasons), sof=sof_path(output, frames.name))
+    reason = f"not reduced: {frames.rule.verb.removesuffix('_std')}" if taken is None else "; ".join(lacking)
+    return Task(frames=frames, choices=tuple(chosen.values()), state=state, reason=reason, sof=sof_path(output, frames.name))
 
 
 def _needs(frames: FrameSet, taken: Mapping[str, bool] | None) -> Iterator[Need]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ from soxspipe.errors import SoxspipeError
 from soxspipe.io.simulated import write_data_set
 from soxspipe.io.simulated_calibrations import write_calibration_set
 from soxspipe.io.simulated_facts import make_scene, make_scene_of, read_facts, read_scene, read_scene_of
+from soxspipe.io.simulated_night import write_arm
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibrations import make_calibration_set
+from soxspipe.simulate.night_scene import NightScene
 from soxspipe.simulate.observe import simulate
 from soxspipe.simulate.scene import Scene
 
@@ -64,6 +68,28 @@ def simulate_calibrations(scene: CalibrationScene | Mapping[str, Any] | str | Pa
     if not isinstance(scene, CalibrationScene):
         scene = make_scene_of(CalibrationScene, scene) if isinstance(scene, Mapping) else read_scene_of(CalibrationScene, Path(scene))
     return write_calibration_set(make_calibration_set(scene, read_facts(scene)), Path(folder))
+
+
+def simulate_night(night: NightScene, folder: str | Path) -> list[Path]:
+    """Simulate a whole night and write it, each arm in a process of its own.
+
+    Parameters
+    ----------
+    night : NightScene
+        What to simulate.
+    folder : path
+        Where to write; is made if need be.
+
+    Returns
+    -------
+    list of Path
+        Raw frames.
+    """
+    if len(night.arms) == 1:
+        return write_arm(night, night.arms[0], Path(folder))
+    with ProcessPoolExecutor(max_workers=len(night.arms), mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(write_arm, night, arm, Path(folder)) for arm in night.arms]
+        return [path for job in jobs for path in job.result()]
 
 
 def main(arguments: Sequence[str]) -> int:

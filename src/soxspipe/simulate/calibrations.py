@@ -114,6 +114,7 @@ class CalibrationSet:
     def raw_adu(self, index: int) -> Image:
         """The frame of a plan, as the detector delivers it."""
         scene, plan = self.scene, self.plans[index]
+        index += scene.first_exposure
         electrons = self._electrons(plan, index)
         drift = scene.bias_drift_e * float(stream(scene.seed, "drift", index).normal())
         around = stream(scene.seed, "around", index)

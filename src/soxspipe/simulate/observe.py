@@ -97,7 +97,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
         column_through=_column_through(scene, lights[0]) if scene.bad_column_on_trace else None,
     )
     lamp = _lamp(scene, facts, flat_canvases, calibration.shape)
-    exposures = [_expose(scene, facts, chip, light, number) for number, light in enumerate(lights)]
+    exposures = [_expose(scene, facts, chip, light, number) for number, light in enumerate(lights, start=scene.first_exposure)]
     masters = make_masters(scene, chip, lamp)
     off = _off_exposure(scene, facts, source, canvases, skies, chip) if scene.off_frame else None
     delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))

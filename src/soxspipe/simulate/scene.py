@@ -62,6 +62,9 @@ class Scene(BaseModel):
     # the exposures and the air
     exptime_s: float = Field(300.0, gt=0.0, le=20000.0, description="exposure time of one exposure, s")
     exposures: int = Field(1, ge=1, le=20, description="number of exposures")
+    first_exposure: int = Field(
+        0, ge=0, le=100000, description="number of the first exposure; others of the same seed have the same detector and other noise"
+    )
     seeing_arcsec: tuple[Positive, ...] = Field((0.9,), description="FWHM at 500 nm, arcsec; one number, or one per exposure")
     transparency: tuple[Fraction, ...] = Field((1.0,), description="transparency; one number, or one per exposure")
     moffat_beta: float = Field(3.5, ge=1.6, le=20.0, description="exponent of the Moffat seeing profile")
