@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
 
-.PHONY: help install demo test test-all docs bench clean
+.PHONY: help install demo demo-truth test test-all docs bench clean
 
 help:
-	@echo "make demo      install, simulate and reduce a standard star and a supernova, and say where the products are"
+	@echo "make demo      install, simulate a small night, reduce it, and say where its page is"
+	@echo "make demo-truth  the same for single spectra with known truth, held against it"
 	@echo "make test      install and run the quick tests; make test-all runs the slow ones too"
 	@echo "make docs      install and build the documentation into docs/_build/html"
 	@echo "make bench     install and time the command"
@@ -18,6 +19,9 @@ install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/python demo/run.py --command $(BIN)/soxspipe --folder demo-data
+
+demo-truth: $(VENV)/.installed
+	$(BIN)/python demo/against_truth.py --command $(BIN)/soxspipe --folder demo-data
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist worksteal

@@ -1,4 +1,4 @@
-"""Draw the picture of the README from the products of ``make demo``: ``python docs/make_picture.py [demo-data]``."""
+"""Draw the picture of the README from the products of ``make demo-truth``: ``python docs/make_picture.py [demo-data]``."""
 
 from __future__ import annotations
 

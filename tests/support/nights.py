@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -71,3 +73,16 @@ def cheap_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, ov
         records.append(ProductRecord(label=category, description="", file_type="FITS", kind="PROD", path=path))
     metrics = (Metric(name="SNR MEDIAN", value=12.0, unit="", comment="", low=50.0, high=1000.0),) if verb == "stare_std" else ()
     return Published(final=records[0].path, products=tuple(records), metrics=metrics)
+
+
+def slow_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
+    """The same as `cheap_recipe`, but it takes a moment, in which its worker can die."""
+    time.sleep(0.15)
+    return cheap_recipe(verb, sof, output, settings, overwrite=overwrite)
+
+
+def deadly_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
+    """The same as `cheap_recipe`, but master biases kill their worker, as the system does when memory runs out."""
+    if verb == "mbias":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return cheap_recipe(verb, sof, output, settings, overwrite=overwrite)

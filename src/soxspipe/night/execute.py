@@ -96,6 +96,8 @@ def connected(engine: Engine) -> Iterator[Client]:
             scheduler_kwargs={"dashboard": engine.dashboard},
         )
         with cluster, Client(cluster) as client:
+            # Dask does not bring back a worker that dies while it starts, unless it is told how many there shall be.
+            cluster.adapt(minimum=engine.workers, maximum=engine.workers)
             yield client
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from soxspipe.errors import InputError, ProductExistsError, SoxspipeError
+from soxspipe.errors import InputError, ProductError, SoxspipeError
 from soxspipe.io.files import md5_of
 from soxspipe.io.sof import resolve_inputs
 from soxspipe.night.choose import WORDS
@@ -229,10 +229,12 @@ def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: 
 
 
 def _published(job: Job, recipe: Recipe, *, overwrite: bool) -> Published | None:
-    """What the recipe made; None if the products exist already."""
+    """What the recipe made; None if products of this name exist that were made before, perhaps of other things."""
     try:
         return recipe(job.verb, Path(job.sof), Path(job.output), job.settings, overwrite=overwrite)
-    except ProductExistsError:
+    except ProductError:
+        if overwrite:
+            raise
         return None
 
 
