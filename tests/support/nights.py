@@ -21,10 +21,10 @@ from support.night_headers import Exposure, header_block
 
 CATEGORIES = {
     "mbias": ("MASTER_BIAS",),
-    "mdark": ("MASTER_DARK",),
+    "mdark": ("MASTER_DARK", "BP_MAP"),
     "disp_solution": ("DISP_TAB",),
     "order_centres": ("ORDER_TAB",),
-    "mflat": ("MASTER_FLAT", "ORDER_TAB"),
+    "mflat": ("MASTER_FLAT", "ORDER_TAB", "BP_MAP"),
     "spat_solution": ("DISP_TAB", "DISP_IMAGE"),
     "stare_std": ("RESP_TAB",),
 }

@@ -9,7 +9,7 @@ from soxspipe.instruments.registry import find_instrument
 from soxspipe.night.frame_row import FrameRow
 from soxspipe.night.rules import ARC_LAMPS, LAMP_OFF_TYPES, NO_USE, SETS, SPELLINGS, SetRule
 
-CALIBRATIONS = ("MASTER_BIAS", "MASTER_DARK", "MASTER_FLAT", "ORDER_TAB", "DISP_TAB", "DISP_IMAGE", "RESP_TAB")
+CALIBRATIONS = ("MASTER_BIAS", "MASTER_DARK", "MASTER_FLAT", "ORDER_TAB", "DISP_TAB", "DISP_IMAGE", "RESP_TAB", "BP_MAP")
 """Categories of products that serve as calibrations."""
 
 SAME_START_S = 0.01

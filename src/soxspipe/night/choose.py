@@ -34,6 +34,7 @@ WORDS: Mapping[str, str] = {
     "DISP_TAB": "dispersion solution",
     "DISP_IMAGE": "dispersion image",
     "RESP_TAB": "response",
+    "BP_MAP": "map of bad pixels",
 }
 NEIGHBOURS = 40
 """Calibrations on either side in time that are looked at where none is young enough; so a year of nights takes a year's worth of time."""

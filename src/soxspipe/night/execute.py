@@ -5,6 +5,7 @@ Dask schedules, distributes and repeats what died with its worker; this module o
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -35,7 +36,6 @@ CONFIGURATION: Mapping[str, Any] = {
     "distributed.admin.tick.limit": "30s",
     "distributed.comm.timeouts.connect": f"{CONNECT_S:g}s",
     "distributed.nanny.environ": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-    "logging": {"distributed": "error", "distributed.nanny": "critical", "distributed.worker": "error"},
 }
 
 Done = Callable[[Outcome], bool]
@@ -94,6 +94,7 @@ def connected(engine: Engine) -> Iterator[Client]:
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",  # its small health page, on any free port; None would take 8787, which a second night wants, too
             scheduler_kwargs={"dashboard": engine.dashboard},
+            silence_logs=logging.CRITICAL,  # what went wrong with a worker is in the outcome of its job
         )
         with cluster, Client(cluster) as client:
             # Dask does not bring back a worker that dies while it starts, unless it is told how many there shall be.

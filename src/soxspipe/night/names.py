@@ -19,10 +19,10 @@ SOF_FOLDER = "sof"
 
 PRODUCTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "bias": ("soxs-mbias", {"MASTER_BIAS": ".fits"}),
-    "dark": ("soxs-mdark", {"MASTER_DARK": ".fits"}),
+    "dark": ("soxs-mdark", {"MASTER_DARK": ".fits", "BP_MAP": "_BPM.fits"}),
     "pinhole arc": ("soxs-disp-solution", {"DISP_TAB": ".fits"}),
     "pinhole flat": ("soxs-order-centres", {"ORDER_TAB": ".fits"}),
-    "slit flat": ("soxs-mflat", {"MASTER_FLAT": ".fits", "ORDER_TAB": "MFLAT>OLOC.fits"}),
+    "slit flat": ("soxs-mflat", {"MASTER_FLAT": ".fits", "ORDER_TAB": "MFLAT>OLOC.fits", "BP_MAP": "_BPM.fits"}),
     "multi-pinhole arc": ("soxs-spat-solution", {"DISP_TAB": ".fits", "DISP_IMAGE": "_IMAGE.fits"}),
     "flux standard": ("soxs-stare-std", {"RESP_TAB": "_RESP.fits"}),
 }

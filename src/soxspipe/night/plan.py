@@ -58,7 +58,7 @@ class Task:
     def warnings(self) -> tuple[str, ...]:
         """Of the set and of the best candidates."""
         of_choices = (warning for choice in self.choices for candidate in choice.candidates[:1] for warning in candidate.warnings)
-        lacking = (choice.missing for choice in self.choices if choice.missing and not choice.need.required)
+        lacking = (choice.missing for choice in self.choices if choice.missing and choice.need.missed and not choice.need.required)
         return (*self.frames.warnings, *of_choices, *lacking)
 
     @property
@@ -199,6 +199,8 @@ def _kind_of_product(row: FrameRow) -> str:
         return "pinhole arc" if tech == "ECHELLE,PINHOLE" else "multi-pinhole arc"
     if category == "ORDER_TAB":
         return "pinhole flat" if tech == "ECHELLE,PINHOLE" else "slit flat"
+    if category == "BP_MAP":
+        return "slit flat" if row.mask == "SLIT" else "dark"
     return {
         "MASTER_BIAS": "bias", "MASTER_DARK": "dark", "MASTER_FLAT": "slit flat", "DISP_IMAGE": "multi-pinhole arc",
         "RESP_TAB": "flux standard",

@@ -47,6 +47,8 @@ class Need:
         Without it the recipe is not run; lamp-off exposures in the set stand in for a dark.
     old_days : float
         Warn if it is older (or younger) than this.
+    missed : bool
+        Whether it is worth a warning if there is none.
     """
 
     category: str
@@ -59,6 +61,7 @@ class Need:
     with_: str = ""
     required: bool = True
     old_days: float = 1.0
+    missed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,13 @@ _FLAT = Need(
     category="MASTER_FLAT", makers=("slit flat",), match=("readout", "binning", "gain", "slit"), near=_FLEXURE, required=False,
     old_days=LAMP_DAYS,
 )  # fmt: skip
+_BAD_PIXELS = Need(
+    category="BP_MAP", makers=("slit flat", "dark"), match=("readout", "binning"), with_="MASTER_FLAT", required=False, old_days=BIAS_DAYS,
+    missed=False,
+)  # fmt: skip
+_BAD_PIXELS_OF_DARKS = Need(
+    category="BP_MAP", makers=("dark",), match=("readout", "binning"), required=False, old_days=BIAS_DAYS, missed=False
+)
 _EDGES = Need(category="ORDER_TAB", makers=("slit flat", "pinhole flat"), near=_FLEXURE, with_="MASTER_FLAT", old_days=LAMP_DAYS)
 _SOLUTION = Need(category="DISP_TAB", makers=("multi-pinhole arc", "pinhole arc"), near=_FLEXURE, old_days=LAMP_DAYS)
 _MAP = Need(
@@ -140,7 +150,7 @@ _RESPONSE = Need(
 )
 
 _LAMP_NEEDS = (_BIAS, _DARK)
-_STAR_NEEDS = (_BIAS, _DARK, _FLAT, _EDGES, _SOLUTION, _MAP)
+_STAR_NEEDS = (_BIAS, _DARK, _FLAT, _BAD_PIXELS, _EDGES, _SOLUTION, _MAP)
 _OB = ("exptime", "slit", "ob", "target", "tpl_name")
 
 _FLUX = ("STD,FLUX",)
@@ -176,7 +186,7 @@ SETS: tuple[SetRule, ...] = (
     ),
     SetRule(
         kind="slit flat", verb="mflat", label="MFLAT", types=_FLATS, techniques=("ECHELLE,SLIT",), mask="SLIT",
-        agree=("slit", "exptime of a lamp"), lamp="on", off_frames=True, few=5, needs=(*_LAMP_NEEDS, _CENTRES),
+        agree=("slit", "exptime of a lamp"), lamp="on", off_frames=True, few=5, needs=(*_LAMP_NEEDS, _BAD_PIXELS_OF_DARKS, _CENTRES),
     ),
     SetRule(
         kind="multi-pinhole arc", verb="spat_solution", label="SSOL", types=_ARC, techniques=("ECHELLE,MULTI-PINHOLE",), mask="MULTPIN",

@@ -19,6 +19,7 @@ CATEGORIES: Mapping[Kind, str] = {
     Kind.DISPERSION_TABLE: "DISP_TAB",
     Kind.DISPERSION_IMAGE: "DISP_IMAGE",
     Kind.RESPONSE: "RESP_TAB",
+    Kind.BAD_PIXEL_MAP: "BP_MAP",
 }
 """PRO CATG, without the arm, of each kind of calibration."""
 

@@ -38,9 +38,16 @@ def test_nodding_exposures_are_listed_with_their_sets_and_calibrations() -> None
     plan = planned(whole_night() + NOD)
     task = next(task for task in plan.tasks if task.verb == "nod")
     assert (task.state, task.reason) == ("not reduced", "not reduced: nod")
-    assert {"MASTER_BIAS_VIS", "MASTER_FLAT_VIS", "ORDER_TAB_VIS", "DISP_TAB_VIS", "DISP_IMAGE_VIS", "RESP_TAB_VIS", "OBJECT_VIS"} == {
-        tag for _, tag in task.entries()
-    }
+    assert {
+        "MASTER_BIAS_VIS",
+        "MASTER_FLAT_VIS",
+        "BP_MAP_VIS",
+        "ORDER_TAB_VIS",
+        "DISP_TAB_VIS",
+        "DISP_IMAGE_VIS",
+        "RESP_TAB_VIS",
+        "OBJECT_VIS",
+    } == {tag for _, tag in task.entries()}
 
 
 def test_the_text_says_what_why_and_what_not() -> None:
@@ -66,7 +73,7 @@ def test_the_json_holds_everything() -> None:
     science = answer["tasks"][-1]
     assert science["verb"] == "stare"
     assert [entry["category"] for entry in science["calibrations"]] == [
-        "MASTER_BIAS", "MASTER_FLAT", "ORDER_TAB", "DISP_TAB", "DISP_IMAGE", "RESP_TAB",
+        "MASTER_BIAS", "MASTER_FLAT", "BP_MAP", "ORDER_TAB", "DISP_TAB", "DISP_IMAGE", "RESP_TAB",
     ]  # fmt: skip
 
 
@@ -97,4 +104,4 @@ def test_two_nights_do_not_mix() -> None:
     assert plan.nights == ("2026-03-01", "2026-03-02")
     for task in plan.tasks:
         for choice in task.choices:
-            assert choice.candidates[0].supply.row.night == task.frames.night
+            assert all(best.supply.row.night == task.frames.night for best in choice.candidates[:1])

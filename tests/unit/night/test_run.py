@@ -63,7 +63,7 @@ def test_a_night_is_reduced_and_then_there_is_nothing_to_do(raw: Path, tmp_path:
     assert (statuses(night), len(heard.heard)) == ({"done": 26}, 26)
     assert night.exit_status == 3, "the standard's SNR is out of range"
     before = contents(tmp_path)
-    assert len(before) == 34  # one of each set, but two of a flat and of a multi-pinhole arc
+    assert len(before) == 41  # one of each set, but two of a dark and of a multi-pinhole arc and three of a flat
     assert statuses(go(raw, tmp_path)) == {"unchanged": 26}
     (tmp_path / INDEX_NAME).unlink()
     assert statuses(go(raw, tmp_path)) == {"unchanged": 26}
