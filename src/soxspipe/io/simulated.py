@@ -62,7 +62,7 @@ def write_data_set(simulation: Simulation, scene: Scene, folder: Path) -> list[P
         entries.append((path, f"MASTER_{name.upper()}_{arm}"))
     if simulation.off_adu is not None:
         path = folder / f"off_{arm}.fits"
-        header = _raw_header(scene, simulation, simulation.mjd[-1])
+        header = raw_header(scene, simulation, simulation.mjd[-1])
         header["HIERARCH ESO DPR TECH"] = "IMAGE"
         fits.PrimaryHDU(simulation.off_adu, header=header).writeto(path, overwrite=True)
         entries.append((path, tag))
