@@ -122,7 +122,7 @@ def test_only_the_right_variance_passes_with_masked_pixels() -> None:
     case = known_profile(600.0, 0.3)
     pulls = []
     for true, found in zip(case.true, case.found, strict=True):
-        good = true.data.good & ~found.rejection.hits
+        good = true.data.good & ~found.rejection.rejected
         part, power = np.where(good, true.shares, 0.0).sum(axis=1), np.where(good, true.shares**2 / found.variance, 0.0).sum(axis=1)
         keep = (part > 0.1) & np.isfinite(found.flux)
         pulls.append(((found.flux - true.flux) / np.sqrt(part / np.where(power > 0, power, 1.0)))[keep])

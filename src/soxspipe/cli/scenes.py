@@ -55,7 +55,7 @@ def _pairs(options: Sequence[str]) -> dict[str, Any]:
     words = iter(options)
     for word in words:
         if not word.startswith("--"):
-            raise SettingsError(f"{word!r} is no option; keys of the scene are given as --key value")
+            raise SettingsError(f"{word!r} is not an option; keys of the scene are given as --key value")
         key, equals, value = word[2:].partition("=")
         if not equals:
             value = next(words, "")

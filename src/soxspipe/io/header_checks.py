@@ -16,19 +16,23 @@ def header_doubts(header: Header, instrument: Instrument, facts: ArmFacts, name:
 
     A card that is absent is no fault, but gain and read noise are: it is said which values are taken.
     """
-    seen = read_observation(header, instrument, facts, name)
+    observation = read_observation(header, instrument, facts, name)
     used = facts.detector
-    gain = f"{used.gain_e_per_adu:g} e-/ADU of the detector file" if seen.gain_e_per_adu is None else f"{seen.gain_e_per_adu:g} e-/ADU"
-    noise = f"{used.read_noise_e:g} e- of the detector file" if seen.read_noise_e is None else f"{seen.read_noise_e:g} e-"
+    gain = (
+        f"{used.gain_e_per_adu:g} e-/ADU of the detector file"
+        if observation.gain_e_per_adu is None
+        else f"{observation.gain_e_per_adu:g} e-/ADU"
+    )
+    noise = f"{used.read_noise_e:g} e- of the detector file" if observation.read_noise_e is None else f"{observation.read_noise_e:g} e-"
     keys = instrument.keywords
     found = [
         *_no_numbers(header, (*keys.conad, *keys.gain), f"the gain {gain} is used"),
         *_no_numbers(header, keys.read_noise, f"the read noise {noise} is used"),
-        *_no_numbers(header, (keys.integrations,), f"{seen.integrations} integration is assumed"),
+        *_no_numbers(header, (keys.integrations,), f"{observation.integrations} integration is assumed"),
         *_no_numbers(header, keys.seeing, "it is left out"),
         *_no_numbers(header, (keys.mjd,), "the time is unknown"),
         *_missing(header, keys, facts, gain, noise),
-        *_airmass(header, keys, seen.airmass),
+        *_airmass(header, keys, observation.airmass),
     ]
     return tuple(f"{name}: {sentence}" for sentence in found)
 

@@ -88,7 +88,7 @@ def object_limits(
 ) -> tuple[float, float]:
     """Axis limits that show the object, not its outliers.
 
-    Samples below 5 sigma whose error is more than four times the median error (sky lines, ends of orders) have no say; narrow
+    Samples below 5 sigma whose error is more than four times the median error (sky lines, ends of orders) do not affect them; narrow
     lines of the object are shown as far as they take at most half of the axis; zero is shown when it is near.
 
     Parameters
@@ -96,7 +96,7 @@ def object_limits(
     value, error : ndarray, shape (n,)
         Samples or bins; `error` optional.
     good : ndarray of bool, shape (n,), optional
-        Samples that have a say, for example those outside telluric bands.
+        Samples that set the limits, for example those outside telluric bands.
     pad : float
         Free space above and below, as a share of the range.
 

@@ -72,9 +72,17 @@ class FigureInputs:
     @property
     def subtitle(self) -> str:
         """Arm, target, exposure and set of files, in one line."""
-        seen = self.observation
-        exposures = f"{self.stacked.n_exposures} × {seen.exptime_s:g} s" if self.stacked.n_exposures > 1 else f"{seen.exptime_s:g} s"
-        parts = [f"{self.geometry.arm.instrument} {seen.arm}", plain(seen.target), exposures, seen.date_obs[:19], plain(self.sof_name)]
+        observation = self.observation
+        exposures = (
+            f"{self.stacked.n_exposures} × {observation.exptime_s:g} s" if self.stacked.n_exposures > 1 else f"{observation.exptime_s:g} s"
+        )
+        parts = [
+            f"{self.geometry.arm.instrument} {observation.arm}",
+            plain(observation.target),
+            exposures,
+            observation.date_obs[:19],
+            plain(self.sof_name),
+        ]
         return "  ·  ".join(part for part in parts if part)
 
 

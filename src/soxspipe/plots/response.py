@@ -97,8 +97,8 @@ def _star_panel(star: Axes, checked: Axes, inputs: FigureInputs) -> None:
     standard, fluxed = inputs.standard, inputs.fluxed
     if standard is None:
         return
-    seen = (standard.wavelength_nm >= inputs.merged.wavelength_nm[0]) & (standard.wavelength_nm <= inputs.merged.wavelength_nm[-1])
-    library = bin_spectrum(standard.wavelength_nm[seen], standard.flux[seen])
+    inside = (standard.wavelength_nm >= inputs.merged.wavelength_nm[0]) & (standard.wavelength_nm <= inputs.merged.wavelength_nm[-1])
+    library = bin_spectrum(standard.wavelength_nm[inside], standard.flux[inside])
     exponent = int(np.floor(np.log10(np.nanmedian(library.mean)))) if np.isfinite(library.mean).any() else 0
     scale = 10.0**-exponent
     star.set_ylabel(f"{power_of_ten(exponent)} erg s⁻¹\ncm⁻² Å⁻¹")
@@ -180,10 +180,10 @@ def _efficiency_panel(axes: Axes, inputs: FigureInputs) -> None:
     if curve is None:
         write(axes, 0.5, 0.5, "no efficiency", transform=axes.transAxes, ha="center", color=MUTED)
         return
-    seen = bin_spectrum(curve.wavelength_nm, 100.0 * curve.efficiency)
+    observed = bin_spectrum(curve.wavelength_nm, 100.0 * curve.efficiency)
     above = bin_spectrum(curve.wavelength_nm, 100.0 * curve.above_atmosphere)
     axes.plot(above.wavelength_nm, above.mean, color=BLUE, lw=0.6, ls=(0, (4, 2)))
-    axes.plot(seen.wavelength_nm, seen.mean, color=INK, lw=0.8)
+    axes.plot(observed.wavelength_nm, observed.mean, color=INK, lw=0.8)
     axes.set_ylim(0.0, min(100.0, max(1.0, 1.2 * object_limits(above.mean)[1])))
     text = f"median {100 * curve.median:.1f} %   (— as observed, slit and atmosphere included;  ╌ extinction removed)"
     write(axes, 0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)

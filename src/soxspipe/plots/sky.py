@@ -217,9 +217,9 @@ def _residual_panels(figure: Figure, inputs: FigureInputs, strip: Strip) -> None
     wave.set_xlim(float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
     slit = add_panel(figure, (0.535, 0.065, 0.19, 0.175))
     arcsec = strip.cut(inputs.geometry.dispersion_map.slit_arcsec)
-    seen = np.isfinite(arcsec).any(axis=1)
-    position = np.array([np.nanmedian(row) for row in arcsec[seen]])
-    _spread(slit, position, list(sigma[seen]), "slit position (arcsec)")
+    solved = np.isfinite(arcsec).any(axis=1)
+    position = np.array([np.nanmedian(row) for row in arcsec[solved]])
+    _spread(slit, position, list(sigma[solved]), "slit position (arcsec)")
     _histogram(add_panel(figure, (0.79, 0.065, 0.195, 0.175)), sigma[np.isfinite(sigma)])
 
 

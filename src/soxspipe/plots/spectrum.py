@@ -312,8 +312,8 @@ def _log_sky(axes: Axes, skies: Sequence[BinnedSpectrum], sky_lines: SkyLines | 
 
 def _landmark_lines(sky_lines: SkyLines, low_nm: float, high_nm: float, number: int = 50) -> FloatArray:
     """Wavelengths of the brightest sky line in each of `number` equal intervals."""
-    seen = (sky_lines.wavelength_nm > low_nm) & (sky_lines.wavelength_nm < high_nm)
-    wave, flux = sky_lines.wavelength_nm[seen], sky_lines.flux[seen]
+    shown = (sky_lines.wavelength_nm > low_nm) & (sky_lines.wavelength_nm < high_nm)
+    wave, flux = sky_lines.wavelength_nm[shown], sky_lines.flux[shown]
     interval = ((wave - low_nm) * (number / (high_nm - low_nm))).astype(np.int64)
     brightest_last = np.lexsort((flux, interval))
     last = np.flatnonzero(np.diff(interval[brightest_last], append=number + 1))

@@ -158,10 +158,10 @@ def _mean_along_slit(wavelength: FloatArray, inside: BoolImage) -> FloatArray:
 
 
 def _falls(slit: FloatArray, inside: BoolImage) -> bool:
-    """Whether slit position falls with the row, judged at the column that is seen best."""
+    """Whether slit position falls with the row, judged at the column with the most pixels."""
     best = int(np.argmax(inside.sum(axis=0)))
-    seen = slit[inside[:, best], best]
-    return bool(seen[0] > seen[-1])
+    measured = slit[inside[:, best], best]
+    return bool(measured[0] > measured[-1])
 
 
 def join_strips(cuts: Sequence[FloatArray], gap: int = 3) -> tuple[FloatArray, tuple[int, ...]]:

@@ -163,10 +163,10 @@ def draw_line(axes: Axes, x: FloatArray, y: FloatArray, colour: str, *, width: f
 
 def draw_ribbon(axes: Axes, x: FloatArray, low: FloatArray, high: FloatArray, colour: str) -> None:
     """Fill between two lines; the filling breaks where one of them is not finite."""
-    seen = np.flatnonzero(np.isfinite(low) & np.isfinite(high) & np.isfinite(x))
-    if seen.size == 0:
+    finite = np.flatnonzero(np.isfinite(low) & np.isfinite(high) & np.isfinite(x))
+    if finite.size == 0:
         return
-    pieces = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
+    pieces = np.split(finite, np.flatnonzero(np.diff(finite) > 1) + 1)
     outlines = [
         np.column_stack([np.concatenate([x[piece], x[piece][::-1]]), np.concatenate([low[piece], high[piece][::-1]])])
         for piece in pieces
@@ -179,11 +179,11 @@ def shade_bands(axes: Axes, bands: TelluricBands | None, low_nm: float, high_nm:
     """Shade the telluric bands that fall between two wavelengths, those that a response avoids darker."""
     if bands is None:
         return
-    seen = (bands.stop_nm > low_nm) & (bands.start_nm < high_nm)
-    edges = zip(bands.start_nm[seen], bands.stop_nm[seen], strict=True)
+    inside = (bands.stop_nm > low_nm) & (bands.start_nm < high_nm)
+    edges = zip(bands.start_nm[inside], bands.stop_nm[inside], strict=True)
     boxes = [[(start, 0.0), (stop, 0.0), (stop, 1.0), (start, 1.0)] for start, stop in edges]
     if boxes:
-        colours = [BAND if strong else WEAK_BAND for strong in bands.mask_response[seen]]
+        colours = [BAND if strong else WEAK_BAND for strong in bands.mask_response[inside]]
         shade = PolyCollection(boxes, facecolors=colours, edgecolors="none", transform=axes.get_xaxis_transform(), zorder=0)
         shade.set_gid("telluric-bands")
         axes.add_collection(shade, autolim=False)
@@ -226,16 +226,16 @@ def draw_key(figure: Figure, entries: Sequence[Key]) -> None:
 
 def dots(axes: Axes, x: FloatArray, y: FloatArray, *, size: float, colour: str) -> PathPatch:
     """Draw points as one path of round-capped specks; thousands of markers cost a hundred times as much."""
-    seen = np.isfinite(x) & np.isfinite(y)
-    x, y = np.asarray(x, np.float64)[seen], np.asarray(y, np.float64)[seen]
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = np.asarray(x, np.float64)[finite], np.asarray(y, np.float64)[finite]
     speck = 1e-4 * (float(np.ptp(x)) if x.size > 1 else 1.0)  # segments of no length are not drawn everywhere
     return _add_segments(axes, np.column_stack([x - speck, y, x + speck, y]).reshape(-1, 2), size, colour, "round")
 
 
 def error_bars(axes: Axes, x: FloatArray, y: FloatArray, error: FloatArray, *, size: float, colour: str) -> None:
     """Draw points with vertical error bars."""
-    seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(error)
-    ends = np.column_stack([x[seen], y[seen] - error[seen], x[seen], y[seen] + error[seen]]).reshape(-1, 2)
+    finite = np.isfinite(x) & np.isfinite(y) & np.isfinite(error)
+    ends = np.column_stack([x[finite], y[finite] - error[finite], x[finite], y[finite] + error[finite]]).reshape(-1, 2)
     _add_segments(axes, ends, 0.4, colour, "butt")
     dots(axes, x, y, size=size, colour=colour)
 

@@ -62,7 +62,7 @@ def measure_trace(trace: ObjectTrace, arm: Arm) -> tuple[Metric, ...]:
         Metric(name="SAMPLES TOT NUM", value=total, comment="Total number of samples along orders"),
         Metric(name="SAMPLES DET NUM", value=detected, comment="Number of samples where a continuum is detected"),
         Metric(name="SAMPLES DET FRAC", value=_ratio(detected, total), comment="Fraction of samples where a continuum is detected"),
-        Metric(name="SAMPLES CLIP NUM", value=clipped, comment="Number of continuum sample clipped during solution fitting"),
+        Metric(name="SAMPLES CLIP NUM", value=clipped, comment="Number of continuum samples clipped during solution fitting"),
         Metric(
             name="SAMPLES CLIP FRAC",
             value=_ratio(clipped, detected),

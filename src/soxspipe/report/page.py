@@ -29,15 +29,15 @@ def build_report(content: ReportContent) -> str:
     """
     verdict = judge(content)
     plots = charts.all_charts(content)
-    seen = content.values.observation
-    title = f"{seen.target or 'Unnamed target'} · {seen.arm} · {content.values.sof_name}"
+    observation = content.values.observation
+    title = f"{observation.target or 'Unnamed target'} · {observation.arm} · {content.values.sof_name}"
     body = joined(
         tag("a", "Skip to the spectrum", href="#spectrum", class_="skip"),
         sections.header(content, verdict),
         tag(
             "main",
             sections.spectrum(content),
-            sections.pictures(content),
+            sections.order_images(content),
             sections.object_plots(plots),
             sections.response_plots(plots, content),
             sections.quality(content),

@@ -86,7 +86,7 @@ def spectrum_payload(values: FigureInputs) -> Json:
 def _views(values: FigureInputs) -> Json:
     merged, fluxed, views = values.merged, values.fluxed, {}
     wave = _axis(merged.wavelength_nm)
-    seen = _measured(merged.quality)
+    measured = _measured(merged.quality)
     error = np.sqrt(merged.variance)
     quality, order = packed(merged.quality, "i2"), packed(merged.order, "i2")
     if fluxed is not None:
@@ -99,7 +99,7 @@ def _views(values: FigureInputs) -> Json:
             "value": packed(fluxed.flux * scale), "error": packed(fluxed.error * scale), "quality": packed(fluxed.quality, "i2"),
             "order": order if same else None,
         }  # fmt: skip
-    gap = np.where(seen, 1.0, np.nan)
+    gap = np.where(measured, 1.0, np.nan)
     views["counts"] = {
         "title": "Counts", "unit": f"{ELECTRONS}{', flat divided out' if merged.flattened else ''}", "wave": wave,
         "value": packed(merged.flux * gap), "error": packed(error * gap), "quality": quality, "order": order,
@@ -146,16 +146,16 @@ def _night_lines(sky_lines: SkyLines | None, wavelength_nm: FloatArray) -> Json:
     """Vacuum wavelengths of the brightest sky lines within the spectrum."""
     if sky_lines is None or wavelength_nm.size == 0:
         return []
-    seen = (sky_lines.wavelength_nm > wavelength_nm[0]) & (sky_lines.wavelength_nm < wavelength_nm[-1])
-    wave, flux = sky_lines.wavelength_nm[seen], sky_lines.flux[seen]
+    shown = (sky_lines.wavelength_nm > wavelength_nm[0]) & (sky_lines.wavelength_nm < wavelength_nm[-1])
+    wave, flux = sky_lines.wavelength_nm[shown], sky_lines.flux[shown]
     brightest = np.sort(wave[np.argsort(flux)[-NIGHT_SKY_LINES:]])
     return [["", round(air_to_vacuum(float(nm)), 4)] for nm in brightest]
 
 
 def _correlation(merged: MergedSpectrum) -> Json:
     """Median correlation of neighbouring errors, for the error of a smoothed spectrum."""
-    seen = _measured(merged.quality)
-    return [round(float(np.nan_to_num(np.median(lag[seen]))), 4) if seen.any() else 0.0 for lag in merged.correlation]
+    measured = _measured(merged.quality)
+    return [round(float(np.nan_to_num(np.median(lag[measured]))), 4) if measured.any() else 0.0 for lag in merged.correlation]
 
 
 def chart(name: str, x_label: str, y_label: str, series: list[Json], **options: Json) -> Json:
@@ -165,10 +165,10 @@ def chart(name: str, x_label: str, y_label: str, series: list[Json], **options: 
 
 def one_series(label: str, colour: str, form: Form, x: FloatArray, y: FloatArray, error: FloatArray | None = None) -> Json:
     """One series of a small plot, sorted by x; values that are not finite are left out."""
-    seen = np.isfinite(x) & np.isfinite(y)
+    finite = np.isfinite(x) & np.isfinite(y)
     if error is not None:
-        seen &= np.isfinite(error)
-    at = np.flatnonzero(seen)[np.argsort(x[seen], kind="stable")]
+        finite &= np.isfinite(error)
+    at = np.flatnonzero(finite)[np.argsort(x[finite], kind="stable")]
     entry = {"label": label, "colour": colour, "form": form, "x": packed(_distinct(x[at])), "y": packed(y[at])}
     return entry if error is None else {**entry, "error": packed(error[at])}
 

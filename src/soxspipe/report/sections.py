@@ -9,8 +9,8 @@ from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.provenance import InputFile
 from soxspipe.report.content import Record, ReportContent
 from soxspipe.report.markup import Child, Html, escaped, joined, table, tag
+from soxspipe.report.order_images import Gallery, make_gallery, svg_points
 from soxspipe.report.payload import Json
-from soxspipe.report.pictures import Gallery, make_gallery, svg_points
 from soxspipe.report.settings_table import SettingRow, settings_rows
 from soxspipe.report.verdict import TITLES, Verdict, shown_range, shown_value
 
@@ -20,15 +20,17 @@ _FLAGS = {"pass": "✓ in range", "fail": "✕ out of range"}
 
 def header(content: ReportContent, verdict: Verdict) -> Html:
     """Target, verdict, and the numbers that one looks for first."""
-    seen = content.values.observation
-    kind = "Flux standard" if content.is_standard else {"STD,TELLURIC": "Telluric standard"}.get(seen.kind, "Science target")
+    observation = content.values.observation
+    kind = "Flux standard" if content.is_standard else {"STD,TELLURIC": "Telluric standard"}.get(observation.kind, "Science target")
     where = " · ".join(
-        part for part in (f"{content.values.geometry.arm.instrument} {seen.arm}", kind, seen.date_obs[:19], seen.slit_name) if part
+        part
+        for part in (f"{content.values.geometry.arm.instrument} {observation.arm}", kind, observation.date_obs[:19], observation.slit_name)
+        if part
     )
     return tag(
         "header",
         tag("p", where, class_="where"),
-        tag("h1", seen.target.strip() or "Unnamed target"),
+        tag("h1", observation.target.strip() or "Unnamed target"),
         tag(
             "section",
             tag("p", tag("span", _MARKS[verdict.level], class_="mark", aria_hidden="true"), TITLES[verdict.level], class_="level"),
@@ -134,7 +136,7 @@ def _line_controls() -> Html:
     )  # fmt: skip
 
 
-def pictures(content: ReportContent) -> Html | None:
+def order_images(content: ReportContent) -> Html | None:
     """The straightened orders before and after sky subtraction, one at a time, with the trace on top."""
     gallery = make_gallery(content.values)
     if gallery is None:

@@ -74,17 +74,17 @@ def judge(content: ReportContent) -> Verdict:
 
 def summarise(content: ReportContent) -> str:
     """What was reduced, in one sentence."""
-    seen, values = content.values.observation, content.values
+    observation, values = content.values.observation, content.values
     exposures = values.stacked.n_exposures
-    times = f"{exposures} exposures of {seen.exptime_s:g} s" if exposures > 1 else f"one exposure of {seen.exptime_s:g} s"
+    times = f"{exposures} exposures of {observation.exptime_s:g} s" if exposures > 1 else f"one exposure of {observation.exptime_s:g} s"
     kind = "standard star " if content.is_standard else ""
     orders = len(values.orders)
     state = "flux-calibrated" if values.fluxed is not None else "extracted, not flux-calibrated"
     snr = content.metric("SNR MEDIAN")
     quality = f", median signal-to-noise {snr:.3g} per {values.geometry.arm.merge_step_nm:g} nm sample" if snr is not None else ""
     unit = "bands" if values.geometry.arm.bands else "orders"
-    target = seen.target.strip() or "the target"
-    return f"{kind}{target}, {seen.arm} arm, {times}: {orders} {unit} {state}{quality}.".strip()
+    target = observation.target.strip() or "the target"
+    return f"{kind}{target}, {observation.arm} arm, {times}: {orders} {unit} {state}{quality}.".strip()
 
 
 def _forced(content: ReportContent) -> Iterator[str]:

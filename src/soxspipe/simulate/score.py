@@ -19,7 +19,7 @@ _MATCH_NM = 5.0
 _FEWEST_ROWS = 50
 _OUTLIER_SIGMA = 6.0
 _LEAST_FLAT = 0.02
-"""Below it no light comes through: such pixels are no good ones, and to flag them is right."""
+"""Below it no light comes through: such pixels are rightly flagged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -37,7 +37,7 @@ class ExtractionSettings(AlgorithmSettings):
     )
     horne_extraction_profile_clipping_sigma: float = Field(3.0, gt=0, description="Clipping limit (sigma) when the profile is fitted.")
     horne_extraction_profile_clipping_iteration_count: int = Field(
-        10, ge=0, le=100, description="Most clipping rounds when the profile is fitted."
+        10, ge=0, le=100, description="Maximum number of clipping rounds when the profile is fitted."
     )
     subtract_host: bool = Field(
         True,
@@ -74,7 +74,7 @@ class ExtractedOrder:
         Of neighbouring fluxes.
     sky_fit : SkyFit or None
         With the final spline; None without sky subtraction.
-    aside : ndarray of bool, shape of the window, or None
+    masked : ndarray of bool, shape of the window, or None
         Pixels of other objects on the slit, which took no part.
     """
 
@@ -88,7 +88,7 @@ class ExtractedOrder:
     flux_variance: FloatArray
     covariance: FloatArray
     sky_fit: SkyFit | None
-    aside: BoolArray | None = None
+    masked: BoolArray | None = None
 
     @property
     def uneven(self) -> UnevenLight | None:
@@ -124,11 +124,11 @@ def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings
     geometry = joint_geometry(sky_fit.spline, data.u_px, data.slit)
     sky_range = np.where(data.window.inside, sky_fit.spline.local_range(data.u_px), 0.0)
     rejection = reject_outliers(data, sky_fit.electrons, shares, sky_range, limit)
-    weight = np.where(data.good & ~rejection.hits, 1.0 / rejection.variance, 0.0)
+    weight = np.where(data.good & ~rejection.rejected, 1.0 / rejection.variance, 0.0)
     first = solve_sky_and_object(data, sky_fit.spline, geometry, shares, weight, with_errors=False)
     sky = np.where(data.window.inside, evaluate_sky(first.spline, geometry), 0.0)
     rejection = reject_outliers(data, sky, shares, sky_range, limit)
-    weight = np.where(data.good & ~rejection.hits, 1.0 / rejection.variance, 0.0)
+    weight = np.where(data.good & ~rejection.rejected, 1.0 / rejection.variance, 0.0)
     final = solve_sky_and_object(data, first.spline, geometry, shares, weight)
     sky = np.where(data.window.inside, evaluate_sky(final.spline, geometry), 0.0)
     return ExtractedOrder(
@@ -149,7 +149,7 @@ def extract_order_without_sky(data: OrderData, shares: FloatArray, settings: Ext
     """Horne's sum on data from which no sky is to be subtracted; arguments and result as for `extract_order`."""
     nothing = np.zeros(shares.shape)
     rejection = reject_outliers(data, nothing, shares, nothing, settings.horne_extraction_profile_global_clipping_sigma)
-    flux, error = flux_along(data.electrons, rejection.variance, shares, data.good & ~rejection.hits)
+    flux, error = flux_along(data.electrons, rejection.variance, shares, data.good & ~rejection.rejected)
     known = np.isfinite(error)
     return ExtractedOrder(
         data=data,
@@ -201,7 +201,7 @@ def order_spectrum(
     ndarray, shape (n_lags, n)
         Covariance of neighbouring fluxes in the same sequence.
     """
-    data, good = extracted.data, extracted.data.good & ~extracted.rejection.hits
+    data, good = extracted.data, extracted.data.good & ~extracted.rejection.rejected
     aperture = _aperture(data, trace.a_px, aperture_px)
     light = data.electrons - extracted.sky
     fraction = np.sum(np.where(good, np.maximum(extracted.shares, 0.0), 0.0), axis=1)
@@ -269,7 +269,7 @@ def _quality(extracted: ExtractedOrder, aperture: FloatArray, saturated: BoolArr
     core = (aperture > 0) & (extracted.shares > FAR_SHARE * extracted.shares.max(axis=1, keepdims=True))
     quality = np.zeros(fraction.shape, dtype=np.int32)
     quality[(saturated & core).any(axis=1)] |= SpectrumFlag.SATURATED
-    quality[(extracted.rejection.hits & core).any(axis=1)] |= SpectrumFlag.COSMIC_RAY
+    quality[(extracted.rejection.rejected & core).any(axis=1)] |= SpectrumFlag.COSMIC_RAY
     quality[fraction < PARTIAL] |= SpectrumFlag.PARTIAL_PROFILE
     if forced:
         quality |= SpectrumFlag.FORCED

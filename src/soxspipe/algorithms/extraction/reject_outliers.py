@@ -35,7 +35,7 @@ class Rejection:
 
     Attributes
     ----------
-    hits : ndarray of bool, shape of the window
+    rejected : ndarray of bool, shape of the window
         Pixels rejected, cosmic rays and outliers alike.
     bright : ndarray of bool, shape of the window
         Those above the model: cosmic rays.
@@ -45,7 +45,7 @@ class Rejection:
         Model variance at that flux.
     """
 
-    hits: BoolArray
+    rejected: BoolArray
     bright: BoolArray
     flux: FloatArray
     variance: FloatArray
@@ -84,7 +84,7 @@ def reject_outliers(
     peak = row_max(shares)
     flux = _median_flux(light, shares, data.good, peak)
     far = shares < FAR_SHARE * peak[:, None]
-    hits = np.zeros(light.shape, dtype=bool)
+    rejected = np.zeros(light.shape, dtype=bool)
     bright = np.zeros(light.shape, dtype=bool)
 
     def model_variance(flux: FloatArray, rows: IntArray | slice = EVERY_ROW) -> FloatArray:
@@ -96,37 +96,37 @@ def reject_outliers(
     steep = _change_along_tilt(flux, shares, data.u_px)
     rows: IntArray | slice = EVERY_ROW
     for _ in range(ROUNDS):
-        use = data.good[rows] & ~hits[rows]
+        use = data.good[rows] & ~rejected[rows]
         allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows]
         allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + steep[rows] ** 2
         z = np.where(use, (light[rows] - flux[rows, None] * shares[rows]) / np.sqrt(variance[rows] + allowed), 0.0)
         worst = row_max(np.where(far[rows], 0.0, np.abs(z)))[:, None]
         fresh = np.zeros(light.shape, dtype=bool)
         fresh[rows] = (np.abs(z) > sigma) & (far[rows] | (np.abs(z) == worst))
-        fresh[rows] |= dilate(hits | fresh)[rows] & use & (z > GROW_SIGMA)
+        fresh[rows] |= dilate(rejected | fresh)[rows] & use & (z > GROW_SIGMA)
         struck = np.flatnonzero(fresh.any(axis=1))
         if not struck.size:
             break
-        hits |= fresh
+        rejected |= fresh
         bright[rows] |= fresh[rows] & (z > 0)
-        flux[struck], _ = flux_along(light[struck], variance[struck], shares[struck], data.good[struck] & ~hits[struck])
+        flux[struck], _ = flux_along(light[struck], variance[struck], shares[struck], data.good[struck] & ~rejected[struck])
         # later rounds look at the rows whose flux or variance has changed, and at the neighbours of hits
         rows = np.unique(np.clip(struck[:, None] + np.arange(-SMOOTH_PX // 2, SMOOTH_PX // 2 + 1), 0, flux.size - 1))
         variance[rows] = model_variance(flux, rows)
     for _ in range(TRACK_ROUNDS):
-        error = flux_along(light, variance, shares, data.good & ~hits)[1]
-        level = _level_of_tracks(flux, error, shares, data.good, hits, far)
+        error = flux_along(light, variance, shares, data.good & ~rejected)[1]
+        level = _level_of_tracks(flux, error, shares, data.good, rejected, far)
         rows = np.flatnonzero(np.isfinite(level))
         expected = np.where(np.isfinite(level), level, flux)
         excess = (light[rows] - expected[rows, None] * shares[rows]) / np.sqrt(model_variance(expected, rows))
-        track = data.good[rows] & ~far[rows] & ~hits[rows] & (excess > GROW_SIGMA)
+        track = data.good[rows] & ~far[rows] & ~rejected[rows] & (excess > GROW_SIGMA)
         if not track.any():
             break
-        hits[rows] |= track
+        rejected[rows] |= track
         bright[rows] |= track
         flux = expected
         variance = model_variance(flux)
-    return Rejection(hits=hits, bright=bright, flux=flux, variance=variance)
+    return Rejection(rejected=rejected, bright=bright, flux=flux, variance=variance)
 
 
 def _change_along_tilt(flux: FloatArray, shares: FloatArray, u_px: FloatArray) -> FloatArray:
@@ -158,7 +158,7 @@ def _spikes(flux: FloatArray, error: FloatArray) -> BoolArray:
 
 
 def _level_of_tracks(
-    flux: FloatArray, error: FloatArray, shares: FloatArray, good: BoolArray, hits: BoolArray, far: BoolArray
+    flux: FloatArray, error: FloatArray, shares: FloatArray, good: BoolArray, rejected: BoolArray, far: BoolArray
 ) -> FloatArray:
     """What dispersion pixels under a track should hold, NaN for all others.
 
@@ -169,7 +169,7 @@ def _level_of_tracks(
     """
     steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
     level = np.where(_spikes(flux, error), steady, np.nan)
-    sound = ~(hits & ~far).any(axis=1) & np.isfinite(error)
+    sound = ~(rejected & ~far).any(axis=1) & np.isfinite(error)
     clean = np.flatnonzero(sound)
     if clean.size < 2 or clean.size == flux.size:
         return level
@@ -179,7 +179,7 @@ def _level_of_tracks(
     after = np.clip(np.searchsorted(clean, np.arange(flux.size)), 1, clean.size - 1)
     beside = np.maximum(line[clean[after - 1]], line[clean[after]])
     squared = shares**2
-    power, left = row_dot(squared, good.astype(np.float64)), row_dot(squared, (good & ~hits).astype(np.float64))
+    power, left = row_dot(squared, good.astype(np.float64)), row_dot(squared, (good & ~rejected).astype(np.float64))
     contaminated = (left < STRUCK_POWER * power) & (flux - steady - beside / LINE_NEIGHBOUR_SHARE > SPIKE_SIGMA * error)
     return np.where(contaminated & np.isnan(level), steady + beside, level)
 

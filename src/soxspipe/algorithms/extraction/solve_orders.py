@@ -16,7 +16,7 @@ from soxspipe.algorithms.extraction.horne_extraction import (
     extract_order_without_sky,
 )
 from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE, Rejection, reject_outliers
-from soxspipe.algorithms.objects.companions import other_sources, set_companions_aside
+from soxspipe.algorithms.objects.companions import other_sources, mask_companions
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.host_light import measure_host, take_host_off
@@ -24,7 +24,7 @@ from soxspipe.algorithms.objects.object_flux import smooth_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.profile_cells import Chunks, chunks_of
 from soxspipe.algorithms.orders.along_lines import follow_lines
-from soxspipe.algorithms.orders.order_data import EachOrder, OrderData
+from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.fit_skies import common_illumination, inside_edges, share_illumination
 from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -115,7 +115,6 @@ def extract_with_sky(
     settings: ExtractionSettings,
     *,
     half_length_arcsec: float,
-    each_order: EachOrder = map,
 ) -> SolvedOrders:
     """Solve sky and object together in every order.
 
@@ -132,8 +131,6 @@ def extract_with_sky(
         Of the two steps.
     half_length_arcsec : float
         Of the slit.
-    each_order : callable
-        `map` or a pool's.
 
     Returns
     -------
@@ -150,25 +147,25 @@ def extract_with_sky(
     )
     companions = other_sources(trace)
     rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks)
-    set_aside = partial(set_companions_aside, trace=trace, companions=companions, profile=rough)
-    alone = list(each_order(set_aside, fits)) if companions else fits
-    rough_hits = list(each_order(partial(problem.rough_hits, profile=rough), alone))
-    host = measure_host(alone, rough_hits, trace) if settings.subtract_host else None
+    mask = partial(mask_companions, trace=trace, companions=companions, profile=rough)
+    alone = list(map(mask, fits)) if companions else fits
+    rough_rejected = list(map(partial(problem.rough_rejected, profile=rough), alone))
+    host = measure_host(alone, rough_rejected, trace) if settings.subtract_host else None
     hostless, kept = alone, fits
     if host is not None and host.taken:
         # the companions' pixels come back for the aperture sums; the host's light does not
         hostless, kept = ([take_host_off(fit, host, trace) for fit in some] for some in (alone, fits))
-    first = problem.measure(hostless, rough_hits, rough)
-    refined = list(each_order(partial(problem.refine, profile=first), hostless))
-    profile = problem.measure([fit for fit, _ in refined], [hits for _, hits in refined], first)
+    first = problem.measure(hostless, rough_rejected, rough)
+    refined = list(map(partial(problem.refine, profile=first), hostless))
+    profile = problem.measure([fit for fit, _ in refined], [rejected for _, rejected in refined], first)
     better = share_illumination([fit for fit, _ in refined])
-    extracted = tuple(each_order(partial(problem.extract, profile=profile), better))
+    extracted = tuple(map(partial(problem.extract, profile=profile), better))
     along_lines: tuple[ExtractedOrder, ...] = ()
     if settings.horne_extraction_along_lines:
-        along_lines = tuple(each_order(partial(problem.extract_along_lines, profile=profile), better))
+        along_lines = tuple(map(partial(problem.extract_along_lines, profile=profile), better))
     if companions:
         extracted = tuple(
-            replace(order, data=fit.data, aside=fit.data.good & ~order.data.good) for order, fit in zip(extracted, kept, strict=True)
+            replace(order, data=fit.data, masked=fit.data.good & ~order.data.good) for order, fit in zip(extracted, kept, strict=True)
         )
     return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted, along_lines=along_lines, host=host)
 
@@ -194,9 +191,9 @@ class _Problem:
         sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
         return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, tolerance)
 
-    def rough_hits(self, fit: SkyFit, profile: ObjectProfile) -> BoolArray:
+    def rough_rejected(self, fit: SkyFit, profile: ObjectProfile) -> BoolArray:
         """Outliers against a first profile."""
-        return self.outliers(fit, self.shares(fit, profile), ROUGH_TOLERANCE).hits
+        return self.outliers(fit, self.shares(fit, profile), ROUGH_TOLERANCE).rejected
 
     def refine(self, fit: SkyFit, profile: ObjectProfile) -> tuple[SkyFit, BoolArray]:
         """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
@@ -204,7 +201,7 @@ class _Problem:
         found = self.outliers(fit, shares)
         power = np.sum(np.where(fit.data.good, shares**2 / found.variance, 0.0), axis=1)
         light = smooth_flux(found.flux, 1.0 / np.sqrt(np.maximum(power, 1e-30)))[:, None] * shares
-        keep = inside_edges(fit.data, self.sky_settings, self.half_length_arcsec) & ~found.hits
+        keep = inside_edges(fit.data, self.sky_settings, self.half_length_arcsec) & ~found.rejected
         start = replace(
             fit.spline,
             illumination=self.illumination,
@@ -212,7 +209,7 @@ class _Problem:
             illumination_prior=ORDER_ILLUMINATION_PRIOR,
         )
         better = fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start)
-        return replace(better, uneven=fit.uneven), found.hits
+        return replace(better, uneven=fit.uneven), found.rejected
 
     def extract(self, fit: SkyFit, profile: ObjectProfile) -> ExtractedOrder:
         """Sky and object along columns."""
@@ -223,9 +220,9 @@ class _Problem:
         sheared, shares = follow_lines(fit, self.shares(fit, profile))
         return extract_order(sheared.data, sheared, shares, self.settings)
 
-    def measure(self, fits: Sequence[SkyFit], hits: Sequence[BoolArray], start: ObjectProfile) -> ObjectProfile:
+    def measure(self, fits: Sequence[SkyFit], rejected: Sequence[BoolArray], start: ObjectProfile) -> ObjectProfile:
         """Profile against the skies given, without outliers."""
-        sound = [replace(fit.data, good=fit.data.good & ~hit) for fit, hit in zip(fits, hits, strict=True)]
+        sound = [replace(fit.data, good=fit.data.good & ~pixels) for fit, pixels in zip(fits, rejected, strict=True)]
         return measure_profile(
             sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.chunks
         )

@@ -26,7 +26,7 @@ class StackSettings(AlgorithmSettings):
         description="Reject a pixel of one exposure that differs from the others by more than this many sigma of expected noise.",
     )
     stacked_clipping_iterations: int = Field(
-        3, ge=0, le=50, description="Most rounds of rejection when stacking; 0 stacks without rejection."
+        3, ge=0, le=50, description="Maximum number of rejection rounds when stacking; 0 stacks without rejection."
     )
 
 
@@ -79,10 +79,10 @@ def clip_and_stack(exposures: Sequence[Exposure], settings: StackSettings, pedes
     if len(exposures) == 1:
         return exposures[0].whole()
     average = _average(exposures, settings, pedestal)
-    hits = _find_hits(average.suspects, exposures, settings, pedestal)
-    for pixels in hits:
+    rejected = _find_rejected(average.suspects, exposures, settings, pedestal)
+    for pixels in rejected:
         average.counts.reshape(-1)[pixels] -= 1
-    _average_what_is_left(average, hits, exposures)
+    _average_what_is_left(average, rejected, exposures)
     return Frame(
         electrons=average.electrons,
         variance=average.variance,
@@ -203,23 +203,23 @@ def _in_pieces(values: NDArray[Scalar]) -> Iterator[NDArray[Scalar]]:
     return (values[start : start + SUSPECTS_AT_ONCE] for start in range(0, values.size, SUSPECTS_AT_ONCE))
 
 
-def _find_hits(suspects: IntArray, exposures: Sequence[Exposure], settings: StackSettings, pedestal: Image | None) -> list[IntArray]:
-    """Flat indices, sorted, of rejected pixels per exposure; after the first round only neighbours of hits are looked at."""
-    hits: list[IntArray] = [np.empty(0, dtype=np.int64) for _ in exposures]
+def _find_rejected(suspects: IntArray, exposures: Sequence[Exposure], settings: StackSettings, pedestal: Image | None) -> list[IntArray]:
+    """Flat indices, sorted, of rejected pixels per exposure; after the first round only neighbours of rejected pixels are examined."""
+    rejected: list[IntArray] = [np.empty(0, dtype=np.int64) for _ in exposures]
     sigma = settings.stacked_clipping_sigma
     candidates = _candidates(suspects, exposures, sigma, pedestal)
     for _ in range(settings.stacked_clipping_iterations):
         found = 0
         for k in range(len(exposures)):
-            fresh = np.setdiff1d(candidates[k], hits[k], assume_unique=True)
-            near = np.isin(_square(fresh, exposures[0].shape), hits[k]).any(axis=1)
+            fresh = np.setdiff1d(candidates[k], rejected[k], assume_unique=True)
+            near = np.isin(_square(fresh, exposures[0].shape), rejected[k]).any(axis=1)
             confirmed = _confirm(fresh, k, exposures, np.where(near, min(GROW_SIGMA, sigma), sigma), pedestal)
-            hits[k] = np.union1d(hits[k], confirmed)
+            rejected[k] = np.union1d(rejected[k], confirmed)
             candidates[k] = np.unique(_square(confirmed, exposures[0].shape))
             found += confirmed.size
         if not found:
             break
-    return hits
+    return rejected
 
 
 def _candidates(suspects: IntArray, exposures: Sequence[Exposure], sigma: float, pedestal: Image | None) -> list[IntArray]:
@@ -281,12 +281,12 @@ def _shared_difference(index: IntArray, k: int, exposures: Sequence[Exposure]) -
     return np.max([np.abs(np.median(strip.electrons[k] - strip.level, axis=1)) for strip in strips], axis=0)
 
 
-def _average_what_is_left(average: _Average, hits: Sequence[IntArray], exposures: Sequence[Exposure]) -> None:
+def _average_what_is_left(average: _Average, rejected: Sequence[IntArray], exposures: Sequence[Exposure]) -> None:
     """Average the exposures kept where not all are, into the arrays of `average`."""
     counts = average.counts.reshape(-1)
     for piece in _in_pieces(np.flatnonzero(counts < len(exposures))):
         parts = [exposure.part(np.divmod(piece, exposures[0].shape[1])) for exposure in exposures]
-        kept = np.stack([(part.flags == 0) & ~np.isin(piece, pixels) for part, pixels in zip(parts, hits, strict=True)])
+        kept = np.stack([(part.flags == 0) & ~np.isin(piece, pixels) for part, pixels in zip(parts, rejected, strict=True)])
         share = kept / counts[piece]
         mean = sum(s * part.electrons for s, part in zip(share, parts, strict=True))
         average.electrons.reshape(-1)[piece] = mean + _neighbours_difference(piece, kept, exposures)

@@ -13,8 +13,8 @@ from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 
 APART_FWHM = 1.5
-ASIDE_SHARE = 0.03
-ASIDE_OWN_SHARE = 0.3
+MASKED_SHARE = 0.03
+MASKED_OWN_SHARE = 0.3
 
 
 def other_sources(trace: ObjectTrace) -> tuple[SlitSource, ...]:
@@ -25,7 +25,7 @@ def other_sources(trace: ObjectTrace) -> tuple[SlitSource, ...]:
     return tuple(source for source in trace.sources if abs(source.slit_arcsec - here) > APART_FWHM * trace.fwhm_arcsec)
 
 
-def set_companions_aside(fit: SkyFit, trace: ObjectTrace, companions: Sequence[SlitSource], profile: ObjectProfile) -> SkyFit:
+def mask_companions(fit: SkyFit, trace: ObjectTrace, companions: Sequence[SlitSource], profile: ObjectProfile) -> SkyFit:
     """Take the light of other objects off an order, and leave the pixels that it dominates out.
 
     Each companion is given the profile and the bend of the object's trace, shifted; its flux and the object's are solved for together
@@ -52,7 +52,7 @@ def set_companions_aside(fit: SkyFit, trace: ObjectTrace, companions: Sequence[S
     own = profile.shares(data, path)
     light = data.electrons - fit.electrons
     weight = np.where(data.good, 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + np.maximum(light, 0.0)), 0.0)
-    taken, aside = np.zeros(light.shape), np.zeros(light.shape, dtype=bool)
+    taken, masked = np.zeros(light.shape), np.zeros(light.shape, dtype=bool)
     for companion in companions:
         other = profile.shares(data, replace(path, slit_arcsec=path.slit_arcsec + (companion.slit_arcsec - here)))
         s11, s12, s22 = (np.sum(weight * a * b, axis=1) for a, b in ((own, own), (own, other), (other, other)))
@@ -63,5 +63,5 @@ def set_companions_aside(fit: SkyFit, trace: ObjectTrace, companions: Sequence[S
         flux = np.where(solvable, (s11 * r2 - s12 * r1) / safe, 0.0)
         error = np.where(solvable, np.sqrt(np.maximum(s11, 0.0) / safe), np.inf)
         taken += np.maximum(smooth_flux(flux, error), 0.0)[:, None] * other
-        aside |= (other > ASIDE_SHARE * other.max(axis=1, keepdims=True)) & (own < ASIDE_OWN_SHARE * own.max(axis=1, keepdims=True))
-    return replace(fit, data=replace(data.without(taken), good=data.good & ~aside))
+        masked |= (other > MASKED_SHARE * other.max(axis=1, keepdims=True)) & (own < MASKED_OWN_SHARE * own.max(axis=1, keepdims=True))
+    return replace(fit, data=replace(data.without(taken), good=data.good & ~masked))

@@ -34,7 +34,9 @@ class ContinuumSettings(AlgorithmSettings):
     poly_fitting_residual_clipping_sigma: float = Field(
         3.0, gt=0, description="Clipping limit (median and MAD) of the global polynomial fit."
     )
-    poly_clipping_iteration_limit: int = Field(10, ge=0, le=100, description="Most clipping rounds of the global polynomial fit.")
+    poly_clipping_iteration_limit: int = Field(
+        10, ge=0, le=100, description="Maximum number of clipping rounds of the global polynomial fit."
+    )
 
 
 CHUNK_PX = 40

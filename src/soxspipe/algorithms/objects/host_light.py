@@ -39,14 +39,14 @@ AS_GOOD = 9.0
 """Chi squared within which another shape of the host is as good."""
 
 
-def measure_host(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: ObjectTrace) -> HostLight | None:
+def measure_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace) -> HostLight | None:
     """Look for light of a host and measure it.
 
     Parameters
     ----------
     fits : sequence of SkyFit
         Orders with their first skies.
-    hits : sequence of ndarray of bool
+    rejected : sequence of ndarray of bool
         Pixels struck by cosmic rays.
     trace : ObjectTrace
         The object.
@@ -56,7 +56,7 @@ def measure_host(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: Objec
     HostLight or None
         None if a point source explains the light.  `taken` is False if a host is less significant than `NEEDED_SIGNIFICANCE`.
     """
-    rows = measure_rows(fits, hits, trace, max(1, ROWS_WANTED // len(fits)))
+    rows = measure_rows(fits, rejected, trace, max(1, ROWS_WANTED // len(fits)))
     if trace.forced or not rows.weight.any() or not np.isfinite(trace.fwhm_arcsec):
         return None
     smooth = SlitModel(rows, trace.fwhm_arcsec, INDICES[0])
@@ -77,7 +77,7 @@ def measure_host(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: Objec
     others = [m.own_light(fit) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
     point = smooth.own_light(alone)
     doubt = max(abs(other / own - 1.0) for other in others) if taken else max(0.0, 1.0 - own / max(point, 1e-30))
-    middles, peaks = _heights(fits, hits, trace, model, best) if taken else ({}, {})
+    middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
         significance=significance,
@@ -108,10 +108,10 @@ def _best_of_index(rows: SlitRows, fwhm_arcsec: float, alone: SlitFit, index: fl
 
 
 def _heights(
-    fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: ObjectTrace, model: SlitModel, best: SlitFit
+    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, model: SlitModel, best: SlitFit
 ) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
     """Height of the host in `PARTS` of every order, its shape held; never negative."""
-    finer = SlitModel(measure_rows(fits, hits, trace, PARTS), trace.fwhm_arcsec, model.index)
+    finer = SlitModel(measure_rows(fits, rejected, trace, PARTS), trace.fwhm_arcsec, model.index)
     heights = finer.heights(best)
     middles: dict[int, FloatArray] = {}
     peaks: dict[int, FloatArray] = {}

@@ -153,7 +153,7 @@ def fit_profile(
     clip_sigma : float
         Pixels further than this from the profile (plus a tenth of its peak) are left out.
     clip_rounds : int
-        Most rounds of clipping.
+        Maximum number of clipping rounds.
     half_length_arcsec : float
         Of the slit.
     start : ObjectProfile or None

@@ -55,9 +55,9 @@ def flag_cosmic_rays(data: OrderData, sky: FloatArray, settings: CosmicRaySettin
     ----------
     .. [1] van Dokkum P. G., 2001, PASP, 113, 1420, doi:10.1086/323894.
     """
-    hits = np.zeros(data.good.shape, dtype=bool)
+    struck_pixels = np.zeros(data.good.shape, dtype=bool)
     if settings.lacosmic_sigma <= 0:
-        return hits
+        return struck_pixels
     electrons = np.where(data.good, data.electrons, np.nan)
     floor = settings.lacosmic_sigma * GROW_SHARE
     sigma = np.sqrt(data.variance(sky))
@@ -65,20 +65,20 @@ def flag_cosmic_rays(data: OrderData, sky: FloatArray, settings: CosmicRaySettin
     possible = np.flatnonzero(data.good & (data.electrons - sky > floor * sigma + SKY_SHARE * np.maximum(sky, 0.0)))
     height = (data.electrons - sky - SKY_SHARE * np.maximum(sky, 0.0)).reshape(-1)[possible]
     for _ in range(ROUNDS):
-        laplacian, beside, touching = _laplacian(electrons, hits, possible)
+        laplacian, beside, touching = _laplacian(electrons, struck_pixels, possible)
         noise = np.sqrt(data.noise.at(possible).variance(beside))
         limit = settings.lacosmic_sigma * np.where(touching, GROW_SHARE, 1.0) * noise
-        passed = ~hits.reshape(-1)[possible] & (laplacian > limit) & (height > limit)
+        passed = ~struck_pixels.reshape(-1)[possible] & (laplacian > limit) & (height > limit)
         candidates = possible[passed]
         structure = np.maximum(_fine_structure(electrons, candidates), 0.01 * noise[passed])
         sharp = laplacian[passed] > OBJECT_LIMIT * structure
         if not sharp.any():
             break
-        hits.reshape(-1)[candidates[sharp]] = True
-    return hits
+        struck_pixels.reshape(-1)[candidates[sharp]] = True
+    return struck_pixels
 
 
-def _laplacian(electrons: FloatArray, hits: BoolArray, pixels: IntArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+def _laplacian(electrons: FloatArray, struck_pixels: BoolArray, pixels: IntArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Laplacian at the pixels given (flat indices) against neighbours that are not hit, mean of these, and whether a neighbour is hit.
 
     Neighbours that are no use count as equal.
@@ -89,7 +89,7 @@ def _laplacian(electrons: FloatArray, hits: BoolArray, pixels: IntArray) -> tupl
     steps, total, count, touching = [], np.zeros(pixels.size), np.zeros(pixels.size), np.zeros(pixels.size, dtype=bool)
     for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
         rows, columns = np.clip(y + dy, 0, n_rows - 1), np.clip(x + dx, 0, n_columns - 1)
-        struck = hits[rows, columns]
+        struck = struck_pixels[rows, columns]
         side = np.where(struck, np.nan, electrons[rows, columns])
         known = np.isfinite(side)
         steps.append(np.where(known, here - side, 0.0))

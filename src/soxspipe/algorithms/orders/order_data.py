@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,8 +18,6 @@ FAINT_FLAT_SIGMA = 60.0
 ALIKE_SIGMA = 5.0
 FLAT_HALF_WIDTH_PX = 7
 EVERY_ROW = slice(None)
-EachOrder: TypeAlias = Callable[..., Iterable[Any]]
-"""`map`, or the `map` of a pool: applies a function to every order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

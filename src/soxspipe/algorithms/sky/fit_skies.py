@@ -11,7 +11,7 @@ import numpy as np
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.find_sources import moffat
 from soxspipe.algorithms.objects.object_profile import BETA
-from soxspipe.algorithms.orders.order_data import EachOrder, OrderData
+from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.algorithms.sky.uneven_lines import Intervals, find_uneven_lines, fit_uneven_light, within
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -44,7 +44,6 @@ def fit_sky(
     settings: SkySettings,
     *,
     half_length_arcsec: float,
-    each_order: EachOrder = map,
 ) -> SkyFits:
     """Fit the sky of every order with the objects masked.
 
@@ -58,8 +57,6 @@ def fit_sky(
         Of the fit.
     half_length_arcsec : float
         Of the slit.
-    each_order : callable
-        `map` or a pool's.
 
     Returns
     -------
@@ -72,7 +69,7 @@ def fit_sky(
         If none worked.
     """
     fit = partial(_fit_with_objects_masked, sources=found.sources, settings=settings, half_length_arcsec=half_length_arcsec)
-    outcome = list(each_order(fit, orders, found.skies))
+    outcome = list(map(fit, orders, found.skies))
     first = [result for result in outcome if isinstance(result, _FirstFit)]
     failures = {data.window.order: str(result) for data, result in zip(orders, outcome, strict=True) if isinstance(result, AlgorithmError)}
     if not first:
@@ -80,7 +77,7 @@ def fit_sky(
     fits = [one.fit for one in first]
     if any(one.intervals for one in first):
         finish = partial(_without_uneven_light, settings=settings, illumination=common_illumination(fits))
-        fits = list(each_order(finish, first))
+        fits = list(map(finish, first))
     return SkyFits(fits=tuple(fits), failures=failures)
 
 

@@ -23,7 +23,7 @@ from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 class ResponseSettings(AlgorithmSettings):
     """Settings of `fit_response`."""
 
-    max_iteration: int = Field(5, ge=1, le=100, description="Most rounds of the robust fit of the response.")
+    max_iteration: int = Field(5, ge=1, le=100, description="Maximum number of rounds of the robust fit of the response.")
     poly_order: int = Field(7, ge=1, le=15, description="Degree of the polynomial fitted to the response.")
 
 

@@ -74,7 +74,7 @@ def _raise_flags(flags: FlagArray, extracted: ExtractedOrder) -> None:
     index, inside = extracted.data.window.index, extracted.data.window.inside
     view = flags.reshape(-1)
     view[index[inside & extracted.rejection.bright]] |= np.uint8(PixelFlag.COSMIC_RAY)
-    view[index[inside & extracted.rejection.hits & ~extracted.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
+    view[index[inside & extracted.rejection.rejected & ~extracted.rejection.bright]] |= np.uint8(PixelFlag.OUTLIER)
     unusable = index[inside & ~extracted.data.good & ~_dark(extracted)[:, None]]
     view[unusable[view[unusable] == 0]] |= np.uint8(PixelFlag.LOW_FLAT)
 
@@ -101,8 +101,8 @@ def _planes(extracted: ExtractedOrder) -> dict[str, FloatArray]:
 
 def _free(extracted: ExtractedOrder) -> BoolArray:
     """Pixels of sky and object alone: good, not rejected, and of no other object; shape of the window."""
-    free = extracted.data.good & ~extracted.rejection.hits
-    return free if extracted.aside is None else free & ~extracted.aside
+    free = extracted.data.good & ~extracted.rejection.rejected
+    return free if extracted.masked is None else free & ~extracted.masked
 
 
 def _dark(extracted: ExtractedOrder) -> BoolArray:
@@ -140,7 +140,7 @@ def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
         chi_lines=mad_sigma(z[used & bright]),
         chi_continuum=mad_sigma(z[used & ~bright]),
         n_used=int(used.sum()),
-        n_rejected=int(extracted.rejection.hits.sum()),
+        n_rejected=int(extracted.rejection.rejected.sum()),
     )
 
 
@@ -171,7 +171,7 @@ def diagnostics(solved: SolvedOrders, stacked: Frame) -> dict[str, float]:
     return {
         "stack_rejected_pixels": float(stack_rejected(stacked)),
         "cosmic_ray_pixels": float(sum(int((e.rejection.bright & e.data.window.inside).sum()) for e in solved.orders)),
-        "outlier_pixels": float(sum(int((e.rejection.hits & ~e.rejection.bright).sum()) for e in solved.orders)),
+        "outlier_pixels": float(sum(int((e.rejection.rejected & ~e.rejection.bright).sum()) for e in solved.orders)),
         "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),
         "empty_sky_chi": mad_sigma(empty),
         "empty_sky_median_sigma": quick_median(empty) if empty.size else float("nan"),

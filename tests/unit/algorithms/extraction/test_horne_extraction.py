@@ -38,7 +38,7 @@ def add(order: TinyOrder, electrons: np.ndarray) -> TinyOrder:
 
 
 def rejected(order: TinyOrder, limit: float = LIMIT) -> np.ndarray:
-    return reject_outliers(order.data, order.sky, order.shares, np.zeros(order.sky.shape), limit).hits
+    return reject_outliers(order.data, order.sky, order.shares, np.zeros(order.sky.shape), limit).rejected
 
 
 def at_object(order: TinyOrder, row: int, offset: int = 0) -> tuple[int, int]:
@@ -72,9 +72,9 @@ def test_single_hits_are_found_on_the_object_and_off_it(offset: int, sigma: floa
         hit[at_object(order, int(row), offset)] = True
     found = reject_outliers(add(order, np.where(hit, sigma * noise, 0.0)).data, order.sky, order.shares, np.zeros(hit.shape), LIMIT)
     # in the wings the error allowed to the profile hides part of the faint ones
-    assert found.hits[hit].mean() > (0.4 if (offset, sigma) == (-3, 9.0) else 0.9)
-    np.testing.assert_array_equal(found.bright[hit], found.hits[hit])
-    assert (found.hits & ~dilate(hit)).sum() <= 2
+    assert found.rejected[hit].mean() > (0.4 if (offset, sigma) == (-3, 9.0) else 0.9)
+    np.testing.assert_array_equal(found.bright[hit], found.rejected[hit])
+    assert (found.rejected & ~dilate(hit)).sum() <= 2
     error = 1.0 / np.sqrt(np.sum(np.where(order.data.good & ~hit, order.shares**2 / noise**2, 0.0), axis=1))
     assert np.abs((found.flux - order.flux) / error)[rows].max() < 6.0
 
@@ -85,7 +85,7 @@ def test_dark_pixels_are_rejected_but_not_called_cosmic_rays() -> None:
     dead = np.zeros(order.sky.shape)
     dead[where] = -order.data.electrons[where]
     found = reject_outliers(add(order, dead).data, order.sky, order.shares, np.zeros(order.sky.shape), LIMIT)
-    assert found.hits[where]
+    assert found.rejected[where]
     assert not found.bright[where]
 
 
@@ -108,7 +108,7 @@ def test_a_track_over_the_core_is_found() -> None:
         hit[at_object(order, 180 + step // 2, step - 2)] = True
     struck = add(order, np.where(hit, 3000.0, 0.0))
     found = reject_outliers(struck.data, order.sky, order.shares, np.zeros(hit.shape), LIMIT)
-    assert found.hits[hit].all()
+    assert found.rejected[hit].all()
     np.testing.assert_allclose(found.flux[180:182], order.flux[180:182], atol=5 * 80.0)
 
 
@@ -118,8 +118,8 @@ def test_a_track_that_leaves_no_sound_core_does_not_lift_the_flux() -> None:
     track[150, middle - 3 : middle + 5] = [300.0, 700.0, 2500.0, 3500.0, 5000.0, 8000.0, 12000.0, 15000.0]
     track[149, middle - 3 : middle + 3] = [9000.0, 6000.0, 4000.0, 3000.0, 1500.0, 800.0]
     found = reject_outliers(add(order, track).data, order.sky, order.shares, np.zeros(order.sky.shape), LIMIT)
-    assert found.hits[150, middle - 1 : middle + 5].all()
-    assert found.hits[149, middle - 3 : middle + 2].all()
+    assert found.rejected[150, middle - 1 : middle + 5].all()
+    assert found.rejected[149, middle - 3 : middle + 2].all()
     assert np.abs(found.flux[148:152] - order.flux[148:152]).max() < 400.0
 
 
@@ -129,7 +129,7 @@ def test_a_track_shaped_like_the_profile_is_a_spike_even_beside_a_lost_pixel() -
     track[150] = 20000.0 * order.shares[150]
     track[151, middle - 6 : middle + 7] = np.linspace(2000.0, 20000.0, 13)
     found = reject_outliers(add(order, track).data, order.sky, order.shares, np.zeros(order.sky.shape), LIMIT)
-    assert found.hits[150, middle - 1 : middle + 2].all()
+    assert found.rejected[150, middle - 1 : middle + 2].all()
     assert found.flux[150] < order.flux[150] + 500.0
 
 
@@ -145,8 +145,8 @@ def test_an_emission_line_with_a_hit_in_its_core_stays(electrons: float) -> None
     observed[at_object(order, 200, 2)] += 3000.0
     data = replace(order.data, electrons=observed)
     found = reject_outliers(data, order.sky, order.shares, np.zeros(light.shape), LIMIT)
-    assert found.hits[at_object(order, 200, 1)]
-    left = np.sum(np.where(found.hits, 0.0, order.shares**2), axis=1) / np.sum(order.shares**2, axis=1)
+    assert found.rejected[at_object(order, 200, 1)]
+    left = np.sum(np.where(found.rejected, 0.0, order.shares**2), axis=1) / np.sum(order.shares**2, axis=1)
     assert left[199:202].min() > 0.4
     assert np.abs((found.flux - flux) / np.sqrt(flux + 500.0))[198:203].max() < 5.0
 
@@ -161,7 +161,7 @@ def test_emission_lines_of_the_object_are_no_cosmic_rays(electrons: float) -> No
     light = np.where(order.data.window.inside, order.sky + flux[:, None] * order.shares, 0.0)
     data = replace(order.data, electrons=rng.poisson(light) + rng.normal(0, 5.0, light.shape))
     found = reject_outliers(data, order.sky, order.shares, np.zeros(light.shape), LIMIT)
-    assert found.hits[[79, 80, 81, 199, 200, 201]].sum() == 0
+    assert found.rejected[[79, 80, 81, 199, 200, 201]].sum() == 0
     assert np.abs((found.flux - flux) / np.sqrt(flux + 500.0))[[80, 200]].max() < 5.0
 
 
@@ -178,7 +178,7 @@ def test_errors_of_the_skys_position_are_tolerated_on_lines() -> None:
     off = replace(order, data=replace(order.data, electrons=order.data.electrons * 1.004))
     plain = reject_outliers(off.data, order.sky, order.shares, np.zeros(order.sky.shape), 9.0)
     tolerant = reject_outliers(off.data, order.sky, order.shares, order.sky, 9.0)
-    assert tolerant.hits.sum() < plain.hits.sum()
+    assert tolerant.rejected.sum() < plain.rejected.sum()
 
 
 def test_masked_pixels_are_never_hits_and_rows_without_core_have_no_flux() -> None:
@@ -188,7 +188,7 @@ def test_masked_pixels_are_never_hits_and_rows_without_core_have_no_flux() -> No
     order = tiny_order(masked=masked)
     spoilt = add(order, np.where(masked, 1e8, 0.0))
     found = reject_outliers(spoilt.data, order.sky, order.shares, np.zeros(masked.shape), LIMIT)
-    assert not found.hits[masked].any()
+    assert not found.rejected[masked].any()
     assert found.flux[100] == 0.0
     assert found.flux[120] == pytest.approx(order.flux[120], abs=300.0)
 
@@ -197,7 +197,7 @@ def test_without_sky_it_is_hornes_sum() -> None:
     order = tiny_order(lines=())
     bare = replace(order.data, electrons=order.data.electrons - order.sky)
     found = extract_order_without_sky(bare, order.shares, SETTINGS)
-    good = order.data.good & ~found.rejection.hits
+    good = order.data.good & ~found.rejection.rejected
     weight = np.where(good, 1.0 / found.variance, 0.0)
     power = (weight * order.shares**2).sum(axis=1)
     np.testing.assert_allclose(found.flux, (weight * order.shares * bare.electrons).sum(axis=1) / power)

@@ -121,7 +121,7 @@ def test_an_object_of_lines_alone_is_traced_and_its_lines_keep_their_flux() -> N
     for true, got in zip(orders, solved.orders, strict=True):
         assert np.abs(trace.orders[got.data.window.order].slit_arcsec - 1.0).max() < 0.05
         assert got.flux[true.flux > 0].sum() == pytest.approx(true.flux.sum(), rel=0.01)
-        assert not (got.rejection.hits & (true.shares > 0.05) & (true.flux > 0)[:, None]).any()
+        assert not (got.rejection.rejected & (true.shares > 0.05) & (true.flux > 0)[:, None]).any()
 
 
 def test_ends_of_the_slit_are_left_out_by_their_share() -> None:
@@ -154,7 +154,7 @@ def test_sky_and_object_come_back_in_every_order() -> None:
         assert np.std(pull) == pytest.approx(1.0, abs=0.12)
         assert abs(np.median(one.flux / order.flux) - 1.0) < 0.01
         noise = np.sqrt(one.variance + one.sky_variance)
-        lines = order.data.good & (order.sky > 500.0) & ~one.rejection.hits
+        lines = order.data.good & (order.sky > 500.0) & ~one.rejection.rejected
         assert np.std(((order.data.electrons - one.sky - order.flux[:, None] * order.shares) / noise)[lines]) < 1.1
     assert result.trace.fwhm_arcsec == pytest.approx(0.96, abs=0.06)
     assert result.profile.form == "spline"

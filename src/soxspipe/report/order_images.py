@@ -105,8 +105,8 @@ def _noise(strip: Strip, values: FigureInputs) -> FloatArray:
 def _trace(strip: Strip, bottom: int, height: int, columns: int, values: FigureInputs) -> tuple[tuple[float, float], ...]:
     rows = strip.trace_row(values.trace)[:: 16 * columns]
     x = np.arange(rows.size) * 16.0
-    seen = np.isfinite(rows)
-    return tuple((float(at), round(float(height - bottom - row - 0.5), 2)) for at, row in zip(x[seen], rows[seen], strict=True))
+    finite = np.isfinite(rows)
+    return tuple((float(at), round(float(height - bottom - row - 0.5), 2)) for at, row in zip(x[finite], rows[finite], strict=True))
 
 
 def _label(strip: Strip, bottom: int, height: int) -> OrderLabel:
