@@ -318,9 +318,7 @@ def test_outputs(row, standards):
     for entry in found:
         path = Path(entry["file_path"])
         assert entry["file_type"] == row["data_type"]
-        assert entry["product_desc"].startswith(
-            row["content"].rstrip(".").replace("intra-order", "inter-order")
-        )  # the page means the light between orders
+        assert entry["product_desc"].startswith(row["content"].rstrip("."))
         assert path.stat().st_size > 0
         if row["data_type"] == "FITS":
             header = fits.getheader(path)

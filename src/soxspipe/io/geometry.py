@@ -18,12 +18,19 @@ from soxspipe.io.static import read_spectral_format
 from soxspipe.io.tables import read_dispersion_table, read_order_table
 
 LARGEST_INCONSISTENCY_PX = 0.1
+"""Image and table that differ by more are taken for different solutions; no measurement is recorded."""
 FURTHEST_PIXEL_PX = 2.0
+"""A pixel that far from where the table has it was not solved; no measurement is recorded."""
 LONGEST_NM = 1e4
+"""Beyond any wavelength of these instruments: such pixels are not solved."""
 MOST_ORDERS = 1000
+"""Beyond any order number: such pixels are not solved."""
 LEAST_PIXELS = 100
+"""An order with fewer solved pixels is not usable."""
 LONGEST_ARCSEC = 100.0
+"""Beyond any slit: such pixels are not solved."""
 ROWS_AT_ONCE = 64
+"""Rows in one piece, so that intermediate images stay small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

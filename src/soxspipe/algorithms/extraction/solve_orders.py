@@ -16,7 +16,7 @@ from soxspipe.algorithms.extraction.horne_extraction import (
     extract_order_without_sky,
 )
 from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE, Rejection, reject_outliers
-from soxspipe.algorithms.objects.companions import other_sources, mask_companions
+from soxspipe.algorithms.objects.companions import mask_companions, other_sources
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.host_light import measure_host, take_host_off

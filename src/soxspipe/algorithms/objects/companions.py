@@ -14,7 +14,9 @@ from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 
 APART_FWHM = 1.5
 MASKED_SHARE = 0.03
+"""Of the peak of the other object: from there on its light is masked, after it has been subtracted."""
 MASKED_OWN_SHARE = 0.3
+"""Of the object's own peak: where it is brighter, pixels stay in."""
 
 
 def other_sources(trace: ObjectTrace) -> tuple[SlitSource, ...]:

@@ -13,8 +13,11 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.trace import SlitSource
 
 NEEDED_SIGNIFICANCE = 8.0
+"""In sigma of coherent light; no measurement is recorded for the limit itself."""
 NEEDED_LINE_SIGNIFICANCE = 7.0
+"""Against the scatter of all other slit positions, with two spots at least."""
 NAMED_NEAR_ARCSEC = 1.0
+"""As far as a slit position given by hand may be off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

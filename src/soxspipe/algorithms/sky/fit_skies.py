@@ -20,12 +20,19 @@ from soxspipe.errors import AlgorithmError, NoOrderLeftError
 from soxspipe.numerics.robust import running_median
 
 MASK_FWHM = 1.3
+"""On either side of an object, in FWHM; a Moffat (beta 3.5) has fallen to 4 % of its peak there."""
 LEAST_MASK_ARCSEC = 1.5
+"""For images narrower than the seeing can be."""
 CORE_ARCSEC = 0.4
+"""On either side of the trace: where the height of a bright object is measured."""
 WING_SIGMA = 0.3
+"""Light below this share of the noise of a pixel does not disturb the sky; no measurement is recorded."""
 CORE_FWHM = 0.7
+"""Half width, in FWHM, of the core that gives the height of the rough model."""
 ROUGH_SMOOTH_PX = 31
+"""Running median that takes cosmic rays out of that height."""
 LARGEST_MASKED_SHARE = 0.6
+"""Of the slit: the rest must determine the sky."""
 HELD_PRIOR = 1e-3
 """Of an illumination that is not to move: light of lines along the slit is measured against it."""
 

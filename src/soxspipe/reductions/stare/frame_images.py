@@ -19,6 +19,7 @@ from soxspipe.numerics.medians import quick_median
 from soxspipe.numerics.robust import mad_sigma
 
 LEAST_LIT = 0.2
+"""A row with fewer good pixels than this share of its window is a dark end of the order, which the flat does not light; no measurement is recorded."""
 PLANES = ("electrons", "variance", "light", "total_variance", "sky", "sky_variance")
 
 

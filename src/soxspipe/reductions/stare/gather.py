@@ -35,6 +35,7 @@ from soxspipe.settings.load import SettingsSource, load_settings
 from soxspipe.settings.stare import StareSettings
 
 SAME_EXPOSURE_S = 0.5
+"""As the reference pipeline compares exposure times."""
 NAMES = {Kind.FLUX_STANDARD: "STARE_STD_FLUX", Kind.TELLURIC_STANDARD: "STARE_STD_TELL"}
 """What the organiser calls sets of standards in file names."""
 

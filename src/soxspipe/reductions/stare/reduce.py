@@ -47,6 +47,7 @@ from soxspipe.reductions.stare.wavelengths import shift_note, shift_warnings, ti
 from soxspipe.settings.stare import StareSettings
 
 BRIGHT_SIGNIFICANCE = 50.0
+"""An object this clear in the continuum is not looked for in lines as well; no measurement is recorded."""
 MOST_NAMED = 8
 """Wavelengths in a warning."""
 

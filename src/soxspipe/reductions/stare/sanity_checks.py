@@ -14,10 +14,15 @@ from soxspipe.datamodel.frame import Frame
 from soxspipe.reductions.stare.inputs import StareInputs
 
 STEP_PX = 8
+"""Every eighth pixel along both axes, 65 000 of a frame: enough for shares of a per cent."""
 BELOW_SIGMA = 10.0
+"""No honest pixel lies so far below its pedestal by noise."""
 MOST_BELOW = 0.02
+"""Twice the share of bad pixels that the recipe page allows."""
 FLAT_LEVEL = (0.01, 100.0)
+"""Flats are scaled to about 1; a factor of 100 either way is one that was not."""
 SAME_EXPOSURE_S = 0.5
+"""As the reference pipeline compares exposure times."""
 
 
 def sanity_checks(values: StareInputs) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
         "EXTRACTED_FLUXCAL_SPECTRUM", "_FLUXCAL.fits", "Table of the flux calibrated extracted spectrum", _has_fluxed, products.fluxed
     ),
     _fits("SPECTRUM_1D", "_SPECTRUM_1D.fits", "Self-describing spectrum in the ESO/IVOA form", always, products.spectrum_1d),
-    _pdf("BKGROUND", "_BKGROUND.pdf", "Fitted inter-order image background", _has_background, figures.background),
+    _pdf("BKGROUND", "_BKGROUND.pdf", "Fitted intra-order image background", _has_background, figures.background),
     _pdf("OBJECT_TRACE_RES", figures.trace_suffix, "Residuals of the object trace polynomial fit", always, figures.trace),
     _pdf("EXTRACTED_ORDERS_QC_PLOT", "_EXTRACTED_ORDERS_QC_PLOT.pdf", "QC plot of extracted source", always, figures.orders),
     _pdf(
