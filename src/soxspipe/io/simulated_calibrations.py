@@ -16,7 +16,15 @@ from soxspipe.io.simulated import EPOCH, detector_cards
 from soxspipe.simulate.calibration_truth import CalibrationTruth
 from soxspipe.simulate.calibrations import CalibrationSet, FramePlan
 
-LAMP_CARDS = {"qth": ("ESO INS QTH NAME", "Qth_Lamp"), "d2": ("ESO INS DEUT NAME", "Deut_Lamp")}
+LAMP_CARDS = {
+    "qth": ("ESO INS QTH NAME", "Qth_Lamp"),
+    "d2": ("ESO INS DEUT NAME", "Deut_Lamp"),
+    "argo": ("ESO INS ARGO NAME", "Argo_Lamp"),
+    "neon": ("ESO INS NEON NAME", "Neon_Lamp"),
+    "merc": ("ESO INS MERC NAME", "Merc_Lamp"),
+    "xeno": ("ESO INS XENO NAME", "Xeno_Lamp"),
+    "thar": ("ESO INS THAR NAME", "Thar_Lamp"),
+}
 """Keyword and value that say which lamp is on; absent when it is off."""
 
 TRUTH_STEPS = {

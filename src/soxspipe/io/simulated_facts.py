@@ -119,6 +119,8 @@ def read_facts(scene: Scene) -> Facts:
         telluric=_telluric(),
         sky_line_nm=line_nm,
         sky_line_photons=line_photons,
+        arc_line_nm=_arc_table("wavelength", entry.static.spectral_format),
+        pinholes_arcsec=_arc_table("mask", entry.static.spectral_format),
         target=target,
         pointing_deg=_pointing(target),
     )
@@ -162,6 +164,11 @@ def read_spectrum(path: Path) -> StandardStar:
         raise InputError(f"{path} holds fewer than two valid samples")
     sequence = np.argsort(wave)
     return StandardStar(name=path.stem, wavelength_nm=wave[sequence] * (0.1 if wave.min() > 3000.0 else 1.0), flux=flux[sequence])
+
+
+def _arc_table(what: str, name: str) -> NDArray[np.float64]:
+    table = static.read_arc_table(f"{what}/{name}")
+    return np.zeros(0) if table is None else np.asarray(table, dtype=np.float64)
 
 
 def _target(scene: Scene) -> StandardStar | None:

@@ -8,13 +8,15 @@ from pydantic import Field
 
 from soxspipe.simulate.scene import Scene
 
-CalibrationKind = Literal["bias", "dark", "flat"]
+CalibrationKind = Literal["bias", "dark", "flat", "pinhole_arc", "pinhole_flat", "multi_pinhole_arc"]
 
 
 class CalibrationScene(Scene):
     """Raw calibration frames of one arm; the same seed gives the same detector and geometry as a `Scene` has."""
 
-    kinds: tuple[CalibrationKind, ...] | None = Field(None, description="kinds of frames to make; absent: all that the arm has")
+    kinds: tuple[CalibrationKind, ...] | None = Field(
+        None, description="kinds of frames to make; absent: bias, darks and flats, as far as the arm has them"
+    )
     dpr_type_order: Literal["lamp_first", "lamp_last"] = Field(
         "lamp_first", description="spelling of DPR TYPE: `LAMP,FLAT` or `FLAT,LAMP`; both occur in SOXS data"
     )
@@ -26,6 +28,11 @@ class CalibrationScene(Scene):
     flat_frames: int = Field(5, ge=1, le=100, description="raw flats of each lamp")
     off_frames: int = Field(5, ge=0, le=100, description="flats with the lamp off (NIR)")
     lamp_exptime_s: float = Field(20.0, gt=0.0, le=3600.0, description="exposure time of a flat, s")
+    arc_frames: int = Field(1, ge=1, le=20, description="raw frames of each arc and pinhole flat (SOXS)")
+    arc_electrons: float = Field(20000.0, gt=10.0, le=1e7, description="electrons in a pinhole's image of a typical arc line")
+    arc_scatter: float = Field(0.8, ge=0.0, le=2.0, description="scatter of the lines' strengths, natural logarithm")
+    arc_missing: float = Field(0.05, ge=0.0, le=0.9, description="share of the listed lines that the lamps do not show")
+    arc_unlisted: float = Field(0.1, ge=0.0, le=1.0, description="lines that no list has, as a share of those listed")
     lamp_electrons: float = Field(45000.0, gt=10.0, le=1e7, description="electrons of a flat where its lamp is brightest")
     lamp_drift: float = Field(0.01, ge=0.0, le=0.5, description="scatter of the lamp's level from flat to flat")
     lamp_illumination: float = Field(0.02, ge=-0.3, le=0.3, description="gradient of the lamp's light along the slit, centre to end")

@@ -12,7 +12,7 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibration_truth import CalibrationTruth, make_calibration_truth
 from soxspipe.simulate.detector import Chip, bin_sum, cosmic_rays, make_chip, read_noise, read_out, scattered, stream
-from soxspipe.simulate.lamps import LampLight, flat_light, thermal_light
+from soxspipe.simulate.lamps import LampLight, arc_light, flat_light, pinhole_flat_light, thermal_light
 from soxspipe.simulate.lightpath import add_orders, calibration_optics, make_canvases
 from soxspipe.simulate.observe import SOXS_GAIN
 from soxspipe.simulate.paint import OrderCanvas
@@ -153,13 +153,17 @@ class CalibrationSet:
 LIGHTS: Mapping[str, Callable[[CalibrationScene, Facts, Mapping[int, OrderCanvas]], LampLight]] = {
     "flat_qth": lambda scene, facts, canvases: flat_light(scene, facts, canvases, "qth"),
     "flat_d2": lambda scene, facts, canvases: flat_light(scene, facts, canvases, "d2"),
+    "pinhole_flat": pinhole_flat_light,
+    "pinhole_arc": lambda scene, facts, canvases: arc_light(scene, facts, canvases, multiple=False),
+    "multi_pinhole_arc": lambda scene, facts, canvases: arc_light(scene, facts, canvases, multiple=True),
 }
 """Light of one frame by the key that a plan names; a new kind of frame adds its own."""
 
 
 def plan_frames(scene: CalibrationScene) -> tuple[FramePlan, ...]:
     """The raw frames that a scene asks for, in order of time."""
-    plans = [plan for kind, maker in _PLANNERS.items() if scene.kinds is None or kind in scene.kinds for plan in maker(scene)]
+    kinds = MASTERS if scene.kinds is None else scene.kinds
+    plans = [plan for kind, maker in _PLANNERS.items() if kind in kinds for plan in maker(scene)]
     timed, mjd = [], START_MJD
     for plan in plans:
         timed.append(replace(plan, mjd=mjd))
@@ -271,5 +275,44 @@ def _spelled(scene: CalibrationScene, dpr_type: str) -> str:
     return ",".join(reversed(dpr_type.split(","))) if scene.dpr_type_order == "lamp_last" else dpr_type
 
 
-_PLANNERS: Mapping[str, Callable[[CalibrationScene], list[FramePlan]]] = {"bias": _plan_bias, "dark": _plan_darks, "flat": _plan_flats}
+def _plan_arcs(scene: CalibrationScene, *, multiple: bool) -> list[FramePlan]:
+    """Arcs through one pinhole or several, in the NIR one with the lamps off as well."""
+    return _plan_pinholes(
+        scene, "LAMP,WAVE", "ECHELLE,MULTI-PINHOLE" if multiple else "ECHELLE,PINHOLE", "MULTPIN" if multiple else "PINHOLE",
+        ("argo", "neon", "merc", "xeno") if scene.arm == "NIR" else ("thar",), "multi_pinhole_arc" if multiple else "pinhole_arc",
+    )  # fmt: skip
+
+
+def _plan_pinhole_flats(scene: CalibrationScene) -> list[FramePlan]:
+    """Pinhole flats, in the NIR one with the lamp off as well."""
+    return _plan_pinholes(scene, "LAMP,FLAT", "ECHELLE,PINHOLE", "PINHOLE", ("qth",), "pinhole_flat")
+
+
+def _plan_pinholes(
+    scene: CalibrationScene, dpr_type: str, dpr_tech: str, mask: str, lamps: tuple[str, ...], light: str
+) -> list[FramePlan]:  # fmt: skip
+    if scene.instrument != "SOXS":
+        return []
+    kind, seconds = _spelled(scene, dpr_type), scene.lamp_exptime_s
+    on = FramePlan(
+        stem=f"{light}_on", number=0, of=scene.arc_frames, dpr_type=kind, dpr_tech=dpr_tech, slit=mask, exptime_s=seconds, lamps=lamps,
+        light=light,
+    )  # fmt: skip
+    frames = [replace(on, number=i) for i in range(scene.arc_frames)]
+    if scene.arm == "NIR":
+        frames.append(replace(on, stem=f"{light}_off", of=1, dpr_tech="IMAGE", lamps=(), light=""))
+    return frames
+
+
+MASTERS = ("bias", "dark", "flat")
+"""Kinds of frames of which masters are made."""
+
+_PLANNERS: Mapping[str, Callable[[CalibrationScene], list[FramePlan]]] = {
+    "bias": _plan_bias,
+    "dark": _plan_darks,
+    "pinhole_arc": lambda scene: _plan_arcs(scene, multiple=False),
+    "pinhole_flat": _plan_pinhole_flats,
+    "flat": _plan_flats,
+    "multi_pinhole_arc": lambda scene: _plan_arcs(scene, multiple=True),
+}
 """Frames by kind, in the order in which they are taken."""

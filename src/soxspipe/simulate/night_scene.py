@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from soxspipe.simulate.calibration_scene import CalibrationScene
+from soxspipe.simulate.calibration_scene import CalibrationKind, CalibrationScene
 from soxspipe.simulate.scene import Scene
 
 ArmName = Literal["VIS", "NIR"]
@@ -16,6 +16,7 @@ FIRST_TARGET_OB, FIRST_STANDARD_OB = 4100, 4000
 AFTERNOON_H, STANDARD_H, TARGETS_H, LAST_STANDARD_H = 6.0, 12.3, 13.0, 20.5
 """Hours after noon (UT) at which calibrations, first standard, targets and last standard begin; the NTT's night is about 0 to 9 h UT."""
 
+ALL_KINDS: tuple[CalibrationKind, ...] = ("bias", "dark", "pinhole_arc", "pinhole_flat", "flat", "multi_pinhole_arc")
 EXPOSURES_APART = 1000
 """Exposure numbers left to each observation, so that no two share their noise."""
 
@@ -78,7 +79,7 @@ def afternoons(night: NightScene, arm: ArmName) -> tuple[Afternoon, ...]:
         **_geometry(night, arm), "bias_frames": night.bias_frames, "dark_frames": night.dark_frames, "flat_frames": night.flat_frames,
         "off_frames": 1, "dark_times_s": tuple(sorted(set(times))) if arm == "NIR" else None,
     }  # fmt: skip
-    first = CalibrationScene(**shared, slit_width_arcsec=night.slit_arcsec)
+    first = CalibrationScene(**shared, slit_width_arcsec=night.slit_arcsec, kinds=ALL_KINDS)
     if not night.standards or night.standard_slit_arcsec == night.slit_arcsec:
         return (Afternoon(scene=first, begins_h=AFTERNOON_H),)
     more = CalibrationScene(

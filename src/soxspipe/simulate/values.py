@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar
@@ -47,6 +49,10 @@ class Facts:
         Spectrum of the target, for targets `standard` and `file`.
     pointing_deg : tuple of float
         Right ascension and declination, for the headers.
+    arc_line_nm : ndarray, shape (k,)
+        Lines of the arc lamps, nm in air; empty where they are not known.
+    pinholes_arcsec : ndarray, shape (p,)
+        Slit positions of the pinholes of the mask.
     """
 
     arm: Arm
@@ -61,6 +67,8 @@ class Facts:
     sky_line_photons: FloatArray
     target: StandardStar | None = None
     pointing_deg: tuple[float, float] = (246.0, -39.2)
+    arc_line_nm: FloatArray = field(default_factory=lambda: np.zeros(0))
+    pinholes_arcsec: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -82,6 +82,8 @@ def test_the_organiser_finds_its_sets(raw: Path, tmp_path: Path) -> None:
     counts = Counter((entry.rule.kind, entry.arm) for entry in made.sets)
     assert counts["bias", "VIS"] == 1
     assert counts["dark", "NIR"] == 3
+    assert all(counts[kind, arm] == 1 for kind in ("pinhole arc", "pinhole flat", "multi-pinhole arc") for arm in ("VIS", "NIR"))
+    assert all(len(entry.off_frames) == 1 for entry in made.sets if entry.rule.off_frames and entry.arm == "NIR")
     assert counts["slit flat", "VIS"] == counts["slit flat", "NIR"] == 2
     assert counts["flux standard", "VIS"] == counts["flux standard", "NIR"] == 1
     assert counts["science", "VIS"] == counts["science", "NIR"] == 2

@@ -1,0 +1,77 @@
+"""Light of arc lamps and of pinholes: where it falls, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from soxspipe.io.simulated_facts import read_facts
+from soxspipe.simulate.calibration_scene import CalibrationScene
+from soxspipe.simulate.calibrations import CalibrationSet, make_calibration_set, plan_frames
+from soxspipe.simulate.lamps import PINHOLE_SIGMA_PX
+from support.small import small_facts
+
+KINDS = ("pinhole_arc", "pinhole_flat", "multi_pinhole_arc")
+
+
+@lru_cache(maxsize=4)
+def lit(arm: str, **keys: object) -> CalibrationSet:
+    scene = CalibrationScene(arm=arm, kinds=KINDS, arc_scatter=0.0, arc_missing=0.0, arc_unlisted=0.0, **keys)  # type: ignore[arg-type]
+    return make_calibration_set(scene, small_facts(read_facts(scene)))
+
+
+def light(made: CalibrationSet, name: str) -> dict[int, np.ndarray]:
+    return dict(made.lights[name].pixels)
+
+
+@pytest.mark.parametrize("arm", ["VIS", "NIR"])
+def test_the_mask_lights_nine_times_what_the_pinhole_does(arm: str) -> None:
+    made = lit(arm)
+    one, nine = (sum(image.sum() for image in light(made, name).values()) for name in ("pinhole_arc", "multi_pinhole_arc"))
+    assert nine / one == pytest.approx(9.0, rel=0.05)  # a line at the window's border has its light cut
+
+
+def test_a_line_holds_its_electrons_and_has_the_width_of_a_pinhole() -> None:
+    plain = lit("NIR")
+    grid = plain.canvases[18].grid
+    alone = replace(plain.facts, arc_line_nm=np.array([grid.wavelength_nm[grid.wavelength_nm.size // 2]]))
+    made = make_calibration_set(plain.scene, alone)
+    image = light(made, "pinhole_arc")[18]
+    assert image.sum() == pytest.approx(made.scene.arc_electrons, rel=0.01)
+    along, around = image.sum(axis=1), np.arange(image.shape[0])
+    middle = (along * around).sum() / along.sum()
+    width = np.sqrt((along * (around - middle) ** 2).sum() / along.sum())
+    assert width == pytest.approx(np.hypot(PINHOLE_SIGMA_PX, np.sqrt(1 / 12)), rel=0.05)
+
+
+def test_the_pinhole_flat_lies_on_the_middle_of_the_slit() -> None:
+    made = lit("VIS")
+    for order, image in light(made, "pinhole_flat").items():
+        canvas = made.canvases[order]
+        slit = canvas.slit_middle.reshape(image.shape[0], image.shape[1], -1).mean(axis=2)
+        used = image.sum(axis=1) > 0.5 * image.sum(axis=1).max()
+        middle = (image * slit).sum(axis=1)[used] / image.sum(axis=1)[used]
+        assert np.abs(np.median(middle)) < 0.005
+
+
+def test_lines_are_missing_and_unlisted_as_wished() -> None:
+    plain = lit("NIR")
+    scene = plain.scene.model_copy(update={"arc_missing": 0.9})
+    fewer = make_calibration_set(scene, plain.facts)
+    total = [sum(image.sum() for image in light(made, "pinhole_arc").values()) for made in (plain, fewer)]
+    assert 0.0 < total[1] < 0.4 * total[0]
+
+
+def test_frames_are_taken_in_the_order_of_the_cascade_with_lamps_off_in_the_nir() -> None:
+    names = [(plan.stem, plan.dpr_type, plan.dpr_tech, plan.lamps) for plan in plan_frames(CalibrationScene(arm="NIR", kinds=KINDS))]
+    four = ("argo", "neon", "merc", "xeno")
+    assert names == [
+        ("pinhole_arc_on", "LAMP,WAVE", "ECHELLE,PINHOLE", four), ("pinhole_arc_off", "LAMP,WAVE", "IMAGE", ()),
+        ("pinhole_flat_on", "LAMP,FLAT", "ECHELLE,PINHOLE", ("qth",)), ("pinhole_flat_off", "LAMP,FLAT", "IMAGE", ()),
+        ("multi_pinhole_arc_on", "LAMP,WAVE", "ECHELLE,MULTI-PINHOLE", four), ("multi_pinhole_arc_off", "LAMP,WAVE", "IMAGE", ()),
+    ]  # fmt: skip
+    assert [plan.lamps for plan in plan_frames(CalibrationScene(arm="VIS", kinds=KINDS))] == [("thar",), ("qth",), ("thar",)]
+    assert plan_frames(CalibrationScene(arm="VIS", instrument="XSHOOTER", kinds=KINDS)) == ()
