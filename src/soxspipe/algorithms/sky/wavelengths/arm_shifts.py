@@ -189,4 +189,6 @@ def _decided(shift: OrderShift, known: Circumstances, *, apply: bool) -> OrderSh
         return replace(shift, applied=False, reason="apply_wavelength_shift is off")
     if known.attached and abs(shift.shift_px) <= max(ATTACHED_SIGMA * shift.error_px, ATTACHED_LEAST_PX):
         return replace(shift, applied=False, reason="not significant, and the arc was taken beside the exposure")
+    if abs(shift.shift_px) <= shift.error_px:  # a correction as small as its own error makes wavelengths worse as often as better
+        return replace(shift, applied=False, reason="smaller than its error")
     return shift

@@ -132,3 +132,9 @@ def test_orders_alone() -> None:
     assert found.n_lines == 20
     assert found.shift_px == pytest.approx(0.4)
     assert np.isnan(join_orders([1], {}, replace(known, attached=True), apply=True).shift_px)
+
+
+def test_a_shift_within_its_own_error_is_no_evidence() -> None:
+    found = together({12: own(12, 0.06, error=0.08), 13: own(13, 0.06, error=0.03)}, numbers=range(12, 14))
+    assert not together({12: own(12, 0.06, error=0.08)}, numbers=range(12, 13))[12].applied
+    assert found[13].applied
