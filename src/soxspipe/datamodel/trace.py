@@ -19,6 +19,10 @@ class SlitSource:
     significance: float
     relative_flux: float
 
+    def of_its_sign(self, light: FloatArray) -> FloatArray:
+        """Light as far as it has the sign of the source's, 0 elsewhere: a star of an off-frame that was taken off has none above 0."""
+        return np.maximum(light, 0.0) if self.relative_flux >= 0 else np.minimum(light, 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ContinuumSamples:

@@ -64,6 +64,6 @@ def mask_companions(fit: SkyFit, trace: ObjectTrace, companions: Sequence[SlitSo
         safe = np.where(solvable, determinant, 1.0)
         flux = np.where(solvable, (s11 * r2 - s12 * r1) / safe, 0.0)
         error = np.where(solvable, np.sqrt(np.maximum(s11, 0.0) / safe), np.inf)
-        taken += np.maximum(smooth_flux(flux, error), 0.0)[:, None] * other
+        taken += companion.of_its_sign(smooth_flux(flux, error))[:, None] * other
         masked |= (other > MASKED_SHARE * other.max(axis=1, keepdims=True)) & (own < MASKED_OWN_SHARE * own.max(axis=1, keepdims=True))
     return replace(fit, data=replace(data.without(taken), good=data.good & ~masked))

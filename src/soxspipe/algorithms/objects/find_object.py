@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from soxspipe.algorithms.objects.find_sources import bin_width, collapse, find_sources, level, strongest
+import numpy as np
+
+from soxspipe.algorithms.objects.find_sources import SlitLight, bin_width, collapse, find_sources, level, level_between, strongest
 from soxspipe.algorithms.objects.line_objects import find_line_sources
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
@@ -18,6 +20,8 @@ NEEDED_LINE_SIGNIFICANCE = 7.0
 """Against the scatter of all other slit positions, with two spots at least."""
 NAMED_NEAR_ARCSEC = 1.0
 """As far as a slit position given by hand may be off."""
+BLANK_FWHM = 1.5
+"""Bins so near to an object say nothing of missing light."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +50,12 @@ class FoundObject:
 
 
 def find_object(
-    orders: Sequence[OrderData], skies: tuple[FloatArray, ...], *, half_length_arcsec: float, named_arcsec: float | None
+    orders: Sequence[OrderData],
+    skies: tuple[FloatArray, ...],
+    *,
+    half_length_arcsec: float,
+    named_arcsec: float | None,
+    with_negatives: bool = False,
 ) -> FoundObject:
     """Look for objects on the slit, in continuum light and, failing that, in emission lines.
 
@@ -60,6 +69,8 @@ def find_object(
         Of the slit.
     named_arcsec : float or None
         Slit position that the user named; only an object within an arcsec of it is then taken.
+    with_negatives : bool
+        Look for missing light too: stars of an off-frame that was taken off.
 
     Returns
     -------
@@ -67,9 +78,34 @@ def find_object(
         The brightest object, or the one that was named.
     """
     bins = bin_width(orders)
-    light = level(collapse(orders, skies, half_length_arcsec, bins))
-    sources, significance = find_sources(light, NEEDED_SIGNIFICANCE), strongest(light)
-    return _chosen(sources, significance, skies, named_arcsec)
+    collapsed = collapse(orders, skies, half_length_arcsec, bins)
+    if with_negatives:
+        return _of_both_signs(collapsed, skies, named_arcsec)
+    light = level(collapsed)
+    return _chosen(find_sources(light, NEEDED_SIGNIFICANCE), strongest(light), skies, named_arcsec)
+
+
+def _of_both_signs(collapsed: SlitLight, skies: tuple[FloatArray, ...], named_arcsec: float | None) -> FoundObject:
+    """Objects, and sources of missing light, whose fluxes are relative to the brightest of these, and negative.
+
+    Each sign is looked for without the bins near sources of the other.
+    """
+    even = level_between(collapsed)
+    below = find_sources(replace(even, light=-even.light), NEEDED_SIGNIFICANCE)
+    above_alone = _blanked(even, below)
+    above = find_sources(above_alone, NEEDED_SIGNIFICANCE)
+    alone = _blanked(even, above)
+    missing = find_sources(replace(alone, light=-alone.light), NEEDED_SIGNIFICANCE)
+    found = _chosen(above, strongest(above_alone), skies, named_arcsec)
+    return replace(found, sources=(*above, *(replace(source, relative_flux=-source.relative_flux) for source in missing)))
+
+
+def _blanked(light: SlitLight, sources: Sequence[SlitSource]) -> SlitLight:
+    """Without the bins near sources."""
+    left = np.array(light.light)
+    for source in sources:
+        left[np.abs(light.slit_arcsec - source.slit_arcsec) < BLANK_FWHM * source.fwhm_arcsec] = np.nan
+    return replace(light, light=left)
 
 
 def _chosen(sources: tuple[SlitSource, ...], significance: float, skies: tuple[FloatArray, ...], named_arcsec: float | None) -> FoundObject:

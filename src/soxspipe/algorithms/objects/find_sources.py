@@ -122,6 +122,20 @@ def level(slit_light: SlitLight) -> SlitLight:
     return replace(slit_light, light=slit_light.light - base)
 
 
+def level_between(slit_light: SlitLight) -> SlitLight:
+    """As `level`, for light that may be missing as well: bins far above and far below the others are clipped alike."""
+    usable = np.isfinite(slit_light.light) & np.isfinite(slit_light.error)
+    if usable.sum() < 12:
+        return slit_light
+    x = slit_light.slit_arcsec / max(float(np.abs(slit_light.slit_arcsec).max()), 1e-9)
+    base = np.full(x.size, float(np.median(slit_light.light[usable])))
+    for _ in range(LEVEL_ROUNDS):
+        residual = (slit_light.light - base) / slit_light.error
+        kept = usable & (np.abs(residual) < LEVEL_SIGMA * max(mad_sigma(residual[usable]), 0.5))
+        base = np.polynomial.Polynomial.fit(x[kept], slit_light.light[kept], 2, w=1.0 / slit_light.error[kept])(x)
+    return replace(slit_light, light=slit_light.light - base)
+
+
 def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]:
     """List the objects that stand out of the light along the slit.
 

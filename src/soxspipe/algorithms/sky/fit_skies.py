@@ -152,7 +152,7 @@ def object_mask(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource],
         with np.errstate(invalid="ignore"):
             distance = np.abs(data.window.slit_arcsec - source.slit_arcsec)
             core = data.good & (distance < CORE_ARCSEC)
-        peak = float(np.median(((data.electrons - sky) / np.sqrt(data.variance(sky)))[core])) if core.any() else 0.0
+        peak = abs(float(np.median(((data.electrons - sky) / np.sqrt(data.variance(sky)))[core]))) if core.any() else 0.0
         wing = max(WING_SIGMA / max(peak, WING_SIGMA), 1e-6)
         reach = 0.5 * source.fwhm_arcsec * np.sqrt((wing ** (-1.0 / BETA) - 1.0) / (2.0 ** (1.0 / BETA) - 1.0))
         half = min(max(MASK_FWHM * source.fwhm_arcsec, LEAST_MASK_ARCSEC, float(reach)), 0.5 * left)
@@ -178,7 +178,7 @@ def rough_light(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource])
         weight = np.where(core, shape / data.variance(sky), 0.0)
         power = np.sum(weight * shape, axis=1)
         height = np.sum(weight * np.where(core, data.electrons - sky, 0.0), axis=1) / np.where(power > 0, power, 1.0)
-        light += np.maximum(running_median(height, ROUGH_SMOOTH_PX), 0.0)[:, None] * shape
+        light += source.of_its_sign(running_median(height, ROUGH_SMOOTH_PX))[:, None] * shape
     return light
 
 

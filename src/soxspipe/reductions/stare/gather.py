@@ -170,6 +170,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         sky_lines=read_sky_lines(first.instrument.name, first.arm),
         arc=read_arc(geometry_files.dispersion_table.header, first.instrument.keywords),
         object_slit_arcsec=settings.object_slit_arcsec,
+        with_off_frame=off_frame is not None,
     )
     header_warnings = _header_warnings(files, observations, values.masters, settings)
     return values, [*header_warnings, *geometry_warnings, *star_warnings, *bad_warnings]

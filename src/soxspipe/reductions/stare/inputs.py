@@ -42,6 +42,8 @@ class StareInputs:
         The arc behind the dispersion solution.
     object_slit_arcsec : float or None
         Position named by the user.
+    with_off_frame : bool
+        Whether an exposure beside the target took the place of the dark.
     """
 
     raw: tuple[RawFrame, ...]
@@ -59,6 +61,7 @@ class StareInputs:
     sky_lines: SkyLines
     arc: Arc = field(default_factory=Arc)
     object_slit_arcsec: float | None = None
+    with_off_frame: bool = False
 
     @property
     def makes_response(self) -> bool:

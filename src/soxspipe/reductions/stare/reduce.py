@@ -95,7 +95,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     orders = tuple(order.masked(pixels) for order, pixels in zip(detrended, cosmic_rays, strict=True))
     if settings.use_lacosmic:
         done("flag_cosmic_rays", notes.cosmic_rays(cosmic_rays))
-    by_continuum = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=named)
+    by_continuum = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=named, with_negatives=inputs.with_off_frame)
     first = fit_sky(orders, by_continuum, settings.sky, half_length_arcsec=half_slit) if settings.sky.subtract_sky else None
     found = by_continuum if first is None else _with_lines(first, by_continuum, inputs)
     sky = first if found is by_continuum or found.source is None else fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit)
@@ -251,9 +251,16 @@ def _warnings(
         said.append(
             f"no object stands out of the noise (strongest peak {found.significance:.1f} sigma); the spectrum is a forced extraction at {where}"
         )
-    if len(found.sources) > 1:
+    said.extend(
+        f'a star of the off-frame lies at {s.slit_arcsec:+.1f}" on the slit; it was masked and fitted as an object of negative light'
+        for s in found.sources
+        if s.relative_flux < 0
+    )
+    if sum(s.relative_flux >= 0 for s in found.sources) > 1:
         others = ", ".join(
-            f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} % of the brightest)' for s in found.sources if s is not found.source
+            f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} % of the brightest)'
+            for s in found.sources
+            if s is not found.source and s.relative_flux >= 0
         )
         said.append(f"more than one object on the slit, also at {others}")
     said.extend(_host_words(solved.host))
