@@ -107,6 +107,34 @@ for _name, _arm, _scene in (
     ("vis_standard_bright", "VIS", {"target": "standard", "name": "EG274", "exptime_s": 300, "seeing_arcsec": 0.6, "airmass": 1.6}),
 ):
     SCENES[_name] = {"arm": _arm, "seed": 100 + len(SCENES), **_scene}
+_APART = {
+    "flexure_dispersion_px": 1.3,
+    "flexure_tilt_px": 0.057,
+    "flexure_dispersion_order_px": {10: 4.5, 11: 3.8},
+    "flexure_bend_px": {10: 1.2},
+}
+_EIGHT = {
+    order: (-1) ** order * shift
+    for order, shift in zip(range(10, 25), (7.5, 6, 3, 7.8, 5, 2, 6.6, 4, 0.5, 7.9, 7, 2.2, 5.5, 4.1, 3.3), strict=True)
+}
+_SHAPE = {"lsf_wings": 0.05, "lsf_skew_px": 0.3}
+_GAS = {"nebular_flux": 4e-16, "nebular_gradient": 0.12, "nebular_curvature": 0.03}
+for _name, _arm, _scene in (
+    ("nir_orders_apart", "NIR", {"ab_mag": 17.0, "exptime_s": 300, **_APART}),
+    ("nir_shift_8", "NIR", {"ab_mag": 17.0, "exptime_s": 300, "flexure_dispersion_order_px": _EIGHT}),
+    ("vis_law", "VIS", {"ab_mag": 18.0, "exptime_s": 600, "flexure_dispersion_px": 1.4, "flexure_by_law": True, "rotator_deg": 60.0}),
+    ("vis_shift_8", "VIS", {"ab_mag": 18.0, "exptime_s": 600, "flexure_dispersion_order_px": {1: 7.6, 2: 3.0, 3: -4.0, 4: -7.1}}),
+    ("nir_line_width", "NIR", {"ab_mag": 17.0, "exptime_s": 300, "lsf_width_gradient": 0.15}),
+    ("nir_line_shape", "NIR", {"ab_mag": 17.0, "exptime_s": 300, **_SHAPE}),
+    ("vis_gas", "VIS", {"ab_mag": 17.5, "exptime_s": 600, **_GAS}),
+    ("nir_off_star", "NIR", {"ab_mag": 18.0, "exptime_s": 300, "off_frame": True, "off_star_ab_mag": 17.5}),
+    ("nir_ghost", "NIR", {"ab_mag": 17.0, "exptime_s": 300, "ghost_share": 0.004}),
+    ("nir_flat_error", "NIR", {"ab_mag": 15.0, "exptime_s": 300, "flat_error": 0.01}),
+    ("vis_fringes", "VIS", {"ab_mag": 15.0, "exptime_s": 300, "fringes": 0.02}),
+    ("nir_all_waves", "NIR", {"ab_mag": 17.0, "exptime_s": 300, **_APART, **_SHAPE, "lsf_width_gradient": 0.1, "ghost_share": 0.002}),
+    ("vis_all_waves", "VIS", {"ab_mag": 17.5, "exptime_s": 600, **_GAS, **_SHAPE, "flexure_dispersion_px": 1.4, "flexure_by_law": True}),
+):
+    SCENES[_name] = {**_SN, "arm": _arm, "seed": 300 + len(SCENES), **_scene}
 UNRESPONSIVE = {"nir_no_flat", "vis_2x1", "vis_2x2", "nir_wide_slit"}
 """Scenes for which the arm's response does not hold: another flat, binning or slit."""
 

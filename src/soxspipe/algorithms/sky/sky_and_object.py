@@ -66,6 +66,7 @@ class JointGeometry:
     piece: IntArray
     t: FloatArray
     gain: FloatArray
+    widened: FloatArray | None = None
 
 
 def joint_geometry(spline: SkySpline, u_px: FloatArray, slit: FloatArray) -> JointGeometry:
@@ -77,12 +78,13 @@ def joint_geometry(spline: SkySpline, u_px: FloatArray, slit: FloatArray) -> Joi
         piece=piece.reshape(u_px.shape),
         t=t.reshape(u_px.shape),
         gain=spline.gain(terms).reshape(u_px.shape),
+        widened=None if (widened := spline.widened(terms)) is None else widened.reshape(u_px.shape),
     )
 
 
 def evaluate_sky(spline: SkySpline, geometry: JointGeometry) -> FloatArray:
     """Sky on the window from places already at hand."""
-    return geometry.gain * horner(spline.space.polynomials(spline.coefficients), geometry.piece, geometry.t)
+    return geometry.gain * spline.plain(geometry.piece, geometry.t, geometry.widened)
 
 
 def solve_sky_and_object(
@@ -112,7 +114,8 @@ def solve_sky_and_object(
     """
     n, used = spline.space.n_splines, weight > 0
     electrons = np.where(used, data.electrons, 0.0)
-    powers = powers_of(geometry.t.ravel(), spline.space.degree, geometry.gain.ravel())
+    curved = None if geometry.widened is None else (geometry.widened * spline.space.per_unit.take(geometry.piece) ** 2).ravel()
+    powers = powers_of(geometry.t.ravel(), spline.space.degree, geometry.gain.ravel(), curved)
     sums = spline_products(spline.space, geometry.blocks, [*powers, electrons.ravel()], weight.ravel())
     band, right = spline_normal(sums, spline.space.degree + 1, n)
     carries = used & (np.abs(shares) > SMALLEST_SHARE)

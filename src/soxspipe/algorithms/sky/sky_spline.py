@@ -14,7 +14,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
@@ -27,6 +27,10 @@ from soxspipe.numerics.splines import SplineSpace, clamped_knots, horner, spline
 SHIFT_AXIS_DEGREE = 4
 SHIFT_SLIT_DEGREE = 3
 SHIFT_PRIOR_PX = 0.1
+WIDTH_SLIT_DEGREE = 2
+WIDTH_PRIOR_PX2 = 0.3
+"""Of half the variance by which lines are wider at one end of the slit than in its middle: 30 % of a usual line."""
+
 WINGS_PRIOR = 0.05
 ILLUMINATION_PRIOR = 0.1
 LARGEST_STEP_PX = 0.5
@@ -62,6 +66,8 @@ class SkySpline:
         Prior mean of gamma; None is zero.
     illumination_prior : float
         Standard deviation of that prior.
+    width : ndarray, shape (n_width,)
+        Half the variance (px^2) that is added to lines along the slit, coefficients of P_1, P_2; empty where lines have one width.
     """
 
     space: SplineSpace
@@ -71,6 +77,7 @@ class SkySpline:
     u_range: tuple[float, float]
     expected_illumination: FloatArray | None = None
     illumination_prior: float = ILLUMINATION_PRIOR
+    width: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def knots(self) -> FloatArray:
@@ -82,7 +89,7 @@ class SkySpline:
         n_along, n_across = self.shift.shape
         return ShapeTerms(
             along=chebyshev(scale(np.ravel(u), self.u_range), n_along),
-            across=legendre(np.ravel(slit), max(n_across, self.illumination.size)),
+            across=legendre(np.ravel(slit), max(n_across, self.illumination.size, self.width.size)),
         )
 
     def shifted(self, u: FloatArray, terms: ShapeTerms) -> FloatArray:
@@ -96,10 +103,26 @@ class SkySpline:
         """``g(s)``, shape (n,)."""
         return 1.0 + self.illumination @ terms.across[: self.illumination.size]
 
+    def widened(self, terms: ShapeTerms) -> FloatArray | None:
+        """Half the variance added to lines, px^2, shape (n,); None where lines have one width."""
+        return self.width @ terms.across[: self.width.size] if self.width.size else None
+
+    def plain(self, piece: IntArray, t: FloatArray, widened: FloatArray | None) -> FloatArray:
+        """``S + widened S''`` at places on the spline, shape (n,): the sky without illumination."""
+        polynomials = self.space.polynomials(self.coefficients)
+        value = horner(polynomials, piece, t)
+        return value if widened is None else value + widened * self.curvature(polynomials, piece, t)
+
+    def curvature(self, polynomials: FloatArray, piece: IntArray, t: FloatArray) -> FloatArray:
+        """Second derivative by u."""
+        order = np.arange(2, self.space.degree + 1)
+        return horner(polynomials[2:] * ((order * (order - 1))[:, None] * self.space.per_unit**2), piece, t)
+
     def __call__(self, u: FloatArray, slit: FloatArray) -> FloatArray:
         """Sky in flattened electrons at any pixels, shape of `u`."""
         terms = self.shape_terms(u, slit)
-        sky = self.gain(terms) * self.space.evaluate(self.shifted(u, terms), self.coefficients)
+        piece, t = self.space.locate(self.shifted(u, terms))
+        sky = self.gain(terms) * self.plain(piece, t, self.widened(terms))
         return sky.reshape(np.shape(u))
 
     def local_range(self, u: FloatArray, half_width_px: float = 1.25) -> FloatArray:
@@ -179,6 +202,8 @@ class Linearised:
         The model without illumination.
     slope : ndarray, shape (n,)
         Derivative of the model by u.
+    curvature : ndarray, shape (n,) or (0,)
+        Its second derivative by u; empty where lines have one width.
     """
 
     blocks: PixelBlocks
@@ -187,14 +212,18 @@ class Linearised:
     sky: FloatArray
     plain: FloatArray
     slope: FloatArray
+    curvature: FloatArray
 
 
-def powers_of(t: FloatArray, degree: int, factor: FloatArray) -> FloatArray:
-    """`factor` times 1, t, t^2, ... up to the degree, shape (degree + 1, n)."""
+def powers_of(t: FloatArray, degree: int, factor: FloatArray, curved: FloatArray | None = None) -> FloatArray:
+    """`factor` times 1, t, t^2, ... up to the degree, each with `curved` times its second derivative by t; shape (degree + 1, n)."""
     powers = np.empty((degree + 1, t.size))
     powers[0] = factor
     for k in range(degree):
         np.multiply(powers[k], t, out=powers[k + 1])
+    if curved is not None:
+        for k in range(degree, 1, -1):  # from above: lower powers are still bare
+            powers[k] += k * (k - 1) * curved * powers[k - 2]
     return powers
 
 
@@ -220,10 +249,16 @@ def linearise(spline: SkySpline, placed: Placed) -> Linearised:
     space, gain = spline.space, spline.gain(placed.terms)
     polynomials = space.polynomials(spline.coefficients)
     derivative = polynomials[1:] * (np.arange(1, space.degree + 1)[:, None] * space.per_unit)
-    plain = horner(polynomials, placed.piece, placed.t)
+    widened = spline.widened(placed.terms)
+    plain, curvature, curved = horner(polynomials, placed.piece, placed.t), np.zeros(0), None
+    if widened is not None:
+        bend = spline.curvature(polynomials, placed.piece, placed.t)
+        plain = plain + widened * bend
+        curvature, curved = gain * bend, widened * space.per_unit.take(placed.piece) ** 2
     return Linearised(
         blocks=placed.blocks,
-        powers=powers_of(placed.t, space.degree, gain),
+        powers=powers_of(placed.t, space.degree, gain, curved),
+        curvature=curvature,
         across=placed.terms.across,
         sky=gain * plain,
         plain=plain,
@@ -262,10 +297,11 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     SkySpline
         The next solution, on the same knots.
     """
-    n_gain, (n_along, n_across) = spline.illumination.size, spline.shift.shape
+    n_gain, n_width, (n_along, n_across) = spline.illumination.size, spline.width.size, spline.shift.shape
     space, n = spline.space, spline.space.n_splines
     more = np.zeros((0, weight.size)) if wings is None else wings
-    columns = [*here.powers, *(here.plain * here.across[:n_gain]), *(here.slope * here.across[:n_across]), *more, pixels.electrons]
+    columns = [*here.powers, *(here.plain * here.across[:n_gain]), *(here.slope * here.across[:n_across])]
+    columns += [*(here.curvature * here.across[:n_width] if n_width else ()), *more, pixels.electrons]
     sums = spline_products(space, here.blocks, columns, weight)
     band, right = spline_normal(sums, space.degree + 1, n)
     factor = cholesky_banded(regularised(band), lower=True)
@@ -273,11 +309,14 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     middle = 0.5 * (spline.knots[space.degree : n] + spline.knots[space.degree + 1 : n + 1])
     along = chebyshev(scale(middle, spline.u_range), n_along) if n_along else np.zeros((0, middle.size))
     once = np.ones((1, middle.size))
-    border, dense, dense_right = _shape_normal(sums, space.degree + 1, n, [*[once] * n_gain, *[along] * n_across, *[once] * len(more)])
-    priors = ((n_gain, spline.illumination_prior), (n_along * n_across, SHIFT_PRIOR_PX), (len(more), WINGS_PRIOR))
+    border, dense, dense_right = _shape_normal(
+        sums, space.degree + 1, n, [*[once] * n_gain, *[along] * n_across, *[once] * (n_width + len(more))]
+    )
+    shape_priors = ((n_gain, spline.illumination_prior), (n_along * n_across, SHIFT_PRIOR_PX))
+    priors = (*shape_priors, (n_width, WIDTH_PRIOR_PX2), (len(more), WINGS_PRIOR))
     prior = np.concatenate([np.full(number, width**-2) for number, width in priors])
     expected = 0.0 if spline.expected_illumination is None else spline.expected_illumination
-    current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel(), np.zeros(len(more))])
+    current = np.concatenate([spline.illumination - expected, spline.shift.T.ravel(), spline.width, np.zeros(len(more))])
     dense[np.diag_indices_from(dense)] += prior
     dense_right = dense_right - prior * current
     solved = cho_solve_banded((factor, True), np.column_stack([right, border]))
@@ -291,6 +330,7 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
         coefficients=solved[:, 0] - solved[:, 1:] @ step,
         illumination=spline.illumination + step[:n_gain],
         shift=spline.shift + step[of_shift].reshape(n_across, n_along).T,
+        width=spline.width + step[of_shift.stop : of_shift.stop + n_width],
     )
 
 

@@ -11,12 +11,23 @@ from pydantic import Field
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, place_knots
-from soxspipe.algorithms.sky.sky_spline import Placed, SkyPixels, SkySpline, fit_linear, gauss_newton, linearise, place_pixels, start_spline
+from soxspipe.algorithms.sky.sky_spline import (
+    WIDTH_SLIT_DEGREE,
+    Placed,
+    SkyPixels,
+    SkySpline,
+    fit_linear,
+    gauss_newton,
+    linearise,
+    place_pixels,
+    start_spline,
+)
 from soxspipe.algorithms.sky.uneven_lines import UnevenLight
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.errors import AlgorithmError
 from soxspipe.numerics.robust import largest_near
 from soxspipe.numerics.rows import row_max
+from soxspipe.numerics.splines import horner
 
 
 class SkySettings(AlgorithmSettings):
@@ -42,6 +53,10 @@ ROUND_TOLERANCES = (0.1, 0.01)
 ROUND_CLIPS = (0.8, 0.5)
 ROUNDS_FROM_START = 2
 START_SIGMA = 6.0
+WIDTH_SIGMA = 12.0
+LEAST_WIDTH_PX2 = 0.01
+"""Significance and size of a change of the lines' width along the slit that is modelled: below it a line is wrong by less than 0.5 %."""
+
 PLACES_PER_PX = 4.0
 WING_TERMS = 2
 
@@ -131,10 +146,31 @@ def fit_order_sky(
         use = np.abs(values - here.sky) <= limit
         left = wings if k + 1 == len(ROUND_TOLERANCES) else None  # the last round alone says what the illumination is
         spline, placed = gauss_newton(spline, pixels, use / pixels.variance, here, left), None
+        if k + 1 < len(ROUND_TOLERANCES) and _width_changes(spline, pixels, place_pixels(spline, pixels, terms), use):
+            spline = replace(spline, width=np.zeros(WIDTH_SLIT_DEGREE))
+            terms = spline.shape_terms(u, slit)
+            spline = gauss_newton(spline, pixels, use / pixels.variance, linearise(spline, place_pixels(spline, pixels, terms)))
     model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
     used = np.zeros(model.shape, dtype=bool)
     used.ravel()[index] = use
     return SkyFit(data=data, spline=spline, electrons=model, used=used)
+
+
+def _width_changes(spline: SkySpline, pixels: SkyPixels, placed: Placed, use: BoolArray) -> bool:
+    """Whether residuals look like lines that are wider at one end of the slit, or at both, than in the middle; not asked twice."""
+    if spline.width.size or spline.space.degree < 3 or not spline.shift.size:
+        return False
+    polynomials = spline.space.polynomials(spline.coefficients)
+    residual = pixels.electrons - spline.gain(placed.terms) * horner(polynomials, placed.piece, placed.t)
+    bend = spline.curvature(polynomials, placed.piece, placed.t)
+    weight = use / pixels.variance
+    for across in placed.terms.across[:WIDTH_SLIT_DEGREE]:
+        shape = bend * across
+        power = float(np.sum(weight * shape**2))
+        amount = float(np.sum(weight * shape * residual)) / max(power, 1e-30)
+        if abs(amount) > LEAST_WIDTH_PX2 and abs(amount) * np.sqrt(power) > WIDTH_SIGMA:
+            return True
+    return False
 
 
 def _by_wavelength(u_px: FloatArray, index: IntArray) -> IntArray:
