@@ -113,7 +113,7 @@ def solve_sky_and_object(
         Zeros in place of errors if they were not asked for.
     """
     n, used = spline.space.n_splines, weight > 0
-    electrons = np.where(used, data.electrons, 0.0)
+    electrons = np.where(used, data.electrons - _second_order(spline, geometry), 0.0)
     curved = None if geometry.widened is None else (geometry.widened * spline.space.per_unit.take(geometry.piece) ** 2).ravel()
     powers = powers_of(geometry.t.ravel(), spline.space.degree, geometry.gain.ravel(), curved)
     sums = spline_products(spline.space, geometry.blocks, [*powers, electrons.ravel()], weight.ravel())
@@ -148,6 +148,15 @@ def solve_sky_and_object(
         covariance=shared[1:],
         sky_variance=np.where(data.window.inside, inverse.sky_variance(spline.space, geometry), 0.0),
     )
+
+
+def _second_order(spline: SkySpline, geometry: JointGeometry) -> FloatArray | float:
+    """Part of the sky that is of second order in the change of the lines' width, from the spline as it is."""
+    if geometry.widened is None:
+        return 0.0
+    polynomials = spline.space.polynomials(spline.coefficients)
+    fourth = spline.fourth(polynomials, geometry.piece, geometry.t, geometry.widened)
+    return 0.5 * geometry.gain * geometry.widened**2 * fourth
 
 
 def _coupling(

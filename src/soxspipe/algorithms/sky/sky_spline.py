@@ -28,6 +28,10 @@ SHIFT_AXIS_DEGREE = 4
 SHIFT_SLIT_DEGREE = 3
 SHIFT_PRIOR_PX = 0.1
 WIDTH_SLIT_DEGREE = 2
+SECOND_ORDER_PX2 = 0.05
+"""Below it the square of a width's change is worth 0.1 % of a line."""
+
+DIFFERENCE_PX = 1.0
 WIDTH_PRIOR_PX2 = 0.3
 """Of half the variance by which lines are wider at one end of the slit than in its middle: 30 % of a usual line."""
 
@@ -108,10 +112,22 @@ class SkySpline:
         return self.width @ terms.across[: self.width.size] if self.width.size else None
 
     def plain(self, piece: IntArray, t: FloatArray, widened: FloatArray | None) -> FloatArray:
-        """``S + widened S''`` at places on the spline, shape (n,): the sky without illumination."""
+        """``S + widened S'' + widened^2 S^(4) / 2`` at places on the spline, shape (n,): the sky without illumination."""
         polynomials = self.space.polynomials(self.coefficients)
         value = horner(polynomials, piece, t)
-        return value if widened is None else value + widened * self.curvature(polynomials, piece, t)
+        if widened is None:
+            return value
+        second_order = 0.5 * widened**2 * self.fourth(polynomials, piece, t, widened)
+        return value + widened * self.curvature(polynomials, piece, t) + second_order
+
+    def fourth(self, polynomials: FloatArray, piece: IntArray, t: FloatArray, widened: FloatArray) -> FloatArray:
+        """Fourth derivative by u, from differences of the second; 0 where widths change too little for it to count."""
+        if np.abs(widened).max(initial=0.0) < SECOND_ORDER_PX2:
+            return np.zeros(t.shape)
+        u = self.space.left.take(piece) + t / self.space.per_unit.take(piece)
+        low, high = (self.curvature(polynomials, *self.space.locate(np.ravel(u) + step)) for step in (-DIFFERENCE_PX, DIFFERENCE_PX))
+        middle = self.curvature(polynomials, piece, t)
+        return (low.reshape(t.shape) + high.reshape(t.shape) - 2.0 * middle) / DIFFERENCE_PX**2
 
     def curvature(self, polynomials: FloatArray, piece: IntArray, t: FloatArray) -> FloatArray:
         """Second derivative by u."""
@@ -203,7 +219,9 @@ class Linearised:
     slope : ndarray, shape (n,)
         Derivative of the model by u.
     curvature : ndarray, shape (n,) or (0,)
-        Its second derivative by u; empty where lines have one width.
+        Derivative of the model by the change of width; empty where lines have one width.
+    second_order : ndarray, shape (n,), or None
+        Part of the model that is of second order in the change of width, which a step takes as given.
     """
 
     blocks: PixelBlocks
@@ -213,6 +231,7 @@ class Linearised:
     plain: FloatArray
     slope: FloatArray
     curvature: FloatArray
+    second_order: FloatArray | None = None
 
 
 def powers_of(t: FloatArray, degree: int, factor: FloatArray, curved: FloatArray | None = None) -> FloatArray:
@@ -251,14 +270,18 @@ def linearise(spline: SkySpline, placed: Placed) -> Linearised:
     derivative = polynomials[1:] * (np.arange(1, space.degree + 1)[:, None] * space.per_unit)
     widened = spline.widened(placed.terms)
     plain, curvature, curved = horner(polynomials, placed.piece, placed.t), np.zeros(0), None
+    second_order = None
     if widened is not None:
         bend = spline.curvature(polynomials, placed.piece, placed.t)
-        plain = plain + widened * bend
-        curvature, curved = gain * bend, widened * space.per_unit.take(placed.piece) ** 2
+        fourth = spline.fourth(polynomials, placed.piece, placed.t, widened)
+        second_order = 0.5 * gain * widened**2 * fourth
+        plain = plain + widened * bend + 0.5 * widened**2 * fourth
+        curvature, curved = gain * (bend + widened * fourth), widened * space.per_unit.take(placed.piece) ** 2
     return Linearised(
         blocks=placed.blocks,
         powers=powers_of(placed.t, space.degree, gain, curved),
         curvature=curvature,
+        second_order=second_order,
         across=placed.terms.across,
         sky=gain * plain,
         plain=plain,
@@ -301,7 +324,8 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     space, n = spline.space, spline.space.n_splines
     more = np.zeros((0, weight.size)) if wings is None else wings
     columns = [*here.powers, *(here.plain * here.across[:n_gain]), *(here.slope * here.across[:n_across])]
-    columns += [*(here.curvature * here.across[:n_width] if n_width else ()), *more, pixels.electrons]
+    columns += [*(here.curvature * here.across[:n_width] if n_width else ()), *more]
+    columns.append(pixels.electrons if here.second_order is None else pixels.electrons - here.second_order)
     sums = spline_products(space, here.blocks, columns, weight)
     band, right = spline_normal(sums, space.degree + 1, n)
     factor = cholesky_banded(regularised(band), lower=True)
