@@ -147,4 +147,6 @@ def find_line_object(
     )
     if not sources or sources[0].significance < found.significance:
         return found
-    return replace(_chosen(sources, sources[0].significance, found.skies, named_arcsec), lines_alone=True)
+    chosen = _chosen(sources, sources[0].significance, found.skies, named_arcsec)
+    missing = tuple(source for source in found.sources if source.relative_flux < 0)
+    return replace(chosen, sources=(*chosen.sources, *missing), lines_alone=True)
