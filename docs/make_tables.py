@@ -28,6 +28,7 @@ ADVICE = {
     "use_flat": "Off only to see what the flat does; without it orders do not agree in counts, and a response must be made without it as well.",
     "subtract_background": "Off if the background plot shows nothing but noise, or follows the orders.",
     "use_lacosmic": "Off if narrow emission lines of the object are flagged; the extraction rejects outliers in any case.",
+    "stack_before_extraction": "Off (or `--no-stack`) for a variable target. On, exposures that differ are solved one by one in any case.",
     "scale_dark": "On for a dark of another exposure time whose level is known to be charge; a dark of the same time is always better.",
     "saturation_adu": "Give it where wells are known to be full, or the response to light bends, below the converter's limit.",
     "object_slit_arcsec": "Give it when the brightest object is not yours, or when nothing was found and a limit is wanted.",

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +35,7 @@ Compat = Annotated[
     typer.Option("--compat", metavar="RELEASE", help="0.17: order numbers of the UV-VIS arm as that release had them.", show_default=False),
 ]
 Overwrite = Annotated[bool, typer.Option("-x", "--overwrite", help="Make products again that exist already.")]
+NoStack = Annotated[bool, typer.Option("--no-stack", help="Each exposure on its own, as products <sof>_F1, <sof>_F2, ...")]
 Verbose = Annotated[bool, typer.Option("-V", "--verbose", help="Full paths, per-order metrics and notes.")]
 Debug = Annotated[bool, typer.Option("-d", "--debug", help="Tracebacks, and plots of every sky model.")]
 
@@ -124,6 +125,15 @@ def _command_of(verb: str, text: str) -> Callable[..., int]:
     ) -> int:  # fmt: skip
         return _reduce(frames, output, settings, compat, _merged(context.obj, overwrite, verbose, debug), verb=verb)
 
+    def stack_command(
+        context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None, compat: Compat = None,
+        no_stack: NoStack = False, overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
+    ) -> int:  # fmt: skip
+        return _reduce(frames, output, settings, compat, _merged(context.obj, overwrite, verbose, debug), verb=verb, no_stack=no_stack)
+
+    if RECIPES[verb].stacks:
+        stack_command.__doc__ = text
+        return stack_command
     command.__doc__ = text
     return command
 
@@ -195,7 +205,9 @@ def _validate(
     return 0
 
 
-def _reduce(frames: list[str], output: str | None, settings: str | None, compat: str | None, flags: Flags, *, verb: str) -> int:
+def _reduce(
+    frames: list[str], output: str | None, settings: str | None, compat: str | None, flags: Flags, *, verb: str, no_stack: bool = False
+) -> int:
     from soxspipe.cli.console import Console
     from soxspipe.reductions.engine import gather, run_reduction
     from soxspipe.reductions.output_folder import output_folder
@@ -209,6 +221,8 @@ def _reduce(frames: list[str], output: str | None, settings: str | None, compat:
     chosen = settings if compat is None else with_setting(settings, "compat", compat)
     recipe = reduction(verb)
     gathered = gather(recipe, frames[0] if len(frames) == 1 else frames, chosen, verb=verb, command=command_text())
+    if no_stack:
+        gathered = replace(gathered, settings=gathered.settings.model_copy(update={"stack_before_extraction": False}))
     console.note(f"{gathered.recipe}: {gathered.names().sof_name}")
     for warning in gathered.warnings:
         console.warn(warning)

@@ -103,10 +103,10 @@ def measure_efficiency(efficiency: EfficiencyCurve | None, arm: Arm) -> tuple[Me
 
 
 def measure_struck_pixels(flags: FlagArray, on_slit: BoolImage) -> tuple[Metric, ...]:
-    """CRH NUM and SATURATED NUM: pixels between the order edges struck by cosmic rays (or rejected as outliers), and saturated."""
+    """CRH NUM and SATURATED NUM: pixels between the order edges struck by cosmic rays (or rejected as outliers), and saturated ones that no calibration excludes."""
     inside = flags[on_slit]
     cosmic = int(np.count_nonzero(inside & np.uint8(COSMIC_FLAGS)))
-    saturated = int(np.count_nonzero(inside & np.uint8(PixelFlag.SATURATED)))
+    saturated = int(np.count_nonzero((inside & np.uint8(PixelFlag.SATURATED | PixelFlag.BAD)) == np.uint8(PixelFlag.SATURATED)))
     return (
         Metric(name="CRH NUM", value=cosmic, comment="Cosmic-ray and outlier pixels inside orders"),
         Metric(name="SATURATED NUM", value=saturated, comment="Saturated pixels inside orders"),

@@ -45,12 +45,15 @@ class Reduction(Generic[In, Out, Chosen]):
         Values to values: ``reduce(inputs, settings, done)``.
     describe : callable
         What was gathered, in one line for the user.
+    split : callable or None
+        The sets that are reduced in the place of the one gathered, each with products of its own; None reduces what was gathered.
     """
 
     spec: RecipeSpec[Context[In, Out, Chosen]]
     gather: Gather[In, Chosen]
     reduce: Callable[[In, Chosen, Done], Out]
     describe: Callable[[In], str]
+    split: Callable[[Gathered[In, Chosen]], tuple[Gathered[In, Chosen], ...]] | None = None
 
 
 def gather(
@@ -99,7 +102,7 @@ def run_reduction(
     listener: Listener = silent,
     debug: bool = False,
 ) -> Published:
-    """Reduce what was gathered and write every product.
+    """Reduce what was gathered and write every product; of several sets the first one's final product and metrics are returned.
 
     Parameters
     ----------
@@ -125,6 +128,20 @@ def run_reduction(
     ProductError
         If a product could not be written.
     """
+    runs = (gathered,) if reduction.split is None else reduction.split(gathered)
+    published = [_run_one(reduction, one, output, overwrite=overwrite, listener=listener, debug=debug) for one in runs]
+    if len(published) == 1:
+        return published[0]
+    return replace(
+        published[0],
+        products=tuple(record for one in published for record in one.products),
+        warnings=tuple(dict.fromkeys(warning for one in published for warning in one.warnings)),
+    )
+
+
+def _run_one(
+    reduction: Reduction[In, Out, Chosen], gathered: Gathered[In, Chosen], output: Path, *, overwrite: bool, listener: Listener, debug: bool
+) -> Published:
     story: list[StepReport] = []
 
     def remembered(report: StepReport, /) -> None:

@@ -185,8 +185,8 @@ class Context(Generic[In, Out, Chosen]):
 
     @property
     def total_exptime_s(self) -> float:
-        """Sum of their exposure times."""
-        return sum(raw.observation.exptime_s for raw in self.inputs.raw)
+        """Sum of their exposure times, all integrations of each."""
+        return sum(raw.observation.exptime_s * raw.observation.integrations for raw in self.inputs.raw)
 
     def metric(self, name: str) -> float | int | None:
         """Value of a metric; None if it was not measured."""

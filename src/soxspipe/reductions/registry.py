@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A command: the folder of its recipe, whose module `recipe` holds `REDUCTION`, and what the command does."""
+    """A command: the folder of its recipe, whose module `recipe` holds `REDUCTION`, what it does, and whether it may leave exposures apart."""
 
     folder: str
     help: str
+    stacks: bool = False
 
 
 RECIPES: Mapping[str, Entry] = {
     "mbias": Entry(folder="mbias", help="Combine bias frames to a master bias."),
     "mdark": Entry(folder="mdark", help="Combine darks to a master dark; several exposure times give level and rate."),
     "mflat": Entry(folder="mflat", help="Combine flats to a master flat; edges of the orders, scattered light, bad pixels."),
-    "stare": Entry(folder="stare", help="Reduce a science target taken in stare mode."),
-    "stare_std": Entry(folder="stare", help="Reduce a flux standard taken in stare mode."),
+    "stare": Entry(folder="stare", help="Reduce a science target taken in stare mode.", stacks=True),
+    "stare_std": Entry(folder="stare", help="Reduce a flux standard taken in stare mode.", stacks=True),
 }
 """One line a command."""
 

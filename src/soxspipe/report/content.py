@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Protocol
 
 from soxspipe import __version__
+from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.provenance import Provenance
@@ -72,6 +73,8 @@ class ReportContent:
         Optional steps that failed, and why.
     wavelength_shift : WavelengthShift or None
         From sky lines.
+    exposures : tuple of ExposureRecord
+        What is known of each exposure.
     products : tuple of ReportedProduct
         What the run wrote.
     steps : tuple of ReportedStep
@@ -88,6 +91,7 @@ class ReportContent:
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     wavelength_shift: WavelengthShift | None = None
+    exposures: tuple[ExposureRecord, ...] = ()
     products: tuple[ReportedProduct, ...] = ()
     steps: tuple[ReportedStep, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: software_versions())

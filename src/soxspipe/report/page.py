@@ -40,6 +40,7 @@ def build_report(content: ReportContent) -> str:
             sections.order_images(content),
             sections.object_plots(plots),
             sections.response_plots(plots, content),
+            sections.exposures(content),
             sections.quality(content),
             sections.settings(content),
             sections.provenance(content),

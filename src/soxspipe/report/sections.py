@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from soxspipe.datamodel.exposure_record import RECORD_HEAD
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.provenance import InputFile
@@ -228,6 +229,23 @@ def _charts(plots: Mapping[str, Json], chosen: Iterable[tuple[str, str]]) -> Htm
 
 def _axes_of(title: str, plot: Json) -> str:
     return f"{title}: {plot['y']} against {plot['x']}"
+
+
+def exposures(content: ReportContent) -> Html | None:
+    """One row an exposure, where there is more than one."""
+    if len(content.exposures) < 2:
+        return None
+    return section(
+        "exposures",
+        "Exposures",
+        table("What each exposure was like, and its share in the spectrum", RECORD_HEAD, (record.cells() for record in content.exposures)),
+        tag(
+            "p",
+            "Light is per second, 100 % for the level that the spectrum has. Exposures of one group were averaged as pixels; groups were solved "
+            "on their own and combined as spectra. Images and pictures show the first group.",
+            class_="hint",
+        ),
+    )
 
 
 def quality(content: ReportContent) -> Html:

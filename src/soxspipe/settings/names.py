@@ -104,7 +104,6 @@ UNUSED = {
     "noise_sigma",
     "residual_floor_percentile",
     # release 0.19
-    "stack_before_extraction",
     "no_stack",
     "max_unsampled_trace_fraction",
     "faint_order_trace",

@@ -35,6 +35,10 @@ class StareSettings(ReductionSettings):
     use_flat: bool = Field(True, description="Divide by the master flat.")
     subtract_background: bool = Field(True, description="Fit and subtract the scattered light between orders.")
     use_lacosmic: bool = Field(True, description="Search for cosmic rays with L.A.Cosmic before the sky is modelled.")
+    stack_before_extraction: bool = Field(
+        True,
+        description="Reduce the exposures of a set together; off reduces each on its own, as products <sof>_F1, <sof>_F2, ... (a standard both ways).",
+    )
     scale_dark: bool = Field(
         False,
         description="Scale a dark of another exposure time even where the instrument's dark is known not to grow with time (SOXS NIR).",

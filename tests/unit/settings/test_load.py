@@ -88,7 +88,7 @@ no-stack: False
 def test_settings_of_release_019_are_known() -> None:
     loaded = load(yaml.safe_load(RELEASE_019))
     assert loaded.warnings == ()
-    assert {"stack_before_extraction", "slit-illumination", "sky-tuning", "bin_width_nm", "faint-order-trace"} <= set(loaded.unused)
+    assert {"slit-illumination", "sky-tuning", "bin_width_nm", "faint-order-trace"} <= set(loaded.unused)
     assert loaded.settings.response.max_iteration == 10
     assert loaded.settings.continuum.order_deg == load(None).settings.continuum.order_deg
 

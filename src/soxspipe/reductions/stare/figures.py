@@ -125,6 +125,7 @@ def report_content(context: StareContext) -> ReportContent:
         warnings=context.result.warnings,
         failures=context.result.failures,
         wavelength_shift=context.result.wavelength_shift,
+        exposures=context.result.exposures,
         products=tuple(ReportedProduct(label=file.label, file_name=file.path.name, description=file.description) for file in context.files),
         steps=tuple(ReportedStep(step=report.step, seconds=report.seconds, note=report.note) for report in context.story),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +16,7 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import ResponseCurve
+from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_dark_law, read_master, read_off_frame, read_raw
@@ -36,6 +39,7 @@ from soxspipe.settings.stare import StareSettings
 
 SAME_EXPOSURE_S = 0.5
 """As the reference pipeline compares exposure times."""
+SECONDS_PER_DAY = 86400.0
 NAMES = {Kind.FLUX_STANDARD: "STARE_STD_FLUX", Kind.TELLURIC_STANDARD: "STARE_STD_TELL"}
 """What the organiser calls sets of standards in file names."""
 
@@ -131,6 +135,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     """Read every file, several at a time."""
     first = files.exposures[0]
     observations = [read_observation(file.header, file.instrument, file.facts, str(file.path)) for file in files.exposures]
+    _require_one_target(files.exposures, observations)
     used = detector_used(files, observations[0], settings)
     geometry_files = GeometryFiles(
         order_table=files.required("order_table"),
@@ -206,13 +211,35 @@ def _bad_pixels(first: ClassifiedFile, used: Detector) -> tuple[BoolImage, list[
 
 
 def _of_the_set(observations: Sequence[Observation]) -> Observation:
-    """The first exposure's observation with the mean exposure time, air mass and seeing of all."""
+    """The first exposure's observation with the mean exposure time, air mass and seeing of all, from the first start to the last end."""
     return replace(
         observations[0],
+        sequence_s=_elapsed(observations),
         exptime_s=float(np.mean([observation.exptime_s for observation in observations])),
         airmass=_mean_known([observation.airmass for observation in observations]),
         seeing_arcsec=_mean_known([observation.seeing_arcsec for observation in observations]),
     )
+
+
+def _elapsed(observations: Sequence[Observation]) -> float:
+    """Seconds from the first start to the last end; the sum of the exposures where a time is unknown."""
+    exposed = sum(observation.duration_s for observation in observations)
+    starts = [observation.mjd for observation in observations]
+    if not all(math.isfinite(start) for start in starts):
+        return exposed
+    end = max(observation.mjd + observation.duration_s / SECONDS_PER_DAY for observation in observations)
+    return max((end - min(starts)) * SECONDS_PER_DAY, max(observation.duration_s for observation in observations))
+
+
+def _require_one_target(files: Sequence[ClassifiedFile], observations: Sequence[Observation]) -> None:
+    """Raise if the exposures are of more than one target, by the names in their headers; case, blanks and hyphens do not count."""
+    names: dict[str, str] = {}
+    for file, observation in zip(files, observations, strict=True):
+        plain = re.sub(r"[^a-z0-9+.]", "", observation.target.lower())
+        if plain:
+            names.setdefault(plain, f"{observation.target!r} in {file.path.name}")
+    if len(names) > 1:
+        raise InputError(f"the exposures are of {len(names)} targets, {', '.join(names.values())}; give those of one")
 
 
 def _mean_known(values: Sequence[float | None]) -> float | None:

@@ -7,6 +7,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.metric import Metric
 from soxspipe.qc import metrics
+from soxspipe.qc.exposures import measure_exposures, measure_read_noise
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.temperatures import header_temperatures
 
@@ -74,6 +75,17 @@ def order_shifts(context: StareContext) -> Metrics:
 def struck_pixels(context: StareContext) -> Metrics:
     """Cosmic rays and saturation."""
     return metrics.measure_struck_pixels(context.result.sky_subtracted.flags, on_slit(context))
+
+
+def exposures(context: StareContext) -> Metrics:
+    """How alike the exposures are."""
+    return measure_exposures(context.result.exposures)
+
+
+def read_noise(context: StareContext) -> Metrics:
+    """Read noise of unlit pixels."""
+    noise = () if context.result.noise is None else context.result.noise.exposures
+    return measure_read_noise([one.expected_e for one in noise], [one.measured_e for one in noise])
 
 
 def joins(context: StareContext) -> Metrics:

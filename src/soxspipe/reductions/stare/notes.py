@@ -9,6 +9,7 @@ import numpy as np
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.sky.fit_skies import SkyFits
 from soxspipe.datamodel.arrays import BoolArray
+from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.reductions.stare.frame_images import stack_rejected
@@ -17,6 +18,13 @@ from soxspipe.reductions.stare.frame_images import stack_rejected
 def stack(stacked: Frame) -> str:
     """Exposures, and pixels of which at least one was left out."""
     return f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_rejected(stacked)} pixels rejected"
+
+
+def exposure(record: ExposureRecord) -> str:
+    """One exposure of several, in one line."""
+    name, start, time, position, seeing, light, sky_level, lines, weight, group, remark = record.cells()
+    found = f"object at {position}, {seeing} wide, light {light}, sky {sky_level}, lines {lines}, weight {weight}, group {group}"
+    return f"{name}  {start[11:]}  {time}: {remark or found}"
 
 
 def background(model: BackgroundModel | None) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from soxspipe import __version__
 from soxspipe.algorithms.spectra.flux_calibration import unbinned_response
 from soxspipe.datamodel.arrays import Image
+from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import ProductError
@@ -147,10 +149,15 @@ def metrics_json(context: StareContext) -> Contents:
         "worries": list(judged.worries),
         "warnings": list(context.result.warnings),
         "failures": dict(context.result.failures),
+        "exposures": [_exposure_row(record) for record in context.result.exposures],
         "metrics": [metric_row(metric) for metric in context.metrics],
         "diagnostics": {name: finite_number(value) for name, value in context.result.diagnostics.items()},
     }
     return [(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")]
+
+
+def _exposure_row(record: ExposureRecord) -> dict[str, Any]:
+    return {name: finite_number(value) for name, value in dataclasses.asdict(record).items()}
 
 
 def log(context: StareContext) -> Contents:

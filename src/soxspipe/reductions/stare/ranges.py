@@ -32,11 +32,19 @@ BY_ARM: Mapping[str, Ranges] = {
 """By arm of SOXS and metric: lowest and highest acceptable value, ends included."""
 
 
+EVERY_FRAME: Ranges = {
+    "SATURATED NUM": (0, 100),  # more than hot pixels and cosmic rays: light is lost that nothing brings back
+    "N EXP LEFT OUT": (0, 0),
+}
+"""What holds for every frame of every instrument: faults that cannot be corrected."""
+
+
 def is_standard(recipe: str) -> bool:
     """Whether a set was reduced as a standard star, whose metrics decide whether the run is good."""
     return recipe.endswith("-std")
 
 
 def stare_ranges(recipe: str, arm: Arm) -> Ranges:
-    """The page's ranges; none for science targets, and for X-shooter, whose orders and efficiency the page does not know."""
-    return BY_ARM.get(arm.name, {}) if is_standard(recipe) and arm.instrument == "SOXS" else {}
+    """What holds for every frame, and the page's ranges for SOXS standards; the page does not know X-shooter's orders and efficiency."""
+    page = BY_ARM.get(arm.name, {}) if is_standard(recipe) and arm.instrument == "SOXS" else {}
+    return {**EVERY_FRAME, **page}

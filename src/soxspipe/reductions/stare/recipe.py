@@ -8,6 +8,7 @@ from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.gather import describe, gather
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.result import StareResult
+from soxspipe.reductions.stare.single_exposures import split_exposures
 from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.stare import StareSettings
 
@@ -21,4 +22,4 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done) -> StareRe
     return reduce.reduce_stare(inputs, settings, done)
 
 
-REDUCTION = Reduction(spec=STARE, gather=gather, reduce=_reduce, describe=describe)
+REDUCTION = Reduction(spec=STARE, gather=gather, reduce=_reduce, describe=describe, split=split_exposures)

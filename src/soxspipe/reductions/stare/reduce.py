@@ -28,7 +28,7 @@ from soxspipe.algorithms.sky.subtract_sky import first_sky
 from soxspipe.algorithms.sky.wavelengths.measure import corrected_wavelength
 from soxspipe.algorithms.spectra.flat_level import measure_flat_level
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
-from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
@@ -36,12 +36,14 @@ from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.errors import AlgorithmError
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
+from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures
 from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, uneven_wavelengths, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
-from soxspipe.reductions.stare.prepared import prepare_set
+from soxspipe.reductions.stare.prepared import PreparedSet, prepare_set
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.wavelengths import shift_note, shift_warnings, tie_wavelengths
 from soxspipe.settings.stare import StareSettings
@@ -75,13 +77,114 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         If the data cannot be reduced.
     """
     ready = prepare_set(inputs)
-    inputs, windows = ready.inputs, ready.windows
+    inputs = ready.inputs
     done("prepare", ready.note)
+    plan = plan_exposures(ready, half_length_arcsec=0.5 * inputs.arm.slit_length_arcsec)
+    if len(ready.exposures) > 1:
+        done("compare_exposures", plan.note)
+    main = solve_stack(plan.groups[0], ready, plan, settings, done)
+    others, failures = solve_others(main, ready, plan, settings, done)
+    combined = combine_groups([main.group(plan.groups[0]), *others], plan, ready, failures)
+    spectra, solved = combined.spectra, main.solved
+    if others or failures:
+        done("combine_exposures", f"{len(others) + 1} groups")
+    for record in combined.records if len(combined.records) > 1 else ():
+        done("exposure", notes.exposure(record))
+    flattened = settings.use_flat and inputs.masters.flat is not None
+    merged = merge_orders(spectra, combined.covariances, inputs.arm.merge_step_nm, flattened=flattened)
+    done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
+    flat_level = measure_flat_level([order.data for order in solved.orders]) if flattened else None
+    unflattened = unflatten_orders(spectra) if inputs.is_standard else ()
+    merged_unflattened = merge_unflattened(unflattened, inputs.arm) if unflattened else None
+    response = make_response(merged, solved.profile.fwhm_arcsec, flat_level, inputs, settings, done)
+    efficiency = make_efficiency(spectra, inputs)
+    fluxed = make_fluxed(merged, response.curve, solved.profile.fwhm_arcsec, flat_level, inputs, done)
+
+    frames = paint_frames(solved, main.flags, exptime_s=main.shown.exptime_s, n_exposures=main.shown.n_exposures)
+    sky_failures = main.sky_failures
+    return StareResult(
+        stacked=main.shown,
+        detrended=frames.detrended,
+        background=main.background,
+        sky=None if not main.has_sky else sky_model(solved, frames, sky_failures),
+        sky_subtracted=frames.sky_subtracted,
+        residual_sigma=frames.residual_sigma,
+        trace=solved.trace,
+        profile=solved.profile.summary(),
+        orders=spectra,
+        merged=merged,
+        orders_unflattened=unflattened,
+        merged_unflattened=merged_unflattened,
+        wavelength_shift=main.shift,
+        host=solved.host,
+        response=response.curve,
+        efficiency=efficiency,
+        fluxed=fluxed,
+        noise=ready.noise,
+        exposures=combined.records,
+        warnings=(
+            *combined.warnings,
+            *ready.warnings(main.flags),
+            *_warnings(main.found, inputs, solved, main.shift, response.failures, sky_failures),
+        ),
+        failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
+        diagnostics=diagnostics(solved, main.shown),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StackSolution:
+    """One group of exposures, averaged as pixels and solved.
+
+    Attributes
+    ----------
+    shown : Frame
+        The mean exposure, in single precision.
+    flags : ndarray of uint8
+        Of the frame, with the cosmic rays found on orders.
+    background : BackgroundModel or None
+        Scattered light.
+    found : FoundObject
+        Objects on the slit.
+    has_sky : bool
+        Whether a sky was subtracted.
+    sky_failures : mapping of int to str
+        Orders without a sky, and why.
+    solved : SolvedOrders
+        Profile and orders.
+    shift : WavelengthShift or None
+        Of the wavelengths.
+    extracted : tuple of _Extracted
+        Spectra with covariance.
+    """
+
+    shown: Frame
+    flags: FlagArray
+    background: BackgroundModel | None
+    found: FoundObject
+    has_sky: bool
+    sky_failures: Mapping[int, str]
+    solved: SolvedOrders
+    shift: WavelengthShift | None
+    extracted: tuple[_Extracted, ...]
+
+    def group(self, exposures: tuple[int, ...]) -> GroupSpectra:
+        """Its spectra alone."""
+        return GroupSpectra(
+            exposures=exposures,
+            spectra=tuple(one.spectrum for one in self.extracted),
+            covariances=tuple(one.covariance for one in self.extracted),
+            fwhm_arcsec=self.solved.profile.fwhm_arcsec,
+            position_arcsec=self.found.source.slit_arcsec if self.found.source is not None else float("nan"),
+        )
+
+
+def solve_stack(numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done) -> StackSolution:
+    """Average exposures that agree, and solve sky and object on their mean."""
+    inputs, windows = inputs_of_group(numbers, ready, plan), ready.windows
     bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
     half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
-    flattened = settings.use_flat and inputs.masters.flat is not None
-
-    stacked = clip_and_stack(ready.exposures, settings.stack, bias)
+    stacked = clip_and_stack([ready.exposures[number] for number in numbers], settings.stack, bias)
     sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     done("clip_and_stack", notes.stack(stacked))
     background = _background(sound, windows, inputs, settings)
@@ -106,42 +209,43 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     shift = tie_wavelengths(solved, inputs, settings)
     done("tie_wavelengths", shift_note(shift, inputs.arm))
     extracted = _spectra(solved, shift, shown, inputs, settings)
-    spectra = tuple(e.spectrum for e in extracted)
     done("horne_extraction", f"FWHM {solved.profile.fwhm_arcsec:.2f} arcsec")
-    merged = merge_orders(spectra, [e.covariance for e in extracted], inputs.arm.merge_step_nm, flattened=flattened)
-    done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
-    flat_level = measure_flat_level([order.data for order in solved.orders]) if flattened else None
-    unflattened = unflatten_orders(spectra) if inputs.is_standard else ()
-    merged_unflattened = merge_unflattened(unflattened, inputs.arm) if unflattened else None
-    response = make_response(merged, solved.profile.fwhm_arcsec, flat_level, inputs, settings, done)
-    efficiency = make_efficiency(spectra, inputs)
-    fluxed = make_fluxed(merged, response.curve, solved.profile.fwhm_arcsec, flat_level, inputs, done)
-
-    frames = paint_frames(solved, with_cosmic_rays(flags, windows, cosmic_rays), exptime_s=shown.exptime_s, n_exposures=shown.n_exposures)
-    sky_failures = sky.failures if sky is not None else {}
-    return StareResult(
-        stacked=shown,
-        detrended=frames.detrended,
+    return StackSolution(
+        shown=shown,
+        flags=with_cosmic_rays(flags, windows, cosmic_rays),
         background=background,
-        sky=None if sky is None else sky_model(solved, frames, sky_failures),
-        sky_subtracted=frames.sky_subtracted,
-        residual_sigma=frames.residual_sigma,
-        trace=solved.trace,
-        profile=solved.profile.summary(),
-        orders=spectra,
-        merged=merged,
-        orders_unflattened=unflattened,
-        merged_unflattened=merged_unflattened,
-        wavelength_shift=shift,
-        host=solved.host,
-        response=response.curve,
-        efficiency=efficiency,
-        fluxed=fluxed,
-        noise=ready.noise,
-        warnings=(*ready.warnings(flags), *_warnings(found, inputs, solved, shift, response.failures, sky_failures)),
-        failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
-        diagnostics=diagnostics(solved, shown),
+        found=found,
+        has_sky=sky is not None,
+        sky_failures={} if sky is None else sky.failures,
+        solved=solved,
+        shift=shift,
+        extracted=tuple(extracted),
     )
+
+
+def solve_others(
+    main: StackSolution, ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done
+) -> tuple[list[GroupSpectra], list[tuple[tuple[int, ...], str]]]:
+    """Solve every other group of exposures and keep its spectra alone; say why where that was not possible."""
+    solved: list[GroupSpectra] = []
+    failures: list[tuple[tuple[int, ...], str]] = []
+    for numbers in plan.groups[1:]:
+        names = ", ".join(ready.inputs.raw[number].name for number in numbers)
+        try:
+            one = solve_stack(numbers, ready, plan, settings, _quiet)
+        except AlgorithmError as error:
+            failures.append((numbers, str(error)))
+            continue
+        if one.found.source is None and main.found.source is not None:
+            failures.append((numbers, f"its object does not stand out (strongest peak {one.found.significance:.1f} sigma)"))
+            continue
+        solved.append(one.group(numbers))
+        done("solve_exposure", f"{names}: {notes.trace(one.found)}, FWHM {one.solved.profile.fwhm_arcsec:.2f} arcsec")
+    return solved, failures
+
+
+def _quiet(step: str, note: str) -> None:
+    """Steps of single exposures are not told one by one."""
 
 
 def _background(sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings) -> BackgroundModel | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from soxspipe.datamodel.arrays import Image
+from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, WavelengthShift
@@ -50,6 +51,8 @@ class StareResult:
         Optional steps that failed, and why (for example ``response``).
     noise : SetNoise
         Read noise of every exposure: expected, measured, used.
+    exposures : tuple of ExposureRecord
+        What is known of each exposure, in the order of time.
     diagnostics : mapping of str to float
         Numbers of the steps (pixels clipped, cosmic-ray pixels, chi of empty sky, ...).
     """
@@ -74,4 +77,5 @@ class StareResult:
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     noise: SetNoise | None = None
+    exposures: tuple[ExposureRecord, ...] = ()
     diagnostics: Mapping[str, float] = field(default_factory=dict)

@@ -207,6 +207,10 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
         ),
         measure=metrics.order_shifts,
     ),
+    MetricRow(
+        labels=("N EXPOSURES", "N EXP LEFT OUT", "N EXP GROUPS", "EXP POS RANGE", "EXP LIGHT MIN"), measure=metrics.exposures,
+    ),
+    MetricRow(labels=("READ NOISE", "READ NOISE RATIO"), measure=metrics.read_noise),
     MetricRow(labels=("CRH NUM", "SATURATED NUM"), measure=metrics.struck_pixels),
     MetricRow(labels=("JOIN SCALE O<N> O<M>",), measure=metrics.joins),
     MetricRow(labels=("SLIT LOSS RATIO",), measure=metrics.flux_calibration),

@@ -1,0 +1,207 @@
+"""A quick look at one exposure: where its object stands, how bright and wide it is, and where its sky lines lie.
+
+Only one dispersion pixel in `EVERY_ROW` and a narrow strip of sky are looked at, so that the look costs a fraction of a solution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from soxspipe.algorithms.frames.detrend import pedestal_level
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray, freeze
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.frame import Exposure
+from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.numerics.medians import quick_mad_sigma
+from soxspipe.numerics.robust import grouped_median, row_median
+
+EVERY_ROW = 8
+BIN_ARCSEC = 0.3
+STRIP_HALF_ARCSEC = 0.5
+"""Half the width of the strip of sky; lines tilt by less than a pixel over it."""
+LEAST_FLAT = 0.05
+"""Pixels with less response add noise alone."""
+MEDIAN_ERROR = 1.2533
+"""Error of a median over that of a mean."""
+EDGE_ARCSEC = 0.5
+"""Slit ends are not looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QuickLook:
+    """What a quick look shows.
+
+    Attributes
+    ----------
+    slit_arcsec : ndarray, shape (n,)
+        Centres of the bins along the slit.
+    light, error : ndarray, shape (n,)
+        Object light per integration, electrons per pixel, and its error.
+    position_arcsec, width_arcsec, throughput : float
+        Of the brightest object: centroid, width of a rectangle of its height and light, and light; NaN where none stands out.
+    position_error, width_error, throughput_error : float
+        Their errors.
+    significance : float
+        Of the highest bin.
+    strips : tuple of ndarray
+        Sky along each order, electrons, shape (n_disp,).
+    sky : float
+        Median sky, electrons per pixel.
+    """
+
+    slit_arcsec: FloatArray
+    light: FloatArray
+    error: FloatArray
+    position_arcsec: float
+    width_arcsec: float
+    throughput: float
+    position_error: float
+    width_error: float
+    throughput_error: float
+    significance: float
+    strips: tuple[FloatArray, ...]
+    sky: float
+
+    def __post_init__(self) -> None:
+        shape = self.slit_arcsec.shape
+        freeze(self, slit_arcsec=shape, light=shape, error=shape)
+
+
+def look_at(
+    exposure: Exposure, windows: Sequence[OrderWindow], masters: Masters, half_length_arcsec: float, strip_arcsec: float | None = None
+) -> QuickLook:
+    """Look at one exposure.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        In electrons, with bias and dark.
+    windows : sequence of OrderWindow
+        The orders.
+    masters : Masters
+        Bias, dark and flat as far as they are there.
+    half_length_arcsec : float
+        Of the slit.
+    strip_arcsec : float or None
+        Where the sky is looked at; None takes the side of the slit that is further from the object.
+
+    Returns
+    -------
+    QuickLook
+    """
+    edges = np.arange(-half_length_arcsec + EDGE_ARCSEC, half_length_arcsec - EDGE_ARCSEC + 0.5 * BIN_ARCSEC, BIN_ARCSEC)
+    total, power, weights = np.zeros((3, edges.size - 1))
+    skies = []
+    for window in windows:
+        order = _order_light(exposure, window, masters, edges)
+        weight = np.where(order.number > 0, 1.0 / order.noise**2, 0.0)
+        total += weight * np.nan_to_num(order.light)
+        power += np.where(order.number > 0, weight**2 * (MEDIAN_ERROR * order.noise) ** 2 / np.maximum(order.number, 1), 0.0)
+        weights += weight
+        skies.append(order.sky)
+    known = weights > 0
+    light = np.where(known, total / np.where(known, weights, 1.0), 0.0)
+    error = np.where(known, np.sqrt(power) / np.where(known, weights, 1.0), np.inf)
+    centre = 0.5 * (edges[1:] + edges[:-1])
+    measured = _measure(centre, light, error)
+    where = -np.sign(measured[0] or 1.0) * 0.5 * half_length_arcsec if strip_arcsec is None else strip_arcsec
+    strips = tuple(_strip(exposure, window, masters, where if np.isfinite(where) else 0.5 * half_length_arcsec) for window in windows)
+    return QuickLook(
+        slit_arcsec=centre,
+        light=light,
+        error=error,
+        position_arcsec=measured[0],
+        width_arcsec=measured[1],
+        throughput=measured[2],
+        position_error=measured[3],
+        width_error=measured[4],
+        throughput_error=measured[5],
+        significance=float(np.max(np.where(known, light / error, 0.0), initial=0.0)),
+        strips=strips,
+        sky=float(np.median(np.concatenate(skies))) if any(sky.size for sky in skies) else float("nan"),
+    )
+
+
+class _OrderLight(NamedTuple):
+    """Median light of each bin along the slit without the row's sky, noise of a pixel, pixels per bin, and the skies of the rows."""
+
+    light: FloatArray
+    noise: float
+    number: IntArray
+    sky: FloatArray
+
+
+def _order_light(exposure: Exposure, window: OrderWindow, masters: Masters, edges: FloatArray) -> _OrderLight:
+    rows = slice(EVERY_ROW // 2, None, EVERY_ROW)
+    electrons, good, flat = _flattened(exposure, window.index[rows], window.inside[rows], masters)
+    sky = row_median(electrons, good)
+    light = electrons - sky[:, None]
+    place = np.searchsorted(edges, np.where(window.inside[rows], window.slit_arcsec[rows], np.inf)) - 1
+    use = good & (place >= 0) & (place < edges.size - 1)
+    if not use.any():
+        empty = np.zeros(edges.size - 1)
+        return _OrderLight(empty, 1.0, empty.astype(np.int64), np.empty(0))
+    values, group = light[use], place[use]
+    number = np.bincount(group, minlength=edges.size - 1)
+    medians = grouped_median(values, group, edges.size - 1)
+    lit = good.any(axis=1)
+    detected = sky[lit] * row_median(flat, good)[lit]
+    return _OrderLight(medians, max(quick_mad_sigma(values - medians[group]), 1e-3), number, detected)
+
+
+def _flattened(exposure: Exposure, index: IntArray, inside: BoolArray, masters: Masters) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Flattened electrons of some pixels without bias and dark, which are good, and their flat."""
+    where = np.divmod(index, exposure.shape[1])
+    part = exposure.part(where)
+    own = masters.cut(lambda image: image[where])
+    good = inside & (part.flags == 0)
+    for master in (own.bias, own.dark, own.flat):
+        if master is not None:
+            good &= master.flags == 0
+    flat = np.ones(index.shape) if own.flat is None else own.flat.electrons
+    good &= flat > LEAST_FLAT
+    electrons = (part.electrons - pedestal_level(exposure.exptime_s, own)) / np.where(flat > LEAST_FLAT, flat, 1.0)
+    return electrons, good, flat
+
+
+def _strip(exposure: Exposure, window: OrderWindow, masters: Masters, slit_arcsec: float) -> FloatArray:
+    """Median of the pixels of each row near a slit position, electrons; NaN where there is none."""
+    near = np.abs(np.where(window.inside, window.slit_arcsec, np.inf) - slit_arcsec)
+    first = np.argmin(near, axis=1)
+    columns = np.clip(first[:, None] + np.arange(-1, 2)[None, :], 0, near.shape[1] - 1)
+    rows = np.arange(near.shape[0])[:, None]
+    electrons, good, flat = _flattened(exposure, window.index[rows, columns], near[rows, columns] < STRIP_HALF_ARCSEC, masters)
+    return np.where(good.any(axis=1), row_median(electrons * flat, good), np.nan)
+
+
+def _measure(centre: FloatArray, light: FloatArray, error: FloatArray) -> tuple[float, float, float, float, float, float]:
+    """Centroid, width and light of the brightest object, then their errors; NaN where there is no light."""
+    nothing = (float("nan"),) * 6
+    smooth = np.convolve(light, [0.25, 0.5, 0.25], mode="same")
+    peak = int(np.argmax(smooth))
+    if not smooth[peak] > 0:
+        return nothing
+    background = float(np.median(light))  # wings and an uneven sky
+    above = light - background
+    near = np.flatnonzero(np.abs(centre - centre[peak]) <= _reach(centre, smooth - background, peak))
+    flux = float(above[near].sum()) * BIN_ARCSEC
+    if not flux > 0:
+        return nothing
+    position = float(np.sum(above[near] * centre[near])) * BIN_ARCSEC / flux
+    moment = float(np.sum(np.square(above[near]))) * BIN_ARCSEC
+    width = flux**2 / moment  # of a rectangle of this light and sum of squares
+    noise = error[near] * BIN_ARCSEC
+    position_error = float(np.sqrt(np.sum(np.square(noise * (centre[near] - position))))) / flux
+    flux_error = float(np.sqrt(np.sum(np.square(noise))))
+    return position, width, flux, position_error, 2.0 * width * flux_error / flux, flux_error
+
+
+def _reach(centre: FloatArray, smooth: FloatArray, peak: int) -> float:
+    """Distance from the peak out to which light counts: 3 times that at which it has fallen to a half, within limits."""
+    low = smooth < 0.5 * smooth[peak]
+    distance = np.abs(centre - centre[peak])[low]
+    return float(np.clip(3.0 * distance.min() if distance.size else 2.0, 1.2, 4.0))

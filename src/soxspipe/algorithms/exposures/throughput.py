@@ -1,0 +1,142 @@
+"""How much light one exposure gathered against another, slowly with wavelength, and which level the sum is to have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import erf
+
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.numerics.robust import running_median
+
+BLOCK_SAMPLES = 256
+HIGHEST_DEGREE = 2
+"""Slit losses change with wavelength as slowly as seeing does."""
+WORTH_A_TERM = 9.0
+"""A coefficient is kept where it lowers chi square by 3 sigma."""
+CLIP_SIGMA = 4.0
+CLEAR_SHARE = 0.9
+"""Exposures whose air lets through at least this share of the clearest one's light count as clear; slit losses aside."""
+SMOOTH_SAMPLES = 31
+KNOWN_WELL = 0.05
+"""A ratio whose error is larger does not decide which exposures are clear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LightRatio:
+    """Light of one exposure over that of the reference: a polynomial in scaled wavelength, its mean, and the mean's error."""
+
+    coefficients: FloatArray
+    centre_nm: float
+    half_nm: float
+    mean: float
+    error: float
+
+    def at(self, wavelength_nm: FloatArray) -> FloatArray:
+        """The ratio at some wavelengths; that of the nearest end outside the range measured."""
+        scaled = np.clip((wavelength_nm - self.centre_nm) / self.half_nm, -1.0, 1.0)
+        return np.asarray(np.polynomial.polynomial.polyval(scaled, self.coefficients))
+
+
+def constant_ratio(value: float, error: float = 0.0) -> LightRatio:
+    """The same at every wavelength."""
+    return LightRatio(coefficients=np.array([value]), centre_nm=1.0, half_nm=1.0, mean=value, error=error)
+
+
+def measure_ratio(spectra: Sequence[OrderSpectrum], reference: Sequence[OrderSpectrum], expected: float) -> LightRatio:
+    """Light of an exposure over the reference's.
+
+    Parameters
+    ----------
+    spectra, reference : sequence of OrderSpectrum
+        The same orders on the same wavelengths.
+    expected : float
+        Ratio of the exposure times, taken where the spectra do not say otherwise.
+
+    Returns
+    -------
+    LightRatio
+        `expected` where no block of samples shows light.
+    """
+    blocks = [block for one, other in zip(spectra, reference, strict=True) for block in _blocks(one, other)]
+    if not blocks:
+        return constant_ratio(expected)
+    wave, ratio, error = (np.array(column) for column in zip(*blocks, strict=True))
+    # blocks reach half their length beyond their middles
+    centre, half = 0.5 * (wave.min() + wave.max()), max(0.5 * float(np.ptp(wave)) * wave.size / max(wave.size - 1, 1), 1e-6)
+    scaled, use = (wave - centre) / half, np.ones(wave.size, dtype=bool)
+    coefficients = np.array([expected])
+    for _ in range(3):
+        if use.sum() < 1:
+            return constant_ratio(expected)
+        coefficients = _fit(scaled[use], ratio[use], error[use])
+        pull = np.abs(ratio - np.polynomial.polynomial.polyval(scaled, coefficients)) / error
+        use = pull < CLIP_SIGMA * max(1.0, float(np.median(pull)) / 0.67)
+    weight = 1.0 / error[use] ** 2
+    mean = float(np.average(np.polynomial.polynomial.polyval(scaled[use], coefficients), weights=weight))
+    own = 1.0 / float(np.sqrt(weight.sum()))
+    if abs(mean - expected) < 2.0 * own and own > 0.01 * abs(expected):
+        return constant_ratio(expected, own)  # too faint to tell; noise would only be carried into the scale
+    return LightRatio(coefficients=coefficients, centre_nm=float(centre), half_nm=half, mean=mean, error=own)
+
+
+def slit_transmission(fwhm_arcsec: float, slit_width_arcsec: float | None) -> float:
+    """Share of a Gaussian image's light that passes a slit; 1 where its width is not known."""
+    if slit_width_arcsec is None or not fwhm_arcsec > 0:
+        return 1.0
+    return float(erf(slit_width_arcsec / (2.0 * np.sqrt(2.0)) * 2.3548 / fwhm_arcsec))
+
+
+def clear_exposures(throughputs: Sequence[float], errors: Sequence[float], transmissions: Sequence[float]) -> BoolArray:
+    """Which exposures were taken through clear air: within `CLEAR_SHARE` of the best, once slit losses are allowed for.
+
+    Parameters
+    ----------
+    throughputs, errors : sequence of float
+        Light per second of each exposure against the reference's.
+    transmissions : sequence of float
+        Of the slit, by the seeing of each.
+    """
+    air = np.array(throughputs) / np.array(transmissions)
+    own = np.array(errors) / np.array(transmissions)
+    known = own <= KNOWN_WELL * np.maximum(air, 1e-9)
+    best = float(np.max(air[known])) if known.any() else float(np.max(air))
+    return np.asarray(air + 3.0 * own >= CLEAR_SHARE * best)
+
+
+def _blocks(one: OrderSpectrum, other: OrderSpectrum) -> list[tuple[float, float, float]]:
+    """Wavelength, ratio and error of blocks of samples; weights are smoothed, so that they do not follow the noise of the flux."""
+    good = np.isfinite(one.flux) & np.isfinite(other.flux) & np.isfinite(one.variance) & np.isfinite(other.variance)
+    good &= (one.variance > 0) & (other.variance > 0)
+    if good.sum() < BLOCK_SAMPLES // 8:
+        return []
+    index = np.flatnonzero(good)
+    f, g, vf, vg = one.flux[index], other.flux[index], one.variance[index], other.variance[index]
+    weight = 1.0 / (running_median(vf, SMOOTH_SAMPLES) + running_median(vg, SMOOTH_SAMPLES))
+    weight = np.where(vf + vg < 3.0 / weight, weight, 0.0)
+    found = []
+    for part in np.array_split(np.arange(index.size), max(index.size // BLOCK_SAMPLES, 1)):
+        w = weight[part]
+        up, down = float(np.sum(w * f[part])), float(np.sum(w * g[part]))
+        noise = float(np.sqrt(np.sum(w**2 * vg[part])))
+        if down < 5.0 * noise:
+            continue
+        ratio = up / down
+        error = float(np.sqrt(np.sum(w**2 * (vf[part] + ratio**2 * vg[part])))) / down
+        found.append((float(np.median(one.wavelength_nm[index[part]])), ratio, error))
+    return found
+
+
+def _fit(x: FloatArray, y: FloatArray, error: FloatArray) -> FloatArray:
+    """Polynomial of the lowest degree that no further term improves by `WORTH_A_TERM` in chi square (scaled to 1 a degree of freedom)."""
+    best = np.array([np.average(y, weights=1.0 / error**2)])
+    chi = float(np.sum(((y - best[0]) / error) ** 2))
+    for degree in range(1, min(HIGHEST_DEGREE, x.size - 2) + 1):
+        tried = np.polynomial.polynomial.polyfit(x, y, degree, w=1.0 / error)
+        left = float(np.sum(((y - np.polynomial.polynomial.polyval(x, tried)) / error) ** 2))
+        if chi - left > WORTH_A_TERM * max(1.0, left / max(x.size - degree - 1, 1)):
+            best, chi = tried, left
+    return best

@@ -1,0 +1,42 @@
+"""Numbers about the exposures of a set and the noise of their pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from soxspipe.datamodel.exposure_record import ExposureRecord
+from soxspipe.datamodel.metric import Metric
+
+
+def measure_exposures(records: Sequence[ExposureRecord]) -> tuple[Metric, ...]:
+    """N EXPOSURES, N EXP LEFT OUT, N EXP GROUPS, EXP POS RANGE and EXP LIGHT MIN: how alike the exposures of the set are."""
+    used = [record for record in records if not record.left_out]
+    positions = [record.position_arcsec for record in used if math.isfinite(record.position_arcsec)]
+    return (
+        Metric(name="N EXPOSURES", value=len(records), comment="Number of exposures"),
+        Metric(name="N EXP LEFT OUT", value=len(records) - len(used), comment="Exposures that could not be used"),
+        Metric(name="N EXP GROUPS", value=len({record.group for record in used}), comment="Groups of exposures solved on their own"),
+        Metric(
+            name="EXP POS RANGE",
+            value=round(max(positions) - min(positions), 3) if positions else None,
+            unit="arcsec",
+            comment="Range of the object's positions on the slit",
+        ),
+        Metric(
+            name="EXP LIGHT MIN",
+            value=round(min(record.throughput for record in used), 4) if used else None,
+            comment="Least light per second, over the spectrum's level",
+        ),
+    )
+
+
+def measure_read_noise(expected_e: Sequence[float], measured_e: Sequence[float | None]) -> tuple[Metric, ...]:
+    """READ NOISE and READ NOISE RATIO: of pixels without light, mean of the exposures, and over what header or master say."""
+    known = [(noise, wanted) for noise, wanted in zip(measured_e, expected_e, strict=True) if noise is not None]
+    mean = sum(noise for noise, _ in known) / len(known) if known else None
+    ratio = None if mean is None else mean / (sum(wanted for _, wanted in known) / len(known))
+    return (
+        Metric(name="READ NOISE", value=mean, unit="electrons", comment="Read noise that pixels without light show"),
+        Metric(name="READ NOISE RATIO", value=ratio, comment="Over that of header, master or detector file"),
+    )

@@ -1,0 +1,264 @@
+"""Which exposures are averaged as pixels and which as spectra, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.algorithms.exposures.agreement import group_exposures, line_shift
+from soxspipe.algorithms.exposures.align import align_order
+from soxspipe.algorithms.exposures.combine import combine_order
+from soxspipe.algorithms.exposures.quick_look import QuickLook, look_at
+from soxspipe.algorithms.exposures.throughput import (
+    LightRatio,
+    clear_exposures,
+    constant_ratio,
+    measure_ratio,
+    slit_transmission,
+)
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.exposure_record import ExposureRecord
+from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.prepared import PreparedSet
+
+SAY_POSITION_ARCSEC = 0.3
+SAY_LIGHT = 0.8
+"""What is worth a word to the user: a motion, and a loss of light, that a plain mean would not have borne."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """Quick looks and groups of exposures; the first group is the deepest."""
+
+    looks: tuple[QuickLook, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    @property
+    def note(self) -> str:
+        """For the step report."""
+        if len(self.groups) == 1:
+            return "they agree, their pixels are averaged" if len(self.groups[0]) > 1 else "one exposure"
+        return f"they differ: {len(self.groups)} groups are solved on their own and combined as spectra"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GroupSpectra:
+    """Spectra of one group of exposures."""
+
+    exposures: tuple[int, ...]
+    spectra: tuple[OrderSpectrum, ...]
+    covariances: tuple[FloatArray, ...]
+    fwhm_arcsec: float
+    position_arcsec: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Combination:
+    """The spectrum of all exposures, and what became of each."""
+
+    spectra: tuple[OrderSpectrum, ...]
+    covariances: tuple[FloatArray, ...]
+    records: tuple[ExposureRecord, ...]
+    warnings: tuple[str, ...]
+
+
+def plan_exposures(ready: PreparedSet, *, half_length_arcsec: float) -> Plan:
+    """Look at every exposure and sort those that agree together."""
+    if len(ready.exposures) == 1:
+        return Plan(looks=(), groups=((0,),))
+    masters = ready.inputs.masters
+    looks: list[QuickLook] = []
+    for exposure in ready.exposures:
+        strip = None if not looks else -np.sign(looks[0].position_arcsec or 1.0) * 0.5 * half_length_arcsec
+        looks.append(look_at(exposure, ready.windows, masters, half_length_arcsec, strip))
+    noises = [noise.used_e for noise in ready.noise.exposures]
+    times = [(exposure.exptime_s, exposure.integrations) for exposure in ready.exposures]
+    groups = group_exposures(looks, noises, times)
+    depth = [_depth(group, looks, times) for group in groups]
+    order = sorted(range(len(groups)), key=lambda place: -depth[place])
+    return Plan(looks=tuple(looks), groups=tuple(tuple(groups[place]) for place in order))
+
+
+def inputs_of_group(numbers: Sequence[int], ready: PreparedSet, plan: Plan) -> StareInputs:
+    """The inputs with the exposures of one group; a position that the user named moves with the object."""
+    inputs = replace(ready.inputs, raw=tuple(ready.inputs.raw[number] for number in numbers))
+    if inputs.object_slit_arcsec is None or not plan.looks:
+        return inputs
+    moved = plan.looks[numbers[0]].position_arcsec - plan.looks[plan.groups[0][0]].position_arcsec
+    return replace(inputs, object_slit_arcsec=inputs.object_slit_arcsec + (moved if np.isfinite(moved) else 0.0))
+
+
+def combine_groups(
+    groups: Sequence[GroupSpectra], plan: Plan, ready: PreparedSet, failures: Sequence[tuple[tuple[int, ...], str]] = ()
+) -> Combination:
+    """Combine the spectra of the groups, which were all solved on their own.
+
+    Parameters
+    ----------
+    groups : sequence of GroupSpectra
+        The first is the reference: its pixels and wavelengths are kept.
+    plan : Plan
+        Quick looks and groups.
+    ready : PreparedSet
+        The exposures.
+    failures : sequence of tuple
+        Exposures of groups that could not be solved, and why.
+    """
+    reference = groups[0]
+    if len(groups) == 1:
+        spectra, covariances = reference.spectra, reference.covariances
+        shares, ratios = [1.0], [constant_ratio(1.0)]
+    else:
+        aligned = [_aligned(group, reference) for group in groups]
+        ratios = _light(groups, [spectra for spectra, _ in aligned], ready)
+        combined = [
+            combine_order(
+                [spectra[place] for spectra, _ in aligned],
+                [covariances[place] for _, covariances in aligned],
+                [ratio.at(one.wavelength_nm) for ratio in ratios],
+            )
+            for place, one in enumerate(reference.spectra)
+        ]
+        spectra, covariances = tuple(one.spectrum for one in combined), tuple(one.covariance for one in combined)
+        shares = list(np.mean(np.concatenate([one.share[:, one.share.sum(axis=0) > 0] for one in combined], axis=1), axis=1))
+    records = _records(groups, shares, ratios, plan, ready, failures)
+    return Combination(spectra=spectra, covariances=covariances, records=records, warnings=_warnings(records, len(groups), failures))
+
+
+def _depth(group: Sequence[int], looks: Sequence[QuickLook], times: Sequence[tuple[float, float]]) -> float:
+    """Signal-to-noise of a group, squared, up to a factor."""
+    first = looks[group[0]]
+    light = first.throughput if np.isfinite(first.throughput) and first.throughput > 0 else 0.0
+    return len(group) * (times[group[0]][0] * times[group[0]][1] * 1e-6 + light**2 / max(first.sky, 10.0) / max(first.width_arcsec, 0.3))
+
+
+def _aligned(group: GroupSpectra, reference: GroupSpectra) -> tuple[tuple[OrderSpectrum, ...], tuple[FloatArray, ...]]:
+    """A group's orders on the wavelengths of the reference's; orders that it has not hold no sample."""
+    own = {one.order: (one, covariance) for one, covariance in zip(group.spectra, group.covariances, strict=True)}
+    moved = []
+    for one, covariance in zip(reference.spectra, reference.covariances, strict=True):
+        if group is reference:
+            moved.append((one, covariance))
+        elif one.order in own:
+            moved.append(align_order(*own[one.order], one))
+        else:
+            empty = replace(one, flux=np.full(one.flux.shape, np.nan), variance=np.full(one.flux.shape, np.inf))
+            moved.append((empty, np.zeros(covariance.shape)))
+    return tuple(one for one, _ in moved), tuple(covariance for _, covariance in moved)
+
+
+def _light(groups: Sequence[GroupSpectra], aligned: Sequence[tuple[OrderSpectrum, ...]], ready: PreparedSet) -> list[LightRatio]:
+    """Light of each group over that of a mean exposure through clear air and the mean of all slit transmissions."""
+    exposures, observation = ready.exposures, ready.inputs.observation
+    times = [exposures[group.exposures[0]].exptime_s for group in groups]
+    measured = [
+        constant_ratio(1.0) if group is groups[0] else measure_ratio(spectra, aligned[0], time / times[0])
+        for group, spectra, time in zip(groups, aligned, times, strict=True)
+    ]
+    per_second = [ratio.mean * times[0] / time for ratio, time in zip(measured, times, strict=True)]
+    errors = [ratio.error * times[0] / time for ratio, time in zip(measured, times, strict=True)]
+    passed = [slit_transmission(group.fwhm_arcsec, observation.slit_width_arcsec) for group in groups]
+    number = np.array([len(group.exposures) for group in groups], dtype=np.float64)
+    clear = clear_exposures(per_second, errors, passed)
+    mean_passed, clear_passed = np.average(passed, weights=number), np.average(passed, weights=number * clear)
+
+    def level(wavelength_nm: FloatArray) -> FloatArray:
+        """Light per second of the exposures through clear air, brought to the mean transmission of the slit."""
+        rates = np.stack([ratio.at(wavelength_nm) * times[0] / time for ratio, time in zip(measured, times, strict=True)])
+        return np.asarray(np.average(rates, axis=0, weights=number * clear) * mean_passed / clear_passed)
+
+    wave = np.concatenate([one.wavelength_nm for one in groups[0].spectra])
+    centre, half = 0.5 * (wave.min() + wave.max()), max(0.5 * float(np.ptp(wave)), 1e-6)
+    grid = np.linspace(-1.0, 1.0, 9)
+    target = level(centre + half * grid) * observation.exptime_s / times[0]
+    return [_divided(ratio, grid, centre, half, target) for ratio in measured]
+
+
+def _divided(ratio: LightRatio, grid: FloatArray, centre_nm: float, half_nm: float, target: FloatArray) -> LightRatio:
+    """A ratio over another one, given on a grid; both are slow polynomials."""
+    values = ratio.at(centre_nm + half_nm * grid) / target
+    coefficients = np.polynomial.polynomial.polyfit(grid, values, 4)
+    mean = float(values.mean())
+    return LightRatio(
+        coefficients=coefficients, centre_nm=centre_nm, half_nm=half_nm, mean=mean, error=ratio.error * mean / max(ratio.mean, 1e-9)
+    )
+
+
+def _records(
+    groups: Sequence[GroupSpectra],
+    shares: Sequence[float],
+    ratios: Sequence[LightRatio],
+    plan: Plan,
+    ready: PreparedSet,
+    failures: Sequence[tuple[tuple[int, ...], str]],
+) -> tuple[ExposureRecord, ...]:
+    """One line an exposure, in the order of time."""
+    mean_time = ready.inputs.observation.exptime_s
+    found = []
+    for place, (group, share, ratio) in enumerate(zip(groups, shares, ratios, strict=True)):
+        for number in group.exposures:
+            found.append((number, _record(number, plan, ready, place, group, share / len(group.exposures), ratio.mean * mean_time)))
+    for numbers, reason in failures:
+        found += [(number, replace(_record(number, plan, ready, -1, None, 0.0, float("nan")), left_out=reason)) for number in numbers]
+    return tuple(record for _, record in sorted(found, key=lambda entry: entry[0]))
+
+
+def _record(
+    number: int, plan: Plan, ready: PreparedSet, place: int, group: GroupSpectra | None, weight: float, light_s: float
+) -> ExposureRecord:
+    raw, exposure = ready.inputs.raw[number], ready.exposures[number]
+    look = plan.looks[number] if plan.looks else None
+    own = look is not None and np.isfinite(look.position_arcsec)
+    position = look.position_arcsec if look is not None and own else (group.position_arcsec if group is not None else float("nan"))
+    lines = 0.0 if look is None else line_shift(look.strips, plan.looks[0].strips, exposure.detector.read_noise_e)[0]
+    return ExposureRecord(
+        name=raw.name,
+        mjd=raw.observation.mjd,
+        exptime_s=exposure.exptime_s,
+        integrations=int(exposure.integrations),
+        position_arcsec=float(position),
+        seeing_arcsec=float("nan") if group is None else group.fwhm_arcsec,
+        throughput=light_s / exposure.exptime_s,
+        sky_e=float("nan") if look is None else look.sky,
+        lines_px=lines,
+        weight=float(weight),
+        group=place,
+    )
+
+
+def _warnings(records: Sequence[ExposureRecord], n_groups: int, failures: Sequence[tuple[tuple[int, ...], str]]) -> tuple[str, ...]:
+    """What the user should know of exposures that differ."""
+    said = []
+    if n_groups > 1:
+        said.append(f"the exposures do not agree ({_range_text(records)}); they were solved on their own and combined as spectra")
+    dim = [record for record in records if record.throughput < SAY_LIGHT and not record.left_out]
+    said += [
+        f"{record.name}: gathered {100 * record.throughput:.0f} % of the light of a clear exposure; it has {100 * record.weight:.1f} % of the weight"
+        for record in dim
+    ]
+    said += [f"{record.name}: left out, {record.left_out}" for record in records if record.left_out]
+    return tuple(said)
+
+
+def _range_text(records: Sequence[ExposureRecord]) -> str:
+    used = [record for record in records if not record.left_out]
+    positions = [record.position_arcsec for record in used if np.isfinite(record.position_arcsec)]
+    parts = []
+    if positions and max(positions) - min(positions) > 0.05:
+        parts.append(f'object at {min(positions):+.2f}" to {max(positions):+.2f}"')
+    light = [record.throughput for record in used]
+    if max(light) - min(light) > 0.02:
+        parts.append(f"light {100 * min(light):.0f} to {100 * max(light):.0f} %")
+    times = [record.exptime_s for record in used]
+    if max(times) - min(times) > 0.01 * max(times):
+        parts.append(f"{min(times):g} to {max(times):g} s")
+    widths = [record.seeing_arcsec for record in used if np.isfinite(record.seeing_arcsec)]
+    if widths and max(widths) - min(widths) > 0.05 * max(widths):
+        parts.append(f'image {min(widths):.2f}" to {max(widths):.2f}" wide')
+    lines = [record.lines_px for record in used]
+    if max(lines) - min(lines) > 0.05:
+        parts.append(f"sky lines moved by {max(lines) - min(lines):.2f} px")
+    return ", ".join(parts) or "in what a quick look sees"

@@ -1,0 +1,48 @@
+"""Light of exposures against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.exposures.throughput import clear_exposures, measure_ratio, slit_transmission
+from unit.algorithms.exposures.test_align import order
+
+N = 2000
+WAVE = 550.0 + 0.05 * np.arange(N)
+
+
+def noisy(light: np.ndarray, seed: int) -> np.ndarray:
+    return light + 2.0 * np.random.default_rng(seed).normal(size=N)
+
+
+def test_a_constant_ratio_is_found_within_its_error() -> None:
+    light = np.linspace(80.0, 120.0, N)
+    found = measure_ratio([order(WAVE, noisy(0.3 * light, 1))], [order(WAVE, noisy(light, 2))], 1.0)
+    assert found.mean == pytest.approx(0.3, abs=4.0 * found.error)
+    assert found.error < 0.001
+    np.testing.assert_allclose(found.at(WAVE), 0.3, rtol=0.01)
+
+
+def test_slow_changes_with_wavelength_are_followed() -> None:
+    slope = 1.0 + 0.2 * np.linspace(-1.0, 1.0, N)
+    found = measure_ratio([order(WAVE, noisy(100.0 * slope, 3))], [order(WAVE, noisy(np.full(N, 100.0), 4))], 1.0)
+    np.testing.assert_allclose(found.at(WAVE), slope, rtol=0.01)
+
+
+def test_spectra_without_light_have_the_ratio_of_their_times() -> None:
+    found = measure_ratio([order(WAVE, noisy(np.zeros(N), 5))], [order(WAVE, noisy(np.zeros(N), 6))], 0.25)
+    np.testing.assert_array_equal(found.at(WAVE), 0.25)
+
+
+def test_slit_transmission_of_a_gaussian() -> None:
+    """A slit as wide as the image's FWHM passes 76 %."""
+    assert slit_transmission(1.0, 1.0) == pytest.approx(0.7610, abs=1e-3)
+    assert slit_transmission(1.0, None) == 1.0
+
+
+def test_clouds_are_told_from_seeing() -> None:
+    losses = [slit_transmission(fwhm, 1.0) for fwhm in (0.8, 1.2, 0.9)]
+    seeing_alone = [loss / losses[0] for loss in losses]
+    assert clear_exposures(seeing_alone, [0.01] * 3, losses).all()
+    assert list(clear_exposures([1.0, 1.01, 0.03], [0.01] * 3, [1.0] * 3)) == [True, True, False]
