@@ -14,7 +14,7 @@ from soxspipe.io.atomic import write_whole
 from soxspipe.io.fits_header import parse_header
 from soxspipe.night.frame_row import FrameRow, row_of
 from soxspipe.night.organise import Organised, organise
-from soxspipe.night.plan import Plan, make_plan
+from soxspipe.night.plan import Plan, Taken, make_plan
 from soxspipe.night.rules import SETS
 from soxspipe.reductions.spec import ProductRecord, Published
 from support.night_headers import Exposure, header_block
@@ -47,11 +47,12 @@ def planned(frames: Iterable[Exposure]) -> Plan:
     return make_plan(organised(frames), Path("/raw"), Path("/out"), every_recipe)
 
 
-def every_recipe(verb: str, arm: str) -> dict[str, bool] | None:
+def every_recipe(verb: str, arm: str) -> Taken | None:
     """The program can reduce everything but nodding and offset exposures; recipes take what the rules choose."""
     if "nod" in verb or "offset" in verb:
         return None
-    return {need.category: need.required for rule in SETS if rule.verb == verb for need in rule.needs}
+    needs = {need.category: need.required for rule in SETS if rule.verb == verb for need in rule.needs}
+    return Taken(calibrations=needs, frames=2 if verb in ("mbias", "mdark") else 1)
 
 
 def cheap_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:

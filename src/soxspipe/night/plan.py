@@ -16,8 +16,18 @@ from soxspipe.night.organise import FrameSet, Organised
 from soxspipe.night.rules import Need
 
 State = Literal["reduce", "missing", "not reduced"]
-Takes = Callable[[str, str], Mapping[str, bool] | None]
-"""Calibrations that a recipe takes, by verb and arm: category, and whether it cannot work without; None if there is no such recipe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a recipe takes in one arm: calibrations by category, each with whether it is required, and how many exposures at least."""
+
+    calibrations: Mapping[str, bool]
+    frames: int = 1
+
+
+Takes = Callable[[str, str], Taken | None]
+"""What a recipe takes, by verb and arm; None if the program has no such recipe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,21 +174,27 @@ def _task(frames: FrameSet, supplies: Supplies, output: Path, takes: Takes) -> T
     for need in _needs(frames, taken):
         chosen[need.category] = choose(need, frames, supplies, chosen)
     lacking = [choice.missing for choice in chosen.values() if choice.missing and choice.need.required]
+    if taken is not None and len(frames.frames) < taken.frames:
+        lacking.insert(0, f"{_counted(len(frames.frames), 'exposure')}, {taken.frames} are needed")
     state: State = "not reduced" if taken is None else "missing" if lacking else "reduce"
     reason = f"not reduced: {frames.rule.verb.removesuffix('_std')}" if taken is None else "; ".join(lacking)
     return Task(frames=frames, choices=tuple(chosen.values()), state=state, reason=reason, sof=sof_path(output, frames.name))
 
 
-def _needs(frames: FrameSet, taken: Mapping[str, bool] | None) -> Iterator[Need]:
+def _counted(n: int, word: str) -> str:
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def _needs(frames: FrameSet, taken: Taken | None) -> Iterator[Need]:
     """What the rules choose, as far as the recipe takes it in this arm; the recipe's own table says what is required.
 
     Exposures with the lamp off stand in for a dark.
     """
     facts = find_instrument(frames.first.instrument).arms[frames.arm]
     for need in frames.rule.needs:
-        if need.arms not in ("", facts.needs) or (taken is not None and need.category not in taken):
+        if need.arms not in ("", facts.needs) or (taken is not None and need.category not in taken.calibrations):
             continue
-        required = need.required if taken is None else taken[need.category]
+        required = need.required if taken is None else taken.calibrations[need.category]
         yield replace(need, required=required and not (need.category == "MASTER_DARK" and bool(frames.off_frames)))
 
 

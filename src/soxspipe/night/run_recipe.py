@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from soxspipe.io.classify import Kind
+from soxspipe.night.plan import Taken
 from soxspipe.reductions.registry import RECIPES, reduction
 from soxspipe.reductions.spec import Published, RecipeSpec
 
@@ -25,8 +26,8 @@ CATEGORIES: Mapping[Kind, str] = {
 
 
 @lru_cache(maxsize=64)
-def takes(verb: str, arm: str) -> Mapping[str, bool] | None:
-    """Calibrations that a recipe takes, by its table of inputs.
+def takes(verb: str, arm: str) -> Taken | None:
+    """What a recipe takes, by its table of inputs.
 
     Parameters
     ----------
@@ -37,13 +38,14 @@ def takes(verb: str, arm: str) -> Mapping[str, bool] | None:
 
     Returns
     -------
-    mapping of str to bool, or None
-        Category, and whether the recipe cannot work without it; None if the program has no such recipe.
+    Taken or None
+        None if the program has no such recipe.
     """
     if verb not in RECIPES:
         return None
     rows = reduction(verb).spec.inputs
-    return {CATEGORIES[kind]: row.needed(arm) > 0 for row in rows for kind in row.kinds if kind in CATEGORIES}
+    calibrations = {CATEGORIES[kind]: row.needed(arm) > 0 for row in rows for kind in row.kinds if kind in CATEGORIES}
+    return Taken(calibrations=calibrations, frames=rows[0].needed(arm))
 
 
 def settings_text(verb: str, instrument: str, arm: str, settings: str | None) -> str:

@@ -105,3 +105,9 @@ def test_two_nights_do_not_mix() -> None:
     for task in plan.tasks:
         for choice in task.choices:
             assert all(best.supply.row.night == task.frames.night for best in choice.candidates[:1])
+
+
+def test_a_single_dark_is_not_attempted_and_is_no_failure() -> None:
+    frames = run_of(1, "NIR", EVENING, "DARK", "IMAGE", exptime=77.0)
+    (task,) = planned(frames).tasks
+    assert (task.state, task.reason) == ("missing", "1 exposure, 2 are needed")

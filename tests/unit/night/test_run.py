@@ -15,7 +15,9 @@ from soxspipe.night.graph import build_graph, order_of_urgency
 from soxspipe.night.index import INDEX_NAME
 from soxspipe.night.job import Job, Offer, run_job, take_calibrations
 from soxspipe.night.progress import Course
+from soxspipe.night.rules import SETS
 from soxspipe.night.run import Night, Request, look, reduce_night, write_sofs
+from soxspipe.night.run_recipe import takes
 from soxspipe.night.state import Outcome, fingerprint, read_record, record_path, write_record
 from support.night_headers import whole_night, write_headers
 from support.nights import FAIL, cheap_recipe, every_recipe, planned
@@ -259,3 +261,18 @@ def test_jobs_of_a_job_that_was_given_up_are_told(client: object, tmp_path: Path
     nodes = build_graph(planned(whole_night()))[:1]
     outcomes = execute(client, nodes, {}, cheap_recipe, lambda _: True)  # type: ignore[arg-type]
     assert [outcome.status for outcome in outcomes.values()] == ["failed"]
+
+
+def test_what_recipes_take_comes_from_their_tables_of_inputs() -> None:
+    for rule in SETS:
+        for arm in ("VIS", "NIR"):
+            taken = takes(rule.verb, arm)
+            if taken is not None:
+                ours = {need.category for need in rule.needs}
+                required = {category for category, needed in taken.calibrations.items() if needed}
+                assert required <= ours, f"{rule.verb}: the rules choose nothing for {required - ours}"
+    stare = takes("stare", "VIS")
+    assert stare is not None
+    assert stare.calibrations["MASTER_BIAS"]
+    assert not stare.calibrations["RESP_TAB"]
+    assert takes("nod", "VIS") is None
