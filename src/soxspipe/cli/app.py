@@ -34,6 +34,7 @@ Compat = Annotated[
     str | None,
     typer.Option("--compat", metavar="RELEASE", help="0.17: order numbers of the UV-VIS arm as that release had them.", show_default=False),
 ]
+Poly = Annotated[str, typer.Option("--poly", metavar="DIGITS", help="Degrees of the polynomials as digits; default: the data choose.")]
 Overwrite = Annotated[bool, typer.Option("-x", "--overwrite", help="Make products again that exist already.")]
 NoStack = Annotated[bool, typer.Option("--no-stack", help="Each exposure on its own, as products <sof>_F1, <sof>_F2, ...")]
 Verbose = Annotated[bool, typer.Option("-V", "--verbose", help="Full paths, per-order metrics and notes.")]
@@ -87,7 +88,7 @@ def application() -> typer.Typer:
     )  # fmt: skip
     app.callback()(_common)
     for verb, entry in RECIPES.items():
-        app.command(verb)(_command_of(verb, entry.help))
+        app.command(verb)(_command_of(verb, entry.help) if not entry.poly else _command_with_degrees(verb, entry.help, entry.poly))
     app.command("settings")(_settings)
     app.command(
         "simulate",
@@ -134,6 +135,26 @@ def _command_of(verb: str, text: str) -> Callable[..., int]:
     if RECIPES[verb].stacks:
         stack_command.__doc__ = text
         return stack_command
+    command.__doc__ = text
+    return command
+
+
+def _command_with_degrees(verb: str, text: str, number: int) -> Callable[..., int]:
+    """The command that runs one recipe whose polynomials can be given as digits."""
+
+    def command(
+        context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None,
+        poly: Poly = "",
+        overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
+    ) -> int:  # fmt: skip
+        from soxspipe.settings.overlay import poly_digits
+
+        try:
+            chosen = poly_digits(poly, number)
+        except TypeError as err:
+            raise typer.BadParameter(str(err), param_hint="--poly") from err
+        return _reduce(frames, output, settings, None, _merged(context.obj, overwrite, verbose, debug), verb=verb, degrees=chosen)
+
     command.__doc__ = text
     return command
 
@@ -206,20 +227,23 @@ def _validate(
 
 
 def _reduce(
-    frames: list[str], output: str | None, settings: str | None, compat: str | None, flags: Flags, *, verb: str, no_stack: bool = False
-) -> int:
+    frames: list[str], output: str | None, settings: str | None, compat: str | None, flags: Flags, *, verb: str, no_stack: bool = False,
+    degrees: dict[str, Any] | None = None,
+) -> int:  # fmt: skip
     from soxspipe.cli.console import Console
     from soxspipe.reductions.engine import gather, run_reduction
     from soxspipe.reductions.output_folder import output_folder
     from soxspipe.reductions.progress import StepReport
     from soxspipe.reductions.registry import reduction
     from soxspipe.settings.load import with_setting
+    from soxspipe.settings.overlay import overlaid
 
     console = Console(verbose=flags.verbose)
     began = time.perf_counter()
     folder = output_folder(output, settings)
     chosen = settings if compat is None else with_setting(settings, "compat", compat)
     recipe = reduction(verb)
+    chosen = overlaid(chosen, degrees or {})
     gathered = gather(recipe, frames[0] if len(frames) == 1 else frames, chosen, verb=verb, command=command_text())
     if no_stack:
         gathered = replace(gathered, settings=gathered.settings.model_copy(update={"stack_before_extraction": False}))

@@ -54,7 +54,12 @@ def default_yaml(instrument: str, recipes: Mapping[str, type[ReductionSettings]]
 def parameters(settings: ReductionSettings) -> tuple[tuple[str, str | int | float | bool | None], ...]:
     """Published name and value of every setting, in the order of the settings file; mappings (QC ranges, single plots) left out."""
     values = ((leaf.spelling, _value(settings, leaf)) for leaf in leaves(type(settings)))
-    return tuple((name, value) for name, value in values if not isinstance(value, Mapping))
+    return tuple((name, _listed(value)) for name, value in values if not isinstance(value, Mapping))
+
+
+def _listed(value: Any) -> Any:
+    """A list as header cards and tables have it."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _value(settings: ReductionSettings, leaf: Leaf) -> Any:

@@ -119,6 +119,10 @@ def allowed(leaf: Leaf) -> str:
         return " or ".join(map(repr, get_args(annotation)))
     if "Mapping" in str(annotation):
         return "a mapping of metric names to [low, high]"
+    if "tuple[int, int]" in str(annotation):
+        return "a whole number from 0 to 9, or two [x, y]"
+    if annotation is str:
+        return "digits, or empty"
     noun = "a whole number" if annotation is int else "a number"
     return f"{noun}{_range(leaf)}" + (", or empty" if "None" in str(annotation) else "")
 

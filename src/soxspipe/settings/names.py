@@ -56,6 +56,7 @@ _BLOCKS = {
     "extraction": "",
     "combination": "",
     "flat": "",
+    "arc": "",
 }
 """Block of a section's settings where it is not the section's own name; empty where they stand at the top."""
 _UNDERSCORED = {"", "sky", "response"}
@@ -76,6 +77,7 @@ BLOCK_SECTIONS = {
     "continuum": "continuum",
     "extraction": "extraction",
     "horne_extraction": "extraction",
+    "arc": "arc",
 }
 """Nested blocks by normalised name → section of the settings; a section is known under its own name as well."""
 

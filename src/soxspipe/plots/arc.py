@@ -1,0 +1,148 @@
+"""Residuals of a dispersion solution: vectors on the detector, by order and lamp, and the widths of the lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, new_figure, write
+from soxspipe.plots.words import BLUE, GREEN, INK, JOIN, MUTED, VERMILION
+
+MOST_VECTORS = 2500
+"""More arrows than this cannot be told apart on a page."""
+LAMP_COLOURS = (BLUE, VERMILION, GREEN, JOIN, MUTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ArcFigure:
+    """What the figure shows.
+
+    Attributes
+    ----------
+    title, subtitle : str
+        Heading.
+    shape : tuple of int
+        Rows and columns of the frame.
+    x, y, dx, dy : ndarray, shape (n,)
+        Places of the detected images, and measured minus fitted, px.
+    used : ndarray of bool, shape (n,)
+        In the fit.
+    order, wavelength_nm : ndarray, shape (n,)
+        Of each image.
+    lamp : ndarray of str, shape (n,)
+        Element of each image's line.
+    missed : tuple of ndarray
+        Places (x, y) of images that were expected and not seen.
+    fwhm_px, resolution : ndarray, shape (n,)
+        NaN where they were not measured.
+    facts : sequence of str
+        Lines of text.
+    labels : dict of int to str
+        Names of the orders.
+    """
+
+    title: str
+    subtitle: str
+    shape: tuple[int, int]
+    x: FloatArray
+    y: FloatArray
+    dx: FloatArray
+    dy: FloatArray
+    used: BoolArray
+    order: NDArray[Any]
+    wavelength_nm: FloatArray
+    lamp: NDArray[Any]
+    missed: tuple[FloatArray, FloatArray]
+    fwhm_px: FloatArray
+    resolution: FloatArray
+    facts: Sequence[str]
+    labels: dict[int, str]
+
+
+def plot_arc(content: ArcFigure) -> Figure:
+    """Draw residual vectors on the detector, residuals by order and lamp and over wavelength, widths and resolution."""
+    figure = new_figure(content.title, content.subtitle, WIDE)
+    lamps = sorted(set(content.lamp.tolist()))
+    colours = {lamp: LAMP_COLOURS[min(k, len(LAMP_COLOURS) - 1)] for k, lamp in enumerate(lamps)}
+    keys = [Key(text=lamp if lamp != "UNK" else "no known lamp", colour=colour, form="dot") for lamp, colour in colours.items()]
+    draw_key(figure, [*keys, Key(text="left out", colour=MUTED, form="dot")])
+    _vectors(add_panel(figure, (0.07, 0.45, 0.42, 0.42)), content, colours)
+    _by_order(add_panel(figure, (0.57, 0.68, 0.41, 0.19)), content, content.dx, "x", colours)
+    _by_order(add_panel(figure, (0.57, 0.45, 0.41, 0.19)), content, content.dy, "y", colours)
+    _over_wavelength(add_panel(figure, (0.07, 0.22, 0.27, 0.16)), content, content.fwhm_px, "FWHM (px)")
+    _over_wavelength(add_panel(figure, (0.40, 0.22, 0.27, 0.16)), content, content.resolution, "λ / FWHM of a pinhole")
+    _histogram(add_panel(figure, (0.73, 0.22, 0.25, 0.16)), content)
+    for k, text in enumerate(content.facts):
+        write(figure, 0.07 + 0.31 * (k % 3), 0.15 - 0.022 * (k // 3), text, color=MUTED, fontsize=7.0)
+    return figure
+
+
+def _vectors(axes: Axes, content: ArcFigure, colours: dict[str, str]) -> None:
+    """Arrows from where the fit has the images to where they are, much enlarged."""
+    ny, nx = content.shape
+    size = float(np.median(np.hypot(content.dx, content.dy)[content.used])) if content.used.any() else 0.0
+    factor = 0.018 * max(nx, ny) / max(size, 1e-4)
+    step = max(1, content.x.size // MOST_VECTORS)
+    show = np.flatnonzero(content.used)[::step]
+    shades = [colours[str(lamp)] for lamp in content.lamp[show]]
+    axes.quiver(
+        content.x[show], content.y[show], content.dx[show] * factor, content.dy[show] * factor, angles="xy", scale_units="xy", scale=1.0,
+        color=shades, width=0.0012, headwidth=3.0,
+    )  # fmt: skip
+    out = ~content.used
+    axes.plot(content.x[out][::step], content.y[out][::step], ".", color=MUTED, ms=1.5)
+    axes.plot(content.missed[0][::step], content.missed[1][::step], "x", color=INK, ms=2.0, mew=0.3)
+    axes.set_xlim(-0.5, nx - 0.5)
+    axes.set_ylim(-0.5, ny - 0.5)
+    axes.set_xlabel(f"x (px); measured − fit, {factor:.0f} times enlarged; × not seen")
+    axes.set_ylabel("y (px)")
+    few_ticks(axes, x=5, y=5)
+
+
+def _by_order(axes: Axes, content: ArcFigure, values: FloatArray, name: str, colours: dict[str, str]) -> None:
+    """Residuals along one axis, order by order, coloured by lamp."""
+    orders = np.unique(content.order)
+    limit = max(5.0 * float(np.std(values[content.used])) if content.used.any() else 0.1, 0.01)
+    for place, order in enumerate(orders):
+        here = content.order == order
+        low, high = content.wavelength_nm[here].min(), content.wavelength_nm[here].max()
+        at = place + 0.1 + 0.8 * (content.wavelength_nm[here] - low) / max(high - low, 1e-9)
+        for lamp, colour in colours.items():
+            own = (content.lamp[here] == lamp) & content.used[here]
+            axes.plot(at[own], values[here][own], ".", color=colour, ms=1.6)
+    axes.axhline(0.0, color=INK, lw=0.5)
+    axes.set_ylim(-limit, limit)
+    axes.set_xlim(0, len(orders))
+    axes.set_xticks(np.arange(len(orders)) + 0.5, [content.labels.get(int(order), str(order)) for order in orders])
+    axes.set_ylabel(f"{name} residual (px)")
+    few_ticks(axes, y=4)
+
+
+def _over_wavelength(axes: Axes, content: ArcFigure, values: FloatArray, label: str) -> None:
+    fine = np.isfinite(values) & content.used
+    if fine.any():
+        axes.plot(content.wavelength_nm[fine], values[fine], ".", color=BLUE, ms=1.5)
+        low, high = np.percentile(values[fine], [1, 99])
+        axes.set_ylim(low - 0.2 * (high - low) - 1e-3, high + 0.2 * (high - low) + 1e-3)
+    axes.set_xlabel("wavelength (nm, air)")
+    axes.set_ylabel(label)
+    few_ticks(axes, x=5, y=4)
+
+
+def _histogram(axes: Axes, content: ArcFigure) -> None:
+    """Distribution of the residuals along both axes."""
+    limit = max(5.0 * float(np.std(content.dx[content.used])) if content.used.any() else 0.1, 0.01)
+    edges = np.linspace(-limit, limit, 61)
+    for values, colour in ((content.dx, BLUE), (content.dy, VERMILION)):
+        counts = np.histogram(values[content.used], edges)[0]
+        axes.step(0.5 * (edges[1:] + edges[:-1]), counts, where="mid", color=colour, lw=0.8)
+    axes.set_xlabel("residual (px); blue x, red y")
+    axes.set_ylabel("images")
+    few_ticks(axes, x=5, y=4)

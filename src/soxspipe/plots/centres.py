@@ -1,0 +1,66 @@
+"""Order centres: offsets from the dispersion solution, residuals of their fit, width of the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.plots.style import WIDE, add_panel, few_ticks, new_figure, write
+from soxspipe.plots.words import BLUE, GREEN, INK, MUTED, VERMILION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CentresFigure:
+    """What the figure shows: samples (shape (n,)) with offset, its fit, residual and width in px, heading, and lines of text."""
+
+    title: str
+    subtitle: str
+    order: IntArray
+    b_px: FloatArray
+    centre_px: FloatArray
+    offset: FloatArray
+    fitted: FloatArray
+    sigma: FloatArray
+    used: BoolArray
+    axis: str
+    facts: Sequence[str]
+    labels: dict[int, str]
+
+
+def plot_centres(content: CentresFigure) -> Figure:
+    """Draw the traces, the offsets with their fit, the residuals and the widths."""
+    figure = new_figure(content.title, content.subtitle, WIDE)
+    traces = add_panel(figure, (0.07, 0.50, 0.40, 0.38))
+    traces.plot(content.b_px[content.used], content.centre_px[content.used], ".", color=BLUE, ms=1.5)
+    traces.plot(content.b_px[~content.used], content.centre_px[~content.used], ".", color=VERMILION, ms=2.0)
+    traces.set_xlabel("along the dispersion (px); red: not used")
+    traces.set_ylabel(f"{content.axis} (px)")
+    _panel(add_panel(figure, (0.55, 0.70, 0.43, 0.18)), content, content.offset, content.fitted, f"{content.axis} offset from the arc (px)")
+    _panel(add_panel(figure, (0.55, 0.47, 0.43, 0.18)), content, content.offset - content.fitted, None, f"{content.axis} residual (px)")
+    _panel(add_panel(figure, (0.07, 0.22, 0.91, 0.18)), content, content.sigma, None, "Gaussian sigma (px)")
+    for k, text in enumerate(content.facts):
+        write(figure, 0.07 + 0.31 * (k % 3), 0.14 - 0.022 * (k // 3), text, color=MUTED, fontsize=7.0)
+    few_ticks(traces, x=5, y=5)
+    return figure
+
+
+def _panel(axes: Axes, content: CentresFigure, values: FloatArray, line: FloatArray | None, label: str) -> None:
+    """Values of the used samples, orders side by side."""
+    orders = np.unique(content.order)
+    longest = max(float(content.b_px.max()), 1.0)
+    for place, order in enumerate(orders):
+        here = (content.order == order) & content.used
+        at = place + 0.05 + 0.9 * content.b_px[here] / longest
+        axes.plot(at, values[here], ".", color=BLUE, ms=1.5)
+        if line is not None:
+            axes.plot(at, line[here], color=GREEN, lw=0.9)
+    axes.set_xlim(0, len(orders))
+    axes.set_xticks(np.arange(len(orders)) + 0.5, [content.labels.get(int(order), str(order)) for order in orders])
+    axes.axhline(0.0 if line is not None or "residual" in label else float(np.median(values)), color=INK, lw=0.4)
+    axes.set_ylabel(label)
+    few_ticks(axes, y=4)

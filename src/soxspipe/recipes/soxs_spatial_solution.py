@@ -1,0 +1,59 @@
+"""The recipe ``soxs_spatial_solution`` of the public API."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from soxspipe.recipes.base_recipe import base_recipe
+from soxspipe.settings.overlay import overlaid, poly_digits
+
+
+class soxs_spatial_solution(base_recipe):
+    """Solve multi-pinhole arcs: wavelength and slit position of every pixel.
+
+    Parameters
+    ----------
+    log : logging.Logger
+        Any standard logger.
+    settings : dict, str, path or False
+        The settings dictionary; False means the defaults.
+    inputFrames : str, path or list of them
+        Input FITS frames: a folder, a set-of-files (SOF) or a list of FITS frame paths.
+    verbose, overwrite, debug : bool
+        More output; make products again that exist already; draw more plots.
+    command : str or False
+        The command called to run the recipe.
+    turnOffMP : bool
+        Run in serial.
+    polyOrders : str, int or False
+        Degrees as 6 digits: order x, order y, wavelength x, wavelength y, slit x, slit y; False lets the data choose.
+    create2DMap : bool
+        Make the map image; without it `produce_product` returns the table.
+
+    Raises
+    ------
+    TypeError
+        If `polyOrders` are not 6 digits.
+    """
+
+    _verb: ClassVar[str] = "spat_solution"
+
+    def __init__(
+        self,
+        log: Any,
+        settings: Any = False,
+        inputFrames: Any = [],
+        verbose: bool = False,
+        overwrite: bool = False,
+        command: str | bool = False,
+        debug: bool = False,
+        turnOffMP: bool = False,
+        polyOrders: Any = False,
+        create2DMap: bool = True,
+    ) -> None:
+        chosen = overlaid(settings, {**poly_digits(polyOrders, 6), **({} if create2DMap else {"make_map": False})})
+        super().__init__(
+            log, settings=chosen, inputFrames=inputFrames, verbose=verbose, overwrite=overwrite, command=command, debug=debug,
+            turnOffMP=turnOffMP,
+        )  # fmt: skip
+        self.polyOrders = polyOrders

@@ -1,0 +1,111 @@
+"""Figures and report of the recipes that solve an arc, as bytes; matplotlib is imported when the first is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.algorithms.calibration.judge_lines import ImageState
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.reductions.arc_tables import ArcContext
+from soxspipe.reductions.calibration_report import SHEET_PX, report_of
+from soxspipe.reductions.spec import Contents
+
+
+def residuals(context: ArcContext) -> Contents:
+    """Residuals on the detector, by order and lamp."""
+    from soxspipe.io.figures import figure_as_pdf
+    from soxspipe.plots.arc import ArcFigure, plot_arc
+
+    result = context.result
+    solution = result.solution
+    seen, missed = solution.detected, solution.judged.state == ImageState.MISSING
+    line, _ = np.nonzero(seen)
+    fit, arm = solution.fit, context.inputs.arm
+    content = ArcFigure(
+        title=f"{arm.name} dispersion solution: {int(solution.used.sum())} of {int(seen.sum())} images used",
+        subtitle=context.provenance.sof_name,
+        shape=result.image.shape,
+        x=solution.fit_x[seen], y=solution.fit_y[seen], dx=solution.residual_x[seen], dy=solution.residual_y[seen], used=solution.used[seen],
+        order=solution.lines.order[line], wavelength_nm=solution.lines.wavelength_nm[line], lamp=solution.lines.element[line],
+        missed=(solution.fit_x[missed], solution.fit_y[missed]), fwhm_px=result.widths.fwhm_px[seen],
+        resolution=result.widths.resolution[seen], facts=_facts(context), labels={order: arm.label(order) for order in fit.bases[0].orders},
+    )  # fmt: skip
+    return [figure_as_pdf(plot_arc(content))]
+
+
+def residuals_suffix(context: ArcContext) -> str:
+    """The figure's name ends in the degrees of the table: order x, y, wavelength x, y, slit x, y."""
+    x, y = context.result.x.coefficients.shape, context.result.y.coefficients.shape
+    return "_RESIDUALS_" + "".join(str(n - 1) for pair in zip(x, y, strict=True) for n in pair) + ".pdf"
+
+
+def report(context: ArcContext) -> Contents:
+    """The report, which lists every other file."""
+    from soxspipe.plots.masters import thumbnail
+    from soxspipe.report.calibration_page import Curve, Sheet
+
+    result = context.result
+    solution, arm = result.solution, context.inputs.arm
+    light = thumbnail(np.maximum(result.image.electrons, 0.0), SHEET_PX)
+    sheets = [
+        Sheet(title="Arc", caption="Light of all lamps, averaged in blocks", image=light, low=0.0, high=float(np.percentile(light, 99.5)))
+    ]
+    if result.solved_map is not None:
+        error = thumbnail(np.nan_to_num(result.solved_map.wavelength_error_nm), SHEET_PX)
+        high = float(np.percentile(error[error > 0], 98.0)) if np.any(error > 0) else 1.0
+        sheets.append(
+            Sheet(title="Error of the wavelength", caption=f"White 0, black {1e3 * high:.1f} pm", image=error, low=0.0, high=high)
+        )
+    curves = tuple(
+        Curve(
+            title=title, x="wavelength (nm, air)", y="px",
+            lines=tuple(_medians(context, values, order) for order in np.unique(solution.lines.order)),
+        )
+        for title, values in (
+            ("Residual along x", solution.residual_x), ("Residual along y", solution.residual_y), ("FWHM of a pinhole image", result.widths.fwhm_px),
+        )
+    )  # fmt: skip
+    used = int(solution.used.any(axis=1).sum())
+    fit = solution.fit
+    return report_of(
+        context,
+        title="Spatial solution" if solution.shape[1] > 1 else "Dispersion solution",
+        summary=f"{used} lines of {'+'.join(sorted(context.inputs.elements)) or 'lamps that are not named'} hold the solution of {arm.name}.",
+        tiles=(
+            ("lines used", f"{used} of {len(solution.lines)}"),
+            ("lines left out, predicted to", f"{fit.x.left_out_px:.3f}, {fit.y.left_out_px:.3f} px"),
+            ("motion of the pattern", f"{solution.pattern.shift[0]:+.1f}, {solution.pattern.shift[1]:+.1f} px"),
+            ("pinhole image", f"{float(np.nanmedian(result.widths.fwhm_px)):.2f} px" if np.isfinite(result.widths.fwhm_px).any() else "–"),
+        ),
+        sheets=sheets,
+        curves=curves,
+        notes=("Resolution is that of a pinhole, not of a slit.", "Wavelengths are in air."),
+    )
+
+
+def _medians(context: ArcContext, values: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
+    """Median over the pinholes of each used line of an order."""
+    solution = context.result.solution
+    here = (solution.lines.order == order) & solution.used.any(axis=1)
+    wave = solution.lines.wavelength_nm[here]
+    rank = np.argsort(wave)
+    masked = np.where(solution.used[here] & np.isfinite(values[here]), values[here], np.nan)
+    keep = np.asarray(np.isfinite(masked).any(axis=1))
+    middle = np.array([np.nanmedian(row) if fine else np.nan for row, fine in zip(masked, keep, strict=True)])
+    return wave[rank][keep[rank]], middle[rank][keep[rank]]
+
+
+def _facts(context: ArcContext) -> tuple[str, ...]:
+    """Lines of text under the figure."""
+    solution, result = context.result.solution, context.result
+    fit = solution.fit
+    states = {state: int((solution.judged.state == state).sum()) for state in ImageState}
+    return (
+        f"degrees of x {fit.x.degrees}, of y {fit.y.degrees} (order and wavelength, by degree in slit)",
+        f"lines left out are predicted to {fit.x.left_out_px:.3f} (x), {fit.y.left_out_px:.3f} px (y)",
+        f"scatter beyond the errors {fit.x.misfit_px:.3f} (x), {fit.y.misfit_px:.3f} px (y)",
+        f"pattern {solution.pattern.shift[0]:+.2f}, {solution.pattern.shift[1]:+.2f} px off the prediction",
+        f"not seen {states[ImageState.MISSING]}, wrong {states[ImageState.WRONG]}, single images off {states[ImageState.OFF]}",
+        f"blended {states[ImageState.BLENDED]}, saturated {states[ImageState.SATURATED]}, too few pinholes {states[ImageState.INCOMPLETE]}",
+        f"table gives the fit back to {result.readback_px:.1e} px",
+    )

@@ -1,0 +1,167 @@
+"""Tables of the recipes that solve an arc: dispersion table, lines fitted and missed, in the columns that readers know."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxspipe.algorithms.calibration.judge_lines import ImageState
+from soxspipe.datamodel.provenance import Card
+from soxspipe.io.fits_writer import Hdu, fits_chunks
+from soxspipe.io.geometry_products import dispersion_hdus, rows_hdu
+from soxspipe.reductions.arc_result import ArcResult, unbinned_errors
+from soxspipe.reductions.gathered import Context
+from soxspipe.reductions.lamp_inputs import LampInputs
+from soxspipe.reductions.records import calibration_cards
+from soxspipe.reductions.spec import Contents
+
+ArcContext: TypeAlias = Context[LampInputs, ArcResult, Any]
+Rows: TypeAlias = dict[str, NDArray[Any]]
+
+GRID_WAVES, GRID_SLITS = 21, (-6.0, -3.0, 0.0, 3.0, 6.0)
+
+
+def dispersion_table(context: ArcContext, technique: str) -> Contents:
+    """The dispersion table with errors of the solution, and widths of the lines, as further tables."""
+    cards = calibration_cards(context, "DISP_TAB", technique, is_image=False, extra=_circumstances(context))
+    tables = (
+        rows_hdu("SOLUTION_ERROR", _errors(context), {"WAVE": "nm", "SLIT": "arcsec", "X_ERR": "pix", "Y_ERR": "pix"}),
+        _widths(context),
+    )
+    return fits_chunks(dispersion_hdus(cards, context.result.x, context.result.y, tables))
+
+
+def fitted_lines(context: ArcContext) -> Contents:
+    """One row per detected image, those left out included."""
+    rows = line_rows(context)
+    units = dict.fromkeys(
+        [key for key in rows if key.startswith(("detector_", "observed_", "fit_", "residuals_")) or key.endswith("_px")], "pix"
+    )
+    units |= {
+        "wavelength": "nm",
+        "slit_position": "arcsec",
+        "pixelScaleNm": "nm",
+        "flux": "ct",
+        "peak": "ct",
+        "x_diff": "pix",
+        "y_diff": "pix",
+    }
+    return fits_chunks((Hdu(cards=(("COMMENT", "In column units ct stands for one electron.", ""),)), rows_hdu("", rows, units)))
+
+
+def missed_lines(context: ArcContext) -> Contents:
+    """One row per image that was predicted and not seen."""
+    solution = context.result.solution
+    missed = solution.judged.state == ImageState.MISSING
+    line, hole = np.nonzero(missed)
+    rows: Rows = {
+        "wavelength": solution.lines.wavelength_nm[line],
+        "order": solution.lines.order[line].astype(np.float64),
+        "slit_index": _slit_index(solution.shape[1])[hole],
+        "slit_position": solution.slit_arcsec[hole],
+        "detector_x": solution.predicted_x[missed],
+        "detector_y": solution.predicted_y[missed],
+    }
+    return fits_chunks(
+        (Hdu(), rows_hdu("", rows, {"wavelength": "nm", "slit_position": "arcsec", "detector_x": "pix", "detector_y": "pix"}))
+    )
+
+
+def line_rows(context: ArcContext) -> Rows:
+    """Columns of the table of fitted lines."""
+    result = context.result
+    solution = result.solution
+    seen = solution.detected
+    line, hole = np.nonzero(seen)
+    pinholes, state = solution.pinholes, solution.judged.state[seen]
+
+    def taken(values: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(values.reshape(solution.shape)[seen], dtype=np.float64)
+
+    x, y = taken(pinholes.x), taken(pinholes.y)
+    dx, dy = solution.fit_x[seen] - x, solution.fit_y[seen] - y
+    peak = taken(pinholes.electrons) / (2 * np.pi * taken(pinholes.sigma_x) * taken(pinholes.sigma_y))
+    fwhm, nan = result.widths.fwhm_px[seen], np.full(line.size, np.nan)
+    return {
+        "ion": solution.lines.ion[line],
+        "wavelength": solution.lines.wavelength_nm[line],
+        "order": solution.lines.order[line].astype(np.float64),
+        "slit_index": _slit_index(solution.shape[1])[hole],
+        "slit_position": solution.slit_arcsec[hole],
+        "detector_x": solution.predicted_x[seen],
+        "detector_y": solution.predicted_y[seen],
+        "observed_x": x,
+        "observed_y": y,
+        "x_diff": solution.predicted_x[seen] - x,
+        "y_diff": solution.predicted_y[seen] - y,
+        "fit_x": solution.fit_x[seen],
+        "fit_y": solution.fit_y[seen],
+        "residuals_x": dx,
+        "residuals_y": dy,
+        "residuals_xy": np.hypot(dx, dy),
+        "sigma_clipped": state != ImageState.GOOD,
+        "set_offset_clipped": state == ImageState.WRONG,
+        "sharpness": nan,
+        "roundness1": nan,
+        "roundness2": nan,
+        "npix": np.full(line.size, 81, dtype=np.int64),
+        "sky": nan,
+        "peak": peak,
+        "flux": taken(pinholes.electrons),
+        "fwhm_pin_px": fwhm,
+        "R_pin": result.widths.resolution[seen],
+        "pixelScaleNm": result.widths.scale_nm[seen],
+        "detector_x_shifted": solution.fit_x[seen],
+        "detector_y_shifted": solution.fit_y[seen],
+        "R_slit": nan,
+        "fwhm_slit_px": nan,
+        "observed_x_err": solution.judged.x_error[seen],
+        "observed_y_err": solution.judged.y_error[seen],
+        "significance": taken(pinholes.significance),
+        "state": np.array([ImageState(int(value)).name for value in state]),
+        "doubtful": solution.lines.doubtful[line],
+    }
+
+
+def _slit_index(n_pinholes: int) -> NDArray[np.int64]:
+    """Index of each pinhole of the mask; the single one is the middle one."""
+    return np.arange(n_pinholes) if n_pinholes > 1 else np.array([4])
+
+
+def _errors(context: ArcContext) -> Rows:
+    """Error of the solution on a grid of orders, wavelengths and slit positions."""
+    solution, ranges = context.result.solution, context.inputs.prediction.ranges_nm
+    slits = np.array(GRID_SLITS if solution.shape[1] > 1 else (0.0,))
+    parts = []
+    for number, (low, high) in ranges.items():
+        wave, slit = (part.ravel() for part in np.meshgrid(np.linspace(low, high, GRID_WAVES), slits, indexing="ij"))
+        parts.append((np.full(wave.size, number), wave, slit))
+    order, wave, slit = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    x, y = unbinned_errors(context.inputs, solution, order, wave, slit)
+    return {"ORDER": order.astype(np.int64), "WAVE": wave, "SLIT": slit, "X_ERR": x, "Y_ERR": y}
+
+
+def _widths(context: ArcContext) -> Hdu:
+    table = context.result.width_table
+    rows: Rows = {
+        "ORDER": table.order, "SLIT": table.slit_arcsec, "WAVE": table.wavelength_nm, "FWHM": table.fwhm_px, "R": table.resolution,
+        "NUMBER": table.number,
+    }  # fmt: skip
+    return rows_hdu("LINE_WIDTHS", rows, {"WAVE": "nm", "SLIT": "arcsec", "FWHM": "pix"})
+
+
+def _circumstances(context: ArcContext) -> tuple[Card, ...]:
+    solution = context.result.solution
+    cards: list[Card] = [
+        ("SOXS DISP DEGX", " ".join(map(str, solution.fit.x.degrees)), "degrees of x by degree in slit position"),
+        ("SOXS DISP DEGY", " ".join(map(str, solution.fit.y.degrees)), "degrees of y by degree in slit position"),
+        ("SOXS DISP LOOX", solution.fit.x.left_out_px, "[px] rms of lines left out, along x"),
+        ("SOXS DISP LOOY", solution.fit.y.left_out_px, "[px] rms of lines left out, along y"),
+        ("SOXS DISP READBACK", context.result.readback_px, "[px] largest distance between table and fit"),
+        ("SOXS DISP MEDIUM", "air", "of the wavelengths"),
+    ]
+    if context.inputs.detector.binning != (1, 1):
+        cards += [("ESO DET BINX", 1, "the table is in unbinned pixels"), ("ESO DET BINY", 1, "the table is in unbinned pixels")]
+    return tuple(cards)

@@ -1,0 +1,75 @@
+"""The dispersion solution's tables of inputs, products and metrics."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from soxspipe.io.classify import Kind
+from soxspipe.reductions import arc_figures, arc_metrics, arc_tables
+from soxspipe.reductions.disp_solution.context import DispSolutionContext
+from soxspipe.reductions.geometry_ranges import geometry_ranges
+from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
+from soxspipe.reductions.records import log, metrics_json, settings_used
+from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
+from soxspipe.settings.disp_solution import DispSolutionSettings
+
+TECHNIQUE = "ECHELLE,PINHOLE"
+
+INPUTS: tuple[InputRow, ...] = (
+    InputRow(
+        name="arcs", description="Arcs through the single pinhole; frames of one lamp averaged, lamps added", kinds=(Kind.PINHOLE_ARC,),
+        maximum=MOST_FRAMES, take="all", match=SAME_DETECTOR,
+    ),
+    bias_row(),
+    *background_rows(Kind.ARC_LAMP_OFF),
+)  # fmt: skip
+
+PRODUCTS: tuple[ProductRow[DispSolutionContext], ...] = (
+    ProductRow(
+        label="DISP_MAP_LINES", description="Lines that were detected, with fit and judgement", file_type="FITS", folder="qc",
+        suffix="_FITTED_LINES.fits", when=always, contents=arc_tables.fitted_lines,
+    ),
+    ProductRow(
+        label="DISP_MAP_LINES_MISSING", description="Lines that were predicted and not seen", file_type="FITS", folder="qc",
+        suffix="_MISSED_LINES.fits", when=always, contents=arc_tables.missed_lines,
+    ),
+    ProductRow(
+        label="DISP_MAP_RES", description="Residuals of the solution on the detector, by order and lamp", file_type="PDF", folder="qc",
+        suffix=arc_figures.residuals_suffix, when=lambda context: context.settings.draws("disp_map_res"), contents=arc_figures.residuals,
+        is_figure=True,
+    ),
+    ProductRow(
+        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
+        when=lambda context: context.settings.draws("report"), contents=arc_figures.report, is_figure=True,
+    ),
+    ProductRow(
+        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json", when=always,
+        contents=metrics_json,
+    ),
+    ProductRow(
+        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml", when=always,
+        contents=settings_used,
+    ),
+    ProductRow(
+        label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced", suffix=".log", when=always,
+        contents=log,
+    ),
+    ProductRow(
+        label="DISP_MAP", description="Dispersion table at the slit's centre", file_type="FITS", folder="reduced", suffix=".fits",
+        when=always, contents=partial(arc_tables.dispersion_table, technique=TECHNIQUE),
+    ),
+)  # fmt: skip
+"""The table gets its name last: where it stands, everything before it does."""
+
+METRICS: tuple[MetricRow[DispSolutionContext], ...] = arc_metrics.ROWS
+
+DISP_SOLUTION = RecipeSpec(
+    verb="disp_solution",
+    names=("soxs-disp-solution",),
+    settings=DispSolutionSettings,
+    inputs=INPUTS,
+    products=PRODUCTS,
+    metrics=METRICS,
+    final=("DISP_MAP",),
+    ranges=geometry_ranges,
+)

@@ -1,0 +1,220 @@
+"""What the recipes that work on a lit pinhole mask share: their inputs, and how they are gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from soxspipe.algorithms.calibration.combine_lamps import LampFrames, Lamps
+from soxspipe.algorithms.calibration.predict_lines import ArcPrediction
+from soxspipe.datamodel.arrays import BoolImage
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.detector import Arm, Detector
+from soxspipe.datamodel.frame import Frame, RawFrame
+from soxspipe.datamodel.geometry import DispersionPolynomial, OrderTable
+from soxspipe.datamodel.observation import Observation
+from soxspipe.errors import InputError
+from soxspipe.instruments.registry import detector
+from soxspipe.io.arc_lines import read_arc_prediction
+from soxspipe.io.classify import ClassifiedFile, Kind
+from soxspipe.io.frames import read_master, read_off_frame, read_raw
+from soxspipe.io.headers import header_cards, read_observation, text_of
+from soxspipe.io.sof import InputFrames
+from soxspipe.io.static import read_bad_pixels
+from soxspipe.io.tables import read_dispersion_table, read_order_table
+from soxspipe.reductions.find_files import base_name, find_files, night_of, start_checksums
+from soxspipe.reductions.gathered import Gathered
+from soxspipe.reductions.select import Selected
+from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, RecipeSpec
+from soxspipe.settings.base import ReductionSettings
+from soxspipe.settings.load import SettingsSource, load_settings
+
+Chosen = TypeVar("Chosen", bound=ReductionSettings)
+BLANK = "BLANK"
+"""Name of the slit wheel's position without a mask: such frames exist, and hold no pinholes."""
+MOST_FRAMES = 40
+
+
+def bias_row() -> InputRow:
+    """Master bias."""
+    return InputRow(
+        name="bias", description="Pedestal of the detector", kinds=(Kind.BIAS,), arms=("VIS", "UVB"), match=SAME_DETECTOR, made_by="mbias"
+    )
+
+
+def background_rows(off: Kind) -> tuple[InputRow, InputRow]:
+    """Frame with the lamp off, or a master dark in its place."""
+    return (
+        InputRow(
+            name="lamp_off", description="The same with the lamp off", kinds=(off,), arms=("NIR",), match=SAME_DETECTOR,
+        ),
+        InputRow(
+            name="dark", description="Dark current, where there is no frame with the lamp off", kinds=(Kind.DARK,), minimum=0,
+            match=("binning",), made_by="mdark", replaces="lamp_off",
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LampInputs:
+    """Frames of a lit pinhole mask and what is known beforehand.
+
+    Attributes
+    ----------
+    raw : tuple of RawFrame
+        In order of time.
+    lamps : tuple of tuple of str
+        Elements of the lamps that were on in each.
+    observation : Observation
+        Of the first.
+    detector : Detector
+        As used.
+    arm : Arm
+        Facts.
+    bad_pixels : ndarray of bool, shape (ny, nx)
+        From the instrument's map.
+    masters : Masters
+        Bias, dark (or frame with the lamp off), flat.
+    prediction : ArcPrediction
+        Geometry and lines of the arm, unbinned.
+    first : tuple of DispersionPolynomial or None
+        Solution that is there already, x and y, unbinned.
+    order_table : OrderTable or None
+        Where the orders are.
+    """
+
+    raw: tuple[RawFrame, ...]
+    lamps: tuple[Lamps, ...]
+    observation: Observation
+    detector: Detector
+    arm: Arm
+    bad_pixels: BoolImage
+    masters: Masters
+    prediction: ArcPrediction
+    first: tuple[DispersionPolynomial, DispersionPolynomial] | None = None
+    order_table: OrderTable | None = None
+
+    @property
+    def frames(self) -> LampFrames:
+        """Raw frames and calibrations, as they are combined."""
+        return LampFrames(raw=self.raw, lamps=self.lamps, detector=self.detector, bad_pixels=self.bad_pixels, masters=self.masters)
+
+    @property
+    def elements(self) -> frozenset[str]:
+        """Elements of all lamps that were on; empty if the headers name none."""
+        return frozenset(element for lamps in self.lamps for element in lamps)
+
+
+def gather_lamp_frames(
+    spec: RecipeSpec[Any],
+    model: type[Chosen],
+    inputs: InputFrames,
+    settings_source: SettingsSource,
+    *,
+    what: str,
+    command: str,
+    workers: int,
+) -> Gathered[LampInputs, Chosen]:
+    """Find, check and read the files of one of these recipes.
+
+    Parameters
+    ----------
+    spec : RecipeSpec
+        Its tables.
+    model : type
+        Class of its settings.
+    inputs, settings_source, command, workers
+        As the engine gives them.
+    what : str
+        Kind of set, in the names of products of which there is no set-of-files.
+
+    Raises
+    ------
+    InputError
+        If the files do not suit the recipe.
+    """
+    found = find_files(inputs)
+    files = found.select(spec.inputs, spec.verb)
+    _require_masks(files.exposures)
+    first = files.exposures[0]
+    loaded = load_settings(settings_source, instrument=first.instrument.name, recipe=spec.names[0], arm=first.arm, model=model)
+    pool = ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="gather")
+    try:
+        checksums = start_checksums(files.calibrations, pool)
+        values = _read(files, pool)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown(wait=False)
+    sof_name = base_name(found, first, replace(values.observation, target=""), what)
+    return Gathered(
+        inputs=values,
+        settings=loaded.settings,
+        recipe=spec.names[0],
+        warnings=(*files.warnings, *loaded.warnings),
+        notes=(*(f"setting {name!r} has no use here" for name in loaded.unused), *found.unused_notes(spec.inputs)),
+        sof_name=sof_name,
+        night=night_of(sof_name, values.observation),
+        header=header_cards(first.header),
+        files=files,
+        checksums=checksums,
+        command=command,
+    )
+
+
+def describe(inputs: LampInputs) -> str:
+    """What was gathered, in one line."""
+    lamps = "+".join(sorted(inputs.elements)) or "lamps not named"
+    return f"{len(inputs.raw)} x {inputs.observation.exptime_s:g} s, {inputs.arm.name}, {lamps}"
+
+
+def _read(files: Selected, pool: ThreadPoolExecutor) -> LampInputs:
+    first = files.exposures[0]
+    observation = read_observation(first.header, first.instrument, first.facts, str(first.path))
+    used = detector(
+        first.instrument.name, first.arm, binning=observation.binning, gain_e_per_adu=observation.gain_e_per_adu,
+        read_noise_e=observation.read_noise_e,
+    )  # fmt: skip
+    raw = [pool.submit(read_raw, file, used) for file in files.exposures]
+    masters = {name: pool.submit(_master, files.one(name), used) for name in ("bias", "dark", "flat")}
+    bias, dark, flat = (masters[name].result() for name in ("bias", "dark", "flat"))
+    lamp_off = files.one("lamp_off")
+    dispersion, orders = files.one("dispersion_table"), files.one("order_table")
+    return LampInputs(
+        raw=tuple(future.result() for future in raw),
+        lamps=tuple(lamps_on(file) for file in files.exposures),
+        observation=observation,
+        detector=used,
+        arm=first.facts.arm,
+        bad_pixels=_bad_pixels(first, used),
+        masters=Masters(bias=bias, dark=dark if lamp_off is None else read_off_frame(lamp_off, used, bias), flat=flat),
+        prediction=read_arc_prediction(first.instrument.name, first.arm),
+        first=None if dispersion is None else read_dispersion_table(dispersion),
+        order_table=None if orders is None else read_order_table(orders),
+    )
+
+
+def lamps_on(file: ClassifiedFile) -> Lamps:
+    """Elements of the lamps whose keyword is in the header."""
+    return tuple(element for element, keyword in file.instrument.lamps.items() if text_of(file.header, keyword))
+
+
+def _master(file: ClassifiedFile | None, used: Detector) -> Frame | None:
+    return None if file is None else read_master(file, used.shape)
+
+
+def _bad_pixels(first: ClassifiedFile, used: Detector) -> BoolImage:
+    known = read_bad_pixels(first.instrument.name, first.arm, used.binning)
+    return np.zeros(used.shape, dtype=bool) if known is None or known.shape != used.shape else known
+
+
+def _require_masks(files: Sequence[ClassifiedFile]) -> None:
+    """Raise if a frame was taken without a mask in the beam."""
+    for file in files:
+        keyword = file.facts.slit_keyword
+        if BLANK in text_of(file.header, keyword).upper():
+            raise InputError(f"{file.path}: {keyword} is {text_of(file.header, keyword)!r}, a pinhole mask is needed")

@@ -1,0 +1,89 @@
+"""The spatial solution's tables of inputs, products and metrics."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from soxspipe.io.classify import Kind
+from soxspipe.reductions import arc_figures, arc_metrics, arc_tables
+from soxspipe.reductions.geometry_ranges import geometry_ranges
+from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
+from soxspipe.reductions.records import log, metrics_json, settings_used
+from soxspipe.reductions.spatial_solution import products
+from soxspipe.reductions.spatial_solution.context import SpatialSolutionContext
+from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
+from soxspipe.settings.spatial_solution import SpatialSolutionSettings
+
+TECHNIQUE = "ECHELLE,MULTI-PINHOLE"
+
+INPUTS: tuple[InputRow, ...] = (
+    InputRow(
+        name="arcs", description="Arcs through the multi-pinhole mask; frames of one lamp averaged, lamps added",
+        kinds=(Kind.MULTI_PINHOLE_ARC,), maximum=MOST_FRAMES, take="all", match=SAME_DETECTOR,
+    ),
+    bias_row(),
+    *background_rows(Kind.ARC_LAMP_OFF),
+    InputRow(name="flat", description="Response of the pixels, if it is to be divided by", kinds=(Kind.FLAT,), minimum=0, match=SAME_DETECTOR, made_by="mflat"),
+    InputRow(
+        name="dispersion_table", description="First solution, at the slit's centre", kinds=(Kind.DISPERSION_TABLE,), made_by="disp_solution"
+    ),
+    InputRow(name="order_table", description="Where the orders are, with edges", kinds=(Kind.ORDER_TABLE,), made_by="mflat"),
+)  # fmt: skip
+
+PRODUCTS: tuple[ProductRow[SpatialSolutionContext], ...] = (
+    ProductRow(
+        label="DISP_MAP_LINES", description="Pinhole images that were detected, with fit and judgement", file_type="FITS", folder="qc",
+        suffix="_FITTED_LINES.fits", when=always, contents=arc_tables.fitted_lines,
+    ),
+    ProductRow(
+        label="DISP_MAP_LINES_MISSING", description="Pinhole images that were predicted and not seen", file_type="FITS", folder="qc",
+        suffix="_MISSED_LINES.fits", when=always, contents=arc_tables.missed_lines,
+    ),
+    ProductRow(
+        label="DISP_MAP_RES", description="Residuals of the solution on the detector, by order and lamp", file_type="PDF", folder="qc",
+        suffix=arc_figures.residuals_suffix, when=lambda context: context.settings.draws("disp_map_res"), contents=arc_figures.residuals,
+        is_figure=True,
+    ),
+    ProductRow(
+        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
+        when=lambda context: context.settings.draws("report"), contents=arc_figures.report, is_figure=True,
+    ),
+    ProductRow(
+        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json", when=always,
+        contents=metrics_json,
+    ),
+    ProductRow(
+        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml", when=always,
+        contents=settings_used,
+    ),
+    ProductRow(
+        label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced", suffix=".log", when=always,
+        contents=log,
+    ),
+    ProductRow(
+        label="2D_MAP", description="Wavelength, slit position and order of every pixel", file_type="FITS", folder="reduced",
+        suffix="_IMAGE.fits", when=lambda context: context.result.solved_map is not None, contents=products.map_image,
+    ),
+    ProductRow(
+        label="SPAT_SOL", description="Dispersion table with slit position", file_type="FITS", folder="reduced", suffix=".fits",
+        when=always, contents=partial(arc_tables.dispersion_table, technique=TECHNIQUE),
+    ),
+)  # fmt: skip
+"""The table gets its name last: where it stands, everything before it does."""
+
+METRICS: tuple[MetricRow[SpatialSolutionContext], ...] = (
+    *arc_metrics.ROWS,
+    MetricRow(labels=("PINHOLE COUNT MIN", "ARC SHIFT X", "ARC SHIFT Y"), measure=arc_metrics.pinholes),
+    MetricRow(labels=("MAP SOLVED FRAC", "MAP HELD FRAC", "WAVE ERR MEDIAN", "SLIT CENTRE OFFSET"), measure=arc_metrics.solved_map),
+)
+
+SPATIAL_SOLUTION = RecipeSpec(
+    verb="spat_solution",
+    names=("soxs-spat-solution",),
+    settings=SpatialSolutionSettings,
+    inputs=INPUTS,
+    products=PRODUCTS,
+    metrics=METRICS,
+    final=("2D_MAP", "SPAT_SOL"),
+    ranges=geometry_ranges,
+)

@@ -1,0 +1,46 @@
+"""Options laid over settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from soxspipe.settings.disp_solution import DispSolutionSettings
+from soxspipe.settings.load import load_settings
+from soxspipe.settings.order_centres import OrderCentresSettings
+from soxspipe.settings.overlay import overlaid, poly_digits
+from soxspipe.settings.spatial_solution import SpatialSolutionSettings
+
+
+def test_an_option_wins_over_the_block_of_the_recipe() -> None:
+    source = overlaid({"soxs-disp-solution": {"poly": "1111"}, "verbose": True}, poly_digits(5345, 4))
+    loaded = load_settings(source, instrument="SOXS", recipe="soxs-disp-solution", arm="NIR", model=DispSolutionSettings)
+    assert loaded.settings.poly == "5345"
+
+
+def test_without_an_option_settings_are_as_they_were() -> None:
+    given = {"soxs-disp-solution": {}}
+    assert overlaid(given, poly_digits(False, 4)) is given
+
+
+@pytest.mark.parametrize("orders", ["12", "12a4", "٣٣٣٣", True, -123, 1.5])
+def test_anything_but_digits_is_a_type_error(orders: object) -> None:
+    with pytest.raises(TypeError, match="4 digits"):
+        poly_digits(orders, 4)
+
+
+def test_published_settings_are_read() -> None:
+    """Lists [x, y], and one number for both axes."""
+    block = {"nir": {"order-deg": [4, 3], "wavelength-deg": 5, "pixel-window-size": 9, "poly-clipping-iteration-limit": 6}}
+    loaded = load_settings(
+        {"soxs-spat-solution": block}, instrument="SOXS", recipe="soxs-spat-solution", arm="NIR", model=SpatialSolutionSettings
+    )
+    assert (loaded.settings.arc.order_deg, loaded.settings.arc.wavelength_deg, loaded.settings.arc.slit_deg) == ((4, 3), (5, 5), (1, 2))
+    assert not loaded.warnings
+
+
+def test_order_centres_take_the_block_of_the_reference() -> None:
+    block = {"detect-continuum": {"order-deg": 4, "disp-axis-deg": 6, "slice-length": 30}}
+    loaded = load_settings(
+        {"soxs-order-centres": block}, instrument="SOXS", recipe="soxs-order-centres", arm="VIS", model=OrderCentresSettings
+    )
+    assert (loaded.settings.continuum.order_deg, loaded.settings.continuum.disp_axis_deg) == (4, 6)
