@@ -243,8 +243,8 @@ def _reduce(
     folder = output_folder(output, settings)
     chosen = settings if compat is None else with_setting(settings, "compat", compat)
     recipe = reduction(verb)
-    chosen = overlaid(chosen, degrees or {})
-    gathered = gather(recipe, frames[0] if len(frames) == 1 else frames, chosen, verb=verb, command=command_text())
+    wanted = overlaid(chosen, degrees or {})
+    gathered = gather(recipe, frames[0] if len(frames) == 1 else frames, wanted, verb=verb, command=command_text())
     if no_stack:
         gathered = replace(gathered, settings=gathered.settings.model_copy(update={"stack_before_extraction": False}))
     console.note(f"{gathered.recipe}: {gathered.names().sof_name}")
