@@ -11,7 +11,8 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 FOLDS = 10
 LEAST_GAIN = 0.01
-"""The lowest degree within 1 per cent of the smallest mean squared error of the lines left out is taken: less is chance among the tenths."""
+"""The lowest degree is taken whose lines left out are predicted worse than by the best degree by no more than 1 per cent in mean square, or than the
+scatter of that difference over the tenths: less is chance, and beyond the last line of an order each degree more costs dearly."""
 CLIP_SIGMA = 5.0
 HIGHEST_BY_SLIT = (99, 11, 9, 3)
 """Highest degree in order and wavelength for each degree in slit position."""
@@ -66,9 +67,11 @@ def choose_degrees(
         trials = [(*degrees, degree) for degree in range(first, most + 1) if c or _held(basis, points[0], line, degree)] or [
             (*degrees, first)
         ]
-        scores = [_score(sums, every, basis, trial) for trial in trials]
-        enough = int(np.flatnonzero(np.array(scores) <= min(scores) * (1.0 + LEAST_GAIN))[0])
-        if c > 1 and scores[enough] > _score(sums, every, basis, degrees) * (1.0 - LEAST_GAIN):
+        scores = np.array([_score(sums, every, basis, trial) for trial in trials])
+        mean = scores.mean(axis=1)
+        worse = scores - scores[int(np.argmin(mean))]
+        enough = int(np.flatnonzero(worse.mean(axis=1) <= np.maximum(worse.std(axis=1) / np.sqrt(FOLDS - 1), LEAST_GAIN * mean.min()))[0])
+        if c > 1 and mean[enough] > _score(sums, every, basis, degrees).mean() * (1.0 - LEAST_GAIN):
             break
         degrees = trials[enough]
     return degrees
@@ -115,8 +118,8 @@ def _fold_sums(
     return FoldSums(normal=normal, rhs=rhs, design=design, values=values, weight=weight, fold=fold, penalty=penalty)
 
 
-def _score(sums: FoldSums, every: IntArray, basis: DispersionBasis, degrees: tuple[int, ...]) -> float:
-    """Mean squared error, in units of the variance and clipped, of each tenth of the lines predicted from the others."""
+def _score(sums: FoldSums, every: IntArray, basis: DispersionBasis, degrees: tuple[int, ...]) -> FloatArray:
+    """Mean squared error, in units of the variance and clipped, of each tenth of the lines predicted from the others, shape (FOLDS,)."""
     wanted = {tuple(row) for row in degree_terms(basis, degrees).tolist()}
     use = np.flatnonzero([tuple(row) in wanted for row in every.tolist()])
     normal, rhs = sums.normal[:, use[:, None], use[None, :]], sums.rhs[:, use]
@@ -126,4 +129,5 @@ def _score(sums: FoldSums, every: IntArray, basis: DispersionBasis, degrees: tup
     coefficients = np.linalg.solve(scaled, ((rhs.sum(axis=0) - rhs) * scale)[..., None])[..., 0] * scale
     predicted = np.einsum("np,np->n", sums.design[:, use], coefficients[sums.fold])
     squares = (sums.values - predicted) ** 2 * sums.weight
-    return float(np.mean(np.minimum(squares, CLIP_SIGMA**2)))
+    clipped = np.minimum(squares, CLIP_SIGMA**2)
+    return np.bincount(sums.fold, clipped, FOLDS) / np.maximum(np.bincount(sums.fold, minlength=FOLDS), 1)

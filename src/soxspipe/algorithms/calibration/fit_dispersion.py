@@ -101,11 +101,11 @@ class DispersionFit:
         return pixels_of(self.x_polynomial, self.y_polynomial, order, wavelength_nm, slit_arcsec)
 
     def errors(self, order: IntArray, wavelength_nm: FloatArray, slit_arcsec: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Errors of x and y (px) of light; scatter of lines beyond the errors of their images is in the covariance."""
+        """Errors of x and y (px) of light: of the coefficients, and of what the functions cannot follow, as the scatter of lines tells it."""
         results = []
         for basis, fit in zip(self.bases, (self.x, self.y), strict=True):
             design = basis.design(fit.terms, order, wavelength_nm, slit_arcsec)
-            results.append(np.sqrt(((design @ fit.covariance) * design).sum(axis=1)))
+            results.append(np.sqrt(((design @ fit.covariance) * design).sum(axis=1) + fit.misfit_px**2))
         return results[0], results[1]
 
 
