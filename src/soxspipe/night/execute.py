@@ -86,16 +86,7 @@ def connected(engine: Engine) -> Iterator[Client]:
             finally:
                 client.close(timeout=2)
             return
-        cluster = LocalCluster(
-            n_workers=engine.workers,
-            threads_per_worker=1,
-            processes=engine.processes,
-            protocol="tcp://",
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # its small health page, on any free port; None would take 8787, which a second night wants, too
-            scheduler_kwargs={"dashboard": engine.dashboard},
-            silence_logs=logging.CRITICAL,  # what went wrong with a worker is in the outcome of its job
-        )
+        cluster = _local_cluster(engine)
         with cluster, Client(cluster) as client:
             # Dask does not bring back a worker that dies while it starts, unless it is told how many there shall be.
             cluster.adapt(minimum=engine.workers, maximum=engine.workers)
@@ -224,6 +215,29 @@ def _outcome(name: str, future: Future) -> Outcome | None:
             cause = f"{ALLOWED_FAILURES + 1} workers died over it, perhaps for want of memory"
             return Outcome(name=name, verb=verb, status="failed", cause=cause)
     return None
+
+
+def _local_cluster(engine: Engine) -> LocalCluster:
+    """Workers on this machine that nobody else can reach.
+
+    Raises
+    ------
+    SchedulerError
+        If they do not start.
+    """
+    try:
+        return LocalCluster(
+            n_workers=engine.workers,
+            threads_per_worker=1,
+            processes=engine.processes,
+            protocol="tcp://",
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # its small health page, on any free port; None would take 8787, which a second night wants, too
+            scheduler_kwargs={"dashboard": engine.dashboard},
+            silence_logs=logging.CRITICAL,  # what went wrong with a worker is in the outcome of its job
+        )
+    except (RuntimeError, OSError) as error:
+        raise SchedulerError(f"workers cannot be started on this machine: {error}") from error
 
 
 def _join(address: str) -> Client:
