@@ -19,7 +19,7 @@ from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile, Kind
-from soxspipe.io.frames import read_dark_law, read_master, read_off_frame, read_raw
+from soxspipe.io.frames import read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.header_checks import header_doubts
 from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_arc, read_observation, text_of
@@ -148,7 +148,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     response_file, off_frame, dark_file = files.one("response"), files.one("off_frame"), files.one("dark")
     response = read_response(response_file) if response_file is not None else None
     star, star_warnings = _standard(observations[0], wanted=is_standard)
-    bad_pixels, bad_warnings = _bad_pixels(first, used)
+    bad_pixels, bad_warnings = _bad_pixels(first, used, files.one("bad_pixels"))
     bias, dark, flat = (future.result() for future in masters_read)
     if off_frame is not None:
         dark = read_off_frame(off_frame, used, bias)
@@ -200,10 +200,14 @@ def _standard(observation: Observation, *, wanted: bool) -> tuple[StandardStar |
     return star, [message] if message else []
 
 
-def _bad_pixels(first: ClassifiedFile, used: Detector) -> tuple[BoolImage, list[str]]:
+def _bad_pixels(first: ClassifiedFile, used: Detector, measured: ClassifiedFile | None) -> tuple[BoolImage, list[str]]:
+    """The map that comes with the instrument, and one that was measured on darks and flats."""
     shipped = read_bad_pixels(first.instrument.name, first.arm, used.binning)
+    known = read_bad_pixel_map(measured, used.shape) > 0 if measured is not None else None
     if shipped is not None and shipped.shape == used.shape:
-        return shipped, []
+        return (shipped if known is None else shipped | known), []
+    if known is not None:
+        return known, []
     label = f"{used.binning[0]}x{used.binning[1]}"
     return np.zeros(used.shape, dtype=bool), [
         f"no bad-pixel map is shipped for {first.instrument.name} {first.arm} at binning {label}; none is used"

@@ -113,6 +113,10 @@ INPUTS: tuple[InputRow, ...] = (
         minimum=0, take="first", made_by="spatial_solution",
     ),
     InputRow(
+        name="bad_pixels", description="Bad pixels with their reasons, measured on darks and flats", kinds=(Kind.BAD_PIXEL_MAP,), minimum=0,
+        match=("binning",), made_by="mflat",
+    ),
+    InputRow(
         name="response", description="Electrons to flux", kinds=(Kind.RESPONSE,), minimum=0, take="first", made_by="stare_std"
     ),
 )  # fmt: skip
