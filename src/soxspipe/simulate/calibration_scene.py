@@ -27,6 +27,15 @@ class CalibrationScene(Scene):
     )
     flat_frames: int = Field(5, ge=1, le=100, description="raw flats of each lamp")
     off_frames: int = Field(5, ge=0, le=100, description="flats with the lamp off (NIR)")
+    d2_frames: int | None = Field(
+        None, ge=0, le=100, description="raw flats of the deuterium lamp (VIS, UVB); absent: as many as of quartz"
+    )
+    qth_temperature_k: float | None = Field(
+        None,
+        gt=1000.0,
+        le=20000.0,
+        description="colour temperature of the quartz lamp, K; absent: 2800 (NIR), 3000 (VIS, UVB); a scene has 2800, 4500, 6000",
+    )
     lamp_exptime_s: float = Field(20.0, gt=0.0, le=3600.0, description="exposure time of a flat, s")
     arc_frames: int = Field(1, ge=1, le=20, description="raw frames of each arc and pinhole flat (SOXS)")
     arc_electrons: float = Field(20000.0, gt=10.0, le=1e7, description="electrons in a pinhole's image of a typical arc line")

@@ -262,6 +262,7 @@ def _plan_flats(scene: CalibrationScene) -> list[FramePlan]:
         ]
     elif scene.arm == "UVB" or soxs:
         kind = "LAMP,DFLAT" if not soxs else kind
+        n = n if scene.d2_frames is None else scene.d2_frames
         flats += [
             FramePlan(stem="flat_d2", number=i, of=n, dpr_type=kind, dpr_tech="ECHELLE,SLIT",
                       slit=slit, exptime_s=seconds, lamps=("d2",), light="flat_d2")

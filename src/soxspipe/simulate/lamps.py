@@ -16,12 +16,13 @@ from soxspipe.simulate.lightpath import order_efficiency
 from soxspipe.simulate.paint import OrderCanvas, integrate, line_spread
 from soxspipe.simulate.values import Facts
 
-QTH_K = 3000.0
+QTH_K = {"NIR": 2800.0, "VIS": 3000.0, "UVB": 3000.0}
 AMBIENT_K = 285.0
 THERMAL_REFERENCE_NM = 2000.0
 PINHOLE_SIGMA_PX = 0.8
 """Width of a pinhole's image: the reference reports a full width at half maximum of 1.6 to 1.9 px."""
 
+TYPICAL_ARCSEC_PER_PX = 0.3
 _ROUGHNESS_ARCSEC = 0.3
 _SLIT_SAMPLES = 1201
 
@@ -62,9 +63,11 @@ def flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, Ord
     pixels, along = {}, {}
     for order, canvas in canvases.items():
         grid = canvas.grid
-        spectrum = deuterium(grid.wavelength_nm) if lamp == "d2" else spectra.lamp(grid.wavelength_nm, QTH_K)
-        per_px = spectrum * grid.nm_per_px * order_efficiency(scene, facts, order, grid.wavelength_nm)
-        pixels[order], along[order] = _through_slit(scene, canvas, per_px)
+        spectrum = (
+            deuterium(grid.wavelength_nm) if lamp == "d2" else spectra.lamp(grid.wavelength_nm, scene.qth_temperature_k or QTH_K[scene.arm])
+        )
+        per_arcsec = spectrum * grid.nm_per_px * order_efficiency(scene, facts, order, grid.wavelength_nm)
+        pixels[order], along[order] = _through_slit(scene, canvas, per_arcsec)
     brightest = max(float(np.percentile(values, 99.0)) for values in along.values())
     scale = scene.lamp_electrons / brightest if brightest > 0 else 0.0
     return LampLight(
@@ -79,8 +82,8 @@ def thermal_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, 
     for order, canvas in canvases.items():
         grid = canvas.grid
         share = order_efficiency(scene, facts, order, grid.wavelength_nm) / 0.3
-        per_px = scene.thermal_e_per_s * spectra.lamp(grid.wavelength_nm, AMBIENT_K) / there * share
-        pixels[order], along[order] = _through_slit(scene, canvas, per_px)
+        per_arcsec = scene.thermal_e_per_s / TYPICAL_ARCSEC_PER_PX * spectra.lamp(grid.wavelength_nm, AMBIENT_K) / there * share
+        pixels[order], along[order] = _through_slit(scene, canvas, per_arcsec)
     return LampLight(pixels=pixels, along=along)
 
 
@@ -106,7 +109,7 @@ def arc_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, Orde
 def pinhole_flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas]) -> LampLight:
     """Light of the QTH lamp through one pinhole, `lamp_electrons` in the brightest dispersion pixel."""
     spectra_of = {
-        order: spectra.lamp(canvas.grid.wavelength_nm, QTH_K)
+        order: spectra.lamp(canvas.grid.wavelength_nm, scene.qth_temperature_k or QTH_K[scene.arm])
         * canvas.grid.nm_per_px
         * order_efficiency(scene, facts, order, canvas.grid.wavelength_nm)
         for order, canvas in canvases.items()
@@ -135,8 +138,9 @@ def _through_pinholes(facts: Facts, canvas: OrderCanvas, per_px: FloatArray, *, 
     return canvas.paint_extended(integrate(canvas.grid, per_px), illumination), np.interp(canvas.b_px, canvas.grid.b_px, per_px)
 
 
-def _through_slit(scene: CalibrationScene, canvas: OrderCanvas, per_px: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Pixels of an order whose slit is lit by a spectrum in electrons per pixel, and that spectrum at the slit's centre."""
+def _through_slit(scene: CalibrationScene, canvas: OrderCanvas, per_arcsec: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Pixels of an order whose slit is lit by a spectrum in electrons per pixel and arcsec, and electrons per pixel at the slit's centre."""
     illumination = slit_transmission(scene, canvas.slit_middle, canvas.half_slit_arcsec)
-    spectrum = integrate(canvas.grid, per_px / canvas.arcsec_per_px)
-    return canvas.paint_extended(spectrum, illumination), np.interp(canvas.b_px, canvas.grid.b_px, per_px)
+    spectrum = integrate(canvas.grid, per_arcsec)
+    along = np.interp(canvas.b_px, canvas.grid.b_px, per_arcsec) * canvas.arcsec_per_px
+    return canvas.paint_extended(spectrum, illumination), along
