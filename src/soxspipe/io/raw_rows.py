@@ -21,7 +21,7 @@ LAMPS = {"ESO INS QTH NAME": "QTH", "ESO INS DEUT NAME": "D2"}
 """Keyword that is there when a lamp is on, and the lamp's short name."""
 
 _BY_TYPE = {"LAMP,DFLAT": "D2", "LAMP,QFLAT": "QTH", "DOME,FLAT": "DOME"}
-HELD_IN_MEMORY = 3
+HELD_IN_MEMORY = 1
 """Frames of one set that stay in memory as they were read; the others lie unpacked in temporary files, so that memory does not grow with their number."""
 
 

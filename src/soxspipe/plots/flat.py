@@ -12,11 +12,12 @@ from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
 from soxspipe.plots.images import show_image
 from soxspipe.plots.masters import thumbnail
-from soxspipe.plots.style import WIDE, add_panel, colour_bar, few_ticks, new_figure, write
+from soxspipe.plots.style import WIDE, add_panel, colour_bar, dots, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, INK, MUTED, VERMILION
 
 PICTURE_PX = 640
-CURVE_POINTS = 160
+CURVE_POINTS = 100
+RESIDUAL_PX = 0.3
 
 
 class Edges(Protocol):
@@ -61,10 +62,13 @@ def plot_edges(flat: Image, orders: Mapping[str, Edges], axis: Axis, subtitle: s
         step = max(1, edges.b_px.size // CURVE_POINTS)
         for fitted, measured, colour in ((edges.low, edges.measured_low, BLUE), (edges.high, edges.measured_high, VERMILION)):
             picture.plot(edges.b_px[::step], fitted[::step], color=colour, lw=0.6)
-            residuals.plot(edges.b_px[::step], (measured - fitted)[::step], ",", color=colour)
+            left = (measured - fitted)[::step]
+            shown = np.isfinite(left) & (np.abs(left) < RESIDUAL_PX)
+            if shown.any():
+                dots(residuals, edges.b_px[::step][shown].astype(np.float64), left[shown], size=1.0, colour=colour)
     residuals.axhline(0.0, color=INK, lw=0.5)
     residuals.set_xlim(-0.5, n_b - 0.5)
-    residuals.set_ylim(-0.3, 0.3)
+    residuals.set_ylim(-RESIDUAL_PX, RESIDUAL_PX)
     residuals.set_xlabel("dispersion (px)")
     residuals.set_ylabel("measured - fitted (px)")
     picture.set_xlim(-0.5, n_b - 0.5)

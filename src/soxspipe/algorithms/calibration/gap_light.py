@@ -99,7 +99,7 @@ def fit_gap_light(image: Image, variance: Image, bad: BoolImage, gaps: BoolImage
     everywhere_a = bspline_matrix(np.arange(n_a, dtype=np.float64), knots_a, 3).astype(np.float32)
     model = everywhere_b @ coefficients.astype(np.float32) @ everywhere_a.T
     typical = float(np.median(np.einsum("ij,jk,ik->i", design[::7], inverse, design[::7], optimize=True)))
-    return np.asarray(model.T if axis == "x" else model), typical
+    return np.ascontiguousarray(model.T if axis == "x" else model), typical
 
 
 def _basis(position: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:

@@ -106,6 +106,16 @@ class LampFlat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LampSummary:
+    """What is kept of a lamp: name, levels of its flats, their names, pixels of single flats left out."""
+
+    lamp: str
+    levels_e: FloatArray
+    names: tuple[str, ...]
+    n_rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FlatOrder:
     """One order: edges, factors of its light, lamp whose spectrum it has, and share of information from another lamp."""
 
@@ -134,8 +144,8 @@ class MasterFlat:
         By order number.
     order_table : OrderTable
         Centres as given, edges as measured; unbinned pixels.
-    lamps : tuple of LampFlat
-        As combined.
+    lamps : tuple of LampSummary
+        Lamps combined, the main one first.
     order_levels_e : tuple of float
         Percentiles 10, 50 and 90 of the light at the order centres, median over the frames.
     table_misfit_px : float
@@ -151,7 +161,7 @@ class MasterFlat:
     norm_e: float
     orders: Mapping[int, FlatOrder]
     order_table: OrderTable
-    lamps: tuple[LampFlat, ...]
+    lamps: tuple[LampSummary, ...]
     order_levels_e: tuple[float, float, float]
     table_misfit_px: float
     blocked: tuple[int, ...]
@@ -325,9 +335,10 @@ def _assemble(
     value, variance = np.ones(shape, np.float32), np.zeros(shape, np.float32)
     reasons = np.array(bad | lamps[0].reasons)
     turned = (value.T, variance.T, reasons.T) if layout.axis == "x" else (value, variance, reasons)
+    flagged = [(lamp.reasons & ~np.uint8(BadPixel.UNSTABLE)) > 0 for lamp in lamps]
     orders: dict[int, FlatOrder] = {}
     for number in sorted(edges):
-        order, pixels = _one_order(lamps, scattered, edges[number], layout, bad, settings)
+        order, pixels = _one_order(lamps, scattered, edges[number], layout, flagged, settings)
         orders[number] = order
         rows, columns = pixels.place
         turned[0][rows, columns], turned[1][rows, columns] = pixels.values, pixels.variance
@@ -347,7 +358,7 @@ def _assemble(
         norm_e=norm,
         orders=orders,
         order_table=replace(table, low=polynomials[0], high=polynomials[1]),
-        lamps=tuple(lamps),
+        lamps=tuple(LampSummary(lamp=x.lamp, levels_e=x.levels_e, names=x.names, n_rejected=x.n_rejected) for x in lamps),
         order_levels_e=_order_levels(lit),
         table_misfit_px=misfit,
         blocked=tuple(n for n, o in orders.items() if not o.edges.lit),
@@ -364,22 +375,18 @@ class _Pixels(NamedTuple):
 
 
 def _one_order(
-    lamps: Sequence[LampFlat], scattered: Sequence[tuple[Image, float] | None], edges: OrderEdges, layout: Layout, bad: FlagArray,
+    lamps: Sequence[LampFlat], scattered: Sequence[tuple[Image, float] | None], edges: OrderEdges, layout: Layout, flagged: Sequence[BoolImage],
     settings: FlatSettings,
 ) -> tuple[FlatOrder, _Pixels]:  # fmt: skip
     """Cut one order out of every lamp, take scattered light out, combine the lamps, take the light apart and find defects."""
     half = int(np.ceil(float(np.max(np.maximum(edges.high - edges.centre, edges.centre - edges.low))))) + 2
     values, variances = [], []
     a_start = np.rint(edges.centre).astype(np.int64) - half
-    for lamp, glow in zip(lamps, scattered, strict=True):
-        strip = cut_strip(
-            lamp.electrons, lamp.variance, (lamp.reasons & ~np.uint8(BadPixel.UNSTABLE)) > 0, edges.b_px, edges.centre, half, layout.axis
-        )
+    for lamp, glow, out in zip(lamps, scattered, flagged, strict=True):
+        strip = cut_strip(lamp.electrons, lamp.variance, out, edges.b_px, edges.centre, half, layout.axis)
         electrons = strip.values.astype(np.float64)
         if glow is not None:
-            electrons = (
-                electrons - cut_strip(glow[0], glow[0], np.zeros_like(bad, dtype=bool), edges.b_px, edges.centre, half, layout.axis).values
-            )
+            electrons = electrons - cut_strip(glow[0], None, None, edges.b_px, edges.centre, half, layout.axis).values
         values.append(electrons)
         variances.append(strip.variance + (glow[1] if glow is not None else 0.0))
     a_px = a_start[:, None] + np.arange(2 * half + 1)[None, :]

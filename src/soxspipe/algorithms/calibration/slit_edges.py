@@ -12,7 +12,7 @@ from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, I
 from soxspipe.datamodel.detector import Axis
 from soxspipe.datamodel.geometry import OrderPolynomial
 from soxspipe.numerics.medians import quick_mad_sigma
-from soxspipe.numerics.robust import running_mean
+from soxspipe.numerics.robust import row_median, running_mean
 
 CHUNKS = 24
 """Stretches of an order in which the edges are first looked for."""
@@ -94,18 +94,19 @@ class Strip:
     variance: FloatArray
 
 
-def cut_strip(image: Image, variance: Image, bad: BoolImage, b_px: IntArray, centre: FloatArray, half_px: int, axis: Axis) -> Strip:
-    """Cut out the pixels within `half_px` of an order's centre."""
-    turned = (image.T, variance.T, bad.T) if axis == "x" else (image, variance, bad)
-    n_a = turned[0].shape[1]
+def cut_strip(
+    image: Image, variance: Image | None, bad: BoolImage | None, b_px: IntArray, centre: FloatArray, half_px: int, axis: Axis
+) -> Strip:
+    """Cut out the pixels within `half_px` of an order's centre; without a variance the values stand in its place."""
+    n_a = image.shape[0 if axis == "x" else 1]
     a_start = np.rint(centre).astype(np.int64) - half_px
     a = a_start[:, None] + np.arange(2 * half_px + 1)[None, :]
     beyond = (a < 0) | (a >= n_a)
     a = np.clip(a, 0, n_a - 1)
-    rows = b_px[:, None]
-    values = turned[0][rows, a].astype(np.float32)
-    values[beyond | turned[2][rows, a]] = np.nan
-    return Strip(a_start=a_start, values=values, variance=turned[1][rows, a])
+    place = a * image.shape[1] + b_px[:, None] if axis == "x" else b_px[:, None] * image.shape[1] + a
+    values = image.reshape(-1).take(place).astype(np.float32, copy=False)
+    values[beyond if bad is None else beyond | bad.reshape(-1).take(place)] = np.nan
+    return Strip(a_start=a_start, values=values, variance=values if variance is None else variance.reshape(-1).take(place))
 
 
 def measure_edges(
@@ -187,11 +188,11 @@ def _first_edges(strip: Strip, offset: FloatArray, half_slit_px: float) -> tuple
     for rows in pieces:
         part = strip.values[rows]
         part = part[:: max(1, rows.size // 24)]
-        known = np.isfinite(part).sum(axis=0) > 0
-        profile = np.zeros(m)
-        profile[known] = np.nanmedian(part[:, known], axis=0)
+        finite = np.isfinite(part)
+        known = finite.any(axis=0)
+        profile = row_median(part.T, finite.T)
         level = float(np.median(profile[centre_column - CENTRE_PX : centre_column + CENTRE_PX + 1]))
-        noise = float(np.sqrt(np.nanmedian(strip.variance[rows]) / max(part.shape[0], 1)))
+        noise = float(np.sqrt(np.median(strip.variance[rows[::8]]) / max(part.shape[0], 1)))
         dark = float(np.min(profile[known])) if known.any() else 0.0
         if level - dark < 4 * LEAST_SNR * noise:
             continue
