@@ -22,7 +22,7 @@ INVERSION_STEPS = 3
 def refractivity(vacuum_nm: Nanometres) -> Nanometres:
     """Refractive index of standard air less one.
 
-    Dry air at 15 degrees Celsius and 101325 Pa with 450 ppm of carbon dioxide (equation 1 of [1]_), from 230 to 1690 nm; fair
+    Dry air at 15 degrees Celsius and 101325 Pa with 450 ppm of carbon dioxide (equation 1 of Ciddor), from 230 to 1690 nm; fair
     beyond: 2.4 micron is 1e-9 off.
 
     Parameters

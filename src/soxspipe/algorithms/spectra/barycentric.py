@@ -75,7 +75,7 @@ def barycentric_motion(mjd_utc: float, ra_deg: float, dec_deg: float, site: Site
     Notes
     -----
     With v the observer's velocity and n the direction of the target, ``1 + z = gamma (1 + v n / c) / (1 - U / c^2)``, U the potential
-    of Sun and Earth; the velocity is z c, as in [1]_ for a target at rest.  The time is UTC turned into TDB plus the light travel
+    of Sun and Earth; the velocity is z c, as in Wright & Eastman for a target at rest.  The time is UTC turned into TDB plus the light travel
     time ``r n / c``.
     """
     if not all(map(math.isfinite, (mjd_utc, ra_deg, dec_deg))):
