@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -108,10 +109,21 @@ def test_a_set_that_kills_every_worker_is_given_up_and_the_rest_is_finished(raw:
     status = {outcome.name: outcome for outcome in night.outcomes.values()}
     bias = status["20260301T180000_VIS_1X1_1_MBIAS_SOXS"]
     assert (bias.status, "workers died over it" in bias.cause) == ("failed", True)
-    assert {outcome.status for outcome in status.values() if outcome.arm == "NIR"} == {"done"}
+    assert {outcome.succeeded for outcome in status.values() if outcome.arm == "NIR"} == {True}
     assert {outcome.status for outcome in status.values() if outcome.arm == "VIS" and outcome.verb != "mbias"} == {"blocked"}
     again = run(raw, tmp_path, cheap_recipe)
     assert {outcome.succeeded for outcome in again.outcomes.values()} == {True}
+
+
+def _wait_for(port: int) -> None:
+    """Until the scheduler answers; a busy machine takes its time."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
 
 
 @contextmanager
@@ -134,6 +146,7 @@ def dask_processes(n_workers: int = 2) -> Iterator[tuple[str, subprocess.Popen[b
     ]
     started += [subprocess.Popen(worker, **quiet) for _ in range(n_workers)]  # type: ignore[call-overload]
     try:
+        _wait_for(port)
         yield f"tcp://127.0.0.1:{port}", started[0]
     finally:
         for process in started:
@@ -152,7 +165,7 @@ def test_a_scheduler_started_by_hand_makes_the_same_products(raw: Path, tmp_path
 @pytest.mark.slow
 def test_a_scheduler_that_dies_costs_what_was_not_done(raw: Path, tmp_path: Path) -> None:
     with dask_processes() as (address, scheduler):
-        killer = threading.Timer(2.5, scheduler.send_signal, [signal.SIGKILL])
+        killer = threading.Timer(4.0, scheduler.send_signal, [signal.SIGKILL])
         killer.start()
         try:
             night = run(raw, tmp_path, slow_recipe, scheduler=address)

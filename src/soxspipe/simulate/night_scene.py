@@ -95,28 +95,35 @@ def _geometry(night: NightScene, arm: ArmName) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _flexure(arm: ArmName, rotator_deg: float) -> dict[str, Any]:
+    """How far the lines have moved since the afternoon: in the VIS arm by the law of the instrument, for which the rotator counts."""
+    return {"rotator_deg": rotator_deg, "flexure_dispersion_px": 0.3, "flexure_by_law": arm == "VIS"}
+
+
 def _standard(night: NightScene, arm: ArmName, number: int) -> Visit:
+    rotator_deg = 20.0 - 65.0 * number
     scene = Scene(
         **_geometry(night, arm), target="standard", name=STANDARDS[number], exptime_s=night.standard_exptime_s,
         slit_width_arcsec=night.standard_slit_arcsec, airmass=(1.15, 1.4)[number], seeing_arcsec=((0.9,), (1.1,))[number],
-        first_exposure=(10 + number) * EXPOSURES_APART,
+        first_exposure=(10 + number) * EXPOSURES_APART, **_flexure(arm, rotator_deg),
     )  # fmt: skip
     return Visit(
         scene=scene, begins_h=(STANDARD_H, LAST_STANDARD_H)[number], ob_id=FIRST_STANDARD_OB + number, ob_name=f"STD_{STANDARDS[number]}",
-        rotator_deg=20.0 - 65.0 * number,
+        rotator_deg=rotator_deg,
     )  # fmt: skip
 
 
 def _target(night: NightScene, arm: ArmName, number: int) -> Visit:
+    rotator_deg = -40.0 + 25.0 * (number % 5)
     name = f"SN2026s{chr(ord('a') + number % 26)}{'' if number < 26 else number // 26}"
     scene = Scene(
         **_geometry(night, arm), target="supernova", name=name, ab_mag=16.5 + 0.5 * (number % 5), exptime_s=night.exptime_s,
         exposures=night.exposures, slit_width_arcsec=night.slit_arcsec, airmass=1.05 + 0.1 * (number % 6),
         seeing_arcsec=(0.8 + 0.1 * (number % 4),), offset_arcsec=0.4 - 0.3 * (number % 3), redshift=0.01 + 0.005 * number,
-        first_exposure=(20 + number) * EXPOSURES_APART,
+        first_exposure=(20 + number) * EXPOSURES_APART, **_flexure(arm, rotator_deg),
     )  # fmt: skip
     room_h = (LAST_STANDARD_H - TARGETS_H) / max(1, night.targets)
     return Visit(
         scene=scene, begins_h=TARGETS_H + number * room_h, ob_id=FIRST_TARGET_OB + number, ob_name=f"{name}_AUTO",
-        rotator_deg=-40.0 + 25.0 * (number % 5),
+        rotator_deg=rotator_deg,
     )  # fmt: skip
