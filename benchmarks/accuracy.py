@@ -135,6 +135,23 @@ for _name, _arm, _scene in (
     ("vis_all_waves", "VIS", {"ab_mag": 17.5, "exptime_s": 600, **_GAS, **_SHAPE, "flexure_dispersion_px": 1.4, "flexure_by_law": True}),
 ):
     SCENES[_name] = {**_SN, "arm": _arm, "seed": 300 + len(SCENES), **_scene}
+_VIS_SN = {**_SN, "arm": "VIS", "ab_mag": 17.0, "exptime_s": 600, "exposures": 3}
+_NIR_SN = {**_SN, "arm": "NIR", "ab_mag": 17.0, "exptime_s": 300}
+for _name, _scene in (
+    ("vis_drift", {**_VIS_SN, "drift_arcsec": [0.0, 0.6, 1.2]}),
+    ("vis_jump", {**_VIS_SN, "drift_arcsec": [0.0, 0.0, 1.5]}),
+    ("vis_dither", {**_VIS_SN, "exposures": 2, "offset_arcsec": 0.0, "drift_arcsec": [-3.0, 3.0]}),
+    ("vis_cloud", {**_VIS_SN, "transparency": [1.0, 1.0, 0.03]}),
+    ("vis_unequal", {**_VIS_SN, "ab_mag": 18.0, "exposures": 2, "exposure_times_s": [900.0, 60.0]}),
+    ("nir_drift", {**_NIR_SN, "exposures": 3, "drift_arcsec": [0.0, 0.6, 1.2], "oh_change": [1.0, 1.3, 0.8]}),
+    ("nir_integrations", {**_NIR_SN, "exptime_s": 900, "integrations": 4}),
+    ("nir_dark_level", {**_NIR_SN, "exptime_s": 900, "dark_exptime_s": 300, "dark_e_per_s": 0.0, "bias_adu": 13.5}),
+    ("nir_read_noise", {**_NIR_SN, "exptime_s": 600, "read_noise_e": 15.0, "header_read_noise_e": 0.0}),
+    ("vis_read_noise", {**_VIS_SN, "exposures": 1, "read_noise_e": 8.0, "header_read_noise_e": 3.3}),
+    ("nir_channels", {**_NIR_SN, "exptime_s": 600, "channel_offsets_e": 10.0, "stripes_e": 3.0}),
+    ("nir_full_wells", {**_NIR_SN, "target": "power_law", "ab_mag": 8.0, "exptime_s": 120}),
+):
+    SCENES[_name] = {"seed": 100 + len(SCENES), **_scene}
 UNRESPONSIVE = {"nir_no_flat", "vis_2x1", "vis_2x2", "nir_wide_slit"}
 """Scenes for which the arm's response does not hold: another flat, binning or slit."""
 

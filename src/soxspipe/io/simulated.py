@@ -16,6 +16,8 @@ from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.values import DeliveredMap, MasterImage, Simulation, Truth
 
 ARC_EXPTIME_S = 60.0
+READ_OUT_S = 3.3
+"""Pause after each integration (2413 s for 4 of 600 s)."""
 EPOCH = datetime(1858, 11, 17)
 _TRUTH_UNITS = {
     "WAVE": "nm",
@@ -196,6 +198,8 @@ def raw_header(scene: Scene, simulation: Simulation, mjd: float) -> fits.Header:
     header["HIERARCH ESO DPR CATG"] = "CALIB" if scene.is_standard else "SCIENCE"
     header["HIERARCH ESO DPR TYPE"] = "STD,FLUX" if scene.is_standard else "OBJECT"
     header["HIERARCH ESO DPR TECH"] = "ECHELLE,SLIT,STARE"
+    for keyword, value in _raw_detector_cards(scene, simulation.detector, _time_at(scene, simulation, mjd)):
+        header[f"HIERARCH {keyword}"] = value
     _put_angles(header, scene, scene.rotator_deg)
     return header
 
@@ -234,7 +238,7 @@ def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fit
         ("TELESCOP", "ESO-NTT" if soxs else "ESO-VLT-U3"),
         ("DATE-OBS", _date(mjd)),
         ("MJD-OBS", mjd),
-        ("EXPTIME", scene.exptime_s),
+        ("EXPTIME", _time_at(scene, simulation, mjd)),
         ("OBJECT", scene.target_name),
         ("RA", simulation.pointing_deg[0]),
         ("DEC", simulation.pointing_deg[1]),
@@ -263,6 +267,25 @@ def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fit
     return header
 
 
+def _time_at(scene: Scene, simulation: Simulation, mjd: float) -> float:
+    """Time of one integration of the exposure that started at `mjd`."""
+    return next((time for time, start in zip(scene.times_s, simulation.mjd, strict=True) if start == mjd), scene.exptime_s)
+
+
+def _raw_detector_cards(scene: Scene, detector: Detector, time_s: float) -> list[tuple[str, Any]]:
+    """What raw frames alone say of integrations, and what they say wrongly where the scene wants them to."""
+    cards: list[tuple[str, Any]] = []
+    if scene.integrations > 1:
+        cards += [("ESO DET NDIT", scene.integrations), ("ESO DET SEQ1 EXPTIME", scene.integrations * (time_s + READ_OUT_S))]
+    if scene.header_read_noise_e is not None:
+        near_infrared = scene.instrument == "SOXS" and scene.arm == "NIR"
+        cards.append(("ESO DET CHIP RON" if near_infrared else "ESO DET OUT1 RON", scene.header_read_noise_e))
+    if scene.header_gain_swapped:
+        gain = detector.gain_e_per_adu
+        cards += [("ESO DET OUT1 CONAD", 1.0 / gain), ("ESO DET OUT1 GAIN", gain)]
+    return cards
+
+
 def detector_cards(scene: Scene, detector: Detector) -> list[tuple[str, Any]]:
     """Binning, gain and read noise; the SOXS NIR headers have none unless they differ from the detector file."""
     if scene.instrument == "SOXS" and scene.arm == "NIR":
@@ -274,7 +297,7 @@ def detector_cards(scene: Scene, detector: Detector) -> list[tuple[str, Any]]:
     return [
         (binning[0], scene.binning[0]),
         (binning[1], scene.binning[1]),
-        ("ESO DET CHIP RON" if soxs else "ESO DET OUT1 RON", detector.read_noise_e),
+        ("ESO DET OUT1 RON", detector.read_noise_e),
         ("ESO DET OUT1 CONAD", detector.gain_e_per_adu),
         ("ESO DET OUT1 GAIN", 1.0 / detector.gain_e_per_adu),
     ]

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
+from scipy.ndimage import convolve, gaussian_filter, zoom
 
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
 from soxspipe.datamodel.detector import Detector
@@ -18,6 +18,8 @@ _TRACK_STEP_PX = 0.2
 _GHOST_SIGMA_PX = 2.0
 _FLAT_ERROR_SIGMA_PX = 3.0
 _CHARGE_SPREAD_PX = 0.35
+CHANNELS = 32
+"""Of the read-out, side by side along x."""
 
 
 def stream(seed: int, component: str, number: int = 0) -> np.random.Generator:
@@ -177,7 +179,7 @@ def cosmic_rays(shape: tuple[int, int], pixel_cm: float, minutes: float, rate: f
     return image, number
 
 
-def expose(chip: Chip, light_e: Image, exptime_s: float, cosmic_e: Image, rng: np.random.Generator) -> Image:
+def expose(chip: Chip, light_e: Image, exptime_s: float, cosmic_e: Image, rng: np.random.Generator, *, integrations: int = 1) -> Image:
     """Read out one exposure: electrons with every noise, before digitisation.
 
     Parameters
@@ -192,10 +194,37 @@ def expose(chip: Chip, light_e: Image, exptime_s: float, cosmic_e: Image, rng: n
         Charge of cosmic rays.
     rng : Generator
         Random numbers.
+    integrations : int
+        That the exposure is the mean of; light is that of one, charge of cosmic rays that of the mean.
     """
     expected = light_e * chip.defect_response + chip.dark_e_per_s * exptime_s
-    charge = np.minimum(rng.poisson(expected) + cosmic_e, chip.saturation_e)
-    return np.asarray(charge + chip.bias_e + read_noise(chip) * rng.normal(size=charge.shape))
+    charge = np.minimum(rng.poisson(expected * integrations) / integrations + cosmic_e, chip.saturation_e)
+    return np.asarray(charge + chip.bias_e + read_noise(chip) / np.sqrt(integrations) * rng.normal(size=charge.shape))
+
+
+def flaws(scene: Scene, charge: Image, chip: Chip) -> Image:
+    """What the wells and their neighbours make of charge: response that bends towards full well, and inter-pixel coupling."""
+    bent = charge if scene.nonlinearity == 0 else charge * (1.0 - scene.nonlinearity * np.clip(charge / chip.saturation_e, 0.0, 1.0))
+    if scene.coupling == 0:
+        return bent
+    alpha = scene.coupling
+    kernel = np.array([[0.0, alpha, 0.0], [alpha, 1.0 - 4.0 * alpha, alpha], [0.0, alpha, 0.0]])
+    return np.asarray(convolve(bent, kernel, mode="nearest"))
+
+
+def read_out_pattern(scene: Scene, shape: tuple[int, int], rng: np.random.Generator) -> Image:
+    """Level that the read-out adds: of channels, of rows, of odd rows; electrons, another in each exposure."""
+    pattern = np.zeros(shape)
+    if scene.channel_offsets_e:
+        channel = np.arange(shape[1]) * CHANNELS // shape[1]
+        pattern += scene.channel_offsets_e * rng.normal(size=CHANNELS)[channel][None, :]
+    if scene.stripes_e:
+        spectrum = np.fft.rfft(rng.normal(size=shape[0]))
+        spectrum[1:] /= np.sqrt(np.arange(1, spectrum.size))
+        spectrum[0] = 0.0
+        rows = np.fft.irfft(spectrum, shape[0])
+        pattern += (scene.stripes_e * rows / rows.std())[:, None]
+    return pattern + scene.odd_even_e * (np.arange(shape[0]) % 2)[:, None]
 
 
 def read_noise(chip: Chip) -> float:
@@ -231,7 +260,7 @@ def read_out(
     shape = (rows // scene.binning[1], columns // scene.binning[0])
     raw = np.median(chip.bias_e) + drift_e + chip.read_noise_e * rng.normal(size=shape)
     raw[binned.row_slice, binned.column_slice] = electrons
-    adu = np.rint(raw / chip.gain_e_per_adu)
+    adu = np.rint(raw * scene.integrations / chip.gain_e_per_adu) / scene.integrations
     turned = np.rot90(adu, -detector.quarter_turns)
     return np.ascontiguousarray(turned.astype(np.float32) if scene.arm == "NIR" else np.clip(turned, 0, 65535).astype(np.uint16))
 

@@ -14,11 +14,13 @@ from soxspipe.simulate.detector import (
     bin_sum,
     cosmic_rays,
     expose,
+    flaws,
     fringe_pattern,
     ghost,
     make_chip,
     mean_of_frames,
     read_out,
+    read_out_pattern,
     scattered,
     smooth_noise,
     stream,
@@ -60,6 +62,7 @@ class _Exposure:
     adu: Image
     cosmic_e: Image
     hits: int
+    charge_e: Image | None = None
 
 
 def simulate(scene: Scene, facts: Facts) -> Simulation:
@@ -86,8 +89,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
     calibration = calibration_optics(scene, facts)
     flat_canvases = make_canvases(scene, facts, calibration)
     canvases = make_canvases(scene, facts, science_optics(scene, facts)) if moves(scene) else flat_canvases
-    skies = {order: make_order_sky(scene, facts, canvas) for order, canvas in canvases.items()}
-    lights = _light_of_exposures(scene, facts, source, canvases, skies)
+    lights = _light_of_exposures(scene, facts, source, canvases)
 
     chip = make_chip(
         scene,
@@ -97,9 +99,12 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
         column_through=_column_through(scene, lights[0]) if scene.bad_column_on_trace else None,
     )
     lamp = _lamp(scene, facts, flat_canvases, calibration.shape)
-    exposures = [_expose(scene, facts, chip, light, number) for number, light in enumerate(lights, start=scene.first_exposure)]
+    exposures: list[_Exposure] = []
+    for number, (light, time_s) in enumerate(zip(lights, scene.times_s, strict=True), start=scene.first_exposure):
+        before_e = exposures[-1].charge_e if exposures else None
+        exposures.append(_expose(scene, facts, chip, light, number, time_s=time_s, before_e=before_e))
     masters = make_masters(scene, chip, lamp)
-    off = _off_exposure(scene, facts, source, canvases, skies, chip) if scene.off_frame else None
+    off = _off_exposure(scene, facts, source, canvases, chip) if scene.off_frame else None
     delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))
     delivered_paths = make_paths(scene, facts, delivered_model)
     half_slit = 0.5 * facts.arm.slit_length_arcsec
@@ -126,9 +131,16 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
             binning=scene.binning,
         ),
         arc_mjd=FIRST_MJD - scene.arc_before_min / 1440.0,
-        mjd=tuple(FIRST_MJD + number * (scene.exptime_s + _OVERHEAD_S) / 86400.0 for number in range(scene.exposures)),
+        mjd=tuple(
+            FIRST_MJD + sum(_duration_s(scene, time) for time in scene.times_s[:number]) / 86400.0 for number in range(scene.exposures)
+        ),
         pointing_deg=facts.pointing_deg,
     )
+
+
+def _duration_s(scene: Scene, time_s: float) -> float:
+    """From the start of one exposure to that of the next."""
+    return scene.integrations * time_s + _OVERHEAD_S
 
 
 def make_masters(scene: Scene, chip: Chip, lamp: Image) -> dict[str, MasterImage]:
@@ -166,18 +178,26 @@ def make_masters(scene: Scene, chip: Chip, lamp: Image) -> dict[str, MasterImage
     return masters
 
 
-def _light_of_exposures(
-    scene: Scene, facts: Facts, source: SourceTable, canvases: dict[int, OrderCanvas], skies: dict[int, FloatArray]
-) -> list[dict[int, OrderLight]]:
-    """Orders of every exposure; exposures under the same air share them."""
-    known: dict[tuple[float, float], dict[int, OrderLight]] = {}
-    for seeing, transparency in zip(scene.exposure_seeing, scene.exposure_transparency, strict=True):
-        if (seeing, transparency) not in known:
-            known[(seeing, transparency)] = {
-                order: make_order_light(scene, facts, source, canvas, skies[order], seeing_arcsec=seeing, transparency=transparency)
+def _light_of_exposures(scene: Scene, facts: Facts, source: SourceTable, canvases: dict[int, OrderCanvas]) -> list[dict[int, OrderLight]]:
+    """Orders of every exposure; exposures that are alike share them."""
+    known: dict[tuple[float, ...], dict[int, OrderLight]] = {}
+    skies: dict[tuple[float, float], dict[int, FloatArray]] = {}
+    kinds = list(
+        zip(scene.exposure_seeing, scene.exposure_transparency, scene.exposure_drift, scene.exposure_oh, scene.times_s, strict=True)
+    )
+    for number, kind in enumerate(kinds):
+        seeing, transparency, _, oh, time = kind
+        own = scene.of_exposure(number)
+        if (oh, time) not in skies:
+            skies[(oh, time)] = {order: make_order_sky(own, facts, canvas) for order, canvas in canvases.items()}
+        if kind not in known:
+            known[kind] = {
+                order: make_order_light(
+                    own, facts, source, canvas, skies[(oh, time)][order], seeing_arcsec=seeing, transparency=transparency
+                )
                 for order, canvas in canvases.items()
             }
-    return [known[air] for air in zip(scene.exposure_seeing, scene.exposure_transparency, strict=True)]
+    return [known[kind] for kind in kinds]
 
 
 def _lamp(scene: Scene, facts: Facts, canvases: dict[int, OrderCanvas], shape: tuple[int, int]) -> Image:
@@ -188,7 +208,9 @@ def _lamp(scene: Scene, facts: Facts, canvases: dict[int, OrderCanvas], shape: t
     return bin_sum(add_orders(shape, canvases, lamps), scene.binning) / (level * scene.binning[0] * scene.binning[1])
 
 
-def _expose(scene: Scene, facts: Facts, chip: Chip, light: dict[int, OrderLight], number: int) -> _Exposure:
+def _expose(
+    scene: Scene, facts: Facts, chip: Chip, light: dict[int, OrderLight], number: int, *, time_s: float, before_e: Image | None = None
+) -> _Exposure:
     canvases = {order: entry.canvas for order, entry in light.items()}
     optics = facts.optics
     total = add_orders(optics.shape, canvases, {order: entry.target + entry.others + entry.sky for order, entry in light.items()})
@@ -198,15 +220,21 @@ def _expose(scene: Scene, facts: Facts, chip: Chip, light: dict[int, OrderLight]
         total = total * fringe_pattern(total.shape, scene.fringes, FRINGE_PHASE)
     pixel_cm = facts.pixel_um * 1e-4 * np.sqrt(scene.binning[0] * scene.binning[1])
     tracks = stream(scene.seed, "cosmic rays", number)
-    cosmic_e, hits = cosmic_rays(total.shape, pixel_cm, scene.exptime_s / 60.0, scene.cosmic_ray_rate, tracks)
-    electrons = expose(chip, total, scene.exptime_s, cosmic_e, stream(scene.seed, "exposure", number))
+    reads = scene.integrations
+    cosmic_e, hits = cosmic_rays(total.shape, pixel_cm, reads * time_s / 60.0, scene.cosmic_ray_rate, tracks)
+    cosmic_e = cosmic_e / reads
+    if scene.persistence and before_e is not None:
+        total = total + scene.persistence * np.maximum(before_e, 0.0)
+    electrons = expose(chip, total, time_s, cosmic_e, stream(scene.seed, "exposure", number), integrations=reads)
+    charge_e = electrons - chip.bias_e
+    if scene.nonlinearity or scene.coupling:
+        electrons = electrons + flaws(scene, charge_e, chip) - charge_e
+    electrons = electrons + read_out_pattern(scene, electrons.shape, stream(scene.seed, "pattern", number))
     adu = read_out(scene, facts.detector, facts.raw_shape, electrons, chip, stream(scene.seed, "overscan", number))
-    return _Exposure(orders=light, adu=adu, cosmic_e=cosmic_e, hits=hits)
+    return _Exposure(orders=light, adu=adu, cosmic_e=cosmic_e, hits=hits, charge_e=charge_e if scene.persistence else None)
 
 
-def _off_exposure(
-    scene: Scene, facts: Facts, source: SourceTable, canvases: dict[int, OrderCanvas], skies: dict[int, FloatArray], chip: Chip
-) -> _Exposure:
+def _off_exposure(scene: Scene, facts: Facts, source: SourceTable, canvases: dict[int, OrderCanvas], chip: Chip) -> _Exposure:
     """The same sky elsewhere, with another star on the slit or none."""
     mag = scene.off_star_ab_mag
     other = scene.model_copy(
@@ -215,8 +243,11 @@ def _off_exposure(
     )
     star = source if mag is None else make_source(other, facts)
     air = {"seeing_arcsec": scene.exposure_seeing[0], "transparency": scene.exposure_transparency[0]}
-    light = {order: make_order_light(other, facts, star, canvas, skies[order], **air) for order, canvas in canvases.items()}
-    return _expose(other, facts, chip, light, OFF_NUMBER)
+    light = {
+        order: make_order_light(other, facts, star, canvas, make_order_sky(scene, facts, canvas), **air)
+        for order, canvas in canvases.items()
+    }
+    return _expose(other, facts, chip, light, OFF_NUMBER, time_s=scene.exptime_s)
 
 
 def _column_through(scene: Scene, light: dict[int, OrderLight]) -> tuple[int, int]:

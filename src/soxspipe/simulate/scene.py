@@ -67,6 +67,16 @@ class Scene(BaseModel):
     )
     seeing_arcsec: tuple[Positive, ...] = Field((0.9,), description="FWHM at 500 nm, arcsec; one number, or one per exposure")
     transparency: tuple[Fraction, ...] = Field((1.0,), description="transparency; one number, or one per exposure")
+    drift_arcsec: tuple[float, ...] = Field(
+        (0.0,), description="motion of all sources along the slit against `offset_arcsec`, arcsec; one number, or one per exposure"
+    )
+    oh_change: tuple[Positive, ...] = Field(
+        (1.0,), description="strength of the sky lines against `oh_strength`; one number, or one per exposure"
+    )
+    exposure_times_s: tuple[Positive, ...] = Field((), description="exposure time of each exposure, s; absent: `exptime_s` for all")
+    integrations: int = Field(
+        1, ge=1, le=100, description="integrations (NDIT) that each exposure is the mean of; `exptime_s` is the time of one"
+    )
     moffat_beta: float = Field(3.5, ge=1.6, le=20.0, description="exponent of the Moffat seeing profile")
     moffat_beta_red: float | None = Field(
         None, ge=1.6, le=20.0, description="exponent at the red end of the arm, reached linearly in wavelength; absent: the same all over"
@@ -166,6 +176,20 @@ class Scene(BaseModel):
     bias_adu: float | None = Field(None, ge=0.0, le=5000.0, description="bias level, ADU; absent: 300 (VIS, UVB), 2 (NIR)")
     dark_e_per_s: float | None = Field(None, ge=0.0, le=10.0, description="dark current, e-/s; absent: 0.03 (NIR), 0.0005 (VIS, UVB)")
     saturation_e: float | None = Field(None, gt=1000.0, le=1e6, description="full well, e-; absent: 120000 (NIR), 200000 (VIS, UVB)")
+    nonlinearity: float = Field(
+        0.0, ge=0.0, le=0.2, description="share of the charge that is not seen at full well; less in proportion below it"
+    )
+    coupling: float = Field(0.0, ge=0.0, le=0.05, description="share of a pixel's charge that each of its four neighbours shows as well")
+    persistence: float = Field(0.0, ge=0.0, le=0.1, description="share of the charge of an exposure that is seen in the next one again")
+    channel_offsets_e: float = Field(
+        0.0, ge=0.0, le=100.0, description="rms of the level of the 32 read-out channels, another in each exposure, e-"
+    )
+    stripes_e: float = Field(0.0, ge=0.0, le=100.0, description="rms of the level of rows, as 1/f noise leaves it, e-")
+    odd_even_e: float = Field(0.0, ge=-100.0, le=100.0, description="level of odd rows over even ones, e-")
+    header_read_noise_e: float | None = Field(
+        None, ge=0.0, le=50.0, description="read noise that raw headers state, e-; absent: the true one"
+    )
+    header_gain_swapped: bool = Field(False, description="raw headers state the inverse of the gain, in both cards")
     prnu: float = Field(0.01, ge=0.0, le=0.1, description="pixel-to-pixel response variation")
     hot_pixels: float = Field(0.002, ge=0.0, le=0.05, description="share of hot pixels")
     dead_pixels: float = Field(0.001, ge=0.0, le=0.05, description="share of pixels with low response")
@@ -194,14 +218,16 @@ class Scene(BaseModel):
         None, description="first and last + 1 unbinned dispersion pixel with light; absent: all"
     )
 
-    @field_validator("seeing_arcsec", "transparency", mode="before")
+    @field_validator("seeing_arcsec", "transparency", "drift_arcsec", "oh_change", "exposure_times_s", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | float) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Scene:
-        for key in ("seeing_arcsec", "transparency"):
+        if len(self.exposure_times_s) not in (0, self.exposures):
+            raise ValueError(f"exposure_times_s: give one per exposure ({self.exposures}), not {len(self.exposure_times_s)}")
+        for key in ("seeing_arcsec", "transparency", "drift_arcsec", "oh_change"):
             if len(getattr(self, key)) not in (1, self.exposures):
                 raise ValueError(f"{key}: give one value or one per exposure ({self.exposures}), not {len(getattr(self, key))}")
         if self.off_frame and (self.arm != "NIR" or self.with_dark):
@@ -238,6 +264,39 @@ class Scene(BaseModel):
     def exposure_transparency(self) -> tuple[float, ...]:
         """Transparency of each exposure."""
         return self.transparency if len(self.transparency) > 1 else self.transparency * self.exposures
+
+    @property
+    def exposure_drift(self) -> tuple[float, ...]:
+        """Motion along the slit of each exposure, arcsec."""
+        return self.drift_arcsec if len(self.drift_arcsec) > 1 else self.drift_arcsec * self.exposures
+
+    @property
+    def exposure_oh(self) -> tuple[float, ...]:
+        """Strength of the sky lines of each exposure, against a typical night."""
+        change = self.oh_change if len(self.oh_change) > 1 else self.oh_change * self.exposures
+        return tuple(self.oh_strength * factor for factor in change)
+
+    @property
+    def times_s(self) -> tuple[float, ...]:
+        """Time of one integration of each exposure, s."""
+        return self.exposure_times_s or (self.exptime_s,) * self.exposures
+
+    @property
+    def mean_time_s(self) -> float:
+        """Mean of them."""
+        return sum(self.times_s) / self.exposures
+
+    def of_exposure(self, number: int) -> Scene:
+        """The scene as one exposure sees it: its time, place and sky lines in the fields of the set."""
+        if len(self.drift_arcsec) == 1 and len(self.oh_change) == 1 and not self.exposure_times_s and not self.drift_arcsec[0]:
+            return self
+        moved = self.exposure_drift[number]
+        second = None if self.second_offset_arcsec is None else self.second_offset_arcsec + moved
+        changed = {
+            "exptime_s": self.times_s[number], "oh_strength": self.exposure_oh[number], "offset_arcsec": self.offset_arcsec + moved,
+            "second_offset_arcsec": second,
+        }  # fmt: skip
+        return self.model_copy(update=changed)
 
     @property
     def delivers_dark(self) -> bool:

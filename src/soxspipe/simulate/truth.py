@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from soxspipe.simulate.throughput import instrument_efficiency
 from soxspipe.simulate.values import Facts, MasterImage, Truth
 
 APERTURE_HALF_PX = 7
+CLEAR_SHARE = 0.9
 BAD, SATURATED = 1, 2
 
 
@@ -67,7 +68,10 @@ def make_truth(scene: Scene, facts: Facts, source: SourceTable, mean: MeanExposu
         The geometry as delivered, for the column WAVE_MAP.
     """
     images = _images(scene, facts, mean)
-    rows = [_order_rows(scene, facts, mean, images, delivered[order], order) for order in sorted(mean.orders[0])]
+    single = _single_exposures(scene, facts, mean, images)
+    if single:
+        images["CLEAR"] = _clear_target(scene, single)
+    rows = [_order_rows(scene, facts, mean, images, single, delivered[order], order) for order in sorted(mean.orders[0])]
     orders = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     table = {
         "WAVE": source.wavelength_nm,
@@ -105,10 +109,11 @@ def _images(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, Image]:
         images["OBJECT"] = target + images["OTHERS"]
     light = images["OBJECT"] + sky
     light = light + scattered(light / chip.response, scene.scattered_light) * chip.response
-    seconds = scene.exptime_s
+    seconds = scene.mean_time_s
     dark = np.minimum(chip.dark_e_per_s * seconds, chip.saturation_e)
     flat = mean.lamp if "flat" in mean.masters else np.ones_like(mean.lamp)
-    variance = (chip.read_noise_e**2 + light + dark) / n + _master_variance(scene, mean, images["OBJECT"] + sky, flat)
+    reads = n * scene.integrations
+    variance = (chip.read_noise_e**2 + light + dark) / reads + _master_variance(scene, mean, images["OBJECT"] + sky, flat)
     if mean.off is not None:
         elsewhere = _light(scene, facts, mean, mean.off)
         variance = variance + chip.read_noise_e**2 + elsewhere + dark
@@ -135,8 +140,53 @@ def _light(scene: Scene, facts: Facts, mean: MeanExposure, orders: Mapping[int, 
     return bin_sum(add_orders(facts.optics.shape, canvases, values), scene.binning) * mean.chip.response
 
 
+def _single_exposures(scene: Scene, facts: Facts, mean: MeanExposure, images: Mapping[str, Image]) -> list[dict[str, Image]]:
+    """Target and variance of every exposure, where they differ: the best that can be done is to weigh each by its own signal-to-noise.
+
+    The masters' variance is common to all and does not fall with their number.
+    """
+    if len({id(orders) for orders in mean.orders}) == 1:
+        return []
+    chip, n = mean.chip, len(mean.orders)
+    canvases = {order: light.canvas for order, light in mean.orders[0].items()}
+    flat = mean.lamp if "flat" in mean.masters else np.ones_like(mean.lamp)
+    common = _master_variance(scene, mean, images["OBJECT"] + images["SKY"], flat)
+    found = []
+    for orders, time_s in zip(mean.orders, scene.times_s, strict=True):
+        target, others, sky = (
+            bin_sum(
+                add_orders(facts.optics.shape, canvases, {order: getattr(light, name) for order, light in orders.items()}), scene.binning
+            )
+            * chip.response
+            for name in ("target", "others", "sky")
+        )
+        light = target + others + sky
+        light = light + scattered(light / chip.response, scene.scattered_light) * chip.response
+        own = (chip.read_noise_e**2 + light + np.minimum(chip.dark_e_per_s * time_s, chip.saturation_e)) / scene.integrations
+        found.append({"TARGET": target, "VARIANCE": np.where(images["VARIANCE"] > 0, own + n * common, 0.0)})
+    return found
+
+
+def _clear_target(scene: Scene, single: Sequence[Mapping[str, Image]]) -> Image:
+    """The target in a mean exposure through clear air: that of exposures within `CLEAR_SHARE` of the most transparent one."""
+    return _mean([factor * one["TARGET"] for factor, one in zip(_clear_factors(scene), single, strict=True)])
+
+
+def _clear_factors(scene: Scene) -> FloatArray:
+    """What to multiply the target of each exposure by, so that the mean stands for the mean time and clear air."""
+    transparency = np.array(scene.exposure_transparency)
+    level = transparency[transparency >= CLEAR_SHARE * transparency.max()].mean()
+    return np.asarray(level / np.maximum(transparency, 1e-9) * scene.mean_time_s / np.array(scene.times_s))
+
+
 def _order_rows(
-    scene: Scene, facts: Facts, mean: MeanExposure, images: Mapping[str, Image], delivered: OrderPath, order: int
+    scene: Scene,
+    facts: Facts,
+    mean: MeanExposure,
+    images: Mapping[str, Image],
+    single: Sequence[Mapping[str, Image]],
+    delivered: OrderPath,
+    order: int,
 ) -> dict[str, FloatArray]:
     """Rows of one order: one per binned dispersion pixel inside the order's wavelength limits."""
     lights = [orders[order] for orders in mean.orders]
@@ -156,7 +206,12 @@ def _order_rows(
     trace_binned = (binned(trace) + 0.5) / slit_binning - 0.5
     use = (binned(wave) >= low) & (binned(wave) <= high)
     use &= (trace_binned > -0.5) & (trace_binned < facts.optics.n_slit / slit_binning - 0.5)
-    sums = _column_sums(scene, facts, images, b, trace_binned, binned(canvas.a_px.mean(axis=1)), canvas.a_px.shape[1] // 2, order)
+    place = (b, trace_binned, binned(canvas.a_px.mean(axis=1)), canvas.a_px.shape[1] // 2, order)
+    sums = _column_sums(scene, facts, images, *place)
+    if "CLEAR" in images:
+        at_clear = _column_sums(scene, facts, {**images, "TARGET": images["CLEAR"]}, *place)
+        own = [_column_sums(scene, facts, {**images, **one}, *place)["snr"] for one in single]
+        sums |= {"object": at_clear["object"], "flattened": at_clear["flattened"], "snr": np.sqrt(np.sum(np.square(own), axis=0))}
     efficiency = instrument_efficiency(binned(wave), order, facts.arm, facts.spectral_format)
     columns: dict[str, Any] = {
         "ORDER": np.full(n, order),
@@ -167,7 +222,8 @@ def _order_rows(
         "TRACE": trace_binned,
         "OBJ_E": sums["object"],
         "OBJ_FLAT": sums["flattened"],
-        "OBJ_E_ANALYTIC": dispersion_binning * binned(_mean([light.target_analytic for light in lights])),
+        "OBJ_E_ANALYTIC": dispersion_binning
+        * binned(_mean([factor * light.target_analytic for factor, light in zip(_clear_factors(scene), lights, strict=True)])),
         "SNR_IDEAL": sums["snr"],
         "SNR_IDEAL_AP14": sums["snr_aperture"],
         "FRAC_AP14": sums["aperture_fraction"],
@@ -224,7 +280,7 @@ def _master_variance(scene: Scene, mean: MeanExposure, light: Image, flat: Image
     total = np.zeros_like(light)
     dark, bias = mean.masters.get("dark"), mean.masters.get("bias")
     if dark is not None:
-        scale = scene.exptime_s / dark.exptime_s
+        scale = 1.0 if scene.arm == "NIR" and scene.instrument == "SOXS" else scene.mean_time_s / dark.exptime_s
         total += (scale * dark.error) ** 2
         if bias is not None and not np.isclose(scale, 1.0):
             total += (1.0 - scale) ** 2 * bias.error**2
@@ -272,7 +328,8 @@ def _header(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, str | i
         "ARM": scene.arm,
         "KIND": "std" if scene.is_standard else "sci",
         "SEED": scene.seed,
-        "EXPTIME": scene.exptime_s,
+        "EXPTIME": scene.mean_time_s,
+        "NDIT": scene.integrations,
         "AIRMASS": scene.airmass,
         "SEEING": float(np.mean(scene.exposure_seeing)),
         "BRIGHT": scene.ab_mag if scene.ab_mag is not None else -1.0,

@@ -27,6 +27,8 @@ from soxspipe.reductions.stare.prepared import PreparedSet
 SAY_POSITION_ARCSEC = 0.3
 SAY_LIGHT = 0.8
 """What is worth a word to the user: a motion, and a loss of light, that a plain mean would not have borne."""
+AS_DEEP = 0.7
+"""Groups with this share of the deepest one's signal-to-noise, squared, count as equally deep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,7 +80,9 @@ def plan_exposures(ready: PreparedSet, *, half_length_arcsec: float) -> Plan:
     times = [(exposure.exptime_s, exposure.integrations) for exposure in ready.exposures]
     groups = group_exposures(looks, noises, times)
     depth = [_depth(group, looks, times) for group in groups]
-    order = sorted(range(len(groups)), key=lambda place: -depth[place])
+    # of groups about as deep the earliest gives the pixels, so that noise does not decide which
+    deep = [depth[place] >= AS_DEEP * max(depth) for place in range(len(groups))]
+    order = sorted(range(len(groups)), key=lambda place: (0, place) if deep[place] else (1, -depth[place]))
     return Plan(looks=tuple(looks), groups=tuple(tuple(groups[place]) for place in order))
 
 
