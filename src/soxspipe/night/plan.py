@@ -194,8 +194,9 @@ def _needs(frames: FrameSet, taken: Taken | None) -> Iterator[Need]:
     for need in frames.rule.needs:
         if need.arms not in ("", facts.needs) or (taken is not None and need.category not in taken.calibrations):
             continue
-        required = need.required if taken is None else taken.calibrations[need.category]
-        yield replace(need, required=required and not (need.category == "MASTER_DARK" and bool(frames.off_frames)))
+        is_dark = need.category == "MASTER_DARK"  # or exposures with the lamp off: a recipe's table calls each of them optional
+        required = need.required if taken is None or is_dark else taken.calibrations[need.category]
+        yield replace(need, required=required and not (is_dark and bool(frames.off_frames)))
 
 
 def _made(frames: FrameSet, output: Path) -> Iterator[Supply]:
