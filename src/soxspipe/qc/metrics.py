@@ -16,6 +16,7 @@ from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import OrderShift, SkyModel, WavelengthShift
 from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.numerics.medians import quick_mad_sigma
@@ -170,6 +171,25 @@ def measure_host(host: HostLight | None) -> tuple[Metric, ...]:
             name="HOST SHARE", value=host.share if host is not None and host.taken else 0.0, comment="Host light taken off over object's"
         ),
         Metric(name="HOST DOUBT", value=0.0 if host is None else host.doubt, comment="Part of the flux uncertain for a host"),
+    )
+
+
+def measure_slit(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:
+    """SLIT SHIFT, its error, and that of every order: motion of the slit's image along the slit against flat and map."""
+    return (
+        Metric(name="SLIT SHIFT", value=_finite(slit.px), unit="px", comment="Slit image against the flat's, along the slit"),
+        Metric(name="SLIT SHIFT ERR", value=_finite(slit.error_px), unit="px", comment="Its error"),
+        Metric(name="SLIT SHIFT USED", value=int(slit.applied), comment="1 if slit positions follow it"),
+        *(
+            Metric(
+                name=f"SLIT SHIFT O{arm.label(order)}",
+                value=_finite(one.px),
+                unit="px",
+                comment=f"Of the order, error {one.error_px:.2f}",
+                order=arm.label(order),
+            )
+            for order, one in sorted(slit.orders.items())
+        ),
     )
 
 

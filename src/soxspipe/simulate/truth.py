@@ -21,6 +21,9 @@ from soxspipe.simulate.values import Facts, MasterImage, Truth
 
 APERTURE_HALF_PX = 7
 CLEAR_SHARE = 0.9
+
+LIT_SHARE = 0.05
+"""Of the brightest pixel of the flat in a row, below which a pixel is not lit by it."""
 BAD, SATURATED = 1, 2
 
 
@@ -260,8 +263,10 @@ def _column_sums(
     variance, flat = cut["VARIANCE"][here], cut["FLAT"][here]
     total = target.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        information = np.where(inside & (variance > 0), target**2 / variance, 0.0)
-        flattened = np.where(inside & (flat > 0), target / flat, 0.0)
+        # beyond the flat's edges, where its image lies off the science frame's, flattened light means nothing
+        lit = inside & (flat > LIT_SHARE * np.max(np.where(inside, flat, 0.0), axis=1, keepdims=True))
+        information = np.where(lit & (variance > 0), target**2 / variance, 0.0)
+        flattened = np.where(lit, target / flat, 0.0)
     near = np.abs(a - trace[:, None]) <= APERTURE_HALF_PX / slit_binning
     at_trace = (b.astype(np.int64), np.clip(np.rint(trace).astype(np.int64), 0, n_slit - 1))
     return {

@@ -47,8 +47,13 @@ def sky(context: StareContext) -> Metrics:
 
 def empty_sky(context: StareContext) -> Metrics:
     """Noise test on sky without an object."""
-    mapped = context.inputs.geometry.dispersion_map
-    empty = metrics.empty_sky_mask(mapped.order, mapped.slit_arcsec, context.result.sky_subtracted.good, context.result.trace)
+    mapped, slit = context.inputs.geometry.dispersion_map, context.result.slit
+    position = mapped.slit_arcsec
+    if slit.arcsec:
+        moved = np.zeros(max(max(slit.arcsec), int(mapped.order.max())) + 1)
+        moved[list(slit.arcsec)] = list(slit.arcsec.values())
+        position = position - moved[np.maximum(mapped.order, 0).astype(np.int64)]
+    empty = metrics.empty_sky_mask(mapped.order, position, context.result.sky_subtracted.good, context.result.trace)
     return metrics.measure_empty_sky(context.result.residual_sigma, empty)
 
 
@@ -60,6 +65,11 @@ def source(context: StareContext) -> Metrics:
 def host(context: StareContext) -> Metrics:
     """Light of a host."""
     return metrics.measure_host(context.result.host)
+
+
+def slit(context: StareContext) -> Metrics:
+    """Motion of the slit's image."""
+    return metrics.measure_slit(context.result.slit, context.inputs.arm)
 
 
 def wavelength_shift(context: StareContext) -> Metrics:

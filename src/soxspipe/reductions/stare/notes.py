@@ -12,6 +12,7 @@ from soxspipe.datamodel.arrays import BoolArray
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
+from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.reductions.stare.frame_images import stack_rejected
 
 
@@ -30,6 +31,13 @@ def exposure(record: ExposureRecord) -> str:
 def background(model: BackgroundModel | None) -> str:
     """Level of the scattered light."""
     return "off" if model is None else f"median {np.median(model.cells):.2f} e-"
+
+
+def slit(offset: SlitOffset) -> str:
+    """Motion of the slit's image."""
+    if not np.isfinite(offset.px):
+        return "edges not seen"
+    return f"{offset.px:+.2f} ± {offset.error_px:.2f} px along the slit" + ("" if offset.applied else ", not significant")
 
 
 def cosmic_rays(pixels: Sequence[BoolArray]) -> str:

@@ -22,6 +22,7 @@ from soxspipe.algorithms.objects.find_object import FoundObject, find_line_objec
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.orders.detrend_order import detrend_order
 from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.orders.slit_offset import follow_slit, measure_slit_offset
 from soxspipe.algorithms.orders.windows import centre_wavelength
 from soxspipe.algorithms.sky.fit_skies import SkyFits, fit_sky
 from soxspipe.algorithms.sky.subtract_sky import first_sky
@@ -32,8 +33,8 @@ from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
-from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
+from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.errors import AlgorithmError
@@ -43,6 +44,7 @@ from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, ma
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures
 from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, uneven_wavelengths, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.light_warnings import host_warnings, slit_warnings
 from soxspipe.reductions.stare.prepared import PreparedSet, prepare_set
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.wavelengths import shift_note, shift_warnings, tie_wavelengths
@@ -117,6 +119,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         merged_unflattened=merged_unflattened,
         wavelength_shift=main.shift,
         host=solved.host,
+        slit=main.slit,
         response=response.curve,
         efficiency=efficiency,
         fluxed=fluxed,
@@ -125,7 +128,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         warnings=(
             *combined.warnings,
             *ready.warnings(main.flags),
-            *_warnings(main.found, inputs, solved, main.shift, response.failures, sky_failures),
+            *_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
         ),
         failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
         diagnostics=diagnostics(solved, main.shown),
@@ -152,6 +155,8 @@ class StackSolution:
         Orders without a sky, and why.
     solved : SolvedOrders
         Profile and orders.
+    slit : SlitOffset
+        Motion of the slit's image against flat and map.
     shift : WavelengthShift or None
         Of the wavelengths.
     extracted : tuple of _Extracted
@@ -165,6 +170,7 @@ class StackSolution:
     has_sky: bool
     sky_failures: Mapping[int, str]
     solved: SolvedOrders
+    slit: SlitOffset
     shift: WavelengthShift | None
     extracted: tuple[_Extracted, ...]
 
@@ -194,8 +200,11 @@ def solve_stack(numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settin
     flags, shown = sound.flags, stacked.in_single_precision()
     del stacked, sound  # only shown and counted from here on, in half the memory
     skies = tuple(first_sky(order) if settings.sky.subtract_sky else np.zeros(order.electrons.shape) for order in detrended)
-    cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(detrended, skies, strict=True)]
-    orders = tuple(order.masked(pixels) for order, pixels in zip(detrended, cosmic_rays, strict=True))
+    slit = measure_slit_offset(detrended, skies)
+    on_slit = [follow_slit(order, slit, half_slit) for order in detrended] if slit.applied else detrended
+    done("slit_offset", notes.slit(slit))
+    cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(on_slit, skies, strict=True)]
+    orders = tuple(order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True))
     if settings.use_lacosmic:
         done("flag_cosmic_rays", notes.cosmic_rays(cosmic_rays))
     by_continuum = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=named, with_negatives=inputs.with_off_frame)
@@ -218,6 +227,7 @@ def solve_stack(numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settin
         has_sky=sky is not None,
         sky_failures={} if sky is None else sky.failures,
         solved=solved,
+        slit=slit,
         shift=shift,
         extracted=tuple(extracted),
     )
@@ -345,6 +355,7 @@ def _warnings(
     found: FoundObject,
     inputs: StareInputs,
     solved: SolvedOrders,
+    slit: SlitOffset,
     shift: WavelengthShift | None,
     failures: Mapping[str, str],
     sky_failures: Mapping[int, str],
@@ -367,7 +378,8 @@ def _warnings(
             if s is not found.source and s.relative_flux >= 0
         )
         said.append(f"more than one object on the slit, also at {others}")
-    said.extend(_host_words(solved.host))
+    said.extend(host_warnings(solved.host))
+    said.extend(slit_warnings(slit, inputs.arm))
     said.extend(shift_warnings(shift, inputs.arm))
     if uneven := uneven_wavelengths(solved):
         places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")
@@ -376,19 +388,3 @@ def _warnings(
         said.append(f"order {order} was left out: {reason}")
     said.extend(f"{name} could not be made: {reason}" for name, reason in failures.items())
     return tuple(said)
-
-
-def _host_words(host: HostLight | None) -> list[str]:
-    """What the user is told about light that a point source does not explain."""
-    if host is None:
-        return []
-    if not host.taken:
-        return [
-            f"light around the object may be a host's or its own wings ({host.significance:.1f} sigma); it was left in: "
-            f"if it is a host's, the flux is {100 * host.doubt:.0f} % too high"
-        ]
-    doubt = f"; its shape leaves {100 * host.doubt:.0f} % of the object's flux uncertain" if host.doubt >= 0.005 else ""
-    return [
-        f'light of a host {host.size_arcsec:.1f}" wide under the object, {100 * host.share:.0f} % of its own, was taken off '
-        f"({host.significance:.0f} sigma against a point source of any shape{doubt}); set subtract_host to false to keep it"
-    ]

@@ -10,6 +10,7 @@ from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, WavelengthShift
+from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.reductions.stare.noise import SetNoise
@@ -45,6 +46,8 @@ class StareResult:
         As far as they could be made.
     host : HostLight or None
         Light that no point source explains, taken off or left in.
+    slit : SlitOffset
+        Motion of the slit's image against flat and map.
     warnings : tuple of str
         For the user, one sentence each.
     failures : mapping of str to str
@@ -74,6 +77,7 @@ class StareResult:
     efficiency: EfficiencyCurve | None = None
     fluxed: FluxedSpectrum | None = None
     host: HostLight | None = None
+    slit: SlitOffset = field(default_factory=SlitOffset)
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     noise: SetNoise | None = None

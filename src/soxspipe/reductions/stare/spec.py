@@ -202,6 +202,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
         ),
         measure=metrics.source,
     ),
+    MetricRow(labels=("SLIT SHIFT", "SLIT SHIFT ERR", "SLIT SHIFT USED", "SLIT SHIFT O<N>"), measure=metrics.slit),
     MetricRow(labels=("HOST SIGNIF", "HOST SHARE", "HOST DOUBT"), measure=metrics.host),
     MetricRow(labels=("WAVE SHIFT", "WAVE SHIFT ERR", "WAVE SHIFT LINES"), measure=metrics.wavelength_shift),
     MetricRow(

@@ -1,0 +1,52 @@
+"""What the user is told about the object's light and the slit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from soxspipe.datamodel.detector import Arm
+from soxspipe.datamodel.host import HostLight
+from soxspipe.datamodel.slit import SlitOffset
+
+DOUBT_SAID = 0.005
+"""Part of the flux below which an uncertainty of the host is not worth a word."""
+ORDER_LIMIT_PX = 1.0
+"""Orders move together; one that differs by more was seen wrongly, or its map is."""
+USUAL_PX = 11.0
+"""Three arcsec, the largest motion seen on sky."""
+
+
+def host_warnings(host: HostLight | None) -> Iterator[str]:
+    """Light that no point source explains."""
+    if host is None:
+        return
+    if not host.taken:
+        yield (
+            f"light around the object may be a host's or its own wings ({host.significance:.1f} sigma); it was left in: "
+            f"if it is a host's, the flux is {100 * host.doubt:.0f} % too high"
+        )
+        return
+    doubt = f"; its shape leaves {100 * host.doubt:.0f} % of the object's flux uncertain" if host.doubt >= DOUBT_SAID else ""
+    yield (
+        f'light of a host {host.size_arcsec:.1f}" wide under the object, {100 * host.share:.0f} % of its own, was taken off '
+        f"({host.significance:.0f} sigma against a point source of any shape{doubt}); set subtract_host to false to keep it"
+    )
+
+
+def slit_warnings(slit: SlitOffset, arm: Arm) -> Iterator[str]:
+    """A slit whose image lies off the flat's."""
+    if not slit.applied:
+        return
+    yield (
+        f"the slit's image lies {slit.px:+.1f} px off the flat's and the dispersion map's along the slit; slit positions follow it, and "
+        "rows that are not lit in both are left out"
+    )
+    if abs(slit.px) > USUAL_PX:
+        yield f"that is more than was ever seen ({USUAL_PX:.0f} px): is the flat of this slit and night?"
+    odd = [order for order, one in slit.orders.items() if abs(one.px - slit.px) > max(ORDER_LIMIT_PX, 4.0 * one.error_px)]
+    if odd:
+        yield (
+            "the slit's edges in order "
+            + ", ".join(f"{arm.label(order)} ({slit.of(order):+.1f} px)" for order in odd)
+            + " moved differently"
+        )

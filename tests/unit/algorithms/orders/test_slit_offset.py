@@ -1,0 +1,90 @@
+"""Motion of the slit's image against the flat: seen at lit edges, the same in pixels whichever way slit positions run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.orders.slit_offset import MARGIN_PX, follow_slit, measure_slit_offset, px_per_arcsec
+from soxspipe.algorithms.orders.windows import cut_orders
+from soxspipe.algorithms.sky.subtract_sky import first_sky
+from soxspipe.datamodel.slit import SlitOffset
+from support.orders import SCALE, make_geometry, moffat_shares, order_data, position, sky_light
+
+HALF = 5.6
+"""The slit ends before the map does, so that all of it is seen when it moves."""
+
+
+def lit(slit: np.ndarray, shift: float = 0.0, blur: float = 0.08) -> np.ndarray:
+    """Transmission of the slit's two ends."""
+    inside = np.nan_to_num(slit, nan=99.0) - shift
+    return np.asarray(0.5 * (erf((inside + HALF) / (np.sqrt(2) * blur)) + erf((HALF - inside) / (np.sqrt(2) * blur))) - 0.0)
+
+
+def scene(shift_px: float, *, sign: int = 1, star: float = 0.0, sky: float = 60.0, seed: int = 2) -> list[OrderData]:
+    """Two orders whose sky and star are `shift_px` pixels along the slit axis off the flat."""
+    rng = np.random.default_rng(seed)
+    orders = []
+    for window in cut_orders(make_geometry(numbers=(11, 12), n_b=400, sign=sign, spacing=60)):
+        shift = sign * shift_px / SCALE
+        flat = np.maximum(lit(window.slit_arcsec), 1e-4)
+        counted = sky_light(position(window), continuum=sky, lines=((60.3, 3000.0), (150.7, 30000.0))) * lit(window.slit_arcsec, shift)
+        counted = counted + star * moffat_shares(window, 0.4 + shift, fwhm=0.9, beta=2.5) * lit(window.slit_arcsec, shift)
+        counted = np.where(window.inside, counted, 0.0)
+        noisy = rng.poisson(np.maximum(counted, 0.0)) + rng.normal(0.0, 5.0, counted.shape)
+        orders.append(order_data(window, noisy, 25.0, flat=flat, flat_variance=1e-6))
+    return orders
+
+
+def measured(orders: list[OrderData]) -> SlitOffset:
+    return measure_slit_offset(orders, [first_sky(order) for order in orders])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("shift_px", [-6.0, -1.5, 3.6, 8.0])
+def test_the_motion_is_measured_in_pixels(shift_px: float, sign: int) -> None:
+    offset = measured(scene(shift_px, sign=sign))
+    assert offset.applied
+    assert offset.px == pytest.approx(shift_px, abs=0.3)
+    assert set(offset.orders) == {11, 12}
+    assert offset.arcsec[11] == pytest.approx(sign * shift_px / SCALE, abs=0.1)
+
+
+@pytest.mark.parametrize("star", [0.0, 2e4])
+def test_a_slit_in_place_stays_there(star: float) -> None:
+    offset = measured(scene(0.0, star=star))
+    assert not offset.applied
+    assert abs(offset.px) < 0.3
+    assert offset.arcsec == {}
+
+
+def test_a_bright_star_does_not_hide_the_edges() -> None:
+    assert measured(scene(3.6, star=2e4)).px == pytest.approx(3.6, abs=0.4)
+
+
+def test_without_light_nothing_is_said() -> None:
+    offset = measured(scene(4.0, sky=0.01))
+    assert not offset.applied or offset.px == pytest.approx(4.0, abs=1.0)
+    assert not measure_slit_offset([], []).applied
+
+
+@pytest.mark.parametrize("shift_px", [-4.5, 4.5])
+def test_positions_follow_and_rows_lit_in_one_alone_are_left_out(shift_px: float) -> None:
+    orders = scene(shift_px)
+    offset = measured(orders)
+    moved = follow_slit(orders[0], offset, 6.0)
+    shift, margin = offset.arcsec[moved.window.order], MARGIN_PX / SCALE
+    np.testing.assert_allclose(
+        moved.window.slit_arcsec[moved.window.inside], orders[0].window.slit_arcsec[moved.window.inside] - shift, atol=1e-12
+    )
+    used = moved.window.slit_arcsec[moved.good]
+    assert used.min() > max(-HALF, -HALF - shift) + 0.5 * margin
+    assert used.max() < min(HALF, HALF - shift) - 0.5 * margin
+    assert used.max() - used.min() > 2 * HALF - abs(shift) - 4 * margin
+
+
+def test_the_scale_has_the_sign_of_the_slit() -> None:
+    assert px_per_arcsec(scene(0.0)[0]) == pytest.approx(SCALE, rel=1e-6)
+    assert px_per_arcsec(scene(0.0, sign=-1)[0]) == pytest.approx(-SCALE, rel=1e-6)
