@@ -9,10 +9,11 @@ thus ends with the Moffat, a bright one with its own profile.  Negative wings ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.profile_cells import CHUNKS, Cells, Chunks, chunks_of, measure_cells
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.sky_spline import chebyshev
@@ -44,15 +45,25 @@ PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moffat:
-    """Pixel-averaged Moffat of unit integral: FWHM at `pivot_nm`, exponent of wavelength, beta."""
+    """Pixel-averaged Moffat of unit integral: FWHM at `pivot_nm`, exponent of wavelength, beta; and where it stood (arcsec, share)."""
 
     fwhm_arcsec: float
     slope: float
     beta: float
     pivot_nm: float
+    places: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+
+    @property
+    def width_arcsec(self) -> float:
+        """FWHM with the places it stood at added in quadrature."""
+        mean = sum(share * at for at, share in self.places)
+        return float(np.hypot(self.fwhm_arcsec, 2.3548 * np.sqrt(sum(share * (at - mean) ** 2 for at, share in self.places))))
 
     def __call__(self, distance: FloatArray, wavelength_nm: FloatArray | float, pixel_arcsec: FloatArray | float) -> FloatArray:
         """Light per arcsec averaged over a pixel."""
+        return np.asarray(sum(share * self._standing(distance - at, wavelength_nm, pixel_arcsec) for at, share in self.places))
+
+    def _standing(self, distance: FloatArray, wavelength_nm: FloatArray | float, pixel_arcsec: FloatArray | float) -> FloatArray:
         fwhm = self.fwhm_arcsec * np.power(np.asarray(wavelength_nm) / self.pivot_nm, self.slope)
         alpha = fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / self.beta) - 1.0))
         norm = _moffat_norm(self.beta) / alpha
@@ -180,7 +191,7 @@ def fit_profile(
             profile.shares,
             parts,
             clip=clip_sigma if clip_rounds else np.inf,
-            reach_arcsec=REACH_FWHM * moffat.fwhm_arcsec,
+            reach_arcsec=REACH_FWHM * moffat.width_arcsec,
         )
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
@@ -190,10 +201,20 @@ def fit_profile(
     return profile
 
 
-def starting_profile(orders: Sequence[OrderData], trace: ObjectTrace, half_length_arcsec: float, chunks: Sequence[Chunks]) -> ObjectProfile:
-    """A Moffat of the trace's width: good enough to find cosmic rays before the profile is measured."""
+def starting_profile(
+    orders: Sequence[OrderData],
+    trace: ObjectTrace,
+    half_length_arcsec: float,
+    chunks: Sequence[Chunks],
+    smeared: SmearedStar | None = None,
+) -> ObjectProfile:
+    """A Moffat of the trace's width, or a smeared star: good enough to find cosmic rays before the profile is measured."""
     pivot = float(np.median([np.median(part.wavelength_nm) for part in chunks]))
     moffat = Moffat(fwhm_arcsec=trace.fwhm_arcsec, slope=SLOPE, beta=BETA, pivot_nm=pivot)
+    if smeared is not None:
+        moffat = Moffat(
+            fwhm_arcsec=smeared.fwhm_arcsec, slope=smeared.slope, beta=smeared.beta, pivot_nm=pivot, places=tuple(smeared.places)
+        )
     return _tabulate(orders, chunks, moffat, None, half_length_arcsec + 6.0)
 
 
@@ -205,20 +226,18 @@ def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
     wave, pixel = cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None]
 
     def model(p: FloatArray) -> FloatArray:
-        return Moffat(fwhm_arcsec=float(np.exp(p[0])), slope=float(p[1]), beta=float(p[2]), pivot_nm=start.pivot_nm)(
-            cells.distance, wave, pixel
-        )
+        return replace(start, fwhm_arcsec=float(np.exp(p[0])), slope=float(p[1]), beta=float(p[2]))(cells.distance, wave, pixel)
 
     steps = np.array([1e-3, 1e-3, 1e-2])
     for _ in range(8):
         here = model(current)
-        scale, pedestal = _scale_and_pedestal(cells, here, cells.value, cells.weight, start.fwhm_arcsec)
+        scale, pedestal = _scale_and_pedestal(cells, here, cells.value, cells.weight, start.width_arcsec)
         slopes = np.stack([(model(current + step * unit) - here) / step for step, unit in zip(steps, np.eye(3), strict=True)], axis=-1)
         tolerance = 1.0 / (1.0 / np.where(use, cells.weight, 1.0) + (0.01 * here.max()) ** 2)
         weight = np.where(use, tolerance, 0.0)
         # project the free scale and pedestal of each row out of the slopes
         for k in range(slopes.shape[-1]):
-            a, c = _scale_and_pedestal(cells, here, slopes[..., k], weight, start.fwhm_arcsec)
+            a, c = _scale_and_pedestal(cells, here, slopes[..., k], weight, start.width_arcsec)
             slopes[..., k] = scale * (slopes[..., k] - a * here - c)
         residual = cells.value - scale * here - pedestal
         limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.05 * here.max()
@@ -231,7 +250,7 @@ def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
         current = np.clip(current, [np.log(0.2), -1.5, 1.8], [np.log(8.0), 1.0, 8.0])
         if np.abs(step).max() < 1e-4:
             break
-    return Moffat(fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]), pivot_nm=start.pivot_nm)
+    return replace(start, fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]))
 
 
 def _scale_and_pedestal(
@@ -266,13 +285,13 @@ class _Deviations:
 
 
 def _fit_deviations(cells: Cells, moffat: Moffat, poly_order: int, numbers: Sequence[int]) -> _Deviations:
-    fwhm = moffat.fwhm_arcsec
+    fwhm = moffat.width_arcsec
     inner = np.linspace(-1.4, 1.4, 15) * fwhm
     outer = np.array([1.9, 2.6, 3.4, REACH_FWHM]) * fwhm
     knots = clamped_knots(np.concatenate([-outer[::-1], inner, outer]), 3)
     n_rows, n_bins = cells.value.shape
     base = moffat(cells.distance, cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None])
-    scale, pedestal = _scale_and_pedestal(cells, base, cells.value, cells.weight, moffat.fwhm_arcsec)
+    scale, pedestal = _scale_and_pedestal(cells, base, cells.value, cells.weight, moffat.width_arcsec)
     scale = np.where(np.abs(scale - 1.0) < 0.5, scale, 1.0)
     residual = (cells.value - pedestal) / scale - base
     basis = bspline_matrix(cells.distance.ravel(), knots, 3).reshape(n_rows, n_bins, -1)

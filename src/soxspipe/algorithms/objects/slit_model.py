@@ -135,9 +135,18 @@ class SlitModel:
         """Fit a host too, begun from a point source with usual wings, as smeared as `start` is or not at all; the better of the two."""
         shape = np.array([start.shape[0], SHAPE_MEAN[1], 3.2, 0.0])
         host = np.array([np.log(max(size_arcsec, 1.1 * LEAST_HOST_FWHM * self.fwhm)), 0.0])
-        still = np.insert(self.usual_shares, MIDDLE, 1.0 - self.usual_shares.sum())
+        still = self.still_shares()
         begun = (self._at(shape, shares, host) for shares in (still, start.shares))
         return min((self.improve(fit) for fit in begun), key=lambda fit: fit.misfit)
+
+    def still_shares(self) -> FloatArray:
+        """Shares of a star that stood still: what the average over a pixel makes of it."""
+        return np.insert(self.usual_shares, MIDDLE, 1.0 - self.usual_shares.sum())
+
+    def still(self, fit: SlitFit) -> SlitFit:
+        """The best star that stood still (width, exponents free), begun from a fit's wings."""
+        at = self._at(np.array([0.0, fit.shape[1], min(fit.shape[2], 3.5), 0.0]), self.still_shares(), None)
+        return self.improve(at, moving=False)
 
     def promise(self, fit: SlitFit, size_arcsec: float) -> float:
         """Chi squared that a host of a size, at the object, could save at most by one step from a point source."""
@@ -148,8 +157,8 @@ class SlitModel:
         without, with_it = (self._step(self._terms(star, h), slopes, fit)[2] for h in (None, host))
         return without - with_it
 
-    def improve(self, start: SlitFit) -> SlitFit:
-        """Damped Gauss-Newton steps until chi squared stands still."""
+    def improve(self, start: SlitFit, *, moving: bool = True) -> SlitFit:
+        """Damped Gauss-Newton steps until chi squared stands still; the places' shares are held unless the star is `moving`."""
         fit, damping = start, 1.0
         for _ in range(ROUNDS):
             moffats = self.moffats(fit.shape)
@@ -157,6 +166,8 @@ class SlitModel:
             host = None if fit.host is None else self.host_shape(fit.host)
             normal, right, _ = self._step(self._terms(star, host), self._slopes(fit, moffats, star), fit)
             held = self._held(fit, right)
+            if not moving:
+                held[len(SHAPE_MEAN) : len(SHAPE_MEAN) + NODES.size - 1] = True
             for _ in range(LARGEST_DAMPINGS):
                 scaled = normal + damping * 1e-3 * np.diag(np.diag(normal))
                 step = np.zeros(right.size)

@@ -1,0 +1,66 @@
+"""Whether guiding smeared the object's image: lopsided, drawn out or doubled along the slit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.algorithms.objects.slit_model import MIDDLE, SlitModel
+from soxspipe.algorithms.objects.slit_rows import measure_rows
+from soxspipe.algorithms.sky.subtract_sky import SkyFit
+from soxspipe.datamodel.arrays import BoolArray
+from soxspipe.datamodel.trace import ObjectTrace
+
+ROWS_WANTED = 8
+SMEARED_SHARE = 0.12
+"""Of the light away from the main place and its neighbours: a still star has less than 0.05."""
+NEEDED_GAIN = 100.0
+"""Chi squared that places must save before they are believed."""
+LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SmearedStar:
+    """A Moffat (FWHM at median wavelength, exponent of wavelength, beta) and the places it stood at: arcsec from the trace, share."""
+
+    fwhm_arcsec: float
+    slope: float
+    beta: float
+    places: tuple[tuple[float, float], ...]
+
+
+def measure_smearing(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: ObjectTrace) -> SmearedStar | None:
+    """Fit a point source that moved along the slit.
+
+    Parameters
+    ----------
+    fits : sequence of SkyFit
+        Orders with their first skies, companions taken off.
+    hits : sequence of ndarray of bool
+        Pixels that a first profile takes for struck by cosmic rays.
+    trace : ObjectTrace
+        The object.
+
+    Returns
+    -------
+    SmearedStar or None
+        None if a star that stood still explains the light as well.
+    """
+    rows = measure_rows(fits, hits, trace, max(1, ROWS_WANTED // len(fits)))
+    if trace.forced or not rows.weight.any() or not np.isfinite(trace.fwhm_arcsec):
+        return None
+    model = SlitModel(rows, trace.fwhm_arcsec, 1.0)
+    fit = model.start()
+    near = float(fit.shares[MIDDLE - 1 : MIDDLE + 2].sum())
+    if 1.0 - near < SMEARED_SHARE or model.still(fit).misfit - fit.misfit < NEEDED_GAIN:
+        return None
+    kept = [(float(at), float(share)) for at, share in zip(model.places, fit.shares, strict=True) if share > LEAST_SHARE]
+    total = sum(share for _, share in kept)
+    return SmearedStar(
+        fwhm_arcsec=float(trace.fwhm_arcsec * np.exp(fit.shape[0])),
+        slope=float(fit.shape[1]),
+        beta=float(fit.shape[2]),
+        places=tuple((at, share / total) for at, share in kept),
+    )
