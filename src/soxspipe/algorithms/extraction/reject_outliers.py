@@ -27,6 +27,10 @@ SKY_TOLERANCE = 0.01
 FAR_SHARE = 0.02
 ROUNDS = 8
 SMOOTH_PX = 5
+CORE_SHARE = 0.3
+LARGEST_STRUCK_SHARE = 0.03
+"""An hour of cosmic rays strikes 0.001 of the pixels."""
+WIDER_TOLERANCES = (3.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,12 +47,15 @@ class Rejection:
         Flux from the pixels that are left.
     variance : ndarray, shape of the window
         Model variance at that flux.
+    tolerance : float
+        Error of the profile that was allowed for, as a share of its peak.
     """
 
     rejected: BoolArray
     bright: BoolArray
     flux: FloatArray
     variance: FloatArray
+    tolerance: float = PROFILE_TOLERANCE
 
 
 def reject_outliers(
@@ -77,8 +84,29 @@ def reject_outliers(
     Returns
     -------
     Rejection
-        Hits and the flux without them.
+        Hits and the flux without them.  Where more of the object's own pixels would go than cosmic rays can strike, it is the profile or
+        the trace that is wrong: more of an error is then allowed for, if that explains most of them.
     """
+    found = _reject(data, sky, shares, sky_range, limit, tolerance)
+    struck = _struck_share(found, data, shares)
+    for factor in WIDER_TOLERANCES:
+        if struck <= LARGEST_STRUCK_SHARE:
+            break
+        wider = _reject(data, sky, shares, sky_range, limit, factor * tolerance)
+        left = _struck_share(wider, data, shares)
+        if left < 0.5 * struck:
+            found, struck = wider, left
+    return found
+
+
+def _struck_share(found: Rejection, data: OrderData, shares: FloatArray) -> float:
+    """Share of the good pixels in the object's core that were rejected."""
+    core = data.good & (shares > CORE_SHARE * row_max(shares)[:, None])
+    return float(np.count_nonzero(found.rejected & core)) / max(int(np.count_nonzero(core)), 1)
+
+
+def _reject(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: FloatArray, limit: float, tolerance: float) -> Rejection:
+    """Rejection with one tolerance; arguments as for `reject_outliers`."""
     sigma = float(np.sqrt(limit))
     light = np.where(data.good, data.electrons - sky, 0.0)
     peak = row_max(shares)
@@ -126,7 +154,7 @@ def reject_outliers(
         bright[rows] |= track
         flux = expected
         variance = model_variance(flux)
-    return Rejection(rejected=rejected, bright=bright, flux=flux, variance=variance)
+    return Rejection(rejected=rejected, bright=bright, flux=flux, variance=variance, tolerance=tolerance)
 
 
 def _change_along_tilt(flux: FloatArray, shares: FloatArray, u_px: FloatArray) -> FloatArray:

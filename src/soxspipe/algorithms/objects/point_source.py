@@ -18,6 +18,10 @@ SMEARED_SHARE = 0.12
 """Of the light away from the main place and its neighbours: a still star has less than 0.05."""
 NEEDED_GAIN = 100.0
 """Chi squared that places must save before they are believed."""
+GOOD_FIT = 1.5
+"""Chi squared per bin above which the places explain the light no better than chance: an object of few lines, say."""
+LEAST_WIDTH, LEAST_BETA = 0.35, 1.6
+"""Width over the trace's and exponent that a star's own image has at least."""
 LEAST_SHARE = 0.01
 
 
@@ -54,7 +58,8 @@ def measure_smearing(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: O
     model = SlitModel(rows, trace.fwhm_arcsec, 1.0)
     fit = model.start()
     near = float(fit.shares[MIDDLE - 1 : MIDDLE + 2].sum())
-    if 1.0 - near < SMEARED_SHARE or model.still(fit).misfit - fit.misfit < NEEDED_GAIN:
+    explained = fit.misfit < GOOD_FIT * np.count_nonzero(model.weight) and fit.shape[0] > np.log(LEAST_WIDTH) and fit.shape[2] > LEAST_BETA
+    if not explained or 1.0 - near < SMEARED_SHARE or model.still(fit).misfit - fit.misfit < NEEDED_GAIN:
         return None
     kept = [(float(at), float(share)) for at, share in zip(model.places, fit.shares, strict=True) if share > LEAST_SHARE]
     total = sum(share for _, share in kept)

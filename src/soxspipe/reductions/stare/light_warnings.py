@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE
+from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.slit import SlitOffset
@@ -31,6 +33,17 @@ def host_warnings(host: HostLight | None) -> Iterator[str]:
         f'light of a host {host.size_arcsec:.1f}" wide under the object, {100 * host.share:.0f} % of its own, was taken off '
         f"({host.significance:.0f} sigma against a point source of any shape{doubt}); set subtract_host to false to keep it"
     )
+
+
+def rejection_warnings(solved: SolvedOrders, arm: Arm) -> Iterator[str]:
+    """Orders in which the object does not have its profile."""
+    wide = [order.data.window.order for order in solved.orders if order.rejection.tolerance > PROFILE_TOLERANCE]
+    if wide:
+        yield (
+            "more of the object's own pixels than cosmic rays can strike differ from its profile in order "
+            + ", ".join(arm.label(order) for order in wide)
+            + "; they were kept: look at trace and profile"
+        )
 
 
 def slit_warnings(slit: SlitOffset, arm: Arm) -> Iterator[str]:

@@ -44,7 +44,7 @@ from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, ma
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures
 from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, uneven_wavelengths, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
-from soxspipe.reductions.stare.light_warnings import host_warnings, slit_warnings
+from soxspipe.reductions.stare.light_warnings import host_warnings, rejection_warnings, slit_warnings
 from soxspipe.reductions.stare.prepared import PreparedSet, prepare_set
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.wavelengths import shift_note, shift_warnings, tie_wavelengths
@@ -380,6 +380,7 @@ def _warnings(
         said.append(f"more than one object on the slit, also at {others}")
     said.extend(host_warnings(solved.host))
     said.extend(slit_warnings(slit, inputs.arm))
+    said.extend(rejection_warnings(solved, inputs.arm))
     said.extend(shift_warnings(shift, inputs.arm))
     if uneven := uneven_wavelengths(solved):
         places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")

@@ -14,12 +14,12 @@ from soxspipe.algorithms.extraction.horne_extraction import (
     extract_order_without_sky,
     order_spectrum,
 )
-from soxspipe.algorithms.extraction.reject_outliers import dilate, reject_outliers
+from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE, dilate, reject_outliers
 from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.trace import OrderTrace
-from support.orders import NM_PER_PX, SCALE, TinyOrder, tiny_order
+from support.orders import NM_PER_PX, SCALE, TinyOrder, moffat_shares, tiny_order
 
 SETTINGS = ExtractionSettings()
 LIMIT = 25.0
@@ -376,3 +376,24 @@ def test_data_are_not_touched() -> None:
     extracted(order)
     np.testing.assert_array_equal(order.data.electrons, before)
     np.testing.assert_array_equal(order.shares, shares)
+
+
+def test_an_object_off_its_trace_is_not_rejected_as_cosmic_rays() -> None:
+    """Rejection that would take more of the object's core than cosmic rays can strike allows for an error of the profile instead."""
+    order = tiny_order(level=2e5, lines=())
+    wrong = moffat_shares(order.data.window, 0.5 + 0.12)
+    nothing = np.zeros(order.sky.shape)
+    found = reject_outliers(order.data, order.sky, wrong, nothing, 25.0)
+    core = order.data.good & (order.shares > 0.3 * order.shares.max(axis=1, keepdims=True))
+    assert found.tolerance > PROFILE_TOLERANCE
+    assert np.mean(found.rejected[core]) < 0.03
+    assert reject_outliers(order.data, order.sky, order.shares, nothing, 25.0).tolerance == PROFILE_TOLERANCE
+
+
+def test_a_shower_of_cosmic_rays_is_still_rejected() -> None:
+    order = tiny_order(level=3000.0, lines=())
+    core = order.data.good & (order.shares > 0.3 * order.shares.max(axis=1, keepdims=True))
+    struck = core & (np.random.default_rng(3).uniform(size=core.shape) < 0.05)
+    data = replace(order.data, electrons=order.data.electrons + np.where(struck, 1e5, 0.0))
+    found = reject_outliers(data, order.sky, order.shares, np.zeros(order.sky.shape), 25.0)
+    assert np.mean(found.rejected[struck]) > 0.9

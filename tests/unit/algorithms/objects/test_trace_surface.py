@@ -110,3 +110,20 @@ def test_more_degrees_more_terms_each_with_its_prior() -> None:
         assert (prior > 0).all()
         sizes.append(prior.size)
     assert sizes == sorted(set(sizes))
+
+
+def test_a_map_that_is_wrong_in_one_order_is_followed_where_the_object_is_bright() -> None:
+    rng = np.random.default_rng(4)
+    numbers = (10, 11, 12, 13)
+    order = np.repeat(numbers, 40)
+    b = np.tile(np.linspace(-1.0, 1.0, 40), 4)
+    points = TracePoints(order=order, b=b, wavelength_nm=1000.0 + 100.0 * (13 - order) + 40.0 * b, px_per_arcsec=np.full(order.size, 4.0))
+    wrong = np.where(order == 11, 0.2 + 0.08 * b, 0.0)
+    for error, limit in ((0.003, 0.01), (0.3, 0.3)):
+        seen = 0.5 + wrong + rng.normal(0.0, error, order.size)
+        surface, used = fit_surface(
+            points, seen, np.full(order.size, error), centre_arcsec=0.5, orders=numbers, order_deg=4, axis_deg=4, clip_sigma=3.0, clip_rounds=5
+        )  # fmt: skip
+        difference = surface(points) - 0.5 - (wrong if error < 0.01 else 0.0)
+        assert np.abs(difference).max() < limit
+        assert used.mean() > 0.95

@@ -1,0 +1,48 @@
+"""What is said about hosts, the slit and rejected pixels of the object."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from soxspipe.datamodel.host import HostLight
+from soxspipe.datamodel.slit import OrderSlit, SlitOffset
+from soxspipe.reductions.stare.light_warnings import host_warnings, rejection_warnings, slit_warnings
+from support.orders import make_arm
+
+HOST = HostLight(
+    taken=True, significance=18.2, share=0.27, doubt=0.0, size_arcsec=3.5, offset_arcsec=0.0, index=0.5, softening_arcsec=0.4,
+    middle_px={}, peak={},
+)  # fmt: skip
+
+
+def test_a_host_is_named_with_its_light_and_its_doubt() -> None:
+    (sure,) = host_warnings(HOST)
+    (unsure,) = host_warnings(replace(HOST, doubt=0.12))
+    (left,) = host_warnings(replace(HOST, taken=False, doubt=0.08))
+    assert "27 % of its own" in sure
+    assert "uncertain" not in sure
+    assert "12 % of the object's flux uncertain" in unsure
+    assert "left in" in left
+    assert "8 % too high" in left
+    assert not list(host_warnings(None))
+
+
+def test_a_slit_off_the_flat_is_said_and_odd_orders_are_named() -> None:
+    near = OrderSlit(px=3.5, error_px=0.05, edges_arcsec=(-5.5, 5.5))
+    slit = SlitOffset(px=3.6, error_px=0.03, applied=True, orders={11: near, 12: replace(near, px=6.0)})
+    said = list(slit_warnings(slit, make_arm()))
+    assert "+3.6 px" in said[0]
+    assert len(said) == 2
+    assert "12" in said[1]
+    assert "11" not in said[1]
+    assert not list(slit_warnings(SlitOffset(), make_arm()))
+    assert any("more than was ever seen" in line for line in slit_warnings(replace(slit, px=14.0), make_arm()))
+
+
+@pytest.mark.parametrize(("tolerance", "said"), [(0.03, 0), (0.3, 1)])
+def test_an_object_that_lacks_its_profile_is_said(tolerance: float, said: int) -> None:
+    order = SimpleNamespace(rejection=SimpleNamespace(tolerance=tolerance), data=SimpleNamespace(window=SimpleNamespace(order=12)))
+    assert len(list(rejection_warnings(SimpleNamespace(orders=(order,)), make_arm()))) == said  # type: ignore[arg-type]
