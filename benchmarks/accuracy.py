@@ -152,6 +152,45 @@ for _name, _scene in (
     ("nir_full_wells", {**_NIR_SN, "target": "power_law", "ab_mag": 8.0, "exptime_s": 120}),
 ):
     SCENES[_name] = {"seed": 100 + len(SCENES), **_scene}
+
+# light of a point source and of hosts, and the slit's image off the flat's: each effect alone at its real size, and all together
+_LIGHT = {"target": "supernova", "airmass": 1.3, "offset_arcsec": -0.9, "seeing_arcsec": 0.9, "moffat_beta": 2.7}
+_VIS, _NIR = {**_LIGHT, "arm": "VIS", "ab_mag": 16.5, "exptime_s": 600}, {**_LIGHT, "arm": "NIR", "ab_mag": 16.0, "exptime_s": 300}
+_HOST = {"host_fwhm_arcsec": 3.5, "exptime_s": 1200}
+for _arm, _plain, _brighter in (("vis", _VIS, 16.5), ("nir", _NIR, 16.0)):
+    _hosted = {**_plain, **_HOST, "ab_mag": _brighter + 1.5}
+    SCENES |= {
+        f"{_arm}_beta_2_0": {**_plain, "moffat_beta": 2.0, "seeing_arcsec": 1.0, "seed": 301},
+        f"{_arm}_beta_2_4": {**_plain, "moffat_beta": 2.4, "seeing_arcsec": 1.5, "seed": 302},
+        f"{_arm}_beta_changes": {**_plain, "moffat_beta": 2.2, "moffat_beta_red": 3.5, "seed": 303},
+        f"{_arm}_lopsided": {**_plain, "image_tail_arcsec": 0.5, "seeing_arcsec": 0.8, "seed": 304},
+        f"{_arm}_doubled": {**_plain, "image_hump_arcsec": 1.2, "image_hump_share": 0.3, "seeing_arcsec": 0.8, "seed": 305},
+        f"{_arm}_drawn_out": {**_plain, "image_trail_arcsec": 2.0, "seeing_arcsec": 0.8, "seed": 306},
+        f"{_arm}_host_gaussian": {**_hosted, "host_ab_mag": _brighter + 1.6, "seed": 307},
+        f"{_arm}_host_disc": {**_hosted, "host_ab_mag": _brighter + 1.6, "host_shape": "exponential", "seed": 308},
+        f"{_arm}_host_aside": {
+            **_hosted,
+            "host_ab_mag": _brighter + 1.3,
+            "host_shape": "exponential",
+            "host_offset_arcsec": 1.5,
+            "host_slope": 1.0,
+            "seed": 309,
+        },
+        f"{_arm}_companion": {**_plain, "second_offset_arcsec": 2.5, "second_ab_mag": _brighter + 2.5, "seed": 310},
+        f"{_arm}_slit_offset": {**_plain, "flexure_slit_px": 3.6, "slit_edge_blur_px": 0.2, "seed": 311},
+        f"{_arm}_slit_far": {**_plain, "flexure_slit_px": -9.0, "slit_edge_blur_px": 0.2, "seed": 312},
+        f"{_arm}_light_together": {
+            **_plain,
+            "moffat_beta": 2.5,
+            "image_tail_arcsec": 0.3,
+            "flexure_slit_px": -5.0,
+            "slit_edge_blur_px": 0.2,
+            "flexure_dispersion_px": 0.7,
+            "second_offset_arcsec": 2.5,
+            "second_ab_mag": _brighter + 3.0,
+            "seed": 313,
+        },
+    }
 UNRESPONSIVE = {"nir_no_flat", "vis_2x1", "vis_2x2", "nir_wide_slit"}
 """Scenes for which the arm's response does not hold: another flat, binning or slit."""
 
