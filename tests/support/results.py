@@ -19,6 +19,7 @@ from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.geometry import DispersionMap, Geometry, OrderFormat, OrderPolynomial, OrderTable, SpectralFormat
 from soxspipe.datamodel.models import BackgroundModel, OrderShift, SkyModel, SkyOrder, WavelengthShift
 from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.site import Site
 from soxspipe.datamodel.spectrum import (
     EfficiencyCurve,
     FlatLevel,
@@ -70,17 +71,20 @@ class _Cut:
     wave: np.ndarray
 
 
+LA_SILLA = Site(name="La Silla", longitude_deg=-70.7345, latitude_deg=-29.2584, height_m=2375.0)
+
+
 def make_arm(name: str) -> Arm:
     """The arm's facts, as the instrument file has them."""
     if name == "NIR":
         return Arm(
             instrument="SOXS", name="NIR", dispersion_axis="x", slit_length_arcsec=12.0, merge_step_nm=0.06,
-            collecting_area_cm2=89000.0, extinction_site="lasilla", response_bin_nm=2.0, resolving_power_1arcsec=5600.0,
+            collecting_area_cm2=89000.0, extinction_site="lasilla", site=LA_SILLA, response_bin_nm=2.0, resolving_power_1arcsec=5600.0,
         )  # fmt: skip
     return Arm(
         instrument="SOXS", name="VIS", dispersion_axis="y", slit_length_arcsec=12.0, merge_step_nm=0.02,
         bands={1: "r", 2: "u", 3: "g", 4: "i"}, disk_order_017={4: 1, 1: 2, 3: 3, 2: 4},
-        collecting_area_cm2=89000.0, extinction_site="lasilla", response_bin_nm=1.0, resolving_power_1arcsec=4450.0,
+        collecting_area_cm2=89000.0, extinction_site="lasilla", site=LA_SILLA, response_bin_nm=1.0, resolving_power_1arcsec=4450.0,
     )  # fmt: skip
 
 

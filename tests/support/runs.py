@@ -25,6 +25,7 @@ HEADER: tuple[Card, ...] = (
     ("RA", 246.0, ""),
     ("DEC", -39.2, ""),
     ("RADECSYS", "FK5", ""),
+    ("EQUINOX", 2000.0, ""),
     ("ARCFILE", "SOXS.2025-03-02.fits", ""),
     ("ESO SEQ ARM", "NIR", ""),
     ("ESO DPR TYPE", "OBJECT", ""),

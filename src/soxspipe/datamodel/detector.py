@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from soxspipe.datamodel.site import Site
+
 Axis = Literal["x", "y"]
 
 
@@ -132,6 +134,8 @@ class Arm:
         Of the telescope.
     extinction_site : str
         ``lasilla`` or ``paranal``.
+    site : Site or None
+        Where the telescope stands.
     response_bin_nm : float
         Width of the bins in which the response is measured.
     joins_nm : mapping of str to float
@@ -152,6 +156,7 @@ class Arm:
     disk_order_017: Mapping[int, int] = field(default_factory=dict)
     collecting_area_cm2: float
     extinction_site: str
+    site: Site | None = None
     response_bin_nm: float = 1.0
     joins_nm: Mapping[str, float] = field(default_factory=dict)
     resolving_power_1arcsec: float | None = None

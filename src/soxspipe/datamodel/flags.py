@@ -31,3 +31,13 @@ class SpectrumFlag(enum.IntFlag):
     COSMIC_RAY = 256  #: a pixel of the aperture was rejected as a cosmic ray or outlier
     WEAK_SKY_MODEL = 512  #: the sky model's own error dominates
     TELLURIC_SATURATED = 1024  #: the air lets too little light through for a telluric correction
+
+
+MASKED = (
+    SpectrumFlag.SATURATED
+    | SpectrumFlag.INTERPOLATED
+    | SpectrumFlag.NO_DATA
+    | SpectrumFlag.EXTRAPOLATED_RESPONSE
+    | SpectrumFlag.TELLURIC_SATURATED
+)
+"""Flags that mask a sample for readers that know a mask only: its value says nothing about the object.  Telluric bands are not among them."""

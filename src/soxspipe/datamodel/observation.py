@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+SECONDS_A_DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,39 @@ class Observation:
     def is_flux_standard(self) -> bool:
         """True for an exposure of a flux standard."""
         return self.kind == "STD,FLUX"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSpan:
+    """When light was collected, modified Julian dates: begin of the first exposure, end of the last, mean moment of the photons."""
+
+    begin: float
+    end: float
+    mean: float
+
+    @property
+    def middle(self) -> float:
+        """Half-way between begin and end."""
+        return 0.5 * (self.begin + self.end)
+
+    @property
+    def elapsed_s(self) -> float:
+        """From begin to end, pauses included."""
+        return (self.end - self.begin) * SECONDS_A_DAY
+
+
+def time_span(observations: Sequence[Observation]) -> TimeSpan | None:
+    """Span of a set of exposures; None where one has no date.
+
+    Each exposure weighs as its open-shutter time in the mean, which is that of the photons of a steady source.
+    """
+    if not observations or not all(math.isfinite(one.mjd) for one in observations):
+        return None
+    ends = [one.mjd + one.duration_s / SECONDS_A_DAY for one in observations]
+    weights = [one.exptime_s * one.integrations for one in observations]
+    middles = [0.5 * (one.mjd + end) for one, end in zip(observations, ends, strict=True)]
+    mean = sum(w * m for w, m in zip(weights, middles, strict=True)) / sum(weights)
+    return TimeSpan(begin=min(one.mjd for one in observations), end=max(ends), mean=mean)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

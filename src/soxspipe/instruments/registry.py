@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from soxspipe.datamodel.detector import Arm, Detector, Flexure, FlexureLaw
+from soxspipe.datamodel.site import Site
 
 FILES = ("soxs.yaml", "xshooter.yaml")
 """One entry per instrument; adding an instrument is adding a file and naming it here."""
@@ -234,6 +235,7 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
             disk_order_017=entry.get("disk_order_017", {}),
             collecting_area_cm2=facts["collecting_area_cm2"],
             extinction_site=facts["extinction_site"],
+            site=Site(**facts["site"]),
             response_bin_nm=entry["response_bin_nm"],
             joins_nm=entry.get("joins_nm", {}),
             resolving_power_1arcsec=entry.get("resolving_power_1arcsec"),

@@ -6,6 +6,7 @@ out here directly: one pass over the data, no re-verification, every string clea
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +23,9 @@ CARD = 80
 PIECE_BYTES = 1 << 19
 """About as much of an image is worked on at a time: it stays in the cache, and takes no fresh memory from the system."""
 _COMMENTARY = ("COMMENT", "HISTORY")
-_BITPIX = {"u1": 8, "f4": -32, "f8": -64}
+DIGEST = 7
+"""Length of what ends a shortened value: a tilde and six digits of its checksum, so that no two values become one."""
+_BITPIX = {"u1": 8, "i4": 32, "f4": -32, "f8": -64}
 _NOT_IN_KEYWORD = re.compile(r"[^A-Z0-9_\- ]")
 _EXCLUDED_CODES = frozenset([*range(0x3A, 0x41), *range(0x5B, 0x61)])
 
@@ -81,13 +84,18 @@ class Hdu:
     columns: tuple[Column, ...] = field(default_factory=tuple)
 
 
-def fits_chunks(hdus: Sequence[Hdu]) -> Iterator[bytes | memoryview]:
+def fits_chunks(hdus: Sequence[Hdu], *, long_values: bool = True) -> Iterator[bytes | memoryview]:
     """Lay out a whole FITS file.
+
+    Text longer than a card is shortened in its card (ESO's archive and CPL do not know CONTINUE cards) and stands in full in the table
+    `LONG_VALUES` at the end of the file: number of the HDU, keyword, value.
 
     Parameters
     ----------
     hdus : sequence of Hdu
         The first becomes the primary HDU; it may not be a table.
+    long_values : bool
+        Whether that table is written.
 
     Yields
     ------
@@ -99,7 +107,8 @@ def fits_chunks(hdus: Sequence[Hdu]) -> Iterator[bytes | memoryview]:
     ValueError
         If the first HDU is a table, a table's columns differ in length, or a data type has no place in FITS.
     """
-    for position, hdu in enumerate(hdus):
+    kept = _long_values(hdus) if long_values else ()
+    for position, hdu in enumerate([*hdus, *kept]):
         if position == 0 and hdu.columns:
             raise ValueError("a table cannot be the primary HDU of a FITS file")
         if hdu.columns:
@@ -117,14 +126,14 @@ def fits_chunks(hdus: Sequence[Hdu]) -> Iterator[bytes | memoryview]:
 
 
 def format_card(keyword: str, value: CardValue, comment: str = "") -> str:
-    """One header card, or several when a string needs ``CONTINUE``; a multiple of 80 printable ASCII characters.
+    """One header card of 80 printable ASCII characters (comments and history: as many as they need).
 
     Parameters
     ----------
     keyword : str
         More than eight characters or a blank in it make a ``HIERARCH`` card.
     value : str, int, float, bool or None
-        None and non-finite numbers become cards without a value.
+        Text that does not fit is shortened, see `card_text`.  None and non-finite numbers become cards without a value.
     comment : str
         Cut to what fits.
     """
@@ -135,10 +144,41 @@ def format_card(keyword: str, value: CardValue, comment: str = "") -> str:
     start = f"HIERARCH {name} = " if len(name) > 8 or " " in name else f"{name:8}= "
     remark = printable(comment)
     if isinstance(value, str):
-        return _string_cards(start, printable(value).rstrip(), remark)
+        quoted = card_text(keyword, value).replace("'", "''")
+        return _with_comment(f"{start}'{quoted:8}'" if len(start) + 10 <= CARD else f"{start}'{quoted}'", remark)
     body = _plain_value(value)
     body = body if start.startswith("HIERARCH") else f"{body:>20}"
     return _with_comment(start + body, remark)
+
+
+def card_text(keyword: str, text: str) -> str:
+    """Text as its card holds it: printable ASCII; what does not fit keeps its start and ends in a tilde and six digits of its checksum."""
+    name, shown = clean_keyword(keyword), printable(text).rstrip()
+    room = CARD - 2 - (len(f"HIERARCH {name} = ") if len(name) > 8 or " " in name else 10)
+    if len(shown.replace("'", "''")) <= room:
+        return shown
+    digest = "~" + hashlib.blake2s(text.encode("utf-8", "surrogateescape"), digest_size=3).hexdigest()
+    return _fitting(shown, max(room - DIGEST, 0)) + digest[: max(min(DIGEST, room), 0)]
+
+
+def _long_values(hdus: Sequence[Hdu]) -> tuple[Hdu, ...]:
+    """The table of values that their cards hold shortened; none if all fit."""
+    cards = [(i, name, value) for i, hdu in enumerate(hdus) for name, value, _ in hdu.cards if isinstance(value, str)]
+    found = [(i, name, printable(value).rstrip()) for i, name, value in cards if clean_keyword(name) not in _COMMENTARY]
+    found = [(i, clean_keyword(name), text) for i, name, text in found if card_text(name, text) != text]
+    if not found:
+        return ()
+    number, keyword, text = zip(*found, strict=True)
+    return (
+        table_hdu(
+            "LONG_VALUES",
+            [
+                Column(name="HDU", values=np.array(number, dtype=np.int32), comment="0 is the primary one"),
+                Column(name="KEYWORD", values=np.array(keyword)),
+                Column(name="VALUE", values=np.array(text), comment="in full"),
+            ],
+        ),
+    )
 
 
 def clean_keyword(keyword: str) -> str:
@@ -183,28 +223,13 @@ def fold(total: int) -> int:
     return total
 
 
-def _string_cards(start: str, text: str, comment: str) -> str:
-    quoted = text.replace("'", "''")
-    if len(start) + len(quoted) + 2 <= CARD:
-        return _with_comment(f"{start}'{quoted:8}'" if len(start) + 10 <= CARD else f"{start}'{quoted}'", comment)
-    cards, lead, rest = [], start, text
-    while True:
-        room = CARD - len(lead) - 3
-        piece, used = _fitting(rest, room)
-        rest = rest[used:]
-        cards.append(f"{lead}'{piece}{'&' if rest else ''}'".ljust(CARD))
-        if not rest:
-            return "".join(cards)
-        lead = "CONTINUE  "
-
-
-def _fitting(text: str, room: int) -> tuple[str, int]:
-    """The longest start of `text` that fits `room` characters once quotes are doubled, and how much of `text` it is."""
+def _fitting(text: str, room: int) -> str:
+    """The longest start of `text` that fits `room` characters once quotes are doubled."""
     used, length = 0, 0
     while used < len(text) and length + (2 if text[used] == "'" else 1) <= room:
         length += 2 if text[used] == "'" else 1
         used += 1
-    return text[:used].replace("'", "''"), used
+    return text[:used]
 
 
 def _plain_value(value: CardValue) -> str:

@@ -35,7 +35,10 @@ def qc_folder(output: Path, night: str, recipe: str) -> Path:
     return output / "qc" / safe_name(night) / safe_name(recipe)
 
 
-def file_name(sof_name: str, suffix: str, *, upper: bool = False) -> str:
-    """``<sof><suffix>``; `upper` writes the SOF's name in upper case, as the trace table's readers expect."""
+def file_name(sof_name: str, suffix: str, *, upper: bool = False, longest: int | None = None) -> str:
+    """``<sof><suffix>``; `upper` writes the SOF's name in upper case, as the trace table's readers expect; `longest` shortens it to fit."""
     base = safe_name(sof_name)
+    if longest is not None and len(base) + len(suffix) > longest:
+        digest = hashlib.blake2s(base.encode("ascii", "replace"), digest_size=3).hexdigest()
+        base = f"{base[: longest - len(suffix) - 7]}_{digest}"
     return f"{base.upper() if upper else base}{suffix}"

@@ -81,11 +81,14 @@ def differences(header: Header, provenance: Provenance) -> tuple[str, ...]:
     """What made a product and is not the same now: ``inputs`` (their names), settings by published name, nothing if all is the same."""
     found: list[str] = []
     for what, files in (("RAW", provenance.raw), ("CAL", provenance.calibrations)):
-        names = [_as_read(os.path.basename(file.path)) for file in files]
+        names = [as_read(f"ESO PRO REC1 {what}{i} NAME", os.path.basename(file.path)) for i, file in enumerate(files, 1)]
         if names != _listed(header, f"ESO PRO REC1 {what}{{}} NAME"):
             found.append("inputs")
     before = {name: header.get(f"ESO PRO REC1 PARAM{i} VALUE") for i, name in enumerate(_listed(header, "ESO PRO REC1 PARAM{} NAME"), 1)}
-    now = {_as_read(name): _as_read(value) for name, value in provenance.parameters}
+    now = {
+        as_read(f"ESO PRO REC1 PARAM{i} NAME", name): as_read(f"ESO PRO REC1 PARAM{i} VALUE", value)
+        for i, (name, value) in enumerate(provenance.parameters, 1)
+    }
     found += sorted(str(name) for name in now.keys() | before.keys() if now.get(name) != before.get(name))
     return tuple(dict.fromkeys(found))
 
@@ -96,9 +99,9 @@ def _listed(header: Header, keyword: str) -> list[Any]:
     return [header.get(name) for name in itertools.takewhile(header.__contains__, keywords)]
 
 
-def _as_read(value: CardValue) -> Any:
-    """A value as it comes back from a header."""
-    return parse_header((format_card("VALUE", value) + "END".ljust(80)).encode("ascii")).get("VALUE")
+def as_read(keyword: str, value: CardValue) -> Any:
+    """A value as it comes back from a card of that keyword."""
+    return parse_header((format_card(keyword, value) + "END".ljust(80)).encode("ascii")).get(keyword)
 
 
 def metric_card(metric: Metric) -> Card:

@@ -20,8 +20,12 @@ from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.io.atomic import write_whole
 from soxspipe.io.fits_writer import Column, ComputedImage, Hdu, Pixels, fits_chunks, table_hdu
 from soxspipe.io.tables import BASIS_KEYWORD, RESPONSE_UNIT, UNBINNED
+from soxspipe.numerics.air import air_to_vacuum
 
 FLUX_UNIT = "erg s-1 cm-2 Angstrom-1"
+AIR, VACUUM, QUALITY = (("TUCD", "em.wl;obs.atmos"),), (("TUCD", "em.wl"),), (("TUCD", "meta.code.qual"),)
+COUNTS, COUNTS_ERROR = (("TUCD", "phot.count;em.wl"),), (("TUCD", "stat.error;phot.count;em.wl"),)
+DENSITY, DENSITY_ERROR = (("TUCD", "phot.flux.density;em.wl"),), (("TUCD", "stat.error;phot.flux.density;em.wl"),)
 COUNTS_NOTE: Card = ("COMMENT", "In column units ct stands for one electron.", "")
 
 
@@ -87,8 +91,22 @@ def orders_hdus(cards: tuple[Card, ...], spectra: Sequence[OrderSpectrum], arm: 
         Column(name="apertureFraction", values=joined("aperture_fraction"), comment="of the light in the aperture"),
         Column(name="meanFlat", values=joined("mean_flat"), comment="profile-weighted flat"),
         Column(name="quality", values=joined("quality", np.int32), comment="0 is good; bits as in SpectrumFlag"),
+        Column(name="waveVacuum", values=air_to_vacuum(joined("wavelength_nm")), unit="nm", comment="wavelengthMean in vacuum"),
     ]
-    return Hdu(cards=(*cards, COUNTS_NOTE)), table_hdu("", columns)
+    return Hdu(cards=(*cards, COUNTS_NOTE)), table_hdu("ORDERS", columns), *(_order_hdu(spectrum) for spectrum in spectra)
+
+
+def _order_hdu(spectrum: OrderSpectrum) -> Hdu:
+    """One order alone, wavelengths ascending: what readers of single spectra take."""
+    with np.errstate(invalid="ignore"):
+        error = np.sqrt(spectrum.variance)
+    columns = [
+        Column(name="WAVE", values=spectrum.wavelength_nm.astype(np.float64), unit="nm", comment="air", extra=AIR),
+        Column(name="FLUX_COUNTS", values=spectrum.flux.astype(np.float64), unit="ct", comment="electrons per native pixel", extra=COUNTS),
+        Column(name="FLUX_COUNTS_ERR", values=error.astype(np.float64), unit="ct", comment="1 sigma", extra=COUNTS_ERROR),
+        Column(name="QUAL", values=spectrum.quality.astype(np.int32), comment="0 is good; bits as in SpectrumFlag", extra=QUALITY),
+    ]
+    return table_hdu(f"ORDER_{spectrum.label}", columns)
 
 
 def merged_hdus(cards: tuple[Card, ...], merged: MergedSpectrum, arm: Arm, *, limits: bool) -> tuple[Hdu, ...]:
@@ -96,7 +114,7 @@ def merged_hdus(cards: tuple[Card, ...], merged: MergedSpectrum, arm: Arm, *, li
     columns = merged_columns(merged)
     with np.errstate(invalid="ignore"):
         error = np.sqrt(merged.variance.astype(np.float64))
-    columns.append(Column(name="FLUX_COUNTS_ERR", values=error, unit="ct", comment="1 sigma"))
+    columns.append(Column(name="FLUX_COUNTS_ERR", values=error, unit="ct", comment="1 sigma", extra=COUNTS_ERROR))
     columns += [
         Column(name=f"CORR_LAG{k}", values=row.astype(np.float32), comment=f"correlation of the errors of samples i and i+{k}")
         for k, row in enumerate(merged.correlation, start=1)
@@ -107,14 +125,25 @@ def merged_hdus(cards: tuple[Card, ...], merged: MergedSpectrum, arm: Arm, *, li
     ]
     if limits:
         columns.append(Column(name="LIMIT_3SIGMA", values=3.0 * error, unit="ct", comment="no object was found"))
-    return Hdu(cards=(*cards, COUNTS_NOTE)), table_hdu("", columns)
+    columns.append(_in_vacuum(merged.wavelength_nm))
+    return Hdu(cards=(*cards, COUNTS_NOTE)), table_hdu("MERGED", columns)
+
+
+def _in_vacuum(wavelength_nm: FloatArray) -> Column:
+    return Column(name="WAVE_VAC", values=air_to_vacuum(np.round(wavelength_nm, 2)), unit="nm", comment="WAVE in vacuum", extra=VACUUM)
 
 
 def merged_columns(merged: MergedSpectrum) -> list[Column]:
     """The six columns that every reader of the merged spectrum knows."""
     return [
-        Column(name="WAVE", values=np.round(merged.wavelength_nm, 2), unit="nm", comment="air"),
-        Column(name="FLUX_COUNTS", values=np.round(merged.flux.astype(np.float64), 3), unit="ct", comment="electrons per native pixel"),
+        Column(name="WAVE", values=np.round(merged.wavelength_nm, 2), unit="nm", comment="air", extra=AIR),
+        Column(
+            name="FLUX_COUNTS",
+            values=np.round(merged.flux.astype(np.float64), 3),
+            unit="ct",
+            comment="electrons per native pixel",
+            extra=COUNTS,
+        ),
         Column(name="VARIANCE", values=merged.variance.astype(np.float32), unit="ct2"),
         Column(name="SKY_COUNTS", values=merged.sky.astype(np.float32), unit="ct pix-1"),
         Column(name="SNR", values=np.round(merged.snr.astype(np.float64), 2)),
@@ -135,16 +164,17 @@ def merged_ascii(merged: MergedSpectrum) -> bytes:
 def fluxed_hdus(cards: tuple[Card, ...], fluxed: FluxedSpectrum, *, limits: bool) -> tuple[Hdu, ...]:
     """``FLUXCAL``: the flux-calibrated spectrum with errors and quality."""
     columns = [
-        Column(name="WAVE", values=np.round(fluxed.wavelength_nm, 2), unit="nm", comment="air"),
-        Column(name="FLUX_CALIBRATED", values=fluxed.flux.astype(np.float64), unit=FLUX_UNIT),
-        Column(name="FLUX_CALIBRATED_ERR", values=fluxed.error.astype(np.float64), unit=FLUX_UNIT, comment="1 sigma"),
-        Column(name="QUAL", values=fluxed.quality.astype(np.int32), comment="0 is good; bits as in SpectrumFlag"),
+        Column(name="WAVE", values=np.round(fluxed.wavelength_nm, 2), unit="nm", comment="air", extra=AIR),
+        Column(name="FLUX_CALIBRATED", values=fluxed.flux.astype(np.float64), unit=FLUX_UNIT, extra=DENSITY),
+        Column(name="FLUX_CALIBRATED_ERR", values=fluxed.error.astype(np.float64), unit=FLUX_UNIT, comment="1 sigma", extra=DENSITY_ERROR),
+        Column(name="QUAL", values=fluxed.quality.astype(np.int32), comment="0 is good; bits as in SpectrumFlag", extra=QUALITY),
     ]
     if limits:
         columns.append(
             Column(name="LIMIT_3SIGMA", values=3.0 * fluxed.error.astype(np.float64), unit=FLUX_UNIT, comment="no object was found")
         )
-    return Hdu(cards=cards), table_hdu("", columns)
+    columns.append(_in_vacuum(fluxed.wavelength_nm))
+    return Hdu(cards=cards), table_hdu("FLUXCAL", columns)
 
 
 def efficiency_hdus(cards: tuple[Card, ...], efficiency: EfficiencyCurve, arm: Arm) -> tuple[Hdu, ...]:
@@ -155,7 +185,7 @@ def efficiency_hdus(cards: tuple[Card, ...], efficiency: EfficiencyCurve, arm: A
         Column(name="EFFICIENCY_NO_EXTINCTION", values=efficiency.above_atmosphere.astype(np.float64), comment="extinction removed"),
         Column(name="ORDER", values=_disk_orders(arm, efficiency.order), comment="numbered as in EXTRACTED_ORDERS"),
     ]
-    return Hdu(cards=cards), table_hdu("", columns)
+    return Hdu(cards=cards), table_hdu("EFFICIENCY", columns)
 
 
 def response_hdus(cards: tuple[Card, ...], response: ResponseCurve, unbinned: FloatArray) -> tuple[Hdu, ...]:

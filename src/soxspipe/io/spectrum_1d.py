@@ -15,62 +15,47 @@ from dataclasses import dataclass
 import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray, IntArray
-from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.flags import MASKED
+from soxspipe.datamodel.observation import Observation, TimeSpan
 from soxspipe.datamodel.provenance import Card, InputFile
-from soxspipe.datamodel.spectrum import FluxedSpectrum, MergedSpectrum
+from soxspipe.datamodel.spectrum import FluxedSpectrum, MergedSpectrum, ResponseCurve
 from soxspipe.io.fits_writer import Column, Hdu, table_hdu
 from soxspipe.io.product_headers import header_text, sorted_cards
 from soxspipe.io.products import COUNTS_NOTE, FLUX_UNIT
+from soxspipe.numerics.air import air_to_vacuum
 
 _AXIS = "Spectrum.Data"
-_SECONDS_A_DAY = 86400.0
+NOT_IN_SPECTRA = ("BUNIT", "CDELT1", "CRPIX1", "CRVAL1", "CTYPE1")
+UNCALIBRATED, UNKNOWN = -1.0, -2.0
+"""FLUXERR of spectra in counts, and of a flux scale whose error is not known."""
+FROM_RAW = (("ORIGIN",), ("TELESCOP",), ("INSTRUME",), ("RADESYS", "RADECSYS"), ("PROG_ID", "ESO OBS PROG ID"), ("OBID1", "ESO OBS ID"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Spectrum1D:
-    """What the one-row table holds: air wavelength (nm), flux, error and `SpectrumFlag` bits, shape (n,); whether the flux is calibrated."""
+    """What the one-row table holds: air wavelength (nm), flux, error and `SpectrumFlag` bits, shape (n,); whether the flux is calibrated.
+
+    `scale_error` is the relative error of the flux scale, None where nothing is known of it.
+    """
 
     wavelength_nm: FloatArray
     flux: FloatArray
     error: FloatArray
     quality: IntArray
     calibrated: bool
+    scale_error: float | None = None
 
 
-def as_spectrum_1d(merged: MergedSpectrum, fluxed: FluxedSpectrum | None) -> Spectrum1D:
-    """The flux-calibrated spectrum, or the merged counts where there is none."""
-    if fluxed is None:
-        with np.errstate(invalid="ignore"):
-            error = np.sqrt(merged.variance)
-        return Spectrum1D(wavelength_nm=merged.wavelength_nm, flux=merged.flux, error=error, quality=merged.quality, calibrated=False)
-    return Spectrum1D(wavelength_nm=fluxed.wavelength_nm, flux=fluxed.flux, error=fluxed.error, quality=fluxed.quality, calibrated=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What the standard asks for beside the spectrum.
 
-
-def spectrum_1d_hdus(
-    cards: tuple[Card, ...],
-    spectrum: Spectrum1D,
-    observation: Observation,
-    *,
-    n_exposures: int,
-    total_exptime_s: float,
-    snr: float,
-    resolving_power: float | None,
-    slit_length_arcsec: float,
-    raw: Sequence[InputFile] = (),
-) -> tuple[Hdu, ...]:
-    """``SPECTRUM_1D``: WAVE, FLUX, ERR and QUAL as arrays of one row, with units, UCDs, Utypes and the keywords of a science product.
-
-    The table SPECTRUM stands behind two images, FLUX and STD, that hold the same numbers: specutils opens those without being
-    told a format, and cannot read a row of arrays.
-
-    Parameters
+    Attributes
     ----------
-    cards : tuple of Card
-        The product's header; keywords of the standard are added and win.
-    spectrum : Spectrum1D
-        What to write.
     observation : Observation
-        Target, time and place.
+        Target and place.
+    span : TimeSpan or None
+        When light was collected; None where a date is missing.
     n_exposures, total_exptime_s : int, float
         Exposures combined and the sum of their exposure times.
     snr : float
@@ -82,45 +67,109 @@ def spectrum_1d_hdus(
     raw : sequence of InputFile
         Exposures, for the PROV keywords.
     """
-    wave = np.round(np.asarray(spectrum.wavelength_nm, dtype=np.float64), 2)
+
+    observation: Observation
+    span: TimeSpan | None
+    n_exposures: int
+    total_exptime_s: float
+    snr: float
+    resolving_power: float | None
+    slit_length_arcsec: float
+    raw: Sequence[InputFile] = ()
+
+
+def as_spectrum_1d(merged: MergedSpectrum, fluxed: FluxedSpectrum | None, response: ResponseCurve | None = None) -> Spectrum1D:
+    """The flux-calibrated spectrum, or the merged counts where there is none."""
+    if fluxed is None:
+        with np.errstate(invalid="ignore"):
+            error = np.sqrt(merged.variance)
+        return Spectrum1D(wavelength_nm=merged.wavelength_nm, flux=merged.flux, error=error, quality=merged.quality, calibrated=False)
+    return Spectrum1D(
+        wavelength_nm=fluxed.wavelength_nm,
+        flux=fluxed.flux,
+        error=fluxed.error,
+        quality=fluxed.quality,
+        calibrated=True,
+        scale_error=_scale_error(response),
+    )
+
+
+def missing_keywords(cards: Sequence[Card]) -> tuple[str, ...]:
+    """Keywords of the standard that only the raw header can give, and does not."""
+    known = {name for name, value, _ in cards if value not in (None, "")}
+    return tuple(" or ".join(names) for names in FROM_RAW if not known.intersection(names))
+
+
+def _scale_error(response: ResponseCurve | None) -> float | None:
+    """Median relative error of the response where it was measured; None for a response without errors."""
+    if response is None or not response.is_sampled:
+        return None
+    low, high = response.valid_nm
+    inside = (response.wavelength_nm >= low) & (response.wavelength_nm <= high) & (response.error > 0) & (response.response > 0)
+    return float(np.median(response.error[inside] / response.response[inside])) if inside.any() else None
+
+
+def spectrum_1d_hdus(cards: tuple[Card, ...], spectrum: Spectrum1D, seen: Circumstances) -> tuple[Hdu, ...]:
+    """``SPECTRUM_1D``: a header, and WAVE, FLUX, ERR, QUAL and WAVE_VAC as arrays of one row, as [1]_ has it."""
+    wave = _grid(spectrum)
+    primary = _primary_cards(cards, spectrum, wave, seen)
+    primary += [(f"PROV{i}", file.path.rsplit("/", 1)[-1], "origin") for i, file in enumerate(seen.raw, start=1)]
+    primary.append(("REFERENC", "", "bibliographic reference"))
+    return (
+        Hdu(cards=tuple(card for card in sorted_cards([*cards, *primary]) if card[0] not in NOT_IN_SPECTRA)),
+        table_hdu("SPECTRUM", _columns(spectrum, wave), _extension_cards(spectrum, wave, seen)),
+    )
+
+
+def spectrum_images(cards: tuple[Card, ...], spectrum: Spectrum1D, seen: Circumstances) -> tuple[Hdu, ...]:
+    """``SPECTRUM_1D_IMAGE``: FLUX, STD, QUALITY and FLAGS as images on a linear scale of wavelengths, for readers that know no rows of arrays.
+
+    QUALITY is 1 where a flag of `soxspipe.datamodel.flags.MASKED` is set; FLAGS holds all `SpectrumFlag` bits.
+    """
+    wave = _grid(spectrum)
+    axis: tuple[Card, ...] = (
+        ("CTYPE1", "AWAV", "wavelength in air"),
+        ("CUNIT1", "nm", ""),
+        ("CRPIX1", 1.0, ""),
+        ("CRVAL1", float(wave[0]), "[nm]"),
+        ("CDELT1", float(np.round((wave[-1] - wave[0]) / max(wave.size - 1, 1), 8)), "[nm]"),
+        ("SPECSYS", "TOPOCENT", "frame of reference of the wavelengths"),
+    )
+    flux, error = (np.asarray(values, dtype=np.float64) for values in (spectrum.flux, spectrum.error))
+    bits = np.asarray(spectrum.quality, dtype=np.int32)
+    unit: Card = ("BUNIT", _unit(spectrum), "")
+    made: Sequence[Card] = [*cards, *_primary_cards(cards, spectrum, wave, seen), ("DISPAXIS", 1, "dispersion axis of the images")]
+    return (
+        Hdu(cards=tuple(card for card in sorted_cards(made) if card[0] not in NOT_IN_SPECTRA)),
+        Hdu(name="FLUX", data=flux, cards=(unit, *axis)),
+        Hdu(name="STD", data=error, cards=(unit, *axis)),
+        Hdu(name="QUALITY", data=((bits & int(MASKED)) != 0).astype(np.uint8), cards=(("BFORM", "L", "1 masks a sample"), *axis)),
+        Hdu(name="FLAGS", data=bits, cards=axis),
+    )
+
+
+def _grid(spectrum: Spectrum1D) -> FloatArray:
+    return np.round(np.asarray(spectrum.wavelength_nm, dtype=np.float64), 2)
+
+
+def _extension_cards(spectrum: Spectrum1D, wave: FloatArray, seen: Circumstances) -> list[Card]:
+    observation = seen.observation
     title = f"{observation.target or 'unnamed'} {observation.arm} {observation.date_obs}".strip()
-    primary = _primary_cards(cards, spectrum, wave, observation, n_exposures, total_exptime_s, snr, resolving_power)
-    primary += [(f"PROV{i}", file.path.rsplit("/", 1)[-1], "origin") for i, file in enumerate(raw, start=1)]
-    aperture = (observation.slit_width_arcsec or slit_length_arcsec) / 3600.0
-    extension: list[Card] = [
+    return [
         ("VOCLASS", "SPECTRUM V1.0", "VO data model"),
         ("VOPUB", "ESO/SAF", "VO publishing authority"),
         ("TITLE", title, "dataset title"),
         ("OBJECT", observation.target, "target"),
         ("RA", observation.ra_deg, "[deg] right ascension"),
         ("DEC", observation.dec_deg, "[deg] declination"),
-        ("APERTURE", aperture, "[deg] slit width"),
-        ("TELAPSE", observation.duration_s, "[s] from the first start to the last end"),
-        ("TMID", observation.mjd + 0.5 * observation.duration_s / _SECONDS_A_DAY, "[d] MJD half-way between them"),
+        ("APERTURE", (observation.slit_width_arcsec or seen.slit_length_arcsec) / 3600.0, "[deg] slit width"),
+        ("TELAPSE", seen.total_exptime_s if seen.span is None else seen.span.elapsed_s, "[s] from begin to end, pauses included"),
+        ("TMID", None if seen.span is None else seen.span.middle, "[d] MJD half-way between begin and end"),
         ("SPEC_VAL", float(0.5 * (wave[0] + wave[-1])), "[nm] mid wavelength"),
         ("SPEC_BW", float(wave[-1] - wave[0]), "[nm] range of wavelengths"),
         ("NELEM", wave.size, "length of the arrays"),
         *(() if spectrum.calibrated else (COUNTS_NOTE,)),
     ]
-    return (
-        Hdu(cards=sorted_cards([*cards, *primary, ("DISPAXIS", 1, "dispersion axis of the images")])),
-        *_images(spectrum, wave),
-        table_hdu("SPECTRUM", _columns(spectrum, wave), extension),
-    )
-
-
-def _images(spectrum: Spectrum1D, wave: FloatArray) -> tuple[Hdu, Hdu]:
-    """Flux and error as images with a linear wavelength scale, for readers that do not look into rows of arrays."""
-    cards: tuple[Card, ...] = (
-        ("BUNIT", _unit(spectrum), ""),
-        ("CTYPE1", "LINEAR", "wavelength in air"),
-        ("CUNIT1", "nm", ""),
-        ("CRPIX1", 1.0, ""),
-        ("CRVAL1", float(wave[0]), "[nm]"),
-        ("CDELT1", float(np.round((wave[-1] - wave[0]) / max(wave.size - 1, 1), 8)), "[nm]"),
-    )
-    flux, error = (np.asarray(values, dtype=np.float64) for values in (spectrum.flux, spectrum.error))
-    return Hdu(name="FLUX", data=flux, cards=cards), Hdu(name="STD", data=error, cards=cards)
 
 
 def _unit(spectrum: Spectrum1D) -> str:
@@ -142,40 +191,39 @@ def _columns(spectrum: Spectrum1D, wave: FloatArray) -> list[Column]:
         column("FLUX", flux, unit, f"{density};src.net", "FluxAxis.Value", "sky-subtracted"),
         column("ERR", error, unit, f"stat.error;{density};src.net", "FluxAxis.Accuracy.StatError", "1 sigma"),
         column("QUAL", spectrum.quality.astype(np.int32), "", "meta.code.qual", "FluxAxis.Accuracy.QualityStatus", "0 is good"),
+        Column(
+            name="WAVE_VAC",
+            values=air_to_vacuum(wave)[None, :],
+            unit="nm",
+            comment="wavelength in vacuum",
+            extra=(("TUCD", "em.wl"), ("TUTYP", "")),
+        ),
     ]
 
 
-def _primary_cards(
-    cards: tuple[Card, ...],
-    spectrum: Spectrum1D,
-    wave: FloatArray,
-    observation: Observation,
-    n_exposures: int,
-    total_exptime_s: float,
-    snr: float,
-    resolving_power: float | None,
-) -> list[Card]:
+def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArray, seen: Circumstances) -> list[Card]:
+    observation = seen.observation
     program, block = header_text(cards, "ESO OBS PROG ID", "PROG_ID"), header_text(cards, "ESO OBS ID", "OBID1")
-    relative_error = np.asarray(spectrum.error)[np.asarray(spectrum.flux) > 0] / np.asarray(spectrum.flux)[np.asarray(spectrum.flux) > 0]
-    good = relative_error[np.isfinite(relative_error)]
+    scale_error = UNKNOWN if spectrum.scale_error is None else round(100.0 * spectrum.scale_error, 3)
     made: list[Card] = [
+        ("ORIGIN", "ESO", "European Southern Observatory"),
         ("PRODCATG", "SCIENCE.SPECTRUM", "data product category"),
         ("DISPELEM", observation.arm, "arm"),
         ("OBJECT", observation.target, "target"),
         ("RA", observation.ra_deg, "[deg] right ascension"),
         ("DEC", observation.dec_deg, "[deg] declination"),
-        ("EXPTIME", total_exptime_s, "[s] total integration time"),
-        ("TEXPTIME", total_exptime_s, "[s] sum over all exposures"),
-        ("NCOMBINE", n_exposures, "number of raw exposures"),
+        ("EXPTIME", seen.total_exptime_s, "[s] total integration time"),
+        ("TEXPTIME", seen.total_exptime_s, "[s] sum over all exposures"),
+        ("NCOMBINE", seen.n_exposures, "number of raw exposures"),
         ("MJD-OBS", observation.mjd, "[d] start of the first exposure"),
-        ("MJD-END", observation.mjd + observation.duration_s / _SECONDS_A_DAY, "[d] end of the last exposure"),
+        ("MJD-END", None if seen.span is None else seen.span.end, "[d] end of the last exposure"),
         ("PROG_ID", program, "programme"),
         ("OBID1", int(block) if block.isdigit() else block, "observation block"),
         ("OBSTECH", "ECHELLE,SLIT,STARE", "technique of observation"),
         ("SPECSYS", "TOPOCENT", "frame of reference of the wavelengths"),
         ("TIMESYS", "UTC", "time system"),
         ("FLUXCAL", "ABSOLUTE" if spectrum.calibrated else "UNCALIBRATED", "certifies the flux calibration"),
-        ("FLUXERR", 100.0 * float(np.median(good)) if good.size else None, "[%] median uncertainty of the flux"),
+        ("FLUXERR", scale_error if spectrum.calibrated else UNCALIBRATED, "[%] uncertainty of the flux scale"),
         ("CONTNORM", False, "spectrum normalised to the continuum"),
         ("TOT_FLUX", False, "the slit does not collect all the light"),
         ("EXT_OBJ", False, "extended object"),
@@ -183,8 +231,8 @@ def _primary_cards(
         ("WAVELMIN", float(wave[0]), "[nm] shortest wavelength"),
         ("WAVELMAX", float(wave[-1]), "[nm] longest wavelength"),
         ("SPEC_BIN", float(np.round(np.median(np.diff(wave)), 4)), "[nm] sampling"),
-        ("SPEC_RES", resolving_power, "resolving power for this slit"),
-        ("SNR", snr, "median signal-to-noise ratio per sample"),
+        ("SPEC_RES", seen.resolving_power, "resolving power for this slit"),
+        ("SNR", seen.snr, "median signal-to-noise ratio per sample"),
         ("PROCSOFT", header_text(cards, "ESO PRO REC1 PIPE ID"), "reduction software"),
     ]
     return [card for card in made if card[1] not in (None, "") and not (isinstance(card[1], float) and not math.isfinite(card[1]))]

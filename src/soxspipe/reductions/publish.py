@@ -19,7 +19,7 @@ from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import text_of
 from soxspipe.io.lock import only_run
 from soxspipe.io.names import file_name, qc_folder, reduced_folder
-from soxspipe.io.product_headers import SOF_KEYWORD, differences
+from soxspipe.io.product_headers import SOF_KEYWORD, as_read, differences
 from soxspipe.qc.ranges import chosen_ranges, with_ranges
 from soxspipe.reductions.gathered import Context
 from soxspipe.reductions.progress import StepTimer
@@ -138,7 +138,7 @@ def require_new(spec: Spec, provenance: Provenance, output: Path, *, overwrite: 
     for place in (path, *(_path(row, str(row.suffix), provenance, output) for row in shared)):
         header = _header_of(place)
         owner = text_of(header, SOF_KEYWORD) if header else ""
-        if owner and owner != provenance.sof_name:
+        if owner and owner != as_read(SOF_KEYWORD, provenance.sof_name):
             raise ProductError(f"{place}: belongs to the set of files {owner!r}; rename one of the two or choose another folder (-o)")
     if path.exists() and not overwrite:
         header = _header_of(path)

@@ -96,6 +96,8 @@ class ProductRow(Generic[Context]):
         True for figures, which are drawn after the data are written.
     upper_case : bool
         Whether the SOF's name is written in upper case.
+    longest : int or None
+        Most characters of the file name; the SOF's name is shortened to fit.
     base_name : callable or None
         The SOF's name to the name that the file begins with, where the two differ.
     parts_of : callable or None
@@ -111,6 +113,7 @@ class ProductRow(Generic[Context]):
     contents: Callable[[Context], Contents]
     is_figure: bool = False
     upper_case: bool = False
+    longest: int | None = None
     base_name: Callable[[str], str] | None = None
     parts_of: Callable[[Context], Sequence[ProductRow[Context]]] | None = None
 

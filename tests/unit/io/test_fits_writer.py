@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
-from soxspipe.io.fits_writer import Column, Hdu, checksum_text, fits_chunks, fold, format_card, printable, table_hdu
+from soxspipe.io.fits_writer import Column, Hdu, card_text, checksum_text, fits_chunks, fold, format_card, printable, table_hdu
 
 
 def written(tmp_path, *hdus):
@@ -94,9 +94,34 @@ def test_what_fits_cannot_hold_is_refused(hdus, message):
 )
 def test_cards_read_back(keyword, value):
     text = format_card(keyword, value, "a comment that is somewhat longer than there is room for on the card itself")
-    assert len(text) % 80 == 0
+    assert len(text) == 80
     header = fits.Header.fromstring(text)
-    assert header[keyword] == value
+    assert header[keyword] == (card_text(keyword, value) if isinstance(value, str) else value)
+
+
+def test_text_longer_than_a_card_is_shortened_and_kept_distinct():
+    first, second = ("x" * 100 + end for end in "ab")
+    shown = [card_text("OBJECT", text) for text in (first, second)]
+    assert [len(text) for text in shown] == [68, 68]
+    assert shown[0] != shown[1]
+    assert all(text.startswith("x" * 61 + "~") for text in shown)
+    assert card_text("OBJECT", "y" * 68) == "y" * 68
+    assert len(card_text("ESO " + "K" * 50, "z" * 30)) <= 12
+    assert len(card_text("OBJECT", "'" * 50).replace("'", "''")) <= 68
+
+
+def test_shortened_text_stands_in_full_in_a_table(tmp_path):
+    long = "q" * 120
+    path = tmp_path / "a.fits"
+    path.write_bytes(
+        b"".join(fits_chunks([Hdu(cards=(("OBJECT", long, ""), ("COMMENT", long, ""))), Hdu(name="B", cards=(("ESO X Y", long, ""),))]))
+    )
+    with fits.open(path, checksum=True) as hdus:
+        table = hdus["LONG_VALUES"].data
+        assert table["HDU"].tolist() == [0, 1]
+        assert table["KEYWORD"].tolist() == ["OBJECT", "ESO X Y"]
+        assert table["VALUE"].tolist() == [long, long]
+    assert len(list(fits_chunks([Hdu(cards=(("OBJECT", long, ""),))], long_values=False))) == 1
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])

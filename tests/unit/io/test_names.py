@@ -37,3 +37,10 @@ def test_names_of_two_sets_of_files_are_two(one: str, other: str) -> None:
 
 def test_a_safe_name_stays_what_it_is() -> None:
     assert distinct_name("20250302T020000_VIS_1x1") == "20250302T020000_VIS_1x1"
+
+
+def test_names_for_the_archive_are_shortened_and_stay_distinct():
+    names = [file_name("a" * 90 + end, "_SPECTRUM_1D.fits", longest=68) for end in "xy"]
+    assert [len(name) for name in names] == [68, 68]
+    assert names[0] != names[1]
+    assert file_name("short", "_SPECTRUM_1D.fits", longest=68) == "short_SPECTRUM_1D.fits"

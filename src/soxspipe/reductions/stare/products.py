@@ -5,22 +5,24 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 from soxspipe import __version__
+from soxspipe.algorithms.spectra.barycentric import barycentric_motion
 from soxspipe.algorithms.spectra.flux_calibration import unbinned_response
 from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.exposure_record import ExposureRecord
+from soxspipe.datamodel.observation import TimeSpan, time_span
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import ProductError
 from soxspipe.io import products
-from soxspipe.io.fits_writer import ComputedImage, Hdu, fits_chunks
+from soxspipe.io.fits_writer import ComputedImage, fits_chunks
 from soxspipe.io.product_headers import product_cards
-from soxspipe.io.spectrum_1d import as_spectrum_1d, spectrum_1d_hdus
+from soxspipe.io.spectrum_1d import Circumstances, Spectrum1D, as_spectrum_1d, spectrum_1d_hdus, spectrum_images
 from soxspipe.reductions import records
 from soxspipe.reductions.records import finite_number, metric_row
 from soxspipe.reductions.spec import Contents
@@ -113,22 +115,38 @@ def fluxed(context: StareContext) -> Contents:
 
 
 def spectrum_1d(context: StareContext) -> Contents:
-    """SPECTRUM_1D."""
-    slit = context.inputs.observation.slit_width_arcsec
-    reference = context.inputs.arm.resolving_power_1arcsec
-    snr = context.metric("SNR MEDIAN")
-    hdus: Sequence[Hdu] = spectrum_1d_hdus(
-        _table_cards(context, SPECTRUM),
-        as_spectrum_1d(context.result.merged, context.result.fluxed),
-        context.inputs.observation,
+    """SPECTRUM_1D; ESO's standard allows no HDU beside the table, so that shortened values stand in full in the other products alone."""
+    return fits_chunks(spectrum_1d_hdus(*_spectrum_1d(context)), long_values=False)
+
+
+def spectrum_1d_image(context: StareContext) -> Contents:
+    """SPECTRUM_1D_IMAGE."""
+    return fits_chunks(spectrum_images(*_spectrum_1d(context)))
+
+
+def _spectrum_1d(context: StareContext) -> tuple[tuple[Card, ...], Spectrum1D, Circumstances]:
+    result, snr = context.result, context.metric("SNR MEDIAN")
+    seen = Circumstances(
+        observation=context.inputs.observation,
+        span=_span(context),
         n_exposures=context.n_exposures,
         total_exptime_s=context.total_exptime_s,
         snr=math.nan if snr is None else float(snr),
-        resolving_power=reference / slit if reference and slit else None,
+        resolving_power=_resolving_power(context),
         slit_length_arcsec=context.inputs.arm.slit_length_arcsec,
         raw=context.provenance.raw,
     )
-    return fits_chunks(hdus)
+    return _table_cards(context, SPECTRUM), as_spectrum_1d(result.merged, result.fluxed, result.response), seen
+
+
+def _resolving_power(context: StareContext) -> float | None:
+    """Of the arm with the slit used; None where either is not known."""
+    slit, reference = context.inputs.observation.slit_width_arcsec, context.inputs.arm.resolving_power_1arcsec
+    return reference / slit if reference and slit else None
+
+
+def _span(context: StareContext) -> TimeSpan | None:
+    return time_span([raw.observation for raw in context.inputs.raw])
 
 
 def metrics_json(context: StareContext) -> Contents:
@@ -195,7 +213,28 @@ def _circumstances(context: StareContext) -> tuple[Card, ...]:
         ("NCOMBINE", context.n_exposures, "number of raw exposures"),
         ("AIRMASS", observation.airmass, "mean air mass"),
         ("SOXS FORCED", context.result.trace.forced, "T: no object found or its position given"),
+        *_frame_of_reference(context),
     )
+
+
+def _frame_of_reference(context: StareContext) -> Iterator[Card]:
+    """Medium and frame of the wavelengths, times, and what brings both to the barycentre."""
+    yield ("SPECSYS", "TOPOCENT", "frame of reference of the wavelengths")
+    yield ("SOXS WAVE MEDIUM", "air", "medium of the wavelengths; column WAVE_VAC: vacuum")
+    yield ("SPEC_RES", _resolving_power(context) or "", "resolving power for this slit")
+    span, seen, site = _span(context), context.inputs.observation, context.inputs.arm.site
+    if span is None:
+        return
+    yield ("MJD-END", span.end, "[d] end of the last exposure")
+    yield ("MJD-AVG", span.mean, "[d] mean moment of the photons")
+    if site is None or seen.ra_deg is None or seen.dec_deg is None:
+        return
+    try:
+        motion = barycentric_motion(span.mean, seen.ra_deg, seen.dec_deg, site)
+    except ValueError:  # a date before UTC began
+        return
+    yield ("SOXS BARY VEL", round(motion.velocity_km_s, 5), "[km/s] add to velocities; not applied")
+    yield ("SOXS BARY BJD", round(motion.bjd_tdb, 8), "[d] BJD_TDB of MJD-AVG")
 
 
 def _in_format_order(context: StareContext, spectra: Sequence[OrderSpectrum]) -> list[OrderSpectrum]:

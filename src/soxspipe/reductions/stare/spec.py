@@ -14,6 +14,9 @@ from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.ranges import is_standard, stare_ranges
 from soxspipe.settings.stare import StareSettings
 
+LONGEST_NAME = 68
+"""Characters of a file name that ESO's archive takes."""
+
 Condition = Callable[[StareContext], bool]
 
 
@@ -144,7 +147,14 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
     _fits(
         "EXTRACTED_FLUXCAL_SPECTRUM", "_FLUXCAL.fits", "Table of the flux calibrated extracted spectrum", _has_fluxed, products.fluxed
     ),
-    _fits("SPECTRUM_1D", "_SPECTRUM_1D.fits", "Self-describing spectrum in the ESO/IVOA form", always, products.spectrum_1d),
+    replace(
+        _fits("SPECTRUM_1D", "_SPECTRUM_1D.fits", "Spectrum as a science data product of ESO", always, products.spectrum_1d),
+        longest=LONGEST_NAME,
+    ),
+    _fits(
+        "SPECTRUM_1D_IMAGE", "_SPECTRUM_1D_IMAGE.fits", "The same as images with a mask, for specutils and IRAF", always,
+        products.spectrum_1d_image,
+    ),
     _pdf("BKGROUND", "_BKGROUND.pdf", "Fitted intra-order image background", _has_background, figures.background),
     _pdf("OBJECT_TRACE_RES", figures.trace_suffix, "Residuals of the object trace polynomial fit", always, figures.trace),
     _pdf("EXTRACTED_ORDERS_QC_PLOT", "_EXTRACTED_ORDERS_QC_PLOT.pdf", "QC plot of extracted source", always, figures.orders),
