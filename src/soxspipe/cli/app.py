@@ -259,6 +259,7 @@ def _reduce(
             console.warn(warning)
     console.close(gathered.recipe, published)
     console.note(f"done in {time.perf_counter() - began:.2f} s")
+    console.verdict(published)
     return QC_FAILED if published.failed_metrics and published.enforced else 0
 
 

@@ -68,6 +68,13 @@ class Console:
                 f"out of the acceptable range: {names} (look at the report or plots; `qc-acceptable-ranges` in the settings changes ranges)"
             )
 
+    def verdict(self, published: Published) -> None:
+        """The verdict of the report with its reasons, the last thing that is said."""
+        if published.verdict:
+            _say(f"verdict: {published.verdict}", sys.stdout)
+            for reason in published.reasons:
+                _say(f"  {one_line(reason)}", sys.stdout)
+
     def _product_tables(self, recipe: str, published: Published) -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
         """One table with full paths, or one a folder in which the set's name is left out, so that lines stay short."""
         from soxspipe.reductions.summary_tables import PRODUCT_HEAD, product_rows

@@ -11,7 +11,7 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Arm
-from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import OrderShift, SkyModel, WavelengthShift
@@ -22,6 +22,8 @@ from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.numerics.medians import quick_mad_sigma
 
 CALIBRATION_FLAGS = PixelFlag.BAD | PixelFlag.NOT_FINITE
+NO_MEASUREMENT = SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED | SpectrumFlag.PARTIAL_PROFILE
+"""Bits with which a sample tells nothing, or next to nothing, of the object."""
 COSMIC_FLAGS = PixelFlag.COSMIC_RAY | PixelFlag.OUTLIER
 
 
@@ -34,18 +36,64 @@ def measure_bad_pixels(flags: FlagArray) -> tuple[Metric, ...]:
     )
 
 
-def measure_inner_orders(electrons: Image, good: BoolImage, on_slit: BoolImage) -> tuple[Metric, ...]:
-    """INNER ORDER PIX MEAN and SUM: good pixels of the sky-subtracted frame between the order edges, object included."""
-    values = electrons[on_slit & good].astype(np.float64)
+def measure_inner_orders(electrons: Image, good: BoolImage, on_slit: BoolImage, left_over: Image, empty: BoolImage) -> tuple[Metric, ...]:
+    """INNER ORDER PIX MEAN, WITH OBJ and SUM: good pixels between the order edges.
+
+    Parameters
+    ----------
+    electrons : ndarray, shape (ny, nx)
+        Sky subtracted.
+    good, on_slit : ndarray of bool
+        Pixels that count; those between the order edges.
+    left_over : ndarray
+        The same with the object's model off, so that its wings are no fault of the sky.
+    empty : ndarray of bool
+        Pixels outside the object's aperture, for the mean; all that count are taken where there are none.
+    """
+    counted = on_slit & good
+    values = electrons[counted].astype(np.float64)
+    outside = counted & empty
+    rest = left_over[outside if outside.any() else counted].astype(np.float64)
+    rest = rest[np.isfinite(rest)]
     return (
         Metric(
             name="INNER ORDER PIX MEAN",
+            value=float(rest.mean()) if rest.size else None,
+            unit="electrons",
+            comment="Mean inner-order pixel value outside the object",
+        ),
+        Metric(
+            name="INNER ORDER PIX MEAN WITH OBJ",
             value=float(values.mean()) if values.size else None,
             unit="electrons",
-            comment="Mean inner-order pixel value",
+            comment="Mean inner-order pixel value, object included",
         ),
         Metric(name="INNER ORDER PIX SUM", value=float(values.sum()), unit="electrons", comment="Sum of all inner-order pixel values"),
     )
+
+
+def measure_missing(orders: Sequence[OrderSpectrum], merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
+    """NO DATA FRAC: share of the merged spectrum, and of each order, that holds no measurement or one that is worth nothing."""
+    overall = Metric(name="NO DATA FRAC", value=_missing(merged.quality, merged.variance), comment="Fraction of the spectrum without data")
+    return (
+        overall,
+        *(
+            Metric(
+                name=f"NO DATA FRAC O{arm.label(spectrum.order)}",
+                value=_missing(spectrum.quality, spectrum.variance),
+                comment=f"Fraction of order {arm.label(spectrum.order)} without data",
+                order=arm.label(spectrum.order),
+            )
+            for spectrum in orders
+        ),
+    )
+
+
+def _missing(quality: IntArray, variance: FloatArray) -> float:
+    if not quality.size:
+        return 1.0
+    nothing = ((quality & int(NO_MEASUREMENT)) != 0) | ~np.isfinite(variance) | (variance <= 0)
+    return float(np.mean(nothing))
 
 
 def measure_trace(trace: ObjectTrace, arm: Arm) -> tuple[Metric, ...]:

@@ -66,6 +66,7 @@ def publish(spec: Spec, context: Run, output: Path, done: StepTimer) -> Publishe
         If a file could not be written; what stood on the disk before is untouched then.
     """
     context = context if context.metrics else replace(context, metrics=measure_metrics(spec, context))
+    judged = spec.judge(context) if spec.judge is not None else None
     failed = [metric.name for metric in context.metrics if metric.flag == "fail"]
     done("measure quality", f"out of range: {', '.join(failed)}" if failed else f"{len(context.metrics)} metrics")
     rows = [part for row in spec.products if row.when(context) for part in row.parts(context)]
@@ -88,6 +89,8 @@ def publish(spec: Spec, context: Run, output: Path, done: StepTimer) -> Publishe
         warnings=context.result.warnings,
         made_at=context.made_at,
         enforced=spec.enforced(context.provenance.recipe),
+        verdict=judged.title if judged is not None else "",
+        reasons=judged.worries if judged is not None else (),
     )
 
 

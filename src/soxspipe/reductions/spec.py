@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.metric import Metric
@@ -139,6 +139,18 @@ class MetricRow(Generic[Context]):
     measure: Callable[[Context], tuple[Metric, ...]]
 
 
+class Judged(Protocol):
+    """A verdict: one word or two, and why."""
+
+    @property
+    def title(self) -> str:
+        """``Good``, ``Look closer`` or ``Not good``."""
+
+    @property
+    def worries(self) -> tuple[str, ...]:
+        """One sentence each, gravest first; empty when all is well."""
+
+
 def no_ranges(_recipe: str, _arm: Arm) -> Mapping[str, Range]:
     """For recipes without acceptable ranges of their own."""
     return {}
@@ -175,6 +187,8 @@ class RecipeSpec(Generic[Context]):
         Acceptable ranges of the metrics, by name of the recipe and arm.
     enforced : callable
         Whether a metric out of range makes the command end with an error, by name of the recipe.
+    judge : callable or None
+        Verdict on a run; None takes the ranges of its metrics and its warnings.
     """
 
     verb: str
@@ -186,6 +200,7 @@ class RecipeSpec(Generic[Context]):
     final: tuple[str, ...]
     ranges: Callable[[str, Arm], Mapping[str, Range]] = no_ranges
     enforced: Callable[[str], bool] = always
+    judge: Callable[[Context], Judged] | None = None
 
     @property
     def last(self) -> ProductRow[Context]:
@@ -208,7 +223,7 @@ class ProductRecord:
 class Published:
     """What a run left behind: the final product, all files, metrics with ranges, and what the user should know.
 
-    `enforced` says whether metrics out of range make the run a failure.
+    `verdict` and its reasons are those of the report; empty for recipes that give none.  `enforced` says whether metrics out of range make the run a failure.
     """
 
     final: Path
@@ -217,6 +232,8 @@ class Published:
     warnings: tuple[str, ...] = ()
     made_at: str = ""
     enforced: bool = False
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
 
     @property
     def failed_metrics(self) -> tuple[Metric, ...]:

@@ -19,7 +19,7 @@ PRODUCT_HEAD = ("product", "type", "file", "content")
 def qc_rows(metrics: Iterable[Metric], *, per_order: bool) -> list[tuple[str, ...]]:
     """Text of the metrics that were measured; `per_order` includes those of single orders."""
     return [
-        (metric.name, number_text(metric.value), metric.unit, range_text(metric), metric.flag, metric.comment)
+        (metric.name, number_text(metric.value), metric.unit, range_text(metric), flag_text(metric), metric.comment)
         for metric in metrics
         if metric.value is not None and (per_order or metric.order == "-1")
     ]
@@ -38,6 +38,11 @@ def number_text(value: float | int | str | None) -> str:
     if isinstance(value, int | str):
         return str(value)
     return f"{value:.3f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.3g}"
+
+
+def flag_text(metric: Metric) -> str:
+    """``pass`` or ``fail``; a dash where nothing is asked of the metric."""
+    return "–" if metric.low is None and metric.high is None else metric.flag
 
 
 def range_text(metric: Metric) -> str:

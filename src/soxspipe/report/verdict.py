@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
 from soxspipe.datamodel.metric import Metric
 from soxspipe.report.content import ReportContent
 
@@ -31,6 +31,8 @@ SLIT_LOSS_LIMITS = (0.7, 1.4)
 """Beyond them the flux scale is off by more than 30 to 40 %; chosen by eye, no measurement is recorded."""
 APERTURE_LIMIT = 0.15
 """Of the light, for the boxcar sum alone; chosen by eye, no measurement is recorded."""
+MISSING_LIMITS = (0.1, 0.5)
+"""Share without data from which one should look, of an order or of all; and from which nothing of the spectrum is good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,11 @@ class Verdict:
     level: Level
     summary: str
     worries: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The level in words, the same everywhere."""
+        return TITLES[self.level]
 
     @property
     def advice(self) -> str:
@@ -74,7 +81,7 @@ def judge(content: ReportContent) -> Verdict:
     Verdict
         Level, summary and worries.
     """
-    grave = (*_forced(content), *_out_of_range(content))
+    grave = (*_forced(content), *_out_of_range(content), *_mostly_missing(content))
     lesser = tuple(worry for check in _CHECKS for worry in check(content))
     level: Level = "fail" if grave else "check" if lesser else "good"
     return Verdict(level=level, summary=summarise(content), worries=tuple(dict.fromkeys((*grave, *lesser))))
@@ -112,6 +119,36 @@ def _out_of_range(content: ReportContent) -> Iterator[str]:
     for metric in content.metrics:
         if metric.flag == "fail":
             yield f"{metric.name} is {shown_value(metric)}, outside {shown_range(metric)}."
+
+
+def _mostly_missing(content: ReportContent) -> Iterator[str]:
+    share = content.metric("NO DATA FRAC")
+    if share is not None and share > MISSING_LIMITS[1]:
+        yield f"{share:.0%} of the spectrum is missing: {_why_missing(content)}."
+
+
+def _missing(content: ReportContent) -> Iterator[str]:
+    limit, worst = MISSING_LIMITS
+    whole = content.metric("NO DATA FRAC")
+    if whole is not None and limit < whole <= worst:
+        yield f"{whole:.0%} of the spectrum is missing: {_why_missing(content)}."
+    shares = {metric.order: metric.number for metric in content.metrics if metric.name == f"NO DATA FRAC O{metric.order}"}
+    bad = {order: share for order, share in shares.items() if share is not None and share > limit}
+    if bad and (whole is None or whole <= limit):
+        order = max(bad, key=lambda name: bad[name])
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        yield f"{bad[order]:.0%} of order {order}{more} is missing: {_why_missing(content)}."
+
+
+def _why_missing(content: ReportContent) -> str:
+    """The commonest flag of the pixels between the order edges, in words."""
+    frame, mapped = content.values.sky_subtracted, content.values.geometry.dispersion_map
+    flags = frame.flags[mapped.order > 0]
+    shares = {words: float(np.mean((flags & np.uint8(flag)) != 0)) if flags.size else 0.0 for flag, words in _CAUSES.items()}
+    words = max(shares, key=lambda name: shares[name])
+    return (
+        f"{shares[words]:.0%} of the pixels in orders are {words}" if shares[words] > 0 else "the object's profile was not measured there"
+    )
 
 
 def _failures(content: ReportContent) -> Iterator[str]:
@@ -183,8 +220,19 @@ def _warnings(content: ReportContent) -> Iterator[str]:
             yield f"{sentence[0].upper()}{sentence[1:]}."
 
 
+_CAUSES = {
+    PixelFlag.BAD: "bad",
+    PixelFlag.COSMIC_RAY: "struck by cosmic rays",
+    PixelFlag.SATURATED: "saturated",
+    PixelFlag.LOW_FLAT: "without light in the flat",
+    PixelFlag.NOT_FINITE: "not finite",
+    PixelFlag.OUTLIER: "outliers",
+    PixelFlag.NO_SKY_MODEL: "without a sky model",
+}
+
 _CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
     _failures,
+    _missing,
     _saturation,
     _sky,
     _wavelength,

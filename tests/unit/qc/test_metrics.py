@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
 from soxspipe.datamodel.metric import Metric
 from soxspipe.qc import metrics
 from soxspipe.qc.ranges import chosen_ranges, with_ranges
@@ -41,14 +41,36 @@ def test_inner_orders_use_good_pixels_on_the_slit():
     electrons = np.array([[1.0, 2.0], [3.0, 1000.0]])
     good = np.array([[True, True], [True, False]])
     on_slit = np.array([[False, True], [True, True]])
-    found = metrics.measure_inner_orders(electrons, good, on_slit)
-    assert value(found, "INNER ORDER PIX MEAN") == 2.5
+    empty = np.array([[False, True], [False, False]])
+    found = metrics.measure_inner_orders(electrons, good, on_slit, electrons - 0.5, empty)
+    assert value(found, "INNER ORDER PIX MEAN") == 1.5  # outside the object, its wings off
+    assert value(found, "INNER ORDER PIX MEAN WITH OBJ") == 2.5
     assert value(found, "INNER ORDER PIX SUM") == 5.0
 
 
 def test_no_pixel_inside_the_orders_is_not_a_mean_of_zero():
     nothing = np.zeros((2, 2), dtype=bool)
-    assert value(metrics.measure_inner_orders(np.ones((2, 2)), nothing, nothing), "INNER ORDER PIX MEAN") is None
+    assert value(metrics.measure_inner_orders(np.ones((2, 2)), nothing, nothing, np.ones((2, 2)), nothing), "INNER ORDER PIX MEAN") is None
+
+
+def test_an_object_that_fills_the_slit_leaves_all_pixels_for_the_mean():
+    every, none = np.ones((2, 2), dtype=bool), np.zeros((2, 2), dtype=bool)
+    assert (
+        value(metrics.measure_inner_orders(np.full((2, 2), 9.0), every, every, np.full((2, 2), 3.0), none), "INNER ORDER PIX MEAN") == 3.0
+    )
+
+
+def test_missing_data_are_counted_whatever_their_flag(nir):
+    order = nir.result.orders[0]
+    quality, variance = np.zeros(order.quality.size, dtype=np.int32), np.ones(order.quality.size)
+    quality[:10] = SpectrumFlag.NO_DATA
+    quality[10:20] = SpectrumFlag.SATURATED
+    quality[20:30] = SpectrumFlag.TELLURIC  # a good measurement of what arrived
+    variance[30:40] = np.inf
+    merged = replace(nir.result.merged, quality=np.full_like(nir.result.merged.quality, SpectrumFlag.NO_DATA))
+    found = metrics.measure_missing([replace(order, quality=quality, variance=variance)], merged, nir.inputs.arm)
+    assert value(found, "NO DATA FRAC") == 1.0
+    assert value(found, f"NO DATA FRAC O{order.label}") == pytest.approx(30 / quality.size)
 
 
 def test_samples_are_counted_and_residuals_belong_to_the_slit_axis(nir):

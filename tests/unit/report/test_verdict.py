@@ -89,6 +89,24 @@ def test_orders_that_disagree_are_named(content: Make) -> None:
     assert "disagree by 20%" in advice
 
 
+@pytest.mark.parametrize(("share", "level"), [(0.05, "good"), (0.3, "check"), (0.6, "fail")])
+def test_nothing_with_half_of_the_spectrum_missing_is_good(content: Make, share: float, level: str) -> None:
+    base = content()
+    metrics = [metric for metric in base.values.metrics if not metric.name.startswith("NO DATA FRAC")]
+    missing = Metric(name="NO DATA FRAC", value=share)
+    verdict = judge(replace(base, values=replace(base.values, metrics=(*metrics, missing))))
+    assert verdict.level == level
+    assert verdict.title == {"good": "Good", "check": "Look closer", "fail": "Not good"}[level]
+    assert (f"{share:.0%} of the spectrum is missing" in verdict.advice) == (level != "good")
+
+
+def test_an_order_without_data_is_named(content: Make) -> None:
+    base = content()
+    metrics = [metric for metric in base.values.metrics if not metric.name.startswith("NO DATA FRAC")]
+    missing = (Metric(name="NO DATA FRAC", value=0.04), Metric(name="NO DATA FRAC O11", value=0.9, order="11"))
+    assert "90% of order 11 is missing" in judge(replace(base, values=replace(base.values, metrics=(*metrics, *missing)))).advice
+
+
 def test_saturation_is_a_share_of_the_spectrum(content: Make) -> None:
     base = content()
     quality = np.array(base.values.merged.quality)

@@ -24,6 +24,8 @@ LEAST_COVER = 0.25
 CLIP_SIGMA = 4.0
 STEADY_SAMPLES = 101
 WIDEST_SAMPLE = 3.0
+BLOCK_SAMPLES, MOST_BLOCKS = 8, 20
+"""Samples of a block of the overlap, more than the lags over which samples are correlated; most blocks that it is cut into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -250,22 +252,51 @@ def _joins(rebinned: Sequence[_Rebinned], spectra: Sequence[OrderSpectrum], grid
 def _ratio(blue: _Rebinned, red: _Rebinned) -> tuple[float, float]:
     """Flux of the red order over that of the blue one where both are measured, and its error; 1 and 0 without an overlap.
 
-    Both are noisy, so the light common to them, and not the blue flux alone, is what they are held against: noise would lower the ratio.
+    The error is that of the data: the overlap is cut into blocks longer than neighbouring samples know of each other, and the ratio is
+    measured leaving out one after the other (jackknife).  So noise counts as often as it is independent, and what bends one order against
+    the other, at an end or in a telluric band, counts too.
     """
     both = (blue.cover > 0.5) & (red.cover > 0.5) & (blue.variance > 0) & (red.variance > 0)
     ratio, error = 1.0, 0.0
     for _ in range(5):
-        if both.sum() < 5:
+        found = _ratio_of(blue, red, both, ratio)
+        if found is None:
             return 1.0, 0.0
-        b, r, vb, vr = blue.flux[both], red.flux[both], blue.variance[both], red.variance[both]
-        weight = 1.0 / (vr + ratio**2 * vb)
-        light = weight * (vr * b + ratio * vb * r)
-        power = float(np.sum(weight * light * b))
-        sure = power - float(np.sum(weight**2 * vr * vb))  # without the noise in it
-        if power <= 0 or sure <= 0:
-            return 1.0, 0.0
-        ratio = float(np.sum(weight * light * r) / power)
-        error = float(np.sqrt(np.sum((weight * light * (r - ratio * b)) ** 2))) / sure
+        ratio, error = found
         pull = np.abs(red.flux - ratio * blue.flux) / np.sqrt(np.maximum(red.variance + ratio**2 * blue.variance, 1e-30))
         both &= pull < CLIP_SIGMA
-    return ratio, error
+    return ratio, max(error, _jackknife(blue, red, both, ratio))
+
+
+def _ratio_of(blue: _Rebinned, red: _Rebinned, both: BoolArray, ratio: float) -> tuple[float, float] | None:
+    """One round from an earlier ratio: the ratio and its error for independent samples; None with too few, or no light.
+
+    Both are noisy, so the light common to them, and not the blue flux alone, is what they are held against: noise would lower the ratio.
+    """
+    if both.sum() < 5:
+        return None
+    b, r, vb, vr = blue.flux[both], red.flux[both], blue.variance[both], red.variance[both]
+    weight = 1.0 / (vr + ratio**2 * vb)
+    light = weight * (vr * b + ratio * vb * r)
+    power = float(np.sum(weight * light * b))
+    sure = power - float(np.sum(weight**2 * vr * vb))  # without the noise in it
+    if power <= 0 or sure <= 0:
+        return None
+    found = float(np.sum(weight * light * r) / power)
+    return found, float(np.sqrt(np.sum((weight * light * (r - found * b)) ** 2))) / sure
+
+
+def _jackknife(blue: _Rebinned, red: _Rebinned, both: BoolArray, ratio: float) -> float:
+    """Error of the ratio from what leaving out each block of the overlap does to it; 0 with fewer than three blocks."""
+    place = np.flatnonzero(both)
+    blocks = np.array_split(place, min(MOST_BLOCKS, place.size // BLOCK_SAMPLES)) if place.size >= 3 * BLOCK_SAMPLES else []
+    without = []
+    for block in blocks:
+        kept = both.copy()
+        kept[block] = False
+        found = _ratio_of(blue, red, kept, ratio)
+        if found is not None:
+            without.append(found[0])
+    if len(without) < 3:
+        return 0.0
+    return float(np.sqrt((len(without) - 1) * np.var(without)))

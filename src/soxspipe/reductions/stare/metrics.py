@@ -22,7 +22,13 @@ def bad_pixels(context: StareContext) -> Metrics:
 def inner_orders(context: StareContext) -> Metrics:
     """Level between the order edges."""
     frame = context.result.sky_subtracted
-    return metrics.measure_inner_orders(frame.electrons, frame.good, on_slit(context))
+    left_over = context.result.residual_sigma * np.sqrt(np.maximum(frame.variance, 0.0))
+    return metrics.measure_inner_orders(frame.electrons, frame.good, on_slit(context), left_over, _empty(context))
+
+
+def missing(context: StareContext) -> Metrics:
+    """Share of the spectrum without data."""
+    return metrics.measure_missing(context.result.orders, context.result.merged, context.inputs.arm)
 
 
 def trace(context: StareContext) -> Metrics:
@@ -47,14 +53,7 @@ def sky(context: StareContext) -> Metrics:
 
 def empty_sky(context: StareContext) -> Metrics:
     """Noise test on sky without an object."""
-    mapped, slit = context.inputs.geometry.dispersion_map, context.result.slit
-    position = mapped.slit_arcsec
-    if slit.arcsec:
-        moved = np.zeros(max(max(slit.arcsec), int(mapped.order.max())) + 1)
-        moved[list(slit.arcsec)] = list(slit.arcsec.values())
-        position = position - moved[np.maximum(mapped.order, 0).astype(np.int64)]
-    empty = metrics.empty_sky_mask(mapped.order, position, context.result.sky_subtracted.good, context.result.trace)
-    return metrics.measure_empty_sky(context.result.residual_sigma, empty)
+    return metrics.measure_empty_sky(context.result.residual_sigma, _empty(context))
 
 
 def source(context: StareContext) -> Metrics:
@@ -111,6 +110,17 @@ def flux_calibration(context: StareContext) -> Metrics:
 def temperatures(context: StareContext) -> Metrics:
     """Temperatures that the header gives."""
     return header_temperatures(context.inputs.arm, context.provenance.header)
+
+
+def _empty(context: StareContext) -> BoolImage:
+    """Pixels away from every object, where the slit's own motion puts them."""
+    mapped, slit = context.inputs.geometry.dispersion_map, context.result.slit
+    position = mapped.slit_arcsec
+    if slit.arcsec:
+        moved = np.zeros(max(max(slit.arcsec), int(mapped.order.max())) + 1)
+        moved[list(slit.arcsec)] = list(slit.arcsec.values())
+        position = position - moved[np.maximum(mapped.order, 0).astype(np.int64)]
+    return metrics.empty_sky_mask(mapped.order, position, context.result.sky_subtracted.good, context.result.trace)
 
 
 def on_slit(context: StareContext) -> BoolImage:

@@ -162,7 +162,7 @@ def metrics_json(context: StareContext) -> Contents:
         "target": context.inputs.observation.target,
         "date_obs": context.inputs.observation.date_obs,
         "reduced": context.made_at,
-        "verdict": "fail" if any(metric.flag == "fail" for metric in context.metrics) else "pass",
+        "verdict": judged.title,
         "level": judged.level,
         "worries": list(judged.worries),
         "warnings": list(context.result.warnings),

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from soxspipe.datamodel.detector import Arm
 from soxspipe.qc.ranges import Ranges
 
+MOST_MISSING = 0.1
+"""Share of a spectrum without data: bad columns and ends of orders cost a few per cent."""
+
 BY_ARM: Mapping[str, Ranges] = {
     "VIS": {
         "BADPIX FRAC": (0.0, 0.01),
@@ -17,6 +20,7 @@ BY_ARM: Mapping[str, Ranges] = {
         "X RES SD": (0.0, 0.2),
         "EFF MEDIAN": (0.04, 0.60),
         "SNR MEDIAN": (50.0, 1000.0),
+        "NO DATA FRAC": (0.0, MOST_MISSING),
     },
     "NIR": {
         "BADPIX FRAC": (0.0, 0.01),
@@ -27,6 +31,7 @@ BY_ARM: Mapping[str, Ranges] = {
         "Y RES SD": (0.0, 0.5),
         "EFF MEDIAN": (0.02, 0.50),
         "SNR MEDIAN": (7.0, 200.0),
+        "NO DATA FRAC": (0.0, MOST_MISSING),
     },
 }
 """By arm of SOXS and metric: lowest and highest acceptable value, ends included."""

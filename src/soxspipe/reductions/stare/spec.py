@@ -194,7 +194,7 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
 
 METRICS: tuple[MetricRow[StareContext], ...] = (
     MetricRow(labels=("BADPIX NUM", "BADPIX FRAC"), measure=metrics.bad_pixels),
-    MetricRow(labels=("INNER ORDER PIX MEAN", "INNER ORDER PIX SUM"), measure=metrics.inner_orders),
+    MetricRow(labels=("INNER ORDER PIX MEAN", "INNER ORDER PIX MEAN WITH OBJ", "INNER ORDER PIX SUM"), measure=metrics.inner_orders),
     MetricRow(
         labels=(
             "N ORDERS", "SAMPLES TOT NUM", "SAMPLES DET NUM", "SAMPLES DET FRAC", "SAMPLES CLIP NUM", "SAMPLES CLIP FRAC",
@@ -227,6 +227,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
     ),
     MetricRow(labels=("READ NOISE", "READ NOISE RATIO"), measure=metrics.read_noise),
     MetricRow(labels=("CRH NUM", "SATURATED NUM"), measure=metrics.struck_pixels),
+    MetricRow(labels=("NO DATA FRAC", "NO DATA FRAC O<N>"), measure=metrics.missing),
     MetricRow(labels=("JOIN SCALE O<N> O<M>",), measure=metrics.joins),
     MetricRow(labels=("SLIT LOSS RATIO",), measure=metrics.flux_calibration),
     MetricRow(labels=("DETECTOR TEMP", "CPATH TEMP"), measure=metrics.temperatures),
@@ -243,4 +244,5 @@ STARE = RecipeSpec(
     final=("EXTRACTED_FLUXCAL_SPECTRUM", "EXTRACTED_MERGED_TABLE"),
     ranges=stare_ranges,
     enforced=is_standard,
+    judge=figures.verdict,
 )

@@ -263,3 +263,25 @@ def test_a_single_sample_is_not_merged() -> None:
     step = 10.0
     with pytest.raises(AlgorithmError, match="single measured sample"):
         merge_orders([spectrum(wave, flux)], None, step)
+
+
+def joined_ratio(seed: int, bend: float = 0.0) -> tuple[float, float]:
+    """Ratio and error of two orders of equal light that overlap over about 4 nm; `bend` lifts the end of one."""
+    rng = np.random.default_rng(seed)
+    waves = [native(1000.0, 300), native(1012.0, 300)]
+    lift = [1.0, 1.0 + bend * np.linspace(1.0, -1.0, 300) ** 15]
+    orders = [spectrum(w, 20.0 * u + rng.normal(0.0, 4.0, 300), 16.0, order=n) for w, u, n in zip(waves, lift, (13, 12), strict=True)]
+    (join,) = merge_orders(orders, None, STEP).joins
+    return join.scale, join.scale_error
+
+
+def test_the_error_of_a_join_is_that_of_the_data() -> None:
+    pulls = [(scale - 1.0) / error for scale, error in (joined_ratio(seed) for seed in range(20))]
+    assert 0.6 < np.std(pulls) < 1.4  # 20 draws: 1 within 2.5 sigma
+    assert abs(np.mean(pulls)) < 0.6
+    assert np.abs(pulls).max() < 4.0
+
+
+def test_an_order_that_bends_in_the_overlap_has_a_join_with_a_larger_error() -> None:
+    plain, bent = (np.median([joined_ratio(seed, bend)[1] for seed in range(10)]) for bend in (0.0, 0.8))
+    assert bent > 1.2 * plain
