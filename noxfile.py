@@ -1,4 +1,4 @@
-"""Sessions for developers: ``nox -s lint``, ``types``, ``tests``, ``tests-oldest``, ``coverage``, ``wheel``, ``docs``, ``bench``."""
+"""Sessions for developers: ``nox -s lint``, ``types``, ``tests``, ``tests-oldest``, ``coverage``, ``clients``, ``wheel``, ``docs``, ``bench``."""
 
 from pathlib import Path
 
@@ -46,6 +46,13 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
     session.run("numpydoc", "lint", *(str(path) for path in sorted(Path("src").rglob("*.py"))))
     session.run("codespell", ".")
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """Programs of other people read our spectra; outside the quick tests, as they bring much with them."""
+    session.install(".[test]", "specutils", "linetools", "pyspeckit", "PyAstronomy")
+    session.run("pytest", "tests/clients", *session.posargs)
 
 
 @nox.session

@@ -23,7 +23,7 @@ class InputError(SoxspipeError, TypeError):
     exit_code: ClassVar[int] = 2
 
 
-FETCH_AGAIN = "copy or download it again"
+FETCH_AGAIN = "if it is still being written, wait; else copy or download it again"
 """What to do about a file that is cut short or damaged."""
 
 

@@ -18,6 +18,10 @@ from soxspipe.errors import ProductExistsError, SoxspipeError
 from soxspipe.reductions.registry import RECIPES
 
 QC_FAILED = 3
+EXIT_CODES = (
+    "Exit status: 0 made, or there already; 1 could not be reduced; 2 wrong usage, settings or "
+    "inputs; 3 a standard star out of its acceptable ranges; 130 interrupted."
+)
 INTERRUPTED = 130
 
 Frames = Annotated[
@@ -88,7 +92,8 @@ def application() -> typer.Typer:
     )  # fmt: skip
     app.callback()(_common)
     for verb, entry in RECIPES.items():
-        app.command(verb)(_command_of(verb, entry.help) if not entry.poly else _command_with_degrees(verb, entry.help, entry.poly))
+        command = _command_with_degrees(verb, entry.help, entry.poly) if entry.poly else _command_of(verb, entry.help)
+        app.command(verb, epilog=f"Example: soxspipe {verb} files.sof -o out.  {EXIT_CODES}")(command)
     app.command("settings")(_settings)
     app.command(
         "simulate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def select_inputs(files: Sequence[ClassifiedFile], rows: Sequence[InputRow], *, 
     if not used:
         raise MissingInputError(f"no file of the set is of use to the {verb} recipe{_listed(files, unrecognised)}")
     _require_one(used, "instrument", lambda file: file.instrument.name, "INSTRUME")
-    _require_one(used, "arm", lambda file: file.arm, used[0].instrument.keywords.arm)
+    _require_one_arm(used)
     warnings: list[str] = []
     chosen: dict[str, tuple[ClassifiedFile, ...]] = {}
     for row in rows:
@@ -165,6 +166,18 @@ def _require_same(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence
         if name == "slit" and facts.mixable_slits and {slit_of(file) for file in files} <= {"", *facts.mixable_slits}:
             continue
         _require_one(files, what, value, keyword)
+
+
+def _require_one_arm(used: Sequence[ClassifiedFile]) -> None:
+    """Raise if the files are of more than one arm, and say how many of each there are and what can be done."""
+    counted = Counter(file.arm for file in used)
+    if len(counted) > 1:
+        keyword = used[0].instrument.keywords.arm
+        files = ", ".join(f"{number} of {arm}" for arm, number in counted.items())
+        raise InputError(
+            f"the set holds files of both arms ({keyword}: {files}); all files must share one arm: give those of one, or let soxspipe night "
+            "sort the folder"
+        )
 
 
 def _require_one(files: Sequence[ClassifiedFile], what: str, value: Callable[[ClassifiedFile], str], keyword: str) -> None:

@@ -1,0 +1,76 @@
+"""Programs of other people read our spectra: values, units, errors, mask.  Those that are not installed are skipped (`nox -s clients` has them)."""
+
+import numpy as np
+import pytest
+from astropy import units as u
+
+from soxspipe.datamodel.flags import MASKED
+from soxspipe.reductions.progress import StepTimer
+from support.runs import make_stare_run, publish_stare
+
+FLUX_UNIT = u.Unit("erg s-1 cm-2 Angstrom-1")
+
+pytestmark = pytest.mark.filterwarnings("default")  # the warnings of other packages are theirs
+
+
+@pytest.fixture(scope="module", params=["NIR", "VIS"])
+def spectrum(request, tmp_path_factory):
+    """Paths of the products by label, and the values behind them."""
+    run = make_stare_run(request.param)
+    published = publish_stare(run, tmp_path_factory.mktemp(request.param), StepTimer())
+    return {record.label: record.path for record in published.products}, run.result
+
+
+def test_specutils_images_with_mask(spectrum):
+    specutils = pytest.importorskip("specutils")
+    paths, result = spectrum
+    found = specutils.Spectrum.read(paths["SPECTRUM_1D_IMAGE"])
+    np.testing.assert_allclose(found.spectral_axis.to_value(u.nm), result.fluxed.wavelength_nm, atol=1e-6)
+    np.testing.assert_array_equal(found.flux.to_value(FLUX_UNIT), result.fluxed.flux)
+    np.testing.assert_array_equal(found.uncertainty.array, result.fluxed.error)
+    np.testing.assert_array_equal(found.mask, (result.fluxed.quality & int(MASKED)) != 0)
+
+
+def test_specutils_orders_one_by_one(spectrum):
+    specutils = pytest.importorskip("specutils")
+    paths, result = spectrum
+    for order in result.orders:
+        found = specutils.Spectrum.read(paths["EXTRACTED_ORDERS_TABLE"], hdu=f"ORDER_{order.label}", format="tabular-fits")
+        assert found.flux.unit == u.ct
+        np.testing.assert_allclose(found.spectral_axis.to_value(u.nm), order.wavelength_nm)
+        np.testing.assert_array_equal(found.flux.value, order.flux)
+        np.testing.assert_allclose(found.uncertainty.array, np.sqrt(order.variance))
+
+
+def test_linetools(spectrum):
+    io = pytest.importorskip("linetools.spectra.io")
+    paths, result = spectrum
+    found = io.readspec(str(paths["SPECTRUM_1D"]))
+    known = result.fluxed.error > 0
+    np.testing.assert_allclose(found.wavelength.to_value(u.nm)[: known.size], result.fluxed.wavelength_nm, rtol=1e-6)
+    np.testing.assert_allclose(found.flux.value[known], result.fluxed.flux[known], rtol=1e-6)
+
+
+def test_pyspeckit(spectrum):
+    pyspeckit = pytest.importorskip("pyspeckit")
+    from astropy.table import Table
+
+    paths, result = spectrum
+    table = Table.read(paths["EXTRACTED_FLUXCAL_SPECTRUM"], hdu=1)
+    found = pyspeckit.Spectrum(
+        xarr=np.asarray(table["WAVE"]), data=np.asarray(table["FLUX_CALIBRATED"]), error=np.asarray(table["FLUX_CALIBRATED_ERR"]),
+        xarrkwargs={"unit": "nm"}, unit=str(FLUX_UNIT),
+    )  # fmt: skip
+    np.testing.assert_allclose(found.xarr.to_value(u.nm), result.fluxed.wavelength_nm, atol=0.006)
+    np.testing.assert_array_equal(np.asarray(found.data), result.fluxed.flux)
+    np.testing.assert_array_equal(np.asarray(found.error), result.fluxed.error)
+
+
+def test_pyastronomy_agrees_on_the_barycentric_velocity(spectrum):
+    asl = pytest.importorskip("PyAstronomy.pyasl")
+    from astropy.io import fits
+
+    paths, _ = spectrum
+    header = fits.getheader(paths["EXTRACTED_FLUXCAL_SPECTRUM"])
+    velocity, _ = asl.helcorr(-70.7345, -29.2584, 2375.0, header["RA"], header["DEC"], header["MJD-AVG"] + 2400000.5)
+    assert header["SOXS BARY VEL"] == pytest.approx(velocity, abs=0.05)  # km/s; helcorr goes to the Sun, and to the equinox of date
