@@ -90,7 +90,10 @@ def test_verbose_adds_paths_orders_and_notes(pretended, capsys, tmp_path):
 
 def test_a_standard_out_of_range_ends_with_3_and_keeps_its_products(pretended, capsys, tmp_path):
     assert pretended(["stare_std", "my.sof"], standard=True) == 3
-    assert "out of the acceptable range: INNER ORDER PIX MEAN, N ORDERS, SNR MEDIAN" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "out of the acceptable range: N ORDERS, SNR MEDIAN" in said.err
+    verdict = said.out[said.out.index("verdict: Not good") :].splitlines()
+    assert any("N ORDERS is 3, outside 15" in reason for reason in verdict[1:])  # the last thing said, with its reasons
     assert list(tmp_path.rglob("*_RESP.fits"))
 
 

@@ -183,7 +183,8 @@ def test_qc_json_says_what_happened(tmp_path, run):
     unmeasured = replace(run.result, diagnostics={"bad": float("nan"), "good": 1.5}, warnings=("be careful",))
     published = publish_stare(replace(run, result=unmeasured), tmp_path, StepTimer())
     answer = json.loads(next(record.path for record in published.products if record.label == "QC").read_text())
-    assert answer["verdict"] == "fail"
+    assert answer["verdict"] == published.verdict == "Not good"  # as terminal and report say
+    assert answer["level"] == "fail"
     assert answer["diagnostics"] == {"bad": None, "good": 1.5}
     assert answer["warnings"] == ["be careful"]
     by_name = {row["name"]: row for row in answer["metrics"]}
