@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
 
-from soxspipe.datamodel.flags import MASKED
+from soxspipe.datamodel.flags import MASKED, PixelFlag
 from soxspipe.io.fits_writer import card_text
 from soxspipe.numerics.air import air_to_vacuum
 from soxspipe.reductions.progress import StepTimer
@@ -81,6 +81,7 @@ def test_the_files_of_the_table_are_there_and_no_others(case):
         "EXTRACTED_MERGED.fits",
         "EXTRACTED_MERGED.txt",
         "FLUXCAL.fits",
+        "FLUXCAL.txt",
         "SPECTRUM_1D.fits",
         "SPECTRUM_1D_IMAGE.fits",
     ]
@@ -89,7 +90,8 @@ def test_the_files_of_the_table_are_there_and_no_others(case):
     expected = {product(case, suffix) for suffix in wanted} | {
         product(case, suffix) for suffix in ("SETTINGS.yaml", "EXTRACTED_MERGED.log")
     }
-    expected.add(output / "qc" / "2025-03-01" / run.provenance.recipe / f"{run.provenance.sof_name}_QC.json")
+    for suffix in ("QC.json", "LACOSMIC_MASK.fits"):
+        expected.add(output / "qc" / "2025-03-01" / run.provenance.recipe / f"{run.provenance.sof_name}_{suffix}")
     assert {record.path for record in published.products} == expected
     assert all(path.is_file() for path in expected)
     assert published.final == product(case, "FLUXCAL.fits")
@@ -118,7 +120,28 @@ def test_images_hold_the_values_of_the_run(case):
     with fits.open(product(case, "SKYSUB.fits")) as hdus:
         np.testing.assert_allclose(hdus["FLUX"].data, run.result.sky_subtracted.electrons, rtol=1e-6)
         np.testing.assert_allclose(hdus["ERRS"].data, np.sqrt(run.result.sky_subtracted.variance), rtol=1e-6)
-        np.testing.assert_array_equal(hdus["QUAL"].data, run.result.sky_subtracted.flags)
+        frame = run.result.sky_subtracted
+        known = frame.variance > 0
+        np.testing.assert_array_equal(hdus["QUAL"].data[known], frame.flags[known])
+        assert not np.any((hdus["QUAL"].data == 0) & ~(hdus["ERRS"].data > 0))  # no good pixel without an error
+
+
+def test_cosmic_ray_mask(case):
+    _, run, published = case
+    path = next(record.path for record in published.products if record.label == "LACOSMIC_MASK")
+    with fits.open(path, checksum=True) as hdus:
+        assert hdus["CRMASK"].data.dtype == np.uint8
+        assert hdus["CRMASK"].header["NCRPIX"] == int(hdus["CRMASK"].data.sum())
+        np.testing.assert_array_equal(hdus["CRMASK"].data == 1, (run.result.sky_subtracted.flags & PixelFlag.COSMIC_RAY) != 0)
+
+
+def test_fluxed_text_loads_as_it_is(case):
+    _, run, _ = case
+    wave, flux, error, quality = np.loadtxt(product(case, "FLUXCAL.txt"), unpack=True)
+    np.testing.assert_allclose(wave, 10 * run.result.fluxed.wavelength_nm, atol=0.006)
+    np.testing.assert_allclose(flux, run.result.fluxed.flux, rtol=1e-6)
+    np.testing.assert_allclose(error, run.result.fluxed.error, rtol=1e-6)
+    np.testing.assert_array_equal(quality, run.result.fluxed.quality)
 
 
 @pytest.mark.parametrize("kind", ["", "_NOTFLAT"])
@@ -272,7 +295,7 @@ def test_object_trace(case):
 def test_headers(case):
     _, run, published = case
     arm = run.inputs.arm.name
-    for path in (record.path for record in published.products if record.file_type == "FITS"):
+    for path in (record.path for record in published.products if record.file_type == "FITS" and record.label != "LACOSMIC_MASK"):
         header = fits.getheader(path)
         kind = next(
             suffix for suffix in sorted([*CATEGORY, "SKYSUB", "SKYMODEL", "SKYSUB_RESIDUALS"], key=len) if path.stem.endswith(f"_{suffix}")

@@ -13,14 +13,16 @@ import numpy as np
 from soxspipe import __version__
 from soxspipe.algorithms.spectra.barycentric import barycentric_motion
 from soxspipe.algorithms.spectra.flux_calibration import unbinned_response
-from soxspipe.datamodel.arrays import Image
+from soxspipe.datamodel.arrays import FlagArray, Image
 from soxspipe.datamodel.exposure_record import ExposureRecord
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.observation import TimeSpan, time_span
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import ProductError
 from soxspipe.io import products
-from soxspipe.io.fits_writer import ComputedImage, fits_chunks
+from soxspipe.io.fits_writer import ComputedImage, Hdu, fits_chunks
 from soxspipe.io.product_headers import product_cards
 from soxspipe.io.spectrum_1d import Circumstances, Spectrum1D, as_spectrum_1d, spectrum_1d_hdus, spectrum_images
 from soxspipe.reductions import records
@@ -38,14 +40,14 @@ SPECTRUM, TECHNIQUE = "SCI_SLIT_FLUX", "ECHELLE,SLIT"
 def sky_subtracted(context: StareContext) -> Contents:
     """SKYSUB: 0 outside orders; flagged pixels keep their value."""
     frame = context.result.sky_subtracted
-    return fits_chunks(products.image_hdus(_image_cards(context), frame.electrons, frame.flags, _sigma(frame.variance)))
+    return fits_chunks(products.image_hdus(_image_cards(context), frame.electrons, _said_flags(frame), _sigma(frame.variance)))
 
 
 def sky_model(context: StareContext) -> Contents:
     """SKYMODEL with the model's own error."""
     model = _present(context.result.sky, "sky model")
     return fits_chunks(
-        products.image_hdus(_image_cards(context), model.electrons, context.result.sky_subtracted.flags, _sigma(model.variance))
+        products.image_hdus(_image_cards(context), model.electrons, _said_flags(context.result.sky_subtracted), _sigma(model.variance))
     )
 
 
@@ -55,6 +57,26 @@ def sky_residuals(context: StareContext) -> Contents:
     error = ComputedImage(residual, np.isfinite)
     remark = "kept for readers; values are in sigma"
     return fits_chunks(products.image_hdus(_image_cards(context), residual, context.result.sky_subtracted.flags, error, remark=remark))
+
+
+def _said_flags(frame: Frame) -> FlagArray:
+    """The frame's flags, and one for pixels without an error that have none: 1 / error squared of a good pixel is a weight."""
+    nothing = (frame.flags == 0) & ~(frame.variance > 0)
+    return np.where(nothing, np.uint8(PixelFlag.NO_SKY_MODEL), frame.flags)
+
+
+def cosmic_ray_mask(context: StareContext) -> Contents:
+    """LACOSMIC_MASK: pixels struck by cosmic rays, 1 where they are."""
+    frame, observation = context.result.sky_subtracted, context.inputs.observation
+    struck = ((frame.flags & np.uint8(PixelFlag.COSMIC_RAY)) != 0).astype(np.uint8)
+    origin = context.provenance.raw[0].path.rsplit("/", 1)[-1] if context.provenance.raw else ""
+    cards: tuple[Card, ...] = (
+        ("ORIGFILE", origin, "first exposure"),
+        ("MJD-OBS", observation.mjd, ""),
+        ("DATE-OBS", observation.date_obs, ""),
+        ("NCRPIX", int(struck.sum()), "pixels struck"),
+    )
+    return fits_chunks((Hdu(cards=_image_cards(context)), Hdu(name="CRMASK", data=struck, cards=cards)))
 
 
 def object_trace(context: StareContext) -> Contents:
@@ -100,6 +122,11 @@ def response(context: StareContext) -> Contents:
     curve = _present(context.result.response, "response")
     unbinned = unbinned_response(curve, context.inputs.arm, context.inputs.extinction)
     return fits_chunks(products.response_hdus(_table_cards(context, "RESP_TAB"), curve, unbinned))
+
+
+def fluxed_ascii(context: StareContext) -> Contents:
+    """FLUXCAL.txt."""
+    return [products.fluxed_ascii(_present(context.result.fluxed, "flux-calibrated spectrum"), context.inputs.observation.target)]
 
 
 def efficiency(context: StareContext) -> Contents:

@@ -147,6 +147,14 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
     _fits(
         "EXTRACTED_FLUXCAL_SPECTRUM", "_FLUXCAL.fits", "Table of the flux calibrated extracted spectrum", _has_fluxed, products.fluxed
     ),
+    ProductRow(
+        label="EXTRACTED_FLUXCAL_ASCII", description="Flux calibrated spectrum as text, Angstrom", file_type="TXT", folder="reduced",
+        suffix="_FLUXCAL.txt", when=_has_fluxed, contents=products.fluxed_ascii,
+    ),
+    ProductRow(
+        label="LACOSMIC_MASK", description="Pixels struck by cosmic rays", file_type="FITS", folder="qc", suffix="_LACOSMIC_MASK.fits",
+        when=lambda context: context.settings.use_lacosmic, contents=products.cosmic_ray_mask,
+    ),
     replace(
         _fits("SPECTRUM_1D", "_SPECTRUM_1D.fits", "Spectrum as a science data product of ESO", always, products.spectrum_1d),
         longest=LONGEST_NAME,
