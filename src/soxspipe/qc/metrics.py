@@ -162,6 +162,18 @@ def measure_struck_pixels(flags: FlagArray, on_slit: BoolImage) -> tuple[Metric,
     )
 
 
+def measure_reference_names(flags: FlagArray) -> tuple[Metric, ...]:
+    """EXTRACT METHOD and COSMIC RAY PIX NUM, as release 0.19 of the reference names them."""
+    return (
+        Metric(name="EXTRACT METHOD", value="optimal", comment="Extraction behind FLUX_COUNTS"),
+        Metric(
+            name="COSMIC RAY PIX NUM",
+            value=int(np.count_nonzero(flags & np.uint8(PixelFlag.COSMIC_RAY))),
+            comment="Pixels struck by cosmic rays, whole frame",
+        ),
+    )
+
+
 def measure_sky(sky: SkyModel | None) -> tuple[Metric, ...]:
     """SKY CHI LINES and SKY CHI CONT: residual over noise of the sky fit on lines and between them, 1 when the noise alone is left."""
     orders = () if sky is None else sky.orders

@@ -73,6 +73,15 @@ def test_missing_data_are_counted_whatever_their_flag(nir):
     assert value(found, f"NO DATA FRAC O{order.label}") == pytest.approx(30 / quality.size)
 
 
+def test_names_of_the_reference():
+    flags = np.zeros((3, 3), dtype=np.uint8)
+    flags[0] = PixelFlag.COSMIC_RAY | PixelFlag.BAD
+    flags[1] = PixelFlag.OUTLIER
+    found = metrics.measure_reference_names(flags)
+    assert value(found, "COSMIC RAY PIX NUM") == 3
+    assert value(found, "EXTRACT METHOD") == "optimal"
+
+
 def test_samples_are_counted_and_residuals_belong_to_the_slit_axis(nir):
     samples = nir.result.trace.samples
     found = metrics.measure_trace(nir.result.trace, nir.inputs.arm)

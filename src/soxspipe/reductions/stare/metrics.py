@@ -97,6 +97,11 @@ def read_noise(context: StareContext) -> Metrics:
     return measure_read_noise([one.expected_e for one in noise], [one.measured_e for one in noise])
 
 
+def reference_names(context: StareContext) -> Metrics:
+    """What release 0.19 of the reference has under names of its own."""
+    return metrics.measure_reference_names(context.result.sky_subtracted.flags)
+
+
 def joins(context: StareContext) -> Metrics:
     """Agreement of neighbouring orders."""
     return metrics.measure_joins(context.result.merged, context.inputs.arm)

@@ -239,6 +239,7 @@ def _circumstances(context: StareContext) -> tuple[Card, ...]:
         ("TEXPTIME", context.total_exptime_s, "[s] sum over all exposures"),
         ("NCOMBINE", context.n_exposures, "number of raw exposures"),
         ("AIRMASS", observation.airmass, "mean air mass"),
+        ("ESO PRO AIRM MEAN", observation.airmass, "mean air mass"),
         ("SOXS FORCED", context.result.trace.forced, "T: no object found or its position given"),
         *_frame_of_reference(context),
     )

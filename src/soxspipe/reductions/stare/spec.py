@@ -235,6 +235,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
     ),
     MetricRow(labels=("READ NOISE", "READ NOISE RATIO"), measure=metrics.read_noise),
     MetricRow(labels=("CRH NUM", "SATURATED NUM"), measure=metrics.struck_pixels),
+    MetricRow(labels=("EXTRACT METHOD", "COSMIC RAY PIX NUM"), measure=metrics.reference_names),
     MetricRow(labels=("NO DATA FRAC", "NO DATA FRAC O<N>"), measure=metrics.missing),
     MetricRow(labels=("JOIN SCALE O<N> O<M>",), measure=metrics.joins),
     MetricRow(labels=("SLIT LOSS RATIO",), measure=metrics.flux_calibration),
