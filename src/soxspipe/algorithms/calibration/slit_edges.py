@@ -26,12 +26,16 @@ INSIDE_PX, LIT_PX, OUTSIDE_PX, DARK_PX = 3, 7, 3, 3
 SMOOTH_PX = 8
 """Levels to either side of an edge are averaged over twice as many neighbours along the dispersion; lamp and gaps change much more slowly."""
 
+DARK_RUN_PX = 5
+"""Width of darkness that is a gap between orders (13 px and more) and no dead column."""
+
 LEAST_SNR = 5.0
 """Contrast over noise of a single pixel without which a column does not show the edge."""
 
 LEAST_COLUMNS = 60
-SPAN_OF_DEGREE = 0.75
-"""An edge seen over less than this share of its order is fitted by degree 2 alone, which can be continued."""
+SPAN_OF_DEGREE, SPAN_OF_PARABOLA = 0.75, 0.4
+"""An edge seen over less than the first share of its order is fitted by degree 2 alone, over less than the second by a constant distance from
+the centre, which can be continued."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,7 +201,8 @@ def _first_edges(strip: Strip, offset: FloatArray, half_slit_px: float) -> tuple
         if level - dark < 4 * LEAST_SNR * noise:
             continue
         below = profile < 0.5 * (level + dark)
-        left, right = np.flatnonzero(below[:centre_column]), np.flatnonzero(below[centre_column:])
+        left = np.flatnonzero(_dark_run(below[:centre_column][::-1])[::-1])
+        right = np.flatnonzero(_dark_run(below[centre_column:]))
         if left.size and right.size and 0.6 < (right[0] + centre_column - left[-1]) / (2 * half_slit_px) < 1.5:
             places.append(float(np.mean(rows)))
             middle = rows[rows.size // 2]
@@ -208,6 +213,14 @@ def _first_edges(strip: Strip, offset: FloatArray, half_slit_px: float) -> tuple
     at = np.arange(n)
     centre = strip.a_start + offset
     return centre + np.interp(at, places, lows), centre + np.interp(at, places, highs)
+
+
+def _dark_run(below: BoolArray) -> BoolArray:
+    """Where at least `DARK_RUN_PX` dark columns follow, or all that are left: a dead column within the order is no edge."""
+    run = np.ones(below.size, dtype=bool)
+    for step in range(DARK_RUN_PX):
+        run[: below.size - step] &= below[step:]
+    return run & below
 
 
 def _edge_columns(strip: Strip, guess: FloatArray, side: int) -> FloatArray:
@@ -235,10 +248,10 @@ def _edge_columns(strip: Strip, guess: FloatArray, side: int) -> FloatArray:
 
 
 def _smooth_level(values: FloatArray) -> FloatArray:
-    """Mean of a few pixels of every column, averaged along the dispersion; NaN where there are none."""
+    """Median of a few pixels of every column, averaged along the dispersion; NaN where there are none."""
     known = np.isfinite(values)
     number = known.sum(axis=1)
-    middle = np.where(known, values, 0.0).sum(axis=1) / np.maximum(number, 1)
+    middle = row_median(values, known)
     smooth, found = running_mean(middle, number >= max(1, values.shape[1] // 2), SMOOTH_PX)
     return np.where(found > 0, smooth, np.nan)
 
@@ -252,7 +265,7 @@ def _fit_edges(
     if use.sum() < min(LEAST_COLUMNS, b_px.size // 2):
         return None
     span = float(np.ptp(b_px[use])) / max(float(np.ptp(b_px)), 1.0)
-    degree = degree if span >= SPAN_OF_DEGREE else min(degree, 2)
+    degree = degree if span >= SPAN_OF_DEGREE else min(degree, 2 if span >= SPAN_OF_PARABOLA else 0)
     fitted = [_clipped_fit(b_px, values, use, degree, clip_sigma) for values in (middle, length)]
     residual = np.concatenate([middle[fitted[0][1]] - fitted[0][0][fitted[0][1]], 0.5 * (length - fitted[1][0])[fitted[1][1]]])
     middle_fit, length_fit = centre + fitted[0][0], fitted[1][0]

@@ -69,6 +69,34 @@ def test_bad_columns_do_not_move_edges():
     assert np.abs(found[5].low - edges[5][0]).max() < 0.1
 
 
+def test_dead_columns_that_nobody_knows_of_are_no_edges():
+    # a cold column runs along the dispersion and crosses the order as it bends: half of the order once had its edge there
+    edges, image, variance = scene()
+    image[:, 49:51] *= 0.02
+    found = measure_edges(
+        image,
+        variance,
+        np.zeros(image.shape, dtype=bool),
+        {5: (B, 0.5 * (edges[5][0] + edges[5][1]))},
+        "y",
+        half_slit_px=15.0,
+        degree=5,
+        clip_sigma=4.0,
+    )
+    assert np.abs(found[5].low - edges[5][0]).max() < 0.3
+    assert np.abs(found[5].high - edges[5][1]).max() < 0.3
+
+
+def test_edges_seen_over_a_small_part_keep_their_distance_from_the_centre():
+    edges, image, variance = scene()
+    image[:420] = 3.0 * np.random.default_rng(3).normal(size=(420, N_A))
+    centre = 0.5 * (edges[6][0] + edges[6][1])
+    found = measure_edges(
+        image, variance, np.zeros(image.shape, dtype=bool), {6: (B, centre)}, "y", half_slit_px=16.0, degree=5, clip_sigma=4.0
+    )
+    assert np.abs(found[6].middle - centre).max() < 0.3
+
+
 def test_the_polynomial_of_an_order_table_is_exact_where_it_can_be():
     curves = {n: (B.astype(float), 10.0 * n + 0.01 * n * B + 1e-6 * B**2) for n in range(10, 25)}
     polynomial = fit_order_polynomial(curves, 6, 5)
