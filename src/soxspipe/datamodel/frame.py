@@ -52,6 +52,40 @@ class FrameModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadoutPattern:
+    """Level that the read-out adds to rows and columns.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (ny,)
+        Electrons of every row.
+    columns : ndarray, shape (nx,)
+        Electrons of every column.
+    variance : float
+        Of their sum, mean over the detector.
+    """
+
+    rows: FloatArray
+    columns: FloatArray
+    variance: float
+
+    def __post_init__(self) -> None:
+        freeze(self, rows=self.rows.shape, columns=self.columns.shape)
+
+    @property
+    def size_e(self) -> float:
+        """Root mean square of what it adds, electrons."""
+        return float(np.hypot(np.std(self.rows), np.std(self.columns)))
+
+    def at(self, where: Where) -> FloatArray:
+        """Electrons of some pixels, in the shape in which a frame gives them, or one that numpy stretches to it."""
+        if isinstance(where, slice):
+            return self.rows[where, None] + self.columns
+        row, column = where
+        return self.rows[row] + self.columns[column]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RawFrame:
     """One exposure as the detector delivered it: ADU, untrimmed, unrotated.
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from soxspipe.datamodel.exposure_record import ExposureRecord
+from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.metric import Metric
 
 
@@ -39,4 +40,13 @@ def measure_read_noise(expected_e: Sequence[float], measured_e: Sequence[float |
     return (
         Metric(name="READ NOISE", value=mean, unit="electrons", comment="Read noise that pixels without light show"),
         Metric(name="READ NOISE RATIO", value=ratio, comment="Over that of header, master or detector file"),
+    )
+
+
+def measure_readout_pattern(patterns: Sequence[ReadoutPattern | None]) -> tuple[Metric, ...]:
+    """READOUT PATTERN and READOUT PATTERN ERR: rms of what was taken off the exposure that has most of it, and its error; 0 for none."""
+    size, error = max(((one.size_e, math.sqrt(one.variance)) for one in patterns if one is not None), default=(0.0, 0.0))
+    return (
+        Metric(name="READOUT PATTERN", value=size, unit="electrons", comment="Channel offsets and stripes taken off, rms"),
+        Metric(name="READOUT PATTERN ERR", value=error, unit="electrons", comment="Error of it, in the variance of each pixel"),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import BoolImage, Image
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.frame import Frame, Part, RawFrame, Where
+from soxspipe.datamodel.frame import Frame, Part, RawFrame, ReadoutPattern, Where
 
 
 def orient_and_trim(adu: Image, detector: Detector) -> Image:
@@ -57,6 +57,8 @@ class RawExposure:
         Time of one integration.
     integrations : float
         How many of them the exposure is the mean of.
+    pattern : ReadoutPattern or None
+        To be taken off, and its error to be added.
     """
 
     adu: Image
@@ -64,6 +66,7 @@ class RawExposure:
     detector: Detector
     exptime_s: float
     integrations: float = 1.0
+    pattern: ReadoutPattern | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,16 +74,22 @@ class RawExposure:
         return self.bad_pixels.shape
 
     def part(self, where: Where) -> Part:
-        """Electrons, read-noise variance and flags of some pixels."""
+        """Electrons, variance of read noise and pattern, and flags of some pixels."""
         adu = self.adu[where]
         electrons = np.multiply(adu, self.detector.gain_e_per_adu, dtype=np.float64)
+        if self.pattern is not None:
+            electrons -= self.pattern.at(where)
         flags = self.bad_pixels[where] * np.uint8(PixelFlag.BAD)
         if adu.dtype.kind == "f" and not (finite := np.isfinite(adu)).all():
             flags[~finite] |= np.uint8(PixelFlag.NOT_FINITE)
             electrons[~finite] = 0.0
         if self.detector.saturation_adu is not None:
             flags |= (adu >= self.detector.saturation_adu) * np.uint8(PixelFlag.SATURATED)
-        return Part(electrons, self.detector.read_noise_e**2 / self.integrations, flags)
+        return Part(electrons, self.detector.read_noise_e**2 / self.integrations + self._pattern_variance, flags)
+
+    @property
+    def _pattern_variance(self) -> float:
+        return 0.0 if self.pattern is None else self.pattern.variance
 
     def whole(self) -> Frame:
         """All of it."""

@@ -78,14 +78,14 @@ class UnlitNoise:
         return abs(measured - read_noise_e) <= max(SAME_NOISE * read_noise_e, SURE_SIGMA * own_error)
 
 
-def unlit_pixels(windows: Sequence[OrderWindow], shape: tuple[int, int]) -> BoolImage:
-    """True for pixels further than `MARGIN_PX` from every order, in one row of `EVERY_ROW`."""
+def unlit_pixels(windows: Sequence[OrderWindow], shape: tuple[int, int], every_row: int = EVERY_ROW) -> BoolImage:
+    """True for pixels further than `MARGIN_PX` from every order, in one row of `every_row`."""
     lit = np.zeros(shape, dtype=bool)
     for window in windows:
         lit.reshape(-1)[window.index[window.inside]] = True
-    near = largest_near(largest_near(lit.T, MARGIN_PX).T[::EVERY_ROW], MARGIN_PX)
+    near = largest_near(largest_near(lit.T, MARGIN_PX).T[::every_row], MARGIN_PX)
     unlit = np.zeros(shape, dtype=bool)
-    unlit[::EVERY_ROW] = ~near
+    unlit[::every_row] = ~near
     return unlit
 
 

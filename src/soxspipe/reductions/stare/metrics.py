@@ -7,7 +7,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.metric import Metric
 from soxspipe.qc import metrics
-from soxspipe.qc.exposures import measure_exposures, measure_read_noise
+from soxspipe.qc.exposures import measure_exposures, measure_read_noise, measure_readout_pattern
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.temperatures import header_temperatures
 
@@ -100,6 +100,11 @@ def read_noise(context: StareContext) -> Metrics:
 def reference_names(context: StareContext) -> Metrics:
     """What release 0.19 of the reference has under names of its own."""
     return metrics.measure_reference_names(context.result.sky_subtracted.flags)
+
+
+def readout_pattern(context: StareContext) -> Metrics:
+    """Pattern of the read-out that was taken off."""
+    return measure_readout_pattern(context.result.patterns)
 
 
 def joins(context: StareContext) -> Metrics:

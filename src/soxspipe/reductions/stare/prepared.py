@@ -13,10 +13,12 @@ from soxspipe.algorithms.frames.saturation import find_full_well
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.datamodel.arrays import FlagArray
 from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.errors import AlgorithmError
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.noise import SetNoise, judge_noise
+from soxspipe.reductions.stare.patterns import pattern_words, without_pattern
 
 WORTH_SAYING_PX = 30
 """Fewer saturated pixels on orders are hot ones and cosmic rays."""
@@ -24,7 +26,7 @@ WORTH_SAYING_PX = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparedSet:
-    """Exposures of one set with the noise that their own pixels confirm.
+    """Exposures of one set with the noise that their own pixels confirm, read-out patterns taken off.
 
     Attributes
     ----------
@@ -52,21 +54,27 @@ class PreparedSet:
         well = "" if self.full_well_adu is None else f", wells full from {self.full_well_adu:.0f} ADU"
         return f"{self.noise.note}{well}"
 
+    @property
+    def patterns(self) -> tuple[ReadoutPattern | None, ...]:
+        """Taken off each exposure."""
+        return tuple(exposure.pattern for exposure in self.exposures)
+
     def warnings(self, flags: FlagArray) -> tuple[str, ...]:
-        """What to tell the user of noise and saturation, with the flags of the stacked frame."""
+        """What to tell the user of noise, patterns and saturation, with the flags of the stacked frame."""
+        said = (*self.noise.warnings, *pattern_words([raw.name for raw in self.inputs.raw], self.patterns))
         saturated = count_saturated(flags, self.windows)
         if saturated < WORTH_SAYING_PX:
-            return self.noise.warnings
+            return said
         level = self.exposures[0].detector.saturation_adu
         return (
-            *self.noise.warnings,
+            *said,
             f"{saturated} pixels on orders are saturated (from {level:.0f} ADU); they are left out, and where the object's core is among "
             "them its flux rests on the wings",
         )
 
 
 def prepare_set(inputs: StareInputs) -> PreparedSet:
-    """Find the orders, check the noise of every exposure, look for full wells.
+    """Find the orders, check the noise of every exposure, look for full wells, take read-out patterns off.
 
     Raises
     ------
@@ -81,12 +89,13 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     well = min((level for level in wells if level is not None), default=None)
     unlit = unlit_pixels(windows, inputs.detector.shape)
     noise = judge_noise(exposures, [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)
+    known = [
+        replace(exposure, detector=replace(exposure.detector, read_noise_e=one.used_e, saturation_adu=_lower(exposure, well)))
+        for exposure, one in zip(exposures, noise.exposures, strict=True)
+    ]
     return PreparedSet(
         inputs=replace(inputs, masters=replace(inputs.masters, quiet_level_e=noise.quiet_level_e)),
-        exposures=tuple(
-            replace(exposure, detector=replace(exposure.detector, read_noise_e=one.used_e, saturation_adu=_lower(exposure, well)))
-            for exposure, one in zip(exposures, noise.exposures, strict=True)
-        ),
+        exposures=without_pattern(known, windows, inputs),
         windows=windows,
         noise=noise,
         full_well_adu=well,

@@ -40,6 +40,7 @@ BY_ARM: Mapping[str, Ranges] = {
 EVERY_FRAME: Ranges = {
     "SATURATED NUM": (0, 100),  # more than hot pixels and cosmic rays: light is lost that nothing brings back
     "N EXP LEFT OUT": (0, 0),
+    "READOUT PATTERN": (0.0, 15.0),  # as large as the largest read noise published for the detector; rows far from gaps keep too much of it
 }
 """What holds for every frame of every instrument: faults that cannot be corrected."""
 

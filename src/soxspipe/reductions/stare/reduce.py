@@ -124,6 +124,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         efficiency=efficiency,
         fluxed=fluxed,
         noise=ready.noise,
+        patterns=ready.patterns,
         exposures=combined.records,
         warnings=(
             *combined.warnings,

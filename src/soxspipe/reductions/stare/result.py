@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.exposure_record import ExposureRecord
-from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.frame import Frame, ReadoutPattern
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, WavelengthShift
 from soxspipe.datamodel.slit import SlitOffset
@@ -54,6 +54,8 @@ class StareResult:
         Optional steps that failed, and why (for example ``response``).
     noise : SetNoise
         Read noise of every exposure: expected, measured, used.
+    patterns : tuple of ReadoutPattern or None
+        Of the read-out, taken off each exposure; None where none was found or looked for.
     exposures : tuple of ExposureRecord
         What is known of each exposure, in the order of time.
     diagnostics : mapping of str to float
@@ -81,5 +83,6 @@ class StareResult:
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     noise: SetNoise | None = None
+    patterns: tuple[ReadoutPattern | None, ...] = ()
     exposures: tuple[ExposureRecord, ...] = ()
     diagnostics: Mapping[str, float] = field(default_factory=dict)

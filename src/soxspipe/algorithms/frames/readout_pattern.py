@@ -1,0 +1,259 @@
+"""Level that the read-out of a detector adds to rows and columns, measured where no light falls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from soxspipe.algorithms.frames.detrend import bad_in_masters, pedestal_level
+from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.frame import Exposure, ReadoutPattern
+from soxspipe.numerics.medians import quick_mad_sigma
+
+SURE_SIGMA = 6.0
+"""A pattern is taken off from here on: two thousand columns are tried, and sky lines at the edges of orders are no normal noise."""
+AGREE = 0.85
+"""Share of the bands of the detector that have to show a step with one sign: sky lines at the edges of orders are in a few bands alone."""
+LEAST_BANDS = 2
+WELL_KNOWN = 0.9
+"""Share of its columns that a band has to know to have a voice."""
+LEAST_PAIRS = 24
+"""Fewer pairs of pixels do not tell two rows, or columns, apart."""
+BLOCK_PX = 128
+"""Height of a band of rows; columns are halved in blocks of so many that take turns, so that both halves see all of the detector."""
+LAGS = range(64, 513, 16)
+"""Rows apart that share no high-passed stripe: what they seem to share is chance."""
+STEP_REACH_PX = 14
+"""On either side of a step; channels are wider, scattered light is straight over as much."""
+MOST_STEPS = 64
+SMOOTH_ROWS_PX = 30.0
+"""Slower changes from row to row are left to the model of scattered light, which follows them."""
+ROUGH_CLIP, FINE_CLIP = 12.0, 4.0
+"""Differences of neighbours, in sigma: first about nothing (steps are within it), then about the mean of their line."""
+MEDIAN_NOISE = 1.2533
+"""Error of a median over that of a mean."""
+SAMPLE_EVERY = 5
+ROUGH_EVERY = 8
+"""One line in so many gives first means."""
+ROWS_AT_ONCE = 32
+"""Few enough for the processor's cache."""
+
+
+def measure_readout_pattern(exposure: Exposure, masters: Masters, unlit: BoolImage) -> ReadoutPattern | None:
+    """Offsets of read-out channels along a row, and of single rows, that pixels without light show beyond doubt.
+
+    Neighbours are subtracted from each other, so that scattered light enters with its gradient alone, and the differences are averaged
+    over a column in bands of rows, and over a row in two halves of the columns, with clipping.  Channels are steps between columns, found
+    wherever they are, of the size of the median band.  Rows, odd and even ones among them, are shrunk by the noise of their own
+    measurement.  What the bands, or the halves, do not agree on is no pattern.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        In electrons.
+    masters : Masters
+        Bias and dark that it still holds.
+    unlit : ndarray of bool, shape (ny, nx)
+        Pixels far enough from all orders.
+
+    Returns
+    -------
+    ReadoutPattern or None
+        None where nothing is significant; an axis without evidence is left as it is.
+    """
+    across, along = _differences(exposure, masters, unlit)
+    columns, column_variance = _channels(across)
+    rows, row_variance = _stripes(along)
+    if not columns.any() and not rows.any():
+        return None
+    return ReadoutPattern(rows=rows, columns=columns, variance=column_variance + row_variance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LineDifferences:
+    """Mean difference of every line from the one before it.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (k, n)
+        Of each part of the detector, electrons; 0 where there are fewer than `LEAST_PAIRS`, and for the first line.
+    count : ndarray, shape (k, n)
+        Pairs of pixels.
+    sigma : float
+        Scatter of one difference.
+    """
+
+    mean: FloatArray
+    count: FloatArray
+    sigma: float
+
+    @property
+    def whole(self) -> FloatArray:
+        """Mean of all parts, shape (n,)."""
+        return np.asarray((self.mean * self.count).sum(axis=0) / np.maximum(self.count.sum(axis=0), 1.0))
+
+
+def _differences(exposure: Exposure, masters: Masters, unlit: BoolImage) -> tuple[LineDifferences, LineDifferences]:
+    """Differences of neighbouring columns, in bands of rows, and of neighbouring rows, in two halves of the columns."""
+    ny, nx = exposure.shape
+    light, sound = np.empty((ny, nx), dtype=np.float32), np.empty((ny, nx), dtype=bool)
+    for start in range(0, ny, ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        part, own = exposure.part(rows), masters.cut(lambda image, rows=rows: image[rows])  # type: ignore[misc]
+        np.subtract(part.electrons, pedestal_level(exposure.exptime_s, own), out=light[rows], casting="same_kind")
+        sound[rows] = unlit[rows] & (part.flags == 0)
+    sound &= ~bad_in_masters(masters, (ny, nx))
+    np.copyto(light, 0.0, where=~sound)
+    return _across(light, sound), _along(light, sound)
+
+
+def _across(light: FloatArray, sound: BoolImage) -> LineDifferences:
+    """Mean differences of neighbouring columns, in every band of rows."""
+    few = slice(None, None, ROUGH_EVERY)
+    sigma, rough = _rough(light[few], sound[few], axis=0)
+    total, count = (np.zeros((-(-light.shape[0] // BLOCK_PX), light.shape[1])) for _ in range(2))
+    for start in range(0, light.shape[0], ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        step = light[rows, 1:] - light[rows, :-1]
+        kept = _kept(step, sound[rows, 1:] & sound[rows, :-1], rough[None, 1:], sigma)
+        total[start // BLOCK_PX, 1:] += (step * kept).sum(axis=0)
+        count[start // BLOCK_PX, 1:] += kept.sum(axis=0)
+    return _line_differences(total, count, sigma)
+
+
+def _along(light: FloatArray, sound: BoolImage) -> LineDifferences:
+    """Mean differences of neighbouring rows, in two halves of the columns."""
+    second = np.arange(light.shape[1]) // BLOCK_PX % 2
+    half = np.stack([1 - second, second]).astype(np.float32)
+    sigma, rough = _rough(light[:, ::ROUGH_EVERY], sound[:, ::ROUGH_EVERY], axis=1)
+    total, count = (np.zeros((2, light.shape[0])) for _ in range(2))
+    for start in range(1, light.shape[0], ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, light.shape[0]))
+        before = slice(start - 1, rows.stop - 1)
+        step = light[rows] - light[before]
+        kept = _kept(step, sound[rows] & sound[before], rough[rows, None], sigma)
+        total[:, rows] = half @ (step * kept).T
+        count[:, rows] = half @ kept.T
+    return _line_differences(total, count, sigma)
+
+
+def _kept(step: FloatArray, pair: BoolImage, centre: FloatArray, sigma: float) -> FloatArray:
+    """1 for the differences to be used, 0 for others."""
+    return np.asarray((pair & (np.abs(step - centre) < np.float32(FINE_CLIP * sigma))).astype(np.float32))
+
+
+def _rough(light: FloatArray, sound: BoolImage, axis: int) -> tuple[float, FloatArray]:
+    """Scatter of one difference and a first mean for every line, from a part of the pixels; 0 where they are few."""
+    lines, use = (light, sound) if axis == 0 else (light.T, sound.T)
+    pair = use[:, 1:] & use[:, :-1]
+    step = lines[:, 1:] - lines[:, :-1]
+    mean = np.zeros(lines.shape[1], dtype=np.float32)
+    if np.count_nonzero(pair) < LEAST_PAIRS:
+        return 0.0, mean
+    sigma = max(quick_mad_sigma(step[pair][::SAMPLE_EVERY].astype(np.float64)), 1e-3)
+    kept = pair & (np.abs(step) < ROUGH_CLIP * sigma)
+    count = kept.sum(axis=0)
+    mean[1:] = np.where(count >= LEAST_PAIRS, (step * kept).sum(axis=0) / np.maximum(count, 1), 0.0)
+    return sigma, mean
+
+
+def _line_differences(total: FloatArray, count: FloatArray, sigma: float) -> LineDifferences:
+    known = count >= LEAST_PAIRS
+    return LineDifferences(mean=np.where(known, total / np.maximum(count, 1.0), 0.0), count=np.where(known, count, 0.0), sigma=sigma)
+
+
+def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
+    """Level of every column, from the steps that the bands of rows agree on, and the variance of a step."""
+    n = found.mean.shape[1]
+    bands = found.mean[np.count_nonzero(found.count, axis=1) > WELL_KNOWN * n]
+    nothing = np.zeros(n), 0.0
+    if n < 4 * STEP_REACH_PX or len(bands) < LEAST_BANDS:
+        return nothing
+    pattern = _odd_even(bands)
+    sizes = np.stack([_step_sizes(np.cumsum(band)) for band in bands])
+    steps = np.zeros(n)
+    barred = np.zeros(n, dtype=bool)
+    for _ in range(MOST_STEPS):
+        left = sizes - _step_sizes(steps + pattern)
+        size = np.median(left, axis=0)
+        error = max(quick_mad_sigma(size), 1e-6)
+        place = int(np.argmax(np.where(barred, 0.0, np.abs(size))))
+        if barred[place] or abs(size[place]) < SURE_SIGMA * error:
+            break
+        own_error = MEDIAN_NOISE * quick_mad_sigma(left[:, place]) / np.sqrt(len(bands))
+        if abs(size[place]) > SURE_SIGMA * own_error and np.mean(left[:, place] * size[place] > 0) >= AGREE:
+            steps[place:] += size[place]
+        barred[max(place - 1, 0) : place + 2] = True
+    if not steps.any():
+        return pattern, 0.0
+    for place in (np.flatnonzero(np.diff(steps)) + 1).tolist():  # once more, now that the neighbours are known
+        steps[place:] += np.median(sizes[:, place] - _step_sizes(steps + pattern)[place])
+    error = quick_mad_sigma(np.median(sizes - _step_sizes(steps + pattern), axis=0))
+    return pattern + steps - steps.mean(), float(error**2)
+
+
+def _odd_even(bands: FloatArray) -> FloatArray:
+    """Level of odd columns over even ones, as a pattern about 0; zeros where it is not significant."""
+    sign = np.where(np.arange(bands.shape[1]) % 2, 0.5, -0.5)
+    sizes = np.median(2.0 * bands[:, 1:] * sign[1:], axis=1)
+    size = float(np.median(sizes))
+    error = MEDIAN_NOISE * max(quick_mad_sigma(sizes), 1e-6) / np.sqrt(len(sizes))
+    shown = abs(size) > SURE_SIGMA * error and np.mean(sizes * size > 0) >= AGREE
+    return size * sign if shown else np.zeros(sign.size)
+
+
+def _step_sizes(levels: FloatArray) -> FloatArray:
+    """Height of a step before every column, least squares of a step on a straight line over `STEP_REACH_PX` on either side; 0 near the ends."""
+    reach = STEP_REACH_PX
+    x = np.arange(-reach, reach) + 0.5
+    design = np.stack([np.ones(2 * reach), x, (x > 0).astype(np.float64)], axis=1)
+    weights = np.linalg.pinv(design)[2]
+    sizes = np.zeros(levels.size)
+    sizes[reach : levels.size - reach + 1] = np.correlate(levels, weights, mode="valid")
+    return sizes
+
+
+def _stripes(found: LineDifferences) -> tuple[FloatArray, float]:
+    """Level of every row, shrunk by what both halves do not share, and the mean variance of what is then left."""
+    nothing = np.zeros(found.mean.shape[1]), 0.0
+    if found.sigma == 0.0:
+        return nothing
+    first, second = (_high_pass(np.cumsum(half)) for half in found.mean)
+    first, second = _clipped(first), _clipped(second)
+    known = np.asarray((found.count > 0).all(axis=0))
+    if np.count_nonzero(known) < LEAST_PAIRS:
+        return nothing
+    shared = float(np.mean(first[known] * second[known]))
+    if shared < SURE_SIGMA * _chance(first, second, known):
+        return nothing
+    noise = float(np.mean(np.square(first[known] - second[known]))) / 4.0  # of the mean of both
+    fewness = 1.0 / np.maximum(found.count.sum(axis=0), 1.0)
+    share = np.where(known, shared / (shared + noise * fewness / fewness[known].mean()), 0.0)
+    rows = share * _clipped(_high_pass(np.cumsum(found.whole)))
+    return rows, float(np.mean(shared * (1.0 - share)))
+
+
+def _chance(first: FloatArray, second: FloatArray, known: BoolArray) -> float:
+    """Root mean square of the mean products of rows far apart; of neighbours, as if all were independent, where there are not enough rows."""
+    n = first.size
+    products = []
+    for lag in LAGS:
+        if lag > n // 2:
+            break
+        pair = known[lag:] & known[:-lag]
+        products += [np.mean((first[lag:] * second[:-lag])[pair]), np.mean((second[lag:] * first[:-lag])[pair])] if pair.any() else []
+    alone = np.mean(np.square(first[known])) * np.mean(np.square(second[known])) / np.count_nonzero(known)
+    return float(np.sqrt(max(np.mean(np.square(products)) if products else 0.0, alone)))
+
+
+def _high_pass(levels: FloatArray) -> FloatArray:
+    return np.asarray(levels - gaussian_filter1d(levels, SMOOTH_ROWS_PX, mode="nearest"))
+
+
+def _clipped(levels: FloatArray) -> FloatArray:
+    """Levels no further from 0 than `ROUGH_CLIP` times their own scatter."""
+    limit = ROUGH_CLIP * quick_mad_sigma(levels)
+    return np.clip(levels, -limit, limit)
