@@ -24,7 +24,7 @@ LEAST_PAIRS = 24
 """Fewer pairs of pixels do not tell two rows, or columns, apart."""
 BLOCK_PX = 128
 """Height of a band of rows; columns are halved in blocks of so many that take turns, so that both halves see all of the detector."""
-LAGS = range(64, 513, 16)
+LAGS = range(64, 513, 15)
 """Rows apart that share no high-passed stripe: what they seem to share is chance."""
 STEP_REACH_PX = 14
 """On either side of a step; channels are wider, scattered light is straight over as much."""
@@ -172,7 +172,7 @@ def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
     nothing = np.zeros(n), 0.0
     if n < 4 * STEP_REACH_PX or len(bands) < LEAST_BANDS:
         return nothing
-    pattern = _odd_even(bands)
+    pattern = _odd_even(bands, np.arange(n) > 0)
     sizes = np.stack([_step_sizes(np.cumsum(band)) for band in bands])
     steps = np.zeros(n)
     barred = np.zeros(n, dtype=bool)
@@ -195,12 +195,15 @@ def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
     return pattern + steps - steps.mean(), float(error**2)
 
 
-def _odd_even(bands: FloatArray) -> FloatArray:
-    """Level of odd columns over even ones, as a pattern about 0; zeros where it is not significant."""
+def _odd_even(bands: FloatArray, known: BoolArray) -> FloatArray:
+    """Level of odd lines over even ones, as a pattern about 0; zeros where it is not significant, or not in (nearly) all parts."""
     sign = np.where(np.arange(bands.shape[1]) % 2, 0.5, -0.5)
-    sizes = np.median(2.0 * bands[:, 1:] * sign[1:], axis=1)
+    turned = (2.0 * bands * sign)[:, known]
+    sizes = np.median(turned, axis=1)
     size = float(np.median(sizes))
-    error = MEDIAN_NOISE * max(quick_mad_sigma(sizes), 1e-6) / np.sqrt(len(sizes))
+    # a line is in two differences, so that only half of them are independent
+    errors = [MEDIAN_NOISE * quick_mad_sigma(one) * np.sqrt(2.0 / one.size) for one in turned]
+    error = max(float(np.sqrt(np.mean(np.square(errors)))), MEDIAN_NOISE * quick_mad_sigma(sizes), 1e-6) / np.sqrt(len(sizes))
     shown = abs(size) > SURE_SIGMA * error and np.mean(sizes * size > 0) >= AGREE
     return size * sign if shown else np.zeros(sign.size)
 
@@ -217,23 +220,20 @@ def _step_sizes(levels: FloatArray) -> FloatArray:
 
 
 def _stripes(found: LineDifferences) -> tuple[FloatArray, float]:
-    """Level of every row, shrunk by what both halves do not share, and the mean variance of what is then left."""
-    nothing = np.zeros(found.mean.shape[1]), 0.0
-    if found.sigma == 0.0:
-        return nothing
-    first, second = (_high_pass(np.cumsum(half)) for half in found.mean)
-    first, second = _clipped(first), _clipped(second)
+    """Level of every row, odd and even ones first, shrunk by what both halves do not share, and the mean variance of what is then left."""
     known = np.asarray((found.count > 0).all(axis=0))
     if np.count_nonzero(known) < LEAST_PAIRS:
-        return nothing
+        return np.zeros(known.size), 0.0
+    odd_even = _odd_even(found.mean, known)
+    first, second = (_clipped(_high_pass(np.cumsum(half) - odd_even)) for half in found.mean)
     shared = float(np.mean(first[known] * second[known]))
     if shared < SURE_SIGMA * _chance(first, second, known):
-        return nothing
+        return odd_even, 0.0
     noise = float(np.mean(np.square(first[known] - second[known]))) / 4.0  # of the mean of both
     fewness = 1.0 / np.maximum(found.count.sum(axis=0), 1.0)
     share = np.where(known, shared / (shared + noise * fewness / fewness[known].mean()), 0.0)
-    rows = share * _clipped(_high_pass(np.cumsum(found.whole)))
-    return rows, float(np.mean(shared * (1.0 - share)))
+    rows = share * _clipped(_high_pass(np.cumsum(found.whole) - odd_even))
+    return odd_even + rows, float(np.mean(shared * (1.0 - share)))
 
 
 def _chance(first: FloatArray, second: FloatArray, known: BoolArray) -> float:

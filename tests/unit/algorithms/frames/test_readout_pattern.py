@@ -1,0 +1,107 @@
+"""Channel offsets and stripes on small arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.frames.prepare import RawExposure
+from soxspipe.algorithms.frames.readout_pattern import measure_readout_pattern
+from soxspipe.datamodel.calibrations import Masters
+from soxspipe.datamodel.detector import Detector
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Frame, ReadoutPattern
+
+SHAPE = (512, 400)
+UNLIT = np.ones(SHAPE, dtype=bool)
+UNLIT[100:180] = UNLIT[300:380] = False  # two orders
+LEVELS = np.array([4.0, -6.0, 3.0, 3.5, -8.0, 9.0])
+CHANNELS = LEVELS[np.arange(SHAPE[1]) // 70]
+LIGHT = 15.0 + 10.0 * np.sin(np.arange(SHAPE[0]) / 90.0)[:, None] + 0.02 * np.arange(SHAPE[1])
+
+
+def frame(electrons: np.ndarray, flags: np.ndarray | None = None) -> Frame:
+    return Frame(
+        electrons=electrons, variance=np.full(SHAPE, 50.0), flags=np.zeros(SHAPE, np.uint8) if flags is None else flags, exptime_s=100.0
+    )
+
+
+def noise(seed: int) -> np.ndarray:
+    return 7.0 * np.random.default_rng(seed).normal(size=SHAPE)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_is_taken_off_a_clean_frame(seed: int) -> None:
+    assert measure_readout_pattern(frame(LIGHT + noise(seed)), Masters(), UNLIT) is None
+
+
+def test_channels_are_found_as_steps_and_rows_stay_as_they_are() -> None:
+    found = measure_readout_pattern(frame(LIGHT + noise(1) + CHANNELS), Masters(), UNLIT)
+    assert found is not None
+    assert not found.rows.any()
+    sizes = np.diff(found.columns)
+    places = np.arange(69, 400, 70)[:5]
+    large = places[np.abs(np.diff(LEVELS)) > 5.0]
+    assert np.flatnonzero(sizes).tolist() == large.tolist()  # a step of half an electron is none
+    assert sizes[large] == pytest.approx(np.diff(LEVELS)[np.isin(places, large)], abs=5.0 * np.sqrt(found.variance))
+    assert 0.0 < found.variance < 1.5**2
+
+
+def test_stripes_come_back_within_their_error() -> None:
+    stripes = 3.0 * np.random.default_rng(2).normal(size=SHAPE[0])
+    found = measure_readout_pattern(frame(LIGHT + noise(3) + stripes[:, None]), Masters(), UNLIT)
+    assert found is not None
+    assert not found.columns.any()
+    dark = UNLIT.any(axis=1)
+    wrong = (found.rows - stripes)[dark]
+    assert np.std(wrong - wrong.mean()) < 1.0
+    assert not found.rows[120:160].any()  # no unlit pixel, no evidence
+    assert found.variance == pytest.approx(np.mean((found.rows - stripes) ** 2), rel=0.3)
+
+
+def test_odd_rows_and_odd_columns() -> None:
+    odd = 4.0 * (np.arange(SHAPE[0]) % 2)
+    rows = measure_readout_pattern(frame(LIGHT + noise(4) + odd[:, None]), Masters(), UNLIT)
+    assert rows is not None
+    assert np.mean(rows.rows[1:100:2]) - np.mean(rows.rows[0:100:2]) == pytest.approx(4.0, abs=0.3)
+    odd = 4.0 * (np.arange(SHAPE[1]) % 2)
+    columns = measure_readout_pattern(frame(LIGHT + noise(5) + odd), Masters(), UNLIT)
+    assert columns is not None
+    assert np.mean(columns.columns[1::2]) - np.mean(columns.columns[::2]) == pytest.approx(4.0, abs=0.2)
+
+
+def test_what_one_band_alone_shows_is_no_channel() -> None:
+    light = LIGHT + noise(6)
+    light[:90, 200:230] += 12.0  # a sky line at the edge of one order
+    assert measure_readout_pattern(frame(light), Masters(), UNLIT) is None
+
+
+def test_pixels_that_are_struck_or_bad_do_not_count() -> None:
+    light, flags = LIGHT + noise(7), np.zeros(SHAPE, np.uint8)
+    light[:, 200] += 500.0
+    flags[:, 200] = np.uint8(PixelFlag.BAD)
+    light[np.random.default_rng(7).random(SHAPE) < 0.002] += 2000.0
+    assert measure_readout_pattern(frame(light, flags), Masters(), UNLIT) is None
+
+
+def test_a_pattern_of_the_dark_as_well_is_no_pattern_of_the_difference() -> None:
+    dark = frame(20.0 + np.broadcast_to(CHANNELS, SHAPE))
+    assert measure_readout_pattern(frame(LIGHT + noise(8) + 20.0 + CHANNELS), Masters(dark=dark), UNLIT) is None
+
+
+def test_too_few_pixels_measure_nothing() -> None:
+    assert measure_readout_pattern(frame(LIGHT + noise(9) + CHANNELS), Masters(), np.zeros(SHAPE, dtype=bool)) is None
+
+
+def test_an_exposure_gives_electrons_without_its_pattern_and_with_the_error_of_it() -> None:
+    detector = Detector(science_columns=(0, 3), science_rows=(0, 2), gain_e_per_adu=2.0, read_noise_e=3.0)
+    pattern = ReadoutPattern(rows=np.array([0.5, -0.5]), columns=np.array([1.0, 0.0, -1.0]), variance=0.25)
+    exposure = RawExposure(
+        adu=np.full((2, 3), 10.0), bad_pixels=np.zeros((2, 3), dtype=bool), detector=detector, exptime_s=1.0, pattern=pattern
+    )
+    expected = np.array([[18.5, 19.5, 20.5], [19.5, 20.5, 21.5]])
+    assert exposure.whole().electrons == pytest.approx(expected)
+    assert exposure.whole().variance == pytest.approx(np.full((2, 3), 9.25))
+    assert exposure.part(slice(1, 2)).electrons == pytest.approx(expected[1:])
+    assert exposure.part((np.array([0, 1]), np.array([2, 0]))).electrons == pytest.approx([20.5, 19.5])
+    assert pattern.size_e == pytest.approx(np.hypot(0.5, np.sqrt(2.0 / 3.0)))
