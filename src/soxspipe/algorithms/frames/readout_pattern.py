@@ -15,6 +15,8 @@ from soxspipe.numerics.medians import quick_mad_sigma
 
 SURE_SIGMA = 6.0
 """A pattern is taken off from here on: two thousand columns are tried, and sky lines at the edges of orders are no normal noise."""
+OWN_SIGMA = 3.0
+"""A step has to stand out of the scatter of its own bands as well, which are few."""
 AGREE = 0.85
 """Share of the bands of the detector that have to show a step with one sign: sky lines at the edges of orders are in a few bands alone."""
 LEAST_BANDS = 2
@@ -36,8 +38,8 @@ ROUGH_CLIP, FINE_CLIP = 12.0, 4.0
 MEDIAN_NOISE = 1.2533
 """Error of a median over that of a mean."""
 SAMPLE_EVERY = 5
-ROUGH_EVERY = 8
-"""One line in so many gives first means."""
+ROUGH_LINES = 256
+"""So many lines give first means."""
 ROWS_AT_ONCE = 32
 """Few enough for the processor's cache."""
 
@@ -112,7 +114,7 @@ def _differences(exposure: Exposure, masters: Masters, unlit: BoolImage) -> tupl
 
 def _across(light: FloatArray, sound: BoolImage) -> LineDifferences:
     """Mean differences of neighbouring columns, in every band of rows."""
-    few = slice(None, None, ROUGH_EVERY)
+    few = slice(None, None, max(light.shape[0] // ROUGH_LINES, 1))
     sigma, rough = _rough(light[few], sound[few], axis=0)
     total, count = (np.zeros((-(-light.shape[0] // BLOCK_PX), light.shape[1])) for _ in range(2))
     for start in range(0, light.shape[0], ROWS_AT_ONCE):
@@ -128,7 +130,8 @@ def _along(light: FloatArray, sound: BoolImage) -> LineDifferences:
     """Mean differences of neighbouring rows, in two halves of the columns."""
     second = np.arange(light.shape[1]) // BLOCK_PX % 2
     half = np.stack([1 - second, second]).astype(np.float32)
-    sigma, rough = _rough(light[:, ::ROUGH_EVERY], sound[:, ::ROUGH_EVERY], axis=1)
+    few = slice(None, None, max(light.shape[1] // ROUGH_LINES, 1))
+    sigma, rough = _rough(light[:, few], sound[:, few], axis=1)
     total, count = (np.zeros((2, light.shape[0])) for _ in range(2))
     for start in range(1, light.shape[0], ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, light.shape[0]))
@@ -184,7 +187,7 @@ def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
         if barred[place] or abs(size[place]) < SURE_SIGMA * error:
             break
         own_error = MEDIAN_NOISE * quick_mad_sigma(left[:, place]) / np.sqrt(len(bands))
-        if abs(size[place]) > SURE_SIGMA * own_error and np.mean(left[:, place] * size[place] > 0) >= AGREE:
+        if abs(size[place]) > OWN_SIGMA * own_error and np.mean(left[:, place] * size[place] > 0) >= AGREE:
             steps[place:] += size[place]
         barred[max(place - 1, 0) : place + 2] = True
     if not steps.any():
