@@ -30,6 +30,8 @@ LAGS = range(64, 513, 15)
 """Rows apart that share no high-passed stripe: what they seem to share is chance."""
 STEP_REACH_PX = 14
 """On either side of a step; channels are wider, scattered light is straight over as much."""
+NEAR_PX = 2
+"""The best fit of a step may lie as far from it."""
 MOST_STEPS = 64
 SMOOTH_ROWS_PX = 30.0
 """Slower changes from row to row are left to the model of scattered light, which follows them."""
@@ -188,14 +190,20 @@ def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
             break
         own_error = MEDIAN_NOISE * quick_mad_sigma(left[:, place]) / np.sqrt(len(bands))
         if abs(size[place]) > OWN_SIGMA * own_error and np.mean(left[:, place] * size[place] > 0) >= AGREE:
-            steps[place:] += size[place]
-        barred[max(place - 1, 0) : place + 2] = True
+            steps[_exact(place, size[place], bands) :] += size[place]
+        barred[max(place - NEAR_PX, 0) : place + NEAR_PX + 1] = True
     if not steps.any():
         return pattern, 0.0
     for place in (np.flatnonzero(np.diff(steps)) + 1).tolist():  # once more, now that the neighbours are known
         steps[place:] += np.median(sizes[:, place] - _step_sizes(steps + pattern)[place])
     error = quick_mad_sigma(np.median(sizes - _step_sizes(steps + pattern), axis=0))
     return pattern + steps - steps.mean(), float(error**2)
+
+
+def _exact(place: int, size: float, bands: FloatArray) -> int:
+    """Column, within `NEAR_PX`, before which a step of this sign is largest between two neighbours."""
+    near = slice(max(place - NEAR_PX, 1), place + NEAR_PX + 1)
+    return near.start + int(np.argmax(np.median(bands[:, near], axis=0) * np.sign(size)))
 
 
 def _odd_even(bands: FloatArray, known: BoolArray) -> FloatArray:
