@@ -272,8 +272,8 @@ def _warnings(need: Need, user: FrameRow, supply: Supply) -> Iterator[str]:
     if "slit" in need.match and _plain_slit(user) != _plain_slit(row) and row.slit:
         yield f"the {word} is of slit {row.slit}, the frames of {user.slit}"
     for name, value in need.prefer:
-        if not _preferred(name, value, user, row):
-            yield f"the {word} was made with {_FIELD_WORDS[name]} {getattr(row, name)}"
+        if not _preferred(name, value, user, row) and getattr(row, name) != getattr(user, name):
+            yield f"the {word} is of {_FIELD_WORDS[name]} {getattr(row, name)}, the frames of {getattr(user, name)}"
 
 
 def _missing(need: Need, user: FrameRow, kept: Sequence[Supply], supplies: Supplies) -> str:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from soxspipe.datamodel.calibrations import Masters, StandardStar
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector
@@ -148,7 +149,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     response_file, off_frame, dark_file = files.one("response"), files.one("off_frame"), files.one("dark")
     response = read_response(response_file) if response_file is not None else None
     star, star_warnings = _standard(observations[0], wanted=is_standard)
-    bad_pixels, bad_warnings = _bad_pixels(first, used, files.one("bad_pixels"))
+    defects = _bad_pixels(first, used, files.one("bad_pixels"))
     bias, dark, flat = (future.result() for future in masters_read)
     if off_frame is not None:
         dark = read_off_frame(off_frame, used, bias)
@@ -158,7 +159,8 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         observation=_of_the_set(observations),
         detector=used,
         arm=first.facts.arm.numbered_as(settings.compat),
-        bad_pixels=bad_pixels,
+        bad_pixels=defects.bad,
+        partly_lit=defects.partly_lit,
         masters=Masters(
             bias=bias,
             dark=dark,
@@ -178,7 +180,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         with_off_frame=off_frame is not None,
     )
     header_warnings = _header_warnings(files, observations, values.masters, settings)
-    return values, [*header_warnings, *geometry_warnings, *star_warnings, *bad_warnings]
+    return values, [*header_warnings, *geometry_warnings, *star_warnings, *defects.warnings]
 
 
 def _master(file: ClassifiedFile | None, used: Detector) -> Frame | None:
@@ -200,18 +202,26 @@ def _standard(observation: Observation, *, wanted: bool) -> tuple[StandardStar |
     return star, [message] if message else []
 
 
-def _bad_pixels(first: ClassifiedFile, used: Detector, measured: ClassifiedFile | None) -> tuple[BoolImage, list[str]]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _BadPixels:
+    """Bad pixels, those at edges that are only partly lit (None if no map tells them), and what the user should know."""
+
+    bad: BoolImage
+    partly_lit: BoolImage | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def _bad_pixels(first: ClassifiedFile, used: Detector, measured: ClassifiedFile | None) -> _BadPixels:
     """The map that comes with the instrument, and one that was measured on darks and flats."""
     shipped = read_bad_pixels(first.instrument.name, first.arm, used.binning)
-    known = read_bad_pixel_map(measured, used.shape) > 0 if measured is not None else None
-    if shipped is not None and shipped.shape == used.shape:
-        return (shipped if known is None else shipped | known), []
-    if known is not None:
-        return known, []
+    fits = shipped is not None and shipped.shape == used.shape
+    bad = shipped if fits and shipped is not None else np.zeros(used.shape, dtype=bool)
+    if measured is not None:
+        reasons = read_bad_pixel_map(measured, used.shape)
+        return _BadPixels(bad=bad | (reasons > 0), partly_lit=reasons == int(BadPixel.PARTLY_LIT))
     label = f"{used.binning[0]}x{used.binning[1]}"
-    return np.zeros(used.shape, dtype=bool), [
-        f"no bad-pixel map is shipped for {first.instrument.name} {first.arm} at binning {label}; none is used"
-    ]
+    missing = f"no bad-pixel map is shipped for {first.instrument.name} {first.arm} at binning {label}; none is used"
+    return _BadPixels(bad=bad, warnings=() if fits else (missing,))
 
 
 def _of_the_set(observations: Sequence[Observation]) -> Observation:

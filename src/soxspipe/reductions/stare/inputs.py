@@ -27,6 +27,8 @@ class StareInputs:
         Facts.
     bad_pixels : ndarray of bool
         True for bad pixels, trimmed frame.
+    partly_lit : ndarray of bool or None
+        Pixels at the edges of the orders that the flat flags because they are partly lit; they are left out, but are no defects.
     masters, geometry : Masters, Geometry
         Calibrations.
     is_standard : bool
@@ -51,6 +53,7 @@ class StareInputs:
     detector: Detector
     arm: Arm
     bad_pixels: BoolImage
+    partly_lit: BoolImage | None = None
     masters: Masters
     geometry: Geometry
     is_standard: bool

@@ -15,8 +15,9 @@ Metrics = tuple[Metric, ...]
 
 
 def bad_pixels(context: StareContext) -> Metrics:
-    """Pixels that calibrations exclude."""
-    return metrics.measure_bad_pixels(context.result.sky_subtracted.flags)
+    """Pixels that calibrations exclude, but for those that the slit's edge lights in part."""
+    flags, partly_lit = context.result.sky_subtracted.flags, context.inputs.partly_lit
+    return metrics.measure_bad_pixels(flags if partly_lit is None else np.where(partly_lit, np.uint8(0), flags))
 
 
 def inner_orders(context: StareContext) -> Metrics:
