@@ -173,10 +173,12 @@ def _require_one_arm(used: Sequence[ClassifiedFile]) -> None:
     counted = Counter(file.arm for file in used)
     if len(counted) > 1:
         keyword = used[0].instrument.keywords.arm
+        least = min(counted, key=lambda arm: counted[arm])
+        odd = ", ".join(file.path.name for file in used if file.arm == least)
         files = ", ".join(f"{number} of {arm}" for arm, number in counted.items())
         raise InputError(
             f"the set holds files of both arms ({keyword}: {files}); all files must share one arm: give those of one, or let soxspipe night "
-            "sort the folder"
+            f"sort the folder ({least}: {odd})"
         )
 
 

@@ -29,6 +29,8 @@ MODEL_ERROR = 0.02
 """Of the light along the slit against the polynomial below, relative."""
 BRIGHT = 2.5
 """Times the upper quartile of the light towards an edge (up to 70 % of it may be dark): an object's core."""
+LARGEST_SHARE = 0.6
+"""Of the sky in the middle of the slit: where more light than this comes, the slit has not ended; a star near the end only looks like an edge."""
 SMOOTH_DEGREE = 3
 """Of sky and wings of an object towards an edge; no polynomial of 5 arcsec is as sharp as an edge."""
 LEAST_SKY = 20.0
@@ -217,6 +219,9 @@ def _edge_misfit(depth: FloatArray, light: FloatArray, error: FloatArray, steps:
         normal += 1e-9 * np.trace(normal) * np.eye(powers.shape[0])
         found = np.linalg.solve(normal, (terms * weight) @ light)
         chi2[k] = float(np.sum(weight * (light - found @ terms) ** 2))
+        beyond = depth < step - blur
+        if beyond.any() and float(np.average(light[beyond], weights=weight[beyond])) > LARGEST_SHARE:
+            chi2[k] = max(chi2[k], chi2[0])
     return chi2 / max(1.0, float(chi2.min()) / depth.size)
 
 

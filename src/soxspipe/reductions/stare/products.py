@@ -13,10 +13,9 @@ import numpy as np
 from soxspipe import __version__
 from soxspipe.algorithms.spectra.barycentric import barycentric_motion
 from soxspipe.algorithms.spectra.flux_calibration import unbinned_response
-from soxspipe.datamodel.arrays import FlagArray, Image
+from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.observation import TimeSpan, time_span
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
@@ -40,14 +39,14 @@ SPECTRUM, TECHNIQUE = "SCI_SLIT_FLUX", "ECHELLE,SLIT"
 def sky_subtracted(context: StareContext) -> Contents:
     """SKYSUB: 0 outside orders; flagged pixels keep their value."""
     frame = context.result.sky_subtracted
-    return fits_chunks(products.image_hdus(_image_cards(context), frame.electrons, _said_flags(frame), _sigma(frame.variance)))
+    return fits_chunks(products.image_hdus(_image_cards(context), frame.electrons, frame.flags, _sigma(frame.variance)))
 
 
 def sky_model(context: StareContext) -> Contents:
     """SKYMODEL with the model's own error."""
     model = _present(context.result.sky, "sky model")
     return fits_chunks(
-        products.image_hdus(_image_cards(context), model.electrons, _said_flags(context.result.sky_subtracted), _sigma(model.variance))
+        products.image_hdus(_image_cards(context), model.electrons, context.result.sky_subtracted.flags, _sigma(model.variance))
     )
 
 
@@ -57,12 +56,6 @@ def sky_residuals(context: StareContext) -> Contents:
     error = ComputedImage(residual, np.isfinite)
     remark = "kept for readers; values are in sigma"
     return fits_chunks(products.image_hdus(_image_cards(context), residual, context.result.sky_subtracted.flags, error, remark=remark))
-
-
-def _said_flags(frame: Frame) -> FlagArray:
-    """The frame's flags, and one for pixels without an error that have none: 1 / error squared of a good pixel is a weight."""
-    nothing = (frame.flags == 0) & ~(frame.variance > 0)
-    return np.where(nothing, np.uint8(PixelFlag.NO_SKY_MODEL), frame.flags)
 
 
 def cosmic_ray_mask(context: StareContext) -> Contents:
@@ -276,7 +269,8 @@ def _sigma(variance: Image) -> ComputedImage:
 
 def _root(variance: Image) -> Image:
     with np.errstate(invalid="ignore"):
-        return np.sqrt(variance, dtype=np.float32)
+        error = np.sqrt(variance, dtype=np.float32)
+    return np.where(error > 0, error, np.float32(np.inf))  # what was not measured has no weight
 
 
 def _present(value: Value | None, what: str) -> Value:
