@@ -5,6 +5,7 @@ Nothing heavy is imported before the command's own entry point has run, so that 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 
 from soxspipe import cli
@@ -21,5 +22,8 @@ def _on_small_detectors(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a test run in the background of a shell ignores interrupts, and hands that down
     app.run = _on_small_detectors
     cli.main()
