@@ -20,9 +20,6 @@ SAME_EXPOSURE_S = 0.5
 SAME_GAIN = 0.05
 """Relative; headers round the gain."""
 
-ROTATOR_WORTH_SAYING_DEG = 5.0
-"""Within this an arc counts as attached to the observation (0.19.0 of the reference, from 72 arcs)."""
-
 UNKNOWN = 0.5
 """What an unknown angle or temperature costs: as much as half the scale, so that known ones near by are taken first."""
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from soxspipe.errors import InputError
 from soxspipe.instruments.registry import Instrument, find_instrument
 from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import gain_of, number_of, target_of, text_of
@@ -212,18 +211,6 @@ def row_of(path: Path, size: int, mtime_ns: int, header: Header) -> FrameRow:
         archive_name=next((text for key in night.archive_name if (text := text_of(header, key))), ""),
         software_lamp=any(header.get(key) is True for key in night.software_lamps),
     )  # fmt: skip
-
-
-def require_complete(path: Path, size: int, needed: int) -> None:
-    """Raise if a file is shorter than its header says.
-
-    Raises
-    ------
-    InputError
-        With the number of bytes that are missing.
-    """
-    if size < needed:
-        raise InputError(f"{path}: {needed - size} bytes are missing; it is still being copied, or was cut short")
 
 
 def _arm_of(header: Header, instrument: Instrument, product: str) -> str:

@@ -36,7 +36,6 @@ CHOOSING_TURNS = (0, 2)
 """Rounds in which degrees are chosen: with the first lines, and when those that are wrong have gone."""
 COMPANION_PX = 5.0
 LEAST_LINES = 12
-LEAST_IN_ORDER = 3
 LEAST_CONTRAST, LEAST_LIGHT = 1.3, 0.1
 """Light where the pattern lies over other places (1.0-1.2 for lines that are not there), and per image (0.01 without a lamp; 1 for good arcs)."""
 ANCHORED_REACH_PX = 2

@@ -24,9 +24,8 @@ from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.prepared import PreparedSet
 
-SAY_POSITION_ARCSEC = 0.3
 SAY_LIGHT = 0.8
-"""What is worth a word to the user: a motion, and a loss of light, that a plain mean would not have borne."""
+"""What is worth a word to the user: a loss of light that a plain mean would not have borne."""
 AS_DEEP = 0.7
 """Groups with this share of the deepest one's signal-to-noise, squared, count as equally deep."""
 
