@@ -102,7 +102,9 @@ def measure_slit_offset(orders: Sequence[OrderData], skies: Sequence[FloatArray]
 
 
 def follow_slit(data: OrderData, offset: SlitOffset, half_length_arcsec: float) -> OrderData:
-    """An order in slit positions of the science frame, without the rows that are not lit both in it and in the flat.
+    """An order in slit positions and wavelengths of the science frame, without the rows that are not lit both in it and in the flat.
+
+    The map moves with the image: lines are tilted, so a pixel that sees another place of the slit sees another wavelength too.
 
     Parameters
     ----------
@@ -116,9 +118,9 @@ def follow_slit(data: OrderData, offset: SlitOffset, half_length_arcsec: float) 
     Returns
     -------
     OrderData
-        With shifted slit positions; rows outside either edge are not good.
+        With shifted slit positions and wavelengths; rows outside either edge are not good.
     """
-    shift = offset.arcsec[data.window.order]
+    shift, px = offset.arcsec[data.window.order], offset.of(data.window.order)
     slit = data.window.slit_arcsec - shift
     low, high = offset.edges_of(data.window.order, half_length_arcsec)
     margin = MARGIN_PX / abs(px_per_arcsec(data))
@@ -129,10 +131,31 @@ def follow_slit(data: OrderData, offset: SlitOffset, half_length_arcsec: float) 
     reach = max(float(np.nanmax(np.abs(slit))), 1e-9)
     return replace(
         data,
-        window=replace(data.window, slit_arcsec=slit),
+        window=replace(data.window, slit_arcsec=slit, wavelength_nm=moved_along_slit(data.window.wavelength_nm, px)),
+        u_px=np.where(data.window.inside, np.nan_to_num(moved_along_slit(np.where(data.window.inside, data.u_px, np.nan), px)), 0.0),
         slit=np.where(data.window.inside, np.nan_to_num(slit) / reach, 0.0),
         good=data.good & lit,
     )
+
+
+def moved_along_slit(values: FloatArray, px: float) -> FloatArray:
+    """A smooth map, shape (n_disp, n_slit) and NaN outside the order, moved by `px` along axis 1; straight on where it did not reach."""
+    whole = int(np.floor(px))
+    near, far = _rolled(values, whole), _rolled(values, whole + 1)
+    moved = near + (px - whole) * (far - near)
+    straight = values - px * np.nanmedian(np.diff(values[:: max(values.shape[0] // 100, 1)], axis=1))
+    return np.where(np.isfinite(moved), moved, straight)
+
+
+def _rolled(values: FloatArray, columns: int) -> FloatArray:
+    """Values some columns further on, NaN where there were none."""
+    rolled = np.full(values.shape, np.nan)
+    kept = max(values.shape[1] - abs(columns), 0)
+    if columns >= 0:
+        rolled[:, columns:] = values[:, :kept]
+    else:
+        rolled[:, :kept] = values[:, -columns:]
+    return rolled
 
 
 def px_per_arcsec(data: OrderData) -> float:

@@ -7,11 +7,11 @@ import pytest
 from scipy.special import erf
 
 from soxspipe.algorithms.orders.order_data import OrderData
-from soxspipe.algorithms.orders.slit_offset import MARGIN_PX, follow_slit, measure_slit_offset, px_per_arcsec
+from soxspipe.algorithms.orders.slit_offset import MARGIN_PX, follow_slit, measure_slit_offset, moved_along_slit, px_per_arcsec
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.subtract_sky import first_sky
 from soxspipe.datamodel.slit import SlitOffset
-from support.orders import SCALE, make_geometry, moffat_shares, order_data, position, sky_light
+from support.orders import NM_PER_PX, SCALE, make_geometry, moffat_shares, order_data, position, sky_light
 
 HALF = 5.6
 """The slit ends before the map does, so that all of it is seen when it moves."""
@@ -83,6 +83,26 @@ def test_positions_follow_and_rows_lit_in_one_alone_are_left_out(shift_px: float
     assert used.min() > max(-HALF, -HALF - shift) + 0.5 * margin
     assert used.max() < min(HALF, HALF - shift) - 0.5 * margin
     assert used.max() - used.min() > 2 * HALF - abs(shift) - 4 * margin
+
+
+@pytest.mark.parametrize(("shift_px", "sign"), [(-4.3, 1), (3.6, 1), (3.6, -1)])
+def test_the_map_of_tilted_lines_moves_with_the_image(shift_px: float, sign: int) -> None:
+    """Wavelength and dispersion pixel depend on the place in the slit as before; left where they were, both were off by tilt times motion."""
+    tilt = 0.4
+    window = cut_orders(make_geometry(tilt=tilt, sign=sign))[0]
+    order = order_data(window, np.zeros(window.index.shape), 25.0)
+    moved = follow_slit(order, SlitOffset(px=shift_px, applied=True, arcsec={window.order: sign * shift_px / SCALE}), 6.0)
+    inside, slit = window.inside, moved.window.slit_arcsec
+    np.testing.assert_allclose(moved.u_px[inside], (window.b_px[:, None] + tilt * slit)[inside], atol=2e-3)
+    np.testing.assert_allclose(
+        (moved.window.wavelength_nm - window.wavelength_nm)[inside], -NM_PER_PX * tilt * sign * shift_px / SCALE, rtol=1e-6
+    )
+
+
+def test_a_map_goes_straight_on_where_it_did_not_reach() -> None:
+    values = np.array([[np.nan, 1.0, 2.0, 3.0, np.nan]])
+    np.testing.assert_allclose(moved_along_slit(values, 0.5), [[np.nan, 0.5, 1.5, 2.5, np.nan]])
+    np.testing.assert_allclose(moved_along_slit(values, -2.0)[:, 1:4], [[3.0, 4.0, 5.0]])
 
 
 def test_the_scale_has_the_sign_of_the_slit() -> None:
