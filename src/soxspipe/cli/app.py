@@ -240,16 +240,15 @@ def _reduce(
     from soxspipe.reductions.output_folder import output_folder
     from soxspipe.reductions.progress import StepReport
     from soxspipe.reductions.registry import reduction
-    from soxspipe.settings.load import with_setting
     from soxspipe.settings.overlay import overlaid
 
     console = Console(verbose=flags.verbose)
     began = time.perf_counter()
     folder = output_folder(output, settings)
-    chosen = settings if compat is None else with_setting(settings, "compat", compat)
+    options = {**(degrees or {}), **({} if compat is None else {"compat": compat})}
     recipe = reduction(verb)
-    wanted = overlaid(chosen, degrees or {})
-    gathered = gather(recipe, frames[0] if len(frames) == 1 else frames, wanted, verb=verb, command=command_text())
+    given = frames[0] if len(frames) == 1 else frames
+    gathered = gather(recipe, given, overlaid(settings, options), verb=verb, command=command_text())
     if no_stack:
         gathered = replace(gathered, settings=gathered.settings.model_copy(update={"stack_before_extraction": False}))
     console.note(f"{gathered.recipe}: {gathered.names().sof_name}")

@@ -88,26 +88,6 @@ def load_settings(
     return LoadedSettings(settings=_build(model, chosen | user.values), warnings=tuple(user.warnings), unused=tuple(user.unused))
 
 
-def with_setting(path: str | PathLike[str] | None, name: str, value: Any) -> Mapping[Any, Any]:
-    """Content of a settings file (of an empty one for None) with one setting of the recipe, which wins over all blocks.
-
-    Raises
-    ------
-    SettingsError
-        If the file cannot be read.
-    """
-    content = {} if path is None else dict(read_yaml(path))
-    for key, block in content.items():
-        if normalised(key).startswith("soxs_") and isinstance(block, Mapping):
-            content[key] = _without(block, normalised(name))
-    return {**_without(content, normalised(name)), name: value}
-
-
-def _without(block: Mapping[Any, Any], name: str) -> dict[Any, Any]:
-    """The block and those in it without a key."""
-    return {key: _without(value, name) if isinstance(value, Mapping) else value for key, value in block.items() if normalised(key) != name}
-
-
 def allowed(leaf: Leaf) -> str:
     """What a setting may be, in words."""
     annotation = leaf.info.annotation

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from os import PathLike
+from collections.abc import Mapping, Set
 from typing import Any
 
 from soxspipe.errors import SettingsError
+from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import SettingsSource
+from soxspipe.settings.names import normalised
 from soxspipe.settings.yaml_text import read_yaml
 
 
 def overlaid(source: SettingsSource, values: Mapping[str, Any]) -> SettingsSource:
-    """Settings with some values on top; as they are if there are none.
+    """Settings with some values on top, which win over those in any block; as they are if there are none.
 
     Raises
     ------
@@ -23,20 +24,19 @@ def overlaid(source: SettingsSource, values: Mapping[str, Any]) -> SettingsSourc
         return source
     if source is None or source is False:
         return dict(values)
-    if isinstance(source, str | PathLike):
-        return _over(read_yaml(source), values)
-    if isinstance(source, Mapping):
-        return _over(source, values)
-    raise SettingsError(f"settings of class {type(source).__name__} cannot be changed by an option; give them as a mapping or a file")
+    if isinstance(source, ReductionSettings):
+        raise SettingsError(f"settings of class {type(source).__name__} cannot be changed by an option; give them as a mapping or a file")
+    content = source if isinstance(source, Mapping) else read_yaml(source)
+    names = {normalised(name) for name in values}
+    kept = {key: _without(block, names) if normalised(key).startswith("soxs_") else block for key, block in content.items()}
+    return {**_without(kept, names, deep=False), **values}
 
 
-def _over(content: Mapping[Any, Any], values: Mapping[str, Any]) -> dict[Any, Any]:
-    """Values in every block of a recipe, where they win over what stands there, and outside of blocks."""
-    blocks = {
-        key: {**value, **values} if isinstance(value, Mapping) and str(key).lower().replace("_", "-").startswith("soxs-") else value
-        for key, value in content.items()
-    }
-    return {**blocks, **values}
+def _without(content: Any, names: Set[str], *, deep: bool = True) -> Any:
+    """A block, and those in it, without some keys; anything but a block as it is."""
+    if not isinstance(content, Mapping):
+        return content
+    return {key: _without(value, names) if deep else value for key, value in content.items() if normalised(key) not in names}
 
 
 def poly_digits(orders: Any, number: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from soxspipe.errors import SettingsError
 from soxspipe.settings.dump import default_yaml, dump_settings, parameters
-from soxspipe.settings.load import LoadedSettings, load_settings, with_setting
+from soxspipe.settings.load import LoadedSettings, load_settings
 from soxspipe.settings.names import leaves
 from soxspipe.settings.stare import StareSettings
 
@@ -99,14 +99,6 @@ def test_release_to_follow_as_text_or_number(release: Any) -> None:
     assert load(None).settings.compat == "0.19"
     with pytest.raises(SettingsError, match=r"setting 'compat' is '0\.18', '0\.19' or '0\.17' is needed"):
         load({"compat": "0.18"})
-
-
-def test_an_option_of_the_command_wins_over_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "settings.yaml"
-    path.write_text("soxs-stare: {use_flat: False, vis: {compat: 0.19}}\n")
-    settings = load(with_setting(path, "compat", "0.17")).settings
-    assert (settings.compat, settings.use_flat) == ("0.17", False)
-    assert load(with_setting(None, "compat", "0.17")).settings.compat == "0.17"
 
 
 def test_arm_and_recipe_choose_their_blocks() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from soxspipe.errors import SettingsError
 from soxspipe.settings.disp_solution import DispSolutionSettings
 from soxspipe.settings.load import load_settings
 from soxspipe.settings.order_centres import OrderCentresSettings
@@ -15,6 +18,21 @@ def test_an_option_wins_over_the_block_of_the_recipe() -> None:
     source = overlaid({"soxs-disp-solution": {"poly": "1111"}, "verbose": True}, poly_digits(5345, 4))
     loaded = load_settings(source, instrument="SOXS", recipe="soxs-disp-solution", arm="NIR", model=DispSolutionSettings)
     assert loaded.settings.poly == "5345"
+
+
+def test_an_option_wins_over_the_block_of_the_arm_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("soxs-stare: {use_flat: False, vis: {compat: 0.19}}\n")
+    loaded = load_settings(overlaid(path, {"compat": "0.17"}), instrument="SOXS", recipe="soxs-stare", arm="VIS")
+    assert (loaded.settings.compat, loaded.settings.use_flat) == ("0.17", False)
+    digits = overlaid({"soxs-order-centres": {"nir": {"poly": "22"}}}, poly_digits(46, 2))
+    found = load_settings(digits, instrument="SOXS", recipe="soxs-order-centres", arm="NIR", model=OrderCentresSettings)
+    assert found.settings.poly == "46"
+
+
+def test_settings_of_a_class_cannot_be_changed() -> None:
+    with pytest.raises(SettingsError, match="cannot be changed by an option"):
+        overlaid(DispSolutionSettings(), {"poly": "1111"})
 
 
 def test_without_an_option_settings_are_as_they_were() -> None:
