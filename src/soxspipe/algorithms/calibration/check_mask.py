@@ -13,10 +13,13 @@ from soxspipe.algorithms.calibration.solve_arc import ArcSolution
 BRIGHT_SIGMA = 25.0
 """Lines with images this significant show a pinhole if it is there."""
 SEEN_SIGMA = 6.0
+"""Highest of a few pixels: noise alone reaches 6 sigma less than once in an image."""
 SEEN, NOT_SEEN = 0.5, 0.3
 """Share of an order's bright lines that show a pinhole that is there, and one that is not (0.77 or more, and 0, on real frames)."""
 LEAST_LINES = 3
+"""The share of an order says nothing with one or two lines, either of which may be blended."""
 TAIL = 0.1
+"""Of the typical pinhole: less than a dim one sends, more than the wing of a bright neighbour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,12 @@ from soxspipe.algorithms.calibration.dispersion_basis import DispersionBasis, de
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 FOLDS = 10
+"""A tenth of the lines is left out at a time: enough folds for a standard error, few enough to cost little."""
 LEAST_GAIN = 0.01
 """The lowest degree is taken whose lines left out are predicted worse than by the best degree by no more than 1 per cent in mean square, or than the
 scatter of that difference over the tenths: less is chance, and beyond the last line of an order each degree more costs dearly."""
 CLIP_SIGMA = 5.0
+"""A single wrong line must not decide on a degree; a normal error of 5 sigma is met once in 1.7 million."""
 HIGHEST_BY_SLIT = (99, 11, 9, 3)
 """Highest degree in order and wavelength for each degree in slit position."""
 

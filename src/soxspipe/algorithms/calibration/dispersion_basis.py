@@ -32,6 +32,7 @@ SEQUENCE = (
 tables hold too.  Solutions made with these powers, as the reference's are, are thus held exactly.  Degree 9 is left out:
 evaluated as they stand in a table its powers cancel to no better than 0.1 px in double precision, those of degree 8 to 0.004 px per px."""
 GRID = 14
+"""Nodes each way; more than twice the highest degree, so that powers are had without error."""
 LEAST_NEW = 1e-5
 """A function that is a sum of the ones before it to this share of its size is left out: its coefficient would mean nothing."""
 BEYOND = 0.02

@@ -19,6 +19,7 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray
 THRESHOLD_SIGMA = 4.0
 """Significance below which a pixel says nothing: four in a hundred thousand pixels of pure noise are above it."""
 COARSE_STEP_PX = 2.0
+"""The width of a blurred line: a coarser grid could step over the agreement."""
 SMOOTHING_PX = 1.0
 """The sums are blurred by this, so that a coarse step of the motion cannot miss a pinhole image of 2 px."""
 WARP_PX = 4.0
@@ -26,8 +27,11 @@ WARP_PX = 4.0
 ORDER_GAIN = 1.3
 """An order is taken to lie off the others only where this much more light agrees with it."""
 ORDER_REACH_PX = 6
+"""Less than half the distance of two orders, so that an order is not taken for its neighbour."""
 CELL_REACH_PX = 2
+"""Light nearer than this to the pattern agrees with it: the warp is a stretch and a tilt, which leaves a pixel or two."""
 CELLS_PER_ORDER = 3
+"""Three pieces tell a shift from a tilt and a stretch, and each still holds several lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

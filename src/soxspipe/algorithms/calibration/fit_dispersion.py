@@ -18,13 +18,17 @@ ROBUST_SCALES_PX = (2.0, 1.4, 1.0, 0.7, 0.5, 0.3, 0.2, 0.1)
 CAUCHY = 2.0
 """Residuals of this many times the scale count half in the robust fits."""
 LEAST_SIZE_PX = 0.05
+"""Coefficients are never expected to be smaller than lines can be measured."""
 PIXEL_UNIT = 1000.0
+"""Scales pixels to about 1, so that the columns of the fit have one size."""
 ROUGH_SLIT_DEGREE = 2
+"""The image of the slit is tilted and bent, and no more than that is needed to find lines."""
 MOST_DEGREES = (12, 9, 4, 0)
 """Degrees of the fit that tells how much lines scatter about any smooth solution."""
 FIRST_SCATTER_PX = 0.05
 """Scatter of lines before it is known: the reference's solutions have as much."""
 LARGEST_NORMAL_CONDITION = 1e11
+"""Normal equations square the condition; beyond this fewer than four of float64's sixteen digits would be left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,9 +14,13 @@ HALF_PX = 4
 ROUNDS = 3
 """After each round the light of all other images is taken off again; the third changes a centroid by less than 1e-3 px."""
 STEPS = 3
+"""Gauss-Newton about doubles the digits at each step: three are enough from half a pixel away."""
 LONGEST_STEP_PX = 1.0
+"""Half an image's width: a longer step leaves the region where the fit is nearly linear."""
 LEAST_SIGMA_PX, MOST_SIGMA_PX = 0.35, 3.0
+"""Narrower than a pixel's own blur is a hot pixel, wider than this a blend or scattered light."""
 SMALLEST_GAIN = 1e-9
+"""Below this a parameter is not seen by any pixel, and is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,10 +10,12 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.numerics.robust import running_mean
 
 ROUNDS = 2
+"""Each factor is measured with the others divided out, so twice; the second round starts from nearly flat light."""
 ODD = 0.25
 """Pixels whose response is off by more than this are defects and do not take part in smooth curves."""
 
 SLIT_BINS_PER_PX = 1.0
+"""The slit function has no detail below a pixel."""
 FULLY_LIT_PX = 1.5
 """Distance from the edge from which a pixel is fully lit."""
 

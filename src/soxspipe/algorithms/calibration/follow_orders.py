@@ -17,6 +17,7 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.detector import Axis
 
 REACH_PX = 15
+"""As far as an order may lie from its prediction."""
 ACROSS_PX = 2
 """The orders' places along the slit are known better than those along the dispersion."""
 MOST_LIGHT = 3.0
@@ -26,6 +27,7 @@ STEP_COST, SQUARED_COST = 0.6, 0.3
 TYPICAL_SPACING_PX = 40.0
 """Offsets of lines further apart than this may differ more, of lines closer together less, by no more than `LEAST_SHARE` and its inverse."""
 LEAST_SHARE = 0.4
+"""Keeps very close and very distant lines from being treated as rigid or free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,8 +16,11 @@ SAMPLE_ROWS = 96
 """Rows of the sample: two hundred thousand pixels of a whole detector, which give the noise of five frames to 0.1 %."""
 
 ROWS_TOGETHER = 4
+"""Neighbouring rows are read together; four of them make one read of the file."""
 CLIP_SIGMA = 5.0
+"""Leaves out cosmic rays and hot pixels; of normal noise, one pixel in 1.7 million."""
 ROUNDS = 3
+"""From a robust start the second round changes nothing but by outliers, the third confirms it."""
 
 LEVEL_SIGMA = 3.0
 """A frame whose level is further than this many read noises from the others' is not of their kind; levels drift by a fraction of one."""

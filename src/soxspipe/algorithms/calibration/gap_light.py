@@ -16,6 +16,7 @@ MARGIN_PX = 3.0
 """Pixels beyond an edge that still see its blur."""
 
 CELL_B_PX, CELL_A_PX = 32, 12
+"""Small against the hundreds of pixels over which scattered light changes, large enough for the variance within a cell."""
 KNOT_PX = 160.0
 """Scattered light changes over hundreds of pixels."""
 
@@ -23,7 +24,9 @@ THINNING = 4
 """Every fourth pixel along the dispersion tells a smooth surface to a tenth of an electron."""
 
 CLIP_SIGMA = 5.0
+"""Leaves out cosmic rays and hot pixels; of normal noise, one pixel in 1.7 million."""
 LEAST_PIXELS = 100
+"""Fewer pixels between orders than these tell no surface."""
 STIFFNESS = 1e-3
 """Second differences of the coefficients against the weight of the cells: bridges wide orders, bends where there are data."""
 

@@ -17,6 +17,7 @@ DOUBTFUL_OFFSET_PX = 0.25
 BLEND_PX = 1.0
 """Two lines of the list closer than this are one image."""
 WIDEST_ERROR_PX = 0.4
+"""A fit that is no better than this says less than the solution without it."""
 FLOOR_PX = 0.004
 """Scatter of centroids of the brightest images (pixel response), below which no error is believed."""
 

@@ -14,6 +14,7 @@ LEAST_SHARE = 0.02
 """A lamp that would add less than this to the information on an order's pixels is left out of it."""
 
 LINE_WINDOW_PX = 5
+"""About the width of an emission line of the D2 lamp on the detector."""
 LINE_SIGMA = 5.0
 """Where the ratio of the lamps runs off its smooth curve by this many sigma over a few pixels, a lamp has a line; only the other is used."""
 
@@ -21,8 +22,11 @@ ODD_SIGMA = 6.0
 """Two lamps that differ by more than this in a pixel: one of them was struck by a cosmic ray."""
 
 MEDIAN_PX = 61
+"""More than twice ten line widths, so that lines are in the minority of any window."""
 RATIO_DEGREE = 9
+"""Two smooth spectra over one order: their ratio bends a few times; more would follow lines."""
 TILT_DEGREE = 1
+"""The lamps may light the slit differently by a slope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

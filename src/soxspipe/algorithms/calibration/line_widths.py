@@ -13,6 +13,7 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray, freeze
 from soxspipe.datamodel.detector import Axis
 
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
+"""Of a Gaussian."""
 STEP_NM = 0.5
 """Distance over which the scale is taken, as small as keeps rounding out of it."""
 PARTS = 3

@@ -15,7 +15,9 @@ from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image
 from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
 
 BLOCK_PX = 5
+"""As the reference averages: what repeats from pixel to pixel is noise, patterns are wider."""
 FOURIER_CLIP = 100.0
+"""Holds back a single wild pixel, which would fill the whole transform, and no pattern."""
 
 
 class FrameClipSettings(AlgorithmSettings):

@@ -39,7 +39,9 @@ BRIGHT_RESPONSE, BRIGHT_SIGMA = 1.3, 8.0
 """A pixel brighter than its neighbours by this factor and this many sigma was struck in a lamp's only frame, or is hot."""
 
 SHORTEST_ORDER_PX = 30
+"""An order with fewer columns on the detector has no edge that could be fitted."""
 DEFAULT_HALF_SLIT_PX = 20.0
+"""Half of 11 arcsec at 0.28 arcsec a pixel; only where no order shows its edges."""
 
 LARGEST_DEGREES = (9, 7)
 """In order and along the dispersion: readers of order tables take one digit."""

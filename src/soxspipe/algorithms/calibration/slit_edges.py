@@ -33,6 +33,7 @@ LEAST_SNR = 5.0
 """Contrast over noise of a single pixel without which a column does not show the edge."""
 
 LEAST_COLUMNS = 60
+"""Fewer columns do not hold the parabola that the edges of a whole order need."""
 SPAN_OF_DEGREE, SPAN_OF_PARABOLA = 0.75, 0.4
 """An edge seen over less than the first share of its order is fitted by degree 2 alone, over less than the second by a constant distance from
 the centre, which can be continued."""

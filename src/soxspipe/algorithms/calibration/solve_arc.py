@@ -22,6 +22,7 @@ from soxspipe.errors import AlgorithmError
 START_SIGMA_PX = 0.8
 """Gaussian width of a pinhole image of 1.7-1.9 px FWHM, as the instrument has them."""
 TRUST_OF_DOUBTFUL = 0.5
+"""Counts half: some of these lines are right, and the robust fit finds out which."""
 ROUGH_DEGREES = {"echelle": (9, 10, 11), "separate": (4, 6, 7)}
 """Degrees of the robust fits, by kind of basis: an order that bends away from the others must be followed to its ends."""
 ANCHORED_DEGREES = (3, 4)
@@ -32,10 +33,13 @@ LEAST_OFFSETS_PX = (0.8, 0.4, 0.15, 0.06)
 """Lines and images closer to the solution are not left out, however small the scatter: in the first rounds because an order that bends away
 from the others is not yet followed, in the last because it harms nothing."""
 WIDTH_SIGNIFICANCE = 40.0
+"""The width of an image is known to about 1 / 40 then; fainter ones add more noise than knowledge."""
 CHOOSING_TURNS = (0, 2)
 """Rounds in which degrees are chosen: with the first lines, and when those that are wrong have gone."""
 COMPANION_PX = 5.0
+"""More than two full widths: a line further away does not shift this one."""
 LEAST_LINES = 12
+"""Fewer tell a mean and not whether it holds for the order."""
 LEAST_CONTRAST, LEAST_LIGHT = 1.3, 0.1
 """Light where the pattern lies over other places (1.0-1.2 for lines that are not there), and per image (0.01 without a lamp; 1 for good arcs)."""
 ANCHORED_REACH_PX = 2

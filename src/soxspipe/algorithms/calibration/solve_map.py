@@ -16,6 +16,7 @@ from soxspipe.datamodel.geometry import DispersionPolynomial, OrderTable
 BEYOND_RANGE = 0.7
 """Share of its range by which an order is followed beyond its limits: order 24 of SOXS NIR fills a detector of which its range is 60 per cent."""
 SAMPLES = 400
+"""Every tenth pixel of an order: wavelengths are smooth between them."""
 GRID_B, GRID_S = 33, 7
 """Points of an order at which the error of the wavelength is worked out; it is smooth."""
 NEAR_LINE_PX = 150.0

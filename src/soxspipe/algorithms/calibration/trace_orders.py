@@ -23,19 +23,29 @@ from soxspipe.numerics.robust import mad_sigma
 HALF_PX = 7
 """Half width of the slices: a trace of 2 px FWHM, and background on both sides, clear of the next order 13 px away."""
 STEPS = 6
+"""Gauss-Newton with steps of at most a pixel: enough to cross `SEARCH_PX` and converge."""
 SEARCH_PX = 4
+"""What the dispersion solution and flexure leave at most across an order."""
 START_SIGMA_PX = 0.9
+"""Of a trace of 2 px FWHM."""
 BIN_PX = 20
 """Columns that are averaged before the fit: the offset does not change over as little."""
 LEAST_ERROR_PX = 0.003
+"""No bin is trusted beyond this, however bright: the response of single pixels shifts a trace."""
 HIGHEST_DEGREE = 8
+"""The lowest good degree is taken; beyond this ends of orders would follow noise."""
 FOLDS = 8
+"""An eighth of the stretches is left out at a time."""
 FEW_ORDERS = 5
+"""With fewer orders (VIS has four) each has its own polynomial: they pass different optics."""
 LARGEST_MISS_PX = 0.003
 """Largest rms distance between the centres as measured and the polynomial of the table."""
 MOST_POWERS = 9
+"""The published tables hold powers up to this."""
 FAR_EDGE_PX = 10
+"""Too near to the border for a slice."""
 LEAST_FOUND = 0.1
+"""With a lamp most samples show the trace, without it chance gives a few per cent."""
 
 
 class TraceSettings(AlgorithmSettings):

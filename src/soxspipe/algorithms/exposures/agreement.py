@@ -19,12 +19,15 @@ WIDTH_SHARE = 0.10
 LIGHT_SHARE = 0.05
 """With throughputs that differ less, equal weights lose less than 0.1 per cent of the signal-to-noise."""
 TIME_SHARE = 0.01
+"""Shutters differ by milliseconds; nothing that needs scaling is as near as this."""
 LINES_PX = 0.1
 """Sky lines that lie closer together are as sharp in the mean."""
 SEEN_SIGMA = 8.0
 """An object that stands out less does not tell where it is."""
 LARGEST_PX = 8
+"""More than flexure moves a spectrum within an observation block."""
 ROUNDS = 6
+"""A shift of a few pixels is reached in two or three; ends a search that does not converge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,9 @@ HIT_SIGMA = 6.0
 TOLERANCE = 0.1
 """Share of the light by which exposures may differ at a line: their images and wavelengths are never quite the same."""
 ROUNDS = 2
+"""In the second, the mean that outliers are held against is free of the worst of them."""
 SMOOTH_SAMPLES = 15
+"""Wider than a cosmic ray and its blur, narrower than a change of the noise."""
 UNLIKE = 1.5
 """A variance this many times that of its neighbours belongs to a sample with masked pixels."""
 FLAG_SHARE = 0.1

@@ -20,7 +20,9 @@ from soxspipe.numerics.medians import quick_mad_sigma
 from soxspipe.numerics.robust import grouped_median, row_median
 
 EVERY_ROW = 8
+"""An eighth of the rows holds enough light for shift and seeing of anything that leaves a trace."""
 BIN_ARCSEC = 0.3
+"""About a pixel."""
 STRIP_HALF_ARCSEC = 0.5
 """Half the width of the strip of sky; lines tilt by less than a pixel over it."""
 LEAST_FLAT = 0.05

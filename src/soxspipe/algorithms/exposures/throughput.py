@@ -13,14 +13,17 @@ from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.numerics.robust import running_median
 
 BLOCK_SAMPLES = 256
+"""Clouds are grey, so blocks may be long; several in an order show whether it is so."""
 HIGHEST_DEGREE = 2
 """Slit losses change with wavelength as slowly as seeing does."""
 WORTH_A_TERM = 9.0
 """A coefficient is kept where it lowers chi square by 3 sigma."""
 CLIP_SIGMA = 4.0
+"""Wider than noise, so that only samples which disagree are left out."""
 CLEAR_SHARE = 0.9
 """Exposures whose air lets through at least this share of the clearest one's light count as clear; slit losses aside."""
 SMOOTH_SAMPLES = 31
+"""Weights must not follow the noise of single samples, which would bias the ratio."""
 KNOWN_WELL = 0.05
 """A ratio whose error is larger does not decide which exposures are clear."""
 

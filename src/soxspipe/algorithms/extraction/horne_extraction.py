@@ -50,8 +50,11 @@ class ExtractionSettings(AlgorithmSettings):
 
 
 ROUGH_TOLERANCE = 0.1
+"""A first profile is right to a tenth of its peak."""
 LEAST_FLAT = 0.0025
+"""Below a 400th of the order's level the flat is scattered light, not lamp."""
 PARTIAL = 0.5
+"""With more than half of the profile lost, the flux rests on the model of the profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

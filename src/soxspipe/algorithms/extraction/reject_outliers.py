@@ -13,24 +13,41 @@ from soxspipe.numerics.robust import edge_padded, row_median, running_median
 from soxspipe.numerics.rows import row_dot, row_max
 
 GROW_SIGMA = 2.5
+"""A neighbour of a hit is suspect: one good pixel in 80 goes with it."""
 CONTRADICTION_SIGMA = 4.0
+"""Pixels of one row that contradict its flux: one row in a thousand by chance, and other conditions stand beside."""
 SPIKE_SIGMA = 5.0
+"""By chance one row in 1.7 million."""
 SPIKE_SHARE = 0.85
+"""A line lights the rows beside it; a hit leaves at least this much of its height missing there."""
 SPIKE_NEIGHBOURS_PX = 31
+"""Ten line widths: a line does not move the running median."""
 UNKNOWN_SHARE = 0.2
+"""A neighbour with a larger error than this cannot say whether there is a line."""
 STRUCK_POWER = 0.8
+"""A row that has lost a fifth of its weight may hold the tail of what was rejected."""
 TRACK_ROUNDS = 2
+"""A track lies on few rows; a second look finds what the first had hidden."""
 LINE_NEIGHBOUR_SHARE = 0.12
+"""Light that a line sends at least two rows from its peak."""
 CORE_HALF_PX = 7
+"""Two arcsec to either side, which holds the profile at any seeing that is of use."""
 PROFILE_TOLERANCE = 0.03
+"""The profile is trusted to 3 % of its peak; more is asked for where too much would be rejected (`WIDER_TOLERANCES`)."""
 SKY_TOLERANCE = 0.01
+"""The model of a sky line is trusted to a per cent of its height."""
 FAR_SHARE = 0.02
+"""Where the profile is below 2 % of its peak, its error does not count."""
 ROUNDS = 8
+"""Hits are found from the brightest to the faintest, until a round finds none; bounds the time."""
 SMOOTH_PX = 5
+"""Two line widths, so that one struck row does not set its own limit."""
 CORE_SHARE = 0.3
+"""Pixels above a third of the peak hold most of the light and of the profile's error."""
 LARGEST_STRUCK_SHARE = 0.03
 """An hour of cosmic rays strikes 0.001 of the pixels."""
 WIDER_TOLERANCES = (3.0, 10.0)
+"""If more is struck than cosmic rays do, it is the profile that is wrong: it is then trusted less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -34,7 +34,9 @@ from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.trace import ObjectTrace
 
 FALLBACK_SEEING_ARCSEC = 1.0
+"""Typical of La Silla, where neither header nor trace tell."""
 ORDER_ILLUMINATION_PRIOR = 0.02
+"""Slits are lit evenly to a few per cent; one order alone must not show more than its light proves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -31,12 +31,17 @@ class StackSettings(AlgorithmSettings):
 
 
 GROW_SIGMA = 5.0
+"""Beside a confirmed hit, what is 5 sigma off belongs to it."""
 SOURCE_TOLERANCE = 0.3
+"""Seeing and guiding may change the light of a pixel of the object by as much between exposures."""
 STRIP_HALF_PX = 7
+"""Two seeing widths: a strip reaches from the object to the sky."""
 LEAST_NEIGHBOURS = 5
+"""A median of fewer is moved by a single other hit."""
 PIXELS_AT_ONCE = 1 << 16
 """Few enough for the processor's cache."""
 SUSPECTS_AT_ONCE = 1 << 10
+"""Strips of all suspects at once would need more memory than the frames."""
 
 
 def clip_and_stack(exposures: Sequence[Exposure], settings: StackSettings, pedestal: Image | None = None) -> Frame:

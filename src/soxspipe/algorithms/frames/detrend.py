@@ -12,7 +12,9 @@ from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 
 SAME_EXPOSURE_S = 0.5
+"""Real headers write the same exposure time with differences of some milliseconds."""
 FLAT_SIGNIFICANCE = 5.0
+"""A response that is not known to 20 % only adds noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -21,16 +21,19 @@ MARGIN_PX = 8
 EVERY_ROW = 8
 """One row in so many is looked at, which knows the noise to 0.5 %."""
 ROWS_AT_ONCE = 32
+"""Bounds the memory; the result does not depend on it."""
 BLOCK_PX = 64
 """Scattered light is even over so many pixels of a row."""
 LEAST_PAIRS = 2000
 """Fewer pairs know the noise to no better than 2 %."""
 CLIP_SIGMA = 3.5
+"""Leaves 0.05 % of normal noise out, which `CUT_VARIANCE` makes good."""
 _INSIDE_CLIP = 0.99389
 """Variance of a normal distribution cut at `CLIP_SIGMA`, over that of the whole one."""
 SAME_NOISE = 0.05
 """Header and pixels agree within this share of the read noise: what a temperature drift or the rounding of a card changes."""
 SURE_SIGMA = 5.0
+"""The measurement must contradict the header beyond doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

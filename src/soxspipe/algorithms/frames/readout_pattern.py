@@ -20,6 +20,7 @@ OWN_SIGMA = 3.0
 AGREE = 0.85
 """Share of the bands of the detector that have to show a step with one sign: sky lines at the edges of orders are in a few bands alone."""
 LEAST_BANDS = 2
+"""One band between orders tells no pattern of the detector from one of the light."""
 WELL_KNOWN = 0.9
 """Share of its columns that a band has to know to have a voice."""
 LEAST_PAIRS = 24
@@ -33,6 +34,7 @@ STEP_REACH_PX = 14
 NEAR_PX = 2
 """The best fit of a step may lie as far from it."""
 MOST_STEPS = 64
+"""Ends the search on a frame that is full of steps: that is no pattern."""
 SMOOTH_ROWS_PX = 30.0
 """Slower changes from row to row are left to the model of scattered light, which follows them."""
 ROUGH_CLIP, FINE_CLIP = 12.0, 4.0
@@ -40,6 +42,7 @@ ROUGH_CLIP, FINE_CLIP = 12.0, 4.0
 MEDIAN_NOISE = 1.2533
 """Error of a median over that of a mean."""
 SAMPLE_EVERY = 5
+"""A scatter needs no more than one value in five."""
 ROUGH_LINES = 256
 """So many lines give first means."""
 ROWS_AT_ONCE = 32

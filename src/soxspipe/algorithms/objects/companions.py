@@ -13,6 +13,7 @@ from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 
 APART_FWHM = 1.5
+"""Nearer than this two images are one."""
 MASKED_SHARE = 0.03
 """Of the peak of the other object: from there on its light is masked, after it has been subtracted."""
 MASKED_OWN_SHARE = 0.3

@@ -40,16 +40,27 @@ class ContinuumSettings(AlgorithmSettings):
 
 
 CHUNK_PX = 40
+"""A trace does not move within as many pixels; faint objects need their light."""
 MATCHED_ROUNDS = 5
+"""It ends when the trace stays (`CLOSE_ENOUGH_ARCSEC`); bounds the time for faint ones."""
 CLOSE_ENOUGH_ARCSEC = 0.003
+"""A hundredth of a pixel, which changes no weight to speak of."""
 TEMPLATE_SIGMA = 0.42
+"""Sigma of a Gaussian over its FWHM, 1 / 2.355."""
 PEAK_TOLERANCE = 0.3
+"""A Gaussian is not the profile, and may miss it by this share of its peak."""
 PEAK_FLOOR = 0.05
+"""Bright pixels are limited by the template, not by their photons."""
 REJECT_SIGMA = 6.0
+"""Only what no profile explains."""
 FLUX_SMOOTH_PX = 15
+"""Wider than a cosmic ray and its blur; a continuum changes little over it."""
 LINE_SIGMA = 5.0
+"""An emission line that stands out this much is flux, no noise."""
 SMOOTH_HALF_PX = 7
+"""Photon noise is taken from a mean of as many rows, so that a pixel does not set its own weight."""
 GAUSS_ROUNDS = 6
+"""Gauss-Newton from the peak as measured; bounds the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,27 +13,41 @@ from soxspipe.datamodel.trace import SlitSource
 from soxspipe.numerics.robust import grouped_median, mad_sigma
 
 BIN_ARCSEC = 0.15
+"""Half a pixel: tilt of the slit and curvature of the order fill the bins."""
 BIN_SHARE = 0.55
+"""Bins of half a pixel, where pixels are larger (binning)."""
 CHUNK_PX = 64
+"""A median over as many rows is robust, and the trace has not moved."""
 TEMPLATE_FWHM_ARCSEC = 0.9
+"""Typical of La Silla; the significance depends little on it."""
 LARGEST_COUNT = 5
+"""More than this on a slit of 12 arcsec is structure of a host, no list of stars."""
 LEVEL_ROUNDS = 12
+"""The level of a crowded slit sinks slowly, as one object after the other is left out."""
 LEVEL_SIGMA = 2.0
+"""Wings of objects must not raise the level of the sky."""
 LARGEST_PASSED = 3
 """Peaks that turn out to belong to objects already found before the search ends."""
 COMPANION_SHARE = 0.01
+"""Of the brightest: what is fainter cannot be told from its wings."""
 APART_FWHM = 1.5
+"""Nearer than this two images are one."""
 CONTRAST = 1.0
 """Over the wings of brighter objects there: what is less could be the wings' own."""
 NARROWEST_FWHM, WIDEST_FWHM = 0.5, 2.0
+"""Stars on one slit have one width; a hump much narrower or wider than the brightest is none."""
 CORE_FWHM = 1.0
 """Light nearer than this is never another object's."""
 WING_TOLERANCE = 0.02
 """Of real wings against a Moffat."""
 WING_CLIP = 4.0
+"""Light of a neighbour must not widen the wings."""
 WING_ROUNDS = 4
+"""Clipping and fitting in turn; few outliers are left for the last."""
 EXPONENTS = (1.4, 1.7, 2.0, 2.3, 2.6, 3.0, 3.5, 4.2, 5.5)
+"""Moffat exponents from a sharp core with wide wings to nearly a Gaussian."""
 WIDTHS_ARCSEC = tuple(0.45 * 1.12**k for k in range(19))
+"""From half the usual seeing to the worst that is observed in, in steps of 12 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -26,7 +26,9 @@ PARTS = 12
 INDICES = (0.5, 1.0, 2.0)
 """Sersic indices tried: a smooth blob, a disc, a concentrated galaxy."""
 SIZES_ARCSEC = (2.5, 4.0)
+"""A host as wide as twice and four times the seeing: what lies between is seen with either."""
 START_ARCSEC = 3.5
+"""Between the two sizes; the fit finds its own."""
 NEEDED_SIGNIFICANCE = 6.0
 """Of about 15 scenes without a host none came above 5; a real star (NIRSPEC, at a tenth of its light) reached 5.6."""
 WORTH_SAYING = 4.0

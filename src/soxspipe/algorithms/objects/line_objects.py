@@ -19,20 +19,35 @@ from soxspipe.datamodel.trace import SlitSource
 from soxspipe.numerics.robust import grouped_median, largest_near, mad_sigma
 
 SPOT_SIGMA_PX = 1.2
+"""Of the line-spread function with a slit of 1 arcsec, unbinned."""
 SPOT_HALF_PX = 4
+"""Three sigma and a little more."""
 SPOT_SIGNIFICANCE = 6.0
+"""Noise reaches it less than once in a frame of 4 million pixels."""
 SHAPE_HALF_PX = 2
+"""The core, where spot, cosmic ray and sky line differ."""
 SHAPE_TOLERANCE = 0.29
+"""Between a line somewhat wider than the spot and a cosmic ray, which leaves the neighbours of its peak dark."""
 SKY_SHARE = 0.02
+"""Steep flanks of sky lines are subtracted to some per cent."""
 CAP = 8.0
+"""One bright residual must not look like several spots."""
 CLUSTER_ARCSEC = 0.45
+"""Half the usual seeing: spots of one object scatter by less."""
 STEP_ARCSEC = 0.1
+"""A third of a pixel."""
 SCORE_FLOOR = 20.0
+"""Less than one chance spot: the scatter along an empty slit is not zero."""
 LEAST_SPOTS = 2
+"""One spot alone may be what is left of a cosmic ray."""
 LARGEST_COUNT = 3
+"""Galaxies with emission lines on one slit."""
 STACK_ROWS_PX = 1
+"""The core of the line."""
 STACK_BIN_ARCSEC = 0.2
+"""Less than a pixel: several lines at different pixel phases fill the bins."""
 STACK_REACH_ARCSEC = 2.5
+"""Enough for the width of the image and some sky."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

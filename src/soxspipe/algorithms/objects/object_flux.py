@@ -9,10 +9,15 @@ from soxspipe.numerics.robust import running_median
 from soxspipe.numerics.rows import row_dot
 
 FLUX_SMOOTH_PX = 15
+"""Wider than a cosmic ray and its blur; a continuum changes little over it."""
 LINE_SIGMA = 5.0
+"""An emission line that stands out this much is flux, no noise."""
 LEAST_SIGNIFICANCE = 12.0
+"""Where rows are faint and averaged widely, a line must be beyond any doubt of its noise."""
 WANTED_SNR = 40.0
+"""Weights known to 1 / 40 are as good as exact ones: the loss goes with the square."""
 WIDEST_SMOOTH_PX = 201
+"""Further away the blaze has changed."""
 
 
 def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use: BoolArray) -> tuple[FloatArray, FloatArray]:

@@ -23,24 +23,41 @@ from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
 from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
 REACH_FWHM = 4.5
+"""Beyond it there is hardly any light, and neighbours begin."""
 BETA = 3.5
+"""Of seeing as telescopes show it: between 2.5 and 4.8 (Trujillo et al. 2001, MNRAS 328, 977)."""
 BETA_PRIOR = 0.5
+"""How far exponents of seeing scatter."""
 WIDTH_PRIOR = 0.2
+"""In the logarithm: the width of the trace is trusted to 20 %."""
 SLOPE = -0.2
+"""Seeing goes with wavelength to the power -1/5 (Kolmogorov turbulence)."""
 SLOPE_PRIOR = 0.3
+"""Outer scale, focus and guiding may change the exponent by as much."""
 COMMON_PRIOR = 0.3
+"""Of the Moffat profile itself: what all orders share may differ from it by a third."""
 VARYING_PRIOR = 0.25
+"""Falls with the square of the degree: profiles change slowly along the wavelength."""
 ORDER_PRIOR = 0.04
+"""Single orders may differ from the common profile by some per cent."""
 PEAK_SHARE = 0.0005
+"""Of the peak; wings of a Moffat profile may be wrong by more than themselves."""
 NUISANCE_DEGREE = 2
+"""Level and slope of the light that the sky has left, and its curvature."""
 NUISANCE_PRIOR = 0.02
+"""Of the peak: light that the sky has left beside the object is expected to be no more."""
 NUISANCE_FWHM_ARCSEC = 1.0
+"""A wider profile leaves less sky beside it, and more of it may be wrong."""
 GRID_ARCSEC = 0.02
+"""A fourteenth of a pixel: the profile is straight within it."""
 LARGEST_DEGREE = 7
+"""A profile bends no more often over all orders; the setting may ask for less."""
 ROUNDS = 2
+"""A second round sees what the first profile has let pass."""
 SETTLED = 0.1
 """Relative change of the width beyond which the flux along the orders, by which the light is divided, is measured once more."""
 PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
+"""From none of the freedom to three times what is expected; cross-validation chooses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,6 +14,7 @@ from soxspipe.datamodel.arrays import BoolArray
 from soxspipe.datamodel.trace import ObjectTrace
 
 ROWS_WANTED = 8
+"""Stretches over all orders: enough for how seeing goes with wavelength, each still bright."""
 SMEARED_SHARE = 0.12
 """Of the light away from the main place and its neighbours: a still star has less than 0.05."""
 NEEDED_GAIN = 100.0
@@ -23,6 +24,7 @@ GOOD_FIT = 1.5
 LEAST_WIDTH, LEAST_BETA = 0.35, 1.6
 """Width over the trace's and exponent that a star's own image has at least."""
 LEAST_SHARE = 0.01
+"""Of the light; less is within the error of the profile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

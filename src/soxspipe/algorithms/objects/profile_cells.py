@@ -17,9 +17,13 @@ from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
 from soxspipe.numerics.rows import row_dot, row_max
 
 CELL_ARCSEC = 0.05
+"""A sixth of a pixel: the profile is straight within it."""
 CHUNKS = 8
+"""The profile hardly changes within an eighth of an order."""
 PEAK_TOLERANCE = 0.1
+"""A first profile is right to a tenth of its peak."""
 SOUND_POWER = 0.7
+"""A row that has lost more weight than this tells no flux."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -24,7 +24,9 @@ from soxspipe.algorithms.objects.slit_rows import REACH_ARCSEC, SlitRows
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 
 NODES = np.arange(-6, 7)
+"""Places of the image during the exposure, out to 1.5 FWHM to either side."""
 NODE_STEP = 0.25
+"""Half of what the image resolves."""
 MIDDLE = NODES.size // 2
 PEAK_TOLERANCE = 0.001
 """Of a real image against any formula, in units of its peak: the mean over all rows is believed to this."""
@@ -37,17 +39,23 @@ SHIFT_OF_FWHM = 0.03
 SHAPE_MEAN, SHAPE_PRIOR = (-0.1, -0.2, 3.0, 0.0), (0.3, 0.2, 1.5, 1.0)
 """log of width over the trace's, its exponent of wavelength, the Moffat's exponent (2.5 to 4.5 at most sites), its change with wavelength."""
 SHAPE_LIMITS = ((np.log(0.3), -1.0, 1.4, -4.0), (np.log(1.3), 0.6, 9.0, 4.0))
+"""Logarithm of the width, its slope, Moffat exponent and its slope: what seeing can be."""
 SHARE_PRIOR = 0.05
 """A star stands still unless its image says otherwise: what a share of 0.2 costs (chi squared of 16) is little where it is real."""
 HOST_MEAN, HOST_PRIOR = (np.log(4.0), 0.0), (0.6, 1.5)
 """log of the host's size in arcsec, and its place."""
 LEAST_HOST_FWHM, LARGEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC = 1.8, 9.0, 3.0
+"""A host must be wider than the star, narrower than the slit, and on it."""
 HOST_SOFTENING_FWHM = 0.5
 """Seeing rounds off a host's cusp."""
 STEPS = (1e-3, 1e-3, 1e-2, 1e-2)
+"""Of the derivatives: small against the parameters' range, large against rounding."""
 LARGEST_STEP = 0.4
+"""Keeps the fit where it is nearly linear."""
 ROUNDS = 40
+"""Bounds the time of a fit that does not converge."""
 LARGEST_DAMPINGS = 7
+"""A step shortened that often which still makes it worse leads nowhere."""
 SETTLED = 0.05
 """Change of chi squared that ends the search."""
 

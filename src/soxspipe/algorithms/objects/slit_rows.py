@@ -14,8 +14,11 @@ from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.numerics.robust import grouped_median
 
 BIN_ARCSEC = 0.15
+"""Half a pixel."""
 REACH_ARCSEC = 5.0
+"""Wings of a star at bad seeing, and the host around it."""
 STRUCK_SIGMA = 4.0
+"""Only for pixels that were suspect already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

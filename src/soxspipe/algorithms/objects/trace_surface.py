@@ -16,8 +16,11 @@ from soxspipe.algorithms.sky.sky_spline import chebyshev
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 REFRACTION_PRIOR_ARCSEC = 3.0
+"""About the refraction over one arm at air mass 2 without a corrector."""
 FLEXURE_PRIOR_PX = 0.5
+"""Flexure between arc and target, of which the geometry knows nothing."""
 ORDER_PRIOR_ARCSEC = 0.02
+"""Errors of the map from order to order."""
 PRIOR_SCALES = (1.0, 2.5, 6.0, 15.0, 50.0)
 """Times the priors of flexure and of single orders; the data choose.  Maps of the reference are wrong by 0.07 to 0.2 arcsec."""
 
