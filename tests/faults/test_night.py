@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
 
-from soxspipe.night.execute import Engine, connected, execute
+from soxspipe.night.execute import Engine, SchedulerError, connected, execute
 from soxspipe.night.graph import build_graph
 from soxspipe.night.job import Recipe
 from soxspipe.night.plan import Plan
 from soxspipe.night.run import Night, Request, look, reduce_night, write_sofs
+from support.dask_processes import dask_processes
 from support.night_headers import whole_night, write_headers
 from support.nights import cheap_recipe, deadly_recipe, every_recipe, slow_recipe
 
@@ -115,51 +115,36 @@ def test_a_set_that_kills_every_worker_is_given_up_and_the_rest_is_finished(raw:
     assert {outcome.succeeded for outcome in again.outcomes.values()} == {True}
 
 
-def _wait_for(port: int) -> None:
-    """Until the scheduler answers; a busy machine takes its time."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-
-
-@contextmanager
-def dask_processes(n_workers: int = 2) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A scheduler and workers started by hand, as a person would."""
-    port = random.Random().randrange(20000, 60000)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent / "src")])}
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    started = [subprocess.Popen(command, **quiet)]  # type: ignore[call-overload]
-    worker = [
-        sys.executable,
-        "-m",
-        "distributed.cli.dask_worker",
-        f"tcp://127.0.0.1:{port}",
-        "--nthreads",
-        "1",
-        "--no-dashboard",
-        "--no-nanny",
-    ]
-    started += [subprocess.Popen(worker, **quiet) for _ in range(n_workers)]  # type: ignore[call-overload]
-    try:
-        _wait_for(port)
-        yield f"tcp://127.0.0.1:{port}", started[0]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-
-
 @pytest.mark.slow
 def test_a_scheduler_started_by_hand_makes_the_same_products(raw: Path, tmp_path: Path) -> None:
     with dask_processes() as (address, _):
         night = run(raw, tmp_path / "apart", cheap_recipe, scheduler=address)
     assert {outcome.status for outcome in night.outcomes.values()} == {"done"}
     assert contents(tmp_path / "apart") == undisturbed(raw, tmp_path / "here")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that is its own authority, and its key, in one file."""
+    path = tmp_path_factory.mktemp("tls") / "all.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=soxspipe"]
+    subprocess.run([*command, "-keyout", str(path), "-out", f"{path}.cert"], check=True, capture_output=True)
+    path.write_text(path.read_text() + Path(f"{path}.cert").read_text())
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_settings_of_dask_encrypt_the_connection(raw: Path, tmp_path: Path, certificate: Path) -> None:
+    roles = ("ca-file", "client.cert", "client.key", "scheduler.cert", "scheduler.key", "worker.cert", "worker.key")
+    settings = {f"distributed.comm.tls.{role}": str(certificate) for role in roles} | {"distributed.comm.require-encryption": True}
+    environment = {f"DASK_{name.upper().replace('.', '__').replace('-', '_')}": str(value) for name, value in settings.items()}
+    with dask_processes(protocol="tls", environment=environment) as (address, _):
+        with pytest.raises(SchedulerError, match="no Dask scheduler answers"):
+            run(raw, tmp_path / "without", cheap_recipe, scheduler=address)
+        with dask.config.set(settings):
+            night = run(raw, tmp_path / "apart", cheap_recipe, scheduler=address)
+    assert {outcome.status for outcome in night.outcomes.values()} == {"done"}
 
 
 @pytest.mark.slow
