@@ -7,6 +7,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import FloatArray
 
 MAD_TO_SIGMA = 1.4826
+"""Of a normal distribution."""
 
 
 def quick_median(values: FloatArray) -> float:

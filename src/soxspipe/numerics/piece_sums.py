@@ -11,6 +11,7 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.numerics.splines import SplineSpace
 
 ROOM = 32
+"""As many as make a small matrix product worth its call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,6 +12,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.numerics.medians import quick_mad_sigma
 
 WIDE_PX = 21
+"""Wider medians change little from pixel to pixel."""
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 LOOKUP_PER_PIECE = 4
+"""Cells of the table that finds a piece; with more, one step of search at most is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,6 +13,7 @@ from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 ROUNDS = 3
+"""Clipping and fitting in turn; few outliers are left for the last."""
 
 
 def follow_lines(fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, FloatArray]:

@@ -10,9 +10,13 @@ from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 OBJECT_LIMIT = 5.0
+"""How much sharper than fine structure of the sky and object a hit must be (van Dokkum 2001, section 3.4; 5 for undersampled images)."""
 GROW_SHARE = 0.3
+"""Of the threshold, for neighbours of a hit, which are more likely hits themselves (van Dokkum 2001)."""
 SKY_SHARE = 0.5
+"""A hit must raise its pixel by half of the sky there: lines, which vary with the slit, do not."""
 ROUNDS = 3
+"""Each round finds the pixels that brighter ones had hidden; tracks are a few pixels wide."""
 
 
 class CosmicRaySettings(AlgorithmSettings):

@@ -11,10 +11,15 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, OrderTable, SpectralFormat
 
 MAX_STEPS = 12
+"""Newton's method needs a few; pixels far outside an order never converge, and are given up."""
 TOLERANCE_PX = 1e-3
+"""A hundredth of a good wavelength solution's error."""
 DIVERGED_PX = 5000.0
+"""Larger than the detector: such a pixel has left it for good."""
 WIDEST_PX_PER_ARCSEC = 7.0
+"""Wider than any arm's plate scale: only tells where to look for an order's pixels."""
 ROWS_AT_ONCE = 64
+"""Bounds the memory; the result does not depend on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,9 +14,13 @@ from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.numerics.robust import running_mean
 
 PIXEL_RESPONSE = 0.015
+"""Scatter of the pixels' response: between 1 and 2 %."""
 FAINT_FLAT_SIGMA = 60.0
+"""Above it the flat's own noise is below the scatter of the pixels, and there is nothing to gain."""
 ALIKE_SIGMA = 5.0
+"""A pixel further off is a bad one, not a noisy one."""
 FLAT_HALF_WIDTH_PX = 7
+"""The blaze is straight over as many pixels."""
 EVERY_ROW = slice(None)
 
 

@@ -19,12 +19,15 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
 
 BIN_ARCSEC = 0.1
+"""Less than half a pixel: tilt and curvature fill the bins."""
 LARGEST_ARCSEC = 3.5
 """Offsets of up to 3 arcsec were seen on sky."""
 STEP_ARCSEC = 0.05
+"""A fifth of a pixel; a parabola through the best finds the rest."""
 INTERIOR_ARCSEC = 1.5
 """Of the slit beyond an edge that says how bright its light is."""
 LEAST_BLUR_ARCSEC = 0.05
+"""No edge is sharper than a fifth of a pixel."""
 MODEL_ERROR = 0.02
 """Of the light along the slit against the polynomial below, relative."""
 BRIGHT = 2.5
@@ -36,12 +39,15 @@ SMOOTH_DEGREE = 3
 LEAST_SKY = 20.0
 """Significance of an order's sky in a bin, below which its edges say nothing."""
 STEP_PX = 0.05
+"""Smaller than the error of any single order."""
 LARGEST_PX = 15.0
+"""As far as an offset between flat and map is looked for."""
 ORDER_SCATTER_PX = 0.5
 """By which orders differ from the motion of the detector."""
 LARGEST_GAIN = 50.0
 """Chi squared that one order may add to the motion of all: none decides alone."""
 NEEDED_SIGNIFICANCE = 5.0
+"""Nothing is moved that does not fit better beyond doubt."""
 LEAST_PX = 0.3
 """A smaller motion is within what the trace and the sky's own terms take up."""
 MARGIN_PX = 1.0

@@ -8,8 +8,11 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
 
 SHORTEST_ORDER_PX = 30
+"""A shorter piece of an order has neither sky nor trace that could be fitted."""
 POSITION_DEGREE = 6
+"""The position of a wavelength along the dispersion is smooth."""
 ROWS_AT_ONCE = 64
+"""Bounds the memory; the result does not depend on it."""
 
 
 def cut_orders(geometry: Geometry) -> tuple[OrderWindow, ...]:

@@ -26,10 +26,15 @@ from soxspipe.numerics.rows import row_dot
 from soxspipe.numerics.splines import SplineSpace, horner
 
 N_LAGS = 3
+"""Pixels of one slit position are tilted over no more rows than these."""
 LARGEST_JUMP = 24
+"""Wider couplings would fill the band matrix; such tilt is not met."""
 NEGLIGIBLE_KNOTS = 24
+"""The influence of a knot falls by a factor of 3.7 to the next (cubic splines): nothing is left after 24."""
 SMALLEST_SHARE = 1e-5
+"""Light below it changes no sum, and leaving it out saves pixels."""
 LEAST_POWER = 0.02
+"""Of the row's weight: with less, the flux is a guess."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,14 +10,23 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.numerics.robust import grouped_median, largest_near
 
 START_BIN = 0.5
+"""Half a pixel: tilt of the slit resolves the lines that finely."""
 CLOSEST_KNOTS = 0.55
+"""In line widths: a cubic spline with closer knots follows noise, not the line."""
 WIDEST_KNOTS = 2.2
+"""In line widths: wider knots leave the flanks of the faintest lines that are found."""
 EMPTY_KNOTS = 6.0
+"""In line widths: the continuum of the sky is smooth over many."""
 LINE_SIGNIFICANCE = 2.5
+"""Low, since a knot too many costs little and a line too few much."""
 FILTER_WIDTH = 1.3
+"""In line widths: somewhat wide, for lines that the bins have blurred."""
 CURVATURE_SIGMA = 6.0
+"""Curvature of single bins is noisy; only bright lines are to speak."""
 MEDIAN_NOISE = 1.25
+"""A median has 1.25 times the noise of a mean."""
 LSF_SIGMA_PX = 1.0
+"""Of the line-spread function with a slit of 1 arcsec, unbinned, rounded up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

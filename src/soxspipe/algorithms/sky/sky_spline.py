@@ -25,19 +25,27 @@ from soxspipe.numerics.robust import largest_near
 from soxspipe.numerics.splines import SplineSpace, clamped_knots, horner, spline_space
 
 SHIFT_AXIS_DEGREE = 4
+"""Errors of the map change slowly along an order."""
 SHIFT_SLIT_DEGREE = 3
+"""Shift, tilt and bend of the slit's image."""
 SHIFT_PRIOR_PX = 0.1
+"""Maps are expected to be good to a tenth of a pixel."""
 WIDTH_SLIT_DEGREE = 2
+"""Focus changes along the slit by a slope and a curvature."""
 SECOND_ORDER_PX2 = 0.05
 """Below it the square of a width's change is worth 0.1 % of a line."""
 
 DIFFERENCE_PX = 1.0
+"""Of the second difference; smaller than a line."""
 WIDTH_PRIOR_PX2 = 0.3
 """Of half the variance by which lines are wider at one end of the slit than in its middle: 30 % of a usual line."""
 
 WINGS_PRIOR = 0.05
+"""Of the object's light: what its rough model has left."""
 ILLUMINATION_PRIOR = 0.1
+"""Slits are lit evenly to some per cent, without a flat to a tenth."""
 LARGEST_STEP_PX = 0.5
+"""Half a line width: a longer step leaves the region where the fit is linear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -49,16 +49,24 @@ class SkySettings(AlgorithmSettings):
 
 
 START_TOLERANCE = 0.3
+"""Of the local spread: before the first fit, flanks of lines are known that well."""
 ROUND_TOLERANCES = (0.1, 0.01)
+"""Of the local spread, round by round: the model's own error, which falls as it is fitted."""
 ROUND_CLIPS = (0.8, 0.5)
+"""Of the clipping limit of the settings: outliers are cut more sharply, the better the model is."""
 ROUNDS_FROM_START = 2
+"""A start from an earlier fit needs no more."""
 START_SIGMA = 6.0
+"""Only what is surely no sky goes before the first fit."""
 WIDTH_SIGMA = 12.0
+"""Lines must be wider beyond doubt before the width becomes free: it takes light from the object."""
 LEAST_WIDTH_PX2 = 0.01
 """Significance and size of a change of the lines' width along the slit that is modelled: below it a line is wrong by less than 0.5 %."""
 
 PLACES_PER_PX = 4.0
+"""Sorting needs no finer order than this; pixels within a place may stand in any."""
 WING_TERMS = 2
+"""Level and slope across the slit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -20,6 +20,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
 BIN_PX = 1.5
+"""A line's width: bins that hold one line each."""
 NEEDED_GAIN = 100.0
 """Chi square that a polynomial along the slit must explain in three bins: what a cosmic ray of five pixels leaves is less."""
 
@@ -30,26 +31,35 @@ MOST_OF_ORDER = 0.3
 """Where more of an order is uneven, not lines are, but the model of the whole sky."""
 
 GROW_PX = 5.0
+"""In line widths: both flanks of a line belong to it."""
 KNOTS_PX = 1.0
 """Of the light's spectrum, in widths of `LSF_SIGMA_PX`; misses a line by 0.3 %."""
 
 LARGEST_DEGREE = 3
+"""Slit images are uneven by a slope, a bend and one turn more."""
 DEGREE_GAIN = 3.0
 """Chi square per unknown that a higher degree must be worth."""
 
 BESIDE_PX = 40.0
+"""Even sky on both sides, many times wider than the line."""
 LEAST_BESIDE = 200
 """Pixels and px on either side of a line that say what is no part of it."""
 
 CLIP_SIGMA = 6.0
+"""Only what is surely no sky: uneven light must not be clipped away."""
 ROUNDS = 3
+"""Clipping and fitting in turn; few outliers are left for the last."""
 COMPACT_SIGMA_ARCSEC = 0.55
+"""Of a star at a seeing of 1.3 arcsec: what is as narrow is an object, not the sky."""
 COMPACT_STEP_ARCSEC = 0.5
+"""About its sigma, so that none falls between two places."""
 COMPACT_ADVANTAGE = 1.1
 """A polynomial must explain this much more than a point source anywhere on the slit."""
 
 POOR_CHI = 1.3
+"""The residuals are then a third larger than noise, and are reported."""
 LEAST_PIXELS_PER_UNKNOWN = 3.0
+"""A fit with fewer would follow its noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,12 +22,18 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.site import Site
 
 LIGHT_KM_S = 299792.458
+"""Exact (SI)."""
 AU_KM = 149597870.7
+"""Exact (IAU 2012 resolution B2)."""
 DAY_S = 86400.0
 MJD_ZERO = 2400000.5
+"""Julian date of MJD 0."""
 TT_MINUS_TAI_S = 32.184
+"""By definition."""
 SUN_GM_KM3_S2 = 1.32712440041e11
+"""IAU 2015 resolution B3 and DE430."""
 EARTH_GM_KM3_S2 = 3.986004418e5
+"""As WGS 84."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

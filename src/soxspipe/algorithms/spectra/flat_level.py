@@ -17,15 +17,25 @@ from soxspipe.numerics.robust import mad_sigma
 from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
 PARTS = 24
+"""Of an order: the level changes with the blaze, which needs no more."""
 KNOT_PX = 100
+"""Wide against the noise and fringes, narrow against the blaze."""
 SLIT_SHARE = 0.8
+"""Of the half slit: clear of its edges."""
 LEAST_PIXELS = 50
+"""A mean of fewer has more noise than the level changes."""
 LEAST_PARTS = 8
+"""A third of an order; a line through fewer parts runs away at its ends."""
 LEAST_LEVEL = 0.1
+"""Of the brightest: fainter parts are scattered light as much as lamp."""
 ROUNDS = 4
+"""Clipping and fitting in turn; few outliers are left for the last."""
 CLIP_SIGMA = 4.0
+"""Leaves out parts with bad pixels."""
 LEAST_SCATTER = 1e-3
+"""Flats that agree to a per mille are not clipped any further."""
 LARGEST_RATIO = 3.0
+"""Two lamps of one instrument: a larger ratio is a wrong flat, which is not to be made worse."""
 
 
 def measure_flat_level(orders: Sequence[OrderData]) -> FlatLevel:

@@ -13,8 +13,11 @@ from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import FlatLevel, FluxedSpectrum, MergedSpectrum, ResponseCurve
 
 POLYNOMIAL_UNIT = 1e-17
+"""Of tables of the reference."""
 EXTINCTION_ERROR_MAG = 0.01
+"""Extinction differs by about as much from night to night, per air mass."""
 LOW_RESPONSE = 20.0
+"""Twenty times the median: the end of an arm, where a small error of the response is a large one of the flux."""
 
 
 def flux_calibrate(

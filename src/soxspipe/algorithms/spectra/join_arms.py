@@ -16,7 +16,9 @@ SHARED_NOISE = 2.0
 LARGEST_SCALE = 1.1
 """A larger difference is no slit loss to be scaled away: something is wrong, and the user is told."""
 SIGNIFICANT = 3.0
+"""A scale that is within three of its errors of 1 is 1."""
 FEWEST_CELLS = 8
+"""A median of fewer is moved by one bad cell."""
 WORST_SIGNAL = 3.0
 """Signal-to-noise ratio of a cell below which its ratio is not Gaussian any more."""
 

@@ -19,11 +19,17 @@ from soxspipe.errors import AlgorithmError
 from soxspipe.numerics.robust import running_mean
 
 N_LAGS = 3
+"""Rebinning couples a sample with its next neighbours; further ones are negligible."""
 BRIDGE_SAMPLES = 3
+"""A gap as narrow as the line-spread function; anything wider is a gap."""
 LEAST_COVER = 0.25
+"""Of a sample: with less it would stand for its neighbour."""
 CLIP_SIGMA = 4.0
+"""Orders that disagree more are not averaged: one of them is wrong there."""
 STEADY_SAMPLES = 101
+"""Weights of orders change with the blaze, not with noise."""
 WIDEST_SAMPLE = 3.0
+"""In medians: wider samples stand beside a gap of the order."""
 BLOCK_SAMPLES, MOST_BLOCKS = 8, 20
 """Samples of a block of the overlap, more than the lags over which samples are correlated; most blocks that it is cut into."""
 

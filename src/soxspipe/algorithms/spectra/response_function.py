@@ -39,15 +39,25 @@ HYDROGEN_NM = (
 )
 """Balmer, Paschen and Brackett lines in air, nm, and how far on either side they are left out."""
 ERROR_FLOOR = 0.005
+"""Tables of standard stars are good to half a per cent at best."""
 CLIP_SIGMA = 4.0
+"""Below the curve stand telluric bands and lines of the star that the masks miss."""
 N_KNOTS = 20
+"""Responses bend with coatings and dichroics, over tens of nm."""
 DEVIATION_PRIOR = 0.03
+"""A polynomial tells the response to some per cent."""
 LARGEST_BASE_DEGREE = 5
+"""A higher one swings across the telluric gaps."""
 CLIP_ABOVE_SIGMA = 2.5
+"""Nothing makes a star brighter than it is, so what lies above is an outlier sooner."""
 LEAST_SHARE = 0.01
+"""Of the median: at the ends of the arm there is less light than error."""
 DEEPEST = 0.12
+"""Deeper absorption is not known well enough to be divided out."""
 TELLURIC_ERROR = 0.3
+"""Of the depth: a model atmosphere misses the night's water by as much."""
 DEPTH_PRIOR = 0.5
+"""Water may be half or half as much again of the model's."""
 PLANCK_LIGHT_ERG_NM = 1.98644586e-9
 """Planck constant times speed of light, erg nm (CODATA 2018: 6.62607015e-27 erg s x 2.99792458e17 nm/s)."""
 

@@ -58,9 +58,11 @@ MODEL_ERROR = 0.25
 """Relative error of the depth for a change of the amount by a factor e: lines of different strength grow differently (water from 1 to 6 mm,
 noise-free transmissions at R = 5000 from line-by-line depths, VIS 0.1, NIR 0.3)."""
 ROUNDS = 12
+"""Bounds the time of a fit that does not converge."""
 CAP = 4.0
 """Residuals beyond this many errors count as this many: a cosmic ray is no absorption."""
 STEP = 1e-3
+"""Of the derivatives: small against every parameter, large against rounding."""
 
 
 def correct_telluric(

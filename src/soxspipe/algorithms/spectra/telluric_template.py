@@ -18,15 +18,19 @@ from soxspipe.errors import AlgorithmError
 SATURATED_TRANSMISSION = 0.08
 """Below this the correction multiplies every error by more than 12 and the residual sky shows as signal: flagged, not corrected."""
 SHALLOWEST_DEPTH = 1e-3
+"""Less absorption than this is lost in the continuum."""
 SATURATION = 0.6
+"""Depth at which unresolved lines begin to saturate."""
 LEAST_SIGNIFICANCE = 30.0
 """Of a standard's light within its bands: with less, its transmission is worse than that of any other night."""
 MARGIN_NM = 14.0
+"""Pieces over which the continuum of a standard is straight enough."""
 SMOOTHING, RESOLVING_POWER = 0.3, 5000.0
 """Slopes of the standard's spectrum are taken after a Gaussian of 0.3 resolution elements (0.7 of the line-spread function's sigma)."""
 SMALLEST_CHANGE = 0.4
 """Logarithm of the ratio of amounts below which the growth between two standards would be noise, and the random-band model is better."""
 WEAK_DEPTH = 0.15
+"""Weak absorption grows in proportion to the air; only there do two stars tell how much."""
 GROWTH_SCATTER = 0.2
 """Of the power with which depth grows with amount, about the random-band model: it runs from 1 for weak to 0.5 for saturated lines."""
 

@@ -26,11 +26,14 @@ LAW_RANGE_PX = 4.0
 """No leader moved further on the nights from which the laws were made."""
 
 DISAGREE_SIGMA = 4.0
+"""By chance, one order in 16 000 disagrees this much."""
 SURE_LINES = 5
 """With so many lines an order may stand apart from its neighbours or a law; fewer may be a chance match."""
 
 ATTACHED_SIGMA = 3.0
+"""An arc taken with the target is believed unless the lines contradict it."""
 ATTACHED_LEAST_PX = 0.03
+"""A smaller shift than this is within the error of any arc."""
 MOST_ERROR_PX = 0.3
 """A shift less sure than this is no measurement: the arc itself is better than that within a night."""
 

@@ -11,13 +11,18 @@ from soxspipe.algorithms.sky.wavelengths.sky_spectrum import STEP_PX, LineShape,
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 MOST_LINES = 60
+"""The strongest: fainter ones add nothing to the mean and much to the time."""
 WINDOW_MARGIN_PX = 2.0
+"""Sky on both sides of the line."""
 ROUNDS = 4
+"""Gauss-Newton from a shift that the whole pattern gave; bounds the time."""
 LARGEST_STEP_PX = 0.5
+"""Half a line width: a longer step leaves the region where the fit is linear."""
 FARTHEST_PX = 1.2
 """From the candidate, whose shifts come in steps of 0.2 px and bends in steps of 0.5."""
 
 LEAST_SNR = 3.0
+"""Below it the maximum of noise is taken for the line."""
 UNLIKE = 0.2
 """Residual of a window over the height of its line: a neighbour that the list lacks, or a cosmic ray, is more."""
 

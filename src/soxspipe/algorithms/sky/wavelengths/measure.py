@@ -18,8 +18,11 @@ from soxspipe.datamodel.calibrations import SkyLines
 from soxspipe.datamodel.models import WavelengthShift
 
 BOXES_PX = (0.0, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 18.0, 22.0)
+"""Images of the slit from a point to 5 arcsec."""
 SIGMAS_PX = (0.5, 0.7, 0.9, 1.2, 1.6, 2.2, 3.0)
+"""Blur of the optics, from undersampled to out of focus."""
 START_SIGMA = 2
+"""Index of the usual blur."""
 USUAL_BOX_PX = 4.0
 """Of a slit of 1 arcsec, where nothing better is known."""
 
@@ -30,14 +33,17 @@ SHARED_ERROR = 0.0012
 """Error that all lines of an order share, in half widths of a line: what is known of the line's shape and of the map between pixels."""
 
 LEAST_SNR = 5.4
+"""Of a whole pattern, so that noise does not reach it at any shift that is tried."""
 LEAST_SECOND_SNR = 2.5
 """Below these a real band i was wrong by 1.2 px (see the instrument facts)."""
 
 MOST_SCATTER_PX = 0.25
+"""Lines that scatter by more than a quarter of a pixel are not those of the list."""
 LEAST_AGREEING = 0.5
 """Of the strongest listed lines, twice as many as agree: chance matches are not the strongest."""
 
 MAP_DEGREE = 6
+"""The wavelength along an order is smooth."""
 RIVAL_SHARE = 0.75
 """Another place of the pattern with this share of the lines of the best makes the order ambiguous."""
 

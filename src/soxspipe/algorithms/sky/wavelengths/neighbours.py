@@ -18,7 +18,9 @@ LEAST_SCATTER_PX = 0.03
 """Usual error of a map from order to order."""
 
 APART_SIGMA = 4.0
+"""By chance, one order in 16 000 disagrees this much."""
 ROUNDS = 8
+"""As many orders as may be wrong one after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

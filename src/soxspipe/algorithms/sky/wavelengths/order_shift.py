@@ -12,7 +12,9 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.numerics.robust import mad_sigma
 
 N_TERMS = 3
+"""Offset, slope and bend: what flexure does to an order."""
 OFFSET_PRIOR_PX = 10.0
+"""Wider than any flexure, so that it does not pull."""
 STIFFNESS_PX = ((0.03, 0.02), (0.1, 0.05), (0.5, 0.3), (2.0, 1.5))
 """Expected slope and bend of an order, px at its ends: a good map, a usual one, a poor one, SOXS order 10."""
 
@@ -20,15 +22,22 @@ USUAL = 2
 """So many of them may be tried where lines are few."""
 
 LEAST_LINES_FOR_SLOPE = 8
+"""Fewer lines cannot tell a slope from two bad ones."""
 LEAST_SPAN = 1.0
 """Half of the order, whose scaled positions run from -1 to 1."""
 
 LEAST_SCATTER_PX, MOST_SCATTER_PX = 0.004, 0.3
+"""Wavelengths of the list and blends limit the lines to this at best; more than the largest is no scatter but confusion."""
 START_SCATTER_PX = 0.03
+"""Typical of lines that are single."""
 LEAST_CLIP_PX = 0.02
+"""Lines that agree too well by chance must not cut off their neighbours."""
 FARTHEST_PX = 4.0
+"""From the median: what flexure can tilt an order."""
 CLIP_SIGMA = 4.0
+"""By chance, one line in 16 000."""
 ROUNDS = 4
+"""Clipping and fitting in turn; few outliers are left for the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from soxspipe.algorithms.sky.wavelengths.sky_spectrum import STEP_PX, LineShape,
 from soxspipe.datamodel.arrays import FloatArray
 
 COARSE_STEPS = 2
+"""Twice as coarse as the spectrum: still five steps within a line."""
 COARSE_PX = COARSE_STEPS * STEP_PX
 SEARCH_PX = 8.6
 """Shifts up to 8 px were asked for; a little more, so that one at the end of the range is a maximum."""
@@ -23,6 +24,7 @@ BENT_PX = 2.0
 """An order's ends may lie this much beyond the search range."""
 
 MOST_PIECES = 7
+"""A tilt and a bend need no more pieces of an order than this."""
 SHORTEST_PIECE_PX = 40.0
 """Several lines and the whole search range lie in such a piece."""
 
@@ -31,6 +33,7 @@ SLOPE_OF, BEND_OF = (grid.ravel() for grid in np.meshgrid(np.arange(-2.5, 2.51, 
 """Slope and bend of the parabolas that are tried, px."""
 
 SLOPE_PRIOR_PX = 1.0
+"""Flexure shifts, and tilts little: about a pixel from end to end."""
 BEND_PRIOR_PX = 0.7
 """Orders are seldom sloped or bent by more: SOXS order 10 is by 2 px (see the instrument facts in docs/algorithms.md)."""
 
@@ -44,8 +47,11 @@ APART_WIDTHS, APART_SHARE = 0.6, 0.7
 """Another candidate lies so many half widths of a line off in most pieces: one nearer, or one that crosses the best, is a worse form of it."""
 
 NEARLY_AS_GOOD = 0.7
+"""Of the best: lines of each candidate are measured, and decide."""
 MOST_CANDIDATES = 4
+"""More than a pattern repeats; bounds the time."""
 LINEAR_SIGMA = 3.0
+"""Above it brightness counts as its logarithm: a few bright lines must not outvote all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

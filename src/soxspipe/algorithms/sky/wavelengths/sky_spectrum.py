@@ -14,8 +14,11 @@ from soxspipe.datamodel.calibrations import SkyLines
 from soxspipe.numerics.robust import row_median
 
 STEP_PX = 0.1
+"""A tenth of a pixel: interpolation adds nothing to the error of a line."""
 SHORTEST_PX = 50
+"""A shorter piece holds too few lines."""
 FLOOR_BLOCK_PX = 100.0
+"""Wide against lines and bands of lines, narrow against the blaze."""
 FLOOR_PERCENTILE = 20.0
 """Of a block of the order: the sky between lines."""
 
@@ -23,6 +26,7 @@ NOISE_ROWS = 400
 """The noise is looked at in about so many places of an order."""
 
 GAUSS_REACH = 5.0
+"""A Gaussian is nothing beyond 5 sigma."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
