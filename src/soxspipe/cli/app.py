@@ -18,11 +18,13 @@ from soxspipe.errors import ProductExistsError, SoxspipeError
 from soxspipe.reductions.registry import RECIPES
 
 QC_FAILED = 3
+"""A metric of a standard or calibration is out of its range; products are there."""
 EXIT_CODES = (
     "Exit status: 0 made, or there already; 1 could not be reduced; 2 wrong usage, settings or "
     "inputs; 3 a standard star out of its acceptable ranges; 130 interrupted."
 )
 INTERRUPTED = 130
+"""Of a program that Ctrl-C ended, as shells count it (128 + SIGINT)."""
 
 Frames = Annotated[
     list[str], typer.Argument(metavar="INPUTFRAMES", help="A set-of-files (.sof), a folder, or FITS files.", show_default=False)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from soxspipe.reductions.spec import Published
 
 LONGEST_LINE = 1000
+"""Longer lines are those of broken headers; both ends of them tell enough."""
 MERGED = "_EXTRACTED_MERGED.fits"
 
 

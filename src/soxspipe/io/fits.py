@@ -30,13 +30,16 @@ MAX_HEADER_BLOCKS = 400
 FIRST_BYTES = 16 * BLOCK
 """Read at once for a header; more only if it has no END by then."""
 MAX_HDUS = 64
+"""Many times what a raw frame or product has; ends a file that is made of headers."""
 MAX_AXIS_PX = 20_000
+"""Five times the largest detector."""
 MAX_IMAGE_BYTES = 160 << 20
 """The largest detector, 4096 x 2048, takes 64 MB in double precision."""
 MAX_TABLE_BYTES = 32 << 20
 """Calibration tables have some kilobytes, sampled spectra some megabytes."""
 
 _BITPIX = (8, 16, 32, 64, -32, -64)
+"""By the FITS standard (Pence et al. 2010, A&A 524, A42)."""
 _FORMS = re.compile(r"(\d{0,6})([LABIJKED])")
 _PROBLEMS = (ValueError, TypeError, KeyError, OverflowError, IndexError, AttributeError, zlib.error, EOFError, MemoryError)
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.provenance import Card, CardValue
 
 BLOCK = 2880
+"""Of the FITS standard, like the length of a card."""
 CARD = 80
 PIECE_BYTES = 1 << 19
 """About as much of an image is worked on at a time: it stays in the cache, and takes no fresh memory from the system."""
@@ -28,6 +29,7 @@ DIGEST = 7
 _BITPIX = {"u1": 8, "i4": 32, "f4": -32, "f8": -64}
 _NOT_IN_KEYWORD = re.compile(r"[^A-Z0-9_\- ]")
 _EXCLUDED_CODES = frozenset([*range(0x3A, 0x41), *range(0x5B, 0x61)])
+"""Bytes that the checksum of the FITS standard does not use: punctuation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

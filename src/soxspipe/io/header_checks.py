@@ -9,6 +9,7 @@ from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import AIRMASSES, airmass_at_altitude, gain_of, number_of, read_observation
 
 LONGEST_SHOWN = 30
+"""A longer value is no value; its beginning tells enough."""
 
 
 def header_doubts(header: Header, instrument: Instrument, facts: ArmFacts, name: str) -> tuple[str, ...]:

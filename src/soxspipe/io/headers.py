@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([EeDd][+-]?\d{1,3})
 LONGEST_EXPOSURE_S = 1e6
 """Exposure times beyond this are no exposure times."""
 MOST_INTEGRATIONS = 10_000
+"""More than a detector averages; a larger number is a mistake."""
 AIRMASSES = (1.0, 40.0)
 """An air mass lies between the zenith's and the horizon's."""
 

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from soxspipe.errors import ProductError
 
 PAUSE_S = 0.2
+"""Short against any reduction, long against opening a file."""
 
 
 @contextlib.contextmanager

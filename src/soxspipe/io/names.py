@@ -8,6 +8,7 @@ from pathlib import Path
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+\-]+")
 LONGEST = 160
+"""File systems take 255 bytes; endings of products and of temporary names need the rest."""
 
 
 def safe_name(text: str) -> str:

@@ -31,7 +31,9 @@ RAW_SHAPE = {
     ("XSHOOTER", "VIS"): (4000, 2106),
     ("XSHOOTER", "NIR"): (1100, 2048),
 }
+"""Rows and columns as read out."""
 PIXEL_UM = {("SOXS", "NIR"): 18.0, ("XSHOOTER", "NIR"): 18.0}
+"""Where it is not 15."""
 OH_PHOTONS_PER_UNIT = 0.05e-4
 """Photons s-1 cm-2 arcsec-2 for one unit of the relative OH list (its strongest lines are about 2000)."""
 

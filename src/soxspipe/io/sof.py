@@ -16,8 +16,11 @@ from soxspipe.regular_files import open_regular
 InputFrames: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 MAX_SOF_BYTES = 1 << 20
+"""Enough for `MAX_FILES` lines; a larger file is no set-of-files."""
 MAX_LINE = 4096
+"""The longest path that Linux takes."""
 MAX_FILES = 2000
+"""More than any recipe takes; guards against a folder of years given by mistake."""
 _PATH_IN_LINE = re.compile(r"(.*?\.fits(?:\.gz|\.z|\.fz)?)(?=\s|$)", re.IGNORECASE)
 
 

@@ -18,6 +18,7 @@ from soxspipe.datamodel.geometry import OrderFormat, SpectralFormat
 from soxspipe.instruments.registry import find_instrument
 
 MATCH_RADIUS_ARCSEC = 60.0
+"""Pointing of the telescope, and the slit's offset from the catalogue."""
 PROPER_MOTION_ARCSEC = 90.0
 """How far a star of the library moves between 2000, for which its position holds, and 2033: LTT 4364 by 2.7 arcsec a year."""
 _ALIASES = {"CD3017706": "LTT7987", "CD3810980": "EG274", "CD325613": "LTT3218", "CPD69177": "EG21"}

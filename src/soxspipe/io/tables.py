@@ -35,10 +35,15 @@ from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import number_of, text_of
 
 MAX_DEGREE = 9
+"""Of the published tables."""
 MAX_ORDERS = 64
+"""More than any arm has."""
 MAX_ORDER_NUMBER = 10_000
+"""Echelle orders lie below 30; a larger number is a broken file."""
 MAX_COEFFICIENT = 1e30
+"""Beyond it, powers of pixels overflow."""
 MAX_PIXEL = 4200
+"""The longest detector and a little more."""
 RESPONSE_UNIT = 1e-17
 """Of the reference's response, erg cm-2 A-1 per electron."""
 BASIS_KEYWORD, UNBINNED = "ESO PRO RESP BASIS", "PER_UNBINNED_PIXEL"

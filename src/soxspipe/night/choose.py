@@ -17,6 +17,7 @@ MOST = 3
 """Candidates that a task waits for: the best, and two to fall back on if its reduction fails."""
 
 SAME_EXPOSURE_S = 0.5
+"""Real headers write the same exposure time with differences of some milliseconds."""
 SAME_GAIN = 0.05
 """Relative; headers round the gain."""
 

@@ -29,6 +29,7 @@ BUSY_S = 30.0
 """How long to wait while another run writes to the index."""
 
 BLOCK, CARD = 2880, 80
+"""Of the FITS standard."""
 
 Seen = Callable[[int, int], None]
 """Called with the number of headers read so far, and of all that must be read."""

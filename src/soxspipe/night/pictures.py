@@ -17,10 +17,12 @@ Curve: TypeAlias = dict[str, Any]
 """``low_nm``, ``high_nm`` and ``values``: equally spaced means, None where there is no good sample."""
 
 POINTS = 120
+"""As many as a thumbnail of 160 px can show."""
 REFERENCE_NM: Mapping[str, float] = {"UVB": 450.0, "VIS": 600.0, "NIR": 1250.0}
 """Where sky and zero point are read: in the continuum, far from strong sky lines and telluric bands."""
 
 SKY_HALF_WIDTH_NM = 10.0
+"""Wide enough for a median that single lines do not move."""
 LIGHT_ANGSTROM_PER_S = 2.998e18
 AB_ZERO = -48.6
 """AB magnitude of 1 erg/s/cm2/Hz (Oke & Gunn 1983)."""

@@ -119,6 +119,7 @@ class SetRule:
 
 
 BIAS_DAYS = 7.0
+"""Levels of bias and dark hold for a week."""
 LAMP_DAYS = 1.0
 """Bias and dark levels hold for a week; flats and arcs move with every change of the instrument, so a day is the limit."""
 

@@ -23,6 +23,7 @@ from soxspipe.night.state import Outcome, read_record
 from soxspipe.settings.yaml_text import read_yaml
 
 POLL_S = 0.5
+"""Half of what a file must rest."""
 SETTLE_S = 1.0
 """A file that has not changed for this long, and is as long as its header says, is complete."""
 

@@ -18,7 +18,9 @@ from soxspipe.plots.words import BLUE, INK, ORANGE, PALE_BLUE, VERMILION
 
 _CUTS = ((0.2, BLUE), (0.5, VERMILION), (0.8, ORANGE))
 _HALF_WIDTH_PX = 40
+"""Averages photon noise away; scattered light does not change over as little."""
 _GROUP_PX = 8
+"""A third of a gap between orders."""
 
 
 def plot_background(inputs: FigureInputs) -> Figure:

@@ -16,8 +16,11 @@ from soxspipe.plots.style import WIDE, add_panel, colour_bar, dots, few_ticks, n
 from soxspipe.plots.words import BLUE, INK, MUTED, VERMILION
 
 PICTURE_PX = 640
+"""More than the page shows of it."""
 CURVE_POINTS = 100
+"""Edges are smooth."""
 RESIDUAL_PX = 0.3
+"""Many times the scatter of good edges."""
 
 
 class Edges(Protocol):

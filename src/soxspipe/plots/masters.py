@@ -19,6 +19,7 @@ PICTURE_PX = 340
 """Longest side of a detector's picture: more is not seen on a quarter of a page."""
 
 HISTOGRAM_BINS = 121
+"""A twelfth of a sigma each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -21,6 +21,7 @@ from soxspipe.plots.style import PAPER, WIDE, Key, add_panel, colour_bar, dots, 
 from soxspipe.plots.words import BLUE, INK, JOIN, MUTED, PALE_BLUE, VERMILION
 
 KNOT_BOXES = 240
+"""As many shades as the strip is wide in the report."""
 
 
 def plot_sky_quicklook(inputs: FigureInputs) -> Figure:

@@ -25,6 +25,7 @@ ORDER_COLOURS = ((BLUE, PALE_BLUE), (VERMILION, PALE_VERMILION))
 ELECTRONS = "electrons per pixel"
 FLUX_DENSITY = "erg s⁻¹ cm⁻² Å⁻¹"
 FWHM_PER_SIGMA = 2.3548
+"""Of a Gaussian."""
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

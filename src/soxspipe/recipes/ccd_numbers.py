@@ -13,6 +13,7 @@ from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 
 FRAME_CLIPPING_SIGMA = 10.0
+"""As the published method does."""
 FRAME_CLIPPING_ITERATIONS = 2
 
 

@@ -21,6 +21,7 @@ ArcContext: TypeAlias = Context[LampInputs, ArcResult, Any]
 Rows: TypeAlias = dict[str, NDArray[Any]]
 
 GRID_WAVES, GRID_SLITS = 21, (-6.0, -3.0, 0.0, 3.0, 6.0)
+"""Places at which the table of the map's errors gives them: smooth between."""
 
 
 def dispersion_table(context: ArcContext, technique: str) -> Contents:

@@ -37,6 +37,7 @@ Chosen = TypeVar("Chosen", bound=ReductionSettings)
 BLANK = "BLANK"
 """Name of the slit wheel's position without a mask: such frames exist, and hold no pinholes."""
 MOST_FRAMES = 40
+"""More add nothing to a lamp's brightness but reading time."""
 
 
 def bias_row() -> InputRow:

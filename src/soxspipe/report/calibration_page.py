@@ -24,7 +24,9 @@ from soxspipe.report.verdict import TITLES, Level, shown_range, shown_value
 from soxspipe.settings.base import ReductionSettings
 
 LONGEST_SIDE_PX = 680
+"""Of pictures: a page of them stays below some hundred kilobytes."""
 JPEG_QUALITY = 80
+"""Noise of a frame costs bytes; below this blocks are seen."""
 CHART_WIDTH, CHART_HEIGHT = 560, 190
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _MARKS: Mapping[Level, str] = {"good": "✓", "check": "!", "fail": "✕"}

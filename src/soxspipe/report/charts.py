@@ -15,6 +15,7 @@ from soxspipe.report.payload import CURVE_POINTS, Json, chart, one_series, thinn
 
 WAVELENGTH = "wavelength in air (nm)"
 REACH_PERCENT = 8.0
+"""Good calibrations lie within; a bad one runs out of the picture, and its number is in the verdict."""
 
 
 def all_charts(content: ReportContent) -> dict[str, Json]:

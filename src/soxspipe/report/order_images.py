@@ -17,7 +17,9 @@ from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
 
 WIDTH_PX = 1024
+"""About the width of a screen; orders are averaged along the dispersion to fit."""
 JPEG_QUALITY = 72
+"""Noise of a frame costs bytes; below this blocks are seen."""
 PAPER = 255
 
 

@@ -35,7 +35,9 @@ FLAG_TEXT: Mapping[SpectrumFlag, str] = {
     SpectrumFlag.TELLURIC_SATURATED: "telluric band saturated",
 }
 NIGHT_SKY_LINES = 80
+"""The brightest; more would cover the spectrum."""
 CURVE_POINTS = 1500
+"""More than a screen has pixels."""
 
 
 def packed(values: NDArray[Any], kind: Literal["f4", "f8", "i2"] = "f4") -> Json:

@@ -10,9 +10,13 @@ from soxspipe.errors import SettingsError
 from soxspipe.regular_files import open_regular
 
 MAX_BYTES = 1 << 20
+"""Hundreds of times a settings file of the reference."""
 MAX_NODES = 20_000
+"""Many times a settings file of the reference; ends one that grows when it is read."""
 MAX_DEPTH = 12
+"""Settings are nested five deep."""
 MAX_ALIASES = 16
+"""Anchors that refer to anchors grow without bounds ("billion laughs")."""
 
 
 def read_yaml(path: str | PathLike[str]) -> dict[Any, Any]:

@@ -12,7 +12,9 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image, IntArray
 from soxspipe.simulate.optics import OpticalModel
 
 REACH_PX = 6
+"""Images of pinholes are nothing beyond."""
 CHUNK = 4000
+"""Bounds the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

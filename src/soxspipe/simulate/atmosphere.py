@@ -12,6 +12,7 @@ from soxspipe.datamodel.calibrations import ExtinctionCurve
 
 _ARCSEC_PER_RADIAN = 206264.806
 _LA_SILLA_PRESSURE = 0.77
+"""Of the pressure at sea level, at 2400 m."""
 
 
 def extinction_transmission(wavelength_nm: FloatArray, curve: ExtinctionCurve, airmass: float) -> FloatArray:

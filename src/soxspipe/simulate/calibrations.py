@@ -22,7 +22,9 @@ START_MJD = 60735.9
 """Afternoon before the night of the simulated observations."""
 
 OVERHEAD_S = 40.0
+"""Read-out and writing."""
 NIR_DARK_TIMES_S = (20.0, 60.0, 300.0)
+"""Of lamps, standards and targets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

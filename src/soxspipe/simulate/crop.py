@@ -10,6 +10,7 @@ from soxspipe.simulate.optics import OrderOptics
 from soxspipe.simulate.values import Facts
 
 _CLEARANCE_PX = 4.0
+"""Blur of an order's edge."""
 
 
 def crop(facts: Facts, rows: tuple[int, int], columns: tuple[int, int]) -> Facts:

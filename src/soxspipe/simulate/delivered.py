@@ -14,6 +14,7 @@ from soxspipe.simulate.paint import OrderPath
 from soxspipe.simulate.values import DeliveredMap
 
 _ORDER_DEGREE = 6
+"""Enough for a map that is as smooth as the real ones."""
 _ALONG_B_DEGREE = 5
 
 

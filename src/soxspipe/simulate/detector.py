@@ -13,11 +13,17 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.simulate.scene import Scene
 
 _SCATTER_BLOCK_PX = 16
+"""Scattered light is smooth: blocks are enough."""
 _SCATTER_SIGMA_BLOCKS = 8.0
+"""128 pixels: scattered light varies over hundreds."""
 _TRACK_STEP_PX = 0.2
+"""Smaller than the spread of the charge."""
 _GHOST_SIGMA_PX = 2.0
+"""Ghosts are out of focus."""
 _FLAT_ERROR_SIGMA_PX = 3.0
+"""Bumps as wide as dust and stains."""
 _CHARGE_SPREAD_PX = 0.35
+"""Diffusion in a thick detector."""
 CHANNELS = 32
 """Of the read-out, side by side along x."""
 

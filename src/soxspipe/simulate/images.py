@@ -14,11 +14,15 @@ from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.values import Facts
 
 _STEP_ARCSEC = 0.1
+"""A third of a pixel, of which `_FINER` parts are averaged near the centre."""
 _REACH_ARCSEC = 20.0
+"""Beyond the slit's ends."""
 _FINER = 5
 _TRAIL_POINTS = 15
+"""Points closer than the image is wide."""
 _TAIL_POINTS = 25
 _TAIL_SCALES = 5.0
+"""An exponential is nothing beyond 5 scales."""
 
 
 def image_motion(scene: Scene) -> tuple[FloatArray, FloatArray]:

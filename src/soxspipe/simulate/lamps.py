@@ -17,14 +17,19 @@ from soxspipe.simulate.paint import OrderCanvas, integrate, line_spread
 from soxspipe.simulate.values import Facts
 
 QTH_K = {"NIR": 2800.0, "VIS": 3000.0, "UVB": 3000.0}
+"""Filaments of halogen lamps, with the filters of the unit in the visual."""
 AMBIENT_K = 285.0
+"""Of the dome."""
 THERMAL_REFERENCE_NM = 2000.0
+"""Where the scene gives the brightness of thermal light."""
 PINHOLE_SIGMA_PX = 0.8
 """Width of a pinhole's image: the reference reports a full width at half maximum of 1.6 to 1.9 px."""
 
 TYPICAL_ARCSEC_PER_PX = 0.3
 _ROUGHNESS_ARCSEC = 0.3
+"""Slit jaws are rough over about a pixel."""
 _SLIT_SAMPLES = 1201
+"""Far finer than a pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

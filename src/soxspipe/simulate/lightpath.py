@@ -37,11 +37,17 @@ from soxspipe.simulate.throughput import instrument_efficiency
 from soxspipe.simulate.values import Facts
 
 SOURCE_STEP_NM = 0.005
+"""A tenth of a pixel in every arm."""
 DESIGN_ARCSEC_PER_PX = {"NIR": 0.25, "VIS": 0.28, "UVB": 0.16}
+"""Plate scales of the designs."""
 LAMP_K = {"NIR": 2800.0, "VIS": 4500.0, "UVB": 6000.0}
+"""Of the flat's lamp with its balancing filter."""
 REFERENCE_NM = {"NIR": 1250.0, "VIS": 550.0, "UVB": 430.0}
+"""Where magnitudes count, and the slit is centred."""
 SKY_AB_MAG = {"NIR": 19.5, "VIS": 21.0, "UVB": 22.0}
+"""Dark sky between lines, per square arcsec."""
 REFRACTION = {"NIR": 0.5, "VIS": 0.1, "UVB": 0.1}
+"""Share of the atmosphere's that is left: the corrector works in the visual only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,11 +10,14 @@ from soxspipe.simulate.paint import STEPS_PER_PX, Cumulative, OrderCanvas, Spect
 from soxspipe.simulate.scene import Scene
 
 LSF_SIGMA_PX = 0.85
+"""Optics and pixel, without the slit."""
 WINGS_WIDTH = 4.0
 """Wings are a Gaussian so many times wider than the core."""
 
 WIDTH_NODES = 9
+"""The width changes slowly along the order."""
 _REACH = 6.0
+"""In sigma of the broad part."""
 
 
 def spread_along(scene: Scene, grid: SpectrumGrid, per_px: FloatArray, slit_image: FloatArray, slit_share: float) -> FloatArray:

@@ -13,6 +13,7 @@ from soxspipe.simulate.scene import Scene
 ArmName = Literal["VIS", "NIR"]
 STANDARDS = ("LTT7987", "GD71")
 FIRST_TARGET_OB, FIRST_STANDARD_OB = 4100, 4000
+"""Any numbers."""
 AFTERNOON_H, STANDARD_H, TARGETS_H, LAST_STANDARD_H = 6.0, 12.3, 13.0, 20.5
 """Hours after noon (UT) at which calibrations, first standard, targets and last standard begin; the NTT's night is about 0 to 9 h UT."""
 

@@ -45,8 +45,11 @@ from soxspipe.simulate.truth import MeanExposure, make_truth
 from soxspipe.simulate.values import Facts, MasterImage, Simulation
 
 SOXS_GAIN = {"NIR": 2.3, "VIS": 1.25}
+"""Electrons per ADU, as delivered."""
 FIRST_MJD = 60736.0 + 2.0 / 24.0
+"""Two hours after a midnight; which one does not matter."""
 _OVERHEAD_S = 45.0
+"""Read-out and writing."""
 OFF_NUMBER = 1000
 """Of the off-frame among the exposures, for its random numbers."""
 

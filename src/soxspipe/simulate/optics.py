@@ -15,9 +15,13 @@ SLIT_UNIT_ARCSEC = 6.0
 """Slit positions are divided by this before they enter a polynomial."""
 
 _NODES = 6.9 * np.cos(np.pi * (np.arange(10) + 0.5) / 10)
+"""Chebyshev nodes over the whole slit."""
 _SLIT_DEGREE = 4
+"""The slit's image is smooth."""
 _T_SCALE_PX = 25.0
+"""Half a slit, so that coordinates are about 1."""
 _NEWTON_STEPS = 5
+"""Doubles the digits at each step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

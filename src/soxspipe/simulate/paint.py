@@ -19,7 +19,9 @@ SUB_ROWS = 3
 """Strips per pixel along the slit."""
 
 _GRID_MARGIN_PX = 24
+"""Wings of lines off the detector reach it."""
 _WINDOW_MARGIN_PX = 4
+"""Blur of an order's edge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

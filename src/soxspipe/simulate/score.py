@@ -15,9 +15,12 @@ from soxspipe.simulate.statistics import clipped_rms, inverse, median, robust_st
 from soxspipe.simulate.values import Score, Truth
 
 _CALIBRATION_WIDTH = 201
+"""Averages the noise of the ratio, not the calibration."""
 _MATCH_NM = 5.0
 _FEWEST_ROWS = 50
+"""A scatter of fewer is not known to 10 %."""
 _OUTLIER_SIGMA = 6.0
+"""None of a spectrum's samples is as far off by chance."""
 _LEAST_FLAT = 0.02
 """Below it no light comes through: such pixels are rightly flagged."""
 

@@ -12,9 +12,12 @@ from soxspipe.simulate.statistics import median, percentile, robust_std, running
 from soxspipe.simulate.values import Score, Truth
 
 CLEAR_TRANSMISSION = 0.97
+"""Where the atmosphere hardly absorbs."""
 _BIN_NM = {"NIR": 4.0}
+"""Some resolution elements, so that noise does not tell."""
 _BIN_NM_ELSE = 2.0
 _FAINTEST = 1e-4
+"""Of the brightest: fainter is no light."""
 
 
 def score_flux(table: Mapping[str, FloatArray], truth: Truth, standard: Truth | None) -> Score:

@@ -12,8 +12,11 @@ from soxspipe.simulate.statistics import median, robust_std, running_median, sha
 from soxspipe.simulate.values import Score
 
 _CALIBRATION_WIDTH = 201
+"""Averages the noise of the ratio, not the calibration."""
 _BLOCK = 400
+"""Samples over which noise is steady."""
 _LONGEST_LAG = 9
+"""More than products hold."""
 
 
 def score_merged(table: Mapping[str, FloatArray], truth: Mapping[int, Mapping[str, FloatArray]]) -> Score:

@@ -10,6 +10,7 @@ from soxspipe.datamodel.calibrations import StandardStar
 HC_ERG_CM = 6.62607015e-27 * 2.99792458e10
 C_KM_S = 299792.458
 FWHM_TO_SIGMA = 1.0 / 2.354820045
+"""Of a Gaussian."""
 
 _EJECTA_LINES = (
     # rest nm (air), depth of the absorption, height of the emission, relative width

@@ -11,6 +11,7 @@ from scipy.ndimage import median_filter, uniform_filter1d
 from soxspipe.datamodel.arrays import FloatArray
 
 MAD_TO_SIGMA = 1.4826
+"""Of a normal distribution."""
 
 
 def median(values: NDArray[Any]) -> float:

@@ -21,7 +21,9 @@ _OPTICS_NM: Mapping[tuple[str, str], tuple[tuple[float, float], ...]] = {
 """Telescope, optics, gratings at blaze and detector together."""
 
 _DICHROIC_NM = 1.1
+"""Half width of the dichroics' flanks."""
 _ECHELLE_BLAZE = 0.86
+"""Width of the blaze function, in free spectral ranges."""
 _ARM_CUT_NM = {("SOXS", "NIR"): (806.0, 6.0), ("XSHOOTER", "NIR"): (1018.0, 6.0)}
 """Where light of the bluer arm is taken away, and how fast."""
 

@@ -20,7 +20,9 @@ from soxspipe.simulate.throughput import instrument_efficiency
 from soxspipe.simulate.values import Facts, MasterImage, Truth
 
 APERTURE_HALF_PX = 7
+"""As far as light of a point source is counted."""
 CLEAR_SHARE = 0.9
+"""As the exposures are judged."""
 
 LIT_SHARE = 0.05
 """Of the brightest pixel of the flat in a row, below which a pixel is not lit by it."""

@@ -12,7 +12,9 @@ from soxspipe.settings.order_centres import OrderCentresSettings
 LARGEST_MISS_PX = 0.03
 """A polynomial of the table further than this from the centres as measured is said in a warning."""
 LARGEST_ZERO_POINT_PX = 0.5
+"""A quarter of the trace's width: the dispersion solution is then of another setting."""
 LEAST_SAMPLES = 0.5
+"""With less, an order is described by its neighbours more than by its own light."""
 
 
 def reduce_order_centres(inputs: LampInputs, settings: OrderCentresSettings, done: Done) -> OrderCentresResult:

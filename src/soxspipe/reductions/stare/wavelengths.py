@@ -17,11 +17,13 @@ from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.settings.stare import StareSettings
 
 ATTACHED_MIN = 7.0
+"""Longer than the overhead between arc and target, shorter than any exposure between them would take."""
 ATTACHED_DEG = 5.0
 """An arc so near in time and rotator angle belongs to the observation (as the reference has it)."""
 
 MINUTES_PER_DAY = 1440.0
 LEAST_SAID_PX = 0.1
+"""Smaller shifts are usual, and not worth a line."""
 
 
 def tie_wavelengths(solved: SolvedOrders, inputs: StareInputs, settings: StareSettings) -> WavelengthShift | None:
