@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ from soxspipe.io.static import read_spectral_format
 SCALE = 3.0
 TILT = 0.2
 FLUX_NAMES = ("FLUX", "QUAL", "ERRS")
+
+FIRST_MJD = 60000.0 + 2.0 / 24.0
+"""2023-02-25T02:00:00."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,7 @@ def write_set(
     header = raw_header(instrument, arm, binning=binning, exptime=exptime)
     files: dict[str, Path] = {}
     for index in range(n_raw):
-        files[f"raw{index}"] = write_raw(
-            folder / f"raw_{index}.fits", header | {"ESO DPR TYPE": kind, "MJD-OBS": 60000.0 + 0.01 * index}, facts, binning
-        )
+        files[f"raw{index}"] = write_raw(folder / f"raw_{index}.fits", header | {"ESO DPR TYPE": kind} | _started(index), facts, binning)
     for role, level, category in (("bias", 300.0, "MASTER_BIAS"), ("dark", 5.0, "MASTER_DARK"), ("flat", 1.0, "MASTER_FLAT")):
         if role in ("flat", facts.needs):
             files[role] = write_master(folder / f"{role}.fits", header, category, arm, shape, level)
@@ -106,12 +108,18 @@ def write_set(
     return InputKit(folder=folder, sof=sof, files=files, facts=facts)
 
 
+def _started(index: int) -> dict[str, object]:
+    """Start of an exposure, 864 s after the one before."""
+    date = datetime(2023, 2, 25, 2) + timedelta(seconds=864 * index)
+    return {"MJD-OBS": FIRST_MJD + 0.01 * index, "DATE-OBS": date.isoformat()}
+
+
 def raw_header(instrument: str, arm: str, *, binning: tuple[int, int] = (1, 1), exptime: float = 100.0) -> dict[str, object]:
     """Cards of a raw exposure by keyword."""
     keys = find_instrument(instrument).keywords
     facts = find_instrument(instrument).arms[arm]
     cards: dict[str, object] = {
-        "INSTRUME": instrument, "DATE-OBS": "2023-02-25T02:00:00", "MJD-OBS": 60000.0, "EXPTIME": exptime, "OBJECT": "SN 2023abc",
+        "INSTRUME": instrument, "DATE-OBS": "2023-02-25T02:00:00", "MJD-OBS": FIRST_MJD, "EXPTIME": exptime, "OBJECT": "SN 2023abc",
         "RA": 150.0, "DEC": -30.0, keys.arm: arm, keys.readout: 1, facts.slit_keyword: "SLIT1.0", keys.target: "SN 2023abc",
         "ESO TEL AIRM START": 1.2, "ESO TEL AIRM END": 1.4, "ESO TEL AMBI FWHM START": 0.8, "ESO TEL AMBI FWHM END": 1.0,
         "ESO DPR CATG": "SCIENCE", "ESO DPR TYPE": "OBJECT", "ESO DPR TECH": "ECHELLE,SLIT,STARE",
@@ -257,6 +265,13 @@ def edit_header(path: Path, **cards: object) -> Path:
         path.unlink()
         hdus.writeto(path)
     return path
+
+
+def another_exposure(path: Path, target: Path, **cards: object) -> Path:
+    """An exposure like another one, with pixels of its own (1 ADU more each) and other cards, as for `edit_header`."""
+    with fits.open(path.resolve()) as hdus:
+        fits.PrimaryHDU(hdus[0].data + np.uint16(1), hdus[0].header).writeto(target, overwrite=True)
+    return edit_header(target, **cards)
 
 
 def make_header(cards: Mapping[str, object]) -> fits.Header:

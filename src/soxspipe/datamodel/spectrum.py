@@ -187,6 +187,8 @@ class ResponseCurve:
         Mean air mass of the standard.
     seeing_arcsec : float or None
         Of the standard's profile, for the slit-loss ratio.
+    slit_width_arcsec : float or None
+        Of the standard's slit; None if unknown, which is taken for that of the object.
     flat_md5 : str
         Identity of the flat it holds for; empty if none or unknown.
     binning : tuple of int
@@ -208,6 +210,7 @@ class ResponseCurve:
     star: str = ""
     airmass: float | None = None
     seeing_arcsec: float | None = None
+    slit_width_arcsec: float | None = None
     flat_md5: str = ""
     binning: tuple[int, int] = (1, 1)
     flat_level: FlatLevel | None = None

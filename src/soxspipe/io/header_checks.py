@@ -2,48 +2,117 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from soxspipe.datamodel.detector import Detector
 from soxspipe.instruments.registry import ArmFacts, Instrument, Keywords
 from soxspipe.io.fits_header import Header
-from soxspipe.io.headers import AIRMASSES, airmass_at_altitude, gain_of, number_of, read_observation
+from soxspipe.io.headers import (
+    AIRMASSES,
+    GAINS,
+    MOST_INTEGRATIONS,
+    READ_NOISES,
+    SEEINGS,
+    airmass_at_altitude,
+    date_of,
+    mjd_of,
+    number_of,
+    position_of,
+    read_observation,
+    slit_width_of,
+    text_of,
+)
 
 LONGEST_SHOWN = 30
 """A longer value is no value; its beginning tells enough."""
+CLOCKS_AGREE_S = 2.0
+"""MJD-OBS and DATE-OBS are one moment, written to a millisecond; a second may be cut off."""
 
 
-def header_doubts(header: Header, instrument: Instrument, facts: ArmFacts, name: str) -> tuple[str, ...]:
+def header_doubts(header: Header, instrument: Instrument, facts: ArmFacts, name: str, used: Detector | None = None) -> tuple[str, ...]:
     """Sentences about cards of a raw frame that hold no usable value, each with the card, its value and what is done instead.
 
     A card that is absent is no fault, but gain and read noise are: it is said which values are taken.
+
+    Parameters
+    ----------
+    header, instrument, facts : Header, Instrument, ArmFacts
+        Of the frame.
+    name : str
+        File name, for the sentences.
+    used : Detector, optional
+        With gain and read noise as they are used; by default those of this header, or of the detector file.
     """
-    observation = read_observation(header, instrument, facts, name)
-    used = facts.detector
-    gain = (
-        f"{used.gain_e_per_adu:g} e-/ADU of the detector file"
-        if observation.gain_e_per_adu is None
-        else f"{observation.gain_e_per_adu:g} e-/ADU"
-    )
-    noise = f"{used.read_noise_e:g} e- of the detector file" if observation.read_noise_e is None else f"{observation.read_noise_e:g} e-"
-    keys = instrument.keywords
+    observation, keys = read_observation(header, instrument, facts, name), instrument.keywords
+    gain, noise = _gain_and_noise(used or facts.detector, *(observation.gain_e_per_adu, observation.read_noise_e) if used is None else ())
     found = [
-        *_no_numbers(header, (*keys.conad, *keys.gain), f"the gain {gain} is used"),
-        *_no_numbers(header, keys.read_noise, f"the read noise {noise} is used"),
-        *_no_numbers(header, (keys.integrations,), f"{observation.integrations} integration is assumed"),
-        *_no_numbers(header, keys.seeing, "it is left out"),
-        *_no_numbers(header, (keys.mjd,), "the time is unknown"),
+        *_unusable(header, (*keys.conad, *keys.gain), GAINS, f"the gain {gain} is used"),
+        *_unusable(header, keys.read_noise, READ_NOISES, f"the read noise {noise} is used", zero_is_unknown=not facts.gain_in_header),
+        *_unusable(header, (keys.integrations,), (1, MOST_INTEGRATIONS), f"{observation.integrations} integration is assumed"),
+        *_unusable(header, keys.seeing, SEEINGS, "it is left out", zero_is_unknown=True, negative_is_unknown=True),
+        *_dates(header, keys),
+        *_position(header, keys),
+        *_slit(header, facts),
         *_missing(header, keys, facts, gain, noise),
         *_airmass(header, keys, observation.airmass),
     ]
     return tuple(f"{name}: {sentence}" for sentence in found)
 
 
-def _no_numbers(header: Header, keywords: tuple[str, ...], what_follows: str) -> Iterator[str]:
-    """Cards that are there and hold no number."""
+def _gain_and_noise(used: Detector, gain: float | None = None, noise: float | None = None) -> tuple[str, str]:
+    """Gain and read noise in words; those of the detector where no others are given."""
+    of_file = "the detector file"
+    by_gain = f" of {of_file}" if gain is None and used.gain_source == of_file else ""
+    by_noise = f" of {of_file}" if noise is None and used.read_noise_source == of_file else ""
+    return f"{gain or used.gain_e_per_adu:g} e-/ADU{by_gain}", f"{noise or used.read_noise_e:g} e-{by_noise}"
+
+
+def _unusable(
+    header: Header,
+    keywords: tuple[str, ...],
+    believed: tuple[float, float],
+    what_follows: str,
+    *,
+    zero_is_unknown: bool = False,
+    negative_is_unknown: bool = False,
+) -> Iterator[str]:
+    """Cards that are there and hold no number, or one that is not to be believed; 0, or less, may stand for a value that is not known."""
+    low, high = believed
     for keyword in keywords:
-        value = header.get(keyword)
-        if value is not None and number_of(header, keyword) is None:
+        value, number = header.get(keyword), number_of(header, keyword)
+        if value is None or (number is not None and low <= number <= high):
+            continue
+        if number is None:
             yield f"{keyword} is {_shown(value)}, which is no number; {what_follows}"
+        elif not (zero_is_unknown and number == 0) and not (negative_is_unknown and number < 0):
+            yield f"{keyword} is {_shown(value)}, a number from {low:g} to {high:g} is needed; {what_follows}"
+
+
+def _dates(header: Header, keys: Keywords) -> Iterator[str]:
+    """MJD-OBS and DATE-OBS that are no dates, or two."""
+    mjd, date = mjd_of(header, keys), date_of(header, keys)
+    start = date if math.isnan(mjd) else mjd
+    follows = "the time is unknown" if math.isnan(start) else "the other of the two is used"
+    for keyword, moment in ((keys.mjd, mjd), (keys.date_obs, date)):
+        if math.isnan(moment) and header.get(keyword) not in (None, ""):
+            yield f"{keyword} is {_shown(header.get(keyword))}, which is no date; {follows}"
+    apart = abs(mjd - date) * 86400.0
+    if apart > CLOCKS_AGREE_S:  # False where one is not known
+        yield f"{keys.mjd} and {keys.date_obs} are {_duration(apart)} apart; {keys.mjd} is used"
+
+
+def _position(header: Header, keys: Keywords) -> Iterator[str]:
+    """Coordinates that are none."""
+    written = [f"{key} is {_shown(header.get(key))}" for key in (keys.ra, keys.dec) if header.get(key) is not None]
+    if written and position_of(header, keys) is None:
+        yield f"{' and '.join(written)}, which is no position; a star is known by its name alone, and there is no barycentric correction"
+
+
+def _slit(header: Header, facts: ArmFacts) -> Iterator[str]:
+    name = text_of(header, facts.slit_keyword)
+    if name and slit_width_of(name) is None:
+        yield f"{facts.slit_keyword} is {_shown(name)}, which gives no width of a slit; losses at the slit are not known"
 
 
 def _missing(header: Header, keys: Keywords, facts: ArmFacts, gain: str, noise: str) -> Iterator[str]:
@@ -51,7 +120,7 @@ def _missing(header: Header, keys: Keywords, facts: ArmFacts, gain: str, noise: 
     if not facts.gain_in_header:
         return
     written = (*keys.conad, *keys.gain)
-    if gain_of(header, keys) is None and all(number_of(header, key) is None and header.get(key) is None for key in written):
+    if all(header.get(key) is None for key in written):
         yield f"no gain in the header ({' or '.join(written)}); the gain {gain} is used"
     if all(header.get(key) is None for key in keys.read_noise):
         yield f"no read noise in the header ({' or '.join(keys.read_noise)}); the read noise {noise} is used"
@@ -60,20 +129,24 @@ def _missing(header: Header, keys: Keywords, facts: ArmFacts, gain: str, noise: 
 def _airmass(header: Header, keys: Keywords, airmass: float | None) -> Iterator[str]:
     """Air masses that are none; what is used in their place."""
     low, high = AIRMASSES
-    written = [(key, number_of(header, key)) for key in keys.airmass]
-    if any(number is not None and low <= number <= high for _, number in written):
+    cards = [(key, header.get(key), number_of(header, key)) for key in keys.airmass]
+    wrong = [f"{key} is {_shown(value)}" for key, value, number in cards if value is not None and not (number and low <= number <= high)]
+    right = [key for key, _, number in cards if number is not None and low <= number <= high]
+    needed = f"{' and '.join(wrong)}, an air mass of {low:g} or more is needed"
+    if right:
+        if wrong:
+            yield f"{needed}; {airmass:.3f} of {right[0]} is used"
         return
-    cards = [f"{key} is {_shown(header.get(key))}" for key in keys.airmass if header.get(key) is not None]
-    found = (
-        f"{' and '.join(cards)}, an air mass of {low:g} or more is needed"
-        if cards
-        else f"no air mass in the header ({' or '.join(keys.airmass)})"
-    )
+    found = needed if wrong else f"no air mass in the header ({' or '.join(keys.airmass)})"
     altitude = number_of(header, keys.altitude)
     if airmass is not None and airmass == airmass_at_altitude(altitude):
         yield f"{found}; {airmass:.3f} is taken, from {keys.altitude} {altitude:g}"
     else:
         yield f"{found}; it stays unknown, and fluxes are calibrated as at the zenith"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 7200 else f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86400:.0f} days"
 
 
 def _shown(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 
 from soxspipe.datamodel.observation import Arc, Observation
 from soxspipe.datamodel.provenance import Card
@@ -25,6 +26,14 @@ MOST_INTEGRATIONS = 10_000
 """More than a detector averages; a larger number is a mistake."""
 AIRMASSES = (1.0, 40.0)
 """An air mass lies between the zenith's and the horizon's."""
+GAINS, READ_NOISES, SEEINGS = (1e-3, 1e3), (1e-3, 1e4), (0.05, 20.0)
+"""What is believed of gains (either way round), read noises (electrons) and seeing monitors (arcsec)."""
+FIRST_MJD, LAST_MJD = 40_000.0, 120_000.0
+"""1968 to 2187: dates outside are mistakes of a clock."""
+
+_HOURS_TO_DEG = 15.0
+_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+_SEXAGESIMAL = re.compile(r"([+-]?)(\d{1,3})[:\s](\d{1,2})[:\s](\d{1,2}(?:\.\d{0,9})?)")
 
 
 def text_of(header: Header, keyword: str | None) -> str:
@@ -73,7 +82,7 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
         raise InputError(
             f"{name}: {keys.exptime} is {header.get(keys.exptime)!r}, a time above 0 s is needed, at most {LONGEST_EXPOSURE_S:g} s"
         )
-    slit = text_of(header, facts.slit_keyword)
+    slit, position = text_of(header, facts.slit_keyword), position_of(header, keys)
     return Observation(
         arm=facts.arm.name,
         kind=text_of(header, keys.dpr_type).upper(),
@@ -81,12 +90,12 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
         exptime_s=exptime,
         integrations=integrations_of(header, keys),
         sequence_s=_first(_within(header, _given(keys.sequence_exptime), 1e-3, LONGEST_EXPOSURE_S)),
-        mjd=_or_nan(number_of(header, keys.mjd)),
+        mjd=start_of(header, keys),
         date_obs=text_of(header, keys.date_obs)[:40],
         airmass=airmass_of(header, keys),
-        seeing_arcsec=_mean(_within(header, keys.seeing, 0.05, 20.0)),
-        ra_deg=_first(_within(header, (keys.ra,), 0.0, 360.0)),
-        dec_deg=_first(_within(header, (keys.dec,), -90.0, 90.0)),
+        seeing_arcsec=_mean(_within(header, keys.seeing, *SEEINGS)),
+        ra_deg=None if position is None else position[0],
+        dec_deg=None if position is None else position[1],
         binning=binning_of(header, keys, facts, name),
         gain_e_per_adu=gain_of(header, keys),
         read_noise_e=read_noise_of(header, keys),
@@ -94,6 +103,61 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
         slit_width_arcsec=slit_width_of(slit),
         rotator_deg=rotator_of(header, keys),
     )
+
+
+def start_of(header: Header, keys: Keywords) -> float:
+    """Modified Julian date of the start: MJD-OBS where it is a date, else that of DATE-OBS, else NaN."""
+    written = mjd_of(header, keys)
+    return date_of(header, keys) if math.isnan(written) else written
+
+
+def mjd_of(header: Header, keys: Keywords) -> float:
+    """MJD-OBS; NaN where it is no date."""
+    number = number_of(header, keys.mjd)
+    return number if number is not None and FIRST_MJD <= number <= LAST_MJD else math.nan
+
+
+def date_of(header: Header, keys: Keywords) -> float:
+    """Modified Julian date that DATE-OBS says; NaN where it is no date with a time."""
+    text = text_of(header, keys.date_obs)
+    if "T" not in text:
+        return math.nan
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return math.nan
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    days = (moment - _MJD_ZERO).total_seconds() / 86400.0
+    return days if FIRST_MJD <= days <= LAST_MJD else math.nan
+
+
+def position_of(header: Header, keys: Keywords) -> tuple[float, float] | None:
+    """Right ascension and declination in degrees; None where one of them is no angle, or both are exactly 0: placeholders.
+
+    Sexagesimal text is read as hours (RA) and degrees (DEC).
+    """
+    ra, dec = angle_of(header, keys.ra, hours=True), angle_of(header, keys.dec)
+    if ra is None or dec is None or not (0.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0) or ra == dec == 0.0:
+        return None
+    return ra, dec
+
+
+def angle_of(header: Header, keyword: str, *, hours: bool = False) -> float | None:
+    """Degrees under a keyword: a number, or sexagesimal text of hours or degrees."""
+    number = number_of(header, keyword)
+    match = _SEXAGESIMAL.fullmatch(text_of(header, keyword))
+    if number is not None or match is None:
+        return number
+    sign, whole, minutes, seconds = match.groups()
+    size = int(whole) + int(minutes) / 60.0 + float(seconds) / 3600.0
+    return (-size if sign == "-" else size) * (_HOURS_TO_DEG if hours else 1.0)
+
+
+def separation_arcsec(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Between two positions (right ascension and declination in degrees)."""
+    ra, dec = math.radians(other[0] - one[0]), math.radians(other[1] - one[1])
+    sine = math.sin(dec / 2) ** 2 + math.cos(math.radians(one[1])) * math.cos(math.radians(other[1])) * math.sin(ra / 2) ** 2
+    return math.degrees(2.0 * math.asin(math.sqrt(min(max(sine, 0.0), 1.0)))) * 3600.0
 
 
 def rotator_of(header: Header, keys: Keywords) -> float | None:
@@ -110,9 +174,8 @@ def read_arc(header: Header, keys: Keywords) -> Arc:
     """
     has_card = keys.rotator is not None and header.get(keys.rotator) is not None
     parked = None if has_card or keys.rotator is None else 0.0
-    start = number_of(header, keys.mjd)
     seconds = number_of(header, *_given(keys.sequence_exptime), keys.exptime)
-    return Arc(mjd=_or_nan(start), seconds=max(seconds or 0.0, 0.0), rotator_deg=rotator_of(header, keys) if has_card else parked)
+    return Arc(mjd=start_of(header, keys), seconds=max(seconds or 0.0, 0.0), rotator_deg=rotator_of(header, keys) if has_card else parked)
 
 
 def target_of(header: Header, instrument: Instrument) -> str:
@@ -159,21 +222,21 @@ def airmass_at_altitude(altitude_deg: float | None) -> float | None:
 
 def read_noise_of(header: Header, keys: Keywords) -> float | None:
     """Read noise in electrons under the first keyword that holds one; 0, which SOXS NIR frames carry, means unknown."""
-    return _first(_within(header, keys.read_noise, 1e-3, 1e4))
+    return _first(_within(header, keys.read_noise, *READ_NOISES))
 
 
 def gain_of(header: Header, keys: Keywords) -> float | None:
     """Electrons per ADU: CONAD, else the inverse of GAIN (ADU per electron), else None."""
-    conad = _first(_within(header, keys.conad, 1e-3, 1e3))
+    conad = _first(_within(header, keys.conad, *GAINS))
     if conad is not None:
         return conad
-    gain = _first(_within(header, keys.gain, 1e-3, 1e3))
+    gain = _first(_within(header, keys.gain, *GAINS))
     return None if gain is None else 1.0 / gain
 
 
 def gain_conflict(header: Header, keys: Keywords, name: str) -> str:
     """A sentence when CONAD and GAIN do not agree; else empty."""
-    conad, gain = _first(_within(header, keys.conad, 1e-3, 1e3)), _first(_within(header, keys.gain, 1e-3, 1e3))
+    conad, gain = _first(_within(header, keys.conad, *GAINS)), _first(_within(header, keys.gain, *GAINS))
     if conad is None or gain is None or abs(conad * gain - 1.0) < 0.05:
         return ""
     return f"{name}: {keys.conad[0]} is {conad:g} e-/ADU but {keys.gain[0]} is {gain:g} ADU/e-; the first is used"
@@ -206,7 +269,3 @@ def _mean(numbers: list[float]) -> float | None:
 
 def _first(numbers: list[float]) -> float | None:
     return numbers[0] if numbers else None
-
-
-def _or_nan(number: float | None) -> float:
-    return math.nan if number is None else number

@@ -21,6 +21,9 @@ MATCH_RADIUS_ARCSEC = 60.0
 """Pointing of the telescope, and the slit's offset from the catalogue."""
 PROPER_MOTION_ARCSEC = 90.0
 """How far a star of the library moves between 2000, for which its position holds, and 2033: LTT 4364 by 2.7 arcsec a year."""
+SAME_STAR_ARCSEC = 300.0
+"""A star whose name is known may have its pointing so far off: proper motion, and coordinates of low accuracy."""
+_REMEDY = "(correct OBJECT, or RA and DEC, in the header, or add a RESP_TAB of another star to the set of files)"
 _ALIASES = {"CD3017706": "LTT7987", "CD3810980": "EG274", "CD325613": "LTT3218", "CPD69177": "EG21"}
 
 
@@ -107,7 +110,7 @@ def read_standard(name: str) -> StandardStar:
 
 
 def find_standard(name: str, ra_deg: float | None, dec_deg: float | None) -> tuple[StandardStar | None, str]:
-    """Look a standard star up, by name, then by position.
+    """Look a standard star up by name and by position; where the two contradict each other, the position decides.
 
     Parameters
     ----------
@@ -119,24 +122,24 @@ def find_standard(name: str, ra_deg: float | None, dec_deg: float | None) -> tup
     Returns
     -------
     star : StandardStar or None
-        None if the library has no such star.
+        None if the library has no such star, or its name stands at a place where no star of the library is.
     message : str
         A sentence for the user when the match is not plain; else empty.
     """
     library, positions = standard_names(), _archive("standards")["index/position"]
     by_name = _match_name(name)
-    near = None
-    if ra_deg is not None and dec_deg is not None:
-        distance = _separation_arcsec(ra_deg, dec_deg, positions)
-        near = int(np.argmin(distance)) if float(distance.min()) <= MATCH_RADIUS_ARCSEC + PROPER_MOTION_ARCSEC else None
-    if by_name is not None:
-        away = math.nan if ra_deg is None or dec_deg is None else float(_separation_arcsec(ra_deg, dec_deg, positions)[by_name])
-        message = f"{name} is {away / 60:.0f} arcmin from the position of {library[by_name]} in the library" if away > 300 else ""
-        return read_standard(library[by_name]), message
+    distance = None if ra_deg is None or dec_deg is None else _separation_arcsec(ra_deg, dec_deg, positions)
+    if by_name is not None and (distance is None or float(distance[by_name]) <= SAME_STAR_ARCSEC):
+        return read_standard(library[by_name]), ""
+    near = None if distance is None else _nearest(distance)
     if near is not None:
-        return read_standard(library[near]), f"standard star {name!r} is not in the library by name; {library[near]} stands at its position"
+        said = "is not in the library by name" if by_name is None else "does not stand there"
+        return read_standard(library[near]), f"standard star {name!r} {said}; {library[near]} stands at its position and is used"
+    if by_name is not None and distance is not None:
+        away = f"RA and DEC are {float(distance[by_name]) / 60:.0f} arcmin from {library[by_name]}, where no star of the library stands"
+        return None, f"standard star {name!r}: {away}: no response is made {_REMEDY}"
     unknown = f"standard star {name!r} is not in the library, neither by name nor within 1 arcmin of its position: no response is made"
-    return None, f"{unknown} (correct OBJECT, or RA and DEC, in the header, or add a RESP_TAB of another star to the set of files)"
+    return None, f"{unknown} {_REMEDY}"
 
 
 @lru_cache(maxsize=4)
@@ -167,6 +170,12 @@ def _match_name(name: str) -> int | None:
     part = [index for index, entry in enumerate(plain) if entry in wanted]
     candidates = _spanning(exact) or _spanning(known) or _spanning(part)
     return candidates[0] if candidates else None
+
+
+def _nearest(distance_arcsec: NDArray[np.float64]) -> int | None:
+    """Index of a star's library spectrum by the distance from its place, the widest one first; None if no star is near."""
+    close = [int(index) for index in np.flatnonzero(distance_arcsec <= MATCH_RADIUS_ARCSEC + PROPER_MOTION_ARCSEC)]
+    return next(iter(_spanning(close)), None)
 
 
 def _spanning(candidates: list[int]) -> list[int]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.fits import FitsFile, open_fits, read_table
 from soxspipe.io.fits_header import Header
-from soxspipe.io.headers import number_of, text_of
+from soxspipe.io.headers import number_of, slit_width_of, text_of
 
 MAX_DEGREE = 9
 """Of the published tables."""
@@ -103,13 +104,18 @@ def read_dispersion_table(file: ClassifiedFile) -> tuple[DispersionPolynomial, D
 
 
 def read_response(file: ClassifiedFile) -> ResponseCurve:
-    """Read a response table of any of the three forms.
+    """Read a response table of any of the three forms; the header says through which slit the standard was seen.
 
     Raises
     ------
     InputError
         If columns are missing, the response is not positive anywhere, or the file does not say what its counts are counted in.
     """
+    slit = text_of(file.header, file.facts.slit_keyword)
+    return replace(_read_curve(file), slit_width_arcsec=slit_width_of(slit))
+
+
+def _read_curve(file: ClassifiedFile) -> ResponseCurve:
     opened = open_fits(file.path)
     names = {hdu.name: index for index, hdu in reversed(list(enumerate(opened.tables)))}
     if "RESPONSE" in names and "RESPONSE_SAMPLED" not in names:

@@ -10,14 +10,12 @@ from pathlib import Path
 
 from soxspipe.instruments.registry import Instrument, find_instrument
 from soxspipe.io.fits_header import Header
-from soxspipe.io.headers import gain_of, number_of, target_of, text_of
+from soxspipe.io.headers import gain_of, number_of, position_of, start_of, target_of, text_of
 
 NIGHT_STARTS_H = 15
 """A night is named after the date 15 h before: afternoon calibrations and the morning after belong to it."""
 
 _EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
-_FIRST_MJD, _LAST_MJD = 40_000.0, 120_000.0
-"""1968 to 2187: dates outside are mistakes of a clock."""
 
 _LAMP_WORDS = re.compile(r"_?lamp", re.IGNORECASE)
 _LAMP_MATTERS = ("LAMP", "FLAT", "WAVE", "ORDERDEF", "FMTCHK")
@@ -189,7 +187,7 @@ def row_of(path: Path, size: int, mtime_ns: int, header: Header) -> FrameRow:
     facts = instrument.arms.get(arm)
     slit = text_of(header, facts.slit_keyword).upper() if facts and dpr_type not in _WITHOUT_OPTICS else ""
     exptime = number_of(header, keys.exptime, *([night.exptime_elsewhere] if night.exptime_elsewhere else []))
-    mjd = _mjd_of(header, instrument)
+    mjd, position = _mjd_of(header, instrument), position_of(header, keys)
     lamps = _lamps_of(header, instrument) if any(word in dpr_type for word in _LAMP_MATTERS) else ""
     return FrameRow(
         path=str(path), size=size, mtime_ns=mtime_ns, instrument=instrument.name, arm=arm,
@@ -206,7 +204,7 @@ def row_of(path: Path, size: int, mtime_ns: int, header: Header) -> FrameRow:
         rotator_deg=_rotator_of(header, instrument, is_lamp=bool(lamps) or (bool(slit) and "LAMP" in dpr_type)),
         temperature=number_of(header, keys.common_path_temperature) if keys.common_path_temperature else None,
         airmass=_within(header, keys.airmass, 1.0, 40.0), seeing_arcsec=_within(header, keys.seeing, 0.05, 20.0),
-        ra_deg=_within(header, (keys.ra,), 0.0, 360.0), dec_deg=_within(header, (keys.dec,), -90.0, 90.0),
+        ra_deg=None if position is None else position[0], dec_deg=None if position is None else position[1],
         nod_offset=number_of(header, night.nod_offset),
         archive_name=next((text for key in night.archive_name if (text := text_of(header, key))), ""),
         software_lamp=any(header.get(key) is True for key in night.software_lamps),
@@ -221,15 +219,9 @@ def _arm_of(header: Header, instrument: Instrument, product: str) -> str:
 
 
 def _mjd_of(header: Header, instrument: Instrument) -> float | None:
-    """Start of the exposure; DATE-OBS stands in where MJD-OBS is missing."""
-    mjd = number_of(header, instrument.keywords.mjd)
-    if mjd is None:
-        try:
-            moment = datetime.fromisoformat(text_of(header, instrument.keywords.date_obs)[:26])
-        except ValueError:
-            return None
-        mjd = (moment.replace(tzinfo=UTC) - _EPOCH) / timedelta(days=1)
-    return mjd if _FIRST_MJD < mjd < _LAST_MJD else None
+    """Start of the exposure; None where the header has no date."""
+    mjd = start_of(header, instrument.keywords)
+    return None if math.isnan(mjd) else mjd
 
 
 def _iso_of(mjd: float | None) -> str:

@@ -1,14 +1,15 @@
-"""The same exposure given twice: packed and unpacked, linked, or copied under another name."""
+"""The same exposure given twice: packed and unpacked, linked, or copied under another name or with another header."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
-from soxspipe.io.fits import open_fits, read_image
+from soxspipe.io.fits import first_data, open_fits, read_image
 from soxspipe.io.headers import number_of, text_of
 
 EXPOSURE_NUMBER = "ESO DET EXP NO"
@@ -19,34 +20,63 @@ SAME_MJD_D = 1e-8
 def without_repeats(files: Sequence[ClassifiedFile]) -> tuple[tuple[ClassifiedFile, ...], tuple[str, ...]]:
     """Each raw exposure once, as the first of its files; and a sentence for every other.
 
-    Exposures are the same if MJD-OBS and the number of the exposure are, or, where the number is missing, MJD-OBS and all pixels; where
-    MJD-OBS is missing too, all pixels.  Photon noise makes no two exposures alike.
+    Exposures are the same if MJD-OBS and the number of the exposure are, or all pixels, whatever the headers say: photon noise makes no
+    two exposures alike.
     """
     kept: list[ClassifiedFile] = []
     said = []
-    pixels: dict[str, str] = {}
+    known = _Known()
     for file in files:
-        first = next((other for other in kept if _are_same(file, other, pixels)), None)
+        first = next((other for other in kept if _are_same(file, other, known)), None)
         if first is None:
             kept.append(file)
         else:
-            said.append(f"{file.path.name}: is the same exposure as {first.path.name}, which is used once")
+            although = f", although {file.instrument.keywords.mjd} differs" if _same_time(file, first) is False else ""
+            said.append(f"{file.path.name}: is the same exposure as {first.path.name}{although}, which is used once")
     return tuple(kept), tuple(said)
 
 
-def _are_same(one: ClassifiedFile, other: ClassifiedFile, pixels: dict[str, str]) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read of files already, by path: their first data, and a digest of all pixels."""
+
+    starts: dict[str, bytes] = field(default_factory=dict)
+    pixels: dict[str, str] = field(default_factory=dict)
+
+
+def _are_same(one: ClassifiedFile, other: ClassifiedFile, known: _Known) -> bool:
     if one.kind is not other.kind or one.is_other or one.arm != other.arm or _is_product(one) or _is_product(other):
         return False
     if os.path.samefile(one.path, other.path):
         return True
-    times = [number_of(file.header, file.instrument.keywords.mjd) for file in (one, other)]
-    if times[0] is not None and times[1] is not None and abs(times[0] - times[1]) > SAME_MJD_D:
-        return False
+    same_time = _same_time(one, other)
     numbers = [number_of(file.header, EXPOSURE_NUMBER) for file in (one, other)]
-    if None not in (*times, *numbers):
-        return numbers[0] == numbers[1]
-    found = [_digest(file, pixels) for file in (one, other)]
+    if same_time and numbers[0] is not None and numbers[0] == numbers[1]:
+        return True
+    starts = [_start(file, known.starts) for file in (one, other)]
+    if starts[0] != starts[1] and same_time is False:  # of the same time it may be a copy of another type or packing
+        return False
+    found = [_digest(file, known.pixels) for file in (one, other)]
     return found[0] == found[1] != ""
+
+
+def _same_time(one: ClassifiedFile, other: ClassifiedFile) -> bool | None:
+    """Whether MJD-OBS is the same; None where it is missing in one of them."""
+    times = [number_of(file.header, file.instrument.keywords.mjd) for file in (one, other)]
+    if times[0] is None or times[1] is None:
+        return None
+    return abs(times[0] - times[1]) <= SAME_MJD_D
+
+
+def _start(file: ClassifiedFile, known: dict[str, bytes]) -> bytes:
+    """The first data of a file; empty if they cannot be read."""
+    name = str(file.path)
+    if name not in known:
+        try:
+            known[name] = first_data(file.path)
+        except InputError:
+            known[name] = b""
+    return known[name]
 
 
 def _is_product(file: ClassifiedFile) -> bool:
@@ -59,7 +89,7 @@ def _digest(file: ClassifiedFile, known: dict[str, str]) -> str:
     if name not in known:
         try:
             opened = open_fits(file.path)
-            image = read_image(opened, opened.images[0], None)
+            image = read_image(opened, opened.images[0])
             known[name] = hashlib.blake2b(image.tobytes() + str(image.shape).encode()).hexdigest()
         except (InputError, IndexError):
             known[name] = ""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from soxspipe.datamodel.detector import Detector
 from soxspipe.instruments.registry import find_instrument
 from soxspipe.io.fits_header import Header
 from soxspipe.io.header_checks import header_doubts
@@ -13,10 +18,10 @@ GOOD = {
 }  # fmt: skip
 
 
-def doubts(arm: str = "VIS", **changed: object) -> list[str]:
-    cards = GOOD | {name.replace("__", " "): value for name, value in changed.items()}
+def doubts(arm: str = "VIS", used: Detector | None = None, **changed: object) -> list[str]:
+    cards = GOOD | {name.replace("__", " ").replace("_OBS", "-OBS"): value for name, value in changed.items()}
     header = Header(tuple((name, value, "") for name, value in cards.items() if value is not None))  # type: ignore[misc]
-    return list(header_doubts(header, SOXS, SOXS.arms[arm], "a.fits"))
+    return list(header_doubts(header, SOXS, SOXS.arms[arm], "a.fits", used))
 
 
 def test_a_sound_header_is_not_spoken_of() -> None:
@@ -49,3 +54,53 @@ def test_without_air_mass_and_altitude_it_is_said_that_it_stays_unknown() -> Non
     (found,) = doubts(ESO__TEL__AIRM__START=None, ESO__TEL__AIRM__END=None, ESO__TEL__ALT=None)
     assert "no air mass in the header" in found
     assert "stays unknown" in found
+
+
+@pytest.mark.parametrize("value", [0.0, -1.25, 1e9])
+def test_a_gain_that_no_detector_has(value: float) -> None:
+    (found,) = doubts(ESO__DET__OUT1__CONAD=value)
+    assert found == f"a.fits: ESO DET OUT1 CONAD is {value!r}, a number from 0.001 to 1000 is needed; the gain 1.25 e-/ADU is used"
+
+
+def test_no_read_noise_is_spoken_of_where_the_arm_has_one_alone() -> None:
+    """NIR frames carry 0, which stands for a value that is not known."""
+    assert "the read noise 3.8 e- of the detector file is used" in doubts(ESO__DET__OUT1__RON=0.0)[0]
+    assert doubts("NIR", ESO__DET__OUT1__RON=None, ESO__DET__CHIP__RON=0.0) == []
+
+
+def test_gain_and_read_noise_of_another_exposure_are_named() -> None:
+    used = replace(SOXS.arms["VIS"].detector, gain_e_per_adu=0.6, gain_source="ESO DET OUT1 CONAD")
+    found = doubts(used=used, ESO__DET__OUT1__CONAD=None, ESO__DET__OUT1__GAIN="low")
+    assert found == ["a.fits: ESO DET OUT1 GAIN is 'low', which is no number; the gain 0.6 e-/ADU is used"]
+
+
+@pytest.mark.parametrize(
+    ("mjd", "date", "said"),
+    [
+        ("soon", "2023-02-25T12:00:00", "a.fits: MJD-OBS is 'soon', which is no date; the other of the two is used"),
+        (60000.5, "2023-02-25", "a.fits: DATE-OBS is '2023-02-25', which is no date; the other of the two is used"),
+        (-99.0, None, "a.fits: MJD-OBS is -99.0, which is no date; the time is unknown"),
+        (60000.5, "2023-02-25T16:00:00", "a.fits: MJD-OBS and DATE-OBS are 4.0 h apart; MJD-OBS is used"),
+    ],
+)
+def test_dates_that_are_none_or_two(mjd: object, date: object, said: str) -> None:
+    assert doubts(MJD_OBS=mjd, DATE_OBS=date) == [said]
+
+
+def test_one_moment_written_twice_is_no_contradiction() -> None:
+    assert doubts(MJD_OBS=60000.5, DATE_OBS="2023-02-25T12:00:00.9") == []
+
+
+@pytest.mark.parametrize(("ra", "dec"), [("ten", -30.0), (0.0, 0.0), (150.0, 95.0), (150.0, None)])
+def test_a_position_that_is_none(ra: object, dec: object) -> None:
+    (found,) = doubts(RA=ra, DEC=dec)
+    assert "which is no position; a star is known by its name alone" in found
+
+
+def test_one_air_mass_of_two() -> None:
+    (found,) = doubts(ESO__TEL__AIRM__START="high")
+    assert found == "a.fits: ESO TEL AIRM START is 'high', an air mass of 1 or more is needed; 1.300 of ESO TEL AIRM END is used"
+
+
+def test_a_slit_without_a_width() -> None:
+    assert "losses at the slit are not known" in doubts(ESO__INS__VISE__NAME="BLANK")[0]

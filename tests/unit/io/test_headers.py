@@ -16,8 +16,11 @@ from soxspipe.io.headers import (
     gain_of,
     header_cards,
     number_of,
+    position_of,
     read_observation,
+    separation_arcsec,
     slit_width_of,
+    start_of,
     target_of,
 )
 
@@ -46,7 +49,7 @@ def test_observation_of_a_full_header() -> None:
 
 
 def test_a_header_that_says_little() -> None:
-    found = read_observation(header(EXPTIME=1.0, ESO__TEL__AIRM__END=0.0, RA="10:00:00"), SOXS, SOXS.arms["NIR"], "a.fits")
+    found = read_observation(header(EXPTIME=1.0, ESO__TEL__AIRM__END=0.0, RA="ten hours", DEC=-30.0), SOXS, SOXS.arms["NIR"], "a.fits")
     assert found.airmass is None
     assert found.seeing_arcsec is None
     assert found.ra_deg is None
@@ -137,3 +140,43 @@ def test_air_mass_of_the_altitude_where_none_is_written() -> None:
 def test_structural_cards_stay_behind() -> None:
     kept = header_cards(header(SIMPLE=True, NAXIS1=3, BZERO=1.0, ZTILE1=4, TTYPE7="a", OBJECT="x", CHECKSUM="y", ESO__SEQ__ARM="NIR"))
     assert [card[0] for card in kept] == ["OBJECT", "ESO SEQ ARM"]
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "found"),
+    [
+        (150.1, -30.2, (150.1, -30.2)),
+        ("10:00:24.0", "-30:12:00", (150.1, -30.2)),
+        ("10 00 24", "-00 12 00", (150.1, -0.2)),
+        ("150.1", "-30.2", (150.1, -30.2)),
+        (0.0, 0.0, None),
+        (400.0, 0.0, None),
+        ("ten", 1.0, None),
+        (150.1, None, None),
+    ],
+)
+def test_position(ra: object, dec: object, found: tuple[float, float] | None) -> None:
+    read = position_of(header(RA=ra, DEC=dec), SOXS.keywords)
+    assert read == (None if found is None else pytest.approx(found))
+
+
+@pytest.mark.parametrize(
+    ("mjd", "date", "start"),
+    [
+        (60000.5, "2023-02-25T12:00:00", 60000.5),
+        ("soon", "2023-02-25T12:00:00.000", 60000.5),
+        (-1.0, "2023-02-25T12:00:00", 60000.5),
+        (None, "2023-02-25T12:00:00", 60000.5),
+        (60000.5, "yesterday", 60000.5),
+        (None, "2023-02-25", math.nan),
+        (None, None, math.nan),
+    ],
+)
+def test_start_of_an_exposure(mjd: object, date: object, start: float) -> None:
+    assert start_of(header(MJD_OBS=mjd, DATE_OBS=date), SOXS.keywords) == pytest.approx(start, nan_ok=True)
+
+
+def test_separation_of_two_positions() -> None:
+    """One degree of right ascension at declination 60 is half a degree on the sky."""
+    assert separation_arcsec((10.0, 60.0), (11.0, 60.0)) == pytest.approx(1800.0, rel=1e-4)
+    assert separation_arcsec((359.999, 0.0), (0.001, 0.0)) == pytest.approx(7.2)

@@ -104,9 +104,17 @@ def test_unknown_star_and_wrong_pointing() -> None:
     assert "add a RESP_TAB of another star" in static.find_standard("TARGET-1", 10.0, 10.0)[1]
     assert static.find_standard("TARGET-1", 10.0, 10.0)[0] is None
     assert static.find_standard("", None, None)[0] is None
-    star, message = static.find_standard("LTT7987", 10.0, 10.0)
+
+
+def test_a_name_that_contradicts_the_position() -> None:
+    """The position decides; where no star of the library stands there, no response is made."""
+    star, message = static.find_standard("GD71", 302.7369, -30.2185)
     assert star is not None
-    assert "arcmin from the position of LTT7987" in message
+    assert star.name == "LTT7987"
+    assert message == "standard star 'GD71' does not stand there; LTT7987 stands at its position and is used"
+    star, message = static.find_standard("LTT7987", 10.0, 10.0)
+    assert star is None
+    assert "arcmin from LTT7987, where no star of the library stands: no response is made" in message
 
 
 def test_preferred_spectra_reach_the_near_infrared() -> None:

@@ -58,8 +58,31 @@ def test_the_number_of_the_exposure_tells_without_the_pixels(tmp_path: Path) -> 
 
 def test_exposures_that_differ_in_time_or_pixels_are_two(tmp_path: Path) -> None:
     first = exposure(tmp_path / "a.fits")
-    later, noise = exposure(tmp_path / "b.fits", mjd=60000.2501), exposure(tmp_path / "c.fits", seed=2)
+    later, noise = exposure(tmp_path / "b.fits", mjd=60000.2501, seed=3), exposure(tmp_path / "c.fits", seed=2)
     assert names(first, later, noise) == ["a.fits", "b.fits", "c.fits"]
+
+
+def test_the_same_pixels_at_another_time_are_one_exposure(tmp_path: Path) -> None:
+    first, again = exposure(tmp_path / "a.fits", number=1), exposure(tmp_path / "b.fits", mjd=60000.2501, number=2)
+    kept, said = without_repeats(classified(first, again))
+    assert [file.path.name for file in kept] == ["a.fits"]
+    assert said == ("b.fits: is the same exposure as a.fits, although MJD-OBS differs, which is used once",)
+
+
+@pytest.mark.parametrize("bitpix", ["float32", "float64", "int32"])
+def test_a_copy_with_pixels_of_another_type(tmp_path: Path, bitpix: str) -> None:
+    first, again = exposure(tmp_path / "a.fits"), tmp_path / "b.fits"
+    with fits.open(first) as hdus:
+        fits.PrimaryHDU(hdus[0].data.astype(bitpix), hdus[0].header).writeto(again)
+    assert names(first, again) == ["a.fits"]
+
+
+def test_a_tiled_copy(tmp_path: Path) -> None:
+    first, again = exposure(tmp_path / "a.fits"), tmp_path / "b.fits.fz"
+    with fits.open(first) as hdus:
+        tiled = fits.CompImageHDU(hdus[0].data, hdus[0].header, compression_type="RICE_1")
+        fits.HDUList([fits.PrimaryHDU(), tiled]).writeto(again)
+    assert names(first, again) == ["a.fits"]
 
 
 def test_calibrations_are_chosen_elsewhere(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def slit_transmission(fwhm_arcsec: float, slit_width_arcsec: float | None) -> fl
     """Share of a Gaussian image's light that passes a slit; 1 where its width is not known."""
     if slit_width_arcsec is None or not fwhm_arcsec > 0:
         return 1.0
-    return float(erf(slit_width_arcsec / (2.0 * np.sqrt(2.0)) * 2.3548 / fwhm_arcsec))
+    return float(erf(slit_width_arcsec * np.sqrt(np.log(2.0)) / fwhm_arcsec))
 
 
 def clear_exposures(throughputs: Sequence[float], errors: Sequence[float], transmissions: Sequence[float]) -> BoolArray:

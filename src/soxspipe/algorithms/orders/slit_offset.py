@@ -195,7 +195,9 @@ def _order_misfit(data: OrderData, sky: FloatArray) -> _Misfit | None:
 def _profiles(data: OrderData, sky: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Bins of slit position: centres, light over the sky with its error, and the flat."""
     window = data.window
-    # where the flat is not lit a pixel is not good, and counts as dark in the flat
+    # where the flat is not lit there are no electrons and the pixel is not good; one that is bad or saturated says nothing of the flat
+    unlit = ~data.good & (data.electrons == 0.0)
+    told = window.inside & (data.good | unlit)
     flat = np.where(data.good, data.flat, 0.0)
     with np.errstate(invalid="ignore"):
         use = data.good & (sky > 0)
@@ -206,8 +208,13 @@ def _profiles(data: OrderData, sky: FloatArray) -> tuple[FloatArray, FloatArray,
     bins, above = place[use], sky[use]
     power = np.bincount(bins, above**2 * inverse[use], n_bins)
     pulled = np.bincount(bins, above * data.electrons[use] * inverse[use], n_bins)
-    count = np.bincount(place[window.inside], minlength=n_bins)
-    lit = np.bincount(place[window.inside], flat[window.inside], n_bins) / np.maximum(count, 1)
+    count = np.bincount(place[told], minlength=n_bins)
+    seen = np.flatnonzero(count)
+    lit = (
+        np.interp(np.arange(n_bins), seen, np.bincount(place[told], flat[told], n_bins)[seen] / count[seen])
+        if seen.size
+        else np.zeros(n_bins)
+    )
     known = power > 0
     light = np.where(known, pulled / np.where(known, power, 1.0), np.nan)
     return low + (np.arange(n_bins) + 0.5) * BIN_ARCSEC, light, np.where(known, 1.0 / np.sqrt(np.where(known, power, 1.0)), np.inf), lit

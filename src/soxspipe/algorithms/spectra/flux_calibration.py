@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from soxspipe.algorithms.exposures.throughput import slit_transmission
 from soxspipe.algorithms.spectra.flat_level import flat_ratio
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
@@ -79,7 +80,7 @@ def flux_calibrate(
         flux=flux,
         error=error,
         quality=quality,
-        slit_loss_ratio=slit_loss_ratio(seeing_arcsec, response.seeing_arcsec, observation.slit_width_arcsec),
+        slit_loss_ratio=slit_loss_ratio(seeing_arcsec, response.seeing_arcsec, observation.slit_width_arcsec, response.slit_width_arcsec),
     )
 
 
@@ -107,11 +108,19 @@ def unbinned_response(response: ResponseCurve, arm: Arm, extinction: ExtinctionC
     return unbinned
 
 
-def slit_loss_ratio(seeing_arcsec: float | None, standard_seeing_arcsec: float | None, slit_width_arcsec: float | None) -> float | None:
-    """Light through the slit, object over standard, for Gaussian images centred in it; None if a width is not known."""
-    if not seeing_arcsec or not standard_seeing_arcsec or not slit_width_arcsec:
-        return None
-    from math import erf, log, sqrt
+def slit_loss_ratio(
+    seeing_arcsec: float | None,
+    standard_seeing_arcsec: float | None,
+    slit_width_arcsec: float | None,
+    standard_slit_arcsec: float | None = None,
+) -> float | None:
+    """Light through the slit, object over standard, for Gaussian images centred in it; None if it cannot be told.
 
-    share = [erf(slit_width_arcsec * sqrt(log(2.0)) / width) for width in (seeing_arcsec, standard_seeing_arcsec)]
-    return share[0] / share[1]
+    The standard's slit is taken to be the object's where it is not known.  Through another slit the ratio is told without the standard's
+    seeing as well, which is then taken to be the object's.
+    """
+    other_slit = standard_slit_arcsec is not None and standard_slit_arcsec != slit_width_arcsec
+    if not seeing_arcsec or not slit_width_arcsec or not (standard_seeing_arcsec or other_slit):
+        return None
+    standard = slit_transmission(standard_seeing_arcsec or seeing_arcsec, standard_slit_arcsec or slit_width_arcsec)
+    return slit_transmission(seeing_arcsec, slit_width_arcsec) / standard

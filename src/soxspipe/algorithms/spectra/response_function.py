@@ -130,6 +130,7 @@ def fit_response(
         star=standard.name,
         airmass=observation.airmass,
         seeing_arcsec=seeing_arcsec,
+        slit_width_arcsec=observation.slit_width_arcsec,
         flat_md5=flat_md5,
         flat_level=flat_level,
         binning=observation.binning,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.datamodel.spectrum import ResponseCurve
-from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
@@ -33,6 +31,7 @@ from soxspipe.reductions.gathered import Gathered
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.stare.context import StareGathered
 from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.one_target import require_one_target
 from soxspipe.reductions.stare.sanity_checks import sanity_checks
 from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.load import SettingsSource, load_settings
@@ -136,8 +135,8 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     """Read every file, several at a time."""
     first = files.exposures[0]
     observations = [read_observation(file.header, file.instrument, file.facts, str(file.path)) for file in files.exposures]
-    _require_one_target(files.exposures, observations)
-    used = detector_used(files, observations[0], settings)
+    places = require_one_target([file.path.name for file in files.exposures], observations)
+    used = detector_used(files, observations, settings)
     geometry_files = GeometryFiles(
         order_table=files.required("order_table"),
         dispersion_table=files.required("dispersion_table"),
@@ -179,8 +178,8 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         object_slit_arcsec=settings.object_slit_arcsec,
         with_off_frame=off_frame is not None,
     )
-    header_warnings = _header_warnings(files, observations, values.masters, settings)
-    return values, [*header_warnings, *geometry_warnings, *star_warnings, *defects.warnings]
+    header_warnings = _header_warnings(files, observations, values, settings)
+    return values, [*places, *header_warnings, *geometry_warnings, *star_warnings, *defects.warnings]
 
 
 def _master(file: ClassifiedFile | None, used: Detector) -> Frame | None:
@@ -245,26 +244,15 @@ def _elapsed(observations: Sequence[Observation]) -> float:
     return max((end - min(starts)) * SECONDS_PER_DAY, max(observation.duration_s for observation in observations))
 
 
-def _require_one_target(files: Sequence[ClassifiedFile], observations: Sequence[Observation]) -> None:
-    """Raise if the exposures are of more than one target, by the names in their headers; case, blanks and hyphens do not count."""
-    names: dict[str, str] = {}
-    for file, observation in zip(files, observations, strict=True):
-        plain = re.sub(r"[^a-z0-9+.]", "", observation.target.lower())
-        if plain:
-            names.setdefault(plain, f"{observation.target!r} in {file.path.name}")
-    if len(names) > 1:
-        raise InputError(f"the exposures are of {len(names)} targets, {', '.join(names.values())}; give those of one")
-
-
 def _mean_known(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
-def _header_warnings(files: Selected, observations: Sequence[Observation], masters: Masters, settings: StareSettings) -> list[str]:
-    first = files.exposures[0]
+def _header_warnings(files: Selected, observations: Sequence[Observation], values: StareInputs, settings: StareSettings) -> list[str]:
+    first, masters = files.exposures[0], values.masters
     found = [gain_conflict(file.header, first.instrument.keywords, file.path.name) for file in files.exposures[:1]]
-    found += _header_doubts(files.exposures)
+    found += _header_doubts(files.exposures, values.detector)
     dark = masters.dark
     times = [observation.exptime_s for observation in observations]
     if max(times) - min(times) > SAME_EXPOSURE_S:
@@ -285,40 +273,46 @@ def _dark_use(masters: Masters) -> str:
     return "it is scaled" if masters.dark_scales_with_time else "it is subtracted as it is, since its level does not grow with time"
 
 
-def _header_doubts(exposures: Sequence[ClassifiedFile]) -> list[str]:
+def _header_doubts(exposures: Sequence[ClassifiedFile], used: Detector) -> list[str]:
     """What the exposures' headers hold that cannot be used; what several say alike is said once."""
     names: dict[str, list[str]] = {}
     for file in exposures:
         name = file.path.name
-        for sentence in header_doubts(file.header, file.instrument, file.facts, name):
+        for sentence in header_doubts(file.header, file.instrument, file.facts, name, used):
             names.setdefault(sentence.removeprefix(f"{name}: "), []).append(name)
     return [f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {sentence}" for sentence, found in names.items()]
 
 
-def detector_used(files: Selected, observation: Observation, settings: StareSettings) -> Detector:
-    """The detector as it was used: gain of the header; read noise that the master was measured to have, else of the header; each said.
+def detector_used(files: Selected, observations: Sequence[Observation], settings: StareSettings) -> Detector:
+    """The detector as it was used: gain of the headers; read noise that the master was measured to have, else of the headers; each said.
 
-    The master is the bias, or the dark of an arm that has no bias.
+    The master is the bias, or the dark of an arm that has no bias.  Exposures share gain and read noise (`select_inputs`), so that one
+    which does not say takes them from another.
     """
     first = files.exposures[0]
-    keys, header = first.instrument.keywords, first.header
+    keys = first.instrument.keywords
+    gain, gain_source = _first_known([one.gain_e_per_adu for one in observations], files.exposures, (*keys.conad, *keys.gain))
     master = files.one("bias" if first.facts.needs == "bias" else "dark")
     measured = None if master is None else number_of(master.header, keys.master_read_noise)
-    noise, source = observation.read_noise_e, next((key for key in keys.read_noise if number_of(header, key)), "")
+    noise, source = _first_known([one.read_noise_e for one in observations], files.exposures, keys.read_noise)
     if measured is not None and measured > 0 and master is not None:
         noise, source = measured, f"{keys.master_read_noise} in {master.path.name}"
-    used = detector(
-        first.instrument.name, first.arm, binning=observation.binning, gain_e_per_adu=observation.gain_e_per_adu, read_noise_e=noise
-    )
+    used = detector(first.instrument.name, first.arm, binning=observations[0].binning, gain_e_per_adu=gain, read_noise_e=noise)
     return replace(
         used,
         saturation_adu=settings.saturation_adu or used.saturation_adu,
         dark_scales_with_time=used.dark_scales_with_time or settings.scale_dark,
-        gain_source=used.gain_source
-        if observation.gain_e_per_adu is None
-        else next(key for key in (*keys.conad, *keys.gain) if number_of(header, key)),
+        gain_source=used.gain_source if gain is None else gain_source,
         read_noise_source=source if noise is not None else used.read_noise_source,
     )
+
+
+def _first_known(values: Sequence[float | None], exposures: Sequence[ClassifiedFile], keys: Sequence[str]) -> tuple[float | None, str]:
+    """The first value that is known, and the card behind it; None and no card where no exposure has one."""
+    for value, file in zip(values, exposures, strict=True):
+        if value is not None:
+            return value, next((key for key in keys if number_of(file.header, key)), "")
+    return None, ""
 
 
 def _response_warnings(values: StareInputs) -> list[str]:

@@ -8,7 +8,9 @@ from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.host import HostLight
+from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.slit import SlitOffset
+from soxspipe.datamodel.spectrum import FluxedSpectrum, ResponseCurve
 
 DOUBT_SAID = 0.005
 """Part of the flux below which an uncertainty of the host is not worth a word."""
@@ -16,6 +18,21 @@ ORDER_LIMIT_PX = 1.0
 """Orders move together; one that differs by more was seen wrongly, or its map is."""
 USUAL_PX = 11.0
 """Three arcsec, the largest motion seen on sky."""
+
+SLIT_LOSS_SAID = 0.05
+"""Through another slit than the standard's, a difference of light that a flux calibration to a few per cent does not bear."""
+
+
+def slit_loss_warnings(fluxed: FluxedSpectrum | None, response: ResponseCurve | None, observation: Observation) -> Iterator[str]:
+    """A standard seen through another slit, which let more of its light through, or less."""
+    if fluxed is None or response is None or fluxed.slit_loss_ratio is None or response.slit_width_arcsec is None:
+        return
+    slit, ratio = observation.slit_width_arcsec, fluxed.slit_loss_ratio
+    if slit != response.slit_width_arcsec and abs(ratio - 1.0) > SLIT_LOSS_SAID:
+        yield (
+            f'the standard behind the response was seen through a slit of {response.slit_width_arcsec:g}", the object through {slit:g}"; '
+            f"by the seeing {ratio:.2f} times as much of its light came through, and fluxes are not corrected for it"
+        )
 
 
 def host_warnings(host: HostLight | None) -> Iterator[str]:

@@ -44,7 +44,7 @@ from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, ma
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures
 from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, uneven_wavelengths, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
-from soxspipe.reductions.stare.light_warnings import host_warnings, rejection_warnings, slit_warnings
+from soxspipe.reductions.stare.light_warnings import host_warnings, rejection_warnings, slit_loss_warnings, slit_warnings
 from soxspipe.reductions.stare.prepared import PreparedSet, prepare_set
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.wavelengths import shift_note, shift_warnings, tie_wavelengths
@@ -130,6 +130,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
             *combined.warnings,
             *ready.warnings(main.flags),
             *_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
+            *slit_loss_warnings(fluxed, response.curve, inputs.observation),
         ),
         failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
         diagnostics=diagnostics(solved, main.shown),

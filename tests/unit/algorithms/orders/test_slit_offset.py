@@ -64,6 +64,18 @@ def test_a_bright_star_does_not_hide_the_edges() -> None:
     assert measured(scene(3.6, star=2e4)).px == pytest.approx(3.6, abs=0.4)
 
 
+def test_a_saturated_core_is_no_dark_end_of_the_flat() -> None:
+    """Its pixels are not good, which says nothing of the flat: four fifths of the order's length without its core give the same edges."""
+    orders = []
+    for order in scene(0.0, star=2e4):
+        core = np.abs(order.window.slit_arcsec - 0.4) < 1.0
+        core[: core.shape[0] // 5] = False
+        orders.append(order.masked(core))
+    offset = measured(orders)
+    assert not offset.applied
+    assert abs(offset.px) < 0.3
+
+
 def test_without_light_nothing_is_said() -> None:
     offset = measured(scene(4.0, sky=0.01))
     assert not offset.applied or offset.px == pytest.approx(4.0, abs=1.0)

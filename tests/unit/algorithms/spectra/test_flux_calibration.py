@@ -153,3 +153,11 @@ def test_slit_losses_are_compared_not_applied() -> None:
 @pytest.mark.parametrize("widths", [(None, 0.8, 1.0), (0.8, None, 1.0), (0.8, 0.8, None), (0.0, 0.8, 1.0)])
 def test_an_unknown_width_gives_no_ratio(widths: tuple[float | None, float | None, float | None]) -> None:
     assert slit_loss_ratio(*widths) is None
+
+
+def test_a_standard_through_another_slit() -> None:
+    """Through 5 arcsec all of its light comes in; without its seeing the object's is taken."""
+    share = erf(1.0 * sqrt(log(2)) / 0.9)
+    assert slit_loss_ratio(0.9, 0.8, 1.0, 5.0) == pytest.approx(share, rel=1e-6)
+    assert slit_loss_ratio(0.9, None, 1.0, 5.0) == pytest.approx(share, rel=1e-6)
+    assert slit_loss_ratio(0.9, 0.9, 1.0, 1.0) == 1.0

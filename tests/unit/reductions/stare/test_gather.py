@@ -127,8 +127,7 @@ def test_packed_files_are_read(own: InputKit, packing: str) -> None:
 
 
 def test_exposures_are_sorted_by_time(own: InputKit) -> None:
-    own.files["raw0"].with_name("a.fits").symlink_to(own.files["raw0"].resolve())
-    later = kits.edit_header(own.folder / "a.fits", MJD_OBS=60001.0, EXPTIME=300.0)
+    later = kits.another_exposure(own.files["raw0"], own.folder / "a.fits", MJD_OBS=60001.0, EXPTIME=300.0)
     gathered = gather(rewrite_sof(own, "raw0", extra=(later, own.files["raw0"])))
     assert [raw.name for raw in gathered.inputs.raw] == ["raw_0.fits", "a.fits"]
     assert gathered.inputs.observation.exptime_s == 200.0
@@ -167,7 +166,7 @@ def test_verb_overrides_the_header_with_a_warning(vis: InputKit) -> None:
 
 
 def test_response_given_means_that_none_is_made(own: InputKit) -> None:
-    kits.edit_header(own.files["raw0"], ESO__DPR__TYPE="STD,FLUX", OBJECT="LTT7987")
+    kits.edit_header(own.files["raw0"], ESO__DPR__TYPE="STD,FLUX", OBJECT="LTT7987", RA=302.7369, DEC=-30.2185)
     table = kits.write_response_table(own.folder / "resp.fits", kits.raw_header("SOXS", "VIS", binning=(2, 2)), "VIS", [1e-3, 2.0])
     gathered = gather(rewrite_sof(own, extra=(table,)))
     assert gathered.inputs.is_standard  # it still has no host, and its efficiency can be measured
@@ -263,10 +262,8 @@ def test_only_raw_frames_must_share_a_read_noise(own: InputKit) -> None:
     kits.edit_header(own.files["bias"], ESO__DET__OUT1__RON=7.3)
     kits.edit_header(own.files["raw0"], ESO__DET__OUT1__RON=0.0)
     assert gather(own.sof).inputs.detector.read_noise_e == 3.8
-    second = own.folder / "raw_1.fits"
-    second.write_bytes(own.files["raw0"].read_bytes())
+    second = kits.another_exposure(own.files["raw0"], own.folder / "raw_1.fits", ESO__DET__OUT1__RON=9.0, MJD_OBS=60800.1)
     kits.edit_header(own.files["raw0"], ESO__DET__OUT1__RON=3.8)
-    kits.edit_header(second, ESO__DET__OUT1__RON=9.0, MJD_OBS=60800.1)  # another exposure, not a copy of the first
     with pytest.raises(InputError, match=r"ESO DET OUT1 RON is '(9|3\.8)', '(3\.8|9)' as in"):
         gather(rewrite_sof(own, extra=(second,)))
 

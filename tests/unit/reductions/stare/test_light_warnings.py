@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from soxspipe.datamodel.host import HostLight
+from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
-from soxspipe.reductions.stare.light_warnings import host_warnings, rejection_warnings, slit_warnings
+from soxspipe.reductions.stare.light_warnings import host_warnings, rejection_warnings, slit_loss_warnings, slit_warnings
 from support.orders import make_arm
 
 HOST = HostLight(
@@ -46,3 +47,14 @@ def test_a_slit_off_the_flat_is_said_and_odd_orders_are_named() -> None:
 def test_an_object_that_lacks_its_profile_is_said(tolerance: float, said: int) -> None:
     order = SimpleNamespace(rejection=SimpleNamespace(tolerance=tolerance), data=SimpleNamespace(window=SimpleNamespace(order=12)))
     assert len(list(rejection_warnings(SimpleNamespace(orders=(order,)), make_arm()))) == said  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("slit", "ratio", "said"), [(5.0, 0.73, 1), (5.0, 0.99, 0), (1.0, 0.73, 0), (None, 0.73, 0)])
+def test_a_standard_seen_through_another_slit(slit: float | None, ratio: float, said: int) -> None:
+    """Through the same slit the seeing alone differs, of which the verdict speaks."""
+    response = SimpleNamespace(slit_width_arcsec=slit)
+    observation = Observation(arm="VIS", kind="OBJECT", exptime_s=1.0, slit_width_arcsec=1.0)
+    found = list(slit_loss_warnings(SimpleNamespace(slit_loss_ratio=ratio), response, observation))
+    assert len(found) == said
+    assert all('through a slit of 5"' in sentence and "0.73 times" in sentence for sentence in found)
+    assert list(slit_loss_warnings(None, None, observation)) == []
