@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from soxspipe.datamodel.observation import Observation
+from soxspipe.errors import MissingInputError
 from soxspipe.io.classify import ClassifiedFile, classify
 from soxspipe.io.files import md5_of
 from soxspipe.io.fits import read_header
@@ -18,7 +19,7 @@ from soxspipe.io.headers import read_observation, text_of
 from soxspipe.io.names import distinct_name, safe_name
 from soxspipe.io.sof import InputFrames, resolve_inputs
 from soxspipe.reductions.repeated import without_repeats
-from soxspipe.reductions.select import Selected, select_inputs
+from soxspipe.reductions.select import SHOWN, Selected, select_inputs
 from soxspipe.reductions.spec import InputRow
 
 NIGHT_STARTS_H = 15
@@ -37,7 +38,10 @@ class FoundFiles:
 
     def select(self, rows: Sequence[InputRow], verb: str) -> Selected:
         """The files that a recipe takes, exposures in order of time; raises as `select_inputs`."""
-        selected = select_inputs(self.classified, rows, verb=verb, unrecognised=self.unrecognised)
+        try:
+            selected = select_inputs(self.classified, rows, verb=verb, unrecognised=self.unrecognised)
+        except MissingInputError as error:  # of which files that are used once may be the reason
+            raise MissingInputError("; ".join((str(error), *self.repeats[:SHOWN]))) from error
         in_time_order = tuple(sorted(selected.exposures, key=_time_of))
         files = {**selected.files, next(iter(selected.files)): in_time_order}
         return replace(selected, files=files, warnings=(*self.repeats, *selected.warnings))
