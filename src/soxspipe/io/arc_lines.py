@@ -26,6 +26,11 @@ SOXS_NIR_SCALES = (19240.0, 1100.0, 17.0, 7.5)
 """Of order x wavelength (centre, half range) and order (centre, half range), as the README of the static tables has them."""
 
 
+def has_arc_prediction(instrument: str, arm: str) -> bool:
+    """Whether geometry and arc lines of an arm are shipped."""
+    return read_arc_table(f"wavelength/{find_instrument(instrument).arms[arm].static.spectral_format}") is not None
+
+
 def read_arc_prediction(instrument: str, arm: str) -> ArcPrediction:
     """Predicted geometry and lines of an arm.
 

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from soxspipe.datamodel.detector import Arm
 from soxspipe.qc.ranges import Ranges
 
+LEAST_DETECTED = 0.9
+"""As for the single pinhole; the reference has 0.95 here.  Of 134 lines an old lamp may lack one in twenty, which costs the solution nothing: with
+0.95 every second such set would be called bad."""
+
 DISP_SOLUTION: Mapping[str, Ranges] = {
     "VIS": {
         "DETLINES FRAC": (0.9, 1.01), "X RES MEDIAN": (0.0, 0.15), "Y RES MEDIAN": (0.0, 0.9), "X RES SD": (0.0, 0.4), "Y RES SD": (0.0, 1.2),
@@ -21,7 +25,7 @@ DISP_SOLUTION: Mapping[str, Ranges] = {
 }  # fmt: skip
 SPATIAL_SOLUTION: Mapping[str, Ranges] = {
     "VIS": {
-        "DETLINES FRAC": (0.95, 1.01), "GOODLINES FRAC": (0.55, 1.01), "PINHOLE COUNT MIN": (7.5, 9.5), "FWHM PIN MEDIAN": (1.60, 1.72),
+        "DETLINES FRAC": (LEAST_DETECTED, 1.01), "GOODLINES FRAC": (0.55, 1.01), "PINHOLE COUNT MIN": (7.5, 9.5), "FWHM PIN MEDIAN": (1.60, 1.72),
         "FWHM PIN SD": (0.0, 0.16), "XY RES MEDIAN": (0.0, 0.7), "XY RES SD": (0.0, 0.5), "X RES SD": (0.0, 0.25), "Y RES SD": (0.0, 0.48),
         "DETECTOR TEMP": (0.0, 165.0),
     },

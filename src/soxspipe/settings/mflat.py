@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from soxspipe.algorithms.calibration.master_flat import FlatSettings
+from soxspipe.algorithms.calibration.flat_settings import FlatSettings
 from soxspipe.settings.base import ReductionSettings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.polynomial import Legendre
@@ -21,6 +21,9 @@ LINE_SIGMA = 5.0
 ODD_SIGMA = 6.0
 """Two lamps that differ by more than this in a pixel: one of them was struck by a cosmic ray."""
 
+LEAST_SIGNIFICANCE = 50.0
+"""Light of a lamp over its noise in each tenth of an order from which its spectrum is known to 2 per cent, and better once smoothed."""
+
 MEDIAN_PX = 61
 """More than twice ten line widths, so that lines are in the minority of any window."""
 RATIO_DEGREE = 9
@@ -36,17 +39,20 @@ class OrderMix:
     Attributes
     ----------
     values, variance : ndarray
-        On the scale of the reference lamp.
+        On the scale of the lamp `spectrum`.
     reference : int
-        Lamp whose spectrum the order has: 0 or 1.
+        Lamp with the more information: 0 or 1.
     share : float
         Share of the information that comes from the other one; 0 where it was left out.
+    spectrum : int
+        Lamp whose spectrum the order has: the first, wherever its light is seen all along the order; else the reference.
     """
 
     values: FloatArray
     variance: FloatArray
     reference: int
     share: float
+    spectrum: int
 
 
 def mix_order(lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray, FloatArray], lit: BoolArray) -> OrderMix:
@@ -63,19 +69,34 @@ def mix_order(lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray,
     -----
     The response of a pixel is the same under both lamps, so that the flat of one divided by the smooth ratio of the lamps is a second
     measurement of the other.  The mean weighted by the variances that the smooth light gives (not the noisy pixels') has the spectrum
-    of the reference lamp, the one with the more information, and at most its variance.
+    of the reference lamp, the one with the more information, and at most its variance.  It is then multiplied by the smooth ratio, so that all
+    orders have the spectrum of the first lamp and an object divided by the flat neither jumps nor bends where two orders meet.
     """
     use = lit & np.isfinite(lamps[0]) & np.isfinite(lamps[1])
     information = [float(np.sum(lamps[k][use] ** 2 / np.maximum(variances[k][use], 1e-9))) if use.any() else 0.0 for k in (0, 1)]
     reference = int(information[1] > information[0])
     other = 1 - reference
-    alone = OrderMix(values=lamps[reference], variance=variances[reference], reference=reference, share=0.0)
-    if information[other] < LEAST_SHARE * information[reference]:
+    alone = OrderMix(values=lamps[reference], variance=variances[reference], reference=reference, share=0.0, spectrum=reference)
+    helps = information[other] >= LEAST_SHARE * information[reference]
+    if not helps and reference == 0:
         return alone
     ratio = _smooth_ratio(lamps[other], lamps[reference], use)
     if ratio is None:
         return alone
     curve, sound = ratio
+    mixed = _averaged(lamps, variances, lit, alone, curve, sound) if helps else alone
+    if reference == 0 or not _seen_all_along(lamps[0], variances[0], use) or not np.all(curve > 0):
+        return mixed
+    return replace(mixed, values=mixed.values * curve, variance=mixed.variance * curve**2, spectrum=0)
+
+
+def _averaged(
+    lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray, FloatArray], lit: BoolArray, alone: OrderMix, curve: FloatArray,
+    sound: BoolArray,
+) -> OrderMix:  # fmt: skip
+    """The reference lamp and the other one divided by the ratio `curve`, averaged where the ratio is `sound`."""
+    reference, other = alone.reference, 1 - alone.reference
+    use = lit & np.isfinite(lamps[0]) & np.isfinite(lamps[1])
     with np.errstate(invalid="ignore", divide="ignore"):
         second = lamps[other] / curve
         second_variance = variances[other] / curve**2
@@ -85,7 +106,14 @@ def mix_order(lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray,
     weight = _trust_the_lower(lamps[reference], second, variances[reference] + second_variance, weight)
     values = lamps[reference] + weight * (np.where(weight > 0, second, 0.0) - lamps[reference])
     variance = (1 - weight) ** 2 * variances[reference] + weight**2 * np.where(weight > 0, second_variance, 0.0)
-    return OrderMix(values=values, variance=variance, reference=reference, share=float(np.mean(weight[use])))
+    return replace(alone, values=values, variance=variance, share=float(np.mean(weight[use])))
+
+
+def _seen_all_along(light: FloatArray, variance: FloatArray, use: BoolArray) -> bool:
+    """Whether a lamp's light stands out in every tenth of the order."""
+    sums = [np.where(use, values, 0.0).sum(axis=1) for values in (light, variance)]
+    tenths = [np.array([part.sum() for part in np.array_split(values, 10)]) for values in sums]
+    return bool(np.all(tenths[0] > LEAST_SIGNIFICANCE * np.sqrt(np.maximum(tenths[1], 1e-9))))
 
 
 def _trust_the_lower(first: FloatArray, second: FloatArray, variance: FloatArray, weight: FloatArray) -> FloatArray:

@@ -7,125 +7,36 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import Field
 
-from soxspipe.algorithms.calibration.combine import NoiseModel, combine
+from soxspipe.algorithms.calibration.combine_flats import LampFlat, LampSummary, brightest_lamp
+from soxspipe.algorithms.calibration.edge_polynomials import LARGEST_DEGREES, edge_polynomials
+from soxspipe.algorithms.calibration.flat_layout import Layout, measure_half_slit
 from soxspipe.algorithms.calibration.flat_parts import FlatParts, take_apart
-from soxspipe.algorithms.calibration.frame_noise import read_sample, sample_rows
+from soxspipe.algorithms.calibration.flat_settings import FlatSettings
 from soxspipe.algorithms.calibration.gap_light import between_orders, fit_gap_light
 from soxspipe.algorithms.calibration.lamp_mix import mix_order
-from soxspipe.algorithms.calibration.slit_edges import OrderEdges, cut_strip, fit_order_polynomial, measure_edges
-from soxspipe.algorithms.settings import AlgorithmSettings
+from soxspipe.algorithms.calibration.lamp_scale import OrderJoin, OrderLight, second_lamp_scale
+from soxspipe.algorithms.calibration.slit_edges import OrderEdges, cut_strip, measure_edges
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
-from soxspipe.datamodel.frame import Frame
-from soxspipe.datamodel.geometry import OrderPolynomial, OrderTable
-from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
+from soxspipe.datamodel.geometry import OrderTable
+from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.errors import AlgorithmError
-
-SATURATED_SHARE = 0.01
-"""A flat in which more of the lit pixels than this are saturated is not a flat."""
-
-LEAST_LIGHT_SIGMA = 10.0
-"""Light of the middle of the orders over the noise of a pixel; less is no lamp."""
-
-CAPPED_RATIO = 0.5
-"""Scatter of two flats in their brightest pixels over the photon noise; less means that the charge is cut off."""
-
-LARGEST_MISFIT_PX = 0.02
-"""Degrees of the order table are raised until its edges follow the measured ones to this."""
 
 BRIGHT_RESPONSE, BRIGHT_SIGMA = 1.3, 8.0
 """A pixel brighter than its neighbours by this factor and this many sigma was struck in a lamp's only frame, or is hot."""
 
-SHORTEST_ORDER_PX = 30
-"""An order with fewer columns on the detector has no edge that could be fitted."""
-DEFAULT_HALF_SLIT_PX = 20.0
-"""Half of 11 arcsec at 0.28 arcsec a pixel; only where no order shows its edges."""
-
-LARGEST_DEGREES = (9, 7)
-"""In order and along the dispersion: readers of order tables take one digit."""
-
-
-class FlatSettings(AlgorithmSettings):
-    """Settings of `make_master_flat`."""
-
-    stacked_clipping_sigma: float = Field(
-        6.0,
-        ge=3.0,
-        description="Leave out a pixel of one flat that differs from the others by more than this many sigma of expected noise.",
-    )
-    stacked_clipping_iterations: int = Field(
-        3, ge=0, le=50, description="0 combines without rejection; more than one round is never needed."
-    )
-    centre_order_window: int = Field(
-        10, ge=2, le=40, description="Width (px) of the band around the centres that gives the level of a flat."
-    )
-    slice_length_for_edge_detection: int = Field(70, ge=20, le=400, description="Length (px) along the slit in which edges are looked for.")
-    slice_width_for_edge_detection: int = Field(5, ge=1, le=50, description="Accepted and not needed: edges are measured in every column.")
-    min_percentage_threshold_for_edge_detection: float = Field(
-        20.0, ge=0, le=100, description="Accepted and not needed: an edge is where half of the light is, whatever its blur."
-    )
-    max_percentage_threshold_for_edge_detection: float = Field(50.0, ge=0, le=100, description="Accepted and not needed, as the minimum.")
-    disp_axis_deg: int = Field(
-        5, ge=1, le=9, description="Degree along the dispersion of the order table's edges; raised where it is too low."
-    )
-    order_deg: int = Field(6, ge=0, le=9, description="Degree in the order number of the order table's edges; raised where it is too low.")
-    poly_fitting_residual_clipping_sigma: float = Field(
-        4.0, ge=2, le=20, description="Columns further than this from the fitted edge are left out."
-    )
-    poly_clipping_iteration_limit: int = Field(
-        2, ge=0, le=20, description="Accepted and not needed: clipping ends when it changes nothing."
-    )
-    low_sensitivity_clipping_sigma: float = Field(
-        5.0,
-        ge=1,
-        le=50,
-        description="A pixel less sensitive than its neighbours by this many sigma, and below `low-sensitivity-response`, is cold.",
-    )
-    low_sensitivity_response: float = Field(
-        0.7, gt=0, lt=1, description="Response below which a pixel may be cold; sound pixels scatter by 1 %."
-    )
-    order_edge_min_flat_fraction: float = Field(
-        0.5, ge=0, le=1, description="Edge pixels with less than this share of their row's light are flagged."
-    )
-    scale_d2_to_qth: bool = Field(
-        True, description="Combine deuterium and quartz flats order by order; otherwise the quartz lamp alone is used."
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LampFlat:
-    """Flats of one lamp combined: electrons of a frame of mean level (background out), variance, reasons, levels of the frames, names."""
-
-    lamp: str
-    electrons: Image
-    variance: Image
-    reasons: FlagArray
-    levels_e: FloatArray
-    names: tuple[str, ...]
-    n_rejected: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LampSummary:
-    """What is kept of a lamp: name, levels of its flats, their names, pixels of single flats left out."""
-
-    lamp: str
-    levels_e: FloatArray
-    names: tuple[str, ...]
-    n_rejected: int
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FlatOrder:
-    """One order: edges, factors of its light, lamp whose spectrum it has, and share of information from another lamp."""
+    """One order: edges, factors of its light, lamp with most of the information, share of information from another lamp, and its factor in the flat."""
 
     edges: OrderEdges
     parts: FlatParts
     a_start: IntArray
     lamp: str
     other_share: float
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -154,6 +65,8 @@ class MasterFlat:
         Root mean square of the order table's edges about the fitted ones.
     blocked : tuple of int
         Orders without light.
+    lamps_joined : bool
+        False if orders show two lamps whose scale could not be measured where they meet.
     """
 
     value: Image
@@ -167,6 +80,7 @@ class MasterFlat:
     order_levels_e: tuple[float, float, float]
     table_misfit_px: float
     blocked: tuple[int, ...]
+    lamps_joined: bool = True
 
 
 def flat_factor(flat: MasterFlat, axis: Axis, factor: str) -> Image:
@@ -194,96 +108,15 @@ def flat_factor(flat: MasterFlat, axis: Axis, factor: str) -> Image:
         elif factor == "illumination":
             values = np.interp((a[row, column] - edges.middle[row]) / edges.half_px[row], parts.slit_px, parts.illumination)
         else:
-            values = parts.blaze[row] / flat.norm_e
+            values = parts.blaze[row] * order.scale / flat.norm_e
         turned[edges.b_px[row], a[row, column]] = values
     return image
 
 
-class Layout(NamedTuple):
-    """Where orders are: dispersion axis, binning along dispersion and slit, dispersion pixels and centres of each order (binned)."""
-
-    axis: Axis
-    binning_b: int
-    binning_a: int
-    centres: Mapping[int, tuple[IntArray, FloatArray]]
-    half_slit_px: float | None
-
-
-def make_layout(table: OrderTable, shape: tuple[int, int], binning: tuple[int, int]) -> Layout:
-    """Centres of all orders on a binned frame, followed over the whole detector; half the slit's length if the table has edges."""
-    axis = table.dispersion_axis
-    binning_b, binning_a = binning if axis == "x" else binning[::-1]
-    n_b, n_a = shape[::-1] if axis == "x" else shape
-    centres = {}
-    for order in table.orders:
-        b = np.arange(n_b)
-        a = (table.centre(order, (b + 0.5) * binning_b - 0.5) + 0.5) / binning_a - 0.5
-        on_chip = (a > 0) & (a < n_a - 1)
-        centres[order] = (b[on_chip], a[on_chip])
-    half = None
-    if table.low is not None and table.high is not None:
-        middle = {order: np.array(0.5 * (table.b_min[order] + table.b_max[order])) for order in table.orders}
-        half = float(np.median([table.high(n, b) - table.low(n, b) for n, b in middle.items()])) / 2.0 / binning_a
-    return Layout(axis, binning_b, binning_a, {n: c for n, c in centres.items() if c[0].size > SHORTEST_ORDER_PX}, half)
-
-
-def measure_half_slit(image: Image, layout: Layout) -> float:
-    """Half of the slit's length: median over the orders of the width at half of the light in their middle; 20 px where nothing is lit."""
-    turned = image.T if layout.axis == "x" else image
-    widths = []
-    for b, centre in layout.centres.values():
-        middle = b.size // 2
-        rows = slice(max(int(b[middle]) - 8, 0), int(b[middle]) + 9)
-        profile = np.median(turned[rows], axis=0)
-        at = int(np.clip(round(float(centre[middle])), 0, profile.size - 1))
-        level = float(np.median(profile[max(at - 4, 0) : at + 5]))
-        dark = float(np.min(profile[max(at - 80, 0) : at + 81]))
-        below = profile < 0.5 * (level + dark)
-        left, right = np.flatnonzero(below[:at]), np.flatnonzero(below[at:])
-        if level > 2.0 * max(dark, 1.0) and left.size and right.size:
-            widths.append(right[0] + at - left[-1] - 1)
-    return 0.5 * float(np.median(widths)) if widths else DEFAULT_HALF_SLIT_PX
-
-
-def combine_lamp(
-    lamp: str, frames: Sequence[RawCalibration], background: Frame | None, layout: Layout, read_noise_e: float, settings: FlatSettings
-) -> LampFlat:
-    """Combine the flats of one lamp, background taken out.
-
-    Raises
-    ------
-    AlgorithmError
-        If there is no light, or the flats are saturated or copies of each other.
-    """
-    samples = _centre_samples(frames, background, layout, settings.centre_order_window)
-    names = tuple(frame.name for frame in frames)
-    levels = np.array(
-        [float(np.median(sample[sample > 0.3 * np.nanmax(_robust_top(sample))])) if sample.size else 0.0 for sample in samples]
-    )
-    _require_light(lamp, frames, samples, levels, read_noise_e)
-    _require_unsaturated(lamp, frames, samples, layout, read_noise_e)
-    relative = levels / levels.mean()
-    noise = NoiseModel(read_e=read_noise_e)
-    limit = settings.stacked_clipping_sigma if settings.stacked_clipping_iterations else 1e9
-    combined = combine(
-        frames, noise, clip_sigma=limit, levels=relative.tolist(), pedestal=None if background is None else background.electrons
-    )
-    reasons = combined.reasons | _saturated(frames) * np.uint8(BadPixel.SATURATED)
-    variance = combined.variance if background is None else combined.variance + background.variance
-    return LampFlat(
-        lamp=lamp,
-        electrons=combined.electrons,
-        variance=variance,
-        reasons=reasons,
-        levels_e=levels,
-        names=names,
-        n_rejected=combined.n_rejected,
-    )
-
-
 def make_master_flat(
-    lamps: Sequence[LampFlat], table: OrderTable, layout: Layout, bad: FlagArray, settings: FlatSettings, *, subtract_background: bool
-) -> MasterFlat:
+    lamps: Sequence[LampFlat], table: OrderTable, layout: Layout, bad: FlagArray, settings: FlatSettings, *, subtract_background: bool,
+    joins: Sequence[OrderJoin] = (),
+) -> MasterFlat:  # fmt: skip
     """Make the master flat of one or two lamps.
 
     Parameters
@@ -300,6 +133,8 @@ def make_master_flat(
         Limits and degrees.
     subtract_background : bool
         Whether scattered light is taken out.
+    joins : sequence of OrderJoin
+        Where neighbouring orders meet; needed for two lamps.
 
     Raises
     ------
@@ -308,7 +143,7 @@ def make_master_flat(
     """
     first = lamps[0]
     shape = first.electrons.shape
-    brightest = _brightest_lamp(lamps, layout)
+    brightest = brightest_lamp(lamps, layout)
     half_slit = measure_half_slit(first.electrons, layout) if layout.half_slit_px is None else layout.half_slit_px
     edges: dict[int, OrderEdges] = {}
     for index, lamp in enumerate(lamps):
@@ -326,12 +161,12 @@ def make_master_flat(
         fit_gap_light(lamp.electrons, lamp.variance, (lamp.reasons | bad) > 0, gaps, layout.axis) if subtract_background else None
         for lamp in lamps
     ]
-    return _assemble(lamps, scattered, edges, table, layout, bad, settings)
+    return _assemble(lamps, scattered, edges, table, layout, bad, settings, joins)
 
 
 def _assemble(
     lamps: Sequence[LampFlat], scattered: Sequence[tuple[Image, float] | None], edges: Mapping[int, OrderEdges], table: OrderTable,
-    layout: Layout, bad: FlagArray, settings: FlatSettings,
+    layout: Layout, bad: FlagArray, settings: FlatSettings, joins: Sequence[OrderJoin],
 ) -> MasterFlat:  # fmt: skip
     shape = lamps[0].electrons.shape
     value, variance = np.ones(shape, np.float32), np.zeros(shape, np.float32)
@@ -339,18 +174,30 @@ def _assemble(
     turned = (value.T, variance.T, reasons.T) if layout.axis == "x" else (value, variance, reasons)
     flagged = [(lamp.reasons & ~np.uint8(BadPixel.UNSTABLE)) > 0 for lamp in lamps]
     orders: dict[int, FlatOrder] = {}
+    light: dict[int, OrderLight] = {}
+    of_second: dict[int, tuple[IntArray, IntArray]] = {}
     for number in sorted(edges):
         order, pixels = _one_order(lamps, scattered, edges[number], layout, flagged, settings)
         orders[number] = order
         rows, columns = pixels.place
         turned[0][rows, columns], turned[1][rows, columns] = pixels.values, pixels.variance
         turned[2][rows, columns] |= pixels.reasons
+        if pixels.light is not None:
+            light[number] = pixels.light
+            if pixels.light.spectrum == 1:
+                of_second[number] = pixels.place
+    scale = second_lamp_scale(joins, light) if of_second else None
+    if scale is not None:
+        for number, (rows, columns) in of_second.items():
+            turned[0][rows, columns] *= np.float32(scale)
+            turned[1][rows, columns] *= np.float32(scale**2)
+            orders[number] = replace(orders[number], scale=scale)
     lit = [order for order in orders.values() if order.edges.lit]
-    norm = float(np.mean(np.concatenate([order.parts.blaze for order in lit])))
+    norm = float(np.mean(np.concatenate([order.scale * order.parts.blaze for order in lit])))
     inside = variance > 0
     value[inside] /= np.float32(norm)
     variance[inside] /= np.float32(norm**2)
-    polynomials, misfit = _edge_polynomials({n: o.edges for n, o in orders.items()}, layout, settings)
+    polynomials, misfit = edge_polynomials({n: o.edges for n, o in orders.items()}, layout, settings)
     background = scattered[0][0] / np.float32(norm) if scattered[0] is not None else None
     return MasterFlat(
         value=value,
@@ -364,16 +211,18 @@ def _assemble(
         order_levels_e=_order_levels(lit),
         table_misfit_px=misfit,
         blocked=tuple(n for n, o in orders.items() if not o.edges.lit),
+        lamps_joined=scale is not None or not of_second,
     )
 
 
 class _Pixels(NamedTuple):
-    """Pixels of one order as they go into the flat: place (dispersion, slit), electrons, variance, reasons."""
+    """Pixels of one order as they go into the flat: place (dispersion, slit), electrons, variance, reasons; light of two lamps along the order."""
 
     place: tuple[IntArray, IntArray]
     values: FloatArray
     variance: FloatArray
     reasons: FlagArray
+    light: OrderLight | None
 
 
 def _one_order(
@@ -393,9 +242,11 @@ def _one_order(
         variances.append(strip.variance + (glow[1] if glow is not None else 0.0))
     a_px = a_start[:, None] + np.arange(2 * half + 1)[None, :]
     lit = (a_px >= edges.low[:, None] + 1.5) & (a_px <= edges.high[:, None] - 1.5)
+    both: OrderLight | None = None
     if len(lamps) == 2:
         mixed = mix_order((values[0], values[1]), (variances[0], variances[1]), lit)
         light, noise, lamp_name, share = mixed.values, mixed.variance, lamps[mixed.reference].lamp, mixed.share
+        both = _light_along(values, variances, lit, (edges.b_px + 0.5) * layout.binning_b - 0.5, mixed.spectrum)
     else:
         light, noise, lamp_name, share = values[0], variances[0], lamps[0].lamp, 0.0
     parts = take_apart(light, noise, a_px.astype(np.float64), edges.low, edges.high)
@@ -410,8 +261,18 @@ def _one_order(
         values=filled[row, column],
         variance=np.maximum(noise[row, column], 1e-12),
         reasons=reasons[row, column],
+        light=both,
     )
     return FlatOrder(edges=edges, parts=parts, a_start=a_start, lamp=lamp_name, other_share=share), pixels
+
+
+def _light_along(
+    values: Sequence[FloatArray], variances: Sequence[FloatArray], lit: BoolImage, b_px: FloatArray, spectrum: int
+) -> OrderLight:
+    """Light of both lamps along an order, in fully lit pixels that are sound in both."""
+    use = lit & np.isfinite(values[0]) & np.isfinite(values[1])
+    light, variance = (np.stack([np.where(use, one, 0.0).sum(axis=1) for one in many]) for many in (values, variances))
+    return OrderLight(b_px=b_px, light=light, variance=variance, spectrum=spectrum)
 
 
 def _defects(parts: FlatParts, variance: FloatArray, a_px: IntArray, edges: OrderEdges, settings: FlatSettings) -> FlagArray:
@@ -425,123 +286,7 @@ def _defects(parts: FlatParts, variance: FloatArray, a_px: IntArray, edges: Orde
     return np.asarray(cold * np.uint8(BadPixel.COLD) | partly * np.uint8(BadPixel.PARTLY_LIT) | bright * np.uint8(BadPixel.UNSTABLE))
 
 
-def _brightest_lamp(lamps: Sequence[LampFlat], layout: Layout) -> dict[int, int]:
-    """Which lamp shows each order best."""
-    best = {}
-    for order, (b, centre) in layout.centres.items():
-        place = (np.clip(np.rint(centre).astype(np.int64), 0, None), b)
-        rows, columns = place if layout.axis == "x" else place[::-1]
-        contrast = [
-            float(np.median(lamp.electrons[rows, columns]) / np.sqrt(max(float(np.median(lamp.variance[rows, columns])), 1e-9)))
-            for lamp in lamps
-        ]
-        best[order] = int(np.argmax(contrast))
-    return best
-
-
-def _edge_polynomials(
-    edges: Mapping[int, OrderEdges], layout: Layout, settings: FlatSettings
-) -> tuple[tuple[OrderPolynomial, OrderPolynomial], float]:
-    """Edges of all orders as polynomials of the order table (unbinned), of the lowest degrees that follow them; and their misfit."""
-    curves = [
-        {
-            n: ((e.b_px + 0.5) * layout.binning_b - 0.5, (getattr(e, name) + 0.5) * layout.binning_a - 0.5 + side * 0.0)
-            for n, e in edges.items()
-        }
-        for name, side in (("low", -1), ("high", 1))
-    ]
-    best: tuple[tuple[OrderPolynomial, OrderPolynomial], float] | None = None
-    degrees = [(settings.order_deg, settings.disp_axis_deg), (LARGEST_DEGREES[0], settings.disp_axis_deg), LARGEST_DEGREES]
-    for order_degree, axis_degree in degrees:
-        fitted = [fit_order_polynomial(curve, order_degree, axis_degree) for curve in curves]
-        misfit = float(
-            np.sqrt(
-                np.mean(
-                    np.concatenate(
-                        [polynomial(n, b) - a for polynomial, curve in zip(fitted, curves, strict=True) for n, (b, a) in curve.items()]
-                    )
-                    ** 2
-                )
-            )
-        )
-        if best is None or misfit < best[1]:
-            best = ((fitted[0], fitted[1]), misfit)
-        if misfit <= LARGEST_MISFIT_PX * layout.binning_a:
-            break
-    if best is None:
-        raise ValueError("there are no degrees to try")
-    return best
-
-
 def _order_levels(orders: Sequence[FlatOrder]) -> tuple[float, float, float]:
     light = np.concatenate([order.parts.blaze for order in orders])
     low, middle, high = np.percentile(light, [10, 50, 90])
     return float(low), float(middle), float(high)
-
-
-def _centre_samples(frames: Sequence[RawCalibration], background: Frame | None, layout: Layout, width_px: int) -> list[FloatArray]:
-    """Electrons around the order centres of a sample of rows, one array for each frame, the same pixels in all."""
-    shape = frames[0].detector.shape
-    band = np.zeros(shape, dtype=bool)
-    turned = band.T if layout.axis == "x" else band
-    half = max(1, round(0.5 * width_px / layout.binning_a))
-    for b, centre in layout.centres.values():
-        for step in range(-half, half + 1):
-            turned[b, np.clip(np.rint(centre).astype(np.int64) + step, 0, turned.shape[1] - 1)] = True
-    starts = sample_rows(shape[0])
-    inside = np.concatenate([band[start : start + 4] for start in starts])
-    samples = []
-    for frame in frames:
-        electrons = read_sample(frame, starts)
-        if background is not None:
-            electrons = electrons - np.concatenate([background.electrons[start : start + 4] for start in starts])
-        samples.append(electrons[inside])
-    return samples
-
-
-def _robust_top(sample: FloatArray) -> FloatArray:
-    finite = sample[np.isfinite(sample)]
-    return np.percentile(finite, [95.0]) if finite.size else np.zeros(1)
-
-
-def _require_light(
-    lamp: str, frames: Sequence[RawCalibration], samples: Sequence[FloatArray], levels: FloatArray, read_noise_e: float
-) -> None:
-    for frame, level in zip(frames, levels, strict=True):
-        if not level > LEAST_LIGHT_SIGMA * read_noise_e:
-            raise AlgorithmError(f"{frame.name}: the orders hold {level:.1f} electrons of the {lamp} lamp; is the lamp on?")
-    for i in range(len(samples)):
-        for j in range(i + 1, len(samples)):
-            if np.array_equal(samples[i], samples[j], equal_nan=True):
-                raise AlgorithmError(f"{frames[i].name} and {frames[j].name} hold the same numbers; every frame is needed once")
-
-
-def _require_unsaturated(
-    lamp: str, frames: Sequence[RawCalibration], samples: Sequence[FloatArray], layout: Layout, read_noise_e: float
-) -> None:
-    level = frames[0].detector.saturation_adu
-    for frame, sample in zip(frames, samples, strict=True):
-        share = 0.0 if level is None else float(np.mean(sample >= 0.98 * level * frame.detector.gain_e_per_adu - np.nanmin(sample) * 0.0))
-        if share > SATURATED_SHARE:
-            raise AlgorithmError(f"{frame.name}: {share:.0%} of the order centres are saturated; flats of less light are needed")
-    if level is None and len(samples) > 1:
-        bright = samples[0] >= np.nanpercentile(samples[0], 100 * (1 - 2 * SATURATED_SHARE))
-        difference = (samples[0] - samples[1])[bright]
-        expected = 2.0 * (float(np.nanmedian(samples[0][bright])) + read_noise_e**2)
-        scatter = float(np.nanmedian(np.abs(difference - np.nanmedian(difference)))) * 1.4826
-        if scatter**2 < CAPPED_RATIO**2 * expected:
-            raise AlgorithmError(
-                f"{frames[0].name}: its brightest pixels scatter by {scatter:.0f} electrons where {np.sqrt(expected):.0f} are expected of photons; the detector is saturated"
-            )
-
-
-def _saturated(frames: Sequence[RawCalibration]) -> BoolImage:
-    """Pixels at the saturation level in any frame."""
-    shape = frames[0].detector.shape
-    found = np.zeros(shape, dtype=bool)
-    for frame in frames:
-        if frame.detector.saturation_adu is not None:
-            for start in range(0, shape[0], 256):
-                stop = min(start + 256, shape[0])
-                found[start:stop] |= frame.saturated(start, stop)
-    return found

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from soxspipe.algorithms.calibration.lamp_scale import OrderJoin, order_joins
 from soxspipe.datamodel.arrays import FlagArray
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.errors import InputError, MissingInputError
+from soxspipe.io.arc_lines import has_arc_prediction, read_arc_prediction
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.frames import read_bad_pixel_map, read_master
 from soxspipe.io.headers import number_of, read_observation
@@ -53,6 +55,7 @@ def _read(files: Selected, settings: MflatSettings) -> MflatInputs:
         order_table=read_order_table(files.required("order_table")),
         bad_pixels=_bad_pixels(files, used),
         read_noise_e=_read_noise(files, used),
+        joins=_joins(files),
         observation=read_observation(first.header, first.instrument, first.facts, str(first.path)),
         detector=used,
         arm=first.facts.arm,
@@ -85,6 +88,14 @@ def _require_sets(files: Selected) -> None:
             f"neither lamp-off frames nor a master dark for {first.path.name}: frames with DPR TYPE LAMP,FLAT or FLAT,LAMP and DPR TECH IMAGE, "
             f"or a file with PRO CATG MASTER_DARK_{first.arm}, are needed (soxspipe mdark makes it)"
         )
+
+
+def _joins(files: Selected) -> tuple[OrderJoin, ...]:
+    """Where neighbouring orders meet, if flats of several lamps have to be brought to one scale there."""
+    first = files.exposures[0]
+    if len({lamps_of(file) for file in files.exposures}) < 2 or not has_arc_prediction(first.instrument.name, first.arm):
+        return ()
+    return order_joins(read_arc_prediction(first.instrument.name, first.arm), first.facts.arm.dispersion_axis)
 
 
 def _bad_pixels(files: Selected, used: Detector) -> FlagArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from soxspipe.algorithms.calibration.lamp_scale import OrderJoin
 from soxspipe.datamodel.arrays import FlagArray
 from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.frame import Frame
@@ -32,6 +33,8 @@ class MflatInputs:
         `BadPixel` bits that are known before.
     read_noise_e : float
         Of one frame.
+    joins : tuple of OrderJoin
+        Where neighbouring orders meet, as predicted; empty with one lamp, or where no geometry is known.
     observation, detector, arm
         Of the first flat; as used; facts.
     """
@@ -43,6 +46,7 @@ class MflatInputs:
     order_table: OrderTable
     bad_pixels: FlagArray
     read_noise_e: float
+    joins: tuple[OrderJoin, ...]
     observation: Observation
     detector: Detector
     arm: Arm

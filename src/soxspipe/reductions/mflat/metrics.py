@@ -12,6 +12,8 @@ from soxspipe.reductions.mflat.context import MflatContext
 from soxspipe.reductions.temperatures import header_temperatures
 
 Metrics = tuple[Metric, ...]
+INSIDE_PX = 1.0
+"""The reference counts pixels as far inside the half-light edges; with another margin the sum leaves the range that was set for it."""
 
 
 def exposure(context: MflatContext) -> Metrics:
@@ -130,7 +132,7 @@ def temperatures(context: MflatContext) -> Metrics:
 
 
 def inside_orders(context: MflatContext) -> BoolImage:
-    """True for pixels that lie wholly between the edges of an order."""
+    """True for pixels whose centre is `INSIDE_PX` or more inside the edges of an order."""
     made, axis = context.result.master, context.inputs.arm.dispersion_axis
     inside = np.zeros(made.value.shape, dtype=bool)
     turned = inside.T if axis == "x" else inside
@@ -140,5 +142,5 @@ def inside_orders(context: MflatContext) -> BoolImage:
         edges = order.edges
         first, last = max(int(edges.low.min()), 0), int(edges.high.max()) + 2
         part = a[:, first:last]
-        turned[edges.b_px, first:last] |= (part >= edges.low[:, None] + 0.5) & (part <= edges.high[:, None] - 0.5)
+        turned[edges.b_px, first:last] |= (part >= edges.low[:, None] + INSIDE_PX) & (part <= edges.high[:, None] - INSIDE_PX)
     return inside

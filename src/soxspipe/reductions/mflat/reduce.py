@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from soxspipe.algorithms.calibration.combine import NoiseModel, combine
+from soxspipe.algorithms.calibration.combine_flats import LampFlat, combine_lamp
+from soxspipe.algorithms.calibration.flat_layout import Layout, make_layout
 from soxspipe.algorithms.calibration.frame_noise import clipped_mean
-from soxspipe.algorithms.calibration.master_flat import LampFlat, Layout, MasterFlat, combine_lamp, make_layout, make_master_flat
+from soxspipe.algorithms.calibration.master_flat import MasterFlat, make_master_flat
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.raw_calibration import RawCalibration
 from soxspipe.reductions.mflat.inputs import MflatInputs
@@ -28,8 +30,9 @@ def reduce_mflat(inputs: MflatInputs, settings: MflatSettings, done: Done) -> Mf
     lamps = _combine_lamps(inputs, background, layout, settings)
     done("combine", ", ".join(f"{lamp.lamp}: {len(lamp.names)} flats of {np.median(lamp.levels_e):.0f} electrons" for lamp in lamps))
     master = make_master_flat(
-        lamps, inputs.order_table, layout, inputs.bad_pixels, settings.flat, subtract_background=settings.subtract_background
-    )
+        lamps, inputs.order_table, layout, inputs.bad_pixels, settings.flat, subtract_background=settings.subtract_background,
+        joins=inputs.joins,
+    )  # fmt: skip
     done("edges and response", f"{len(master.orders) - len(master.blocked)} orders, edges followed to {master.table_misfit_px:.3f} px")
     return MflatResult(master=master, warnings=_warnings(inputs, master, lamps))
 
@@ -69,6 +72,10 @@ def _warnings(inputs: MflatInputs, master: MasterFlat, lamps: Sequence[LampFlat]
     unused = {"+".join(raw.lamps) for raw in inputs.raw} - {lamp.lamp for lamp in lamps}
     if unused:
         said.append(f"flats of the lamp {', '.join(sorted(unused))} are not used")
+    if not master.lamps_joined:
+        said.append(
+            "orders show the spectra of two lamps, whose scale was not measured where they meet: spectra divided by this flat jump there"
+        )
     if master.blocked:
         said.append(f"no light in orders {', '.join(map(str, master.blocked))}; their edges are those of their neighbours")
     if (

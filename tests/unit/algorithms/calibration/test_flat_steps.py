@@ -151,6 +151,28 @@ def test_a_lamp_without_light_is_left_out():
     np.testing.assert_array_equal(mixed.values, observed[0])
 
 
+def test_an_order_that_the_second_lamp_shows_better_has_the_spectrum_of_the_first():
+    observed, (first, second) = lamps(4)
+    weak = 0.05 * first
+    rng = np.random.default_rng(7)
+    seen = rng.poisson(weak) + 5.0 * rng.normal(size=weak.shape)
+    mixed = mix_order((seen, observed[1]), (weak + 25.0, second + 25.0), np.ones(first.shape, dtype=bool))
+    assert (mixed.reference, mixed.spectrum) == (1, 0)
+    relative = mixed.values / weak
+    assert relative.mean() == pytest.approx(1.0, abs=0.003)
+    assert np.abs(relative.mean(axis=1) - 1.0).max() < 0.02
+    noise_of_second = np.sqrt(second + 25.0) / second
+    assert np.std((relative - 1.0) / noise_of_second) < 1.2
+
+
+def test_an_order_that_the_first_lamp_hardly_shows_keeps_the_spectrum_of_the_second():
+    observed, (first, second) = lamps(4)
+    dark = 5.0 * np.random.default_rng(8).normal(size=first.shape)
+    mixed = mix_order((dark, observed[1]), (np.full(first.shape, 25.0), second + 25.0), np.ones(first.shape, dtype=bool))
+    assert (mixed.reference, mixed.spectrum) == (1, 1)
+    assert np.array_equal(mixed.values, observed[1])
+
+
 def test_a_cosmic_ray_in_one_lamp_is_not_believed():
     observed, (first, second) = lamps(3)
     observed[1][100, 10] += 20000.0

@@ -1,0 +1,167 @@
+"""Flats of one lamp made into one, after a look at whether they are flats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.algorithms.calibration.combine import NoiseModel, combine
+from soxspipe.algorithms.calibration.flat_layout import Layout
+from soxspipe.algorithms.calibration.flat_settings import FlatSettings
+from soxspipe.algorithms.calibration.frame_noise import read_sample, sample_rows
+from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
+from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
+from soxspipe.errors import AlgorithmError
+
+SATURATED_SHARE = 0.01
+"""A flat in which more of the lit pixels than this are saturated is not a flat."""
+
+LEAST_LIGHT_SIGMA = 10.0
+"""Light of the middle of the orders over the noise of a pixel; less is no lamp."""
+
+CAPPED_RATIO = 0.5
+"""Scatter of two flats in their brightest pixels over the photon noise; less means that the charge is cut off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LampFlat:
+    """Flats of one lamp combined: electrons of a frame of mean level (background out), variance, reasons, levels of the frames, names."""
+
+    lamp: str
+    electrons: Image
+    variance: Image
+    reasons: FlagArray
+    levels_e: FloatArray
+    names: tuple[str, ...]
+    n_rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LampSummary:
+    """What is kept of a lamp: name, levels of its flats, their names, pixels of single flats left out."""
+
+    lamp: str
+    levels_e: FloatArray
+    names: tuple[str, ...]
+    n_rejected: int
+
+
+def combine_lamp(
+    lamp: str, frames: Sequence[RawCalibration], background: Frame | None, layout: Layout, read_noise_e: float, settings: FlatSettings
+) -> LampFlat:
+    """Combine the flats of one lamp, background taken out.
+
+    Raises
+    ------
+    AlgorithmError
+        If there is no light, or the flats are saturated or copies of each other.
+    """
+    samples = _centre_samples(frames, background, layout, settings.centre_order_window)
+    names = tuple(frame.name for frame in frames)
+    levels = np.array(
+        [float(np.median(sample[sample > 0.3 * np.nanmax(_robust_top(sample))])) if sample.size else 0.0 for sample in samples]
+    )
+    _require_light(lamp, frames, samples, levels, read_noise_e)
+    _require_unsaturated(lamp, frames, samples, layout, read_noise_e)
+    relative = levels / levels.mean()
+    noise = NoiseModel(read_e=read_noise_e)
+    limit = settings.stacked_clipping_sigma if settings.stacked_clipping_iterations else 1e9
+    combined = combine(
+        frames, noise, clip_sigma=limit, levels=relative.tolist(), pedestal=None if background is None else background.electrons
+    )
+    reasons = combined.reasons | _saturated(frames) * np.uint8(BadPixel.SATURATED)
+    variance = combined.variance if background is None else combined.variance + background.variance
+    return LampFlat(
+        lamp=lamp,
+        electrons=combined.electrons,
+        variance=variance,
+        reasons=reasons,
+        levels_e=levels,
+        names=names,
+        n_rejected=combined.n_rejected,
+    )
+
+
+def brightest_lamp(lamps: Sequence[LampFlat], layout: Layout) -> dict[int, int]:
+    """Which lamp shows each order best."""
+    best = {}
+    for order, (b, centre) in layout.centres.items():
+        place = (np.clip(np.rint(centre).astype(np.int64), 0, None), b)
+        rows, columns = place if layout.axis == "x" else place[::-1]
+        contrast = [
+            float(np.median(lamp.electrons[rows, columns]) / np.sqrt(max(float(np.median(lamp.variance[rows, columns])), 1e-9)))
+            for lamp in lamps
+        ]
+        best[order] = int(np.argmax(contrast))
+    return best
+
+
+def _centre_samples(frames: Sequence[RawCalibration], background: Frame | None, layout: Layout, width_px: int) -> list[FloatArray]:
+    """Electrons around the order centres of a sample of rows, one array for each frame, the same pixels in all."""
+    shape = frames[0].detector.shape
+    band = np.zeros(shape, dtype=bool)
+    turned = band.T if layout.axis == "x" else band
+    half = max(1, round(0.5 * width_px / layout.binning_a))
+    for b, centre in layout.centres.values():
+        for step in range(-half, half + 1):
+            turned[b, np.clip(np.rint(centre).astype(np.int64) + step, 0, turned.shape[1] - 1)] = True
+    starts = sample_rows(shape[0])
+    inside = np.concatenate([band[start : start + 4] for start in starts])
+    samples = []
+    for frame in frames:
+        electrons = read_sample(frame, starts)
+        if background is not None:
+            electrons = electrons - np.concatenate([background.electrons[start : start + 4] for start in starts])
+        samples.append(electrons[inside])
+    return samples
+
+
+def _robust_top(sample: FloatArray) -> FloatArray:
+    finite = sample[np.isfinite(sample)]
+    return np.percentile(finite, [95.0]) if finite.size else np.zeros(1)
+
+
+def _require_light(
+    lamp: str, frames: Sequence[RawCalibration], samples: Sequence[FloatArray], levels: FloatArray, read_noise_e: float
+) -> None:
+    for frame, level in zip(frames, levels, strict=True):
+        if not level > LEAST_LIGHT_SIGMA * read_noise_e:
+            raise AlgorithmError(f"{frame.name}: the orders hold {level:.1f} electrons of the {lamp} lamp; is the lamp on?")
+    for i in range(len(samples)):
+        for j in range(i + 1, len(samples)):
+            if np.array_equal(samples[i], samples[j], equal_nan=True):
+                raise AlgorithmError(f"{frames[i].name} and {frames[j].name} hold the same numbers; every frame is needed once")
+
+
+def _require_unsaturated(
+    lamp: str, frames: Sequence[RawCalibration], samples: Sequence[FloatArray], layout: Layout, read_noise_e: float
+) -> None:
+    level = frames[0].detector.saturation_adu
+    for frame, sample in zip(frames, samples, strict=True):
+        share = 0.0 if level is None else float(np.mean(sample >= 0.98 * level * frame.detector.gain_e_per_adu))
+        if share > SATURATED_SHARE:
+            raise AlgorithmError(f"{frame.name}: {share:.0%} of the order centres are saturated; flats of less light are needed")
+    if level is None and len(samples) > 1:
+        bright = samples[0] >= np.nanpercentile(samples[0], 100 * (1 - 2 * SATURATED_SHARE))
+        difference = (samples[0] - samples[1])[bright]
+        expected = 2.0 * (float(np.nanmedian(samples[0][bright])) + read_noise_e**2)
+        scatter = float(np.nanmedian(np.abs(difference - np.nanmedian(difference)))) * 1.4826
+        if scatter**2 < CAPPED_RATIO**2 * expected:
+            raise AlgorithmError(
+                f"{frames[0].name}: its brightest pixels scatter by {scatter:.0f} electrons where {np.sqrt(expected):.0f} are expected of photons; the detector is saturated"
+            )
+
+
+def _saturated(frames: Sequence[RawCalibration]) -> BoolImage:
+    """Pixels at the saturation level in any frame."""
+    shape = frames[0].detector.shape
+    found = np.zeros(shape, dtype=bool)
+    for frame in frames:
+        if frame.detector.saturation_adu is not None:
+            for start in range(0, shape[0], 256):
+                stop = min(start + 256, shape[0])
+                found[start:stop] |= frame.saturated(start, stop)
+    return found

@@ -1,0 +1,40 @@
+"""Measured edges as the polynomials of an order table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from soxspipe.algorithms.calibration.flat_layout import Layout
+from soxspipe.algorithms.calibration.flat_settings import FlatSettings
+from soxspipe.algorithms.calibration.slit_edges import OrderEdges, fit_order_polynomial
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.geometry import OrderPolynomial
+
+LARGEST_MISFIT_PX = 0.02
+"""Degrees of the order table are raised until its edges follow the measured ones to this."""
+
+LARGEST_DEGREES = (9, 7)
+"""In order and along the dispersion: readers of order tables take one digit."""
+
+
+def edge_polynomials(
+    edges: Mapping[int, OrderEdges], layout: Layout, settings: FlatSettings
+) -> tuple[tuple[OrderPolynomial, OrderPolynomial], float]:
+    """Edges of all orders as polynomials of the order table (unbinned), of the lowest degrees that follow them; and their misfit."""
+    curves = [_unbinned(edges, name, layout) for name in ("low", "high")]
+    degrees = [(settings.order_deg, settings.disp_axis_deg), (LARGEST_DEGREES[0], settings.disp_axis_deg), LARGEST_DEGREES]
+    tried = []
+    for order_degree, axis_degree in degrees:
+        low, high = (fit_order_polynomial(curve, order_degree, axis_degree) for curve in curves)
+        left = [polynomial(n, b) - a for polynomial, curve in zip((low, high), curves, strict=True) for n, (b, a) in curve.items()]
+        tried.append(((low, high), float(np.sqrt(np.mean(np.concatenate(left) ** 2)))))
+        if tried[-1][1] <= LARGEST_MISFIT_PX * layout.binning_a:
+            break
+    return min(tried, key=lambda found: found[1])
+
+
+def _unbinned(edges: Mapping[int, OrderEdges], name: str, layout: Layout) -> dict[int, tuple[FloatArray, FloatArray]]:
+    """Dispersion and slit pixel of one edge of each order."""
+    return {n: ((e.b_px + 0.5) * layout.binning_b - 0.5, (getattr(e, name) + 0.5) * layout.binning_a - 0.5) for n, e in edges.items()}
