@@ -136,7 +136,7 @@ def find_line_object(
     Returns
     -------
     FoundObject
-        With the object whose lines stand out.
+        With the object whose lines stand out, unless it is one that the continuum shows as the fainter of several.
     """
     sources = find_line_sources(
         [fit.data for fit in fits],
@@ -148,5 +148,13 @@ def find_line_object(
     if not sources or sources[0].significance < found.significance:
         return found
     chosen = _chosen(sources, sources[0].significance, found.skies, named_arcsec)
+    if _is_companion(chosen.source, found, fwhm_arcsec):
+        return found  # its continuum has been compared with the brighter one's already
     missing = tuple(source for source in found.sources if source.relative_flux < 0)
     return replace(chosen, sources=(*chosen.sources, *missing), lines_alone=True)
+
+
+def _is_companion(source: SlitSource | None, found: FoundObject, fwhm_arcsec: float) -> bool:
+    """Whether a source of lines is a continuum source other than the one that was chosen."""
+    near = [other for other in found.sources if source is not None and abs(other.slit_arcsec - source.slit_arcsec) < fwhm_arcsec]
+    return bool(near) and found.source is not None and found.source not in near

@@ -132,7 +132,7 @@ class SlitModel:
     def start(self) -> SlitFit:
         """Best of a few shapes, with the shares that the mean of all rows asks for."""
         tried = []
-        for width in (0.6, 0.85):
+        for width in (0.38, 0.6, 0.85):
             for beta in (2.2, 3.5):
                 shape = np.array([np.log(width), SHAPE_MEAN[1], beta, 0.0])
                 tried.append(self._at(shape, self._shares_of_mean(shape), None))

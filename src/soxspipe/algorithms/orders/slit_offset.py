@@ -30,10 +30,14 @@ LEAST_BLUR_ARCSEC = 0.05
 """No edge is sharper than a fifth of a pixel."""
 MODEL_ERROR = 0.02
 """Of the light along the slit against the polynomial below, relative."""
+STAR_ERROR = 0.3
+"""Of light above the median towards an edge: no polynomial follows a star there, and none is needed."""
 BRIGHT = 2.5
 """Times the upper quartile of the light towards an edge (up to 70 % of it may be dark): an object's core."""
 LARGEST_SHARE = 0.6
-"""Of the sky in the middle of the slit: where more light than this comes, the slit has not ended; a star near the end only looks like an edge."""
+"""Of the faintest light inside, and of the sky: where more light than this comes, the slit has not ended; a star near the end only looks like an edge."""
+FAINTEST_PERCENTILE, BRIGHTEST_PERCENTILE = 10.0, 75.0
+"""Of the light inside an edge, what every place of the slit shows at least; of that beyond, what no dark place shows."""
 SMOOTH_DEGREE = 3
 """Of sky and wings of an object towards an edge; no polynomial of 5 arcsec is as sharp as an edge."""
 LEAST_SKY = 20.0
@@ -42,7 +46,7 @@ STEP_PX = 0.05
 """Smaller than the error of any single order."""
 LARGEST_PX = 15.0
 """As far as an offset between flat and map is looked for."""
-ORDER_SCATTER_PX = 0.5
+ORDER_SCATTER_PX = 0.3
 """By which orders differ from the motion of the detector."""
 LARGEST_GAIN = 50.0
 """Chi squared that one order may add to the motion of all: none decides alone."""
@@ -237,7 +241,10 @@ def _edge_blur(centre: FloatArray, flat: FloatArray, edges: tuple[float, float])
 
 
 def _edge_misfit(depth: FloatArray, light: FloatArray, error: FloatArray, steps: FloatArray, blur: float) -> FloatArray:
-    """Chi squared of light that ends further in than the flat by each of `steps`; `depth` is the distance from the flat's edge inwards."""
+    """Chi squared of light that ends further in than the flat by each of `steps`; `depth` is the distance from the flat's edge inwards.
+
+    A slit that has ended lets nothing through: light beyond that is not much less than anywhere inside says that it has not.
+    """
     near = (depth > 0.5 * blur) & (depth < LARGEST_ARCSEC + INTERIOR_ARCSEC) & np.isfinite(light)
     if near.sum() < 10:
         return np.zeros(steps.size)
@@ -247,7 +254,8 @@ def _edge_misfit(depth: FloatArray, light: FloatArray, error: FloatArray, steps:
         return np.zeros(steps.size)
     chi2 = np.empty(steps.size)
     level = max(float(np.median(light[depth > LARGEST_ARCSEC])) if (depth > LARGEST_ARCSEC).any() else 1.0, 0.1)
-    weight = 1.0 / (error**2 + (MODEL_ERROR * level) ** 2)
+    excess = np.maximum(light - float(np.median(light)), 0.0)
+    weight = 1.0 / (error**2 + (MODEL_ERROR * level) ** 2 + (STAR_ERROR * excess) ** 2)
     powers = np.power(depth / LARGEST_ARCSEC, np.arange(SMOOTH_DEGREE + 1)[:, None])
     for k, step in enumerate(steps):
         terms = powers * ndtr((depth - step) / blur) / ndtr(depth / blur)
@@ -255,8 +263,9 @@ def _edge_misfit(depth: FloatArray, light: FloatArray, error: FloatArray, steps:
         normal += 1e-9 * np.trace(normal) * np.eye(powers.shape[0])
         found = np.linalg.solve(normal, (terms * weight) @ light)
         chi2[k] = float(np.sum(weight * (light - found @ terms) ** 2))
-        beyond = depth < step - blur
-        if beyond.any() and float(np.average(light[beyond], weights=weight[beyond])) > LARGEST_SHARE:
+        beyond, inside = depth < step - blur, depth > step + blur
+        most = LARGEST_SHARE * min(1.0, float(np.percentile(light[inside], FAINTEST_PERCENTILE)))
+        if beyond.any() and float(np.percentile(light[beyond], BRIGHTEST_PERCENTILE)) > most:
             chi2[k] = max(chi2[k], chi2[0])
     return chi2 / max(1.0, float(chi2.min()) / depth.size)
 

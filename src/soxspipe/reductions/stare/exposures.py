@@ -16,8 +16,9 @@ from soxspipe.algorithms.exposures.throughput import (
     clear_exposures,
     constant_ratio,
     measure_ratio,
-    slit_transmission,
+    round_transmission,
 )
+from soxspipe.algorithms.objects.object_profile import Moffat
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.spectrum import OrderSpectrum
@@ -54,6 +55,7 @@ class GroupSpectra:
     covariances: tuple[FloatArray, ...]
     fwhm_arcsec: float
     position_arcsec: float
+    seeing: Moffat | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -163,17 +165,22 @@ def _light(groups: Sequence[GroupSpectra], aligned: Sequence[tuple[OrderSpectrum
     ]
     per_second = [ratio.mean * times[0] / time for ratio, time in zip(measured, times, strict=True)]
     errors = [ratio.error * times[0] / time for ratio, time in zip(measured, times, strict=True)]
-    passed = [slit_transmission(group.fwhm_arcsec, observation.slit_width_arcsec) for group in groups]
     number = np.array([len(group.exposures) for group in groups], dtype=np.float64)
-    clear = clear_exposures(per_second, errors, passed)
-    mean_passed, clear_passed = np.average(passed, weights=number), np.average(passed, weights=number * clear)
+
+    def passed(wavelength_nm: FloatArray) -> FloatArray:
+        """Transmission of the slit in every group."""
+        return np.stack([round_transmission(group.seeing, wavelength_nm, observation.slit_width_arcsec) for group in groups])
+
+    wave = np.concatenate([one.wavelength_nm for one in groups[0].spectra])
+    clear = clear_exposures(per_second, errors, list(passed(np.array([np.median(wave)]))[:, 0]))
 
     def level(wavelength_nm: FloatArray) -> FloatArray:
         """Light per second of the exposures through clear air, brought to the mean transmission of the slit."""
         rates = np.stack([ratio.at(wavelength_nm) * times[0] / time for ratio, time in zip(measured, times, strict=True)])
-        return np.asarray(np.average(rates, axis=0, weights=number * clear) * mean_passed / clear_passed)
+        shares = passed(wavelength_nm)
+        clear_passed = np.average(shares, axis=0, weights=number * clear)
+        return np.asarray(np.average(rates, axis=0, weights=number * clear) * np.average(shares, axis=0, weights=number) / clear_passed)
 
-    wave = np.concatenate([one.wavelength_nm for one in groups[0].spectra])
     centre, half = 0.5 * (wave.min() + wave.max()), max(0.5 * float(np.ptp(wave)), 1e-6)
     grid = np.linspace(-1.0, 1.0, 9)
     target = level(centre + half * grid) * observation.exptime_s / times[0]

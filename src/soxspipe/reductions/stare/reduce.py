@@ -184,6 +184,7 @@ class StackSolution:
             covariances=tuple(one.covariance for one in self.extracted),
             fwhm_arcsec=self.solved.profile.fwhm_arcsec,
             position_arcsec=self.found.source.slit_arcsec if self.found.source is not None else float("nan"),
+            seeing=self.solved.profile.moffat,
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.exposures.throughput import clear_exposures, measure_ratio, slit_transmission
+from soxspipe.algorithms.exposures.throughput import clear_exposures, measure_ratio, round_transmission, slit_transmission
+from soxspipe.algorithms.objects.object_profile import Moffat
 from unit.algorithms.exposures.test_align import order
 
 N = 2000
@@ -41,8 +42,24 @@ def test_slit_transmission_of_a_gaussian() -> None:
     assert slit_transmission(1.0, None) == 1.0
 
 
+def seeing(fwhm: float, beta: float = 2.5) -> Moffat:
+    return Moffat(fwhm_arcsec=fwhm, slope=-0.2, beta=beta, pivot_nm=600.0)
+
+
+def test_a_slit_passes_what_a_round_image_puts_into_it() -> None:
+    """Exponent 2.5 in the plane: across the slit (1 + t^2)^-2, of which |t| < x holds (x / (1 + x^2) + atan x) 2 / pi."""
+    core = 1.0 / (2.0 * np.sqrt(2.0**0.4 - 1.0))
+    x = 0.5 / core
+    assert round_transmission(seeing(1.0), np.array([600.0]), 1.0)[0] == pytest.approx(
+        (x / (1 + x**2) + np.arctan(x)) * 2 / np.pi, abs=1e-4
+    )
+    blue, red = round_transmission(seeing(1.0), np.array([400.0, 900.0]), 1.0)
+    assert blue < red
+    assert round_transmission(seeing(1.0), WAVE, None).min() == round_transmission(None, WAVE, 1.0).min() == 1.0
+
+
 def test_clouds_are_told_from_seeing() -> None:
-    losses = [slit_transmission(fwhm, 1.0) for fwhm in (0.8, 1.2, 0.9)]
+    losses = [float(round_transmission(seeing(fwhm), np.array([600.0]), 1.0)[0]) for fwhm in (0.8, 1.2, 0.9)]
     seeing_alone = [loss / losses[0] for loss in losses]
     assert clear_exposures(seeing_alone, [0.01] * 3, losses).all()
     assert list(clear_exposures([1.0, 1.01, 0.03], [0.01] * 3, [1.0] * 3)) == [True, True, False]

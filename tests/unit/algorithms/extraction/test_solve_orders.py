@@ -108,6 +108,18 @@ def test_an_object_of_lines_alone_is_found_once_the_sky_is_known(peak: float, se
         assert found is first
 
 
+def test_lines_do_not_exchange_the_brightest_object_for_a_fainter_one() -> None:
+    """Absorption lines of a star and of its companion show both; which is the brighter was settled by their continuum."""
+    orders = line_scene(600.0)
+    seen = found_in(orders)
+    fits = fit_sky([o.data for o in orders], seen, SkySettings(), half_length_arcsec=HALF).fits
+    bright, faint = (SlitSource(slit_arcsec=at, fwhm_arcsec=0.9, significance=9.0, relative_flux=f) for at, f in ((-2.5, 1.0), (1.0, 0.2)))
+    first = replace(seen, source=bright, sources=(bright, faint), significance=9.0)
+    assert find_line_object(fits, first, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None) is first
+    alone = replace(first, sources=(bright,))
+    assert find_line_object(fits, alone, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None).lines_alone
+
+
 def test_an_object_of_lines_alone_is_traced_and_its_lines_keep_their_flux() -> None:
     orders = line_scene(3000.0)
     first = found_in(orders)

@@ -23,15 +23,16 @@ def lit(slit: np.ndarray, shift: float = 0.0, blur: float = 0.08) -> np.ndarray:
     return np.asarray(0.5 * (erf((inside + HALF) / (np.sqrt(2) * blur)) + erf((HALF - inside) / (np.sqrt(2) * blur))) - 0.0)
 
 
-def scene(shift_px: float, *, sign: int = 1, star: float = 0.0, sky: float = 60.0, seed: int = 2) -> list[OrderData]:
-    """Two orders whose sky and star are `shift_px` pixels along the slit axis off the flat."""
+def scene(shift_px: float, *, sign: int = 1, star: float = 0.0, sky: float = 60.0, seed: int = 2, second: float = 0.0) -> list[OrderData]:
+    """Two orders whose sky and star are `shift_px` pixels along the slit axis off the flat; a `second` star stands 3.6 arcsec from it."""
     rng = np.random.default_rng(seed)
     orders = []
     for window in cut_orders(make_geometry(numbers=(11, 12), n_b=400, sign=sign, spacing=60)):
         shift = sign * shift_px / SCALE
         flat = np.maximum(lit(window.slit_arcsec), 1e-4)
         counted = sky_light(position(window), continuum=sky, lines=((60.3, 3000.0), (150.7, 30000.0))) * lit(window.slit_arcsec, shift)
-        counted = counted + star * moffat_shares(window, 0.4 + shift, fwhm=0.9, beta=2.5) * lit(window.slit_arcsec, shift)
+        for light, place in ((star, 0.0), (second, 3.6)):
+            counted = counted + light * moffat_shares(window, place + shift, fwhm=1.1, beta=2.7) * lit(window.slit_arcsec, shift)
         counted = np.where(window.inside, counted, 0.0)
         noisy = rng.poisson(np.maximum(counted, 0.0)) + rng.normal(0.0, 5.0, counted.shape)
         orders.append(order_data(window, noisy, 25.0, flat=flat, flat_variance=1e-6))
@@ -74,6 +75,13 @@ def test_a_saturated_core_is_no_dark_end_of_the_flat() -> None:
     offset = measured(orders)
     assert not offset.applied
     assert abs(offset.px) < 0.3
+
+
+def test_a_star_towards_the_end_of_the_slit_is_no_edge() -> None:
+    """The wings of the brighter star raise the sky's median; light beside the second one, less than that, is still sky."""
+    offset = measured(scene(2.5, sign=-1, star=6000.0, second=1500.0, sky=8.0))
+    assert offset.px == pytest.approx(2.5, abs=0.3)
+    assert all(one.px == pytest.approx(2.5, abs=0.6) for one in offset.orders.values())
 
 
 def test_without_light_nothing_is_said() -> None:
