@@ -8,6 +8,7 @@ import numpy as np
 
 from soxspipe.algorithms.calibration.choose_degrees import choose_degrees, penalties, total_degree
 from soxspipe.algorithms.calibration.dispersion_basis import DispersionBasis, box_basis, degree_terms
+from soxspipe.algorithms.calibration.every_term import EveryTerm, fit_every_term
 from soxspipe.algorithms.calibration.predict_lines import pixels_of
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray, freeze
 from soxspipe.datamodel.geometry import DispersionPolynomial
@@ -79,6 +80,8 @@ class AxisFit:
         Scatter of whole lines beyond their errors: what the terms cannot follow, and wavelengths that are not as listed.
     left_out_px : float
         Rms error of lines predicted from all others.
+    every : EveryTerm or None
+        The fit with all terms, which tells what the chosen ones may have missed; None before the lines are settled, and for degrees asked for.
     """
 
     terms: IntArray
@@ -88,6 +91,7 @@ class AxisFit:
     degrees: tuple[int, ...]
     misfit_px: float
     left_out_px: float
+    every: EveryTerm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,12 +109,23 @@ class DispersionFit:
         return pixels_of(self.x_polynomial, self.y_polynomial, order, wavelength_nm, slit_arcsec)
 
     def errors(self, order: IntArray, wavelength_nm: FloatArray, slit_arcsec: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Errors of x and y (px) of light: of the coefficients, and of what the functions cannot follow, as the scatter of lines tells it."""
-        results = []
-        for basis, fit in zip(self.bases, (self.x, self.y), strict=True):
-            design = basis.design(fit.terms, order, wavelength_nm, slit_arcsec)
-            results.append(np.sqrt(((design @ fit.covariance) * design).sum(axis=1) + fit.misfit_px**2))
-        return results[0], results[1]
+        """Errors of x and y (px) of light.
+
+        Those of the fit with every term, and its distance from the solution.  Where there is no such fit, those of the coefficients and the
+        scatter of lines beyond their errors.
+        """
+        places = order, wavelength_nm, slit_arcsec
+        x, y = (_axis_errors(basis, fit, places) for basis, fit in zip(self.bases, (self.x, self.y), strict=True))
+        return x, y
+
+
+def _axis_errors(basis: DispersionBasis, fit: AxisFit, places: tuple[IntArray, FloatArray, FloatArray]) -> FloatArray:
+    design = basis.design(fit.terms, *places)
+    if fit.every is None:
+        return np.asarray(np.sqrt(((design @ fit.covariance) * design).sum(axis=1) + fit.misfit_px**2))
+    whole = basis.design(fit.every.terms, *places)
+    apart = design @ fit.coefficients - whole @ fit.every.coefficients
+    return np.asarray(np.sqrt(((whole @ fit.every.covariance) * whole).sum(axis=1) + apart**2))
 
 
 def fit_dispersion(
@@ -121,6 +136,7 @@ def fit_dispersion(
     rough_degree: int | None = None,
     degrees: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
     box: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None,
+    with_every_term: bool = False,
 ) -> DispersionFit:
     """Fit x and y of the pinhole images.
 
@@ -139,13 +155,17 @@ def fit_dispersion(
     box : tuple, optional
         Degrees in order, wavelength and slit position that are asked for, for x and y: the tables then hold these and no others, and the
         predicted geometry is not used.
+    with_every_term : bool
+        Also fit every term, for the errors; once the lines are settled.
     """
     if box is not None:
         bases = [box_basis(basis, degrees[0], degrees[1]) for degrees in box]
         fits = [_fit_box(plain, points, degrees, axis) for plain, axis, degrees in zip(bases, "xy", box, strict=True)]
         return _as_polynomials((bases[0], bases[1]), fits[0], fits[1], None)
     known = pixels_of(predicted[0], predicted[1], *points.places)
-    fits = [_fit_axis(basis, known, points, axis, rough_degree, degrees[k] if degrees else None) for k, axis in enumerate("xy")]
+    fits = [
+        _fit_axis(basis, known, points, axis, rough_degree, degrees[k] if degrees else None, with_every_term) for k, axis in enumerate("xy")
+    ]
     return _as_polynomials((basis, basis), fits[0], fits[1], predicted)
 
 
@@ -156,6 +176,7 @@ def _fit_axis(
     axis: str,
     rough_degree: int | None,
     degrees: tuple[int, ...] | None,
+    with_every_term: bool,
 ) -> AxisFit:
     """Move the prediction as a whole, then fit what is left in functions of growing degree."""
     values, error = (points.x, points.x_error) if axis == "x" else (points.y, points.y_error)
@@ -184,6 +205,7 @@ def _fit_axis(
         terms=terms, coefficients=fit.coefficients, covariance=fit.covariance, affine=affine, degrees=degrees,
         misfit_px=_line_misfit(left - fit.model, error, points.line),
         left_out_px=_left_out(fit.hat_root, left - fit.model, np.sqrt(variance), points.line),
+        every=fit_every_term(basis, points.places, left, variance, with_slit=with_slit) if with_every_term else None,
     )  # fmt: skip
 
 

@@ -258,6 +258,10 @@ def _finely(work: _Work, x: FloatArray, y: FloatArray) -> tuple[Pinholes, Judged
     assert fit is not None
     assert pinholes is not None
     assert judged is not None
+    settled = work.points(pinholes, judged, judged.state == ImageState.GOOD)
+    fit = fit_dispersion(
+        work.prediction.basis, known, settled, degrees=(fit.x.degrees, fit.y.degrees), box=box, with_every_term=True
+    )  # fmt: skip
     return pinholes, judged, fit
 
 
