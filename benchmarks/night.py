@@ -8,6 +8,7 @@
 ``night``     a simulated night of 300 files, reduced on two workers: wall time, share outside recipes, peak memory, rerun by the command
 ``one``       the same on one worker
 ``apart``     one target of it through ``dask scheduler`` and ``dask worker``, against what ``night`` made
+``watch``     exposures of that target arrive in a folder under watch: seconds until the spectrum of each arm is there
 ``growth``    500 reductions one after the other in one worker: how its memory grows
 
 ``prepare`` makes the files that the others need, so that a measurement is not held up by it. ``all`` runs all but ``growth`` and ``one``.
@@ -46,6 +47,8 @@ from soxspipe.night.plan import Takes
 from soxspipe.night.run import Night, Request, look, reduce_night, settings_texts, write_sofs
 from soxspipe.night.run_recipe import run_recipe, takes
 from soxspipe.night.state import Outcome
+from soxspipe.night.watch import Watching
+from soxspipe.night.watch import watch as keep_watch
 from soxspipe.reductions.spec import Published
 from support.dask_processes import dask_processes
 from support.night_headers import EVENING, Exposure, header_block, whole_night, write_headers
@@ -75,6 +78,9 @@ SIMULATED = (
 """A night of 300 files: 12 targets and 2 standards in both arms."""
 
 ONE_TARGET = "SN2026sa"
+WATCHED_TURNS = 10
+"""Looks at the folder, half a second apart, before the exposures arrive."""
+
 TIMES = "seconds.txt"
 """Beside the products: wall time of each recipe, by the worker that ran it."""
 
@@ -262,6 +268,38 @@ def apart(options: Options) -> None:
     )
 
 
+def watch(options: Options) -> None:
+    """The first exposures of a target arrive where `night` has reduced everything: how long until their spectra are there."""
+    raw, output, arriving = simulated_files(options.folder), options.folder / "reduced2", fresh(options.folder / "arriving")
+    arriving.mkdir()
+    new = []
+    for task in look(Request(folder=raw, output=output), takes=takes).tasks:
+        rule = task.frames.rule
+        if not rule.is_target or rule.is_standard:
+            for row in (*task.frames.frames, *task.frames.off_frames):
+                (arriving / row.name).symlink_to(row.path)
+        elif task.frames.first.target == ONE_TARGET:
+            new.append(task.frames.first)
+    arrived: list[float] = []
+    spectra: dict[str, float] = {}
+
+    def turn() -> bool:
+        arrived.append(time.perf_counter())
+        if len(arrived) == WATCHED_TURNS:
+            for row in new:
+                shutil.copy(row.path, arriving / row.name)
+        return len(spectra) == len(new)
+
+    def heard(outcome: Outcome) -> None:
+        spectra[f"{outcome.arm} {outcome.status}"] = time.perf_counter() - arrived[WATCHED_TURNS - 1]
+
+    keep_watch(Request(folder=arriving, output=output), Watching(quick=True, until=turn, say=heard))
+    print_row(
+        f"watch with `--quick`: spectra after the arrival of one exposure in each of {len(new)} arms",
+        ", ".join(f"{what} after {seconds:.1f} s" for what, seconds in spectra.items()),
+    )
+
+
 def growth(options: Options) -> None:
     """Peak and present memory of one worker while it reduces a night over and over."""
     raw, output = simulated_files(options.folder), fresh(options.folder / "growth")
@@ -373,9 +411,9 @@ def print_row(what: str, found: str) -> None:
 
 
 PARTS: dict[str, Callable[[Options], None]] = {
-    part.__name__: part for part in (prepare, index, archive, linear, rerun, overhead, night, apart, one, growth)
+    part.__name__: part for part in (prepare, index, archive, linear, rerun, overhead, night, apart, watch, one, growth)
 }
-USUAL = ("index", "archive", "linear", "rerun", "overhead", "night", "apart")
+USUAL = ("index", "archive", "linear", "rerun", "overhead", "night", "apart", "watch")
 
 
 def main() -> None:
