@@ -32,7 +32,7 @@ class DarkLaw:
         """Electrons of an integration of `exptime_s`."""
         return np.asarray(self.level + self.rate * np.float32(exptime_s))
 
-    def cut(self, take: Take) -> DarkLaw:
+    def cutout(self, take: Take) -> DarkLaw:
         """The pixels that `take` cuts out."""
         return DarkLaw(level=take(self.level), rate=take(self.rate))
 
@@ -67,10 +67,10 @@ class Masters:
     dark_scales_with_time: bool = True
     quiet_level_e: float = 0.0
 
-    def cut(self, take: Take) -> Masters:
+    def cutout(self, take: Take) -> Masters:
         """The pixels of each that `take` cuts out."""
-        bias, dark, flat = (None if master is None else master.cut(take) for master in (self.bias, self.dark, self.flat))
-        law = None if self.dark_law is None else self.dark_law.cut(take)
+        bias, dark, flat = (None if master is None else master.cutout(take) for master in (self.bias, self.dark, self.flat))
+        law = None if self.dark_law is None else self.dark_law.cutout(take)
         return replace(self, bias=bias, dark=dark, flat=flat, dark_law=law)
 
 

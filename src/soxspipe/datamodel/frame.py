@@ -165,7 +165,7 @@ class Frame:
         """Itself."""
         return self
 
-    def cut(self, take: Take) -> Frame:
+    def cutout(self, take: Take) -> Frame:
         """A frame of the pixels that `take` cuts out."""
         counts = None if self.counts is None else take(self.counts)
         return replace(self, electrons=take(self.electrons), variance=take(self.variance), flags=take(self.flags), counts=counts)

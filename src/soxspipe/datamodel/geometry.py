@@ -185,7 +185,7 @@ class OrderWindow:
         """Slit-axis pixel of every element, shape (n_disp, n_slit)."""
         return self.a_start[:, None] + np.arange(self.index.shape[1])[None, :]
 
-    def cut(self, image: NDArray[Scalar]) -> NDArray[Scalar]:
+    def cutout(self, image: NDArray[Scalar]) -> NDArray[Scalar]:
         """Cut the order out of a full frame."""
         if image.flags.c_contiguous:
             return image.reshape(-1).take(self.index)

@@ -59,13 +59,13 @@ class BackgroundModel:
             electrons[start : start + ROWS_AT_ONCE] = self.cells[low] * (1.0 - share) + self.cells[high] * share
         return electrons.T if self.dispersion_axis == "x" else electrons
 
-    def cut(self, window: OrderWindow) -> Light:
+    def cutout(self, window: OrderWindow) -> Light:
         """Light and variance in the pixels of an order."""
         low, high, share = self._between(window.b_px)
         first = low[:, None] * self.cells.shape[1] + window.a_px
         second = first + ((high - low) * self.cells.shape[1])[:, None]
         electrons = self.cells.take(first) * (1.0 - share) + self.cells.take(second) * share
-        return Light(electrons, window.cut(self.variance))
+        return Light(electrons, window.cutout(self.variance))
 
     def _between(self, b_px: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
         """Cells on either side of dispersion pixels, shape (n,), and the share of the second, shape (n, 1)."""

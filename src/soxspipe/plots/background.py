@@ -103,7 +103,7 @@ def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, electrons: Image, sh
 
 def _light(stacked: Frame, masters: Masters, view: View, window: slice) -> Image:
     """Electrons of a part of the stack without bias and dark."""
-    pedestal = pedestal_level(stacked.exptime_s, masters.cut(lambda image: view.turn(image)[:, window]))
+    pedestal = pedestal_level(stacked.exptime_s, masters.cutout(lambda image: view.turn(image)[:, window]))
     return np.asarray(stacked.electrons - pedestal)
 
 

@@ -139,17 +139,17 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
     )
     columns = max(1, round(strip.index.shape[1] / 1020))
     extent = (float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]), 0.0, float(strip.index.shape[0]))
-    limits = stretch(strip.cut(model.electrons), 2.0, 98.0)
+    limits = stretch(strip.cutout(model.electrons), 2.0, 98.0)
     pick = _even_columns(strip)
     row = strip.trace_row(inputs.trace)
     for position, (name, image, fixed) in enumerate(images):
         bottom = 0.80 - 0.0935 * position
         axes = add_panel(figure, (0.07, bottom, 0.915, 0.085))
-        cut = block_mean(strip.cut(image)[:, pick], 1, columns)
+        cut = block_mean(strip.cutout(image)[:, pick], 1, columns)
         shown = fixed or (
             limits
             if position < 2
-            else stretch(cut[:, _quiet(block_mean(strip.cut(inputs.sky_subtracted.variance)[:, pick], 1, columns))], 5.0, 99.3)
+            else stretch(cut[:, _quiet(block_mean(strip.cutout(inputs.sky_subtracted.variance)[:, pick], 1, columns))], 5.0, 99.3)
         )
         show_image(axes, np.nan_to_num(cut, nan=0.0) if fixed else cut, extent, shown)
         axes.xaxis.set_visible(False)
@@ -160,7 +160,7 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
         if name == "model":
             axes.plot(strip.wavelength_nm[::16], row[::16] + 0.5, color=VERMILION, lw=0.6, ls=(0, (6, 6)))
         if fixed:
-            rows, at = np.nonzero(strip.inside & (strip.cut(inputs.sky_subtracted.flags) > 0))
+            rows, at = np.nonzero(strip.inside & (strip.cutout(inputs.sky_subtracted.flags) > 0))
             dots(axes, strip.wavelength_nm[at], rows + 0.5, size=0.9, colour=BLUE).set_gid("left out")
 
 
@@ -209,15 +209,15 @@ def _shade_knots(axes: Axes, knots_nm: FloatArray, strip: Strip) -> None:
 
 def _residual_panels(figure: Figure, inputs: FigureInputs, strip: Strip) -> None:
     """Spread of the weighted residual over wavelength, over the slit, and as a distribution."""
-    residual = strip.cut(inputs.residual_sigma)
-    sigma = np.where(strip.inside & (strip.cut(inputs.sky_subtracted.flags) == 0) & (residual != 0), residual, np.nan)
+    residual = strip.cutout(inputs.residual_sigma)
+    sigma = np.where(strip.inside & (strip.cutout(inputs.sky_subtracted.flags) == 0) & (residual != 0), residual, np.nan)
     blocks = np.array_split(np.arange(sigma.shape[1]), min(70, sigma.shape[1]))
     centre = np.array([float(np.mean(strip.wavelength_nm[block])) for block in blocks])
     wave = add_panel(figure, (0.07, 0.065, 0.40, 0.175))
     _spread(wave, centre, [sigma[:, block] for block in blocks], "wavelength in air (nm)")
     wave.set_xlim(float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
     slit = add_panel(figure, (0.535, 0.065, 0.19, 0.175))
-    arcsec = strip.cut(inputs.geometry.dispersion_map.slit_arcsec)
+    arcsec = strip.cutout(inputs.geometry.dispersion_map.slit_arcsec)
     solved = np.isfinite(arcsec).any(axis=1)
     position = np.array([np.nanmedian(row) for row in arcsec[solved]])
     _spread(slit, position, list(sigma[solved]), "slit position (arcsec)")

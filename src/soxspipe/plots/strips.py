@@ -54,7 +54,7 @@ class Strip:
         shape = self.index.shape
         freeze(self, index=shape, inside=shape, wavelength_nm=shape[1:], b_px=shape[1:], a_first=shape[1:])
 
-    def cut(self, image: NDArray[Any]) -> FloatArray:
+    def cutout(self, image: NDArray[Any]) -> FloatArray:
         """Cut the order out of a frame; NaN outside the order."""
         pixels = np.asarray(image).reshape(-1).take(self.index)
         return np.where(self.inside, pixels.astype(np.float32, copy=False), np.float32(np.nan))

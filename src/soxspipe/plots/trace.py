@@ -102,8 +102,8 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
 
 def _levelled(strip: Strip, frame: Frame, columns: int) -> FloatArray:
     """One order in units of its noise, averaged along the dispersion, from 1 sigma (0) to its own object (1): faint orders are seen as well."""
-    electrons = block_mean(strip.cut(frame.electrons), 1, columns)
-    variance = block_mean(strip.cut(frame.variance), 1, columns)
+    electrons = block_mean(strip.cutout(frame.electrons), 1, columns)
+    variance = block_mean(strip.cutout(frame.variance), 1, columns)
     ratio = np.divide(electrons, np.sqrt(variance), out=np.full_like(electrons, np.nan), where=variance > 0)
     high = stretch(ratio, 10.0, 97.0)[1]
     return (ratio - 1.0) / max(high - 1.0, 3.0)

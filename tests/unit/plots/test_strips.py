@@ -18,7 +18,7 @@ def test_wavelength_grows_to_the_right_and_slit_upwards(arm: str) -> None:
     assert starts == sorted(starts)
     for strip in strips:
         assert np.all(np.diff(strip.wavelength_nm) > 0)
-        slit = strip.cut(geometry.dispersion_map.slit_arcsec)
+        slit = strip.cutout(geometry.dispersion_map.slit_arcsec)
         middle = slit[:, slit.shape[1] // 2]
         assert np.all(np.diff(middle[np.isfinite(middle)]) > 0)
 
@@ -27,7 +27,7 @@ def test_wavelength_grows_to_the_right_and_slit_upwards(arm: str) -> None:
 def test_cut_holds_the_order_and_nothing_else(arm: str) -> None:
     geometry = make_geometry(arm)
     for strip in lay_straight(geometry):
-        inside = strip.cut(geometry.dispersion_map.order)
+        inside = strip.cutout(geometry.dispersion_map.order)
         assert set(np.unique(inside[np.isfinite(inside)])) == {strip.order}
         assert np.count_nonzero(np.isfinite(inside)) == np.count_nonzero(geometry.dispersion_map.order == strip.order)
 
@@ -37,7 +37,7 @@ def test_trace_lies_on_the_objects_light(arm: str) -> None:
     run = make_run(arm, standard=True)
     for strip in lay_straight(run.inputs.geometry):
         row = strip.trace_row(run.result.trace)
-        light = np.nan_to_num(strip.cut(run.result.sky_subtracted.electrons))
+        light = np.nan_to_num(strip.cutout(run.result.sky_subtracted.electrons))
         brightest = np.argmax(light, axis=0)
         assert np.median(np.abs(brightest - row)) <= 0.6
         found = run.result.trace.orders[strip.order]

@@ -159,7 +159,7 @@ def _flattened(exposure: Exposure, index: IntArray, inside: BoolArray, masters: 
     """Flattened electrons of some pixels without bias and dark, which are good, and their flat."""
     where = np.divmod(index, exposure.shape[1])
     part = exposure.part(where)
-    own = masters.cut(lambda image: image[where])
+    own = masters.cutout(lambda image: image[where])
     good = inside & (part.flags == 0)
     for master in (own.bias, own.dark, own.flat):
         if master is not None:

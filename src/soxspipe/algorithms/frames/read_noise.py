@@ -144,7 +144,7 @@ def measure_unlit_noise(exposure: Exposure, masters: Masters, unlit: BoolImage) 
 def _block_sample(exposure: Exposure, masters: Masters, unlit: BoolImage, rows: slice) -> FloatArray:
     """Of the pairs of unlit neighbours in some rows: difference, light of their block, masters' variance, dark; shape (4, n)."""
     part = exposure.part(rows)
-    pedestal = make_pedestal(exposure.exptime_s, masters.cut(lambda image: image[rows]), part.electrons.shape)
+    pedestal = make_pedestal(exposure.exptime_s, masters.cutout(lambda image: image[rows]), part.electrons.shape)
     sound = unlit & (part.flags == 0) & ~pedestal.bad
     pair = sound[:, 1:] & sound[:, :-1]
     light = part.electrons - pedestal.electrons

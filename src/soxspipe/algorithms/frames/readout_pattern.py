@@ -109,7 +109,7 @@ def _differences(exposure: Exposure, masters: Masters, unlit: BoolImage) -> tupl
     light, sound = np.empty((ny, nx), dtype=np.float32), np.empty((ny, nx), dtype=bool)
     for start in range(0, ny, ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        part, own = exposure.part(rows), masters.cut(lambda image, rows=rows: image[rows])  # type: ignore[misc]
+        part, own = exposure.part(rows), masters.cutout(lambda image, rows=rows: image[rows])  # type: ignore[misc]
         np.subtract(part.electrons, pedestal_level(exposure.exptime_s, own), out=light[rows], casting="same_kind")
         sound[rows] = unlit[rows] & (part.flags == 0)
     sound &= ~bad_in_masters(masters, (ny, nx))

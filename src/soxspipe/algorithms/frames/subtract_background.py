@@ -114,7 +114,7 @@ def _inter_order(frame: Frame, windows: Sequence[OrderWindow], masters: Masters,
         blocked.reshape(-1)[(window.b_px[:, None] * n_a + window.a_px)[window.inside]] = True
     for start in range(0, n_b, CELLS_AT_ONCE * CELL_DISPERSION_PX):
         rows = slice(start, start + CELLS_AT_ONCE * CELL_DISPERSION_PX)
-        part, pedestal = frame.cut(_rows(rows, axis)), masters.cut(_rows(rows, axis))
+        part, pedestal = frame.cutout(_rows(rows, axis)), masters.cutout(_rows(rows, axis))
         near = largest_near(blocked[rows], OUTER_REACH_PX)
         used[rows] = near & ~largest_near(blocked[rows], ORDER_MARGIN_PX) & (part.flags == 0)
         light = np.subtract(part.electrons, pedestal_level(frame.exptime_s, pedestal), order="C", dtype=np.float64)

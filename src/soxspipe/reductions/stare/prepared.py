@@ -106,7 +106,7 @@ def count_saturated(flags: FlagArray, windows: Sequence[OrderWindow]) -> int:
     """Saturated pixels on orders that are no bad ones."""
     total = 0
     for window in windows:
-        here = window.cut(flags)
+        here = window.cutout(flags)
         total += int(
             np.count_nonzero(window.inside & ((here & np.uint8(PixelFlag.SATURATED)) != 0) & ((here & np.uint8(PixelFlag.BAD)) == 0))
         )

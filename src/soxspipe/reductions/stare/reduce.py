@@ -347,7 +347,7 @@ def _spectra(
             label=inputs.arm.label(window.order),
             aperture_px=max(aperture, 1.0),
             wavelength_nm=wavelength,
-            saturated=window.cut(saturated),
+            saturated=window.cutout(saturated),
             forced=solved.trace.forced,
         )
         spectra.append(_Extracted(spectrum=spectrum, covariance=covariance))

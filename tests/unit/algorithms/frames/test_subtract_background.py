@@ -61,9 +61,9 @@ def test_orders_are_cut_out_of_the_model_as_out_of_a_frame(axis: Literal["x", "y
     model = fit_background(frame, windows, geometry, BackgroundSettings())  # type: ignore[arg-type]
     assert model.electrons.shape == model.used.shape == frame.shape
     for window in windows:
-        electrons, variance = model.cut(window)
-        np.testing.assert_array_equal(electrons, window.cut(model.electrons))
-        np.testing.assert_array_equal(variance, window.cut(model.variance))
+        electrons, variance = model.cutout(window)
+        np.testing.assert_array_equal(electrons, window.cutout(model.electrons))
+        np.testing.assert_array_equal(variance, window.cutout(model.variance))
 
 
 @pytest.mark.parametrize("axis", ["x", "y"])

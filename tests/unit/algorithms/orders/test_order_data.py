@@ -45,7 +45,7 @@ def test_arrays_of_another_shape_are_refused_and_the_right_ones_frozen() -> None
 def test_without_a_flat_the_frame_is_cut_as_it_is() -> None:
     image = np.arange(SHAPE[0] * SHAPE[1], dtype=float).reshape(SHAPE)
     for data, window in zip(cut_order_data(frame(image, 9.0, n=4), None, WINDOWS), WINDOWS, strict=True):
-        np.testing.assert_array_equal(data.electrons[window.inside], window.cut(image)[window.inside])
+        np.testing.assert_array_equal(data.electrons[window.inside], window.cutout(image)[window.inside])
         np.testing.assert_array_equal(data.noise.floor, 9.0)
         np.testing.assert_array_equal(data.flat, 1.0)
         np.testing.assert_array_equal(data.noise.per_square, 0.0)

@@ -42,7 +42,7 @@ def test_window_follows_its_order() -> None:
     assert window.index[11, 2] == 11 * 20 + 6
     assert window.inside.all()
     np.testing.assert_array_equal(window.slit_arcsec[11], [-2, -1, 0, 1, 2])
-    np.testing.assert_array_equal(window.cut(wave), window.wavelength_nm)
+    np.testing.assert_array_equal(window.cutout(wave), window.wavelength_nm)
 
 
 def test_dispersion_along_x_is_cut_with_dispersion_first() -> None:
@@ -51,7 +51,7 @@ def test_dispersion_along_x_is_cut_with_dispersion_first() -> None:
     np.testing.assert_array_equal(window.wavelength_nm[:, 0], 500.0 + np.arange(40))
     assert window.index[11, 2] == 6 * 40 + 11
     image = np.arange(wave.size, dtype=float).reshape(wave.shape)
-    assert window.cut(image)[11, 2] == image[6, 11]
+    assert window.cutout(image)[11, 2] == image[6, 11]
 
 
 def test_pixels_off_the_slit_or_unsolved_are_not_inside() -> None:
