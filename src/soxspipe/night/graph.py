@@ -57,7 +57,7 @@ def make_job(
 ) -> Job:  # fmt: skip
     """One task as it travels."""
     raw = [(row.path, row.tag) for row in (*task.frames.frames, *task.frames.off_frames)]
-    delivered = [candidate.supply.path for choice in task.choices for candidate in choice.candidates if not candidate.supply.maker]
+    calibrations = [candidate.supply.path for choice in task.choices for candidate in choice.candidates]
     return Job(
         name=task.name,
         verb=task.verb,
@@ -69,7 +69,7 @@ def make_job(
         offers=tuple(_offer(choice) for choice in task.choices),
         settings=settings,
         settings_text=settings_text,
-        known={path: known[path] for path in [*(path for path, _ in raw), *delivered] if path in known},
+        known={path: known[path] for path in [*(path for path, _ in raw), *calibrations] if path in known},
         warnings=task.warnings,
         exptime_s=task.frames.first.exptime_s or 0.0,
     )

@@ -38,7 +38,7 @@ def detrend_order(
     -------
     OrderData
     """
-    frame, own = stacked.cutout(window.cutout), masters.cutout(window.cut)
+    frame, own = stacked.cutout(window.cutout), masters.cutout(window.cutout)
     dark_free = subtract_pedestal(frame, make_pedestal(frame.exptime_s, own, frame.shape))
     clean = dark_free if background is None else _without(dark_free, background.cutout(window))
     return flatten_order(clean, own.flat if use_flat else None, window, binning)
