@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import dask
@@ -21,7 +21,9 @@ from soxspipe.night.execute import Engine, SchedulerError, connected, execute
 from soxspipe.night.graph import build_graph
 from soxspipe.night.job import Recipe
 from soxspipe.night.plan import Plan
+from soxspipe.night.progress import Quiet, Standing
 from soxspipe.night.run import Night, Request, look, reduce_night, write_sofs
+from soxspipe.night.state import Outcome
 from support.dask_processes import dask_processes
 from support.night_headers import whole_night, write_headers
 from support.nights import cheap_recipe, deadly_recipe, every_recipe, slow_recipe
@@ -37,7 +39,13 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contents(output: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(output)): path.read_bytes() for path in sorted((output / "reduced").rglob("*.fits"))}
+    found = sorted(path for path in (output / "reduced").rglob("*.fits") if not path.name.startswith("."))
+    return {str(path.relative_to(output)): path.read_bytes() for path in found}
+
+
+def left_behind(output: Path) -> list[Path]:
+    """Unfinished sets-of-files and records; those of products are the recipes' own affair."""
+    return [path for folder in ("sof", "qc") for path in (output / folder).rglob(".unfinished-*")]
 
 
 def plan_of(raw: Path, output: Path) -> Plan:
@@ -69,38 +77,50 @@ def workers() -> list[psutil.Process]:
     return found
 
 
+class Killer(threading.Thread):
+    """Kills one of the workers at random moments, until it has killed as many as wished or is told to stop."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__()
+        self.killed, self.wanted, self.done, self.moments = 0, wanted, threading.Event(), random.Random(20)
+
+    def run(self) -> None:
+        while self.killed < self.wanted and not self.done.wait(self.moments.uniform(0.2, 2.0)):
+            for process in self.moments.sample(workers(), k=1) if workers() else []:
+                process.kill()
+                self.killed += 1
+
+    def stop(self) -> None:
+        self.done.set()
+        self.join()
+
+
 @pytest.mark.slow
 def test_workers_killed_at_twenty_random_moments(raw: Path, tmp_path: Path) -> None:
-    moments, done = random.Random(20), threading.Event()
-    killed: list[int] = []
-
-    def kill_now_and_then() -> None:
-        while len(killed) < 20 and not done.is_set():
-            time.sleep(moments.uniform(0.05, 0.6))
-            for process in moments.sample(workers(), k=1) if workers() else []:
-                process.kill()
-                killed.append(process.pid)
-
-    killer = threading.Thread(target=kill_now_and_then)
-    plan = plan_of(raw, tmp_path / "killed")
-    outcomes = {}
+    """Night after night on the same workers, until twenty of them have been killed."""
+    wanted = undisturbed(raw, tmp_path / "undisturbed")
+    killer, lost, nights = Killer(20), [], 0
     with connected(Engine(workers=2)) as client:
         killer.start()
         try:
-            outcomes = execute(client, build_graph(plan), {}, slow_recipe, lambda _: True)
+            while killer.killed < killer.wanted and nights < 20:
+                plan = plan_of(raw, tmp_path / f"night{nights}")
+                outcomes = execute(client, build_graph(plan), {}, slow_recipe, lambda _: True)
+                lost += [outcome.cause for outcome in outcomes.values() if not outcome.succeeded]
+                nights += 1
         finally:
-            done.set()
-            killer.join()
-    wanted = undisturbed(raw, tmp_path / "undisturbed")
-    assert killed
-    for name, content in contents(tmp_path / "killed").items():
-        assert content == wanted[name]
-    assert not list((tmp_path / "killed").rglob(".unfinished-*"))
-    lost = [outcome.cause for outcome in outcomes.values() if not outcome.succeeded]
+            killer.stop()
+    assert killer.killed == killer.wanted
     assert all("workers died over it" in cause or "its reduction failed" in cause for cause in lost)
-    again = run(raw, tmp_path / "killed", slow_recipe)
-    assert Counter(outcome.succeeded for outcome in again.outcomes.values()) == {True: 26}
-    assert contents(tmp_path / "killed").keys() == wanted.keys()
+    for number in range(nights):
+        output = tmp_path / f"night{number}"
+        assert {name: wanted[name] for name in contents(output)} == contents(output), "what is there is whole"
+        for leftover in left_behind(output):
+            os.utime(leftover, (1.0, 1.0))
+        again = run(raw, output, cheap_recipe, processes=False)
+        assert {outcome.succeeded for outcome in again.outcomes.values()} == {True}
+        assert contents(output) == wanted
+        assert not left_behind(output)
 
 
 @pytest.mark.slow
@@ -147,16 +167,22 @@ def test_settings_of_dask_encrypt_the_connection(raw: Path, tmp_path: Path, cert
     assert {outcome.status for outcome in night.outcomes.values()} == {"done"}
 
 
+class AfterAFew(Quiet):
+    """Does something when five jobs have ended."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.act = act
+
+    def done(self, outcome: Outcome, standing: Standing) -> None:
+        if standing.done == 5:
+            self.act()
+
+
 @pytest.mark.slow
 def test_a_scheduler_that_dies_costs_what_was_not_done(raw: Path, tmp_path: Path) -> None:
     with dask_processes() as (address, scheduler):
-        killer = threading.Timer(4.0, scheduler.send_signal, [signal.SIGKILL])
-        killer.start()
-        try:
-            night = run(raw, tmp_path, slow_recipe, scheduler=address)
-        finally:
-            killer.cancel()
-            killer.join()
+        request, plan = Request(folder=raw, output=tmp_path, scheduler=address), plan_of(raw, tmp_path)
+        night = reduce_night(request, plan, listener=AfterAFew(scheduler.kill), recipe=slow_recipe)
     assert night.with_status("lost")
     assert night.exit_status == 1
     again = run(raw, tmp_path, cheap_recipe, processes=False)

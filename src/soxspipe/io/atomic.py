@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +100,12 @@ def write_whole(path: Path, chunks: Iterable[bytes | memoryview]) -> Path:
     return path
 
 
-def remove_unfinished(folder: Path, owner: str) -> None:
-    """Delete what an interrupted run of `owner` left behind in `folder`."""
-    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        if leftover.name.startswith(f"{TEMPORARY_PREFIX}{owner}~"):
-            with contextlib.suppress(OSError):
+def remove_unfinished(folder: Path, owner: str, *, older_than_s: float = 0.0) -> None:
+    """Delete what an interrupted run of `owner` left behind in `folder`; where others may be writing, only what is older than a while."""
+    newest = time.time() - older_than_s
+    for leftover in folder.glob(f"{TEMPORARY_PREFIX}{glob.escape(owner)}~*"):
+        with contextlib.suppress(OSError):
+            if leftover.stat().st_mtime <= newest:
                 leftover.unlink()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from soxspipe.errors import InputError, ProductError
+from soxspipe.io.atomic import remove_unfinished
 from soxspipe.night.frame_row import FrameRow
 from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.index import Index, Seen, open_index
@@ -17,10 +18,13 @@ from soxspipe.night.plan import Plan, Takes, make_plan, narrowed
 from soxspipe.night.progress import Course, Listener, Quiet
 from soxspipe.night.run_recipe import run_recipe, settings_text, takes
 from soxspipe.night.sofs import write_sof
-from soxspipe.night.state import Outcome
+from soxspipe.night.state import Outcome, record_path
 
 GOOD, FAILED, OUT_OF_RANGE = 0, 1, 3
 """Exit statuses."""
+
+LEFT_BEHIND_S = 3600.0
+"""Sets-of-files, records and pages are written in milliseconds: what is unfinished for an hour was left by a run that was killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +152,7 @@ def reduce_night(
         If the scheduler cannot be used.
     """
     index, listener = index or open_index(request.output), listener or Quiet()
+    _tidy(plan)
     nodes = build_graph(
         plan, settings=request.settings, settings_text=settings_texts(plan, request.settings),
         known=index.known_checksums(),
@@ -221,6 +226,13 @@ def _run(
     finally:
         listener.end()
     return {name: with_place(outcome, jobs[name]) for name, outcome in outcomes.items()}
+
+
+def _tidy(plan: Plan) -> None:
+    """Remove what runs that were killed left unfinished beside the products; others may be at work there now."""
+    records = (record_path(plan.output, date, "").parent for date in plan.nights)
+    for folder in (plan.output, *{task.sof.parent for task in plan.tasks}, *records):
+        remove_unfinished(folder, "", older_than_s=LEFT_BEHIND_S)
 
 
 def _remember(index: Index, outcomes: Iterable[Outcome]) -> None:

@@ -46,6 +46,13 @@ def test_only_what_the_same_owner_left_is_removed(tmp_path):
     assert left[0].startswith(f"{TEMPORARY_PREFIX}one-two~")
 
 
+def test_what_may_still_be_written_is_left_alone(tmp_path):
+    young, old = (stage(tmp_path / "file", [b"x"]).temporary for _ in range(2))
+    os.utime(old, (1.0, 1.0))
+    remove_unfinished(tmp_path, "", older_than_s=60.0)
+    assert list(tmp_path.iterdir()) == [young]
+
+
 def test_permissions_follow_the_umask(tmp_path):
     old = os.umask(0o027)
     try:
