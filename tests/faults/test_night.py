@@ -17,6 +17,7 @@ import dask
 import psutil
 import pytest
 
+from faults.test_disk import small_disk
 from soxspipe.night.execute import Engine, SchedulerError, connected, execute
 from soxspipe.night.graph import build_graph
 from soxspipe.night.job import Recipe
@@ -26,7 +27,7 @@ from soxspipe.night.run import Night, Request, look, reduce_night, write_sofs
 from soxspipe.night.state import Outcome
 from support.dask_processes import dask_processes
 from support.night_headers import whole_night, write_headers
-from support.nights import cheap_recipe, deadly_recipe, every_recipe, slow_recipe
+from support.nights import cheap_recipe, deadly_recipe, every_recipe, hungry_recipe, slow_recipe
 
 TESTS = Path(__file__).parents[1]
 
@@ -232,3 +233,38 @@ def test_a_corrupt_and_a_vanished_file_cost_only_themselves(raw: Path, tmp_path:
     failed = night.with_status("failed")
     assert [outcome.cause for outcome in failed] == [f"{vanished}: No such file or directory; it was there when the night was planned"]
     assert len(night.with_status("done")) == 24
+
+
+def test_a_worker_without_memory_fails_what_wanted_it(raw: Path, tmp_path: Path) -> None:
+    night = run(raw, tmp_path, hungry_recipe, processes=False)
+    causes = {outcome.cause for outcome in night.with_status("failed")}
+    assert causes == {"not enough memory for these data"}
+    assert {outcome.verb for outcome in night.with_status("failed")} == {"mflat"}
+    assert {outcome.verb for outcome in night.with_status("done")} >= {"mbias", "mdark", "disp_solution", "order_centres", "spat_solution"}
+    again = run(raw, tmp_path, cheap_recipe, processes=False)
+    assert contents(tmp_path) == undisturbed(raw, tmp_path.parent / "undisturbed")
+    assert {outcome.succeeded for outcome in again.outcomes.values()} == {True}
+
+
+def test_a_disk_that_fills_up_and_is_cleared(raw: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    if not small_disk(output, 0.6):
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        plan = plan_of(raw, output)
+        request = Request(folder=raw, output=output, processes=False)
+        ballast = output / "ballast"
+        ballast.write_bytes(bytes(shutil.disk_usage(output).free - (100 << 10)))
+        night = reduce_night(request, plan, recipe=cheap_recipe)
+        assert any("No space left on device" in outcome.cause for outcome in night.with_status("failed"))
+        assert night.exit_status == 1
+        wanted = undisturbed(raw, tmp_path / "undisturbed")
+        assert all(wanted[name] == content for name, content in contents(output).items())
+        ballast.unlink()
+        subprocess.run(["mount", "-o", "remount,size=64m", str(output)], check=True)
+        again = run(raw, output, cheap_recipe, processes=False)
+        assert {outcome.succeeded for outcome in again.outcomes.values()} == {True}
+        assert contents(output) == wanted
+    finally:
+        subprocess.run(["umount", str(output)], check=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+import psutil
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.errors import AlgorithmError, ProductExistsError
@@ -86,4 +89,15 @@ def deadly_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, o
     """The same as `cheap_recipe`, but master biases kill their worker, as the system does when memory runs out."""
     if verb == "mbias":
         os.kill(os.getpid(), signal.SIGKILL)
+    return cheap_recipe(verb, sof, output, settings, overwrite=overwrite)
+
+
+def hungry_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
+    """The same as `cheap_recipe`, but flats want more memory than their process is allowed."""
+    if verb == "mflat":
+        resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (64 << 20), resource.RLIM_INFINITY))
+        try:
+            bytearray(1 << 30)
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     return cheap_recipe(verb, sof, output, settings, overwrite=overwrite)

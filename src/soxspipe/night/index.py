@@ -108,9 +108,9 @@ class Index:
             return {path: (size, mtime, md5) for path, size, mtime, md5 in base.execute("SELECT * FROM checksums")}
 
     def remember_checksums(self, entries: Sequence[tuple[str, int, int, str]]) -> None:
-        """Keep checksums: path, size, time and MD5."""
+        """Keep checksums: path, size, time and MD5; not on a disk that is full, where they are computed again."""
         if entries:
-            with self._open() as base:
+            with suppress(sqlite3.Error), self._open() as base:
                 base.executemany("INSERT OR REPLACE INTO checksums VALUES (?, ?, ?, ?)", entries)
 
     def _load(self) -> None:
@@ -123,8 +123,9 @@ class Index:
                 self._known[row["path"]] = FrameRow(**row)
 
     def _save(self, rows: Sequence[FrameRow], gone: Sequence[str]) -> None:
+        """Write new rows; on a disk that is full, headers are read again next time."""
         marks = ", ".join("?" * len(FIELDS))
-        with self._open() as base:
+        with suppress(sqlite3.Error), self._open() as base:
             base.executemany(f"INSERT OR REPLACE INTO frames VALUES ({marks})", [astuple(row) for row in rows])
             base.executemany("DELETE FROM frames WHERE path = ?", [(path,) for path in gone])
 
