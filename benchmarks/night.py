@@ -44,7 +44,7 @@ from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.job import Job, run_job
 from soxspipe.night.pages import write_pages
 from soxspipe.night.plan import Takes
-from soxspipe.night.run import Night, Request, look, reduce_night, settings_texts, write_sofs
+from soxspipe.night.run import Night, Request, plan_folder, reduce_night, settings_texts, write_sofs
 from soxspipe.night.run_recipe import run_recipe, takes
 from soxspipe.night.state import Outcome
 from soxspipe.night.watch import Watching
@@ -179,10 +179,10 @@ INDEX_CODE = """
 import resource, sys, time
 sys.path.insert(0, sys.argv[3])
 from pathlib import Path
-from soxspipe.night.run import Request, look
+from soxspipe.night.run import Request, plan_folder
 from support.nights import every_recipe
 began, cpu = time.perf_counter(), time.process_time()
-plan = look(Request(folder=Path(sys.argv[1]), output=Path(sys.argv[2])), takes=every_recipe)
+plan = plan_folder(Request(folder=Path(sys.argv[1]), output=Path(sys.argv[2])), takes=every_recipe)
 print(time.perf_counter() - began, time.process_time() - cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, len(plan.tasks))
 """
 
@@ -273,7 +273,7 @@ def watch(options: Options) -> None:
     raw, output, arriving = simulated_files(options.folder), options.folder / "reduced2", fresh(options.folder / "arriving")
     arriving.mkdir()
     new = []
-    for task in look(Request(folder=raw, output=output), takes=takes).tasks:
+    for task in plan_folder(Request(folder=raw, output=output), takes=takes).tasks:
         rule = task.frames.rule
         if not rule.is_target or rule.is_standard:
             for row in (*task.frames.frames, *task.frames.off_frames):
@@ -304,7 +304,7 @@ def growth(options: Options) -> None:
     """Peak and present memory of one worker while it reduces a night over and over."""
     raw, output = simulated_files(options.folder), fresh(options.folder / "growth")
     request = Request(folder=raw, output=output, only=(ONE_TARGET, "GD71"))
-    plan = look(request, takes=takes)
+    plan = plan_folder(request, takes=takes)
     nodes = build_graph(plan, settings_text=settings_texts(plan, None))
     used = []
     with connected(Engine(workers=1)) as client:
@@ -345,7 +345,7 @@ def prepare(options: Options) -> None:
 
 def _reduce(request: Request, recipe: Callable[..., Published], takes: Takes) -> Night:
     """All that the command does."""
-    plan = look(request, takes=takes)
+    plan = plan_folder(request, takes=takes)
     write_sofs(plan)
     made = reduce_night(request, plan, recipe=recipe)
     write_pages(made)

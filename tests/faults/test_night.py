@@ -23,7 +23,7 @@ from soxspipe.night.graph import build_graph
 from soxspipe.night.job import Recipe
 from soxspipe.night.plan import Plan
 from soxspipe.night.progress import Quiet, Standing
-from soxspipe.night.run import Night, Request, look, reduce_night, write_sofs
+from soxspipe.night.run import Night, Request, plan_folder, reduce_night, write_sofs
 from soxspipe.night.state import Outcome
 from support.dask_processes import dask_processes
 from support.night_headers import whole_night, write_headers
@@ -50,14 +50,14 @@ def left_behind(output: Path) -> list[Path]:
 
 
 def plan_of(raw: Path, output: Path) -> Plan:
-    plan = look(Request(folder=raw, output=output), takes=every_recipe)
+    plan = plan_folder(Request(folder=raw, output=output), takes=every_recipe)
     write_sofs(plan)
     return plan
 
 
 def undisturbed(raw: Path, output: Path) -> dict[str, bytes]:
     request = Request(folder=raw, output=output, processes=False)
-    reduce_night(request, look(request, takes=every_recipe), recipe=cheap_recipe)
+    reduce_night(request, plan_folder(request, takes=every_recipe), recipe=cheap_recipe)
     return contents(output)
 
 
@@ -198,7 +198,7 @@ def test_ctrl_c_ends_cleanly_and_a_rerun_goes_on(raw: Path, tmp_path: Path) -> N
         "from soxspipe.night.run import *\n"
         "if __name__ == '__main__':\n"
         f"    request = Request(folder=Path({str(raw)!r}), output=Path({str(tmp_path)!r}))\n"
-        "    reduce_night(request, look(request, takes=every_recipe), recipe=slow_recipe)\n"
+        "    reduce_night(request, plan_folder(request, takes=every_recipe), recipe=slow_recipe)\n"
     )
     script = tmp_path / "go.py"
     script.write_text(code)
@@ -225,8 +225,8 @@ def test_a_corrupt_and_a_vanished_file_cost_only_themselves(raw: Path, tmp_path:
     corrupt = next(folder.glob("*VIS*T01*"))
     corrupt.write_bytes(b"SIMPLE  =" + bytes(3000))
     request = Request(folder=folder, output=tmp_path / "out", processes=False)
-    plan = look(request, takes=every_recipe)
-    assert [bool(entry.reason) for entry in plan.aside if entry.row.path == str(corrupt)] == [True]
+    plan = plan_folder(request, takes=every_recipe)
+    assert [bool(entry.reason) for entry in plan.left_out if entry.row.path == str(corrupt)] == [True]
     vanished = next(folder.glob("*NIR*T03*"))
     vanished.unlink()
     night = reduce_night(request, plan, recipe=cheap_recipe)

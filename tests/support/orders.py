@@ -138,7 +138,7 @@ def observe(
 
 def cut_order_data(frame: Frame, flat: Frame | None, windows: Sequence[OrderWindow]) -> list[OrderData]:
     """Orders cut out of a whole frame and flat, and flattened."""
-    return [flatten_order(frame.cutout(w.cut), None if flat is None else flat.cutout(w.cut), w) for w in windows]
+    return [flatten_order(frame.cutout(w.cutout), None if flat is None else flat.cutout(w.cutout), w) for w in windows]
 
 
 def order_data(

@@ -132,10 +132,10 @@ def _reduce_sof(
     """Reduce one set-of-files and the calibrations that it needs; the same as `night --only NAME`."""
     request = _request(folder, output, settings, [name], workers=workers, stop=quit_at_failure)
     if overwrite:
-        from soxspipe.night.run import look
+        from soxspipe.night.run import plan_folder
         from soxspipe.night.state import record_path
 
-        for task in look(request).tasks:
+        for task in plan_folder(request).tasks:
             if task.name == name.removesuffix(".sof").rpartition("/")[2]:
                 record_path(request.output, task.frames.night, task.name).unlink(missing_ok=True)
     return _run(request, as_json=False, verbose=verbose)
@@ -172,11 +172,11 @@ def _raw_sof(
 ) -> int:
     """Copy all raw frames that a set-of-files and its calibrations need to ./exported."""
     from soxspipe.night.plan import frames_of
-    from soxspipe.night.run import look
+    from soxspipe.night.run import plan_folder
 
     target = Path(EXPORTED)
     target.mkdir(exist_ok=True)
-    rows = list(frames_of(look(_request(folder, output, None, [name])).tasks))
+    rows = list(frames_of(plan_folder(_request(folder, output, None, [name])).tasks))
     for row in rows:
         shutil.copy2(row.path, target / row.name)
     typer.echo(f"{len(rows)} raw frames copied to {target.resolve()}")
@@ -221,9 +221,9 @@ def _console(verbose: bool) -> Console:
 
 def _print_plan(request: Request, *, as_json: bool) -> int:
     from soxspipe.night.plan_text import plan_json, plan_lines, summary_line
-    from soxspipe.night.run import look, write_sofs
+    from soxspipe.night.run import plan_folder, write_sofs
 
-    plan = look(request)
+    plan = plan_folder(request)
     n = write_sofs(plan)
     if as_json:
         typer.echo(plan_json(plan))
@@ -240,11 +240,11 @@ def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
     from soxspipe.night.index import open_index
     from soxspipe.night.pages import write_pages
     from soxspipe.night.plan_text import summary_line
-    from soxspipe.night.run import look, reduce_night, write_sofs
+    from soxspipe.night.run import plan_folder, reduce_night, write_sofs
 
     console, began = _console(verbose), time.perf_counter()
     index = open_index(request.output)
-    plan = look(request, index=index)
+    plan = plan_folder(request, index=index)
     write_sofs(plan)
     console.note(summary_line(plan))
     night = reduce_night(request, plan, index=index, listener=progress_for(console))
@@ -282,9 +282,9 @@ def _keep_watch(request: Request, *, quick: bool, redo: bool, verbose: bool) -> 
 
 
 def _targets(request: Request) -> list[Task]:
-    from soxspipe.night.run import look
+    from soxspipe.night.run import plan_folder
 
-    return [task for task in look(request).tasks if task.frames.rule.is_target]
+    return [task for task in plan_folder(request).tasks if task.frames.rule.is_target]
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

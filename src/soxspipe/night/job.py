@@ -303,7 +303,7 @@ def _curve(job: Job, made: Published, calibrations: Mapping[str, str]) -> Mappin
 def _calibrations(made: Published, arm: str) -> Iterator[tuple[str, str]]:
     """Category and path of every product that serves as a calibration, by its own header."""
     from soxspipe.io.fits import read_header
-    from soxspipe.night.aside import CALIBRATIONS
+    from soxspipe.night.left_out import CALIBRATIONS
 
     for record in made.products:
         if record.file_type == "FITS" and record.kind == "PROD":

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from soxspipe.night.aside import Aside, is_lamp_off, rule_of, sort_out
 from soxspipe.night.frame_row import FrameRow
+from soxspipe.night.left_out import LeftOut, is_lamp_off, rule_of, sort_out
 from soxspipe.night.names import set_name
 from soxspipe.night.rules import COMMON, MAX_EXPOSURES, RULES, RUN_GAP_H, SETS, SetRule
 
@@ -62,7 +62,7 @@ class Organised:
 
     sets: tuple[FrameSet, ...]
     delivered: tuple[FrameRow, ...]
-    aside: tuple[Aside, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 def organise(rows: Iterable[FrameRow]) -> Organised:
@@ -76,20 +76,20 @@ def organise(rows: Iterable[FrameRow]) -> Organised:
     Returns
     -------
     Organised
-        Every row is in a set, among the delivered calibrations, or aside with a reason.
+        Every row is in a set, among the delivered calibrations, or left out with a reason.
     """
-    kept, aside = sort_out(rows)
+    kept, left_out = sort_out(rows)
     exposures = [row for row in kept if row.is_raw and not is_lamp_off(row)]
     off = [row for row in kept if is_lamp_off(row)]
     groups = [group for rule in SETS for group in _groups(rule, [row for row in exposures if rule_of(row) is rule])]
     joined, left = _with_off_frames(groups, off)
     names: Counter[str] = Counter()
     sets = tuple(_frame_set(rule, frames, off_frames, names) for rule, frames, off_frames in joined)
-    aside += [Aside(row=row, reason="the lamp was off, and no exposure with it on has this mask and exposure time") for row in left]
+    left_out += [LeftOut(row=row, reason="the lamp was off, and no exposure with it on has this mask and exposure time") for row in left]
     return Organised(
         sets=tuple(sorted(sets, key=_order)),
         delivered=tuple(row for row in kept if not row.is_raw),
-        aside=tuple(sorted(aside, key=lambda entry: entry.row.path)),
+        left_out=tuple(sorted(left_out, key=lambda entry: entry.row.path)),
     )
 
 

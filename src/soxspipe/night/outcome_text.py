@@ -48,7 +48,7 @@ def outcome_json(night: Night) -> str:
         "output": str(night.plan.output),
         "exit_status": night.exit_status,
         "tasks": [_entry(task, night.outcomes.get(task.name)) for task in night.plan.tasks],
-        "aside": [{"file": entry.row.path, "reason": entry.reason} for entry in night.plan.aside],
+        "left_out": [{"file": entry.row.path, "reason": entry.reason} for entry in night.plan.left_out],
     }
     return json.dumps(answer, indent=1, ensure_ascii=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def page_content(night: Night, date: str) -> NightContent:
 
 
 def _part(plan: Plan, tasks: Sequence[Task]) -> Plan:
-    return Plan(folder=plan.folder, output=plan.output, tasks=tuple(tasks), aside=())
+    return Plan(folder=plan.folder, output=plan.output, tasks=tuple(tasks), left_out=())
 
 
 def _time(task: Task) -> float:
@@ -141,11 +141,16 @@ def _target(task: Task, outcome: Outcome | None, output: Path) -> TargetEntry:
         airmass=first.airmass,
         snr=outcome.metric("SNR MEDIAN") if outcome is not None and done else None,
         level=outcome.level if outcome is not None and done else "",
-        remarks=tuple(dict.fromkeys((*cause, *(outcome.worries if outcome else ()), *(outcome.warnings if outcome else ())))),
+        remarks=_once((*cause, *(outcome.worries if outcome else ()), *(outcome.warnings if outcome else ()))),
         picture=_picture(outcome.curve.get("spectrum")) if outcome is not None and done else None,
         is_calibrated=outcome is not None and outcome.final.endswith("_FLUXCAL.fits"),
         links=(*links, *_link("SOF", str(task.sof), output)),
     )
+
+
+def _once(remarks: Iterable[str]) -> tuple[str, ...]:
+    """Remarks without those that say the same with another full stop or capital: a warning is often a worry of the verdict, too."""
+    return tuple({remark.rstrip(".").casefold(): remark for remark in reversed(tuple(remarks))}.values())[::-1]
 
 
 def _standards(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], output: Path) -> Iterator[StandardEntry]:
@@ -175,9 +180,8 @@ def _calibration(task: Task, outcome: Outcome, used: Mapping[str, int], output: 
     first, frames = task.frames.first, task.frames.frames
     off = len(task.frames.off_frames)
     numbers = [(name, outcome.metric(name)) for name in TRENDS.get(task.frames.rule.kind, ())]
-    slit = f" {first.slit}" if task.frames.rule.kind == "slit flat" else ""
     return CalibrationEntry(
-        kind=f"{task.frames.rule.kind}{slit}",
+        kind=_kind(task),
         arm=task.frames.arm,
         name=task.name,
         began=first.date_obs[:19],
@@ -190,6 +194,12 @@ def _calibration(task: Task, outcome: Outcome, used: Mapping[str, int], output: 
     )
 
 
+def _kind(task: Task) -> str:
+    """Kind of a calibration with what tells it from others of the kind: slit of a flat, exposure time of a dark."""
+    kind, first = task.frames.rule.kind, task.frames.first
+    return f"{kind} {first.slit}" if kind == "slit flat" else f"{kind} {first.exptime_s or 0:g} s" if kind == "dark" else kind
+
+
 def _trends(tasks: Sequence[Task], outcomes: Mapping[str, Outcome]) -> Iterator[TrendEntry]:
     """Numbers that were measured more than once, by arm and kind."""
     points: dict[tuple[str, str, str], list[tuple[float, Mapping[str, Any]]]] = defaultdict(list)
@@ -197,7 +207,7 @@ def _trends(tasks: Sequence[Task], outcomes: Mapping[str, Outcome]) -> Iterator[
         for name in TRENDS.get(task.frames.rule.kind, ()):
             metric = next((m for m in outcome.metrics if m["name"] == name and m.get("order") == "-1" and m["value"] is not None), None)
             if metric is not None:
-                points[task.frames.arm, task.frames.rule.kind, name].append((_hours(task.frames.first), metric))
+                points[task.frames.arm, _kind(task), name].append((_hours(task.frames.first), metric))
     for (arm, kind, name), entries in points.items():
         if len(entries) > 1:
             ordered = sorted(entries, key=lambda entry: entry[0])
@@ -240,7 +250,7 @@ def _missing(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], plan: Plan,
             why = task.reason if outcome is None else f"{outcome.status}: {outcome.cause}"
             yield Missing(what=task.name, why=why or "not asked for", files=_names([row.name for row in task.frames.frames]))
     by_reason: dict[str, list[str]] = defaultdict(list)
-    for entry in plan.aside:
+    for entry in plan.left_out:
         if entry.row.night in (date, "undated"):
             by_reason[entry.reason].append(entry.row.name)
     for reason, names in by_reason.items():

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from soxspipe.instruments.registry import find_instrument
-from soxspipe.night.aside import Aside
 from soxspipe.night.choose import Choice, Supplies, Supply, choose
 from soxspipe.night.frame_row import FrameRow
+from soxspipe.night.left_out import LeftOut
 from soxspipe.night.names import calibration_paths, sof_path
 from soxspipe.night.organise import FrameSet, Organised
 from soxspipe.night.rules import Need
@@ -94,7 +94,7 @@ class Plan:
     folder: Path
     output: Path
     tasks: tuple[Task, ...]
-    aside: tuple[Aside, ...]
+    left_out: tuple[LeftOut, ...]
 
     def task(self, name: str) -> Task | None:
         """Task of a set, by name."""
@@ -131,7 +131,7 @@ def make_plan(organised: Organised, folder: Path, output: Path, takes: Takes) ->
             supplies.add(_made(frames, output))
         else:
             supplies.never_made(frames.first, frames.rule.kind, frames.name)
-    return Plan(folder=folder, output=output, tasks=tuple(tasks), aside=organised.aside)
+    return Plan(folder=folder, output=output, tasks=tuple(tasks), left_out=organised.left_out)
 
 
 def narrowed(plan: Plan, only: Sequence[str]) -> Plan:
@@ -156,7 +156,7 @@ def narrowed(plan: Plan, only: Sequence[str]) -> Plan:
                 kept.add(maker)
                 pending.append(maker)
     return Plan(
-        folder=plan.folder, output=plan.output, tasks=tuple(task for task in plan.tasks if task.name in kept), aside=plan.aside
+        folder=plan.folder, output=plan.output, tasks=tuple(task for task in plan.tasks if task.name in kept), left_out=plan.left_out
     )  # fmt: skip
 
 

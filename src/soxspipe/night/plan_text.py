@@ -7,12 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from soxspipe.night.aside import Aside
 from soxspipe.night.choose import WORDS, Choice
 from soxspipe.night.frame_row import FrameRow
+from soxspipe.night.left_out import LeftOut
 from soxspipe.night.plan import Plan, Task
 
-MOST_ASIDE = 40
+MOST_REASONS = 40
 """Files with a reason of their own that the text lists; the rest is in the JSON."""
 
 
@@ -26,7 +26,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
                 yield from _task_lines(task)
         yield ""
     yield from _missing_lines(plan)
-    yield from _aside_lines(plan.aside)
+    yield from _left_out_lines(plan.left_out)
 
 
 def summary_line(plan: Plan) -> str:
@@ -37,7 +37,7 @@ def summary_line(plan: Plan) -> str:
     parts += [
         f"{states[state]} {word}" for state, word in (("missing", "lack a calibration"), ("not reduced", "for which there is no recipe yet")) if states[state]
     ]  # fmt: skip
-    parts.append(f"{len(plan.aside)} files take no part")
+    parts.append(f"{len(plan.left_out)} files take no part")
     return ", ".join(parts)
 
 
@@ -47,7 +47,7 @@ def plan_json(plan: Plan) -> str:
         "folder": str(plan.folder),
         "output": str(plan.output),
         "tasks": [_task_entry(task) for task in plan.tasks],
-        "aside": [{"file": entry.row.path, "reason": entry.reason} for entry in plan.aside],
+        "left_out": [{"file": entry.row.path, "reason": entry.reason} for entry in plan.left_out],
     }
     return json.dumps(answer, indent=1, ensure_ascii=False)
 
@@ -89,18 +89,18 @@ def _missing_lines(plan: Plan) -> Iterator[str]:
             yield ""
 
 
-def _aside_lines(aside: Sequence[Aside]) -> Iterator[str]:
-    if not aside:
+def _left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
+    if not left_out:
         return
     by_reason: dict[str, list[FrameRow]] = defaultdict(list)
-    for entry in aside:
+    for entry in left_out:
         by_reason[entry.reason].append(entry.row)
     yield "Take no part:"
-    for reason, rows in list(by_reason.items())[:MOST_ASIDE]:
+    for reason, rows in list(by_reason.items())[:MOST_REASONS]:
         names = ", ".join(row.name for row in rows[:3])
         yield f"  {reason}: {names}{f' and {len(rows) - 3} more' if len(rows) > 3 else ''}"
-    if len(by_reason) > MOST_ASIDE:
-        yield f"  ... and {len(by_reason) - MOST_ASIDE} reasons more (--json lists all)"
+    if len(by_reason) > MOST_REASONS:
+        yield f"  ... and {len(by_reason) - MOST_REASONS} reasons more (--json lists all)"
     yield ""
 
 

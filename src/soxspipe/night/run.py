@@ -91,7 +91,7 @@ def is_judged(kind: str) -> bool:
     return not kind.startswith("science") and not kind.startswith("telluric")
 
 
-def look(request: Request, *, index: Index | None = None, seen: Seen | None = None, takes: Takes = takes) -> Plan:
+def plan_folder(request: Request, *, index: Index | None = None, seen: Seen | None = None, takes: Takes = takes) -> Plan:
     """Index a folder and plan its reduction; nothing is written but the index.
 
     Raises
@@ -132,7 +132,7 @@ def reduce_night(
     request : Request
         Where and how.
     plan : Plan
-        From `look`.
+        From `plan_folder`.
     index : Index, optional
         Of the folder.
     listener : Listener, optional

@@ -102,7 +102,7 @@ class Watch:
         self._handed_in: dict[str, object] = {}
         self._in_full: dict[str, Node] = {}
         self._outcomes: dict[str, Outcome] = {}
-        self._plan = Plan(folder=request.folder, output=request.output, tasks=(), aside=())
+        self._plan = Plan(folder=request.folder, output=request.output, tasks=(), left_out=())
         self._quick = _quick_settings(request) if how.quick else None
 
     @property

@@ -78,7 +78,7 @@ def test_exposures_of_one_target_have_noise_of_their_own(raw: Path) -> None:
 
 def test_the_organiser_finds_its_sets(raw: Path, tmp_path: Path) -> None:
     made = organise(open_index(tmp_path).rows(raw, tmp_path))
-    assert made.aside == ()
+    assert made.left_out == ()
     counts = Counter((entry.rule.kind, entry.arm) for entry in made.sets)
     assert counts["bias", "VIS"] == 1
     assert counts["dark", "NIR"] == 3

@@ -126,7 +126,7 @@ def test_exposures_with_the_lamp_off_join_those_with_it_on() -> None:
     lonely = [entry for entry in night if entry.cards["ESO DPR TECH"] == "IMAGE" and entry.cards["ESO DPR TYPE"] != "DARK"]
     made = organised(lonely)
     assert made.sets == ()
-    assert [entry.reason for entry in made.aside] == ["the lamp was off, and no exposure with it on has this mask and exposure time"] * 4
+    assert [entry.reason for entry in made.left_out] == ["the lamp was off, and no exposure with it on has this mask and exposure time"] * 4
 
 
 def test_nodding_templates_keep_their_runs() -> None:

@@ -16,7 +16,7 @@ from soxspipe.night.index import INDEX_NAME
 from soxspipe.night.job import Job, Offer, run_job, take_calibrations
 from soxspipe.night.progress import Course
 from soxspipe.night.rules import SETS
-from soxspipe.night.run import Night, Request, look, reduce_night, write_sofs
+from soxspipe.night.run import Night, Request, plan_folder, reduce_night, write_sofs
 from soxspipe.night.run_recipe import takes
 from soxspipe.night.state import Outcome, fingerprint, read_record, record_path, write_record
 from support.night_headers import whole_night, write_headers
@@ -46,7 +46,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def go(raw: Path, output: Path, listener: Counted | None = None, **more: object) -> Night:
     request = Request(folder=raw, output=output, processes=False, **more)  # type: ignore[arg-type]
-    plan = look(request, takes=every_recipe)
+    plan = plan_folder(request, takes=every_recipe)
     write_sofs(plan)
     return reduce_night(request, plan, recipe=cheap_recipe, listener=listener)
 
@@ -240,9 +240,9 @@ def test_only_calibrations_and_standards_decide_on_status_3() -> None:
 def test_an_empty_folder_and_an_unknown_name(raw: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no FITS file"):
-        look(Request(folder=tmp_path / "empty", output=tmp_path))
+        plan_folder(Request(folder=tmp_path / "empty", output=tmp_path))
     with pytest.raises(InputError, match="answers to SN1987A"):
-        look(Request(folder=raw, output=tmp_path, only=("SN1987A",)))
+        plan_folder(Request(folder=raw, output=tmp_path, only=("SN1987A",)))
 
 
 def test_no_scheduler_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,14 +17,14 @@ SAME_START_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aside:
+class LeftOut:
     """A file that takes no part, and why."""
 
     row: FrameRow
     reason: str
 
 
-def sort_out(rows: Iterable[FrameRow]) -> tuple[list[FrameRow], list[Aside]]:
+def sort_out(rows: Iterable[FrameRow]) -> tuple[list[FrameRow], list[LeftOut]]:
     """Split files into those that take part and those that do not.
 
     Parameters
@@ -36,19 +36,19 @@ def sort_out(rows: Iterable[FrameRow]) -> tuple[list[FrameRow], list[Aside]]:
     -------
     kept : list of FrameRow
         DPR TYPE in the spelling of the rules, copies left out.
-    aside : list of Aside
+    left_out : list of LeftOut
         The others, with reasons.
     """
     kept: list[FrameRow] = []
-    aside: list[Aside] = []
+    left_out: list[LeftOut] = []
     for row in rows:
         spelled = replace(row, dpr_type=SPELLINGS[row.dpr_type]) if row.dpr_type in SPELLINGS else row
-        reason = reason_aside(spelled)
+        reason = reason_to_leave_out(spelled)
         if reason:
-            aside.append(Aside(row=row, reason=reason))
+            left_out.append(LeftOut(row=row, reason=reason))
         else:
             kept.append(spelled)
-    return _without_copies(kept, aside), aside
+    return _without_copies(kept, left_out), left_out
 
 
 def rule_of(row: FrameRow) -> SetRule | None:
@@ -64,7 +64,7 @@ def is_lamp_off(row: FrameRow) -> bool:
     return row.is_raw and row.dpr_tech == "IMAGE" and row.dpr_type in LAMP_OFF_TYPES
 
 
-def reason_aside(row: FrameRow) -> str:
+def reason_to_leave_out(row: FrameRow) -> str:
     """Why a file takes no part; empty if it does."""
     for check in _PRODUCT_CHECKS if not row.is_raw and not row.problem else _CHECKS:
         reason = check(row)
@@ -145,13 +145,13 @@ _CHECKS: tuple[Check, ...] = (_problem, _arm, _kind, _time, _exposure, _software
 _PRODUCT_CHECKS: tuple[Check, ...] = (_no_use_as_calibration, _arm)
 
 
-def _without_copies(rows: Sequence[FrameRow], aside: list[Aside]) -> list[FrameRow]:
+def _without_copies(rows: Sequence[FrameRow], left_out: list[LeftOut]) -> list[FrameRow]:
     """Keep one of several copies of an exposure: the plain file before the packed one, then the first by path."""
     first: dict[tuple[object, ...], FrameRow] = {}
     for row in sorted(rows, key=lambda row: (not row.path.endswith(".fits"), row.path)):
         key = _identity(row)
         if key in first:
-            aside.append(Aside(row=row, reason=f"a copy of {first[key].path}"))
+            left_out.append(LeftOut(row=row, reason=f"a copy of {first[key].path}"))
         else:
             first[key] = row
     return sorted(first.values(), key=lambda row: (row.mjd or 0.0, row.path))

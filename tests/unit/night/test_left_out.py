@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from soxspipe.night.aside import reason_aside, sort_out
+from soxspipe.night.left_out import reason_to_leave_out, sort_out
 from support.night_headers import EVENING, Exposure, calibrations, exposure, stare, whole_night
 from support.nights import rows_of
 
 
 def only(entry: Exposure, **cards: object) -> str:
-    return reason_aside(
+    return reason_to_leave_out(
         rows_of([Exposure(entry.name, {key: value for key, value in {**entry.cards, **cards}.items() if value is not None})])[0]
     )
 
@@ -23,8 +23,8 @@ ARC = next(entry for entry in calibrations("VIS") if entry.cards["ESO DPR TECH"]
 
 
 def test_nothing_of_a_plain_night_is_left_out() -> None:
-    kept, aside = sort_out(rows_of(whole_night()))
-    assert (len(kept), aside) == (len(whole_night()), [])
+    kept, left_out = sort_out(rows_of(whole_night()))
+    assert (len(kept), left_out) == (len(whole_night()), [])
 
 
 @pytest.mark.parametrize(
@@ -57,16 +57,16 @@ def test_a_bias_may_have_no_exposure_time_and_no_slit() -> None:
 
 
 def test_both_spellings_of_a_type_are_one() -> None:
-    kept, aside = sort_out(rows_of([Exposure(ARC.name, {**ARC.cards, "ESO DPR TYPE": "WAVE,LAMP"})]))
-    assert ([row.dpr_type for row in kept], aside) == (["LAMP,WAVE"], [])
+    kept, left_out = sort_out(rows_of([Exposure(ARC.name, {**ARC.cards, "ESO DPR TYPE": "WAVE,LAMP"})]))
+    assert ([row.dpr_type for row in kept], left_out) == (["LAMP,WAVE"], [])
 
 
 def test_of_copies_the_plain_file_is_kept() -> None:
     row = rows_of([STAR])[0]
     packed, other = replace(row, path="/a/x.fits.Z"), replace(row, path="/b/copy.fits")
-    kept, aside = sort_out([packed, other, row])
+    kept, left_out = sort_out([packed, other, row])
     assert [entry.path for entry in kept] == ["/b/copy.fits"]
-    assert [entry.reason for entry in aside] == ["a copy of /b/copy.fits"] * 2
+    assert [entry.reason for entry in left_out] == ["a copy of /b/copy.fits"] * 2
 
 
 def test_both_arms_may_begin_in_the_same_moment() -> None:
@@ -80,4 +80,4 @@ def test_exposures_a_second_apart_are_no_copies() -> None:
 
 
 def test_a_problem_of_the_file_comes_first() -> None:
-    assert reason_aside(replace(rows_of([STAR])[0], problem="is empty")) == "is empty"
+    assert reason_to_leave_out(replace(rows_of([STAR])[0], problem="is empty")) == "is empty"
