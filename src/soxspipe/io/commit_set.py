@@ -28,7 +28,7 @@ class _Move:
     """A place, and the name under which its old file is kept meanwhile; None if there was no file."""
 
     path: Path
-    aside: Path | None
+    kept: Path | None
 
 
 def commit_set(files: Sequence[Staged], outdated: Iterable[Path], *, last: Path, owner: str) -> None:
@@ -54,11 +54,11 @@ def commit_set(files: Sequence[Staged], outdated: Iterable[Path], *, last: Path,
     ordered = sorted(files, key=lambda file: file.path == last)
     paths = [file.path for file in ordered]
     places = [*reversed(paths), *(path for path in dict.fromkeys(outdated) if path not in paths)]
-    moves = [_Move(path=path, aside=_aside(path, owner, number)) for number, path in enumerate(places)]
+    moves = [_Move(path=path, kept=_set_aside(path, owner, number)) for number, path in enumerate(places)]
     journal = _journal(last.parent, owner)
     _write_journal(journal, moves, owner)
     try:
-        commit(Staged(temporary=move.path, path=move.aside) for move in moves if move.aside is not None)
+        commit(Staged(temporary=move.path, path=move.kept) for move in moves if move.kept is not None)
         commit(ordered)
     except BaseException:
         _undo(moves)
@@ -70,9 +70,9 @@ def commit_set(files: Sequence[Staged], outdated: Iterable[Path], *, last: Path,
     except OSError:
         return  # the old files stay where `recover` would look for them
     for move in moves:
-        if move.aside is not None:
+        if move.kept is not None:
             with contextlib.suppress(OSError):
-                move.aside.unlink()
+                move.kept.unlink()
 
 
 def recover(folder: Path, owner: str) -> None:
@@ -81,7 +81,7 @@ def recover(folder: Path, owner: str) -> None:
     try:
         with open_regular(journal) as stream:
             entries = json.loads(stream.read(MAX_JOURNAL_BYTES))
-        moves = [_Move(path=folder / path, aside=None if aside is None else folder / aside) for path, aside in entries]
+        moves = [_Move(path=folder / path, kept=None if kept is None else folder / kept) for path, kept in entries]
     except (OSError, ValueError, TypeError):
         return
     _undo(moves)
@@ -93,7 +93,7 @@ def _journal(folder: Path, owner: str) -> Path:
     return folder / f"{TEMPORARY_PREFIX}{owner}~journal"
 
 
-def _aside(path: Path, owner: str, number: int) -> Path | None:
+def _set_aside(path: Path, owner: str, number: int) -> Path | None:
     """Name for the file that stands at a place; None if none does.  What is no file cannot be replaced."""
     try:
         kind = os.lstat(path).st_mode
@@ -110,7 +110,7 @@ def _write_journal(journal: Path, moves: Sequence[_Move], owner: str) -> None:
     def named(path: Path | None) -> str | None:
         return None if path is None else os.path.relpath(path, journal.parent)
 
-    staged = stage(journal, [json.dumps([(named(move.path), named(move.aside)) for move in moves]).encode()], owner=owner)
+    staged = stage(journal, [json.dumps([(named(move.path), named(move.kept)) for move in moves]).encode()], owner=owner)
     try:
         commit([staged])
     except BaseException:
@@ -122,7 +122,7 @@ def _undo(moves: Sequence[_Move]) -> None:
     """Put every old file back to its place, and remove the new ones that had come where there was none."""
     for move in reversed(moves):
         with contextlib.suppress(OSError):
-            if move.aside is None:
+            if move.kept is None:
                 move.path.unlink()
-            elif os.path.lexists(move.aside):
-                os.replace(move.aside, move.path)
+            elif os.path.lexists(move.kept):
+                os.replace(move.kept, move.path)

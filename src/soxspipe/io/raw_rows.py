@@ -78,9 +78,9 @@ def _rows_of(adu: NDArray[Any]) -> Callable[[int, int], NDArray[Any]]:
 
 def detector_of(file: ClassifiedFile) -> Detector:
     """The detector as it was used for a raw frame: binning, gain and read noise of its header, defaults where it has none."""
-    seen = read_observation(file.header, file.instrument, file.facts, str(file.path))
+    observation = read_observation(file.header, file.instrument, file.facts, str(file.path))
     return detector(
-        file.instrument.name, file.arm, binning=seen.binning, gain_e_per_adu=seen.gain_e_per_adu, read_noise_e=seen.read_noise_e
+        file.instrument.name, file.arm, binning=observation.binning, gain_e_per_adu=observation.gain_e_per_adu, read_noise_e=observation.read_noise_e
     )  # fmt: skip
 
 

@@ -44,10 +44,10 @@ def read_products(folder: Path) -> Products:
 
 
 def _find(folder: Path, ending: str) -> Path | None:
-    hits = sorted(folder.rglob(f"*{ending}"))
-    if len(hits) > 1:
-        raise InputError(f"{len(hits)} files below {folder} end in {ending}; name the folder of one reduction")
-    return hits[0] if hits else None
+    found = sorted(folder.rglob(f"*{ending}"))
+    if len(found) > 1:
+        raise InputError(f"{len(found)} files below {folder} end in {ending}; name the folder of one reduction")
+    return found[0] if found else None
 
 
 def _read_columns(path: Path | None) -> dict[str, NDArray[Any]]:

@@ -109,19 +109,19 @@ def _scale_error(response: ResponseCurve | None) -> float | None:
     return float(np.median(response.error[inside] / response.response[inside])) if inside.any() else None
 
 
-def spectrum_1d_hdus(cards: tuple[Card, ...], spectrum: Spectrum1D, seen: Circumstances) -> tuple[Hdu, ...]:
+def spectrum_1d_hdus(cards: tuple[Card, ...], spectrum: Spectrum1D, circumstances: Circumstances) -> tuple[Hdu, ...]:
     """``SPECTRUM_1D``: a header, and WAVE, FLUX, ERR, QUAL and WAVE_VAC as arrays of one row, as [1]_ has it."""
     wave = _grid(spectrum)
-    primary = _primary_cards(cards, spectrum, wave, seen)
-    primary += [(f"PROV{i}", file.path.rsplit("/", 1)[-1], "origin") for i, file in enumerate(seen.raw, start=1)]
+    primary = _primary_cards(cards, spectrum, wave, circumstances)
+    primary += [(f"PROV{i}", file.path.rsplit("/", 1)[-1], "origin") for i, file in enumerate(circumstances.raw, start=1)]
     primary.append(("REFERENC", "", "bibliographic reference"))
     return (
         Hdu(cards=tuple(card for card in sorted_cards([*cards, *primary]) if card[0] not in NOT_IN_SPECTRA)),
-        table_hdu("SPECTRUM", _columns(spectrum, wave), _extension_cards(spectrum, wave, seen)),
+        table_hdu("SPECTRUM", _columns(spectrum, wave), _extension_cards(spectrum, wave, circumstances)),
     )
 
 
-def spectrum_images(cards: tuple[Card, ...], spectrum: Spectrum1D, seen: Circumstances) -> tuple[Hdu, ...]:
+def spectrum_images(cards: tuple[Card, ...], spectrum: Spectrum1D, circumstances: Circumstances) -> tuple[Hdu, ...]:
     """``SPECTRUM_1D_IMAGE``: FLUX, STD, QUALITY and FLAGS as images on a linear scale of wavelengths, for readers that know no rows of arrays.
 
     QUALITY is 1 where a flag of `soxspipe.datamodel.flags.MASKED` is set; FLAGS holds all `SpectrumFlag` bits.
@@ -138,7 +138,7 @@ def spectrum_images(cards: tuple[Card, ...], spectrum: Spectrum1D, seen: Circums
     flux, error = (np.asarray(values, dtype=np.float64) for values in (spectrum.flux, spectrum.error))
     bits = np.asarray(spectrum.quality, dtype=np.int32)
     unit: Card = ("BUNIT", _unit(spectrum), "")
-    made: Sequence[Card] = [*cards, *_primary_cards(cards, spectrum, wave, seen), ("DISPAXIS", 1, "dispersion axis of the images")]
+    made: Sequence[Card] = [*cards, *_primary_cards(cards, spectrum, wave, circumstances), ("DISPAXIS", 1, "dispersion axis of the images")]
     return (
         Hdu(cards=tuple(card for card in sorted_cards(made) if card[0] not in NOT_IN_SPECTRA)),
         Hdu(name="FLUX", data=flux, cards=(unit, *axis)),
@@ -152,8 +152,8 @@ def _grid(spectrum: Spectrum1D) -> FloatArray:
     return np.round(np.asarray(spectrum.wavelength_nm, dtype=np.float64), 2)
 
 
-def _extension_cards(spectrum: Spectrum1D, wave: FloatArray, seen: Circumstances) -> list[Card]:
-    observation = seen.observation
+def _extension_cards(spectrum: Spectrum1D, wave: FloatArray, circumstances: Circumstances) -> list[Card]:
+    observation = circumstances.observation
     title = f"{observation.target or 'unnamed'} {observation.arm} {observation.date_obs}".strip()
     return [
         ("VOCLASS", "SPECTRUM V1.0", "VO data model"),
@@ -162,9 +162,13 @@ def _extension_cards(spectrum: Spectrum1D, wave: FloatArray, seen: Circumstances
         ("OBJECT", observation.target, "target"),
         ("RA", observation.ra_deg, "[deg] right ascension"),
         ("DEC", observation.dec_deg, "[deg] declination"),
-        ("APERTURE", (observation.slit_width_arcsec or seen.slit_length_arcsec) / 3600.0, "[deg] slit width"),
-        ("TELAPSE", seen.total_exptime_s if seen.span is None else seen.span.elapsed_s, "[s] from begin to end, pauses included"),
-        ("TMID", None if seen.span is None else seen.span.middle, "[d] MJD half-way between begin and end"),
+        ("APERTURE", (observation.slit_width_arcsec or circumstances.slit_length_arcsec) / 3600.0, "[deg] slit width"),
+        (
+            "TELAPSE",
+            circumstances.total_exptime_s if circumstances.span is None else circumstances.span.elapsed_s,
+            "[s] from begin to end, pauses included",
+        ),
+        ("TMID", None if circumstances.span is None else circumstances.span.middle, "[d] MJD half-way between begin and end"),
         ("SPEC_VAL", float(0.5 * (wave[0] + wave[-1])), "[nm] mid wavelength"),
         ("SPEC_BW", float(wave[-1] - wave[0]), "[nm] range of wavelengths"),
         ("NELEM", wave.size, "length of the arrays"),
@@ -201,8 +205,8 @@ def _columns(spectrum: Spectrum1D, wave: FloatArray) -> list[Column]:
     ]
 
 
-def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArray, seen: Circumstances) -> list[Card]:
-    observation = seen.observation
+def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArray, circumstances: Circumstances) -> list[Card]:
+    observation = circumstances.observation
     program, block = header_text(cards, "ESO OBS PROG ID", "PROG_ID"), header_text(cards, "ESO OBS ID", "OBID1")
     scale_error = UNKNOWN if spectrum.scale_error is None else round(100.0 * spectrum.scale_error, 3)
     made: list[Card] = [
@@ -212,11 +216,11 @@ def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArr
         ("OBJECT", observation.target, "target"),
         ("RA", observation.ra_deg, "[deg] right ascension"),
         ("DEC", observation.dec_deg, "[deg] declination"),
-        ("EXPTIME", seen.total_exptime_s, "[s] total integration time"),
-        ("TEXPTIME", seen.total_exptime_s, "[s] sum over all exposures"),
-        ("NCOMBINE", seen.n_exposures, "number of raw exposures"),
+        ("EXPTIME", circumstances.total_exptime_s, "[s] total integration time"),
+        ("TEXPTIME", circumstances.total_exptime_s, "[s] sum over all exposures"),
+        ("NCOMBINE", circumstances.n_exposures, "number of raw exposures"),
         ("MJD-OBS", observation.mjd, "[d] start of the first exposure"),
-        ("MJD-END", None if seen.span is None else seen.span.end, "[d] end of the last exposure"),
+        ("MJD-END", None if circumstances.span is None else circumstances.span.end, "[d] end of the last exposure"),
         ("PROG_ID", program, "programme"),
         ("OBID1", int(block) if block.isdigit() else block, "observation block"),
         ("OBSTECH", "ECHELLE,SLIT,STARE", "technique of observation"),
@@ -231,8 +235,8 @@ def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArr
         ("WAVELMIN", float(wave[0]), "[nm] shortest wavelength"),
         ("WAVELMAX", float(wave[-1]), "[nm] longest wavelength"),
         ("SPEC_BIN", float(np.round(np.median(np.diff(wave)), 4)), "[nm] sampling"),
-        ("SPEC_RES", seen.resolving_power, "resolving power for this slit"),
-        ("SNR", seen.snr, "median signal-to-noise ratio per sample"),
+        ("SPEC_RES", circumstances.resolving_power, "resolving power for this slit"),
+        ("SNR", circumstances.snr, "median signal-to-noise ratio per sample"),
         ("PROCSOFT", header_text(cards, "ESO PRO REC1 PIPE ID"), "reduction software"),
     ]
     return [card for card in made if card[1] not in (None, "") and not (isinstance(card[1], float) and not math.isfinite(card[1]))]

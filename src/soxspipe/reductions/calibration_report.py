@@ -43,10 +43,10 @@ def report_of(
     from soxspipe.report.calibration_page import CalibrationReport, build_calibration_report
     from soxspipe.report.content import ReportedProduct, ReportedStep
 
-    seen, arm = context.inputs.observation, context.inputs.arm
+    observation, arm = context.inputs.observation, context.inputs.arm
     page = CalibrationReport(
         title=title,
-        where=" · ".join(part for part in (f"{arm.instrument} {arm.name}", seen.date_obs[:19], seen.slit_name) if part),
+        where=" · ".join(part for part in (f"{arm.instrument} {arm.name}", observation.date_obs[:19], observation.slit_name) if part),
         summary=summary,
         arm=arm,
         tiles=tiles,

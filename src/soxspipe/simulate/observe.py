@@ -64,7 +64,7 @@ class _Exposure:
     orders: Mapping[int, OrderLight]
     adu: Image
     cosmic_e: Image
-    hits: int
+    n_cosmic_rays: int
     charge_e: Image | None = None
 
 
@@ -118,7 +118,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
         chip=chip,
         masters=masters,
         cosmic_e=tuple(exposure.cosmic_e for exposure in exposures),
-        hits=sum(exposure.hits for exposure in exposures),
+        n_cosmic_rays=sum(exposure.n_cosmic_rays for exposure in exposures),
         off=None if off is None else off.orders,
     )
     return Simulation(
@@ -224,7 +224,7 @@ def _expose(
     pixel_cm = facts.pixel_um * 1e-4 * np.sqrt(scene.binning[0] * scene.binning[1])
     tracks = stream(scene.seed, "cosmic rays", number)
     reads = scene.integrations
-    cosmic_e, hits = cosmic_rays(total.shape, pixel_cm, reads * time_s / 60.0, scene.cosmic_ray_rate, tracks)
+    cosmic_e, n_cosmic_rays = cosmic_rays(total.shape, pixel_cm, reads * time_s / 60.0, scene.cosmic_ray_rate, tracks)
     cosmic_e = cosmic_e / reads
     if scene.persistence and before_e is not None:
         total = total + scene.persistence * np.maximum(before_e, 0.0)
@@ -234,7 +234,9 @@ def _expose(
         electrons = electrons + flaws(scene, charge_e, chip) - charge_e
     electrons = electrons + read_out_pattern(scene, electrons.shape, stream(scene.seed, "pattern", number))
     adu = read_out(scene, facts.detector, facts.raw_shape, electrons, chip, stream(scene.seed, "overscan", number))
-    return _Exposure(orders=light, adu=adu, cosmic_e=cosmic_e, hits=hits, charge_e=charge_e if scene.persistence else None)
+    return _Exposure(
+        orders=light, adu=adu, cosmic_e=cosmic_e, n_cosmic_rays=n_cosmic_rays, charge_e=charge_e if scene.persistence else None
+    )
 
 
 def _off_exposure(scene: Scene, facts: Facts, source: SourceTable, canvases: dict[int, OrderCanvas], chip: Chip) -> _Exposure:

@@ -45,7 +45,7 @@ class MeanExposure:
         Delivered.
     cosmic_e : tuple of ndarray, shape (ny, nx)
         Charge of cosmic rays per exposure, electrons.
-    hits : int
+    n_cosmic_rays : int
         Cosmic rays in all exposures.
     off : mapping of int to OrderLight or None
         Exposure of the sky elsewhere that is delivered in place of a dark.
@@ -56,7 +56,7 @@ class MeanExposure:
     chip: Chip
     masters: Mapping[str, MasterImage]
     cosmic_e: tuple[Image, ...]
-    hits: int
+    n_cosmic_rays: int
     off: Mapping[int, OrderLight] | None = None
 
 
@@ -344,7 +344,7 @@ def _header(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, str | i
         "GAIN": mean.chip.gain_e_per_adu,
         "RON": mean.chip.read_noise_e,
         "TARGET": scene.target_name,
-        "NCR": mean.hits,
+        "NCR": mean.n_cosmic_rays,
         "DISPAX": facts.optics.dispersion_axis,
         "FLATNORM": scene.flat_electrons,
         "BIASLEV": float(np.median(mean.chip.bias_e) / mean.chip.gain_e_per_adu),

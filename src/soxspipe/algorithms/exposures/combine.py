@@ -39,14 +39,14 @@ class CombinedOrder:
         Of neighbouring samples.
     share : ndarray, shape (n_exposures, n)
         Weight of each exposure.
-    hits : ndarray of bool, shape (n_exposures, n)
+    rejected : ndarray of bool, shape (n_exposures, n)
         Samples left out as cosmic rays.
     """
 
     spectrum: OrderSpectrum
     covariance: FloatArray
     share: FloatArray
-    hits: BoolArray
+    rejected: BoolArray
 
 
 def combine_order(spectra: Sequence[OrderSpectrum], covariances: Sequence[FloatArray], light: Sequence[FloatArray]) -> CombinedOrder:
@@ -75,10 +75,10 @@ def combine_order(spectra: Sequence[OrderSpectrum], covariances: Sequence[FloatA
     t = np.stack(light)
     usable = np.isfinite(flux) & np.isfinite(variance) & (variance > 0)
     steady = _steady_variance(variance, usable)
-    hits = np.zeros(usable.shape, dtype=bool)
+    rejected = np.zeros(usable.shape, dtype=bool)
     for _ in range(ROUNDS):
-        hits |= _hits(np.where(usable, flux, 0.0), np.where(usable, variance, np.inf), steady, t, usable & ~hits)
-    kept = usable & ~hits
+        rejected |= _rejected(np.where(usable, flux, 0.0), np.where(usable, variance, np.inf), steady, t, usable & ~rejected)
+    kept = usable & ~rejected
     weight = np.where(kept, t / steady, 0.0)
     norm = np.sum(weight * t, axis=0)
     measured = norm > 0
@@ -99,11 +99,11 @@ def combine_order(spectra: Sequence[OrderSpectrum], covariances: Sequence[FloatA
         spectra[0],
         flux=np.where(measured, mean, np.nan),
         variance=np.where(measured, carried[0], np.inf),
-        quality=_quality(spectra, part, hits, measured),
+        quality=_quality(spectra, part, rejected, measured),
         **sums,
         **means,
     )
-    return CombinedOrder(spectrum=spectrum, covariance=np.stack(carried[1:]), share=part, hits=hits)
+    return CombinedOrder(spectrum=spectrum, covariance=np.stack(carried[1:]), share=part, rejected=rejected)
 
 
 def _steady_variance(variance: FloatArray, usable: BoolArray) -> FloatArray:
@@ -123,7 +123,7 @@ def _steady_variance(variance: FloatArray, usable: BoolArray) -> FloatArray:
     return np.where(usable, steady, np.inf)
 
 
-def _hits(flux: FloatArray, variance: FloatArray, steady: FloatArray, t: FloatArray, kept: BoolArray) -> BoolArray:
+def _rejected(flux: FloatArray, variance: FloatArray, steady: FloatArray, t: FloatArray, kept: BoolArray) -> BoolArray:
     """Samples far above what the other exposures show at the same wavelength."""
     weight = np.where(kept, t / steady, 0.0)
     up, down = weight * flux, weight * t
@@ -141,10 +141,10 @@ def _mean(spectra: Sequence[OrderSpectrum], name: str, share: FloatArray) -> Flo
     return np.asarray(np.sum(share * np.nan_to_num(np.stack([getattr(one, name) for one in spectra])), axis=0))
 
 
-def _quality(spectra: Sequence[OrderSpectrum], part: FloatArray, hits: BoolArray, measured: BoolArray) -> IntArray:
+def _quality(spectra: Sequence[OrderSpectrum], part: FloatArray, rejected: BoolArray, measured: BoolArray) -> IntArray:
     """Flags of the exposures that have weight, cosmic rays between them, NO_DATA where none measured anything."""
     quality = np.zeros(measured.shape, dtype=np.int32)
     for one, share in zip(spectra, part, strict=True):
         quality |= np.where(share > FLAG_SHARE, one.quality & ~int(SpectrumFlag.NO_DATA), 0).astype(np.int32)
-    quality |= np.where(hits.any(axis=0), int(SpectrumFlag.COSMIC_RAY), 0).astype(np.int32)
+    quality |= np.where(rejected.any(axis=0), int(SpectrumFlag.COSMIC_RAY), 0).astype(np.int32)
     return np.asarray(quality | np.where(measured, 0, int(SpectrumFlag.NO_DATA)), dtype=np.int32)

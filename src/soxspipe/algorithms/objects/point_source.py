@@ -37,14 +37,14 @@ class SmearedStar:
     places: tuple[tuple[float, float], ...]
 
 
-def measure_smearing(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: ObjectTrace) -> SmearedStar | None:
+def measure_smearing(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace) -> SmearedStar | None:
     """Fit a point source that moved along the slit.
 
     Parameters
     ----------
     fits : sequence of SkyFit
         Orders with their first skies, companions taken off.
-    hits : sequence of ndarray of bool
+    rejected : sequence of ndarray of bool
         Pixels that a first profile takes for struck by cosmic rays.
     trace : ObjectTrace
         The object.
@@ -54,7 +54,7 @@ def measure_smearing(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: O
     SmearedStar or None
         None if a star that stood still explains the light as well.
     """
-    rows = measure_rows(fits, hits, trace, max(1, ROWS_WANTED // len(fits)))
+    rows = measure_rows(fits, rejected, trace, max(1, ROWS_WANTED // len(fits)))
     if trace.forced or not rows.weight.any() or not np.isfinite(trace.fwhm_arcsec):
         return None
     model = SlitModel(rows, trace.fwhm_arcsec, 1.0)

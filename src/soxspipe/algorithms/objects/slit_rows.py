@@ -47,14 +47,14 @@ class SlitRows:
     pixel_arcsec: float
 
 
-def measure_rows(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: ObjectTrace, parts: int) -> SlitRows:
+def measure_rows(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, parts: int) -> SlitRows:
     """Average the light along the slit.
 
     Parameters
     ----------
     fits : sequence of SkyFit
         Orders with their skies.
-    hits : sequence of ndarray of bool
+    rejected : sequence of ndarray of bool
         Pixels that a first profile takes for struck by cosmic rays.
     trace : ObjectTrace
         The object's.
@@ -66,13 +66,13 @@ def measure_rows(fits: Sequence[SkyFit], hits: Sequence[BoolArray], trace: Objec
     SlitRows
         Bins of `BIN_ARCSEC` out to `REACH_ARCSEC` on both sides.
     """
-    rows = [_order_rows(fit, hit, trace, parts) for fit, hit in zip(fits, hits, strict=True)]
+    rows = [_order_rows(fit, struck, trace, parts) for fit, struck in zip(fits, rejected, strict=True)]
     light, weight, distance, sky, wave = (np.concatenate([row[k] for row in rows]) for k in range(5))
     pixel = float(np.median([_pixel_arcsec(fit.data.window.slit_arcsec) for fit in fits]))
     return SlitRows(light=light, weight=weight, distance_arcsec=distance, sky=sky, colour=wave / np.median(wave), pixel_arcsec=pixel)
 
 
-def _order_rows(fit: SkyFit, hit: BoolArray, trace: ObjectTrace, parts: int) -> tuple[Any, ...]:
+def _order_rows(fit: SkyFit, struck: BoolArray, trace: ObjectTrace, parts: int) -> tuple[Any, ...]:
     n_bins = round(2.0 * REACH_ARCSEC / BIN_ARCSEC)
     data = fit.data
     distance = data.window.slit_arcsec - trace.orders[data.window.order].slit_arcsec[:, None]
@@ -88,7 +88,7 @@ def _order_rows(fit: SkyFit, hit: BoolArray, trace: ObjectTrace, parts: int) -> 
     weight = 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + level[:, None])[use]
     # what a first profile cannot explain may be a host all along the slit: only what stands out of its own bin was struck
     usual = grouped_median(light, cell, parts * n_bins)
-    weight = np.where(hit[use] & (np.square(light - usual[cell]) * weight > STRUCK_SIGMA**2), 0.0, weight)
+    weight = np.where(struck[use] & (np.square(light - usual[cell]) * weight > STRUCK_SIGMA**2), 0.0, weight)
     total = np.bincount(cell, weight, parts * n_bins)
     safe = np.where(total > 0, total, 1.0)
     middle = np.tile((np.arange(n_bins) + 0.5) * BIN_ARCSEC - REACH_ARCSEC, parts)

@@ -146,7 +146,7 @@ def spectrum_1d_image(context: StareContext) -> Contents:
 
 def _spectrum_1d(context: StareContext) -> tuple[tuple[Card, ...], Spectrum1D, Circumstances]:
     result, snr = context.result, context.metric("SNR MEDIAN")
-    seen = Circumstances(
+    circumstances = Circumstances(
         observation=context.inputs.observation,
         span=_span(context),
         n_exposures=context.n_exposures,
@@ -156,7 +156,7 @@ def _spectrum_1d(context: StareContext) -> tuple[tuple[Card, ...], Spectrum1D, C
         slit_length_arcsec=context.inputs.arm.slit_length_arcsec,
         raw=context.provenance.raw,
     )
-    return _table_cards(context, SPECTRUM), as_spectrum_1d(result.merged, result.fluxed, result.response), seen
+    return _table_cards(context, SPECTRUM), as_spectrum_1d(result.merged, result.fluxed, result.response), circumstances
 
 
 def _resolving_power(context: StareContext) -> float | None:
@@ -243,15 +243,15 @@ def _frame_of_reference(context: StareContext) -> Iterator[Card]:
     yield ("SPECSYS", "TOPOCENT", "frame of reference of the wavelengths")
     yield ("SOXS WAVE MEDIUM", "air", "medium of the wavelengths; column WAVE_VAC: vacuum")
     yield ("SPEC_RES", _resolving_power(context) or "", "resolving power for this slit")
-    span, seen, site = _span(context), context.inputs.observation, context.inputs.arm.site
+    span, observation, site = _span(context), context.inputs.observation, context.inputs.arm.site
     if span is None:
         return
     yield ("MJD-END", span.end, "[d] end of the last exposure")
     yield ("MJD-AVG", span.mean, "[d] mean moment of the photons")
-    if site is None or seen.ra_deg is None or seen.dec_deg is None:
+    if site is None or observation.ra_deg is None or observation.dec_deg is None:
         return
     try:
-        motion = barycentric_motion(span.mean, seen.ra_deg, seen.dec_deg, site)
+        motion = barycentric_motion(span.mean, observation.ra_deg, observation.dec_deg, site)
     except ValueError:  # a date before UTC began
         return
     yield ("SOXS BARY VEL", round(motion.velocity_km_s, 5), "[km/s] add to velocities; not applied")

@@ -51,8 +51,8 @@ def test_what_one_exposure_alone_shows_bright_is_a_cosmic_ray() -> None:
     fluxes = [100.0 + 2.0 * rng.normal(size=N) for _ in range(2)]
     fluxes[1][200] += 80.0
     combined = combine_order([order(WAVE, flux) for flux in fluxes], [NONE] * 2, [ONES] * 2)
-    assert combined.hits[1, 200]
-    assert combined.hits.sum() == 1
+    assert combined.rejected[1, 200]
+    assert combined.rejected.sum() == 1
     assert combined.spectrum.flux[200] == fluxes[0][200]
     assert combined.spectrum.quality[200] & SpectrumFlag.COSMIC_RAY
 
