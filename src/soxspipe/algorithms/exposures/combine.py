@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,7 +49,12 @@ class CombinedOrder:
     rejected: BoolArray
 
 
-def combine_order(spectra: Sequence[OrderSpectrum], covariances: Sequence[FloatArray], light: Sequence[FloatArray]) -> CombinedOrder:
+def combine_order(
+    spectra: Sequence[OrderSpectrum],
+    covariances: Sequence[FloatArray],
+    light: Sequence[FloatArray],
+    common: Callable[[FloatArray], FloatArray] | None = None,
+) -> CombinedOrder:
     """Combine one order of several exposures.
 
     Parameters
@@ -60,6 +65,8 @@ def combine_order(spectra: Sequence[OrderSpectrum], covariances: Sequence[FloatA
         Of neighbouring fluxes.
     light : sequence of ndarray, shape (n,)
         Light t of each exposure over that of the mean exposure that is wanted.
+    common : callable or None
+        What noise that the exposures share adds to the variance, from the factor of each exposure in the sum, shape (n_exposures, n).
 
     Returns
     -------
@@ -85,6 +92,8 @@ def combine_order(spectra: Sequence[OrderSpectrum], covariances: Sequence[FloatA
     share = weight / np.where(measured, norm, 1.0)
     mean = np.sum(share * np.where(kept, flux, 0.0), axis=0)
     carried = [np.sum(share**2 * np.where(kept, variance, 0.0), axis=0)]
+    if common is not None:
+        carried[0] += common(share)
     for lag in range(1, covariances[0].shape[0] + 1):
         row = np.zeros(mean.size)
         pairs = share[:, :-lag] * share[:, lag:] * np.stack([one[lag - 1] for one in covariances])[:, :-lag]

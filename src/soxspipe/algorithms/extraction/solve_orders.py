@@ -19,7 +19,8 @@ from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE, Re
 from soxspipe.algorithms.objects.companions import mask_companions, other_sources
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.objects.find_object import FoundObject
-from soxspipe.algorithms.objects.host_light import measure_host, take_host_off
+from soxspipe.algorithms.objects.host_light import measure_host
+from soxspipe.algorithms.objects.host_removal import host_image
 from soxspipe.algorithms.objects.object_flux import smooth_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.point_source import measure_smearing
@@ -118,6 +119,7 @@ def extract_with_sky(
     settings: ExtractionSettings,
     *,
     half_length_arcsec: float,
+    known_host: HostLight | None = None,
 ) -> SolvedOrders:
     """Solve sky and object together in every order.
 
@@ -134,6 +136,8 @@ def extract_with_sky(
         Of the two steps.
     half_length_arcsec : float
         Of the slit.
+    known_host : HostLight or None
+        The host that other exposures of the set show.
 
     Returns
     -------
@@ -157,11 +161,12 @@ def extract_with_sky(
     if smeared is not None:
         rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks, smeared)
         rough_rejected = list(map(partial(problem.rough_rejected, profile=rough), alone))
-    host = measure_host(alone, rough_rejected, trace) if settings.subtract_host else None
+    host = measure_host(alone, rough_rejected, trace, known_host) if settings.subtract_host else None
     hostless, kept = alone, fits
     if host is not None and host.taken:
         # the companions' pixels come back for the aperture sums; the host's light does not
-        hostless, kept = ([take_host_off(fit, host, trace) for fit in some] for some in (alone, fits))
+        images = [host_image(fit, hits, host, trace, rough) for fit, hits in zip(alone, rough_rejected, strict=True)]
+        hostless, kept = ([image.off(fit) for image, fit in zip(images, some, strict=True)] for some in (alone, fits))
     first = problem.measure(hostless, rough_rejected, rough)
     refined = list(map(partial(problem.refine, profile=first), hostless))
     profile = problem.measure([fit for fit, _ in refined], [rejected for _, rejected in refined], first)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from soxspipe.algorithms.objects.object_flux import smooth_flux
+from soxspipe.algorithms.objects.object_flux import flux_beside, smooth_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
@@ -58,13 +58,7 @@ def mask_companions(fit: SkyFit, trace: ObjectTrace, companions: Sequence[SlitSo
     taken, masked = np.zeros(light.shape), np.zeros(light.shape, dtype=bool)
     for companion in companions:
         other = profile.shares(data, replace(path, slit_arcsec=path.slit_arcsec + (companion.slit_arcsec - here)))
-        s11, s12, s22 = (np.sum(weight * a * b, axis=1) for a, b in ((own, own), (own, other), (other, other)))
-        r1, r2 = (np.sum(weight * a * light, axis=1) for a in (own, other))
-        determinant = s11 * s22 - s12**2
-        solvable = determinant > 1e-6 * s11 * s22
-        safe = np.where(solvable, determinant, 1.0)
-        flux = np.where(solvable, (s11 * r2 - s12 * r1) / safe, 0.0)
-        error = np.where(solvable, np.sqrt(np.maximum(s11, 0.0) / safe), np.inf)
+        flux, error = flux_beside(light, weight, own, other)
         taken += companion.of_its_sign(smooth_flux(flux, error))[:, None] * other
         masked |= (other > MASKED_SHARE * other.max(axis=1, keepdims=True)) & (own < MASKED_OWN_SHARE * own.max(axis=1, keepdims=True))
     return replace(fit, data=replace(data.without(taken), good=data.good & ~masked))

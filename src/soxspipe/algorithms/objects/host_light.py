@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from soxspipe.algorithms.objects.slit_model import HOST_SOFTENING_FWHM, SlitFit, SlitModel, sersic
+from soxspipe.algorithms.objects.slit_model import FURTHEST_HOST_ARCSEC, HOST_SOFTENING_FWHM, SlitFit, SlitModel
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -37,11 +37,15 @@ LEAST_SHARE = 0.04
 """A host that holds less changes the flux by less than its removal is good for."""
 PROMISING = 0.3
 """Part of the chi squared needed that one step from a point source must promise; later steps find more."""
+OTHER_FWHM = 1.5
+"""About an object beside the one that is extracted: where its light is."""
 AS_GOOD = 9.0
 """Chi squared within which another shape of the host is as good."""
 
 
-def measure_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace) -> HostLight | None:
+def measure_host(
+    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, known: HostLight | None = None
+) -> HostLight | None:
     """Look for light of a host and measure it.
 
     Parameters
@@ -52,6 +56,8 @@ def measure_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: O
         Pixels struck by cosmic rays.
     trace : ObjectTrace
         The object.
+    known : HostLight or None
+        The host as other exposures of the set show it: its heights alone are measured.
 
     Returns
     -------
@@ -63,22 +69,30 @@ def measure_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: O
         return None
     smooth = SlitModel(rows, trace.fwhm_arcsec, INDICES[0])
     alone = smooth.start()
-    needed = WORTH_SAYING**2 + smooth.n_rows
-    if max(smooth.promise(alone, size) for size in SIZES_ARCSEC) < PROMISING * needed:
+    if known is not None:
+        return _as_known(fits, rejected, trace, rows, alone, known)
+    if _promises_too_little(smooth, alone):
         return None
     tried = [_best_of_index(rows, trace.fwhm_arcsec, alone, index) for index in INDICES]
     model, best = min(tried, key=lambda one: one[1].misfit)
+    if _at_the_end(best):
+        # another object, too faint to have been found as one: the host is looked for on the other side and near the object
+        rows = _without_side(rows, best, trace.fwhm_arcsec)
+        smooth = SlitModel(rows, trace.fwhm_arcsec, INDICES[0])
+        alone = smooth.start()
+        tried = [_best_of_index(rows, trace.fwhm_arcsec, alone, index) for index in INDICES]
+        model, best = min(tried, key=lambda one: one[1].misfit)
     own, light = model.own_light(best), model.host_light(best)
     # every row's height is one more unknown, and a fit that is bad all over says less
     scatter = max(1.0, best.misfit / max(int((model.weight > 0).sum()) - 4 * model.n_rows, 1))
     net = (alone.misfit - best.misfit) / scatter - model.n_rows
-    if net < WORTH_SAYING**2 or own <= 0.0 or light <= 0.0 or best.host is None:
+    if net < WORTH_SAYING**2 or own <= 0.0 or light <= 0.0 or best.host is None or _at_the_end(best):
         return None
     share, significance = light / own, float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
-    others = [m.own_light(fit) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
-    point = smooth.own_light(alone)
-    doubt = max(abs(other / own - 1.0) for other in others) if taken else max(0.0, 1.0 - own / max(point, 1e-30))
+    as_good = [m.own_light(fit) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
+    point = max(smooth.own_light(alone), 1e-30)
+    doubt = max(abs(other / own - 1.0) for other in as_good) if taken else max(0.0, 1.0 - min(as_good) / point)
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
@@ -94,13 +108,34 @@ def measure_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: O
     )
 
 
-def take_host_off(fit: SkyFit, host: HostLight, trace: ObjectTrace) -> SkyFit:
-    """The order without the host's light, whose shot noise stays in the variance."""
-    data = fit.data
-    distance = data.window.slit_arcsec - trace.orders[data.window.order].slit_arcsec[:, None]
-    peak = np.interp(np.arange(distance.shape[0]), host.middle_px[data.window.order], host.peak[data.window.order])
-    shape = sersic(np.nan_to_num(distance - host.offset_arcsec), host.size_arcsec, host.index, host.softening_arcsec)
-    return replace(fit, data=data.without(np.where(data.window.inside, peak[:, None] * shape, 0.0)))
+def _promises_too_little(smooth: SlitModel, alone: SlitFit) -> bool:
+    """Whether no host could save the chi squared that would make it worth a word."""
+    needed = WORTH_SAYING**2 + smooth.n_rows
+    return max(smooth.promise(alone, size) for size in SIZES_ARCSEC) < PROMISING * needed
+
+
+def _at_the_end(fit: SlitFit) -> bool:
+    """Whether a host is best as far off the object as it may lie, so that it is another object."""
+    return fit.host is not None and abs(float(fit.host[1])) > 0.9 * FURTHEST_HOST_ARCSEC
+
+
+def _without_side(rows: SlitRows, fit: SlitFit, fwhm_arcsec: float) -> SlitRows:
+    """Rows without the places near and beyond another object."""
+    end = FURTHEST_HOST_ARCSEC - OTHER_FWHM * fwhm_arcsec
+    side = 1.0 if fit.host is None or fit.host[1] > 0 else -1.0
+    return replace(rows, weight=np.where(side * rows.distance_arcsec > end, 0.0, rows.weight))
+
+
+def _as_known(
+    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, rows: SlitRows, alone: SlitFit, known: HostLight
+) -> HostLight:
+    """The host of other exposures, in the heights that it has in these."""
+    model = SlitModel(rows, trace.fwhm_arcsec, known.index)
+    best = model.with_known_host(alone, np.array([np.log(known.size_arcsec), known.offset_arcsec]))
+    middles, peaks = _heights(fits, rejected, trace, model, best)
+    softening = HOST_SOFTENING_FWHM * trace.fwhm_arcsec
+    share = model.host_light(best) / max(model.own_light(best), 1e-30)
+    return replace(known, share=share, softening_arcsec=softening, middle_px=middles, peak=peaks)
 
 
 def _best_of_index(rows: SlitRows, fwhm_arcsec: float, alone: SlitFit, index: float) -> tuple[SlitModel, SlitFit]:

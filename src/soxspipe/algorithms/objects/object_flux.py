@@ -29,6 +29,27 @@ def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use:
     return flux, np.where(known, 1.0 / np.sqrt(np.where(known, power, 1.0)), np.inf)
 
 
+def flux_beside(light: FloatArray, weight: FloatArray, own: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Flux of a second source per dispersion pixel, solved with the object's, and its error; 0 and infinity where they cannot be told apart.
+
+    Parameters
+    ----------
+    light, weight : ndarray, shape (n_disp, n_slit)
+        Electrons above the sky, and their inverse variance; 0 leaves a pixel out.
+    own, other : ndarray, shape (n_disp, n_slit)
+        Light of the object and of the second source along the slit, for a flux of 1.
+    """
+    s11, s12, s22 = (np.sum(weight * a * b, axis=1) for a, b in ((own, own), (own, other), (other, other)))
+    r1, r2 = (np.sum(weight * a * light, axis=1) for a in (own, other))
+    determinant = s11 * s22 - s12**2
+    solvable = determinant > 1e-6 * s11 * s22
+    safe = np.where(solvable, determinant, 1.0)
+    return (
+        np.where(solvable, (s11 * r2 - s12 * r1) / safe, 0.0),
+        np.where(solvable, np.sqrt(np.maximum(s11, 0.0) / safe), np.inf),
+    )
+
+
 def smooth_flux(flux: FloatArray, error: FloatArray) -> FloatArray:
     """Running median of the flux, but lines that stand out of it by `LINE_SIGMA` stay as they are."""
     level = running_median(flux, FLUX_SMOOTH_PX)

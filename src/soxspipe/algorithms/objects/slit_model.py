@@ -165,8 +165,15 @@ class SlitModel:
         without, with_it = (self._step(self._terms(star, h), slopes, fit)[2] for h in (None, host))
         return without - with_it
 
-    def improve(self, start: SlitFit, *, moving: bool = True) -> SlitFit:
-        """Damped Gauss-Newton steps until chi squared stands still; the places' shares are held unless the star is `moving`."""
+    def with_known_host(self, start: SlitFit, host: FloatArray) -> SlitFit:
+        """Fit a host of known size and place, begun from `start`."""
+        return self.improve(self._at(start.shape, start.shares, host), known_host=True)
+
+    def improve(self, start: SlitFit, *, moving: bool = True, known_host: bool = False) -> SlitFit:
+        """Damped Gauss-Newton steps until chi squared stands still.
+
+        The places' shares are held unless the star is `moving`, the host's size and place if they are known.
+        """
         fit, damping = start, 1.0
         for _ in range(ROUNDS):
             moffats = self.moffats(fit.shape)
@@ -176,6 +183,7 @@ class SlitModel:
             held = self._held(fit, right)
             if not moving:
                 held[len(SHAPE_MEAN) : len(SHAPE_MEAN) + NODES.size - 1] = True
+            held[len(SHAPE_MEAN) + NODES.size - 1 :] |= known_host
             for _ in range(LARGEST_DAMPINGS):
                 scaled = normal + damping * 1e-3 * np.diag(np.diag(normal))
                 step = np.zeros(right.size)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from soxspipe.algorithms.exposures.agreement import group_exposures, line_shift
 from soxspipe.algorithms.exposures.align import align_order
 from soxspipe.algorithms.exposures.combine import combine_order
+from soxspipe.algorithms.exposures.common_noise import common_variance, shared_pixels
 from soxspipe.algorithms.exposures.quick_look import QuickLook, look_at
 from soxspipe.algorithms.exposures.throughput import (
     LightRatio,
@@ -48,14 +50,22 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupSpectra:
-    """Spectra of one group of exposures."""
+    """Spectra of one group of exposures; `masters` is the part of each spectrum's variance that bias, dark and flat make."""
 
     exposures: tuple[int, ...]
     spectra: tuple[OrderSpectrum, ...]
     covariances: tuple[FloatArray, ...]
     fwhm_arcsec: float
     position_arcsec: float
-    seeing: Moffat | None = None
+    seeing: Moffat | None
+    masters: tuple[FloatArray, ...]
+
+    def masters_at(self, reference: OrderSpectrum) -> FloatArray:
+        """The masters' part at the wavelengths of another exposure; 0 of an order that this one has not."""
+        for one, variance in zip(self.spectra, self.masters, strict=True):
+            if one.order == reference.order:
+                return np.interp(reference.wavelength_nm, one.wavelength_nm, variance)
+        return np.zeros(reference.wavelength_nm.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,11 +129,13 @@ def combine_groups(
     else:
         aligned = [_aligned(group, reference) for group in groups]
         ratios = _light(groups, [spectra for spectra, _ in aligned], ready)
+        overlap = shared_pixels([group.position_arcsec for group in groups], [group.fwhm_arcsec for group in groups])
         combined = [
             combine_order(
                 [spectra[place] for spectra, _ in aligned],
                 [covariances[place] for _, covariances in aligned],
                 [ratio.at(one.wavelength_nm) for ratio in ratios],
+                partial(common_variance, np.stack([group.masters_at(one) for group in groups]), overlap=overlap),
             )
             for place, one in enumerate(reference.spectra)
         ]

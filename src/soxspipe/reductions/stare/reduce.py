@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.extraction.horne_extraction import order_spectrum
+from soxspipe.algorithms.exposures.common_noise import masters_variance
+from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder, order_spectrum
 from soxspipe.algorithms.extraction.solve_orders import (
     FALLBACK_SEEING_ARCSEC,
     SolvedOrders,
@@ -16,7 +17,7 @@ from soxspipe.algorithms.extraction.solve_orders import (
     follow_object,
 )
 from soxspipe.algorithms.frames.clip_and_stack import clip_and_stack
-from soxspipe.algorithms.frames.detrend import bad_in_masters
+from soxspipe.algorithms.frames.detrend import bad_in_masters, make_pedestal
 from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
@@ -30,9 +31,11 @@ from soxspipe.algorithms.sky.wavelengths.measure import corrected_wavelength
 from soxspipe.algorithms.spectra.flat_level import measure_flat_level
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
 from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
+from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import OrderSpectrum
@@ -42,18 +45,16 @@ from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures
-from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, uneven_wavelengths, with_cosmic_rays
+from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
-from soxspipe.reductions.stare.light_warnings import host_warnings, rejection_warnings, slit_loss_warnings, slit_warnings
 from soxspipe.reductions.stare.prepared import PreparedSet, prepare_set
 from soxspipe.reductions.stare.result import StareResult
-from soxspipe.reductions.stare.wavelengths import shift_note, shift_warnings, tie_wavelengths
+from soxspipe.reductions.stare.solution_warnings import slit_loss_warnings, solution_warnings
+from soxspipe.reductions.stare.wavelengths import shift_note, tie_wavelengths
 from soxspipe.settings.stare import StareSettings
 
 BRIGHT_SIGNIFICANCE = 50.0
 """An object this clear in the continuum is not looked for in lines as well; no measurement is recorded."""
-MOST_NAMED = 8
-"""Wavelengths in a warning."""
 
 
 def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lambda step, note: None) -> StareResult:
@@ -86,7 +87,8 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         done("compare_exposures", plan.note)
     main = solve_stack(plan.groups[0], ready, plan, settings, done)
     others, failures = solve_others(main, ready, plan, settings, done)
-    combined = combine_groups([main.group(plan.groups[0]), *others], plan, ready, failures)
+    first = main.group(plan.groups[0], inputs.masters if others else None)
+    combined = combine_groups([first, *others], plan, ready, failures)
     spectra, solved = combined.spectra, main.solved
     if others or failures:
         done("combine_exposures", f"{len(others) + 1} groups")
@@ -129,7 +131,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         warnings=(
             *combined.warnings,
             *ready.warnings(main.flags),
-            *_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
+            *solution_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
             *slit_loss_warnings(fluxed, response.curve, inputs.observation),
         ),
         failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
@@ -176,8 +178,8 @@ class StackSolution:
     shift: WavelengthShift | None
     extracted: tuple[_Extracted, ...]
 
-    def group(self, exposures: tuple[int, ...]) -> GroupSpectra:
-        """Its spectra alone."""
+    def group(self, exposures: tuple[int, ...], masters: Masters | None) -> GroupSpectra:
+        """Its spectra alone, and how much of their variance the masters make where it is asked for."""
         return GroupSpectra(
             exposures=exposures,
             spectra=tuple(one.spectrum for one in self.extracted),
@@ -185,11 +187,25 @@ class StackSolution:
             fwhm_arcsec=self.solved.profile.fwhm_arcsec,
             position_arcsec=self.found.source.slit_arcsec if self.found.source is not None else float("nan"),
             seeing=self.solved.profile.moffat,
+            masters=tuple(
+                _of_masters(order, one.spectrum, self.shown, masters)
+                for order, one in zip(self.solved.orders, self.extracted, strict=True)
+                if masters is not None
+            ),
         )
 
 
-def solve_stack(numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done) -> StackSolution:
-    """Average exposures that agree, and solve sky and object on their mean."""
+def _of_masters(order: ExtractedOrder, spectrum: OrderSpectrum, stacked: Frame, masters: Masters) -> FloatArray:
+    """Part of the variance of an order's spectrum that the masters make, in the order of its samples."""
+    window = order.data.window
+    pedestal = make_pedestal(stacked.exptime_s, masters.cutout(window.cutout), window.index.shape)
+    return masters_variance(order, pedestal.variance)[spectrum.b_px - window.b_px[0]]
+
+
+def solve_stack(
+    numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done, known_host: HostLight | None = None
+) -> StackSolution:
+    """Average exposures that agree, and solve sky and object on their mean; `known_host` is what other exposures show."""
     inputs, windows = inputs_of_group(numbers, ready, plan), ready.windows
     bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
     half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
@@ -217,7 +233,7 @@ def solve_stack(numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settin
     done("subtract_sky", notes.sky(sky))
     trace = _trace(orders, skies, sky, found, inputs, settings)
     done("detect_continuum", notes.trace(found))
-    solved = _extract(orders, sky, trace, inputs, settings)
+    solved = _extract(orders, sky, trace, inputs, settings, known_host)
     shift = tie_wavelengths(solved, inputs, settings)
     done("tie_wavelengths", shift_note(shift, inputs.arm))
     extracted = _spectra(solved, shift, shown, inputs, settings)
@@ -239,20 +255,26 @@ def solve_stack(numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settin
 def solve_others(
     main: StackSolution, ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done
 ) -> tuple[list[GroupSpectra], list[tuple[tuple[int, ...], str]]]:
-    """Solve every other group of exposures and keep its spectra alone; say why where that was not possible."""
+    """Solve every other group of exposures and keep its spectra alone; say why where that was not possible.
+
+    All exposures have the host of the deepest ones, or none: its light must not be in some of them.
+    """
+    host = main.solved.host if main.solved.host is not None and main.solved.host.taken else None
+    extraction = settings.extraction.model_copy(update={"subtract_host": settings.extraction.subtract_host and host is not None})
+    alike = settings.model_copy(update={"extraction": extraction})
     solved: list[GroupSpectra] = []
     failures: list[tuple[tuple[int, ...], str]] = []
     for numbers in plan.groups[1:]:
         names = ", ".join(ready.inputs.raw[number].name for number in numbers)
         try:
-            one = solve_stack(numbers, ready, plan, settings, _quiet)
+            one = solve_stack(numbers, ready, plan, alike, _quiet, host)
         except AlgorithmError as error:
             failures.append((numbers, str(error)))
             continue
         if one.found.source is None and main.found.source is not None:
             failures.append((numbers, f"its object does not stand out (strongest peak {one.found.significance:.1f} sigma)"))
             continue
-        solved.append(one.group(numbers))
+        solved.append(one.group(numbers, ready.inputs.masters))
         done("solve_exposure", f"{names}: {notes.trace(one.found)}, FWHM {one.solved.profile.fwhm_arcsec:.2f} arcsec")
     return solved, failures
 
@@ -311,14 +333,19 @@ def _trace(
 
 
 def _extract(
-    orders: Sequence[OrderData], sky: SkyFits | None, trace: ObjectTrace, inputs: StareInputs, settings: StareSettings
+    orders: Sequence[OrderData],
+    sky: SkyFits | None,
+    trace: ObjectTrace,
+    inputs: StareInputs,
+    settings: StareSettings,
+    known_host: HostLight | None,
 ) -> SolvedOrders:
     """Sky and object together; a standard star has no host."""
     extraction = settings.extraction.model_copy(update={"subtract_host": False}) if inputs.is_standard else settings.extraction
     half_slit = 0.5 * inputs.arm.slit_length_arcsec
     if sky is None:
         return extract_without_sky(orders, trace, extraction, half_length_arcsec=half_slit)
-    return extract_with_sky(sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit)
+    return extract_with_sky(sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, known_host=known_host)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -352,43 +379,3 @@ def _spectra(
         )
         spectra.append(_Extracted(spectrum=spectrum, covariance=covariance))
     return spectra
-
-
-def _warnings(
-    found: FoundObject,
-    inputs: StareInputs,
-    solved: SolvedOrders,
-    slit: SlitOffset,
-    shift: WavelengthShift | None,
-    failures: Mapping[str, str],
-    sky_failures: Mapping[int, str],
-) -> tuple[str, ...]:
-    said: list[str] = []
-    if found.source is None:
-        where = "the position given" if inputs.object_slit_arcsec is not None else "the slit centre"
-        said.append(
-            f"no object stands out of the noise (strongest peak {found.significance:.1f} sigma); the spectrum is a forced extraction at {where}"
-        )
-    said.extend(
-        f'a star of the off-frame lies at {s.slit_arcsec:+.1f}" on the slit; it was masked and fitted as an object of negative light'
-        for s in found.sources
-        if s.relative_flux < 0
-    )
-    if sum(s.relative_flux >= 0 for s in found.sources) > 1:
-        others = ", ".join(
-            f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} % of the brightest)'
-            for s in found.sources
-            if s is not found.source and s.relative_flux >= 0
-        )
-        said.append(f"more than one object on the slit, also at {others}")
-    said.extend(host_warnings(solved.host))
-    said.extend(slit_warnings(slit, inputs.arm))
-    said.extend(rejection_warnings(solved, inputs.arm))
-    said.extend(shift_warnings(shift, inputs.arm))
-    if uneven := uneven_wavelengths(solved):
-        places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")
-        said.append(f"sky lines at {places} nm change along the slit; each has a polynomial of its own there")
-    for order, reason in sky_failures.items():
-        said.append(f"order {order} was left out: {reason}")
-    said.extend(f"{name} could not be made: {reason}" for name, reason in failures.items())
-    return tuple(said)

@@ -16,6 +16,7 @@ from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
 from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
+from soxspipe.datamodel.host import HostLight
 from support.orders import TinyOrder, make_geometry, observe, position, sky_light
 
 HALF = 6.0
@@ -37,7 +38,7 @@ def scene(level: float, host: float, *, fwhm: float = 0.9, host_fwhm: float = 4.
     return orders
 
 
-def solved(orders: list[TinyOrder], *, subtract_host: bool = True) -> SolvedOrders:
+def solved(orders: list[TinyOrder], *, subtract_host: bool = True, known: HostLight | None = None) -> SolvedOrders:
     data = [order.data for order in orders]
     found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
     fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
@@ -46,7 +47,7 @@ def solved(orders: list[TinyOrder], *, subtract_host: bool = True) -> SolvedOrde
         [f.data for f in fits], [f.electrons for f in fits], found, GEOMETRY, continuum, forced_arcsec=0.0, seeing_arcsec=0.9
     )
     settings = ExtractionSettings(subtract_host=subtract_host)
-    return extract_with_sky(fits, trace, SkySettings(), settings, half_length_arcsec=HALF)
+    return extract_with_sky(fits, trace, SkySettings(), settings, half_length_arcsec=HALF, known_host=known)
 
 
 def excess(orders: list[TinyOrder], result: SolvedOrders) -> float:
@@ -109,3 +110,28 @@ def test_a_struck_pixel_is_dropped_and_light_along_the_slit_is_not() -> None:
     struck[100, struck.shape[1] // 2] += 1e5
     hit = [replace(fits[0], data=replace(fits[0].data, electrons=struck)), fits[1]]
     np.testing.assert_allclose(measure_rows(hit, all_of_them, trace, 4).light, doubted.light, atol=0.05 * plain.light.max())
+
+
+def test_other_exposures_have_the_known_host_in_their_own_heights() -> None:
+    """Half of the light, host and all: the heights are half of those of the exposure that showed the host."""
+    bright, faint = scene(3000.0, 0.4), scene(1500.0, 0.4)
+    host = solved(bright).host
+    assert host is not None
+    assert host.taken
+    found = solved(faint, known=host).host
+    assert found is not None
+    assert (found.size_arcsec, found.offset_arcsec, found.index) == (host.size_arcsec, host.offset_arcsec, host.index)
+    for order, peak in host.peak.items():
+        assert np.median(found.peak[order]) == pytest.approx(0.5 * np.median(peak), rel=0.15)
+
+
+def test_an_object_beside_is_no_host() -> None:
+    orders = scene(3000.0, 0.0)
+    crowded = []
+    for order in orders:
+        distance = np.nan_to_num(order.data.window.slit_arcsec, nan=99.0) - 0.4 - 3.3
+        other = np.exp(-0.5 * (distance / (0.42466 * 1.6)) ** 2)
+        light = np.where(order.data.window.inside, 0.1 * 3000.0 * other / other.sum(axis=1, keepdims=True), 0.0)
+        crowded.append(replace(order, data=order.data.without(-light)))
+    host = solved(crowded).host
+    assert host is None or not host.taken

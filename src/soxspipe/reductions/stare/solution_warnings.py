@@ -1,17 +1,24 @@
-"""What the user is told about the object's light and the slit."""
+"""What the user is told about the solution: objects, their light, the slit, wavelengths."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
+from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.host import HostLight
+from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import FluxedSpectrum, ResponseCurve
+from soxspipe.reductions.stare.frame_images import uneven_wavelengths
+from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.wavelengths import shift_warnings
 
+MOST_NAMED = 8
+"""Wavelengths in a warning."""
 DOUBT_SAID = 0.005
 """Part of the flux below which an uncertainty of the host is not worth a word."""
 ORDER_LIMIT_PX = 1.0
@@ -37,7 +44,7 @@ def slit_loss_warnings(fluxed: FluxedSpectrum | None, response: ResponseCurve | 
 
 def host_warnings(host: HostLight | None) -> Iterator[str]:
     """Light that no point source explains."""
-    if host is None:
+    if host is None or (not host.taken and host.doubt < DOUBT_SAID):
         return
     if not host.taken:
         yield (
@@ -80,3 +87,44 @@ def slit_warnings(slit: SlitOffset, arm: Arm) -> Iterator[str]:
             + ", ".join(f"{arm.label(order)} ({slit.of(order):+.1f} px)" for order in odd)
             + " moved differently"
         )
+
+
+def solution_warnings(
+    found: FoundObject,
+    inputs: StareInputs,
+    solved: SolvedOrders,
+    slit: SlitOffset,
+    shift: WavelengthShift | None,
+    failures: Mapping[str, str],
+    sky_failures: Mapping[int, str],
+) -> tuple[str, ...]:
+    """All that is to be said of objects, host, slit, wavelengths and lines, and of what could not be made."""
+    said: list[str] = []
+    if found.source is None:
+        where = "the position given" if inputs.object_slit_arcsec is not None else "the slit centre"
+        said.append(
+            f"no object stands out of the noise (strongest peak {found.significance:.1f} sigma); the spectrum is a forced extraction at {where}"
+        )
+    said.extend(
+        f'a star of the off-frame lies at {s.slit_arcsec:+.1f}" on the slit; it was masked and fitted as an object of negative light'
+        for s in found.sources
+        if s.relative_flux < 0
+    )
+    if sum(s.relative_flux >= 0 for s in found.sources) > 1:
+        others = ", ".join(
+            f'{s.slit_arcsec:+.1f}" ({100 * s.relative_flux:.0f} % of the brightest)'
+            for s in found.sources
+            if s is not found.source and s.relative_flux >= 0
+        )
+        said.append(f"more than one object on the slit, also at {others}")
+    said.extend(host_warnings(solved.host))
+    said.extend(slit_warnings(slit, inputs.arm))
+    said.extend(rejection_warnings(solved, inputs.arm))
+    said.extend(shift_warnings(shift, inputs.arm))
+    if uneven := uneven_wavelengths(solved):
+        places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")
+        said.append(f"sky lines at {places} nm change along the slit; each has a polynomial of its own there")
+    for order, reason in sky_failures.items():
+        said.append(f"order {order} was left out: {reason}")
+    said.extend(f"{name} could not be made: {reason}" for name, reason in failures.items())
+    return tuple(said)

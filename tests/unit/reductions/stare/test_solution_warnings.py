@@ -10,7 +10,7 @@ import pytest
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
-from soxspipe.reductions.stare.light_warnings import host_warnings, rejection_warnings, slit_loss_warnings, slit_warnings
+from soxspipe.reductions.stare.solution_warnings import host_warnings, rejection_warnings, slit_loss_warnings, slit_warnings
 from support.orders import make_arm
 
 HOST = HostLight(
