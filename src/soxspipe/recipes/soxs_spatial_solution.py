@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from soxspipe.recipes.base_recipe import base_recipe
+from soxspipe.recipes.calibration_recipe import calibration_recipe
 from soxspipe.settings.overlay import overlaid, poly_digits
 
 
-class soxs_spatial_solution(base_recipe):
+class soxs_spatial_solution(calibration_recipe):
     """Solve multi-pinhole arcs: wavelength and slit position of every pixel.
 
     Parameters

@@ -17,6 +17,7 @@ class SpatialSolutionSettings(ReductionSettings):
     plot_names: ClassVar[tuple[str, ...]] = ("disp_map_res", "report")
 
     use_flat: bool = Field(False, description="Divide the arc by the master flat.")
+    subtract_background: bool = Field(False, description="Take off the light that is scattered between the orders.")
     make_map: bool = Field(True, description="Make the image of wavelength, slit position and order.")
     map_to_image_displacement_threshold: float = Field(
         1e-4,

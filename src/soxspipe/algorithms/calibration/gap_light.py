@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
-from soxspipe.algorithms.calibration.slit_edges import OrderEdges
-from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
+from soxspipe.algorithms.calibration.arc_image import ArcImage
+from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
+from soxspipe.datamodel.geometry import OrderTable
 from soxspipe.errors import AlgorithmError
 from soxspipe.numerics.splines import bspline_matrix
 
@@ -31,7 +34,23 @@ STIFFNESS = 1e-3
 """Second differences of the coefficients against the weight of the cells: bridges wide orders, bends where there are data."""
 
 
-def between_orders(edges: Iterable[OrderEdges], shape: tuple[int, int], axis: Axis) -> BoolImage:
+class Strip(Protocol):
+    """An order on the detector: dispersion pixels, and its lower and upper edge in each."""
+
+    @property
+    def b_px(self) -> IntArray:
+        """Dispersion pixels."""
+
+    @property
+    def low(self) -> FloatArray:
+        """Lower edge."""
+
+    @property
+    def high(self) -> FloatArray:
+        """Upper edge."""
+
+
+def between_orders(edges: Iterable[Strip], shape: tuple[int, int], axis: Axis) -> BoolImage:
     """True for pixels further than `MARGIN_PX` from every order, in an array whose axis 0 is the dispersion; `shape` is that of the frame."""
     n_b, n_a = shape[::-1] if axis == "x" else shape
     steps = np.zeros((n_b, n_a + 1), np.int8)
@@ -103,6 +122,53 @@ def fit_gap_light(image: Image, variance: Image, bad: BoolImage, gaps: BoolImage
     model = everywhere_b @ coefficients.astype(np.float32) @ everywhere_a.T
     typical = float(np.median(np.einsum("ij,jk,ik->i", design[::7], inverse, design[::7], optimize=True)))
     return np.ascontiguousarray(model.T if axis == "x" else model), typical
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TableStrip:
+    """An order as an order table has it, in the pixels of a binned frame."""
+
+    b_px: IntArray
+    low: FloatArray
+    high: FloatArray
+
+
+def strips_of(table: OrderTable, shape: tuple[int, int], binning: tuple[int, int]) -> tuple[TableStrip, ...]:
+    """Orders of a table along the whole of a frame of `shape` (ny, nx) and `binning` (x, y).
+
+    Raises
+    ------
+    ValueError
+        If the table has no edges.
+    """
+    if table.low is None or table.high is None:
+        raise ValueError("the order table has no edges")
+    axis = table.dispersion_axis
+    binning_b, binning_a = binning if axis == "x" else binning[::-1]
+    b = np.arange(shape[1] if axis == "x" else shape[0])
+    unbinned = (b + 0.5) * binning_b - 0.5
+    return tuple(
+        TableStrip(b_px=b, low=(table.low(n, unbinned) + 0.5) / binning_a - 0.5, high=(table.high(n, unbinned) + 0.5) / binning_a - 0.5)
+        for n in table.orders
+    )
+
+
+def without_gap_light(image: ArcImage, table: OrderTable, binning: tuple[int, int]) -> ArcImage:
+    """An arc frame with the light taken off that is seen between its orders.
+
+    Parameters
+    ----------
+    image : ArcImage
+        The frame.
+    table : OrderTable
+        With edges.
+    binning : tuple of int
+        Of the frame, x and y.
+    """
+    axis = table.dispersion_axis
+    gaps = between_orders(strips_of(table, image.shape, binning), image.shape, axis)
+    model, variance = fit_gap_light(image.electrons, image.variance, ~image.good, gaps, axis)
+    return replace(image, electrons=image.electrons - model, variance=image.variance + variance)
 
 
 def _basis(position: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.polynomial import Legendre
+from scipy.ndimage import binary_dilation
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
-from soxspipe.numerics.robust import running_mean, running_median
+from soxspipe.numerics.robust import mad_sigma, running_mean, running_median
 
 LEAST_SHARE = 0.02
 """A lamp that would add less than this to the information on an order's pixels is left out of it."""
@@ -16,7 +17,10 @@ LEAST_SHARE = 0.02
 LINE_WINDOW_PX = 5
 """About the width of an emission line of the D2 lamp on the detector."""
 LINE_SIGMA = 5.0
-"""Where the ratio of the lamps runs off its smooth curve by this many sigma over a few pixels, a lamp has a line; only the other is used."""
+"""Where the ratio of the lamps runs off its smooth curve by this many sigma over a few pixels, the lamp that is brighter there has a line; only
+the other is used."""
+LINE_REACH_PX = 4
+"""Wings of a line, and its tilt along the slit, on either side of where it stands out."""
 
 ODD_SIGMA = 6.0
 """Two lamps that differ by more than this in a pixel: one of them was struck by a cosmic ray."""
@@ -83,26 +87,27 @@ def mix_order(lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray,
     ratio = _smooth_ratio(lamps[other], lamps[reference], use)
     if ratio is None:
         return alone
-    curve, sound = ratio
-    mixed = _averaged(lamps, variances, lit, alone, curve, sound) if helps else alone
+    mixed = _averaged(lamps, variances, lit, alone, ratio) if helps else alone
+    curve = ratio.curve
     if reference == 0 or not _seen_all_along(lamps[0], variances[0], use) or not np.all(curve > 0):
         return mixed
     return replace(mixed, values=mixed.values * curve, variance=mixed.variance * curve**2, spectrum=0)
 
 
 def _averaged(
-    lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray, FloatArray], lit: BoolArray, alone: OrderMix, curve: FloatArray,
-    sound: BoolArray,
-) -> OrderMix:  # fmt: skip
-    """The reference lamp and the other one divided by the ratio `curve`, averaged where the ratio is `sound`."""
+    lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray, FloatArray], lit: BoolArray, alone: OrderMix, ratio: _Ratio
+) -> OrderMix:
+    """The reference lamp and the other one divided by their ratio, averaged; where one of them has a line the other alone."""
+    curve = ratio.curve
     reference, other = alone.reference, 1 - alone.reference
     use = lit & np.isfinite(lamps[0]) & np.isfinite(lamps[1])
     with np.errstate(invalid="ignore", divide="ignore"):
         second = lamps[other] / curve
         second_variance = variances[other] / curve**2
-        weight = np.where(sound, variances[reference] / (variances[reference] + second_variance), 0.0)
+        weight = np.where(ratio.line_in_other, 0.0, variances[reference] / (variances[reference] + second_variance))
     weight = np.where(np.isfinite(second) & np.isfinite(weight), weight, 0.0)
     weight = _smooth_weight(weight, lit)
+    weight = np.where(ratio.line_in_reference & np.isfinite(second), 1.0, weight)
     weight = _trust_the_lower(lamps[reference], second, variances[reference] + second_variance, weight)
     values = lamps[reference] + weight * (np.where(weight > 0, second, 0.0) - lamps[reference])
     variance = (1 - weight) ** 2 * variances[reference] + weight**2 * np.where(weight > 0, second_variance, 0.0)
@@ -132,8 +137,17 @@ def _smooth_weight(weight: FloatArray, lit: BoolArray) -> FloatArray:
     return np.asarray(np.where(weight > 0, np.where(used, along, 0.0)[:, None], 0.0))
 
 
-def _smooth_ratio(other: FloatArray, reference: FloatArray, use: BoolArray) -> tuple[FloatArray, BoolArray] | None:
-    """Ratio of two lamps as a smooth curve along the dispersion with a slope along the slit, and where it holds; None if there is none."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ratio:
+    """Ratio of the other lamp to the reference as a smooth `curve`, shape (n, m), and where either has a line, shape (n, 1).  Where the ratio is not known the other counts as having one."""
+
+    curve: FloatArray
+    line_in_other: BoolArray
+    line_in_reference: BoolArray
+
+
+def _smooth_ratio(other: FloatArray, reference: FloatArray, use: BoolArray) -> _Ratio | None:
+    """Ratio of two lamps, smooth along the dispersion and with a slope along the slit; None if there is none."""
     n, m = use.shape
     top, bottom = np.where(use, other, 0.0).sum(axis=1), np.where(use, reference, 0.0).sum(axis=1)
     known = (bottom > 0) & (use.sum(axis=1) > 3)
@@ -149,14 +163,18 @@ def _smooth_ratio(other: FloatArray, reference: FloatArray, use: BoolArray) -> t
     for _ in range(4):
         pull = (along - series(at)) / error
         local, found = running_mean(pull, known, LINE_WINDOW_PX)
-        kept = known & (np.abs(local) * np.sqrt(np.maximum(found, 1.0)) < LINE_SIGMA)
+        significance = local * np.sqrt(np.maximum(found, 1.0))
+        # a first curve may miss by more than the small noise of bright lamps
+        kept = known & (np.abs(significance) < LINE_SIGMA * max(1.0, mad_sigma(significance[known])))
         if kept.sum() < 0.5 * known.sum():
             return None
         series = Legendre.fit(at[kept], along[kept], RATIO_DEGREE, domain=[0, n - 1], w=1.0 / error[kept])
     curve = series(at)
-    sound = kept & (curve > 0)
+    off = known & ~kept
+    in_reference = binary_dilation(off & (local < 0), iterations=LINE_REACH_PX)[:, None]
+    in_other = binary_dilation(off & (local > 0), iterations=LINE_REACH_PX)[:, None] | ~(known & (curve > 0))[:, None]
     columns = np.linspace(-1.0, 1.0, m)
-    fine = use & sound[:, None]
+    fine = use & ~in_reference & ~in_other
     across = np.where(fine, other, 0.0).sum(axis=0), np.where(fine, curve[:, None] * reference, 0.0).sum(axis=0)
     seen = across[1] > 0
     if seen.sum() <= TILT_DEGREE + 1:
@@ -164,4 +182,4 @@ def _smooth_ratio(other: FloatArray, reference: FloatArray, use: BoolArray) -> t
     slope = np.polynomial.polynomial.Polynomial.fit(
         columns[seen], across[0][seen] / across[1][seen], TILT_DEGREE, w=np.sqrt(across[1][seen])
     )
-    return curve[:, None] * slope(columns)[None, :], np.broadcast_to(sound[:, None], (n, m))
+    return _Ratio(curve=curve[:, None] * slope(columns)[None, :], line_in_other=in_other, line_in_reference=in_reference & ~in_other)

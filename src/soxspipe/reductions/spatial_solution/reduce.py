@@ -10,6 +10,7 @@ import numpy as np
 from soxspipe.algorithms.calibration.arc_settings import with_degrees
 from soxspipe.algorithms.calibration.check_mask import MaskCheck, check_mask
 from soxspipe.algorithms.calibration.combine_lamps import combine_lamps
+from soxspipe.algorithms.calibration.gap_light import without_gap_light
 from soxspipe.algorithms.calibration.solve_map import SolvedMap, solve_map
 from soxspipe.algorithms.orders.dispersion import invert_dispersion, solve_order
 from soxspipe.datamodel.geometry import OrderTable
@@ -29,6 +30,9 @@ def reduce_spatial_solution(inputs: LampInputs, settings: SpatialSolutionSetting
         raise InputError("the order table has no edges (columns edgelow_c.., edgeup_c..); that of the master flat is needed")
     image = combine_lamps(inputs.frames, settings.stack, use_flat=settings.use_flat)
     done("detrend", f"{len(inputs.raw)} frames")
+    if settings.subtract_background:
+        image = without_gap_light(image, inputs.order_table, inputs.detector.binning)
+        done("scattered light", "a smooth surface through the gaps between the orders")
     solution = solve(inputs, image, inputs.prediction.mask_arcsec, with_degrees(settings.arc, settings.poly))
     fit = solution.fit
     done("solve", f"{int(solution.used.sum())} images, left-out error {fit.x.left_out_px:.3f}, {fit.y.left_out_px:.3f} px")

@@ -165,6 +165,19 @@ def test_an_order_that_the_second_lamp_shows_better_has_the_spectrum_of_the_firs
     assert np.std((relative - 1.0) / noise_of_second) < 1.2
 
 
+def test_a_line_of_the_lamp_with_more_light_does_not_stay_in_the_flat():
+    _, (first, second) = lamps(5, True)
+    rng, light = np.random.default_rng(9), (0.3 * first, 4.0 * second)
+    faint = light[0]
+    observed = [rng.poisson(one) + 5.0 * rng.normal(size=one.shape) for one in light]
+    mixed = mix_order((observed[0], observed[1]), (light[0] + 25.0, light[1] + 25.0), np.ones(first.shape, dtype=bool))
+    assert (mixed.reference, mixed.spectrum) == (1, 0)
+    relative = (mixed.values / faint).mean(axis=1)
+    assert np.abs(relative[np.abs(B - 400) < 12] - 1.0).max() < 0.02
+    z = (mixed.values - faint) / np.sqrt(mixed.variance)
+    assert np.std(z) == pytest.approx(1.0, abs=0.05)
+
+
 def test_an_order_that_the_first_lamp_hardly_shows_keeps_the_spectrum_of_the_second():
     observed, (first, second) = lamps(4)
     dark = 5.0 * np.random.default_rng(8).normal(size=first.shape)
