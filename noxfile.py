@@ -1,24 +1,17 @@
 """Sessions for developers: ``nox -s lint``, ``types``, ``tests``, ``tests-oldest``, ``coverage``, ``clients``, ``wheel``, ``docs``, ``bench``."""
 
+import tomllib
 from pathlib import Path
 
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
-OLDEST = (
-    "numpy==1.26.*",
-    "scipy==1.11.2",
-    "astropy==6.0.*",
-    "pyerfa==2.0.1.*",
-    "matplotlib==3.8.*",
-    "pydantic==2.6.*",
-    "typer==0.16.*",
-    "rich==13.0.*",
-    "pillow==9.2.*",
-    "PyYAML==6.0.1",
-    "filelock==3.12.*",
-    "ncompress==1.0.2",
-)
+
+
+def floors() -> list[str]:
+    """The oldest release of every dependency that pyproject.toml allows."""
+    needed = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    return [f"{entry.replace('>=', '==')}.*" for entry in needed]
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
@@ -31,7 +24,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(name="tests-oldest", python="3.11")
 def oldest(session: nox.Session) -> None:
     """Quick tests with the oldest dependencies that are allowed."""
-    session.install(".[test]", *OLDEST)
+    session.install(".[test]", *floors())
     session.run(
         "pytest", "-m", "not slow", "-W", "ignore::DeprecationWarning", *session.posargs
     )  # old packages use what new ones deprecate
