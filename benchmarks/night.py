@@ -5,7 +5,7 @@
 ``linear``    the same of 60 000 raw files
 ``rerun``     a night of 300 files with nothing left to do
 ``overhead``  time outside recipes, two workers and one: a night of 300 files whose recipes sleep
-``night``     a simulated night of 300 files, reduced on two workers: wall time, share outside recipes, peak memory, rerun by the command
+``night``     a simulated night of 281 files, reduced on two workers: wall time, share outside recipes, peak memory, rerun by the command
 ``one``       the same on one worker
 ``apart``     one target of it through ``dask scheduler`` and ``dask worker``, against what ``night`` made
 ``watch``     exposures of that target arrive in a folder under watch: seconds until the spectrum of each arm is there
@@ -61,21 +61,8 @@ PACKED_FILE_BYTES = 8_000_000
 """A packed file holds its header and some noise, and then a hole up to the size of a real one: reading more than the header would cost that."""
 
 SLEEP_S = 1.0
-SIMULATED = (
-    "--targets",
-    "12",
-    "--exposures",
-    "6",
-    "--bias-frames",
-    "20",
-    "--dark-frames",
-    "10",
-    "--flat-frames",
-    "12",
-    "--with-truth",
-    "false",
-)
-"""A night of 300 files: 12 targets and 2 standards in both arms."""
+SIMULATED = {"targets": 12, "exposures": 6, "bias-frames": 20, "dark-frames": 10, "flat-frames": 12, "with-truth": "false"}
+"""A night of 281 files: 12 targets and 2 standards in both arms, six exposures of each target."""
 
 ONE_TARGET = "SN2026sa"
 WATCHED_TURNS = 10
@@ -151,10 +138,11 @@ def packed_files(folder: Path, n_files: int) -> Path:
 
 
 def simulated_files(folder: Path) -> Path:
-    """A night of 300 files with pixels."""
+    """A night with pixels."""
     raw = folder / "night"
     if not raw.exists():
-        subprocess.run([sys.executable, "-m", "soxspipe", "simulate", "--night", *SIMULATED, "-o", str(raw)], check=True)
+        options = [word for name, value in SIMULATED.items() for word in (f"--{name}", str(value))]
+        subprocess.run([sys.executable, "-m", "soxspipe", "simulate", "--night", *options, "-o", str(raw)], check=True)
     return raw
 
 
