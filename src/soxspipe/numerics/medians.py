@@ -19,6 +19,15 @@ def quick_median(values: FloatArray) -> float:
     return float(np.mean(np.stack([parted[:middle].max(), parted[middle]])))
 
 
+def quick_percentile(values: FloatArray, percent: float) -> float:
+    """`numpy.percentile` of finite values, shape (n,), n > 0, at a tenth of its price for a few hundred of them."""
+    place = 0.01 * percent * (values.size - 1)
+    low = int(place)
+    high = min(low + 1, values.size - 1)
+    parted = np.partition(values, (low, high))
+    return float(parted[low] + (place - low) * (parted[high] - parted[low]))
+
+
 def quick_mad_sigma(values: FloatArray) -> float:
     """Standard deviation from the median absolute deviation about the median of finite values, shape (n,), n > 0."""
     return MAD_TO_SIGMA * quick_median(np.abs(values - quick_median(values)))

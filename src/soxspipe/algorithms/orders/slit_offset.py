@@ -17,6 +17,7 @@ from scipy.special import ndtr
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
+from soxspipe.numerics.medians import quick_percentile
 
 BIN_ARCSEC = 0.1
 """Less than half a pixel: tilt and curvature fill the bins."""
@@ -252,22 +253,29 @@ def _edge_misfit(depth: FloatArray, light: FloatArray, error: FloatArray, steps:
     depth, light, error = depth[near], light[near], error[near]
     if depth.size < 10:
         return np.zeros(steps.size)
-    chi2 = np.empty(steps.size)
     level = max(float(np.median(light[depth > LARGEST_ARCSEC])) if (depth > LARGEST_ARCSEC).any() else 1.0, 0.1)
     excess = np.maximum(light - float(np.median(light)), 0.0)
     weight = 1.0 / (error**2 + (MODEL_ERROR * level) ** 2 + (STAR_ERROR * excess) ** 2)
     powers = np.power(depth / LARGEST_ARCSEC, np.arange(SMOOTH_DEGREE + 1)[:, None])
-    for k, step in enumerate(steps):
-        terms = powers * ndtr((depth - step) / blur) / ndtr(depth / blur)
-        normal = (terms * weight) @ terms.T
-        normal += 1e-9 * np.trace(normal) * np.eye(powers.shape[0])
-        found = np.linalg.solve(normal, (terms * weight) @ light)
-        chi2[k] = float(np.sum(weight * (light - found @ terms) ** 2))
-        beyond, inside = depth < step - blur, depth > step + blur
-        most = LARGEST_SHARE * min(1.0, float(np.percentile(light[inside], FAINTEST_PERCENTILE)))
-        if beyond.any() and float(np.percentile(light[beyond], BRIGHTEST_PERCENTILE)) > most:
-            chi2[k] = max(chi2[k], chi2[0])
+    # all steps at once: terms of shape (steps, powers, bins)
+    terms = powers * (ndtr((depth - steps[:, None]) / blur) / ndtr(depth / blur))[:, None, :]
+    weighted = terms * weight
+    normal = weighted @ terms.transpose(0, 2, 1)
+    normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(powers.shape[0])
+    found = np.linalg.solve(normal, (weighted @ light)[..., None])
+    chi2 = np.sum(weight * (light - (found.transpose(0, 2, 1) @ terms)[:, 0]) ** 2, axis=1)
+    lit = [_lit_beyond(depth - step, light, blur) for step in steps]
+    chi2[lit] = np.maximum(chi2[lit], chi2[0])
     return chi2 / max(1.0, float(chi2.min()) / depth.size)
+
+
+def _lit_beyond(depth: FloatArray, light: FloatArray, blur: float) -> bool:
+    """Whether light comes from beyond an edge, `depth` being the distance from it inwards: then the slit has not ended there."""
+    beyond, inside = light[depth < -blur], light[depth > blur]
+    if not beyond.size:
+        return False
+    most = LARGEST_SHARE * min(1.0, quick_percentile(inside, FAINTEST_PERCENTILE))
+    return quick_percentile(beyond, BRIGHTEST_PERCENTILE) > most
 
 
 def _in_pixels(misfit: _Misfit, grid: FloatArray) -> FloatArray:

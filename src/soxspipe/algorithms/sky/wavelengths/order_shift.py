@@ -146,11 +146,14 @@ def _solve(
 ) -> tuple[FloatArray, FloatArray, float]:
     """Coefficients, covariance and log evidence with priors of 0 and a given stiffness."""
     prior = np.array([OFFSET_PRIOR_PX, *stiffness]) ** 2
-    total = np.diag(variance) + (rows * prior) @ rows.T
-    inverse = np.linalg.inv(np.diag(1.0 / prior) + rows.T @ (rows / variance[:, None]))
-    _, log_determinant = np.linalg.slogdet(total)
-    evidence = -0.5 * (data @ np.linalg.solve(total, data) + log_determinant)
-    return inverse @ (rows.T @ (data / variance)), inverse, float(evidence)
+    weighted = rows.T / variance
+    normal = np.diag(1.0 / prior) + weighted @ rows
+    inverse = np.linalg.inv(normal)
+    right = weighted @ data
+    # determinant and inverse of the data's covariance, diag(variance) + rows diag(prior) rows^T, from those of the few terms
+    log_determinant = float(np.sum(np.log(variance)) + np.sum(np.log(prior)) + np.linalg.slogdet(normal)[1])
+    misfit = float(np.sum(data**2 / variance) - right @ inverse @ right)
+    return inverse @ right, inverse, -0.5 * (misfit + log_determinant)
 
 
 def _few(n_lines: int) -> float:

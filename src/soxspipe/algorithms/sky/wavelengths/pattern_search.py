@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from soxspipe.algorithms.sky.wavelengths.sky_spectrum import STEP_PX, LineShape, SkySpectrum, listed_sky
 from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.numerics.medians import quick_median, quick_percentile
 
 COARSE_STEPS = 2
 """Twice as coarse as the spectrum: still five steps within a line."""
@@ -50,6 +50,8 @@ NEARLY_AS_GOOD = 0.7
 """Of the best: lines of each candidate are measured, and decide."""
 MOST_CANDIDATES = 4
 """More than a pattern repeats; bounds the time."""
+BRIGHT_PERCENTILE = 98.0
+"""Of sky and list, which bring both to one scale: bright lines, but not a single one."""
 LINEAR_SIGMA = 3.0
 """Above it brightness counts as its logarithm: a few bright lines must not outvote all others."""
 
@@ -121,18 +123,17 @@ def piece_gains(spectrum: SkySpectrum, shape: LineShape, start_px: float) -> Flo
     n_each = sky.size // max(n_pieces, 1)
     if n_pieces == 0 or listed.size < sky.size + 2 * reach:
         return np.zeros((0, 0))
-    level = LINEAR_SIGMA * float(np.median(noise))
-    height = float(np.percentile(sky, 98)) / max(float(np.percentile(listed, 98)), 1e-30)
+    level = LINEAR_SIGMA * quick_median(noise)
+    height = quick_percentile(sky, BRIGHT_PERCENTILE) / max(quick_percentile(listed, BRIGHT_PERCENTILE), 1e-30)
     seen, expected = compressed(sky, level), compressed(listed * max(height, 0.0), level)
     gains = []
     for piece in range(n_pieces):
         part = slice(piece * n_each, (piece + 1) * n_each)
         here = seen[part] - seen[part].mean()
         stretch = expected[part.start : part.stop + 2 * reach]
-        around = sliding_window_view(stretch, n_each)
         mean, square = _window_means(stretch, n_each), _window_means(stretch**2, n_each)
         spread = np.sqrt(np.maximum(square - mean**2, 1e-30) * np.mean(here**2))
-        alike = np.clip((around @ here) / n_each / np.maximum(spread, 1e-30), 0.0, 0.999)
+        alike = np.clip(np.correlate(stretch, here, mode="valid") / n_each / np.maximum(spread, 1e-30), 0.0, 0.999)
         # a line seen d px above its place matches the list moved by +d, which is the window that begins d earlier
         gains.append(-0.5 * n_each * COARSE_PX / SAMPLE_PX * np.log(1.0 - alike[::-1] ** 2))
     return np.array(gains)

@@ -11,6 +11,7 @@ from soxspipe.algorithms.orders.windows import centre_wavelength
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import SkyLines
+from soxspipe.numerics.medians import quick_percentile
 from soxspipe.numerics.robust import row_median
 
 STEP_PX = 0.1
@@ -108,7 +109,7 @@ def without_floor(values: FloatArray) -> FloatArray:
     """Values above a floor that follows the lowest fifth of blocks of `FLOOR_BLOCK_PX`."""
     n_blocks = max(1, round(values.size * STEP_PX / FLOOR_BLOCK_PX))
     edges = np.linspace(0, values.size, n_blocks + 1).astype(np.int64)
-    floor = np.array([np.percentile(values[low:high], FLOOR_PERCENTILE) for low, high in pairwise(edges)])
+    floor = np.array([quick_percentile(values[low:high], FLOOR_PERCENTILE) for low, high in pairwise(edges)])
     return values - np.interp(np.arange(values.size), 0.5 * (edges[1:] + edges[:-1]), floor)
 
 
