@@ -23,7 +23,7 @@ from soxspipe.algorithms.objects.host_light import measure_host
 from soxspipe.algorithms.objects.host_removal import host_image
 from soxspipe.algorithms.objects.object_flux import smooth_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
-from soxspipe.algorithms.objects.point_source import measure_smearing
+from soxspipe.algorithms.objects.point_source import ROWS_WANTED, fit_star, measure_smearing, parts_for
 from soxspipe.algorithms.objects.profile_cells import Chunks, chunks_of
 from soxspipe.algorithms.orders.along_lines import follow_lines
 from soxspipe.algorithms.orders.order_data import OrderData
@@ -157,11 +157,12 @@ def extract_with_sky(
     mask = partial(mask_companions, trace=trace, companions=companions, profile=rough)
     alone = list(map(mask, fits)) if companions else fits
     rough_rejected = list(map(partial(problem.rough_rejected, profile=rough), alone))
-    smeared = measure_smearing(alone, rough_rejected, trace)
+    star = fit_star(alone, rough_rejected, trace, parts_for(ROWS_WANTED, len(fits)))
+    smeared = measure_smearing(star, trace)
     if smeared is not None:
         rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks, smeared)
-        rough_rejected = list(map(partial(problem.rough_rejected, profile=rough), alone))
-    host = measure_host(alone, rough_rejected, trace, known_host) if settings.subtract_host else None
+        rough_rejected, star = list(map(partial(problem.rough_rejected, profile=rough), alone)), None
+    host = measure_host(alone, rough_rejected, trace, known_host, star) if settings.subtract_host else None
     hostless, kept = alone, fits
     if host is not None and host.taken:
         # the companions' pixels come back for the aperture sums; the host's light does not

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from soxspipe.algorithms.objects.point_source import StarFit, fit_star, parts_for
 from soxspipe.algorithms.objects.slit_model import FURTHEST_HOST_ARCSEC, HOST_SOFTENING_FWHM, SlitFit, SlitModel
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
@@ -44,7 +45,11 @@ AS_GOOD = 9.0
 
 
 def measure_host(
-    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, known: HostLight | None = None
+    fits: Sequence[SkyFit],
+    rejected: Sequence[BoolArray],
+    trace: ObjectTrace,
+    known: HostLight | None = None,
+    star: StarFit | None = None,
 ) -> HostLight | None:
     """Look for light of a host and measure it.
 
@@ -58,17 +63,20 @@ def measure_host(
         The object.
     known : HostLight or None
         The host as other exposures of the set show it: its heights alone are measured.
+    star : StarFit or None
+        A point source fitted to the same pixels, if it is at hand; used if it has as many rows.
 
     Returns
     -------
     HostLight or None
         None if a point source explains the light.  `taken` is False if a host is less significant than `NEEDED_SIGNIFICANCE`.
     """
-    rows = measure_rows(fits, rejected, trace, max(1, ROWS_WANTED // len(fits)))
-    if trace.forced or not rows.weight.any() or not np.isfinite(trace.fwhm_arcsec):
+    parts = parts_for(ROWS_WANTED, len(fits))
+    fitted = star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts)
+    if fitted is None:
         return None
+    rows, alone = fitted.rows, fitted.fit
     smooth = SlitModel(rows, trace.fwhm_arcsec, INDICES[0])
-    alone = smooth.start()
     if known is not None:
         return _as_known(fits, rejected, trace, rows, alone, known)
     if _promises_too_little(smooth, alone):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.objects.slit_model import MIDDLE, SlitModel
-from soxspipe.algorithms.objects.slit_rows import measure_rows
+from soxspipe.algorithms.objects.slit_model import MIDDLE, SlitFit, SlitModel
+from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import BoolArray
 from soxspipe.datamodel.trace import ObjectTrace
@@ -37,15 +37,49 @@ class SmearedStar:
     places: tuple[tuple[float, float], ...]
 
 
-def measure_smearing(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace) -> SmearedStar | None:
-    """Fit a point source that moved along the slit.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StarFit:
+    """A point source of any shape fitted to rows of light.
+
+    Attributes
+    ----------
+    parts : int
+        Rows per order.
+    rows : SlitRows
+        The data.
+    model : SlitModel
+        Of the rows.
+    fit : SlitFit
+        The best point source.
+    """
+
+    parts: int
+    rows: SlitRows
+    model: SlitModel
+    fit: SlitFit
+
+
+def parts_for(rows_wanted: int, n_orders: int) -> int:
+    """Rows per order so that all orders have about as many as wanted."""
+    return max(1, rows_wanted // n_orders)
+
+
+def fit_star(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, parts: int) -> StarFit | None:
+    """Fit a point source to the light along the slit; arguments as for `measure_rows`, None where there is no light to fit."""
+    rows = measure_rows(fits, rejected, trace, parts)
+    if trace.forced or not rows.weight.any() or not np.isfinite(trace.fwhm_arcsec):
+        return None
+    model = SlitModel(rows, trace.fwhm_arcsec)
+    return StarFit(parts=parts, rows=rows, model=model, fit=model.start())
+
+
+def measure_smearing(star: StarFit | None, trace: ObjectTrace) -> SmearedStar | None:
+    """Tell a point source that moved along the slit from one that stood still.
 
     Parameters
     ----------
-    fits : sequence of SkyFit
-        Orders with their first skies, companions taken off.
-    rejected : sequence of ndarray of bool
-        Pixels that a first profile takes for struck by cosmic rays.
+    star : StarFit or None
+        Fitted to orders with their first skies, companions taken off, without pixels that a first profile takes for struck.
     trace : ObjectTrace
         The object.
 
@@ -54,11 +88,9 @@ def measure_smearing(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trac
     SmearedStar or None
         None if a star that stood still explains the light as well.
     """
-    rows = measure_rows(fits, rejected, trace, max(1, ROWS_WANTED // len(fits)))
-    if trace.forced or not rows.weight.any() or not np.isfinite(trace.fwhm_arcsec):
+    if star is None:
         return None
-    model = SlitModel(rows, trace.fwhm_arcsec, 1.0)
-    fit = model.start()
+    model, fit = star.model, star.fit
     near = float(fit.shares[MIDDLE - 1 : MIDDLE + 2].sum())
     explained = fit.misfit < GOOD_FIT * np.count_nonzero(model.weight) and fit.shape[0] > np.log(LEAST_WIDTH) and fit.shape[2] > LEAST_BETA
     if not explained or 1.0 - near < SMEARED_SHARE or model.still(fit).misfit - fit.misfit < NEEDED_GAIN:

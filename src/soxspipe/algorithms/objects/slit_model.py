@@ -58,6 +58,8 @@ LARGEST_DAMPINGS = 7
 """A step shortened that often which still makes it worse leads nowhere."""
 SETTLED = 0.05
 """Change of chi squared that ends the search."""
+LEAST_SLOPE = 1e-10
+"""Of the largest: what is smaller is rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,10 +98,10 @@ class SlitModel:
     fwhm_arcsec : float
         Width of the object at median wavelength.
     index : float
-        Sersic index of the host.
+        Sersic index of the host, if one is fitted.
     """
 
-    def __init__(self, rows: SlitRows, fwhm_arcsec: float, index: float) -> None:
+    def __init__(self, rows: SlitRows, fwhm_arcsec: float, index: float = 1.0) -> None:
         self.light, self.colour, self.x = rows.light, rows.colour[:, None, None], rows.distance_arcsec
         self.fwhm, self.index = fwhm_arcsec, index
         self.sized = np.array([np.log(fwhm_arcsec), 0.0, 0.0, 0.0])
@@ -323,19 +325,38 @@ def sersic(distance_arcsec: FloatArray, size_arcsec: float, index: float, soften
     return np.asarray(np.exp(-falling * ((radius / half) ** (1.0 / index) - (softening_arcsec / half) ** (1.0 / index))))
 
 
-def not_negative(normal: FloatArray, right: FloatArray, *, free: int = 0, sweeps: int = 200) -> FloatArray:
+def not_negative(normal: FloatArray, right: FloatArray, *, free: int = 0) -> FloatArray:
     """Least squares from normal equations with unknowns that are not negative, but for the last `free` ones.
 
-    Coordinate descent: each unknown in turn takes its best value, cut at zero; the few well-separated unknowns here need few sweeps.
+    Unknowns at zero are let in one by one, the steepest first; those that would turn negative go back to zero [1]_.
+
+    References
+    ----------
+    .. [1] Lawson C. L. & Hanson R. J., 1974, Solving Least Squares Problems, chapter 23.
     """
-    found = np.zeros(right.size)
-    for _ in range(sweeps):
-        largest = 0.0
-        for k in range(right.size):
-            best = found[k] + (right[k] - normal[k] @ found) / max(float(normal[k, k]), 1e-30)
-            best = best if k >= right.size - free else max(best, 0.0)
-            largest = max(largest, abs(best - found[k]))
-            found[k] = best
-        if largest < 1e-6:
+    bounded = np.arange(right.size) < right.size - free
+    inside = ~bounded
+    found = _solved_within(normal, right, inside)
+    least = LEAST_SLOPE * float(np.abs(right).max(initial=0.0))
+    for _ in range(3 * right.size):
+        slope = np.where(inside, 0.0, right - normal @ found)
+        if slope.max(initial=0.0) <= least:
             break
+        inside[int(np.argmax(slope))] = True
+        wanted = _solved_within(normal, right, inside)
+        while (negative := inside & bounded & (wanted <= 0.0)).any():
+            share = float(np.min(found[negative] / (found[negative] - wanted[negative])))
+            found = found + share * (wanted - found)
+            inside &= ~(negative & (found <= LEAST_SLOPE * np.abs(found).max()))
+            found[~inside] = 0.0
+            wanted = _solved_within(normal, right, inside)
+        found = wanted
+    return found
+
+
+def _solved_within(normal: FloatArray, right: FloatArray, inside: BoolArray) -> FloatArray:
+    """The normal equations solved for some of the unknowns, 0 for the others."""
+    found = np.zeros(right.size)
+    if inside.any():
+        found[inside] = np.linalg.solve(normal[np.ix_(inside, inside)], right[inside])
     return found

@@ -9,7 +9,7 @@ import pytest
 
 from soxspipe.algorithms.objects.find_object import find_object
 from soxspipe.algorithms.objects.object_profile import Moffat
-from soxspipe.algorithms.objects.point_source import measure_smearing
+from soxspipe.algorithms.objects.point_source import fit_star, measure_smearing
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
 from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
@@ -34,7 +34,8 @@ def found(orders: list[TinyOrder]) -> object:
     source = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
     fits = fit_sky(data, source, SkySettings(), half_length_arcsec=HALF).fits
     none = [np.zeros(fit.data.good.shape, dtype=bool) for fit in fits]
-    return measure_smearing(fits, none, replace(object_trace(*orders), fwhm_arcsec=1.0))
+    trace = replace(object_trace(*orders), fwhm_arcsec=1.0)
+    return measure_smearing(fit_star(fits, none, trace, 4), trace)
 
 
 def test_a_star_that_stood_still_is_not_smeared() -> None:
