@@ -34,8 +34,9 @@ class PixelBlocks:
     first: IntArray
 
 
-def pixel_blocks(piece: IntArray, n_pieces: int) -> PixelBlocks:
-    """Sort pixels, shape (n,), by their piece, 0 <= piece < n_pieces."""
+def pixel_blocks(piece: IntArray, n_pieces: int, chosen: IntArray | None = None) -> PixelBlocks:
+    """Sort pixels by their piece, shape (n,), 0 <= piece < n_pieces; all of them or the `chosen` ones (indices)."""
+    piece = piece if chosen is None else piece.take(chosen)
     count = np.bincount(piece, minlength=n_pieces)
     n_blocks = np.maximum(-(-count // ROOM), 1)
     first = np.cumsum(n_blocks) - n_blocks
@@ -43,7 +44,8 @@ def pixel_blocks(piece: IntArray, n_pieces: int) -> PixelBlocks:
     place = np.arange(piece.size) + np.repeat(first * ROOM - (np.cumsum(count) - count), count)
     n_places = int(first[-1] + n_blocks[-1]) * ROOM
     source, filled = np.zeros(n_places, dtype=np.int64), np.zeros(n_places)
-    source[place] = np.argsort(narrow, kind="stable")
+    rank = np.argsort(narrow, kind="stable")
+    source[place] = rank if chosen is None else chosen.take(rank)
     filled[place] = 1.0
     return PixelBlocks(source=source, filled=filled, n_blocks=n_blocks, first=first)
 

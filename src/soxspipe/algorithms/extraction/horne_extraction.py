@@ -124,7 +124,7 @@ def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings
         Flux, sky and errors.
     """
     limit = settings.horne_extraction_profile_global_clipping_sigma
-    geometry = joint_geometry(sky_fit.spline, data.u_px, data.slit)
+    geometry = joint_geometry(sky_fit.spline, data.u_px, data.slit, data.good)
     sky_range = np.where(data.window.inside, sky_fit.spline.local_range(data.u_px), 0.0)
     rejection = reject_outliers(data, sky_fit.electrons, shares, sky_range, limit)
     weight = np.where(data.good & ~rejection.rejected, 1.0 / rejection.variance, 0.0)

@@ -64,7 +64,7 @@ class JointSolution:
 class JointGeometry:
     """What does not change while fluxes and weights do: piece of the spline, position t within it, and illumination; shape of the window.
 
-    `blocks` are the pixels by piece.
+    `blocks` are the pixels by piece, without those that no weight will ever count.
     """
 
     blocks: PixelBlocks
@@ -74,12 +74,12 @@ class JointGeometry:
     widened: FloatArray | None = None
 
 
-def joint_geometry(spline: SkySpline, u_px: FloatArray, slit: FloatArray) -> JointGeometry:
-    """Find the places of all pixels of a window within the spline."""
+def joint_geometry(spline: SkySpline, u_px: FloatArray, slit: FloatArray, good: BoolArray) -> JointGeometry:
+    """Find the places of all pixels of a window within the spline; those that are not `good` are in no sum."""
     terms = spline.shape_terms(u_px, slit)
     piece, t = spline.space.locate(spline.shifted(u_px, terms))
     return JointGeometry(
-        blocks=pixel_blocks(piece, spline.space.n_pieces),
+        blocks=pixel_blocks(piece, spline.space.n_pieces, np.flatnonzero(good)),
         piece=piece.reshape(u_px.shape),
         t=t.reshape(u_px.shape),
         gain=spline.gain(terms).reshape(u_px.shape),

@@ -135,7 +135,6 @@ def fit_order_sky(
         return noise.variance(sky + foreground)
 
     pixels = SkyPixels(u=u, slit=slit, electrons=values, variance=variance(np.maximum(values, 0.0)))
-    placed: Placed | None
     if start is None:
         spline, placed = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0))
     else:
@@ -148,16 +147,20 @@ def fit_order_sky(
     rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
     clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
     for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
-        here = linearise(spline, placed if placed is not None else place_pixels(spline, pixels, terms))
+        here = linearise(spline, placed)
         pixels = replace(pixels, variance=variance(here.sky))
         limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(u)
         use = np.abs(values - here.sky) <= limit
         left = wings if k + 1 == len(ROUND_TOLERANCES) else None  # the last round alone says what the illumination is
-        spline, placed = gauss_newton(spline, pixels, use / pixels.variance, here, left), None
-        if k + 1 < len(ROUND_TOLERANCES) and _width_changes(spline, pixels, place_pixels(spline, pixels, terms), use):
+        spline = gauss_newton(spline, pixels, use / pixels.variance, here, left)
+        if k + 1 == len(ROUND_TOLERANCES):
+            break
+        placed = place_pixels(spline, pixels, terms)
+        if _width_changes(spline, pixels, placed, use):
             spline = replace(spline, width=np.zeros(WIDTH_SLIT_DEGREE))
             terms = spline.shape_terms(u, slit)
             spline = gauss_newton(spline, pixels, use / pixels.variance, linearise(spline, place_pixels(spline, pixels, terms)))
+            placed = place_pixels(spline, pixels, terms)
     model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
     used = np.zeros(model.shape, dtype=bool)
     used.ravel()[index] = use
