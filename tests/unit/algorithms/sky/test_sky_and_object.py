@@ -148,7 +148,12 @@ def test_errors_are_left_out_unless_asked_for(both: tuple) -> None:
     order, weight, banded, *_ = both
     spline = sky_spline(order)
     quick = solve_sky_and_object(
-        order.data, spline, joint_geometry(spline, order.data.u_px, order.data.slit, order.data.good), profile(order), weight, with_errors=False
+        order.data,
+        spline,
+        joint_geometry(spline, order.data.u_px, order.data.slit, order.data.good),
+        profile(order),
+        weight,
+        with_errors=False,
     )
     np.testing.assert_array_equal(quick.flux, banded.flux)
     for empty in (quick.variance, quick.covariance, quick.sky_variance):
