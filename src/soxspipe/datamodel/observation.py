@@ -99,15 +99,21 @@ class TimeSpan:
         return (self.end - self.begin) * SECONDS_A_DAY
 
 
-def time_span(observations: Sequence[Observation]) -> TimeSpan | None:
+def time_span(observations: Sequence[Observation], weights: Sequence[float] = ()) -> TimeSpan | None:
     """Span of a set of exposures; None where one has no date.
 
-    Each exposure weighs as its open-shutter time in the mean, which is that of the photons of a steady source.
+    Parameters
+    ----------
+    observations : sequence of Observation
+        The exposures.
+    weights : sequence of float
+        Share of each in the spectrum, which is that of the photons counted; without them each weighs as its open-shutter time, as the
+        photons of a steady source through clear air do.
     """
     if not observations or not all(math.isfinite(one.mjd) for one in observations):
         return None
     ends = [one.mjd + one.duration_s / SECONDS_A_DAY for one in observations]
-    weights = [one.exptime_s * one.integrations for one in observations]
+    weights = weights if sum(weights) > 0 else [one.exptime_s * one.integrations for one in observations]
     middles = [0.5 * (one.mjd + end) for one, end in zip(observations, ends, strict=True)]
     mean = sum(w * m for w, m in zip(weights, middles, strict=True)) / sum(weights)
     return TimeSpan(begin=min(one.mjd for one in observations), end=max(ends), mean=mean)

@@ -219,7 +219,7 @@ def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArr
         ("EXPTIME", circumstances.total_exptime_s, "[s] total integration time"),
         ("TEXPTIME", circumstances.total_exptime_s, "[s] sum over all exposures"),
         ("NCOMBINE", circumstances.n_exposures, "number of raw exposures"),
-        ("MJD-OBS", observation.mjd, "[d] start of the first exposure"),
+        ("MJD-OBS", observation.mjd if circumstances.span is None else circumstances.span.begin, "[d] start of the first exposure"),
         ("MJD-END", None if circumstances.span is None else circumstances.span.end, "[d] end of the last exposure"),
         ("PROG_ID", program, "programme"),
         ("OBID1", int(block) if block.isdigit() else block, "observation block"),

@@ -28,3 +28,11 @@ def test_pauses_between_integrations_belong_to_an_exposure():
 def test_no_span_without_a_date():
     assert time_span([seen(60000.0, 1.0), seen(float("nan"), 1.0)]) is None
     assert time_span([]) is None
+
+
+def test_an_exposure_with_little_light_hardly_moves_the_mean() -> None:
+    """Two exposures of 864 s half a day apart, the second with a tenth of the weight: their middles weighed 10 to 1."""
+    span = time_span([seen(60000.0, 864.0), seen(60000.5, 864.0)], [10 / 11, 1 / 11])
+    assert span is not None
+    assert span.mean == pytest.approx(60000.005 + 0.5 / 11)
+    assert span.elapsed_s == pytest.approx(44064.0)

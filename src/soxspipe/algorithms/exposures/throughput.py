@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import erf
+from scipy.special import betainc
 
 from soxspipe.algorithms.objects.object_profile import Moffat
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -31,6 +31,9 @@ CORE_ROUNDS = 12
 """Bisections, which leave 0.02 % of the core radius."""
 KNOWN_WELL = 0.05
 """A ratio whose error is larger does not decide which exposures are clear."""
+
+TURBULENCE_BETA = 4.765
+"""Exponent of the Moffat function that a star's image has behind turbulent air alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,10 +95,19 @@ def measure_ratio(spectra: Sequence[OrderSpectrum], reference: Sequence[OrderSpe
 
 
 def slit_transmission(fwhm_arcsec: float, slit_width_arcsec: float | None) -> float:
-    """Share of a Gaussian image's light that passes a slit; 1 where its width is not known."""
+    """Share of a star's light that passes a slit on which it is centred; 1 where the slit's width is not known.
+
+    The image is the Moffat function that comes closest to that of the turbulent air [1]_.
+
+    References
+    ----------
+    .. [1] Trujillo I. et al., 2001, MNRAS, 328, 977, doi:10.1046/j.1365-8711.2001.04937.x.
+    """
     if slit_width_arcsec is None or not fwhm_arcsec > 0:
         return 1.0
-    return float(erf(slit_width_arcsec * np.sqrt(np.log(2.0)) / fwhm_arcsec))
+    squared = 0.25 * fwhm_arcsec**2 / (2.0 ** (1.0 / TURBULENCE_BETA) - 1.0)
+    half = 0.25 * slit_width_arcsec**2
+    return float(betainc(0.5, TURBULENCE_BETA - 1.0, half / (squared + half)))
 
 
 def round_transmission(seeing: Moffat | None, wavelength_nm: FloatArray, slit_width_arcsec: float | None) -> FloatArray:

@@ -51,6 +51,8 @@ ORDER_SCATTER_PX = 0.3
 """By which orders differ from the motion of the detector."""
 LARGEST_GAIN = 50.0
 """Chi squared that one order may add to the motion of all: none decides alone."""
+MOST_BAD = 0.03
+"""Of an order's lit pixels: where more are bad or saturated, wings of a star whose core is missing look like an edge."""
 NEEDED_SIGNIFICANCE = 5.0
 """Nothing is moved that does not fit better beyond doubt."""
 LEAST_PX = 0.3
@@ -176,7 +178,10 @@ def px_per_arcsec(data: OrderData) -> float:
 
 
 def _order_misfit(data: OrderData, sky: FloatArray) -> _Misfit | None:
-    """How well offsets explain where an order's light ends; None if there is too little of it."""
+    """How well offsets explain where an order's light ends; None if there is too little of it, or too many pixels are bad."""
+    lit = data.window.inside & (data.electrons != 0.0)
+    if np.count_nonzero(lit & ~data.good) > MOST_BAD * np.count_nonzero(lit):
+        return None
     centre, light, error, flat = _profiles(data, sky)
     edges = _flat_edges(centre, flat)
     if edges is None:

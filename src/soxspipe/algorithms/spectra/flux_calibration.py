@@ -114,7 +114,7 @@ def slit_loss_ratio(
     slit_width_arcsec: float | None,
     standard_slit_arcsec: float | None = None,
 ) -> float | None:
-    """Light through the slit, object over standard, for Gaussian images centred in it; None if it cannot be told.
+    """Light through the slit, object over standard, for images of the turbulent air centred in it; None if it cannot be told.
 
     The standard's slit is taken to be the object's where it is not known.  Through another slit the ratio is told without the standard's
     seeing as well, which is then taken to be the object's.

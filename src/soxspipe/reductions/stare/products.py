@@ -16,7 +16,7 @@ from soxspipe.algorithms.spectra.flux_calibration import unbinned_response
 from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.observation import TimeSpan, time_span
+from soxspipe.datamodel.observation import TimeSpan
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.errors import ProductError
@@ -28,6 +28,7 @@ from soxspipe.reductions import records
 from soxspipe.reductions.records import finite_number, metric_row
 from soxspipe.reductions.spec import Contents
 from soxspipe.reductions.stare.context import StareContext
+from soxspipe.reductions.stare.exposures_used import exposures_used
 from soxspipe.reductions.stare.trace_table import trace_polynomials
 
 Value = TypeVar("Value")
@@ -145,12 +146,12 @@ def spectrum_1d_image(context: StareContext) -> Contents:
 
 
 def _spectrum_1d(context: StareContext) -> tuple[tuple[Card, ...], Spectrum1D, Circumstances]:
-    result, snr = context.result, context.metric("SNR MEDIAN")
+    result, snr, used = context.result, context.metric("SNR MEDIAN"), exposures_used(context)
     circumstances = Circumstances(
         observation=context.inputs.observation,
-        span=_span(context),
-        n_exposures=context.n_exposures,
-        total_exptime_s=context.total_exptime_s,
+        span=used.span,
+        n_exposures=used.number,
+        total_exptime_s=used.total_exptime_s,
         snr=math.nan if snr is None else float(snr),
         resolving_power=_resolving_power(context),
         slit_length_arcsec=context.inputs.arm.slit_length_arcsec,
@@ -163,10 +164,6 @@ def _resolving_power(context: StareContext) -> float | None:
     """Of the arm with the slit used; None where either is not known."""
     slit, reference = context.inputs.observation.slit_width_arcsec, context.inputs.arm.resolving_power_1arcsec
     return reference / slit if reference and slit else None
-
-
-def _span(context: StareContext) -> TimeSpan | None:
-    return time_span([raw.observation for raw in context.inputs.raw])
 
 
 def metrics_json(context: StareContext) -> Contents:
@@ -226,24 +223,24 @@ def _cards(context: StareContext, category: str, *, is_image: bool) -> tuple[Car
 
 
 def _circumstances(context: StareContext) -> tuple[Card, ...]:
-    observation = context.inputs.observation
+    observation, used = context.inputs.observation, exposures_used(context)
     return (
         ("EXPTIME", observation.exptime_s, "[s] exposure time that the counts stand for"),
-        ("TEXPTIME", context.total_exptime_s, "[s] sum over all exposures"),
-        ("NCOMBINE", context.n_exposures, "number of raw exposures"),
+        ("TEXPTIME", used.total_exptime_s, "[s] sum over all exposures"),
+        ("NCOMBINE", used.number, "number of raw exposures"),
         ("AIRMASS", observation.airmass, "mean air mass"),
         ("ESO PRO AIRM MEAN", observation.airmass, "mean air mass"),
         ("SOXS FORCED", context.result.trace.forced, "T: no object found or its position given"),
-        *_frame_of_reference(context),
+        *_frame_of_reference(context, used.span),
     )
 
 
-def _frame_of_reference(context: StareContext) -> Iterator[Card]:
+def _frame_of_reference(context: StareContext, span: TimeSpan | None) -> Iterator[Card]:
     """Medium and frame of the wavelengths, times, and what brings both to the barycentre."""
     yield ("SPECSYS", "TOPOCENT", "frame of reference of the wavelengths")
     yield ("SOXS WAVE MEDIUM", "air", "medium of the wavelengths; column WAVE_VAC: vacuum")
     yield ("SPEC_RES", _resolving_power(context) or "", "resolving power for this slit")
-    span, observation, site = _span(context), context.inputs.observation, context.inputs.arm.site
+    observation, site = context.inputs.observation, context.inputs.arm.site
     if span is None:
         return
     yield ("MJD-END", span.end, "[d] end of the last exposure")

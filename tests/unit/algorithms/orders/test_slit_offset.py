@@ -66,11 +66,11 @@ def test_a_bright_star_does_not_hide_the_edges() -> None:
 
 
 def test_a_saturated_core_is_no_dark_end_of_the_flat() -> None:
-    """Its pixels are not good, which says nothing of the flat: four fifths of the order's length without its core give the same edges."""
+    """Its pixels are not good, which says nothing of the flat: a tenth of the order's length without its core gives the same edges."""
     orders = []
     for order in scene(0.0, star=2e4):
         core = np.abs(order.window.slit_arcsec - 0.4) < 1.0
-        core[: core.shape[0] // 5] = False
+        core[core.shape[0] // 10 :] = False
         orders.append(order.masked(core))
     offset = measured(orders)
     assert not offset.applied
@@ -82,6 +82,12 @@ def test_a_star_towards_the_end_of_the_slit_is_no_edge() -> None:
     offset = measured(scene(2.5, sign=-1, star=6000.0, second=1500.0, sky=8.0))
     assert offset.px == pytest.approx(2.5, abs=0.3)
     assert all(one.px == pytest.approx(2.5, abs=0.6) for one in offset.orders.values())
+
+
+def test_an_order_with_much_saturation_is_no_witness() -> None:
+    """Wings of a star whose core is missing fall off as at an edge."""
+    orders = [order.masked(np.abs(order.window.slit_arcsec - 0.4) < 0.5) for order in scene(3.6, star=2e4)]
+    assert not measured(orders).applied
 
 
 def test_without_light_nothing_is_said() -> None:
