@@ -140,7 +140,7 @@ def test_directory_and_list_give_the_same_spectrum(vis, usual, reduce):
 
 def test_a_sof_with_comments_blank_lines_and_names_from_elsewhere(vis, usual, reduce, monkeypatch, tmp_path):
     monkeypatch.chdir(vis.folder)
-    lines = [f"./{path.name}    TAG" if role != "flat" else f"{path.resolve()}\tTAG" for role, path in vis.files.items()]
+    lines = [f"./{path.name}    OBJECT_VIS" if role != "flat" else f"{path.resolve()}\tMASTER_FLAT_VIS" for role, path in vis.files.items()]
     vis.sof.write_text("# made by hand\n\n" + "\r\n".join(lines))
     same_spectrum(reduce(vis.sof), usual())
 
@@ -167,7 +167,7 @@ def test_packed_files(vis, usual, reduce, form):
     for role in roles:
         packed(vis.files[role], form)
     names = sorted(path.name for path in vis.folder.iterdir() if ".fits" in path.name)
-    vis.sof.write_text("\n".join(f"{name} TAG" for name in names))
+    vis.sof.write_text("\n".join(f"{name} OBJECT_VIS" for name in names))
     same_spectrum(reduce(vis.sof), usual())
 
 

@@ -238,8 +238,8 @@ def write_response_table(path: Path, cards: Mapping[str, object], arm: str, coef
 
 
 def write_sof(path: Path, files: list[Path]) -> Path:
-    """One file a line, names relative to the SOF, with a tag that means nothing."""
-    path.write_text("\n".join(f"{file.name} TAG" for file in files))
+    """One file a line, names relative to the SOF, without tags."""
+    path.write_text("\n".join(file.name for file in files))
     return path
 
 

@@ -93,5 +93,5 @@ def sound(truth: CalibrationTruth) -> np.ndarray:
 
 def write_sof(path: Path, files: Sequence[Path]) -> Path:
     """A set-of-files."""
-    path.write_text("".join(f"{file} TAG\n" for file in files))
+    path.write_text("".join(f"{file}\n" for file in files))
     return path

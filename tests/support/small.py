@@ -52,7 +52,7 @@ class Kit:
     def write_sof(self, *without: str, extra: tuple[Path, ...] = ()) -> Path:
         """Write the set-of-files anew, some roles left out and other files added."""
         listed = [path for role, path in self.files.items() if role not in without] + list(extra)
-        self.sof.write_text("".join(f"{path.name if path.parent == self.folder else path} TAG\n" for path in listed))
+        self.sof.write_text("".join(f"{path.name if path.parent == self.folder else path}\n" for path in listed))
         return self.sof
 
     def copy(self, folder: Path) -> Kit:

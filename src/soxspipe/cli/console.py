@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from soxspipe.datamodel.remark import Remark
 from soxspipe.reductions.progress import StepReport
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ class Console:
         _say(one_line(text), sys.stderr)
 
     def warn(self, text: str) -> None:
-        """Something that the user should know."""
-        _say("", sys.stderr, "warning:", "yellow", f" {one_line(text)}")
+        """Something that the user should know; a remark is no fault, and called a note."""
+        word, style = ("note:", "dim") if isinstance(text, Remark) else ("warning:", "yellow")
+        _say("", sys.stderr, word, style, f" {one_line(text)}")
 
     def fail(self, text: str) -> None:
         """The one line that says why nothing was made."""

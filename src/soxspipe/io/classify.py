@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +86,8 @@ _BY_TYPE = {
     **{(flat, _IMAGE): Kind.FLAT_LAMP_OFF for flat in (*_FLATS, *_ORDER_FLATS)},
 }
 """Raw frames by DPR TYPE and DPR TECH, in the spellings of SOXS and X-shooter."""
+PIPELINE, ESO_XSHOOTER, ESO_ORDER_TABLE = "ESO PRO REC1 PIPE ID", "xsh/", "ORDER_TAB_EDGES"
+"""Card, beginning of its value, and category by which products of ESO's X-shooter pipeline are known."""
 _NO_SLIT = ("pin", "blind")
 """What the name of a mask without a slit holds."""
 
@@ -145,6 +147,42 @@ def classify(path: Path, header: Header) -> ClassifiedFile | None:
     if not category:
         kind = _BY_TYPE.get((dpr_type, dpr_tech), Kind.OTHER)
     return ClassifiedFile(path=path, header=header, kind=kind, instrument=instrument, arm=arm, tag=category or f"{dpr_type}_{arm}")
+
+
+def odd_tags(tags: Mapping[Path, str], files: Sequence[ClassifiedFile]) -> tuple[str, ...]:
+    """Sentences about tags of a set-of-files that no kind of file has; headers decide, tags do not."""
+    unknown: dict[str, list[ClassifiedFile]] = {}
+    for file in files:
+        tag = tags.get(file.path, "").upper()
+        if tag and tag != file.tag and not _is_tag(tag, file.instrument):
+            unknown.setdefault(tag, []).append(file)
+    return tuple(
+        f"tag {tag!r} of {found[0].path.name}{f' and {len(found) - 1} more' if len(found) > 1 else ''} is not known; by its header it is "
+        f"{found[0].tag!r}, which decides"
+        for tag, found in unknown.items()
+    )
+
+
+def _is_tag(tag: str, instrument: Instrument) -> bool:
+    """Whether a tag is that of a kind of file, with its arm: a product's category, or the type of a raw frame in any spelling."""
+    stem, _, arm = tag.rpartition("_")
+    types = {dpr_type.replace(",", "_") for dpr_type, _ in _BY_TYPE}
+    return arm in instrument.arms and (stem in _BY_CATEGORY or any(stem.replace(",", "_").startswith(known) for known in types))
+
+
+def why_unknown(header: Header) -> str:
+    """Why `classify` cannot tell what a file is: which value its header has, and which are known."""
+    instrument = _instrument_of(header)
+    if instrument is None:
+        names = [entry.name for entry in instruments()]
+        return f"INSTRUME is {text_of(header, 'INSTRUME')!r}, known are {', '.join(names)}" if "INSTRUME" in header else "has no INSTRUME"
+    keys = instrument.keywords
+    return f"{keys.arm} is {text_of(header, keys.arm)!r}, known are {', '.join(instrument.arms)}"
+
+
+def is_of_eso_pipeline(file: ClassifiedFile) -> bool:
+    """Whether ESO's X-shooter pipeline made a file, whose tables of orders and wavelengths have a form of their own."""
+    return text_of(file.header, PIPELINE).lower().startswith(ESO_XSHOOTER) or file.tag.startswith(ESO_ORDER_TABLE)
 
 
 def needed_header(kinds: Sequence[Kind], instrument: Instrument, arm: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,10 +26,11 @@ _PATH_IN_LINE = re.compile(r"(.*?\.fits(?:\.gz|\.z|\.fz)?)(?=\s|$)", re.IGNORECA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedInputs:
-    """Files to look at, and the name of the set-of-files without ``.sof`` (empty for a folder or list)."""
+    """Files to look at; the name of the set-of-files without ``.sof`` (empty for a folder or list), and the tags that it gives them."""
 
     paths: tuple[Path, ...]
     sof_name: str = ""
+    tags: Mapping[Path, str] = field(default_factory=dict)
 
 
 def resolve_inputs(inputs: InputFrames) -> ResolvedInputs:
@@ -58,7 +59,10 @@ def resolve_inputs(inputs: InputFrames) -> ResolvedInputs:
             return ResolvedInputs(paths=_in_folder(path))
         if FITS_SUFFIX.search(path.name):
             return ResolvedInputs(paths=_existing([path]))
-        return ResolvedInputs(paths=_in_sof(path), sof_name=path.name[:-4] if path.suffix.lower() == ".sof" else path.name)
+        tags = _in_sof(path)
+        return ResolvedInputs(
+            paths=_existing(list(tags)), sof_name=path.name[:-4] if path.suffix.lower() == ".sof" else path.name, tags=tags
+        )
     if isinstance(inputs, Iterable) and not isinstance(inputs, bytes | dict):
         entries = list(inputs)
         if not all(isinstance(entry, str | os.PathLike) for entry in entries):
@@ -95,8 +99,9 @@ def _in_folder(folder: Path) -> tuple[Path, ...]:
     return _existing(frames)
 
 
-def _in_sof(sof: Path) -> tuple[Path, ...]:
-    frames = []
+def _in_sof(sof: Path) -> dict[Path, str]:
+    """The files listed, and the word after each."""
+    frames: dict[Path, str] = {}
     for number, line in enumerate(_sof_text(sof).splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -104,12 +109,18 @@ def _in_sof(sof: Path) -> tuple[Path, ...]:
             raise InputError(f"{sof}: line {number} is not a path and a tag")
         match = _PATH_IN_LINE.match(line.strip())
         if match:
-            frames.append(_beside(sof, match.group(1), number))
+            frames.setdefault(_beside(sof, match.group(1), number), _tag_of(line.strip()[match.end() :]))
     if not frames:
         raise MissingInputError(
             f"{sof}: lists no FITS file; every line is a file ending in .fits, .fits.gz, .fits.Z or .fits.fz, and a tag"
         )
-    return _existing(frames)
+    return frames
+
+
+def _tag_of(rest: str) -> str:
+    """The word after a path; empty where there is none, or a comment."""
+    word = next(iter(rest.split()), "")
+    return "" if word.startswith("#") else word
 
 
 def _sof_text(sof: Path) -> str:

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from soxspipe.datamodel.observation import Observation
 from soxspipe.errors import MissingInputError
-from soxspipe.io.classify import ClassifiedFile, classify
+from soxspipe.io.classify import ClassifiedFile, classify, odd_tags, why_unknown
 from soxspipe.io.files import md5_of
 from soxspipe.io.fits import read_header
 from soxspipe.io.headers import read_observation, text_of
@@ -29,12 +28,14 @@ _TIMESTAMP = re.compile(r"(\d{8}T\d{6})")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoundFiles:
-    """Files that the user gave: base name of the set (empty without one), those that were classified, and the others; what was given twice."""
+    """Files that the user gave: base name of the set (empty without one), those that were classified, and the others with the reason; what
+    was given twice; tags of the set-of-files that are odd."""
 
     sof_name: str
     classified: tuple[ClassifiedFile, ...]
-    unrecognised: tuple[Path, ...]
+    unrecognised: tuple[str, ...]
     repeats: tuple[str, ...] = ()
+    odd_tags: tuple[str, ...] = ()
 
     def select(self, rows: Sequence[InputRow], verb: str) -> Selected:
         """The files that a recipe takes, exposures in order of time; raises as `select_inputs`."""
@@ -44,13 +45,13 @@ class FoundFiles:
             raise MissingInputError("; ".join((str(error), *self.repeats[:SHOWN]))) from error
         in_time_order = tuple(sorted(selected.exposures, key=_time_of))
         files = {**selected.files, next(iter(selected.files)): in_time_order}
-        return replace(selected, files=files, warnings=(*self.repeats, *selected.warnings))
+        return replace(selected, files=files, warnings=(*self.odd_tags, *self.repeats, *selected.warnings))
 
     def unused_notes(self, rows: Sequence[InputRow]) -> tuple[str, ...]:
         """One sentence for every file that no row takes."""
         taken = {kind for row in rows for kind in row.kinds}
         return (
-            *(f"{path.name}: not used, INSTRUME or arm not known" for path in self.unrecognised),
+            *(f"{sentence}; not used" for sentence in self.unrecognised),
             *(f"{file.path.name}: not used, {file.tag!r}" for file in self.classified if file.kind not in taken),
         )
 
@@ -64,13 +65,20 @@ def find_files(inputs: InputFrames) -> FoundFiles:
         If a file cannot be read or contradicts itself.
     """
     resolved = resolve_inputs(inputs)
-    classified = [classify(path, read_header(path)) for path in resolved.paths]
-    files, repeats = without_repeats([file for file in classified if file is not None])
+    headers = [read_header(path) for path in resolved.paths]
+    classified = [classify(path, header) for path, header in zip(resolved.paths, headers, strict=True)]
+    known = [file for file in classified if file is not None]
+    files, repeats = without_repeats(known)
     return FoundFiles(
         sof_name=resolved.sof_name or "",
         classified=files,
         repeats=repeats,
-        unrecognised=tuple(path for path, file in zip(resolved.paths, classified, strict=True) if file is None),
+        unrecognised=tuple(
+            f"{path.name}: {why_unknown(header)}"
+            for path, header, file in zip(resolved.paths, headers, classified, strict=True)
+            if file is None
+        ),
+        odd_tags=odd_tags(resolved.tags, known),
     )
 
 

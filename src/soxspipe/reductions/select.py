@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
+from soxspipe.datamodel.remark import Remark
 from soxspipe.errors import InputError, MissingInputError
-from soxspipe.io.classify import ClassifiedFile, needed_header, slit_of
+from soxspipe.io.classify import ClassifiedFile, Kind, is_of_eso_pipeline, needed_header, slit_of
 from soxspipe.io.headers import binning_of, gain_of, read_noise_of, text_of
+from soxspipe.reductions.prefer import best_file
 from soxspipe.reductions.spec import InputRow, Match
 
 SHOWN = 3
@@ -50,7 +51,7 @@ class Selected:
         return tuple(file for files in list(self.files.values())[1:] for file in files)
 
 
-def select_inputs(files: Sequence[ClassifiedFile], rows: Sequence[InputRow], *, verb: str, unrecognised: Sequence[Path] = ()) -> Selected:
+def select_inputs(files: Sequence[ClassifiedFile], rows: Sequence[InputRow], *, verb: str, unrecognised: Sequence[str] = ()) -> Selected:
     """Choose the files that take part, and check that they belong together.
 
     Parameters
@@ -61,8 +62,8 @@ def select_inputs(files: Sequence[ClassifiedFile], rows: Sequence[InputRow], *, 
         The recipe's inputs; the exposures that are reduced come first.
     verb : str
         The recipe's command, for messages.
-    unrecognised : sequence of Path
-        Files that could not be classified, for messages.
+    unrecognised : sequence of str
+        A sentence for each file that could not be classified, for messages.
 
     Returns
     -------
@@ -81,35 +82,40 @@ def select_inputs(files: Sequence[ClassifiedFile], rows: Sequence[InputRow], *, 
     if not used:
         raise MissingInputError(f"no file of the set is of use to the {verb} recipe{_listed(files, unrecognised)}")
     _require_one(used, "instrument", lambda file: file.instrument.name, "INSTRUME")
-    _require_one_arm(used)
+    _require_one_arm(used, rows[0])
     warnings: list[str] = []
     chosen: dict[str, tuple[ClassifiedFile, ...]] = {}
     for row in rows:
         if not (row.replaces and row.replaces in chosen):
-            found = _choose(used, row, warnings)
+            found = _choose(used, row, warnings, next(iter(chosen.get(rows[0].name, ())), None))
             if found:
                 chosen[row.name] = found
     _require_numbers(chosen, rows, used, _listed(files, unrecognised))
+    _require_own_tables(chosen, rows)
     _require_same(chosen, rows)
     return Selected(files=chosen, warnings=tuple(warnings))
 
 
-def _choose(used: Sequence[ClassifiedFile], row: InputRow, warnings: list[str]) -> tuple[ClassifiedFile, ...]:
-    """Files of the first kind of a row that is present; says where there was a choice."""
+def _choose(
+    used: Sequence[ClassifiedFile], row: InputRow, warnings: list[str], exposure: ClassifiedFile | None
+) -> tuple[ClassifiedFile, ...]:
+    """Files of the first kind of a row that is present, the one that fits best where one is taken; says where there was a choice."""
     for kind in row.kinds:
         candidates = [file for file in used if file.kind is kind]
         if not candidates:
             continue
         others = [file.path.name for file in used if file.kind in row.kinds and file.kind is not kind]
         if others:
-            warnings.append(f"not used, because the set holds {kind.with_article}: {', '.join(others)}")
+            warnings.append(Remark(f"not used, because the set holds {kind.with_article}: {', '.join(others)}"))
         if row.take == "all":
             if len(candidates) > row.maximum:
                 raise InputError(f"{len(candidates)} {kind.plural} are given, the maximum is {row.maximum}")
             return tuple(candidates)
-        one = candidates[0] if row.take == "first" else candidates[-1]
-        if len(candidates) > 1:
-            warnings.append(f"{len(candidates)} {kind.plural} are given; {one.path.name} is used")
+        if len(candidates) == 1:
+            return (candidates[0],)
+        one, reason = best_file(candidates, row, exposure)
+        said = f"{len(candidates)} {kind.plural} are given; {one.path.name} is used"
+        warnings.append(Remark(f"{said} ({reason})") if reason else said)
         return (one,)
     return ()
 
@@ -146,6 +152,17 @@ def _missing(row: InputRow, stand_ins: Sequence[InputRow], first: ClassifiedFile
     return what, f"a file with {needed_header(row.kinds, first.instrument, first.arm)}{either} is needed{maker}"
 
 
+def _require_own_tables(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence[InputRow]) -> None:
+    """Raise if a table of orders or wavelengths is one of ESO's X-shooter pipeline."""
+    for row in rows:
+        for file in chosen.get(row.name, ()):
+            if file.kind in (Kind.ORDER_TABLE, Kind.DISPERSION_TABLE, Kind.DISPERSION_IMAGE) and is_of_eso_pipeline(file):
+                raise InputError(
+                    f"{file.path.name}: is {file.kind.with_article} of ESO's X-shooter pipeline, which has another form; one that "
+                    f"soxspipe {row.made_by} makes is needed"
+                )
+
+
 def _require_same(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence[InputRow]) -> None:
     """Raise if the files differ in something that their rows say must be the same."""
     first = next(iter(chosen.values()))[0]
@@ -168,11 +185,16 @@ def _require_same(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence
         _require_one(files, what, value, keyword)
 
 
-def _require_one_arm(used: Sequence[ClassifiedFile]) -> None:
-    """Raise if the files are of more than one arm, and say how many of each there are and what can be done."""
+def _require_one_arm(used: Sequence[ClassifiedFile], exposures: InputRow) -> None:
+    """Raise if the files are of more than one arm: name those of another arm than the exposures', or say what can be done with all."""
     counted = Counter(file.arm for file in used)
     if len(counted) > 1:
         keyword = used[0].instrument.keywords.arm
+        exposed = [file for file in used if file.kind in exposures.kinds]
+        if len({file.arm for file in exposed}) == 1:
+            arm = exposed[0].arm
+            others = ", ".join(f"{file.path.name} ({file.arm})" for file in used if file.arm != arm)
+            raise InputError(f"{exposed[0].path.name}: {keyword} is {arm!r}, but these files are of another arm: {others}")
         least = min(counted, key=lambda arm: counted[arm])
         odd = ", ".join(file.path.name for file in used if file.arm == least)
         files = ", ".join(f"{number} of {arm}" for arm, number in counted.items())
@@ -197,10 +219,10 @@ def _require_one(files: Sequence[ClassifiedFile], what: str, value: Callable[[Cl
             )
 
 
-def _listed(files: Sequence[ClassifiedFile], unrecognised: Sequence[Path]) -> str:
+def _listed(files: Sequence[ClassifiedFile], unrecognised: Sequence[str]) -> str:
     """The first few raw frames and files of no known kind, and what they say they are, in brackets; empty if there are none."""
     found = [_as_found(file) for file in files if not text_of(file.header, file.instrument.keywords.pro_catg) or file.is_other]
-    found += [f"{path.name}: INSTRUME or arm not known" for path in unrecognised]
+    found += unrecognised
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return f" ({'; '.join(found[:SHOWN])}{more})" if found else ""
 
@@ -211,7 +233,8 @@ def _as_found(file: ClassifiedFile) -> str:
     cards = [
         f"{key} {text_of(file.header, key)[:40]!r}" for key in (keys.pro_catg, keys.dpr_type, keys.dpr_tech) if text_of(file.header, key)
     ]
-    return f"{file.path.name}: {', '.join(cards) or f'neither {keys.dpr_type} nor {keys.pro_catg}'}"
+    made_by = " of ESO's X-shooter pipeline" if is_of_eso_pipeline(file) else ""
+    return f"{file.path.name}: {', '.join(cards) or f'neither {keys.dpr_type} nor {keys.pro_catg}'}{made_by}"
 
 
 def _rounded(number: float | None) -> str:

@@ -16,6 +16,7 @@ from soxspipe.settings.base import ReductionSettings
 Context = TypeVar("Context")
 Contents: TypeAlias = Iterable[bytes | memoryview]
 Match: TypeAlias = Literal["binning", "readout", "gain", "read_noise", "slit"]
+Preference: TypeAlias = Literal["exposure_time", "no_background", "edges", "slit_positions", "three_planes"]
 
 SAME_DETECTOR: tuple[Match, ...] = ("binning", "readout", "gain", "read_noise")
 """What images must share to be subtracted from each other."""
@@ -42,7 +43,9 @@ class InputRow:
     arms : tuple of str
         Arms in which the minimum holds; it is optional in the others.  Empty: all arms.
     take : {'all', 'first', 'last'}
-        Which files are used where there are more than one.
+        Which files are used where there are more than one and all fit alike.
+    prefers : tuple of str
+        What makes one of several files the better one, most important first (`reductions.prefer`).
     match : tuple of str
         What must be the same in all files of the set that name it: ``binning``, ``readout``, ``gain``, ``read_noise``, ``slit``.
     made_by : str
@@ -58,6 +61,7 @@ class InputRow:
     maximum: int = 1
     arms: tuple[str, ...] = ()
     take: Literal["all", "first", "last"] = "last"
+    prefers: tuple[Preference, ...] = ()
     match: tuple[Match, ...] = ()
     made_by: str = ""
     replaces: str = ""

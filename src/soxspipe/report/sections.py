@@ -39,16 +39,18 @@ def header(content: ReportContent, verdict: Verdict) -> Html:
             class_=f"verdict {verdict.level}",
             aria_label="Verdict",
         ),
-        _more_worries(verdict),
+        _all_said(verdict),
         tag("dl", (tag("div", tag("dt", name), tag("dd", value)) for name, value in _key_numbers(content)), class_="tiles"),
     )
 
 
-def _more_worries(verdict: Verdict) -> Html | None:
-    if len(verdict.worries) <= 2:
+def _all_said(verdict: Verdict) -> Html | None:
+    """Worries that the headline has no room for, and what is said without being one."""
+    said = (*verdict.worries, *verdict.remarks)
+    if len(verdict.worries) <= 2 and not verdict.remarks:
         return None
-    items = (tag("li", worry) for worry in verdict.worries)
-    return tag("details", tag("summary", f"All {len(verdict.worries)} remarks"), tag("ul", items), class_="remarks")
+    words = f"All {len(said)} remarks" if len(said) > 1 else "One remark"
+    return tag("details", tag("summary", words), tag("ul", (tag("li", sentence) for sentence in said)), class_="remarks")
 
 
 def _key_numbers(content: ReportContent) -> Iterable[tuple[str, str]]:

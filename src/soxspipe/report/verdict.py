@@ -10,6 +10,7 @@ import numpy as np
 
 from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
 from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.remark import Remark
 from soxspipe.report.content import ReportContent
 
 Level = Literal["good", "check", "fail"]
@@ -47,11 +48,14 @@ class Verdict:
         What was reduced, in one sentence.
     worries : tuple of str
         One sentence each, gravest first; empty when all is well.
+    remarks : tuple of str
+        What is said and is no fault.
     """
 
     level: Level
     summary: str
     worries: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -84,7 +88,8 @@ def judge(content: ReportContent) -> Verdict:
     grave = (*_forced(content), *_out_of_range(content), *_mostly_missing(content))
     lesser = tuple(worry for check in _CHECKS for worry in check(content))
     level: Level = "fail" if grave else "check" if lesser else "good"
-    return Verdict(level=level, summary=summarise(content), worries=tuple(dict.fromkeys((*grave, *lesser))))
+    remarks = tuple(_sentence(warning) for warning in content.warnings if isinstance(warning, Remark))
+    return Verdict(level=level, summary=summarise(content), worries=tuple(dict.fromkeys((*grave, *lesser))), remarks=remarks)
 
 
 def summarise(content: ReportContent) -> str:
@@ -216,10 +221,12 @@ def _calibration(content: ReportContent) -> Iterator[str]:
 
 
 def _warnings(content: ReportContent) -> Iterator[str]:
-    for warning in content.warnings:
-        sentence = warning.strip().rstrip(".")
-        if sentence:
-            yield f"{sentence[0].upper()}{sentence[1:]}."
+    yield from map(_sentence, (warning for warning in content.warnings if warning.strip() and not isinstance(warning, Remark)))
+
+
+def _sentence(text: str) -> str:
+    plain = text.strip().rstrip(".")
+    return f"{plain[0].upper()}{plain[1:]}."
 
 
 _CAUSES = {

@@ -26,6 +26,7 @@ def test_lines_comments_tags_and_blanks(tmp_path: Path) -> None:
     resolved = resolve_inputs(sof)
     assert resolved.paths == (a, b, c, d)
     assert resolved.sof_name == "night"
+    assert list(resolved.tags.values()) == ["OBJECT_NIR", "FLAT", "", "TAG"]
 
 
 def test_relative_paths_are_tried_beside_the_sof_then_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def complete() -> list[ClassifiedFile]:
     return [product(f"{stem}_NIR") for stem in ("MASTER_DARK", "MASTER_FLAT", "ORDER_TAB", "DISP_TAB", "DISP_IMAGE")]
 
 
-def select_inputs(files: Sequence[ClassifiedFile], unrecognised: Sequence[Path] = ()) -> Selected:
+def select_inputs(files: Sequence[ClassifiedFile], unrecognised: Sequence[str] = ()) -> Selected:
     return select_by_rows(files, SPEC.inputs, verb=SPEC.verb, unrecognised=unrecognised)
 
 
@@ -94,9 +94,9 @@ def test_nothing_of_use() -> None:
     with pytest.raises(MissingInputError, match=r"of use to the stare recipe$"):
         select_inputs([])
     with pytest.raises(
-        MissingInputError, match=r"no object exposure among 5 files \(lamp\.fits: .*; odd\.fits: INSTRUME or arm not known\)"
+        MissingInputError, match=r"no object exposure among 5 files \(lamp\.fits: .*; odd\.fits: INSTRUME is 'EFOSC', known are SOXS\)"
     ):
-        select_inputs([raw("lamp.fits", "LAMP,FLAT", "ECHELLE,SLIT"), *complete()], [Path("odd.fits")])
+        select_inputs([raw("lamp.fits", "LAMP,FLAT", "ECHELLE,SLIT"), *complete()], ["odd.fits: INSTRUME is 'EFOSC', known are SOXS"])
 
 
 def test_more_exposures_than_memory_holds() -> None:

@@ -27,7 +27,7 @@ INPUTS: tuple[InputRow, ...] = (
     InputRow(
         name="dispersion_table", description="First solution, at the slit's centre", kinds=(Kind.DISPERSION_TABLE,), made_by="disp_solution"
     ),
-    InputRow(name="order_table", description="Where the orders are, with edges", kinds=(Kind.ORDER_TABLE,), made_by="mflat"),
+    InputRow(name="order_table", description="Where the orders are, with edges", kinds=(Kind.ORDER_TABLE,), made_by="mflat", prefers=("edges",)),
 )  # fmt: skip
 
 PRODUCTS: tuple[ProductRow[SpatialSolutionContext], ...] = (

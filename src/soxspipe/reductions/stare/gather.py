@@ -15,6 +15,7 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.raw_calibration import BadPixel
+from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile, Kind
@@ -261,7 +262,7 @@ def _header_warnings(files: Selected, observations: Sequence[Observation], value
         found.append(f"the dark was exposed for {dark.exptime_s:g} s, the frame for {times[0]:g} s; {_dark_use(masters)}")
     off_frame = files.one("off_frame")
     if off_frame is not None:
-        found.append(f"{off_frame.path.name}: an off-frame takes the place of the master dark")
+        found.append(Remark(f"{off_frame.path.name}: an off-frame takes the place of the master dark"))
     if settings.use_flat and files.one("flat") is None:
         found.append("no master flat is given; the frame is not divided by one")
     return [sentence for sentence in found if sentence]

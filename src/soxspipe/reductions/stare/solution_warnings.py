@@ -11,6 +11,7 @@ from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import FluxedSpectrum, ResponseCurve
 from soxspipe.reductions.stare.frame_images import uneven_wavelengths
@@ -25,7 +26,6 @@ ORDER_LIMIT_PX = 1.0
 """Orders move together; one that differs by more was seen wrongly, or its map is."""
 USUAL_PX = 11.0
 """Three arcsec, the largest motion seen on sky."""
-
 SLIT_LOSS_SAID = 0.05
 """Through another slit than the standard's, a difference of light that a flux calibration to a few per cent does not bear."""
 
@@ -74,7 +74,7 @@ def slit_warnings(slit: SlitOffset, arm: Arm) -> Iterator[str]:
     """A slit whose image lies off the flat's."""
     if not slit.applied:
         return
-    yield (
+    yield Remark(
         f"the slit's image lies {slit.px:+.1f} px off the flat's and the dispersion map's along the slit; slit positions follow it, and "
         "rows that are not lit in both are left out"
     )
@@ -120,7 +120,7 @@ def solution_warnings(
     said.extend(host_warnings(solved.host))
     said.extend(slit_warnings(slit, inputs.arm))
     said.extend(rejection_warnings(solved, inputs.arm))
-    said.extend(shift_warnings(shift, inputs.arm))
+    said.extend(shift_warnings(shift, inputs.arm, is_standard=inputs.is_standard))
     if uneven := uneven_wavelengths(solved):
         places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")
         said.append(f"sky lines at {places} nm change along the slit; each has a polynomial of its own there")

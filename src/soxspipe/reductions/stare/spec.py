@@ -96,24 +96,28 @@ INPUTS: tuple[InputRow, ...] = (
     InputRow(
         name="bias", description="Pedestal of the detector", kinds=(Kind.BIAS,), arms=("VIS", "UVB"), match=SAME_DETECTOR, made_by="mbias"
     ),
-    InputRow(name="dark", description="Dark current", kinds=(Kind.DARK,), arms=("NIR",), match=SAME_DETECTOR, made_by="mdark"),
+    InputRow(
+        name="dark", description="Dark current", kinds=(Kind.DARK,), arms=("NIR",), match=SAME_DETECTOR, made_by="mdark",
+        prefers=("exposure_time",),
+    ),
     InputRow(
         name="off_frame", description="Exposure beside the target, in place of a dark", kinds=(Kind.OFF_FRAME,), minimum=0,
         match=SAME_LIGHT, replaces="dark",
     ),
     InputRow(
-        name="flat", description="Response of the pixels and blaze", kinds=(Kind.FLAT,), minimum=0, match=SAME_LIGHT, made_by="mflat"
+        name="flat", description="Response of the pixels and blaze", kinds=(Kind.FLAT,), minimum=0, match=SAME_LIGHT, made_by="mflat",
+        prefers=("no_background",),
     ),
     InputRow(
-        name="order_table", description="Where the orders are", kinds=(Kind.ORDER_TABLE,), take="first", made_by="mflat"
+        name="order_table", description="Where the orders are", kinds=(Kind.ORDER_TABLE,), take="first", made_by="mflat", prefers=("edges",),
     ),
     InputRow(
         name="dispersion_table", description="Wavelength and slit position to pixel", kinds=(Kind.DISPERSION_TABLE,), take="first",
-        made_by="spatial_solution",
+        made_by="spatial_solution", prefers=("slit_positions",),
     ),
     InputRow(
         name="dispersion_image", description="Wavelength, slit position and order of every pixel", kinds=(Kind.DISPERSION_IMAGE,),
-        minimum=0, take="first", made_by="spatial_solution",
+        minimum=0, take="first", made_by="spatial_solution", prefers=("three_planes",),
     ),
     InputRow(
         name="bad_pixels", description="Bad pixels with their reasons, measured on darks and flats", kinds=(Kind.BAD_PIXEL_MAP,), minimum=0,

@@ -13,6 +13,7 @@ from soxspipe.algorithms.sky.wavelengths.measure import measure_wavelength_shift
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.models import OrderShift, WavelengthShift
 from soxspipe.datamodel.observation import Arc, Observation
+from soxspipe.datamodel.remark import Remark
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.settings.stare import StareSettings
 
@@ -86,16 +87,23 @@ def shift_note(shift: WavelengthShift | None, arm: Arm) -> str:
     return f"{span} px on {shift.n_lines} lines" + (f", not tied: {', '.join(loose)}" if loose else "")
 
 
-def shift_warnings(shift: WavelengthShift | None, arm: Arm) -> Iterator[str]:
-    """Orders whose wavelengths are not tied to the sky, follow a law, or were left uncorrected."""
+def shift_warnings(shift: WavelengthShift | None, arm: Arm, *, is_standard: bool = False) -> Iterator[str]:
+    """Orders whose wavelengths are not tied to the sky, follow a law, or were left uncorrected.
+
+    That an order without sky lines keeps the arc's wavelengths is usual, and so is that of any order of a standard star, whose exposure
+    is short and whose response changes slowly: a remark.
+    """
     if shift is None:
         return
-    loose: dict[str, list[str]] = {}
+    loose: dict[tuple[str, bool], list[str]] = {}
+    without_lines = {law.order for law in arm.flexure.laws} - set(arm.flexure.least_lines)
     for order, found in sorted(shift.orders.items()):
         if not found.tied and not shift.attached:
-            loose.setdefault(found.reason, []).append(arm.label(order))
-    for reason, labels in loose.items():
-        yield f"wavelengths of {_named(labels)} are those of the arc, not tied to the sky: {reason}"
+            usual = order in without_lines or is_standard
+            loose.setdefault((found.reason, usual), []).append(arm.label(order))
+    for (reason, usual), labels in loose.items():
+        said = f"wavelengths of {_named(labels)} are those of the arc, not tied to the sky: {reason}"
+        yield Remark(said) if usual else said
     lawful = [(arm.label(order), found) for order, found in sorted(shift.orders.items()) if found.source == "law" and found.applied]
     for label, found in lawful:
         yield f"wavelengths of order {label} were moved by {_size(found)}, by the flexure law of other orders and the rotator, not by its own lines"
