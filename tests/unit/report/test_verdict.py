@@ -10,8 +10,8 @@ import pytest
 
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.metric import Metric
-from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.models import OrderShift, WavelengthShift
+from soxspipe.datamodel.remark import Remark
 from soxspipe.report import ReportContent
 from soxspipe.report.verdict import Verdict, judge, shown_range, shown_value
 
@@ -147,7 +147,7 @@ def test_values_and_ranges_as_people_write_them(metric: Metric, value: str, limi
 
 
 def test_a_remark_is_said_and_is_no_worry(content: Make) -> None:
-    verdict = judge(content(warnings=(Remark("two darks are given; a.fits is used (its exposure time fits best)"),)))
+    verdict = judge(replace(content(), warnings=(Remark("two darks are given; a.fits is used (its exposure time fits best)"),)))
     assert verdict.level == "good"
     assert verdict.worries == ()
     assert verdict.remarks == ("Two darks are given; a.fits is used (its exposure time fits best).",)

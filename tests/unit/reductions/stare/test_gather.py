@@ -291,7 +291,7 @@ def test_masters_in_adu_are_multiplied_by_the_gain(own: InputKit) -> None:
 def test_mixed_arms_are_refused(vis: InputKit, nir: InputKit) -> None:
     with pytest.raises(
         InputError,
-        match=r"ESO SEQ ARM is '(VIS|NIR)', but these files are of another arm: .*\((VIS|NIR)\)|holds files of both arms \(ESO SEQ ARM",
+        match=r"holds files of both arms \(ESO SEQ ARM: .* of VIS, .* of NIR\); all files must share one arm: give those of one",
     ):
         gather([*map(str, vis.files.values()), str(nir.files["raw0"])])
 
