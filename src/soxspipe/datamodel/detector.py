@@ -23,6 +23,8 @@ class Detector:
         Half-open range kept after rotation, in unbinned pixels.
     gain_e_per_adu, read_noise_e : float
         Used for this exposure.
+    whole_px : int or None
+        Rows and columns of a detector that is read out whole; None where they are not known.
     saturation_adu : float or None
         Raw level at which a pixel is saturated.
     dark_scales_with_time : bool
@@ -38,6 +40,7 @@ class Detector:
     science_rows: tuple[int, int]
     gain_e_per_adu: float
     read_noise_e: float
+    whole_px: int | None = None
     saturation_adu: float | None = None
     dark_scales_with_time: bool = True
     gain_source: str = "the detector file"

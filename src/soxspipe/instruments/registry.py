@@ -247,6 +247,7 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
             science_rows=tuple(entry["science_rows"]),
             gain_e_per_adu=entry["gain_e_per_adu"],
             read_noise_e=entry["read_noise_e"],
+            whole_px=entry.get("whole_px"),
             saturation_adu=entry["saturation_adu"],
             dark_scales_with_time=entry["dark_scales_with_time"],
         ),

@@ -52,6 +52,7 @@ def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
             f"(columns to {detector.column_slice.stop}, rows to {detector.row_slice.stop}{_turned(detector)}) "
             f"at binning {detector.binning[0]} x {detector.binning[1]}"
         )
+    _require_whole(file, detector, (rows, columns))
     _require_usable(file, detector, adu)
     if adu.dtype.kind == "f" and not (adu.min() >= -LARGEST and adu.max() <= LARGEST):
         adu = np.where(np.abs(adu) <= LARGEST, adu, np.nan)
@@ -195,6 +196,23 @@ def block_average(image: FloatArray, binning: tuple[int, int], use: BoolImage) -
     rows, columns = image.shape[0] // by, image.shape[1] // bx
     masked = np.where(use, image, np.nan)[: rows * by, : columns * bx]
     return masked.reshape(rows, by, columns, bx).mean(axis=(1, 3), dtype=np.float64)
+
+
+def _require_whole(file: ClassifiedFile, detector: Detector, shape: tuple[int, int]) -> None:
+    """Raise if a raw frame (rows, columns, turned) has lines that the detector has not, or not all of them: its pixels are not where they belong.
+
+    An axis whose science range begins at 0 has no border, and ends with it; a detector that is read whole along one axis is so along both.
+    """
+    for found, used, what in zip(shape, (detector.row_slice, detector.column_slice), ("rows", "columns"), strict=True):
+        if used.start == 0 and found != used.stop:
+            raise InputError(
+                f"{file.path}: has {found} {what}, {used.stop} are read out at this binning; its shape does not fit the detector"
+            )
+    if detector.whole_px in shape and set(shape) != {detector.whole_px}:
+        raise InputError(
+            f"{file.path}: has {shape[0]} rows and {shape[1]} columns, {detector.whole_px} of each are read out; its shape does not fit the "
+            "detector"
+        )
 
 
 def _require_usable(file: ClassifiedFile, detector: Detector, adu: Image) -> None:

@@ -14,6 +14,7 @@ from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geo
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.frames import block_average, read_map_planes
+from soxspipe.io.geometry_checks import missing_wavelengths, require_one_place
 from soxspipe.io.static import read_spectral_format
 from soxspipe.io.tables import read_dispersion_table, read_order_table
 
@@ -68,11 +69,13 @@ def read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, t
     x, y = read_dispersion_table(files.dispersion_table)
     spectral_format = read_spectral_format(facts.arm.instrument, facts.arm.name)
     _require_known_orders(files.order_table, order_table, spectral_format)
+    require_one_place(files.order_table.path.name, files.dispersion_table.path.name, order_table, (x, y), spectral_format, facts.arm)
     dispersion_map, warnings = _dispersion_map(files, detector, x, y, order_table, spectral_format)
+    gaps = missing_wavelengths(dispersion_map, order_table, spectral_format, facts.arm, detector.binning)
     geometry = Geometry(
         arm=facts.arm, binning=detector.binning, order_table=order_table, dispersion_map=dispersion_map, spectral_format=spectral_format
     )
-    return geometry, warnings
+    return geometry, (*warnings, *gaps)
 
 
 def _require_known_orders(file: ClassifiedFile, table: OrderTable, spectral_format: SpectralFormat) -> None:

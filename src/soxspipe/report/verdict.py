@@ -30,6 +30,10 @@ SATURATED_LIMIT = 0.001
 """Share of the samples; chosen by eye, no measurement is recorded."""
 SLIT_LOSS_LIMITS = (0.7, 1.4)
 """Beyond them the flux scale is off by more than 30 to 40 %; chosen by eye, no measurement is recorded."""
+LEAST_CAUSE = 0.1
+"""Of the share that is missing: bad pixels in a column of the object's core take ten times their share of the spectrum."""
+REJECTED_LIMIT = 0.01
+"""Share of the pixels: three times what cosmic rays strike in an hour, at 0.05 hits a second and square centimetre of six pixels each."""
 APERTURE_LIMIT = 0.15
 """Of the light, for the boxcar sum alone; chosen by eye, no measurement is recorded."""
 MISSING_LIMITS = (0.1, 0.5)
@@ -129,31 +133,41 @@ def _out_of_range(content: ReportContent) -> Iterator[str]:
 def _mostly_missing(content: ReportContent) -> Iterator[str]:
     share = content.metric("NO DATA FRAC")
     if share is not None and share > MISSING_LIMITS[1]:
-        yield f"{share:.0%} of the spectrum is missing: {_why_missing(content)}."
+        yield f"{share:.0%} of the spectrum is missing: {_why_missing(content, share)}."
 
 
 def _missing(content: ReportContent) -> Iterator[str]:
     limit, worst = MISSING_LIMITS
     whole = content.metric("NO DATA FRAC")
     if whole is not None and limit < whole <= worst:
-        yield f"{whole:.0%} of the spectrum is missing: {_why_missing(content)}."
+        yield f"{whole:.0%} of the spectrum is missing: {_why_missing(content, whole)}."
     shares = {metric.order: metric.number for metric in content.metrics if metric.name == f"NO DATA FRAC O{metric.order}"}
     bad = {order: share for order, share in shares.items() if share is not None and share > limit}
     if bad and (whole is None or whole <= limit):
         order = max(bad, key=lambda name: bad[name])
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        yield f"{bad[order]:.0%} of order {order}{more} is missing: {_why_missing(content)}."
+        yield f"{bad[order]:.0%} of order {order}{more} is missing: {_why_missing(content, bad[order])}."
 
 
-def _why_missing(content: ReportContent) -> str:
-    """The commonest flag of the pixels between the order edges, in words."""
+def _why_missing(content: ReportContent, missing: float) -> str:
+    """The commonest flag of the pixels between the order edges, in words; a flag of few pixels is no reason for a loss of many samples."""
     frame, mapped = content.values.sky_subtracted, content.values.geometry.dispersion_map
     flags = frame.flags[mapped.order > 0]
     shares = {words: float(np.mean((flags & np.uint8(flag)) != 0)) if flags.size else 0.0 for flag, words in _CAUSES.items()}
     words = max(shares, key=lambda name: shares[name])
     return (
-        f"{shares[words]:.0%} of the pixels in orders are {words}" if shares[words] > 0 else "the object's profile was not measured there"
+        f"{shares[words]:.0%} of the pixels in orders are {words}"
+        if shares[words] > LEAST_CAUSE * missing
+        else "the flat has no light there, or the object's profile was not measured"
     )
+
+
+def _rejected(content: ReportContent) -> Iterator[str]:
+    frame, mapped = content.values.sky_subtracted, content.values.geometry.dispersion_map
+    flags = frame.flags[mapped.order > 0]
+    share = float(np.mean((flags & np.uint8(PixelFlag.COSMIC_RAY | PixelFlag.OUTLIER)) != 0)) if flags.size else 0.0
+    if share > REJECTED_LIMIT:
+        yield f"{share:.1%} of the pixels in orders were rejected as cosmic rays or outliers, more than cosmic rays can strike."
 
 
 def _failures(content: ReportContent) -> Iterator[str]:
@@ -242,6 +256,7 @@ _CAUSES = {
 _CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
     _failures,
     _missing,
+    _rejected,
     _saturation,
     _sky,
     _wavelength,

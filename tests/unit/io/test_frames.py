@@ -131,6 +131,18 @@ def test_small_raw_frame_names_what_is_needed(tmp_path: Path) -> None:
         read_raw(classified(path), detector("SOXS", "VIS", binning=(2, 2)))
 
 
+@pytest.mark.parametrize(("rows", "columns", "fits_it"), [(2048, 2048, True), (2047, 2048, False), (2048, 2049, False), (2044, 2052, True)])
+def test_a_frame_with_lines_that_the_detector_has_not(tmp_path: Path, rows: int, columns: int, fits_it: bool) -> None:
+    path = tmp_path / "raw.fits"
+    adu = np.random.default_rng(1).integers(300, 400, (rows, columns)).astype(np.uint16)
+    fits.PrimaryHDU(adu, kits.make_header(kits.raw_header("SOXS", "NIR"))).writeto(path)
+    if fits_it:
+        assert read_raw(classified(path), detector("SOXS", "NIR")).adu.shape == (rows, columns)
+    else:
+        with pytest.raises(InputError, match=rf"raw\.fits: has {rows} rows and {columns} columns, 2048 of each are read out"):
+            read_raw(classified(path), detector("SOXS", "NIR"))
+
+
 def test_prepared_frame_is_not_raw(tmp_path: Path) -> None:
     header = kits.make_header(VIS | {"SXSPRE": "2023-02-25"})
     fits.HDUList([fits.PrimaryHDU(np.ones(SHAPE), header), fits.ImageHDU(np.ones(SHAPE))]).writeto(tmp_path / "raw.fits")

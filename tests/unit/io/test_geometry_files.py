@@ -118,6 +118,12 @@ def test_an_image_without_a_solved_pixel_is_refused(own: InputKit) -> None:
     [
         ("order", [51.0, 52.0, 53.0, 54.0], 2, "column order lists 51, 52, 53, 54, none of which is an order of arm VIS"),
         ("cent_00", [1e9], 1, "put every order off the detector"),
+        (
+            "cent_00",
+            [100.0],
+            1,
+            r"its orders lie \\+\\d+ px \\(\\d+ arcsec\\) along the slit from where disp_table\\.fits has them, .* not of one set",
+        ),
     ],
 )
 def test_orders_that_are_not_of_this_arm(own: InputKit, column: str, value: list[float], number: int, message: str) -> None:
@@ -142,3 +148,14 @@ def test_an_impossible_table_without_an_image_is_refused(own: InputKit) -> None:
     files = {role: path for role, path in own.files.items() if role != "disp_image"}
     with pytest.raises(InputError, match=r"disp_table\.fits: no dispersion image is given, and the dispersion solution solves no pixel"):
         read(InputKit(own.folder, own.sof, files, own.facts))
+
+
+def test_half_of_an_order_without_wavelengths_is_said(own: InputKit) -> None:
+    def cut(hdus: fits.HDUList) -> None:
+        first = hdus[2].data == 1
+        first[: first.shape[0] // 2] = False
+        hdus[0].data[first] = np.nan
+
+    edit(own.files["disp_image"], cut)
+    _, warnings = read(own)
+    assert warnings == ("the dispersion image has no wavelengths in part of order r (50%); that part of the spectrum is missing",)

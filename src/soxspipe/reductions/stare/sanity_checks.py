@@ -21,6 +21,10 @@ MOST_BELOW = 0.02
 """Twice the share of bad pixels that the recipe page allows."""
 FLAT_LEVEL = (0.01, 100.0)
 """Flats are scaled to about 1; a factor of 100 either way is one that was not."""
+MOST_CONSTANT = 0.3
+"""Noise of half a converter step makes one block in eight equal by chance."""
+LEAST_BLOCKS = 100
+"""An order with fewer says nothing."""
 SAME_EXPOSURE_S = 0.5
 """As the reference pipeline compares exposure times."""
 
@@ -28,10 +32,11 @@ SAME_EXPOSURE_S = 0.5
 def sanity_checks(values: StareInputs) -> tuple[str, ...]:
     """Sentences for the user about images that are probably not what they are taken for.
 
-    Every eighth pixel is looked at: whether the master bias or dark is one number, whether the first exposure lies far below it, and
-    whether the flat's level is near 1.
+    Every eighth pixel is looked at: whether the master bias or dark is one number, whether the first exposure lies far below it, whether
+    the flat's level is near 1, and whether exposures or flat hold one number over a part of an order.
     """
-    return tuple(_of_pedestal(values)) + tuple(_of_flat(values.masters.flat, values.geometry.dispersion_map.order))
+    order = values.geometry.dispersion_map.order
+    return (*_of_pedestal(values), *_of_flat(values.masters.flat, order), *_of_constant_parts(values, order))
 
 
 def _of_pedestal(values: StareInputs) -> Iterator[str]:
@@ -68,6 +73,37 @@ def _of_flat(flat: Frame | None, order: IntArray) -> Iterator[str]:
     bright = float(np.percentile(level, 98))
     if not FLAT_LEVEL[0] < bright < FLAT_LEVEL[1]:
         yield f"the master flat reaches {bright:.3g}, about 1 is usual; the flux scale is off by as much"
+
+
+def _of_constant_parts(values: StareInputs, order: IntArray) -> Iterator[str]:
+    """Doubts about images that hold no noise in a part of an order: what was never read out, or filled in.
+
+    Pixels that are saturated, or that the flat is known not to light, are spoken of elsewhere.
+    """
+    limit = values.detector.saturation_adu or np.inf
+    trimmed = ((raw.name, orient_and_trim(raw.adu, values.detector)) for raw in values.raw)
+    images = [(name, image, image < limit) for name, image in trimmed]
+    flat = values.masters.flat
+    if flat is not None and np.ptp(flat.electrons) > 0:
+        images.append(("the master flat", flat.electrons, (flat.flags == 0) & (flat.electrons > 0)))
+    for name, image, told in images:
+        share, number = _largest_constant_share(image, np.where(told, order, 0))
+        if share > MOST_CONSTANT:
+            yield f"{name}: {share:.0%} of order {values.arm.label(number)} holds no noise, pixel after pixel the same number"
+
+
+def _largest_constant_share(image: NDArray[Any], order: IntArray) -> tuple[float, int]:
+    """Share of blocks of 2 x 2 pixels that hold one number, of the order in which it is largest; and that order."""
+    rows = slice(0, image.shape[0] - 1, STEP_PX)
+    upper, lower, inside = image[rows], image[1:][rows], order[rows][:, :-1]
+    with np.errstate(invalid="ignore"):
+        same = (upper[:, :-1] == upper[:, 1:]) & (lower[:, :-1] == lower[:, 1:]) & (upper[:, :-1] == lower[:, :-1])
+    number = np.maximum(inside, 0).reshape(-1)
+    count, found = np.bincount(number), np.bincount(number, same.reshape(-1))
+    shares = np.where(count >= LEAST_BLOCKS, found / np.maximum(count, 1), 0.0)
+    shares[0] = 0.0
+    worst = int(np.argmax(shares))
+    return float(shares[worst]), worst
 
 
 def _some(image: NDArray[Any]) -> FloatArray:

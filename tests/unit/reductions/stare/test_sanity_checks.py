@@ -50,3 +50,17 @@ def test_a_dark_of_another_exposure_time_is_not_compared(small_kit, small):
     high = replace(dark, electrons=np.asarray(dark.electrons) + np.float32(5000))
     assert len(sanity_checks(replace(values, masters=replace(values.masters, dark=high)))) == 1
     assert sanity_checks(replace(values, masters=replace(values.masters, dark=replace(high, exptime_s=7.0)))) == ()
+
+
+@pytest.mark.parametrize("what", ["raw", "flat"])
+def test_a_part_without_noise(values, what):
+    rows = slice(0, values.detector.shape[0] // 2)
+    if what == "flat":
+        level = np.array(values.masters.flat.electrons)
+        level[rows] = 0.8
+        (said,) = sanity_checks(changed(values, "flat", level))
+    else:
+        adu = np.array(values.raw[0].adu)
+        adu[rows] = 500
+        (said,) = [one for one in sanity_checks(replace(values, raw=(replace(values.raw[0], adu=adu),))) if "noise" in one]
+    assert said.endswith("of order i holds no noise, pixel after pixel the same number")
