@@ -122,7 +122,7 @@ def test_an_image_without_a_solved_pixel_is_refused(own: InputKit) -> None:
             "cent_00",
             [100.0],
             1,
-            r"its orders lie \\+\\d+ px \\(\\d+ arcsec\\) along the slit from where disp_table\\.fits has them, .* not of one set",
+            r"its orders lie \+\d+ px \(\d+ arcsec\) along the slit from where disp_table\.fits has them, .* not of one set",
         ),
     ],
 )
