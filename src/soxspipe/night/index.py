@@ -23,7 +23,7 @@ PRODUCT_FOLDERS = ("reduced", "qc", "sof")
 """Below the folder of products; never searched for input."""
 
 LAYOUT = 1
-"""Raised when the meaning of a column changes, so that old rows are read anew."""
+"""Raised when the meaning of a column changes, so that old rows are read again."""
 
 BUSY_S = 30.0
 """How long to wait while another run writes to the index."""

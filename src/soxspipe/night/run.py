@@ -78,7 +78,7 @@ class Night:
     def exit_status(self) -> int:
         """1 if a reduction failed, 3 if all ran but a standard or master is out of range, else 0.
 
-        What was never attempted for want of a calibration counts as neither.
+        What was never attempted because a calibration is missing counts as neither.
         """
         if self.with_status("failed", "lost"):
             return FAILED

@@ -9,7 +9,7 @@ from pathlib import Path
 from soxspipe.io.atomic import write_whole
 
 MARK = "# written by soxspipe night, "
-"""Begins the last line, which holds the MD5 of the lines above: by it an edited file is told from one that may be written anew."""
+"""Begins the last line, which holds the MD5 of the lines above: it tells an edited file from one that may be overwritten."""
 
 Entries = Sequence[tuple[str, str]]
 

@@ -1,4 +1,4 @@
-"""Figures of master calibrations: level, noise, structure and defects at one look."""
+"""Figures of master calibrations: level, noise, structure and defects on one sheet."""
 
 from __future__ import annotations
 

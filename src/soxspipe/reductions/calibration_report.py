@@ -34,7 +34,7 @@ def report_of(
     title, summary : str
         What was made, and one sentence about it.
     tiles : sequence of (str, str)
-        Numbers that one looks for first.
+        Numbers that matter most.
     sheets, curves : sequence
         Pictures and curves.
     notes : tuple of str

@@ -64,7 +64,7 @@ class CalibrationReport:
     arm : Arm
         Facts.
     tiles : sequence of (str, str)
-        Numbers that one looks for first.
+        Numbers that matter most.
     metrics : tuple of Metric
         With ranges.
     sheets, curves : sequence

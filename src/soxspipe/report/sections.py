@@ -20,7 +20,7 @@ _FLAGS = {"pass": "✓ in range", "fail": "✕ out of range"}
 
 
 def header(content: ReportContent, verdict: Verdict) -> Html:
-    """Target, verdict, and the numbers that one looks for first."""
+    """Target, verdict, and the numbers that matter most."""
     observation = content.values.observation
     kind = "Flux standard" if content.is_standard else {"STD,TELLURIC": "Telluric standard"}.get(observation.kind, "Science target")
     where = " · ".join(

@@ -16,18 +16,20 @@ HIGHEST_DEGREE = 9
 class ArcSettings(AlgorithmSettings):
     """Settings of `solve_arc`."""
 
-    pixel_window_size: int = Field(12, ge=4, le=30, description="Furthest shift (px) of the pattern of lines that is looked for.")
-    pinhole_detection_thres_sigma: float = Field(5.0, ge=2, description="Least significance of a pinhole image that is used.")
+    pixel_window_size: int = Field(12, ge=4, le=30, description="Largest shift (px) of the pattern of lines that is looked for.")
+    pinhole_detection_thres_sigma: float = Field(5.0, ge=2, description="Minimum significance of a pinhole image that is used.")
     choose_degrees: bool = Field(True, description="Let the lines decide the degrees; the three settings below are then not used.")
     order_deg: Pair = Field((5, 3), description="Degrees in order, [x, y].")
     wavelength_deg: Pair = Field((4, 5), description="Degrees in wavelength, [x, y].")
     slit_deg: Pair = Field((1, 1), description="Degrees in slit position, [x, y]; of the spatial solution alone.")
     poly_fitting_residual_clipping_sigma: float = Field(5.0, gt=1, description="Residual in sigma above which a pinhole image is left out.")
-    poly_clipping_iteration_limit: int = Field(5, ge=4, le=50, description="Most rounds of measuring, fitting and leaving out.")
+    poly_clipping_iteration_limit: int = Field(
+        5, ge=4, le=50, description="Maximum number of rounds of measuring, fitting and leaving out."
+    )
     poly_clipping_set_offset_sigma: float = Field(
         5.0, gt=1, description="Offset of a line's images together, in sigma of lines, above which the line is left out."
     )
-    mph_line_set_min: int = Field(7, ge=1, le=9, description="Fewest good images of a line of the multi-pinhole mask.")
+    mph_line_set_min: int = Field(7, ge=1, le=9, description="Minimum number of good images of a line of the multi-pinhole mask.")
 
     @field_validator("order_deg", "wavelength_deg", "slit_deg", mode="before")
     @classmethod

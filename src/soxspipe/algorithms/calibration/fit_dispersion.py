@@ -151,7 +151,7 @@ def fit_dispersion(
     rough_degree : int, optional
         Makes a robust fit of this degree, for the time in which many of the lines may be wrong.
     degrees : tuple, optional
-        Degrees that were chosen already, for x and y; else they are chosen anew.
+        Degrees that were chosen already, for x and y; else they are chosen here.
     box : tuple, optional
         Degrees in order, wavelength and slit position that are asked for, for x and y: the tables then hold these and no others, and the
         predicted geometry is not used.

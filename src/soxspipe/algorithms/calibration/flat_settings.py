@@ -22,11 +22,15 @@ class FlatSettings(AlgorithmSettings):
         10, ge=2, le=40, description="Width (px) of the band around the centres that gives the level of a flat."
     )
     slice_length_for_edge_detection: int = Field(70, ge=20, le=400, description="Length (px) along the slit in which edges are looked for.")
-    slice_width_for_edge_detection: int = Field(5, ge=1, le=50, description="Accepted and not needed: edges are measured in every column.")
-    min_percentage_threshold_for_edge_detection: float = Field(
-        20.0, ge=0, le=100, description="Accepted and not needed: an edge is where half of the light is, whatever its blur."
+    slice_width_for_edge_detection: int = Field(
+        5, ge=1, le=50, description="Accepted but has no effect: edges are measured in every column."
     )
-    max_percentage_threshold_for_edge_detection: float = Field(50.0, ge=0, le=100, description="Accepted and not needed, as the minimum.")
+    min_percentage_threshold_for_edge_detection: float = Field(
+        20.0, ge=0, le=100, description="Accepted but has no effect: an edge is where half of the light is, whatever its blur."
+    )
+    max_percentage_threshold_for_edge_detection: float = Field(
+        50.0, ge=0, le=100, description="Accepted but has no effect, as the minimum."
+    )
     disp_axis_deg: int = Field(
         5, ge=1, le=9, description="Degree along the dispersion of the order table's edges; raised where it is too low."
     )
@@ -35,7 +39,7 @@ class FlatSettings(AlgorithmSettings):
         4.0, ge=2, le=20, description="Columns further than this from the fitted edge are left out."
     )
     poly_clipping_iteration_limit: int = Field(
-        2, ge=0, le=20, description="Accepted and not needed: clipping ends when it changes nothing."
+        2, ge=0, le=20, description="Accepted but has no effect: clipping ends when it changes nothing."
     )
     low_sensitivity_clipping_sigma: float = Field(
         5.0,

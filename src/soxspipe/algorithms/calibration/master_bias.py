@@ -34,7 +34,7 @@ class FrameClipSettings(AlgorithmSettings):
     frame_clipping_sigma: float = Field(
         4.5, ge=2.0, le=100.0, description="A pixel whose dark level or rate is above its surroundings by more than this many sigma is hot."
     )
-    frame_clipping_iterations: int = Field(3, ge=0, le=50, description="Accepted and not needed: single frames are not clipped.")
+    frame_clipping_iterations: int = Field(3, ge=0, le=50, description="Accepted but has no effect: single frames are not clipped.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

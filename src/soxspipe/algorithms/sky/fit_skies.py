@@ -101,7 +101,7 @@ class _FirstFit:
 def _fit_with_objects_masked(
     data: OrderData, first: FloatArray, *, sources: Sequence[SlitSource], settings: SkySettings, half_length_arcsec: float
 ) -> _FirstFit | AlgorithmError:
-    """Sky of one order, or why there is none; lines that change along the slit have no say in the slit's illumination."""
+    """Sky of one order, or why there is none; lines that change along the slit do not affect the slit's illumination."""
     keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, first, sources, half_length_arcsec)
     try:
         light = rough_light(data, first, sources)

@@ -102,7 +102,7 @@ def solve_sky_and_object(
     data : OrderData
         The order.
     spline : SkySpline
-        Knots and shape of the sky; its coefficients are solved anew.
+        Knots and shape of the sky; its coefficients are solved for again.
     geometry : JointGeometry
         Its basis.
     shares : ndarray, shape of the window

@@ -37,7 +37,7 @@ class SkySettings(AlgorithmSettings):
     clip_slit_edge_fraction: float = Field(0.02, ge=0, lt=0.45, description="Share of the slit left out of the sky fit at each end.")
     bspline_order: int = Field(3, ge=1, le=5, description="Degree of the B-spline in wavelength.")
     slit_illumination_order: int = Field(2, ge=0, le=5, description="Degree of the polynomial in slit position that scales the sky.")
-    min_points_per_knot: int = Field(15, ge=2, description="Fewest sky pixels between two knots.")
+    min_points_per_knot: int = Field(15, ge=2, description="Minimum number of sky pixels between two knots.")
     skyline_significance: float = Field(20.0, gt=0, description="Curvature (sigma per pixel) above which knots are set at their closest.")
     bspline_fitting_residual_clipping_sigma: float = Field(
         10.0,
