@@ -22,6 +22,8 @@ TIME_SHARE = 0.01
 """Shutters differ by milliseconds; nothing that needs scaling is as near as this."""
 LINES_PX = 0.1
 """Sky lines that lie closer together are as sharp in the mean."""
+TURNED_DEG = 10.0
+"""Over a larger turn of the rotator the slit's image has not one place (published for the instrument)."""
 SEEN_SIGMA = 8.0
 """An object that stands out less does not tell where it is."""
 LARGEST_PX = 8
@@ -71,7 +73,12 @@ def difference(look: QuickLook, reference: QuickLook, *, read_noise_e: float, sa
     )
 
 
-def group_exposures(looks: Sequence[QuickLook], noises_e: Sequence[float], times: Sequence[tuple[float, float]]) -> list[list[int]]:
+def group_exposures(
+    looks: Sequence[QuickLook],
+    noises_e: Sequence[float],
+    times: Sequence[tuple[float, float]],
+    rotator_deg: Sequence[float | None] | None = None,
+) -> list[list[int]]:
     """Sort exposures into groups that agree with their first member.
 
     Parameters
@@ -82,6 +89,8 @@ def group_exposures(looks: Sequence[QuickLook], noises_e: Sequence[float], times
         Read noise of each.
     times : sequence of tuple of float
         Time of one integration (s), and number of integrations.
+    rotator_deg : sequence of float or None
+        Angle of the rotator in each, None where it is not known.
 
     Returns
     -------
@@ -93,12 +102,18 @@ def group_exposures(looks: Sequence[QuickLook], noises_e: Sequence[float], times
         for group in groups:
             first = group[0]
             same = abs(times[number][0] / times[first][0] - 1.0) <= TIME_SHARE and times[number][1] == times[first][1]
+            same &= rotator_deg is None or not TURNED_DEG < angle_between(rotator_deg[number], rotator_deg[first]) < np.inf
             if same and difference(look, looks[first], read_noise_e=noises_e[number], same_time=True).agrees:
                 group.append(number)
                 break
         else:
             groups.append([number])
     return groups
+
+
+def angle_between(one: float | None, other: float | None) -> float:
+    """Degrees between two angles, 0 to 180; infinite if either is unknown."""
+    return float("inf") if one is None or other is None else abs((one - other + 180.0) % 360.0 - 180.0)
 
 
 def line_shift(strips: Sequence[FloatArray], reference: Sequence[FloatArray], read_noise_e: float) -> tuple[float, float]:

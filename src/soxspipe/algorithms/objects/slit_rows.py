@@ -9,14 +9,20 @@ from typing import Any
 import numpy as np
 
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
-from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.trace import ObjectTrace
-from soxspipe.numerics.robust import grouped_median
+from soxspipe.numerics.robust import grouped_median, running_median
 
 BIN_ARCSEC = 0.15
 """Half a pixel."""
 REACH_ARCSEC = 5.0
 """Wings of a star at bad seeing, and the host around it."""
+SHARE_PX = 63
+"""Over which the light of dispersion pixels is smoothed: trace and pixel phase change more slowly."""
+LEAST_SHARE_SNR = 20.0
+"""Of the smoothed light: below it, differences of pixels matter less than noise."""
+SHARE_LIMITS = (0.3, 3.0)
+"""Darker pixels, in absorption, would weigh on noise alone."""
 STRUCK_SIGMA = 4.0
 """Only for pixels that were suspect already."""
 
@@ -84,8 +90,10 @@ def _order_rows(fit: SkyFit, struck: BoolArray, trace: ObjectTrace, parts: int) 
     above = np.where(use, data.electrons - fit.electrons, 0.0)
     # the mean of the pixel's row along the slit: photons of the object's lines are noise in their rows alone
     level = np.maximum(above.sum(axis=1) / np.maximum(use.sum(axis=1), 1), 0.0)
-    light, sky = above[use], fit.electrons[use]
-    weight = 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + level[:, None])[use]
+    variance = data.variance(np.maximum(fit.electrons, 0.0) + level[:, None])
+    share = _share_of_part(level, np.sum(np.where(use, variance, 0.0), axis=1), use.sum(axis=1), part)
+    light, sky = (above / share[:, None])[use], fit.electrons[use]
+    weight = 1.0 / (variance / share[:, None] ** 2)[use]
     # what a first profile cannot explain may be a host all along the slit: only what stands out of its own bin was struck
     usual = grouped_median(light, cell, parts * n_bins)
     weight = np.where(struck[use] & (np.square(light - usual[cell]) * weight > STRUCK_SIGMA**2), 0.0, weight)
@@ -100,6 +108,24 @@ def _order_rows(fit: SkyFit, struck: BoolArray, trace: ObjectTrace, parts: int) 
         np.bincount(cell, weight * sky, parts * n_bins).reshape(parts, -1).sum(axis=1) / of_part,
         np.interp((np.arange(parts) + 0.5) / parts, [0.0, 1.0], _ends(data.window.wavelength_nm)),
     )
+
+
+def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, part: IntArray) -> FloatArray:
+    """Light of every dispersion pixel over the mean of its part, smooth; 1 where it is too faint to tell, shape (n_disp,).
+
+    Pixels of one bin lie at few places along an order, where its trace has their phase.  Unless all are brought to one brightness, the
+    spectrum's slope makes neighbouring bins differ by per cents.
+    """
+    smooth = running_median(level, SHARE_PX)
+    noise = np.sqrt(variance) / np.maximum(count, 1)
+    known = count > 0
+    share = np.ones(level.size)
+    for k in np.unique(part):
+        here = part == k
+        mean, error = float(smooth[here].mean()), float(np.median(noise[here & known])) if (here & known).any() else np.inf
+        if mean > LEAST_SHARE_SNR * error / np.sqrt(SHARE_PX):
+            share[here] = np.clip(smooth[here] / mean, *SHARE_LIMITS)
+    return share
 
 
 def _ends(wavelength_nm: FloatArray) -> tuple[float, float]:

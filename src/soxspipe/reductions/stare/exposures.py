@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 
-from soxspipe.algorithms.exposures.agreement import group_exposures, line_shift
+from soxspipe.algorithms.exposures.agreement import TURNED_DEG, angle_between, group_exposures, line_shift
 from soxspipe.algorithms.exposures.align import align_order
 from soxspipe.algorithms.exposures.combine import combine_order
 from soxspipe.algorithms.exposures.common_noise import common_variance, shared_pixels
@@ -89,7 +90,7 @@ def plan_exposures(ready: PreparedSet, *, half_length_arcsec: float) -> Plan:
         looks.append(look_at(exposure, ready.windows, masters, half_length_arcsec, strip))
     noises = [noise.used_e for noise in ready.noise.exposures]
     times = [(exposure.exptime_s, exposure.integrations) for exposure in ready.exposures]
-    groups = group_exposures(looks, noises, times)
+    groups = group_exposures(looks, noises, times, _rotators(ready))
     depth = [_depth(group, looks, times) for group in groups]
     # of groups about as deep the earliest gives the pixels, so that noise does not decide which
     deep = [depth[place] >= AS_DEEP * max(depth) for place in range(len(groups))]
@@ -142,7 +143,22 @@ def combine_groups(
         spectra, covariances = tuple(one.spectrum for one in combined), tuple(one.covariance for one in combined)
         shares = list(np.mean(np.concatenate([one.share[:, one.share.sum(axis=0) > 0] for one in combined], axis=1), axis=1))
     records = _records(groups, shares, ratios, plan, ready, failures)
-    return Combination(spectra=spectra, covariances=covariances, records=records, warnings=_warnings(records, len(groups), failures))
+    return Combination(
+        spectra=spectra, covariances=covariances, records=records, warnings=(*_rotation(ready), *_warnings(records, len(groups), failures))
+    )
+
+
+def _rotators(ready: PreparedSet) -> list[float | None]:
+    """Angle of the rotator in every exposure."""
+    return [raw.observation.rotator_deg for raw in ready.inputs.raw]
+
+
+def _rotation(ready: PreparedSet) -> Iterator[str]:
+    """A rotator that turned so far that flexure has not one value for the set."""
+    turns = [angle_between(one, other) for one, other in combinations(_rotators(ready), 2)]
+    known = [turn for turn in turns if np.isfinite(turn)]
+    if known and max(known) > TURNED_DEG:
+        yield f"the rotator turned by {max(known):.0f} degrees between exposures, which flexure follows; they were solved on their own"
 
 
 def _depth(group: Sequence[int], looks: Sequence[QuickLook], times: Sequence[tuple[float, float]]) -> float:

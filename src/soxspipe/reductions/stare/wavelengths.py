@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from soxspipe.algorithms.exposures.agreement import angle_between
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.sky.wavelengths.arm_shifts import Circumstances
 from soxspipe.algorithms.sky.wavelengths.measure import measure_wavelength_shift
@@ -57,13 +57,8 @@ def is_attached(arc: Arc, observations: Sequence[Observation]) -> bool:
     times = [(observation.mjd, observation.mjd + observation.duration_s / 86400.0) for observation in observations]
     start, end = min(time[0] for time in times), max(time[1] for time in times)
     gap_min = MINUTES_PER_DAY * max(start - (arc.mjd + arc.seconds / 86400.0), arc.mjd - end)
-    apart = [_angle_between(arc.rotator_deg, observation.rotator_deg) for observation in observations]
+    apart = [angle_between(arc.rotator_deg, observation.rotator_deg) for observation in observations]
     return gap_min <= ATTACHED_MIN and max(apart) <= ATTACHED_DEG  # NaN is neither
-
-
-def _angle_between(one: float | None, other: float | None) -> float:
-    """Degrees between two angles, 0 to 180; infinite if either is unknown."""
-    return math.inf if one is None or other is None else abs((one - other + 180.0) % 360.0 - 180.0)
 
 
 def _turned(angles: Sequence[float | None], arc: float | None) -> tuple[float, float] | None:

@@ -67,3 +67,5 @@ def test_groups_are_those_that_agree_with_their_first() -> None:
     assert group_exposures(looks[:1] * 2, [3.0] * 2, [(900.0, 1), (60.0, 1)]) == [[0], [1]]
     nobody = [replace(one, significance=2.0) for one in looks]
     assert group_exposures(nobody, [3.0] * 4, [(600.0, 1)] * 4) == [[0, 1, 2, 3]]
+    turned = group_exposures(nobody, [3.0] * 4, [(600.0, 1)] * 4, [355.0, 4.0, 20.0, None])
+    assert turned == [[0, 1, 3], [2]]
