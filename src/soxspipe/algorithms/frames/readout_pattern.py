@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import binary_erosion, gaussian_filter1d
 
 from soxspipe.algorithms.frames.detrend import bad_in_masters, pedestal_level
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray
@@ -33,6 +33,10 @@ STEP_REACH_PX = 14
 """On either side of a step; channels are wider, scattered light is straight over as much."""
 NEAR_PX = 2
 """The best fit of a step may lie as far from it."""
+CHANNEL_PX = (64, 128)
+"""Widths of the channels of detectors of 2048 pixels with 32 and 16 outputs."""
+LEAST_CHANNELS = 8
+"""A grid of fewer lines is no grid."""
 MOST_STEPS = 64
 """Ends the search on a frame that is full of steps: that is no pattern."""
 SMOOTH_ROWS_PX = 30.0
@@ -73,10 +77,12 @@ def measure_readout_pattern(exposure: Exposure, masters: Masters, unlit: BoolIma
     """
     across, along = _differences(exposure, masters, unlit)
     columns, column_variance = _channels(across)
-    rows, row_variance = _stripes(along)
+    steps, step_variance = row_channels(along)
+    rows, row_variance = _stripes(along.without(steps))
+    rows = rows + np.cumsum(steps) - np.mean(np.cumsum(steps))
     if not columns.any() and not rows.any():
         return None
-    return ReadoutPattern(rows=rows, columns=columns, variance=column_variance + row_variance)
+    return ReadoutPattern(rows=rows, columns=columns, variance=column_variance + step_variance + row_variance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,6 +107,10 @@ class LineDifferences:
     def whole(self) -> FloatArray:
         """Mean of all parts, shape (n,)."""
         return np.asarray((self.mean * self.count).sum(axis=0) / np.maximum(self.count.sum(axis=0), 1.0))
+
+    def without(self, steps: FloatArray) -> LineDifferences:
+        """The differences without steps before some lines, shape (n,)."""
+        return replace(self, mean=np.where(self.count > 0, self.mean - steps, 0.0))
 
 
 def _differences(exposure: Exposure, masters: Masters, unlit: BoolImage) -> tuple[LineDifferences, LineDifferences]:
@@ -201,6 +211,51 @@ def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
         steps[place:] += np.median(sizes[:, place] - _step_sizes(steps + pattern)[place])
     error = quick_mad_sigma(np.median(sizes - _step_sizes(steps + pattern), axis=0))
     return pattern + steps - steps.mean(), float(error**2)
+
+
+def row_channels(found: LineDifferences) -> tuple[FloatArray, float]:
+    """Steps between channels that lie along rows, shape (n,), and the variance of what is left of one.
+
+    Single steps do not stand out of rows that differ anyway.  But channels are equally wide: of all places that a grid of their width can
+    have, the true one shows steps that both halves of the columns share.
+
+    Parameters
+    ----------
+    found : LineDifferences
+        Rows against the one before, in two halves of the columns.
+    """
+    n = found.mean.shape[1]
+    best: tuple[FloatArray, float] = (np.zeros(n), 0.0)
+    first, second = (_step_sizes(np.cumsum(half)) for half in found.mean)
+    # a row without unlit pixels parts the levels on its sides
+    known = binary_erosion((found.count > 0).all(axis=0) | (np.arange(n) == 0), np.ones(2 * STEP_REACH_PX + 1))
+    strongest = SURE_SIGMA
+    for width in CHANNEL_PX:
+        if n < LEAST_CHANNELS * width:
+            continue
+        shared = np.array([np.mean((first * second * known)[phase::width]) for phase in range(width)])
+        phase = int(np.argmax(shared))
+        # a step is seen from as far as it is measured: places further from the grid show what chance shares
+        away = np.abs((np.arange(width) - phase + width // 2) % width - width // 2) > STEP_REACH_PX
+        significance = shared[phase] / max(float(np.sqrt(np.mean(np.square(shared[away])))), 1e-9)
+        if significance > strongest:
+            grid = np.arange(n) % width == phase
+            strongest, best = significance, _grid_steps(found, first, second, grid & known, grid & ~known)
+    return best
+
+
+def _grid_steps(
+    found: LineDifferences, first: FloatArray, second: FloatArray, grid: BoolArray, beside: BoolArray
+) -> tuple[FloatArray, float]:
+    """Steps at the places of a grid, shrunk by what both halves do not share, and the variance of what is left of one.
+
+    Places `beside` a row without unlit pixels have the difference of their two rows alone.
+    """
+    shared = float(np.mean((first * second)[grid]))
+    noise = float(np.mean(np.square((first - second)[grid]))) / 4.0
+    share = shared / (shared + noise)
+    steps = np.where(grid, share * _step_sizes(np.cumsum(found.whole)), 0.0)
+    return np.where(beside, share * found.whole, steps), share * noise
 
 
 def _exact(place: int, size: float, bands: FloatArray) -> int:

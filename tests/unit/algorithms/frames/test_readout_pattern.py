@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.frames.prepare import RawExposure
-from soxspipe.algorithms.frames.readout_pattern import measure_readout_pattern
+from soxspipe.algorithms.frames.readout_pattern import LineDifferences, measure_readout_pattern, row_channels
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
@@ -57,6 +57,33 @@ def test_stripes_come_back_within_their_error() -> None:
     assert np.std(wrong - wrong.mean()) < 1.0
     assert not found.rows[120:160].any()  # no unlit pixel, no evidence
     assert found.variance == pytest.approx(np.mean((found.rows - stripes) ** 2), rel=0.3)
+
+
+def in_rows(seed: int, rms: float) -> np.ndarray:
+    """Levels of eight channels of 64 rows, the first one cut by the trimming."""
+    return np.repeat(rms * np.random.default_rng(seed).normal(size=9), 64)[20 : 20 + SHAPE[0]]
+
+
+@pytest.mark.parametrize("rms", [3.0, 20.0])
+def test_channels_along_rows_are_found_on_the_grid_that_they_make(rms: float) -> None:
+    levels = in_rows(4, rms)
+    lit = np.ones(SHAPE, dtype=bool)
+    lit[100:180, :250] = lit[300:380, :250] = False  # orders that leave some pixels of every row
+    found = measure_readout_pattern(frame(LIGHT + noise(5) + levels[:, None]), Masters(), lit)
+    assert found is not None
+    assert not found.columns.any()
+    left = np.diff(levels - found.rows)[43:-20:64]
+    assert np.std(left) < 1.5  # three times the error of a step over 28 rows of 400 pixels
+    assert np.std(np.diff(levels)[43:-20:64]) > 2.0 * np.std(left)
+
+
+def test_rows_that_differ_at_random_are_no_channels() -> None:
+    stripes = 3.0 * np.random.default_rng(2).normal(size=SHAPE[0])
+    for seed in range(5):
+        halves = np.stack([stripes + 0.5 * np.random.default_rng(seed).normal(size=SHAPE[0]) for _ in range(2)])
+        steps = np.diff(halves, axis=1, prepend=0.0)
+        steps, _ = row_channels(LineDifferences(mean=steps, count=np.full(steps.shape, 200.0), sigma=10.0))
+        assert not steps.any()
 
 
 def test_odd_rows_and_odd_columns() -> None:
