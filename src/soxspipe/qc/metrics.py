@@ -236,8 +236,16 @@ def measure_host(host: HostLight | None) -> tuple[Metric, ...]:
 
 def measure_slit(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:
     """SLIT SHIFT, its error, and that of every order: motion of the slit's image along the slit against flat and map."""
+    most = LARGEST_SLIT_PX if slit.applied else None
     return (
-        Metric(name="SLIT SHIFT", value=_finite(slit.px), unit="px", comment="Slit image against the flat's, along the slit"),
+        Metric(
+            name="SLIT SHIFT",
+            value=_finite(slit.px),
+            unit="px",
+            comment="Slit image against the flat's, along the slit",
+            low=None if most is None else -most,
+            high=most,
+        ),
         Metric(name="SLIT SHIFT ERR", value=_finite(slit.error_px), unit="px", comment="Its error"),
         Metric(name="SLIT SHIFT USED", value=int(slit.applied), comment="1 if slit positions follow it"),
         *(
@@ -297,6 +305,8 @@ def measure_order_shifts(shift: WavelengthShift | None, arm: Arm, orders: Sequen
     return (*made, *_tuning(shift, arm))
 
 
+LARGEST_SLIT_PX = 11.0
+"""Three arcsec, the largest motion seen on sky: beyond it flat or map are of another setting."""
 LARGEST_SHIFT_PX = 8.0
 """No order was seen to move further."""
 

@@ -36,6 +36,8 @@ CONTRAST = 1.0
 """Over the wings of brighter objects there: what is less could be the wings' own."""
 NARROWEST_FWHM, WIDEST_FWHM = 0.5, 2.0
 """Stars on one slit have one width; a hump much narrower or wider than the brightest is none."""
+FEWEST_AWAY = 20
+"""Bins that must be left for their scatter to be told."""
 CORE_FWHM = 1.0
 """Light nearer than this is never another object's."""
 WING_TOLERANCE = 0.02
@@ -170,7 +172,7 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
     explained = np.zeros(remaining.size)
     found: list[tuple[float, float, float, float]] = []
     for _ in range(LARGEST_COUNT + LARGEST_PASSED):
-        level, significance = _filtered(slit_light, remaining)
+        level, significance = _filtered(slit_light, remaining, _away(slit_light, found))
         peak = int(np.nanargmax(significance)) if np.isfinite(significance).any() else 0
         strength = float(np.nan_to_num(significance[peak], nan=-np.inf))
         share = float(level[peak] / found[0][3]) if found and found[0][3] > 0 else 1.0
@@ -270,8 +272,16 @@ def strongest(slit_light: SlitLight) -> float:
     return float(np.nanmax(significance)) if np.isfinite(significance).any() else 0.0
 
 
-def _filtered(slit_light: SlitLight, light: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Light under a matched filter above the level of the slit, and its significance."""
+def _away(slit_light: SlitLight, found: Sequence[tuple[float, float, float, float]]) -> BoolArray:
+    """Bins beyond the images of objects that are known: what a model leaves of a bright core says nothing of the rest of the slit."""
+    away = np.ones(slit_light.slit_arcsec.size, dtype=bool)
+    for position, fwhm, *_ in found:
+        away &= np.abs(slit_light.slit_arcsec - position) > APART_FWHM * fwhm
+    return away
+
+
+def _filtered(slit_light: SlitLight, light: FloatArray, away: BoolArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """Light under a matched filter above the level of the slit, and its significance, against the scatter seen in the bins `away`."""
     usable = np.isfinite(light)
     base = float(np.median(light[usable])) if usable.any() else 0.0
     bin_arcsec = float(slit_light.slit_arcsec[1] - slit_light.slit_arcsec[0])
@@ -283,7 +293,8 @@ def _filtered(slit_light: SlitLight, light: FloatArray) -> tuple[FloatArray, Flo
     power = np.convolve(weight, kernel**2, mode="same")
     amplitude = signal / np.maximum(power, 1e-30)
     significance = np.where(power > 0, signal / np.sqrt(np.maximum(power, 1e-30)), np.nan)
-    floor = mad_sigma(significance[significance < np.nanpercentile(significance, 70)]) if usable.sum() > 10 else 1.0
+    rest = significance if away is None or np.count_nonzero(away & usable) <= FEWEST_AWAY else significance[away]
+    floor = mad_sigma(rest[rest < np.nanpercentile(rest, 70)]) if usable.sum() > 10 else 1.0
     return amplitude, significance / max(1.0, 1.6 * floor)
 
 

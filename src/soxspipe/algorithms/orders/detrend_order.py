@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from soxspipe.algorithms.frames.detrend import exposures, make_pedestal, subtract_pedestal
+from soxspipe.algorithms.frames.detrend import exposures, make_pedestal, of_sky, subtract_pedestal
 from soxspipe.algorithms.orders.order_data import OrderData, flatten_order
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
@@ -15,7 +15,14 @@ from soxspipe.datamodel.models import BackgroundModel, Light
 
 
 def detrend_order(
-    stacked: Frame, window: OrderWindow, background: BackgroundModel | None, masters: Masters, *, use_flat: bool, binning: tuple[int, int]
+    stacked: Frame,
+    window: OrderWindow,
+    background: BackgroundModel | None,
+    masters: Masters,
+    *,
+    use_flat: bool,
+    binning: tuple[int, int],
+    with_off_frame: bool = False,
 ) -> OrderData:
     """Subtract bias, dark and scattered light from one order, and divide it by the flat.
 
@@ -33,13 +40,16 @@ def detrend_order(
         Divide by the flat if there is one.
     binning : tuple of int
         Detector pixels per pixel along dispersion and slit.
+    with_off_frame : bool
+        The dark is one exposure of the sky elsewhere.
 
     Returns
     -------
     OrderData
     """
     frame, own = stacked.cutout(window.cutout), masters.cutout(window.cutout)
-    dark_free = subtract_pedestal(frame, make_pedestal(frame.exptime_s, own, frame.shape))
+    pedestal = make_pedestal(frame.exptime_s, own, frame.shape)
+    dark_free = subtract_pedestal(frame, of_sky(pedestal) if with_off_frame else pedestal)
     clean = dark_free if background is None else _without(dark_free, background.cutout(window))
     return flatten_order(clean, own.flat if use_flat else None, window, binning)
 

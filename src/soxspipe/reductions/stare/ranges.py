@@ -38,8 +38,7 @@ BY_ARM: Mapping[str, Ranges] = {
 
 
 EVERY_FRAME: Ranges = {
-    "SLIT SHIFT": (-11.0, 11.0),  # 3 arcsec, the largest motion seen on sky: beyond it flat or map are of another setting
-    "HOST DOUBT": (0.0, 0.1),  # ten times the scatter of relative fluxes between nights: the object's flux is not known to better
+    "HOST DOUBT": (0.0, 0.1),  # of the object's flux: beyond it the photometry of a supernova is not what it claims to be
     "SATURATED NUM": (0, 100),  # more than hot pixels and cosmic rays: light is lost that nothing brings back
     "N EXP LEFT OUT": (0, 0),
     "READOUT PATTERN": (0.0, 15.0),  # as large as the largest read noise published for the detector; rows far from gaps keep too much of it

@@ -293,7 +293,9 @@ def _detrended(
     sound: Frame, window: OrderWindow, background: BackgroundModel | None, inputs: StareInputs, settings: StareSettings
 ) -> OrderData:
     binning = (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning)
-    return detrend_order(sound, window, background, inputs.masters, use_flat=settings.use_flat, binning=binning)
+    return detrend_order(
+        sound, window, background, inputs.masters, use_flat=settings.use_flat, binning=binning, with_off_frame=inputs.with_off_frame
+    )
 
 
 def _cosmic_rays(order: OrderData, sky: FloatArray, settings: StareSettings) -> BoolArray:

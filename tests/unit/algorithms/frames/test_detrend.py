@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.frames.detrend import (
+    Pedestal,
     add_photon_noise,
     bad_in_masters,
     detrend,
     divide_by_flat,
     exposures,
     make_pedestal,
+    of_sky,
     pedestal_level,
     subtract_pedestal,
 )
@@ -181,3 +183,25 @@ def test_photons_are_counted_over_all_integrations() -> None:
     stack = replace(frame(80.0, 0.0, n=2), integrations=4.0)
     assert exposures(stack) == 8.0
     np.testing.assert_allclose(add_photon_noise(stack).variance, 10.0)
+
+
+def test_the_noise_of_an_off_frame_does_not_favour_pixels_that_came_out_low() -> None:
+    """Weights by the pixels' own counts lift a mean of differences by the variance over the mean variance; by their neighbours' they do not."""
+    rng = np.random.default_rng(7)
+    counts = rng.poisson(50.0, (400, 40)).astype(np.float64)
+    own = Pedestal(electrons=counts, variance=counts + 9.0, dark_photons=counts, bad=np.zeros(counts.shape, dtype=bool))
+    seen = rng.poisson(50.0, counts.shape) - counts
+
+    def mean(pedestal: Pedestal) -> float:
+        return float(np.average(seen, weights=1.0 / (9.0 + pedestal.variance + pedestal.dark_photons)))
+
+    assert mean(own) > 0.5
+    assert abs(mean(of_sky(own))) < 0.25
+
+
+def test_a_hot_pixel_of_an_off_frame_keeps_its_own_noise() -> None:
+    variance = np.full((3, 30), 60.0)
+    variance[1, 10] = 5000.0
+    steady = of_sky(Pedestal(electrons=variance, variance=variance, dark_photons=variance, bad=np.zeros(variance.shape, dtype=bool)))
+    assert steady.variance[1, 10] == 5000.0
+    np.testing.assert_allclose(np.delete(steady.variance[1], 10), 60.0)

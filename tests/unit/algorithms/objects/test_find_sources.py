@@ -134,6 +134,13 @@ def test_a_faint_companion_in_the_wings_is_found(beta: float) -> None:
     assert found[1].relative_flux == pytest.approx(0.1, rel=0.5)
 
 
+def test_what_the_model_leaves_of_a_bright_core_does_not_hide_a_companion() -> None:
+    """A core that no Moffat fits leaves hundreds of sigma; the companion stands 60 sigma out of an empty slit."""
+    scene = light((-0.9, 3000.0, 1.1), (2.4, 120.0, 0.9), error=2.0)
+    flat_topped = replace(scene, light=np.minimum(scene.light, 2000.0))
+    assert [round(source.slit_arcsec, 1) for source in find_sources(flat_topped, 8.0)] == pytest.approx([-0.9, 2.4], abs=0.15)
+
+
 def test_a_galaxy_around_an_object_is_no_companion() -> None:
     galaxy = 1500.0 * np.exp(-0.5 * ((CENTRES + 0.9) / (0.42466 * 3.5)) ** 2)
     assert len(find_sources(seen(star(-0.9, 2e4, 0.9, 2.7) + galaxy), 8.0)) == 1
