@@ -81,20 +81,21 @@ def measure_host(
         return _as_known(fits, rejected, trace, rows, alone, known)
     if _promises_too_little(smooth, alone):
         return None
-    tried = [_best_of_index(rows, trace.fwhm_arcsec, alone, index) for index in INDICES]
-    model, best = min(tried, key=lambda one: one[1].misfit)
-    if _at_the_end(best):
+    tried = _hosts(rows, trace.fwhm_arcsec, alone)
+    if tried and _at_the_end(_best(tried)[1]):
         # another object, too faint to have been found as one: the host is looked for on the other side and near the object
-        rows = _without_side(rows, best, trace.fwhm_arcsec)
+        rows = _without_side(rows, _best(tried)[1], trace.fwhm_arcsec)
         smooth = SlitModel(rows, trace.fwhm_arcsec, INDICES[0])
         alone = smooth.start()
-        tried = [_best_of_index(rows, trace.fwhm_arcsec, alone, index) for index in INDICES]
-        model, best = min(tried, key=lambda one: one[1].misfit)
+        tried = _hosts(rows, trace.fwhm_arcsec, alone)
+    if not tried:
+        return None
+    model, best = _best(tried)
     own, light = model.own_light(best), model.host_light(best)
     # every row's height is one more unknown, and a fit that is bad all over says less
     scatter = max(1.0, best.misfit / max(int((model.weight > 0).sum()) - 4 * model.n_rows, 1))
     net = (alone.misfit - best.misfit) / scatter - model.n_rows
-    if net < WORTH_SAYING**2 or own <= 0.0 or light <= 0.0 or best.host is None or _at_the_end(best):
+    if net < WORTH_SAYING**2 or own <= 0.0 or best.host is None or _at_the_end(best):
         return None
     share, significance = light / own, float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
@@ -146,10 +147,16 @@ def _as_known(
     return replace(known, share=share, softening_arcsec=softening, middle_px=middles, peak=peaks)
 
 
-def _best_of_index(rows: SlitRows, fwhm_arcsec: float, alone: SlitFit, index: float) -> tuple[SlitModel, SlitFit]:
-    """The best host of a Sersic index."""
-    model = SlitModel(rows, fwhm_arcsec, index)
-    return model, model.with_host(alone, START_ARCSEC)
+def _hosts(rows: SlitRows, fwhm_arcsec: float, alone: SlitFit) -> list[tuple[SlitModel, SlitFit]]:
+    """The best host of every Sersic index; one whose light is missing, to make up for wings that are too bright, is none."""
+    models = [SlitModel(rows, fwhm_arcsec, index) for index in INDICES]
+    fits = [(model, model.with_host(alone, START_ARCSEC)) for model in models]
+    return [(model, fit) for model, fit in fits if model.host_light(fit) > 0.0]
+
+
+def _best(tried: Sequence[tuple[SlitModel, SlitFit]]) -> tuple[SlitModel, SlitFit]:
+    """The one that fits best."""
+    return min(tried, key=lambda one: one[1].misfit)
 
 
 def _heights(

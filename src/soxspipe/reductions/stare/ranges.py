@@ -38,7 +38,7 @@ BY_ARM: Mapping[str, Ranges] = {
 
 
 EVERY_FRAME: Ranges = {
-    "HOST DOUBT": (0.0, 0.1),  # of the object's flux: beyond it the photometry of a supernova is not what it claims to be
+    "HOST DOUBT": (0.0, 0.25),  # a quarter of a magnitude: beyond it the light curve of a supernova is that of its host
     "SATURATED NUM": (0, 100),  # more than hot pixels and cosmic rays: light is lost that nothing brings back
     "N EXP LEFT OUT": (0, 0),
     "READOUT PATTERN": (0.0, 15.0),  # as large as the largest read noise published for the detector; rows far from gaps keep too much of it
