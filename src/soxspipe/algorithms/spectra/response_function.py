@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.algorithms.sky.sky_spline import chebyshev
-from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.algorithms.spectra.response_air import binned_air
+from soxspipe.algorithms.spectra.response_curve import CLIP_SIGMA, StandardBins, fit_log_curve
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
@@ -17,7 +18,6 @@ from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, MergedSpectr
 from soxspipe.errors import ResponseError
 from soxspipe.numerics.air import hydrogen_lines_air_nm
 from soxspipe.numerics.robust import mad_sigma
-from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
 
 class ResponseSettings(AlgorithmSettings):
@@ -40,24 +40,10 @@ HYDROGEN_NM = (
 """Balmer, Paschen and Brackett lines in air, nm, and how far on either side they are left out."""
 ERROR_FLOOR = 0.005
 """Tables of standard stars are good to half a per cent at best."""
-CLIP_SIGMA = 4.0
-"""Below the curve stand telluric bands and lines of the star that the masks miss."""
-N_KNOTS = 20
-"""Responses bend with coatings and dichroics, over tens of nm."""
-DEVIATION_PRIOR = 0.03
-"""A polynomial tells the response to some per cent."""
 LARGEST_BASE_DEGREE = 5
 """A higher one swings across the telluric gaps."""
-CLIP_ABOVE_SIGMA = 2.5
-"""Nothing makes a star brighter than it is, so what lies above is an outlier sooner."""
 LEAST_SHARE = 0.01
 """Of the median: at the ends of the arm there is less light than error."""
-DEEPEST = 0.12
-"""Deeper absorption is not known well enough to be divided out."""
-TELLURIC_ERROR = 0.3
-"""Of the depth: a model atmosphere misses the night's water by as much."""
-DEPTH_PRIOR = 0.5
-"""Water may be half or half as much again of the model's."""
 PLANCK_LIGHT_ERG_NM = 1.98644586e-9
 """Planck constant times speed of light, erg nm (CODATA 2018: 6.62607015e-27 erg s x 2.99792458e17 nm/s)."""
 
@@ -78,9 +64,9 @@ def fit_response(
     """Divide the library spectrum by the standard's count rate and fit what comes out.
 
     The count rate is that of flattened electrons per native pixel, extinction removed at the mean air mass.  Its ratio to the library
-    is taken in bins; telluric bands and hydrogen lines are left out.  In the logarithm a polynomial with a spline of small deviations
-    follows the bins and is carried beyond the last clean one by a straight line; a polynomial of `poly_order` in wavelength is fitted to
-    the same bins for the published table.
+    is taken in bins; hydrogen lines and what the air makes dark are left out.  In the logarithm a polynomial with a spline of small
+    deviations follows the bins, the air's absorption is fitted along (`response_air`), and the curve is carried beyond the last clean bin by
+    a straight line; a polynomial of `poly_order` in wavelength is fitted to the same bins for the published table.
 
     Parameters
     ----------
@@ -114,17 +100,18 @@ def fit_response(
     if int(clean.sum()) < 10:
         raise ResponseError(f"only {int(clean.sum())} clean bins remain for the response of {standard.name}; 10 are needed")
     degree = min(settings.poly_order, LARGEST_BASE_DEGREE, max(int(clean.sum()) // 3, 1))
-    curve, error, used = _fit_log_curve(bins, merged.wavelength_nm, settings.max_iteration, degree)
-    polynomial = _fit_polynomial(bins, used, settings)
+    fitted = fit_log_curve(bins, merged.wavelength_nm, settings.max_iteration, degree)
+    used = fitted.used
+    clear = replace(bins, log_ratio=bins.log_ratio - fitted.depth)
     return ResponseCurve(
-        polynomial=polynomial,
+        polynomial=_fit_polynomial(clear, used, settings),
         wavelength_nm=merged.wavelength_nm,
-        response=np.exp(curve),
-        error=np.exp(curve) * error,
+        response=np.exp(fitted.value),
+        error=np.exp(fitted.value) * fitted.error,
         valid_nm=(float(bins.wavelength_nm[used].min() - 0.5 * bin_nm), float(bins.wavelength_nm[used].max() + 0.5 * bin_nm)),
         bins_nm=bins.wavelength_nm,
-        bins_value=np.exp(bins.log_ratio),
-        bins_error=np.exp(bins.log_ratio) * bins.error,
+        bins_value=np.exp(clear.log_ratio),
+        bins_error=np.exp(clear.log_ratio) * bins.error,
         bins_used=used,
         extinction_removed=observation.airmass is not None,
         star=standard.name,
@@ -137,17 +124,6 @@ def fit_response(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Bins:
-    """Logarithm of library over count rate, its error, optical depth of the model atmosphere, whether the bin is clean; shape (n,)."""
-
-    wavelength_nm: FloatArray
-    log_ratio: FloatArray
-    error: FloatArray
-    depth: FloatArray
-    usable: BoolArray
-
-
 def _measure_bins(
     merged: MergedSpectrum,
     standard: StandardStar,
@@ -155,13 +131,15 @@ def _measure_bins(
     extinction: ExtinctionCurve,
     telluric_bands: TelluricBands,
     bin_nm: float,
-) -> _Bins:
+) -> StandardBins:
     wave = merged.wavelength_nm
     factor = np.ones(wave.shape) if observation.airmass is None else extinction.factor(wave, observation.airmass)
     rate = merged.flux / observation.exptime_s * factor
     variance = merged.variance * (factor / observation.exptime_s) ** 2
     library = _average_library(standard, wave)
     known = (merged.variance > 0) & np.isfinite(library) & (merged.quality & int(SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED) == 0)
+    noise = np.sqrt(np.maximum(variance, 0.0))
+    airmass = 1.2 if observation.airmass is None else observation.airmass
     cell = np.floor((wave - wave[0]) / bin_nm).astype(np.int64)
     n = int(cell[-1]) + 1
     count = np.bincount(cell[known], minlength=n)
@@ -175,21 +153,35 @@ def _measure_bins(
     line = np.zeros(n, dtype=bool)
     for position, half_width in HYDROGEN_NM:
         line |= np.abs(centre - position) < half_width
-    depth = telluric_bands.depth(centre, bin_nm)
-    modelled = np.isfinite(depth)
+    model_depth = telluric_bands.depth(centre, bin_nm)
     banded = [telluric_bands.contains(centre + side * bin_nm, response_only=True) for side in (-0.5, 0.5)]
-    telluric = np.where(modelled, depth > DEEPEST, banded[0] | banded[1])
-    depth = np.nan_to_num(depth) * (1.0 if observation.airmass is None else observation.airmass)
-    error = np.hypot(error, TELLURIC_ERROR * depth)
+    telluric = ~np.isfinite(model_depth) & (banded[0] | banded[1])
     weak = total < LEAST_SHARE * np.median(total[filled]) if filled.any() else ~filled
     keep = np.flatnonzero(filled)
-    return _Bins(
+    ripple = _ripple(cell, wave, np.divide(rate, library, where=known, out=np.ones(wave.shape)), noise / library, known)
+    return StandardBins(
         wavelength_nm=centre[keep],
         log_ratio=np.log(safe_expected / safe_total)[keep],
         error=error[keep],
-        depth=depth[keep],
+        air=binned_air(centre[keep], model_depth[keep], ripple[keep], airmass),
         usable=(filled & ~line & ~telluric & (error < 0.2) & ~(weak & (error > 0.05)))[keep],
     )
+
+
+def _ripple(cell: IntArray, wave: FloatArray, ratio: FloatArray, noise: FloatArray, known: BoolArray) -> FloatArray:
+    """Relative scatter of the samples of each cell about a straight line, beyond their noise; shape (n_cells,)."""
+    n = int(cell[-1]) + 1
+    weight = known.astype(np.float64)
+    count = np.maximum(np.bincount(cell, weight, n), 1.0)
+
+    def mean(values: FloatArray) -> FloatArray:
+        return np.bincount(cell[known], values[known], n) / count
+
+    place = wave - mean(wave)[cell]
+    level = mean(ratio)
+    slope = mean(place * ratio) / np.maximum(mean(place**2), 1e-12)
+    beyond = mean((ratio - level[cell] - slope[cell] * place) ** 2) - mean(noise**2)
+    return np.sqrt(np.maximum(beyond, 0.0)) / np.where(level > 0, level, 1.0)
 
 
 def _average_library(standard: StandardStar, wave: FloatArray) -> FloatArray:
@@ -204,66 +196,7 @@ def _average_library(standard: StandardStar, wave: FloatArray) -> FloatArray:
     return np.where((low >= x[0]) & (high <= x[-1]), value, np.nan)
 
 
-def _fit_log_curve(bins: _Bins, wave: FloatArray, rounds: int, degree: int) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Smooth curve of the log ratio on `wave`, its error, and the bins that were used.
-
-    A polynomial carries the curve across telluric gaps; a spline of deviations from it, each held near zero by `DEVIATION_PRIOR`,
-    follows what the bins show beyond it; a factor for the model atmosphere's depth is fitted along.  Absorption that the model lacks
-    only lifts the ratio, so bins above the curve are clipped sooner than bins below.
-    """
-    used = bins.usable.copy()
-    x_low, x_high = float(bins.wavelength_nm[used].min()), float(bins.wavelength_nm[used].max())
-    knots = clamped_knots(np.linspace(x_low, x_high, N_KNOTS), 3)
-
-    def terms(wavelength: FloatArray) -> FloatArray:
-        inside = np.clip(wavelength, x_low, x_high)
-        scaled = (2.0 * inside - x_low - x_high) / (x_high - x_low)
-        return np.column_stack([chebyshev(scaled, degree + 1).T, bspline_matrix(inside, knots, 3)])
-
-    smooth = terms(bins.wavelength_nm)
-    n, n_free = smooth.shape[1], degree + 1
-    basis = np.column_stack([smooth, bins.depth])
-    prior = np.zeros((n + 1, n + 1))
-    prior[:n_free, :n_free] = 1e-6 * np.eye(n_free)
-    prior[n_free:n, n_free:n] = DEVIATION_PRIOR**-2 * np.eye(n - n_free)
-    prior[n, n] = DEPTH_PRIOR**-2
-    expected = np.append(np.zeros(n), DEPTH_PRIOR**-2)  # the model atmosphere as it stands
-    coefficients, covariance = np.zeros(n + 1), np.eye(n + 1)
-    for _ in range(rounds):
-        weight = np.where(used, bins.error**-2, 0.0)
-        covariance = np.linalg.inv(basis.T @ (basis * weight[:, None]) + prior)
-        coefficients = covariance @ (basis.T @ (weight * bins.log_ratio) + expected)
-        residual = (bins.log_ratio - basis @ coefficients) / bins.error
-        scatter = max(mad_sigma(residual[used]), 1.0)
-        kept = bins.usable & (residual <= CLIP_ABOVE_SIGMA * scatter) & (residual >= -CLIP_SIGMA * scatter)
-        if np.array_equal(kept, used) or kept.sum() < n_free + 5:
-            break
-        used = kept
-    rows = terms(wave)
-    excess = max(mad_sigma(((bins.log_ratio - basis @ coefficients) / bins.error)[used]), 1.0)
-    error = excess * np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", rows, covariance[:n, :n], rows), 0.0))
-    return _straight_ends(bins, used, wave, rows @ coefficients[:n], error, smooth @ coefficients[:n])
-
-
-def _straight_ends(
-    bins: _Bins, used: BoolArray, wave: FloatArray, value: FloatArray, error: FloatArray, fitted: FloatArray
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Carry the curve beyond the clean bins by the straight line through the outermost tenth of the fit."""
-    x = bins.wavelength_nm[used]
-    y = fitted[used]
-    reach = max(0.05 * (x[-1] - x[0]), 4 * float(np.median(np.diff(x))))
-    for end, outside in ((x[0], wave < x[0]), (x[-1], wave > x[-1])):
-        if not outside.any():
-            continue
-        near = np.abs(x - end) <= reach
-        slope = float(np.polyfit(x[near] - end, y[near], 1)[0]) if near.sum() >= 3 else 0.0
-        at_end = float(np.interp(end, x, y))
-        value = np.where(outside, at_end + slope * (wave - end), value)
-        error = np.where(outside, np.hypot(error, 0.5 * np.abs(slope * (wave - end)) + 0.02 * np.abs(wave - end) / reach), error)
-    return value, error, used
-
-
-def _fit_polynomial(bins: _Bins, used: BoolArray, settings: ResponseSettings) -> FloatArray:
+def _fit_polynomial(bins: StandardBins, used: BoolArray, settings: ResponseSettings) -> FloatArray:
     """Coefficients, highest power of nm first, of the response in 1e-17 erg cm-2 s-1 A-1 per electron s-1; relative errors weigh."""
     x, value = bins.wavelength_nm, np.exp(bins.log_ratio) * 1e17
     keep = used.copy()

@@ -53,16 +53,16 @@ def band_index(wavelength_nm: FloatArray) -> IntArray:
     return index
 
 
-def random_band_depth(depth: FloatArray, ratio: float, saturation: float) -> tuple[FloatArray, FloatArray]:
+def random_band_depth(depth: FloatArray, ratio: FloatArray | float, saturation: FloatArray | float) -> tuple[FloatArray, FloatArray]:
     """Optical depth of unresolved lines when their amount changes by a factor, and its derivative with the first depth.
 
     Parameters
     ----------
     depth : ndarray, any shape
         At the first amount; noise may make it negative, where it scales in proportion.
-    ratio : float
+    ratio : float or ndarray
         Second amount over first.
-    saturation : float
+    saturation : float or ndarray
         Depth at which lines begin to saturate (beta of Malkmus' model); infinity is proportional.
     """
     positive = np.maximum(depth, 0.0)

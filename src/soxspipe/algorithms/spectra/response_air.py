@@ -1,0 +1,132 @@
+r"""Absorption of the air in the bins of a standard star, for its response.
+
+Where the model atmosphere reaches, its depth is the template of a bin; where it does not, the ripple that the lines leave within the bin is:
+lines that are resolved in part ripple in proportion to the light they take.  Of every band the amount and, for the model, the saturation
+are fitted along with the response; the bands of water share the weather.
+
+.. math:: \tau_i = \beta_b \left(\sqrt{1 + (2 t_i + t_i^2 / \beta_b)\, e^{a_b} / \beta_b} - 1\right)
+
+with the template's depth t, the logarithm a of the amount over the template's and the saturation depth beta of band b (Malkmus' random bands).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from soxspipe.algorithms.spectra.telluric_bands import BANDS, band_index, random_band_depth
+from soxspipe.algorithms.spectra.telluric_template import SATURATION
+from soxspipe.datamodel.arrays import FloatArray, IntArray
+
+RIPPLE = "ripple"
+MODEL_WATER_RATIO = 2.5 / 1.6
+"""Typical water above La Silla (2 to 4 mm) over that of the model atmosphere."""
+WEATHER_SCATTER = 0.8
+"""Of the logarithm of the water above the site: a factor of two either way, 1 to 6 mm."""
+SPECIES_SCATTER = {"H2O": 0.15, "O2": 0.15, "CO2": 0.3, "CH4": 0.3, RIPPLE: 0.3}
+"""Of the logarithm of one band's amount about that of its species, or of the depth over the ripple: what the model says of band against band.
+Carbon dioxide and methane lie among lines of water.  Depth over ripple is 1.0 to 1.7 at R = 4500 to 6500, 1 to 6 mm and air mass 1 to 2,
+oxygen and water below 930 nm (line-by-line transmissions, bins of 2 and 4 nm)."""
+RIPPLE_DEPTH = 1.25
+"""Depth over ripple of partly resolved lines."""
+SATURATION_SCATTER = 0.5
+"""Of the logarithm of the depth at which a band saturates: 0.25 to 1 line by line."""
+SMALLEST_STEP = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BinnedAir:
+    """Templates of the bins of a standard, and what is known of the amounts beforehand.
+
+    Attributes
+    ----------
+    template : ndarray, shape (n,)
+        Optical depth of each bin; 0 outside the bands.
+    band : ndarray of int, shape (n,)
+        Place of the bin's band among the parameters, -1 for none.
+    expected : ndarray, shape (2 m,)
+        Logarithms of the amounts of the m bands over the template's, then of their saturation depths.
+    precision : ndarray, shape (2 m, 2 m)
+        Inverse covariance of what is expected.
+    """
+
+    template: FloatArray
+    band: IntArray
+    expected: FloatArray
+    precision: FloatArray
+
+    @property
+    def n_bands(self) -> int:
+        """Number of bands that the bins lie in."""
+        return self.expected.size // 2
+
+    def depth(self, parameters: FloatArray) -> FloatArray:
+        """Optical depth of every bin, shape (n,)."""
+        inside = self.band >= 0
+        amount, saturation = (np.exp(part[self.band[inside]]) for part in np.split(parameters, 2))
+        depth = np.zeros(self.template.shape)
+        depth[inside] = random_band_depth(self.template[inside], amount, saturation)[0]
+        return depth
+
+    def slopes(self, parameters: FloatArray) -> FloatArray:
+        """Derivative of the depth of every bin with every parameter, shape (n, 2 m); a bin knows its own band alone."""
+        here, m = self.depth(parameters), self.n_bands
+        slopes = np.zeros((here.size, 2 * m))
+        inside = np.flatnonzero(self.band >= 0)
+        for first in (0, m):
+            ahead = parameters.copy()
+            ahead[first : first + m] += SMALLEST_STEP
+            slopes[inside, first + self.band[inside]] = ((self.depth(ahead) - here) / SMALLEST_STEP)[inside]
+        return slopes
+
+
+def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: FloatArray, airmass: float) -> BinnedAir:
+    """Templates and expectations for the bins of a standard.
+
+    Parameters
+    ----------
+    centre_nm : ndarray, shape (n,)
+        Of the bins, air.
+    model_depth : ndarray, shape (n,)
+        Of the model atmosphere for air mass 1, NaN where it does not reach.
+    ripple : ndarray, shape (n,)
+        Relative scatter of the samples of each bin beyond their noise.
+    airmass : float
+        Of the standard.
+    """
+    modelled = np.isfinite(model_depth)
+    number = np.where(modelled, _nearest_band(centre_nm), band_index(centre_nm))
+    label = np.where(number >= 0, 2 * number + modelled, -1)  # a band that the model covers in part counts as two
+    present = np.unique(label[label >= 0])
+    template = np.where(modelled, np.nan_to_num(model_depth), RIPPLE_DEPTH * ripple)
+    expected, covariance = _expected(present, float(np.log(airmass)))
+    return BinnedAir(
+        template=np.where(number >= 0, template, 0.0),
+        band=np.where(number >= 0, np.searchsorted(present, label), -1),
+        expected=np.concatenate([expected, np.full(present.size, np.log(SATURATION))]),
+        precision=np.linalg.inv(
+            np.block(
+                [
+                    [covariance, np.zeros_like(covariance)],
+                    [np.zeros_like(covariance), SATURATION_SCATTER**2 * np.eye(present.size)],
+                ]
+            )
+        ),
+    )
+
+
+def _nearest_band(wavelength_nm: FloatArray) -> IntArray:
+    """Number of the band that holds each wavelength or lies next to it: the model shows its wings."""
+    start, stop = (np.array([getattr(band, edge) for band in BANDS]) for edge in ("start_nm", "stop_nm"))
+    away = np.maximum(start - wavelength_nm[:, None], wavelength_nm[:, None] - stop)
+    return np.argmin(away, axis=1)
+
+
+def _expected(present: IntArray, log_airmass: float) -> tuple[FloatArray, FloatArray]:
+    """Logarithms of the amounts over the template's, and their covariance: a ripple stands for its own amount, water shares the weather."""
+    species = [BANDS[int(label) // 2].species if label % 2 else RIPPLE for label in present]
+    water = np.array([name == "H2O" for name in species], dtype=np.float64)
+    modelled = np.array([name != RIPPLE for name in species], dtype=np.float64)
+    own = np.array([SPECIES_SCATTER[name] for name in species])
+    return log_airmass * modelled + np.log(MODEL_WATER_RATIO) * water, WEATHER_SCATTER**2 * np.outer(water, water) + np.diag(own**2)
