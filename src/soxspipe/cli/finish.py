@@ -1,9 +1,9 @@
-"""Commands for calibrated spectra: ``telluric`` and ``join``."""
+"""Commands for calibrated spectra: ``telluric``, ``join`` and ``convert``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ def add_finishing_commands(app: typer.Typer) -> None:
     """Add the commands to an application."""
     app.command("telluric")(_telluric)
     app.command("join")(_join)
+    app.command("convert")(_convert)
 
 
 def _telluric(
@@ -55,6 +56,24 @@ def _join(
     from soxspipe.reductions.finish import join_files
 
     return _say(join_files(Path(first), Path(second), None if output is None else Path(output), apply_scale=scale))
+
+
+def _convert(
+    spectrum: Annotated[str, typer.Argument(metavar="SPECTRUM", help="A FLUXCAL, TELLURIC or JOINED spectrum.", show_default=False)],
+    frame: Annotated[
+        Literal["topocentric", "barycentric"], typer.Option("--frame", help="Frame of reference of the wavelengths.")
+    ] = "topocentric",
+    medium: Annotated[Literal["air", "vacuum"], typer.Option("--medium", help="Medium of the wavelengths.")] = "air",
+    output: Output = None,
+) -> int:
+    """Write a spectrum in another frame of reference or medium, as FITS and text.
+
+    The spectrum itself stays. Example: soxspipe convert SN_FLUXCAL.fits --frame barycentric --medium vacuum. Exit status: 0 done,
+    2 wrong file.
+    """
+    from soxspipe.reductions.convert import convert_spectrum
+
+    return _say(convert_spectrum(Path(spectrum), frame, medium, None if output is None else Path(output)))
 
 
 def _say(finished: Finished) -> int:

@@ -6,7 +6,7 @@ electrons; FITS units know only ``ct``, which stands for one electron in every t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.io.atomic import write_whole
-from soxspipe.io.fits_writer import Column, ComputedImage, Hdu, Pixels, fits_chunks, printable, table_hdu
+from soxspipe.io.fits_writer import Column, ComputedImage, Hdu, Pixels, fits_chunks, table_hdu
+from soxspipe.io.spectrum_text import spectrum_text
 from soxspipe.io.tables import BASIS_KEYWORD, RESPONSE_UNIT, UNBINNED
 from soxspipe.numerics.air import air_to_vacuum
 
@@ -177,16 +178,9 @@ def fluxed_hdus(cards: tuple[Card, ...], fluxed: FluxedSpectrum, *, limits: bool
     return Hdu(cards=cards), table_hdu("FLUXCAL", columns)
 
 
-def fluxed_ascii(fluxed: FluxedSpectrum, target: str) -> bytes:
-    """The flux-calibrated spectrum as text that `numpy.loadtxt` reads as it is: Angstrom (air), flux, error, quality."""
-    head = (
-        f"# {printable(target)}: wavelength in air (Angstrom), flux and its error (erg s-1 cm-2 Angstrom-1), quality (0 is good)\n"
-        "# WAVE FLUX ERR QUAL\n"
-    )
-    rows = zip(fluxed.wavelength_nm * 10.0, fluxed.flux, fluxed.error, fluxed.quality, strict=True)
-    return (head + "".join(f"{wave:.2f} {flux:.6e} {error:.6e} {int(bits)}\n" for wave, flux, error, bits in rows)).encode(
-        "ascii", "replace"
-    )
+def fluxed_ascii(fluxed: FluxedSpectrum, about: Mapping[str, object]) -> bytes:
+    """The flux-calibrated spectrum as text that `numpy.loadtxt` reads as it is; `about` is for its header."""
+    return spectrum_text(fluxed.wavelength_nm, fluxed.flux, fluxed.error, fluxed.quality, about=about)
 
 
 def efficiency_hdus(cards: tuple[Card, ...], efficiency: EfficiencyCurve, arm: Arm) -> tuple[Hdu, ...]:

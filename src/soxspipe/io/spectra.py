@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from soxspipe.datamodel.provenance import Card
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.provenance import Card, CardValue
 from soxspipe.datamodel.spectrum import FluxedSpectrum, JoinedSpectrum
 from soxspipe.datamodel.telluric import TelluricCorrection
 from soxspipe.errors import InputError
@@ -99,6 +102,66 @@ def read_fluxed(path: Path) -> SpectrumFile:
         dec_deg=number_of(header, "DEC"),
         cards=header_cards(header),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FinishedTable:
+    """A table of one of our calibrated spectra (FLUXCAL, TELLURIC, JOINED), and the cards of its file."""
+
+    path: Path
+    name: str
+    columns: tuple[Column, ...]
+    cards: tuple[Card, ...]
+
+    def values(self, *names: str) -> NDArray[Any]:
+        """The first column of one of these names.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        for column in self.columns:
+            if column.name in names:
+                return column.values
+        raise InputError(
+            f"{self.path}: has no column {' or '.join(names)}; a FLUXCAL, TELLURIC or JOINED spectrum of this program is needed"
+        )
+
+    def card(self, keyword: str) -> CardValue:
+        """Value of a card; None if there is none."""
+        return next((value for name, value, _ in self.cards if name == keyword), None)
+
+
+def read_finished(path: Path) -> FinishedTable:
+    """Read a FLUXCAL, TELLURIC or JOINED product with all its columns.
+
+    Raises
+    ------
+    InputError
+        If the file holds no table with wavelengths.
+    """
+    opened = open_fits(path)
+    if not opened.tables:
+        raise InputError(f"{path}: holds no table; a FLUXCAL, TELLURIC or JOINED spectrum of this program is needed")
+    unit = opened.tables[0]
+    columns = tuple(
+        Column(name=name, values=values, unit=str(unit.header.get(f"TUNIT{place}", "")).strip())
+        for place, (name, values) in enumerate(read_table(opened, unit).items(), start=1)
+    )
+    table = FinishedTable(path=path, name=unit.name, columns=columns, cards=header_cards(read_header(path)))
+    table.values("WAVE")
+    return table
+
+
+def moved_hdus(table: FinishedTable, wavelength_nm: FloatArray, cards: Sequence[Card]) -> tuple[Hdu, ...]:
+    """The same table at other wavelengths, said in the column and the header; `WAVE_VAC` of the observed ones goes."""
+    replaced = {name for name, _, _ in cards}
+    kept = [column for column in table.columns if column.name not in ("WAVE", "WAVE_VAC")]
+    medium = "; ".join(str(value) for name, value, _ in cards if name in ("SOXS WAVE MEDIUM", "SPECSYS"))
+    wave = Column(name="WAVE", values=wavelength_nm, unit="nm", comment=medium)
+    header = [card for card in table.cards if card[0] not in replaced]
+    return Hdu(cards=sorted_cards([*header, *cards])), table_hdu(table.name, [wave, *kept])
 
 
 def telluric_hdus(file: SpectrumFile, correction: TelluricCorrection, expected: Sequence[str]) -> tuple[Hdu, ...]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.site import Site
+from soxspipe.numerics.air import air_to_vacuum, vacuum_to_air
 
 LIGHT_KM_S = 299792.458
 """Exact (SI)."""
@@ -54,7 +55,28 @@ class BarycentricMotion:
     @property
     def stretch(self) -> float:
         """Factor from topocentric to barycentric wavelengths (in vacuum)."""
-        return 1.0 + self.velocity_km_s / LIGHT_KM_S
+        return stretch(self.velocity_km_s)
+
+
+def stretch(velocity_km_s: float) -> float:
+    """Factor from topocentric to barycentric wavelengths in vacuum, for the velocity of `BarycentricMotion`."""
+    return 1.0 + velocity_km_s / LIGHT_KM_S
+
+
+def moved_wavelengths(air_nm: FloatArray, *, vacuum: bool, velocity_km_s: float = 0.0) -> FloatArray:
+    """Topocentric wavelengths in air as they are in vacuum, at the barycentre, or both.
+
+    Parameters
+    ----------
+    air_nm : ndarray, any shape
+        As observed, standard air.
+    vacuum : bool
+        Whether the answer is in vacuum; else in air.
+    velocity_km_s : float
+        Barycentric velocity; 0 leaves the frame as it is.
+    """
+    moved = air_to_vacuum(air_nm) * stretch(velocity_km_s)
+    return moved if vacuum else vacuum_to_air(moved)
 
 
 def barycentric_motion(mjd_utc: float, ra_deg: float, dec_deg: float, site: Site) -> BarycentricMotion:

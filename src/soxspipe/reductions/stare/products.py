@@ -120,7 +120,23 @@ def response(context: StareContext) -> Contents:
 
 def fluxed_ascii(context: StareContext) -> Contents:
     """FLUXCAL.txt."""
-    return [products.fluxed_ascii(_present(context.result.fluxed, "flux-calibrated spectrum"), context.inputs.observation.target)]
+    seen, used = context.inputs.observation, exposures_used(context)
+    about = {
+        "target": seen.target,
+        "date": seen.date_obs,
+        "exposure": f"{used.total_exptime_s:g} s in {used.number} exposure{'s' if used.number > 1 else ''}",
+        "instrument": f"{context.inputs.arm.instrument} {context.inputs.arm.name}, slit {seen.slit_name or 'unknown'}",
+        "barycentric": _barycentric_text(context),
+    }
+    return [products.fluxed_ascii(_present(context.result.fluxed, "flux-calibrated spectrum"), about)]
+
+
+def _barycentric_text(context: StareContext) -> str:
+    """Velocity and time at the barycentre in words; empty if a date or position is missing."""
+    known = {name: value for name, value, _ in _frame_of_reference(context, exposures_used(context).span)}
+    if "SOXS BARY VEL" not in known:
+        return ""
+    return f"add {known['SOXS BARY VEL']} km/s to velocities (not applied); BJD_TDB {known['SOXS BARY BJD']}"
 
 
 def efficiency(context: StareContext) -> Contents:
