@@ -237,6 +237,7 @@ def _print_plan(request: Request, *, as_json: bool) -> int:
 
 def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
     from soxspipe.cli.night_progress import progress_for
+    from soxspipe.night.finishing import finish
     from soxspipe.night.index import open_index
     from soxspipe.night.pages import write_pages
     from soxspipe.night.plan_text import summary_line
@@ -248,8 +249,11 @@ def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
     write_sofs(plan)
     console.note(summary_line(plan))
     night = reduce_night(request, plan, index=index, listener=progress_for(console))
+    finished = finish(night, request)
     pages = write_pages(night)
     _close(console, night, as_json=as_json)
+    for remark in finished.remarks:
+        console.note(remark)
     for page in pages:
         console.note(f"page of the night: {page}")
     console.note(f"done in {time.perf_counter() - began:.1f} s")

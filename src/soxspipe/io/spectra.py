@@ -22,6 +22,8 @@ from soxspipe.io.product_headers import sorted_cards
 from soxspipe.io.products import FLUX_UNIT
 
 COLUMNS = ("wave", "flux_calibrated", "flux_calibrated_err", "qual")
+CORRECTED_COLUMNS = ("wave", "flux", "flux_err", "qual")
+"""Of the plain spectrum, and of the one without telluric absorption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,6 +58,16 @@ class SpectrumFile:
     dec_deg: float | None
     cards: tuple[Card, ...]
 
+    def card(self, keyword: str) -> CardValue:
+        """Value of a card of the primary header; None if there is none."""
+        return next((value for name, value, _ in self.cards if name == keyword), None)
+
+    @property
+    def mjd(self) -> float | None:
+        """Modified Julian date of the start; None if the header has none."""
+        value = self.card("MJD-OBS")
+        return float(value) if isinstance(value, int | float) else None
+
     @property
     def pointing_deg(self) -> tuple[float, float] | None:
         """Right ascension and declination; None unless both are known."""
@@ -63,7 +75,7 @@ class SpectrumFile:
 
 
 def read_fluxed(path: Path) -> SpectrumFile:
-    """Read a FLUXCAL product.
+    """Read a FLUXCAL product, or a TELLURIC one, of which the corrected flux counts.
 
     Raises
     ------
@@ -74,12 +86,13 @@ def read_fluxed(path: Path) -> SpectrumFile:
     if not opened.tables:
         raise InputError(f"{path}: holds no table; a flux-calibrated spectrum (..._FLUXCAL.fits) is needed")
     columns = {name.lower(): values for name, values in read_table(opened, opened.tables[0]).items()}
-    missing = [name for name in COLUMNS if name not in columns]
+    wanted = CORRECTED_COLUMNS if opened.tables[0].name == "TELLURIC" else COLUMNS
+    missing = [name for name in wanted if name not in columns]
     if missing:
         raise InputError(
             f"{path}: has no column {', '.join(missing).upper()}; a flux-calibrated spectrum (..._FLUXCAL.fits) of this program is needed"
         )
-    wave, flux, error, quality = (np.asarray(columns[name]) for name in COLUMNS)
+    wave, flux, error, quality = (np.asarray(columns[name]) for name in wanted)
     if wave.ndim != 1 or wave.size < 100 or not np.all(np.diff(wave) > 0):
         raise InputError(f"{path}: its wavelengths do not ascend over at least 100 samples")
     header = read_header(path)

@@ -115,6 +115,16 @@ def _link(text: str, path: str, output: Path) -> Iterator[Link]:
         yield Link(text=text, href=os.path.relpath(path, output))
 
 
+def _finished_links(outcome: Outcome, output: Path) -> Iterator[Link]:
+    """Links to the spectrum without telluric absorption and to both arms in one, where the night made them."""
+    for name, _ in outcome.files:
+        if name.endswith("_FLUXCAL.fits"):
+            stem = str(output / name.removesuffix("_FLUXCAL.fits"))
+            yield from _link("telluric corrected", f"{stem}_TELLURIC.fits", output)
+            yield from _link("both arms", f"{stem}_JOINED.fits", output)
+            yield from _link("picture of both arms", f"{stem}_JOINED.pdf", output)
+
+
 def _picture(curve: Mapping[str, Any] | None) -> Picture | None:
     if not curve:
         return None
@@ -131,6 +141,7 @@ def _target(task: Task, outcome: Outcome | None, output: Path) -> TargetEntry:
     done = outcome is not None and outcome.succeeded
     cause = (task.reason,) if outcome is None else (outcome.cause,) if outcome.cause else ()
     links = [] if outcome is None else [*_link("report", outcome.report, output), *_link("spectrum", outcome.final, output)]
+    links += [] if outcome is None else _finished_links(outcome, output)
     return TargetEntry(
         target=first.target,
         kind=task.frames.rule.kind,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soxspipe.algorithms.spectra.join_arms import LARGEST_SCALE, SIGNIFICANT, join_arms
+from soxspipe.algorithms.spectra.join_arms import LARGEST_SCALE, SIGNIFICANT, join_arms, why_no_scale
 from soxspipe.algorithms.spectra.telluric import correct_telluric
 from soxspipe.algorithms.spectra.telluric_bands import band_index
 from soxspipe.algorithms.spectra.telluric_template import reference_from_standard
@@ -17,16 +17,20 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import JoinedSpectrum
 from soxspipe.datamodel.telluric import TelluricCorrection, TelluricReference
 from soxspipe.errors import InputError
-from soxspipe.instruments.registry import arm
+from soxspipe.instruments.registry import arm, find_instrument
+from soxspipe.io.atomic import write_whole
 from soxspipe.io.products import write_fits
 from soxspipe.io.spectra import SpectrumFile, joined_hdus, read_fluxed, telluric_hdus
-from soxspipe.io.static import find_standard
+from soxspipe.io.static import find_standard, read_telluric_bands
 
 SAME_TARGET_ARCSEC = 30.0
 """Two arms of one target point to within the length of the slit and the offset of a blind acquisition."""
 SHARED_NOISE = {"NIR": 1.5, "VIS": 2.6, "UVB": 2.6}
 """Variance of the mean of neighbouring samples of the merged grid over that of independent ones: 1 + 2 (sum of lags 1 to 3)."""
-SUFFIX = "_FLUXCAL"
+CONTINUED = 0.15
+"""Of the logarithm of wavelength: over as much a hot star's continuum is a power law to 1 %, beyond the last clear part of an arm as well
+(water takes the visual arm from 784 nm to its end)."""
+SUFFIXES = ("_FLUXCAL", "_TELLURIC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,8 +77,9 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     correction = correct_telluric(
         target.spectrum, references, airmass=target.airmass, shared_noise=SHARED_NOISE.get(target.arm, max(SHARED_NOISE.values()))
     )
-    path = write_fits(_beside(spectrum, output, "_TELLURIC.fits"), telluric_hdus(target, correction, [str(file.path) for file in same]))
-    return Finished(path=path, note=_amounts_note(correction), warnings=_telluric_warnings(target, correction), correction=correction)
+    path = write_fits(corrected_path(spectrum, output), telluric_hdus(target, correction, [str(file.path) for file in same]))
+    warnings = (*_telluric_warnings(target, correction), *_slit_warnings(target, same))
+    return Finished(path=path, note=_amounts_note(correction), warnings=warnings, correction=correction)
 
 
 def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale: bool = True) -> Finished:
@@ -93,12 +98,26 @@ def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale
     first, second = files
     if first.arm == second.arm:
         raise InputError(f"{first.path} and {second.path} are both of the arm {first.arm}; one of each arm is needed")
-    warnings = list(_require_one_target(first, second))
+    warnings = list(require_one_target(first, second))
     powers = (_resolving_power(first), _resolving_power(second))
     joined = join_arms(first.spectrum, second.spectrum, resolving_power=powers, apply_scale=apply_scale)
-    path = write_fits(_beside(first.path, output, "_JOINED.fits"), joined_hdus(first, second, joined))
+    path = write_fits(joined_path(first.path, output), joined_hdus(first, second, joined))
+    _draw(path.with_suffix(".pdf"), first, joined)
     note, more = _join_note(first, second, joined)
     return Finished(path=path, note=note, warnings=(*warnings, *more), joined=joined)
+
+
+def _draw(path: Path, first: SpectrumFile, joined: JoinedSpectrum) -> None:
+    """The picture of both arms."""
+    from soxspipe.io.figures import figure_as_pdf
+    from soxspipe.plots.joined import plot_joined
+
+    scaled = f"bluer arm times {joined.scale:.3f}" if joined.applied else "not scaled"
+    title = first.target or "Both arms"
+    figure = plot_joined(
+        joined, read_telluric_bands(), title=title, subtitle=f"arms meet at {joined.join_nm:.1f} nm, {scaled}; grey: telluric bands"
+    )
+    write_whole(path, [figure_as_pdf(figure, title=title)])
 
 
 def _reference(file: SpectrumFile) -> TelluricReference:
@@ -117,7 +136,7 @@ def _reference(file: SpectrumFile) -> TelluricReference:
 
 
 def _smooth_continuum(file: SpectrumFile) -> FloatArray:
-    """Continuum of a hot star that no library knows: medians of 10 nm between the bands, joined by power laws; NaN beyond them."""
+    """Continuum of a hot star that no library knows: medians of 10 nm between the bands, joined by power laws and continued by them."""
     wave, flux = file.spectrum.wavelength_nm, file.spectrum.flux
     clear = (band_index(wave) < 0) & (file.spectrum.error > 0)
     cell = np.floor(wave / 10.0).astype(np.int64)
@@ -128,11 +147,19 @@ def _smooth_continuum(file: SpectrumFile) -> FloatArray:
     ]
     if len(points) < 3 or min(level for _, level in points) <= 0:
         raise InputError(f"{file.path}: too little of the star's continuum lies between the telluric bands")
-    x, y = (np.array(column) for column in zip(*points, strict=True))
-    return np.exp(np.interp(np.log(wave), np.log(x), np.log(y), left=np.nan, right=np.nan))
+    x, y = (np.log(np.array(column)) for column in zip(*points, strict=True))
+    place = np.log(wave)
+    level = np.interp(place, x, y)
+    for end, beyond in ((x[0], place < x[0]), (x[-1], place > x[-1])):
+        near = np.abs(x - end) < CONTINUED
+        if near.sum() >= 3:
+            line = np.polynomial.Polynomial.fit(x[near], y[near], 1)
+            level[beyond] = line(place[beyond]) + (np.interp(end, x, y) - line(end))
+        level[beyond & (np.abs(place - end) > CONTINUED)] = np.nan
+    return np.exp(level)
 
 
-def _require_one_target(first: SpectrumFile, second: SpectrumFile) -> list[str]:
+def require_one_target(first: SpectrumFile, second: SpectrumFile) -> list[str]:
     """Refuse two targets; a warning where the headers cannot tell."""
     here, there = first.pointing_deg, second.pointing_deg
     if here is None or there is None:
@@ -151,21 +178,30 @@ def _require_one_target(first: SpectrumFile, second: SpectrumFile) -> list[str]:
 
 def _resolving_power(file: SpectrumFile) -> float:
     """Of the slit; 0 if unknown."""
-    known = {name: value for name, value, _ in file.cards}
-    value = known.get("SPEC_RES")
+    value = file.card("SPEC_RES")
     if isinstance(value, int | float) and value > 0:
         return float(value)
-    instrument = str(known.get("INSTRUME", "SOXS"))
     try:
-        return float(arm(instrument, file.arm).resolving_power_1arcsec or 0.0)
+        return float(arm(str(file.card("INSTRUME") or "SOXS"), file.arm).resolving_power_1arcsec or 0.0)
     except KeyError:
         return 0.0
+
+
+def corrected_path(spectrum: Path, output: Path | None = None) -> Path:
+    """Where the spectrum without telluric absorption is written."""
+    return _beside(spectrum, output, "_TELLURIC.fits")
+
+
+def joined_path(blue: Path, output: Path | None = None) -> Path:
+    """Where both arms in one are written."""
+    return _beside(blue, output, "_JOINED.fits")
 
 
 def _beside(path: Path, output: Path | None, suffix: str) -> Path:
     name = path.name.split(".fits")[0]
     folder = path.parent if output is None else output
-    return folder / f"{name.removesuffix(SUFFIX)}{suffix}"
+    stem = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
+    return folder / f"{stem}{suffix}"
 
 
 def _amounts_note(correction: TelluricCorrection) -> str:
@@ -189,10 +225,29 @@ def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> 
     return tuple(said)
 
 
+def _slit_warnings(target: SpectrumFile, standards: Sequence[SpectrumFile]) -> list[str]:
+    """A standard through another slit has lines of another width, which a blur alone does not bring to the target's."""
+    own = slit_of(target)
+    return [
+        f"{file.path.name} was taken through {slit_of(file)}, the target through {own}: lines differ in width, the deep bands are worse"
+        for file in standards
+        if own and slit_of(file) not in ("", own)
+    ]
+
+
+def slit_of(file: SpectrumFile) -> str:
+    """Name of the slit; empty if the header does not say."""
+    try:
+        facts = find_instrument(str(file.card("INSTRUME") or "SOXS")).arms[file.arm]
+    except KeyError:
+        return ""
+    return str(file.card(facts.slit_keyword) or "").strip()
+
+
 def _join_note(first: SpectrumFile, second: SpectrumFile, joined: JoinedSpectrum) -> tuple[str, tuple[str, ...]]:
     if not np.isfinite(joined.scale):
         return f"joined at {joined.join_nm:.1f} nm", (
-            "the arms do not overlap with enough light; their ratio is not known and nothing is scaled",
+            f"{why_no_scale(first.spectrum, second.spectrum)}; their ratio is not known and nothing is scaled",
         )
     ratio = f"{second.arm} / {first.arm} = {joined.scale:.3f} +- {joined.scale_error:.3f}"
     if joined.applied:

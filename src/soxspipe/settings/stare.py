@@ -58,6 +58,10 @@ class StareSettings(ReductionSettings):
         True,
         description="Correct the wavelengths by the zero-point measured on sky lines where it is significant (it is reported in any case).",
     )
+    finish_spectra: bool = Field(
+        True,
+        description="In a night, take the telluric absorption out of targets by the night's standards, and join their arms.",
+    )
     compat: Literal["0.19", "0.17"] = Field(
         "0.19",
         description="Release of the reference pipeline whose order numbers products of the UV-VIS arm have: 0.19 those of the detector "

@@ -139,3 +139,34 @@ def test_commands(target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert app.run(["join", *map(str, two_arms(tmp_path))]) == 0
     assert "v_JOINED.fits" in capsys.readouterr().out
     assert app.run(["telluric", str(target), "--standard", str(tmp_path / "none.fits")]) == 2
+
+
+def test_negative_flux_and_too_little_light_at_the_join_are_told_apart(tmp_path: Path) -> None:
+    vis = written(tmp_path / "v_FLUXCAL.fits", "VIS", VIS, FLUX * np.ones(VIS.size))
+    below = written(tmp_path / "n_FLUXCAL.fits", "NIR", NIR, -FLUX * np.ones(NIR.size))
+    assert "the flux of the redder arm is negative where the arms overlap" in join_files(vis, below).warnings[0]
+    faint = written(tmp_path / "f_FLUXCAL.fits", "NIR", NIR, FLUX * np.ones(NIR.size), noise=20.0, seed=5)
+    joined = join_files(vis, faint)
+    assert "too little light" in joined.warnings[0] or "negative" in joined.warnings[0]
+    assert joined.joined is not None
+    assert not joined.joined.applied
+    apart = written(tmp_path / "a_FLUXCAL.fits", "NIR", NIR + 60.0, FLUX * np.ones(NIR.size))
+    assert "the arms do not overlap" in join_files(vis, apart).warnings[0]
+
+
+def test_a_standard_through_another_slit_is_said(tmp_path: Path) -> None:
+    target = written(tmp_path / "s_FLUXCAL.fits", "VIS", VIS, FLUX * air(VIS, 1.3, 3.0), **{"ESO INS VISE NAME": "SLIT1.0"})
+    star = written(
+        tmp_path / "w_FLUXCAL.fits", "VIS", VIS, 30 * FLUX * air(VIS, 1.2, 3.0), noise=0.05, AIRMASS=1.2, OBJECT="HIP 1", RA=10.0,
+        **{"ESO INS VISE NAME": "SLIT5.0"},
+    )  # fmt: skip
+    assert any("through SLIT5.0, the target through SLIT1.0" in warning for warning in take_out_telluric(target, [star]).warnings)
+
+
+def test_spectra_without_telluric_absorption_are_joined_by_their_corrected_flux(target: Path, tmp_path: Path) -> None:
+    corrected = take_out_telluric(target, [hot_star(tmp_path)]).path
+    nir = written(tmp_path / "n_FLUXCAL.fits", "NIR", NIR, FLUX * np.ones(NIR.size))
+    path = join_files(corrected, nir, apply_scale=False).path
+    assert path == tmp_path / "sn_JOINED.fits"
+    blue = column(path, "WAVE") < 797.0
+    np.testing.assert_allclose(column(path, "FLUX")[blue], column(corrected, "FLUX")[column(corrected, "WAVE") < 797.0])

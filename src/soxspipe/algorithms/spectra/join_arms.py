@@ -100,6 +100,18 @@ def measure_scale(blue: FluxedSpectrum, red: FluxedSpectrum) -> tuple[float, flo
     return ratio, scatter / float(np.sqrt(information))
 
 
+def why_no_scale(blue: FluxedSpectrum, red: FluxedSpectrum) -> str:
+    """In words, why the ratio of two arms cannot be measured: they do not overlap, or one is negative or faint where they do."""
+    low, high = max(blue.wavelength_nm[0], red.wavelength_nm[0]), min(blue.wavelength_nm[-1], red.wavelength_nm[-1])
+    inside = [_sound(one) & (one.wavelength_nm >= low) & (one.wavelength_nm <= high) for one in (blue, red)]
+    if high - low < FEWEST_CELLS * CELL_NM or not all(part.any() for part in inside):
+        return "the arms do not overlap"
+    for name, one, part in zip(("bluer", "redder"), (blue, red), inside, strict=True):
+        if float(np.median(one.flux[part])) < 0:
+            return f"the flux of the {name} arm is negative where the arms overlap"
+    return "there is too little light where the arms overlap"
+
+
 def _cells(spectrum: FluxedSpectrum, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean flux and its variance in each cell; NaN where less than half of it was measured."""
     sound = _sound(spectrum)

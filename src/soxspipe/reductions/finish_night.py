@@ -1,0 +1,101 @@
+"""The last step of a night: telluric absorption out of every target, and the arms of each in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from soxspipe.errors import SoxspipeError
+from soxspipe.io.spectra import SpectrumFile, read_fluxed
+from soxspipe.reductions.finish import Finished, corrected_path, join_files, joined_path, require_one_target, slit_of, take_out_telluric
+
+MOST_STANDARDS = 4
+"""Each costs a fit; more than the nearest in time, of the target's slit first, say nothing new of its air."""
+LONGEST_APART_D = 0.25
+"""The arms of one observation begin within minutes; a target of both halves of a night is joined by halves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedNight:
+    """Files that were made, and a sentence for each thing that a person should know."""
+
+    made: tuple[Path, ...]
+    remarks: tuple[str, ...]
+
+
+def finish_night(targets: Sequence[Path], standards: Sequence[Path]) -> FinishedNight:
+    """Correct and join what can be; one spectrum that cannot does not hold up the others.
+
+    Parameters
+    ----------
+    targets, standards : sequence of Path
+        FLUXCAL spectra of science targets, and of flux and telluric standards, of all arms.
+
+    Returns
+    -------
+    FinishedNight
+        Files that are newer than what they are made from are left alone and count as made.
+    """
+    made: list[Path] = []
+    remarks: list[str] = []
+    stars = [read_fluxed(path) for path in standards]
+    seen = [read_fluxed(path) for path in targets]
+    best = {file.path: file.path for file in seen}
+    for file in seen:
+        near = nearest_standards(file, stars)
+        path = corrected_path(file.path)
+        if near and _made(path, [file.path, *near], partial(take_out_telluric, file.path, near), made, remarks):
+            best[file.path] = path
+    for blue, red in pairs_of_arms(seen):
+        sources = (best[blue.path], best[red.path])
+        _made(joined_path(sources[0]), sources, partial(join_files, *sources), made, remarks)
+    return FinishedNight(made=tuple(made), remarks=tuple(remarks))
+
+
+def nearest_standards(target: SpectrumFile, stars: Sequence[SpectrumFile]) -> list[Path]:
+    """Standards of the target's arm with an air mass: those of its slit first, then by time."""
+    same = [star for star in stars if star.arm == target.arm and star.airmass is not None and star.path != target.path]
+    own = slit_of(target)
+    return [star.path for star in sorted(same, key=lambda star: (slit_of(star) != own, _apart_d(target, star)))][:MOST_STANDARDS]
+
+
+def pairs_of_arms(seen: Sequence[SpectrumFile]) -> Iterator[tuple[SpectrumFile, SpectrumFile]]:
+    """Every spectrum with the next redder arm of the same target that is nearest in time."""
+    for blue in seen:
+        redder = [
+            red
+            for red in seen
+            if red.arm != blue.arm
+            and red.spectrum.wavelength_nm[0] > blue.spectrum.wavelength_nm[0]
+            and _apart_d(blue, red) < LONGEST_APART_D
+            and _one_target(blue, red)
+        ]
+        if redder:
+            yield blue, min(redder, key=lambda red: (red.spectrum.wavelength_nm[0], _apart_d(blue, red)))
+
+
+def _apart_d(first: SpectrumFile, second: SpectrumFile) -> float:
+    """Days between two spectra; 0 where a date is missing."""
+    return 0.0 if first.mjd is None or second.mjd is None else abs(first.mjd - second.mjd)
+
+
+def _one_target(first: SpectrumFile, second: SpectrumFile) -> bool:
+    try:
+        require_one_target(first, second)
+    except SoxspipeError:
+        return False
+    return True
+
+
+def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], made: list[Path], remarks: list[str]) -> bool:
+    """Make a file unless it is newer than its sources; whether it is there, with what is to be said about it."""
+    if not path.exists() or path.stat().st_mtime_ns < max(source.stat().st_mtime_ns for source in sources):
+        try:
+            remarks += [f"{path.name}: {warning}" for warning in make().warnings]
+        except SoxspipeError as error:
+            remarks.append(str(error))
+            return False
+    made.append(path)
+    return True

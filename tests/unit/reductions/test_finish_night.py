@@ -1,0 +1,68 @@
+"""Which standards serve which targets of a night, and which arms belong together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from soxspipe.datamodel.spectrum import FluxedSpectrum
+from soxspipe.io.products import fluxed_hdus, write_fits
+from soxspipe.io.spectra import read_fluxed
+from soxspipe.reductions.finish_night import finish_night, nearest_standards, pairs_of_arms
+
+WAVE = {"VIS": np.round(np.arange(640.0, 850.0, 0.06), 2), "NIR": np.round(np.arange(797.0, 1000.0, 0.06), 2)}
+SLIT = {"VIS": "ESO INS VISE NAME", "NIR": "ESO INS NISE NAME"}
+
+
+def written(
+    folder: Path, name: str, arm: str, *, mjd: float = 61000.0, slit: str = "SLIT1.0", level: float = 1.0, ra: float = 150.0
+) -> Path:
+    wave = WAVE[arm]
+    error = np.full(wave.size, 0.01)
+    star = 0.8 if "star" in name else 1.0
+    absorption = 0.5 * np.exp(-0.5 * ((wave - 820.0) / 3.0) ** 2)
+    flux = level * (1.0 - absorption) * star + error * np.random.default_rng(len(name)).normal(size=wave.size)
+    spectrum = FluxedSpectrum(wavelength_nm=wave, flux=flux * 1e-15, error=error * 1e-15, quality=np.zeros(wave.size, int))
+    cards = {
+        "INSTRUME": "SOXS", "ESO SEQ ARM": arm, "OBJECT": "hot" if "star" in name else "SN", "AIRMASS": 1.2, "MJD-OBS": mjd,
+        "RA": 10.0 if "star" in name else ra, "DEC": -30.0, SLIT[arm]: slit,
+    }  # fmt: skip
+    return write_fits(folder / f"{name}_FLUXCAL.fits", fluxed_hdus(tuple((k, v, "") for k, v in cards.items()), spectrum, limits=False))
+
+
+def test_standards_of_the_same_arm_and_slit_come_first_then_the_nearest_in_time(tmp_path: Path) -> None:
+    target = read_fluxed(written(tmp_path, "sn", "VIS", mjd=61000.5))
+    stars = [
+        read_fluxed(written(tmp_path, name, arm, mjd=mjd, slit=slit))
+        for name, arm, mjd, slit in (
+            ("star_early", "VIS", 61000.1, "SLIT1.0"), ("star_late", "VIS", 61000.6, "SLIT1.0"),
+            ("star_wide", "VIS", 61000.5, "SLIT5.0"), ("star_nir", "NIR", 61000.5, "SLIT1.0"),
+        )
+    ]  # fmt: skip
+    assert [path.name.split("_FLUX")[0] for path in nearest_standards(target, stars)] == ["star_late", "star_early", "star_wide"]
+
+
+def test_arms_belong_together_by_target_and_time(tmp_path: Path) -> None:
+    seen = [
+        read_fluxed(written(tmp_path, name, arm, mjd=mjd, ra=ra))
+        for name, arm, mjd, ra in (
+            ("a", "VIS", 61000.1, 150.0), ("b", "NIR", 61000.1, 150.0), ("c", "NIR", 61000.15, 150.0), ("d", "NIR", 61000.1, 151.0),
+        )
+    ]  # fmt: skip
+    assert [(blue.path.name[0], red.path.name[0]) for blue, red in pairs_of_arms(seen)] == [("a", "b")]
+
+
+def test_a_night_is_corrected_and_joined_once_and_what_fails_is_said(tmp_path: Path) -> None:
+    targets = [written(tmp_path, "v", "VIS"), written(tmp_path, "n", "NIR")]
+    star, dark = written(tmp_path, "star", "VIS"), written(tmp_path, "dark_star", "NIR", level=0.0)
+    finished = finish_night(targets, [star, dark])
+    assert {path.name for path in finished.made} == {"v_TELLURIC.fits", "v_JOINED.fits"}
+    assert any("dark" in remark or "too little" in remark for remark in finished.remarks)
+    assert (tmp_path / "v_JOINED.pdf").read_bytes().startswith(b"%PDF")
+    before = {path: path.stat().st_mtime_ns for path in finished.made}
+    again = finish_night(targets, [star, dark])
+    assert {path: path.stat().st_mtime_ns for path in again.made} == before
+    os.utime(star, ns=(max(before.values()) + 10**9,) * 2)
+    assert finish_night(targets, [star]).made[0].stat().st_mtime_ns > min(before.values())
