@@ -32,6 +32,7 @@ ADVICE = {
     "scale_dark": "On for a dark of another exposure time whose level is known to be charge; a dark of the same time is always better.",
     "saturation_adu": "Give it where wells are known to be full, or the response to light bends, below the converter's limit.",
     "object_slit_arcsec": "Give it when the brightest object is not yours, or when nothing was found and a limit is wanted.",
+    "correct_slit_loss": "On if target and standard were well centred and nothing better (photometry) gives the scale; errors hold that of the ratio.",
     "finish_spectra": "Off if you correct and join by hand (`soxspipe telluric`, `soxspipe join`); the plain spectra are the same.",
     "apply_wavelength_shift": "Off if you correct flexure yourself; the shift is measured and reported all the same.",
     "compat": "`0.17` if scripts of yours expect the order numbers of that release; `soxspipe stare --compat 0.17` does the same.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -43,6 +43,7 @@ Compat = Annotated[
 Poly = Annotated[str, typer.Option("--poly", metavar="DIGITS", help="Degrees of the polynomials as digits; default: the data choose.")]
 Overwrite = Annotated[bool, typer.Option("-x", "--overwrite", help="Make products again that exist already.")]
 NoStack = Annotated[bool, typer.Option("--no-stack", help="Each exposure on its own, as products <sof>_F1, <sof>_F2, ...")]
+SlitLoss = Annotated[bool, typer.Option("--slit-loss", help="Correct fluxes for the light that the slits took from target and standard.")]
 Verbose = Annotated[bool, typer.Option("-V", "--verbose", help="Full paths, per-order metrics and notes.")]
 Debug = Annotated[bool, typer.Option("-d", "--debug", help="Tracebacks, and plots of every sky model.")]
 
@@ -135,9 +136,11 @@ def _command_of(verb: str, text: str) -> Callable[..., int]:
 
     def stack_command(
         context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None, compat: Compat = None,
-        no_stack: NoStack = False, overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
+        no_stack: NoStack = False, slit_loss: SlitLoss = False, overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
     ) -> int:  # fmt: skip
-        return _reduce(frames, output, settings, compat, _merged(context.obj, overwrite, verbose, debug), verb=verb, no_stack=no_stack)
+        chosen = {"stack_before_extraction": False} if no_stack else {}
+        chosen |= {"correct_slit_loss": True} if slit_loss else {}
+        return _reduce(frames, output, settings, compat, _merged(context.obj, overwrite, verbose, debug), verb=verb, chosen=chosen)
 
     if RECIPES[verb].stacks:
         stack_command.__doc__ = text
@@ -234,8 +237,8 @@ def _validate(
 
 
 def _reduce(
-    frames: list[str], output: str | None, settings: str | None, compat: str | None, flags: Flags, *, verb: str, no_stack: bool = False,
-    degrees: dict[str, Any] | None = None,
+    frames: list[str], output: str | None, settings: str | None, compat: str | None, flags: Flags, *, verb: str,
+    chosen: Mapping[str, bool] | None = None, degrees: dict[str, Any] | None = None,
 ) -> int:  # fmt: skip
     from soxspipe.cli.console import Console
     from soxspipe.reductions.engine import gather, run_reduction
@@ -251,8 +254,8 @@ def _reduce(
     recipe = reduction(verb)
     given = frames[0] if len(frames) == 1 else frames
     gathered = gather(recipe, given, overlaid(settings, options), verb=verb, command=command_text())
-    if no_stack:
-        gathered = replace(gathered, settings=gathered.settings.model_copy(update={"stack_before_extraction": False}))
+    if chosen:
+        gathered = replace(gathered, settings=gathered.settings.model_copy(update=dict(chosen)))
     console.note(f"{gathered.recipe}: {gathered.names().sof_name}")
     for warning in gathered.warnings:
         console.warn(warning)

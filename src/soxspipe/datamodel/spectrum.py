@@ -246,13 +246,29 @@ class EfficiencyCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FluxedSpectrum:
-    """The flux-calibrated spectrum, shape (n,): air wavelength (nm), flux and error (erg s-1 cm-2 A-1), `SpectrumFlag` bits; slit_loss_ratio is science over standard, None if unknown."""
+    """The flux-calibrated spectrum.
+
+    Attributes
+    ----------
+    wavelength_nm, flux, error : ndarray, shape (n,)
+        Air; erg s-1 cm-2 A-1.
+    quality : ndarray of int, shape (n,)
+        `SpectrumFlag` bits.
+    slit_loss_ratio : float or None
+        Light through the slit, object over standard, median over wavelength; None if it cannot be told.
+    slit_loss_error : float
+        1 sigma.
+    slit_loss_applied : bool
+        Whether the flux was divided by it.
+    """
 
     wavelength_nm: FloatArray
     flux: FloatArray
     error: FloatArray
     quality: IntArray
     slit_loss_ratio: float | None = None
+    slit_loss_error: float = 0.0
+    slit_loss_applied: bool = False
 
     def __post_init__(self) -> None:
         shape = self.wavelength_nm.shape

@@ -10,7 +10,7 @@ from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import JoinedSpectrum
 from soxspipe.plots.decimate import bin_spectrum, object_limits
 from soxspipe.plots.style import draw_binned, draw_line, few_ticks, new_figure, shade_bands, stack_axes
-from soxspipe.plots.words import MUTED
+from soxspipe.plots.words import MUTED, power_of_ten
 
 _EMPTY = int(SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED | SpectrumFlag.TELLURIC_SATURATED)
 
@@ -46,6 +46,6 @@ def plot_joined(joined: JoinedSpectrum, bands: TelluricBands, *, title: str, sub
     shade_bands(panel, bands, low_nm, high_nm)
     panel.set_xlim(low_nm, high_nm)
     panel.set_xlabel("wavelength in air (nm)")
-    panel.set_ylabel(f"flux (10^{exponent} erg s-1 cm-2 Å-1)")
+    panel.set_ylabel(f"flux ({power_of_ten(exponent)} erg s⁻¹ cm⁻² Å⁻¹)")
     few_ticks(panel, x=9, y=5)
     return figure

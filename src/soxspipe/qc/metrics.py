@@ -357,9 +357,12 @@ def measure_joins(merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
 
 
 def measure_flux_calibration(fluxed: FluxedSpectrum | None) -> tuple[Metric, ...]:
-    """SLIT LOSS RATIO: slit transmission of this frame over the standard's, from the two seeings; reported, never applied."""
-    value = None if fluxed is None else fluxed.slit_loss_ratio
-    return (Metric(name="SLIT LOSS RATIO", value=value, comment="Slit transmission over the standard's, not applied"),)
+    """SLIT LOSS RATIO: slit transmission of this frame over the standard's, from the two seeings; its error and whether it was applied."""
+    if fluxed is None or fluxed.slit_loss_ratio is None:
+        return (Metric(name="SLIT LOSS RATIO", value=None, comment="Slit transmission over the standard's"),)
+    applied = "applied" if fluxed.slit_loss_applied else "not applied"
+    comment = f"Slit transmission over standard's +-{fluxed.slit_loss_error:.3f}, {applied}"
+    return (Metric(name="SLIT LOSS RATIO", value=fluxed.slit_loss_ratio, comment=comment),)
 
 
 def temperature_metrics(detector_kelvin: float | None, common_path_celsius: float | None) -> tuple[Metric, ...]:

@@ -223,7 +223,10 @@ def _slit(content: ReportContent) -> Iterator[str]:
     fluxed = content.values.fluxed
     response = content.values.response
     other_slit = response is not None and response.slit_width_arcsec not in (None, content.values.observation.slit_width_arcsec)
-    if fluxed is not None and fluxed.slit_loss_ratio is not None and not content.is_standard and not other_slit:  # else a warning says it
+    told = (
+        fluxed is None or fluxed.slit_loss_ratio is None or fluxed.slit_loss_applied or other_slit
+    )  # through another slit a warning says it
+    if fluxed is not None and fluxed.slit_loss_ratio is not None and not content.is_standard and not told:
         low, high = SLIT_LOSS_LIMITS
         if not low <= fluxed.slit_loss_ratio <= high:
             yield f"The slit let through {fluxed.slit_loss_ratio:.2f} times as much light as for the standard star; fluxes are not corrected for it."

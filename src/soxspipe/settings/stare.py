@@ -58,6 +58,10 @@ class StareSettings(ReductionSettings):
         True,
         description="Correct the wavelengths by the zero-point measured on sky lines where it is significant (it is reported in any case).",
     )
+    correct_slit_loss: bool = Field(
+        False,
+        description="Divide the fluxes by the share of light that the slit let through over the standard's, by their seeings and slits.",
+    )
     finish_spectra: bool = Field(
         True,
         description="In a night, take the telluric absorption out of targets by the night's standards, and join their arms.",

@@ -105,9 +105,14 @@ def slit_transmission(fwhm_arcsec: float, slit_width_arcsec: float | None) -> fl
     """
     if slit_width_arcsec is None or not fwhm_arcsec > 0:
         return 1.0
-    squared = 0.25 * fwhm_arcsec**2 / (2.0 ** (1.0 / TURBULENCE_BETA) - 1.0)
+    return float(share_within(np.asarray(fwhm_arcsec), slit_width_arcsec))
+
+
+def share_within(fwhm_arcsec: FloatArray, slit_width_arcsec: float, beta: float = TURBULENCE_BETA) -> FloatArray:
+    """Share of Moffat images of exponent `beta` within a slit on which they are centred; shape of the widths."""
+    squared = 0.25 * fwhm_arcsec**2 / (2.0 ** (1.0 / beta) - 1.0)
     half = 0.25 * slit_width_arcsec**2
-    return float(betainc(0.5, TURBULENCE_BETA - 1.0, half / (squared + half)))
+    return np.asarray(betainc(0.5, beta - 1.0, half / (squared + half)))
 
 
 def round_transmission(seeing: Moffat | None, wavelength_nm: FloatArray, slit_width_arcsec: float | None) -> FloatArray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from soxspipe.algorithms.exposures.throughput import slit_transmission
 from soxspipe.algorithms.spectra.flat_level import flat_ratio
+from soxspipe.algorithms.spectra.slit_losses import SlitLoss, SlitView, measure_slit_loss
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
 from soxspipe.datamodel.detector import Arm
@@ -31,6 +31,7 @@ def flux_calibrate(
     seeing_arcsec: float | None = None,
     flat_level: FlatLevel | None = None,
     binning_ratio: float = 1.0,
+    correct_slit_loss: bool = False,
 ) -> FluxedSpectrum:
     """Multiply the count rate per native pixel, extinction removed at the mean air mass, by the response.
 
@@ -45,12 +46,14 @@ def flux_calibrate(
     extinction, telluric_bands
         Static tables.
     seeing_arcsec : float or None
-        Width of the object's profile; with the standard's and the slit it gives the ratio of slit losses, which is reported and not
-        applied.
+        Width of the object's profile; with the standard's and the slit it gives the ratio of slit losses.
     flat_level : FlatLevel or None
         Of the flat the object was divided by; where the response holds that of its own flat, their ratio is taken out.
     binning_ratio : float
         Binning along the dispersion of the standard over that of the object: a pixel binned by two holds twice the counts.
+
+    correct_slit_loss : bool
+        Divide by the ratio of slit losses, whose error then counts; otherwise it is reported alone.
 
     Returns
     -------
@@ -69,6 +72,9 @@ def flux_calibrate(
     relative = np.hypot(
         np.divide(curve_error, curve, out=np.zeros_like(curve), where=curve > 0), 0.921 * EXTINCTION_ERROR_MAG * airmass_step
     )
+    loss = _slit_loss(wave, seeing_arcsec, observation, response)
+    if correct_slit_loss and loss is not None:
+        scale, flux, relative = scale / loss.ratio, flux / loss.ratio, np.hypot(relative, loss.error / loss.ratio)
     error = np.hypot(np.sqrt(np.maximum(merged.variance, 0.0)) * scale, flux * relative)
     quality = np.array(merged.quality)
     quality[telluric_bands.contains(wave)] |= int(SpectrumFlag.TELLURIC)
@@ -80,7 +86,9 @@ def flux_calibrate(
         flux=flux,
         error=error,
         quality=quality,
-        slit_loss_ratio=slit_loss_ratio(seeing_arcsec, response.seeing_arcsec, observation.slit_width_arcsec, response.slit_width_arcsec),
+        slit_loss_ratio=None if loss is None else float(np.median(loss.ratio)),
+        slit_loss_error=0.0 if loss is None else float(np.median(loss.error)),
+        slit_loss_applied=correct_slit_loss and loss is not None,
     )
 
 
@@ -108,19 +116,15 @@ def unbinned_response(response: ResponseCurve, arm: Arm, extinction: ExtinctionC
     return unbinned
 
 
-def slit_loss_ratio(
-    seeing_arcsec: float | None,
-    standard_seeing_arcsec: float | None,
-    slit_width_arcsec: float | None,
-    standard_slit_arcsec: float | None = None,
-) -> float | None:
-    """Light through the slit, object over standard, for images of the turbulent air centred in it; None if it cannot be told.
+def _slit_loss(wave: FloatArray, seeing_arcsec: float | None, observation: Observation, response: ResponseCurve) -> SlitLoss | None:
+    """Slit losses against the standard; None if they cannot be told.
 
     The standard's slit is taken to be the object's where it is not known.  Through another slit the ratio is told without the standard's
     seeing as well, which is then taken to be the object's.
     """
-    other_slit = standard_slit_arcsec is not None and standard_slit_arcsec != slit_width_arcsec
-    if not seeing_arcsec or not slit_width_arcsec or not (standard_seeing_arcsec or other_slit):
+    slit, standard_slit = observation.slit_width_arcsec, response.slit_width_arcsec
+    other_slit = standard_slit is not None and standard_slit != slit
+    if not seeing_arcsec or not slit or not (response.seeing_arcsec or other_slit):
         return None
-    standard = slit_transmission(standard_seeing_arcsec or seeing_arcsec, standard_slit_arcsec or slit_width_arcsec)
-    return slit_transmission(seeing_arcsec, slit_width_arcsec) / standard
+    standard = SlitView(fwhm_arcsec=response.seeing_arcsec or seeing_arcsec, slit_arcsec=standard_slit or slit)
+    return measure_slit_loss(wave, SlitView(fwhm_arcsec=seeing_arcsec, slit_arcsec=slit), standard)

@@ -84,6 +84,8 @@ def make_fluxed(
     flat_level: FlatLevel | None,
     inputs: StareInputs,
     done: Done,
+    *,
+    correct_slit_loss: bool = False,
 ) -> FluxedSpectrum | None:
     """The flux-calibrated spectrum; None without a response."""
     if response is None:
@@ -97,6 +99,7 @@ def make_fluxed(
         seeing_arcsec=fwhm_arcsec,
         flat_level=flat_level,
         binning_ratio=_binning_ratio(response, inputs),
+        correct_slit_loss=correct_slit_loss and not inputs.is_standard,
     )
     done("flux_calibration", f"response of {response.star or 'unknown star'}")
     return fluxed

@@ -102,7 +102,9 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     merged_unflattened = merge_unflattened(unflattened, inputs.arm) if unflattened else None
     response = make_response(merged, solved.profile.fwhm_arcsec, flat_level, inputs, settings, done)
     efficiency = make_efficiency(spectra, inputs)
-    fluxed = make_fluxed(merged, response.curve, solved.profile.fwhm_arcsec, flat_level, inputs, done)
+    fluxed = make_fluxed(
+        merged, response.curve, solved.profile.fwhm_arcsec, flat_level, inputs, done, correct_slit_loss=settings.correct_slit_loss
+    )
 
     frames = paint_frames(solved, main.flags, exptime_s=main.shown.exptime_s, n_exposures=main.shown.n_exposures)
     sky_failures = main.sky_failures

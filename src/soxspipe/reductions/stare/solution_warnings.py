@@ -38,8 +38,15 @@ def slit_loss_warnings(fluxed: FluxedSpectrum | None, response: ResponseCurve | 
     if slit != response.slit_width_arcsec and abs(ratio - 1.0) > SLIT_LOSS_SAID:
         yield (
             f'the standard behind the response was seen through a slit of {response.slit_width_arcsec:g}", the object through {slit:g}"; '
-            f"by the seeing {ratio:.2f} times as much of its light came through, and fluxes are not corrected for it"
+            f"by the seeing {ratio:.2f} +- {fluxed.slit_loss_error:.2f} times as much of its light came through; "
+            + ("fluxes are corrected for it" if fluxed.slit_loss_applied else _off_by(ratio))
         )
+
+
+def _off_by(ratio: float) -> str:
+    """What a loss that is not taken out does to the fluxes."""
+    low = "low" if ratio < 1.0 else "high"
+    return f"fluxes are {100 * abs(ratio - 1.0):.0f} % too {low} and not corrected (--slit-loss does)"
 
 
 def host_warnings(host: HostLight | None) -> Iterator[str]:

@@ -54,7 +54,9 @@ def test_a_standard_seen_through_another_slit(slit: float | None, ratio: float, 
     """Through the same slit the seeing alone differs, of which the verdict speaks."""
     response = SimpleNamespace(slit_width_arcsec=slit)
     observation = Observation(arm="VIS", kind="OBJECT", exptime_s=1.0, slit_width_arcsec=1.0)
-    found = list(slit_loss_warnings(SimpleNamespace(slit_loss_ratio=ratio), response, observation))
+    found = list(
+        slit_loss_warnings(SimpleNamespace(slit_loss_ratio=ratio, slit_loss_error=0.03, slit_loss_applied=False), response, observation)
+    )
     assert len(found) == said
-    assert all('through a slit of 5"' in sentence and "0.73 times" in sentence for sentence in found)
+    assert all('through a slit of 5"' in sentence and "0.73 +- 0.03 times" in sentence and "27 % too low" in sentence for sentence in found)
     assert list(slit_loss_warnings(None, None, observation)) == []
