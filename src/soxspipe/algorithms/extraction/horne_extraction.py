@@ -105,7 +105,7 @@ class ExtractedOrder:
 
 
 def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings: ExtractionSettings) -> ExtractedOrder:
-    """Solve sky and object together, reject outliers against the solution, and solve again with errors.
+    """Reject outliers against the sky at hand, then solve sky and object together, with errors.
 
     Parameters
     ----------
@@ -128,11 +128,7 @@ def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings
     sky_range = np.where(data.window.inside, sky_fit.spline.local_range(data.u_px), 0.0)
     rejection = reject_outliers(data, sky_fit.electrons, shares, sky_range, limit)
     weight = np.where(data.good & ~rejection.rejected, 1.0 / rejection.variance, 0.0)
-    first = solve_sky_and_object(data, sky_fit.spline, geometry, shares, weight, with_errors=False)
-    sky = np.where(data.window.inside, evaluate_sky(first.spline, geometry), 0.0)
-    rejection = reject_outliers(data, sky, shares, sky_range, limit)
-    weight = np.where(data.good & ~rejection.rejected, 1.0 / rejection.variance, 0.0)
-    final = solve_sky_and_object(data, first.spline, geometry, shares, weight)
+    final = solve_sky_and_object(data, sky_fit.spline, geometry, shares, weight)
     sky = np.where(data.window.inside, evaluate_sky(final.spline, geometry), 0.0)
     return ExtractedOrder(
         data=data,

@@ -93,7 +93,7 @@ def evaluate_sky(spline: SkySpline, geometry: JointGeometry) -> FloatArray:
 
 
 def solve_sky_and_object(
-    data: OrderData, spline: SkySpline, geometry: JointGeometry, shares: FloatArray, weight: FloatArray, *, with_errors: bool = True
+    data: OrderData, spline: SkySpline, geometry: JointGeometry, shares: FloatArray, weight: FloatArray
 ) -> JointSolution:
     """Solve for the sky spline and the object's flux in every dispersion pixel.
 
@@ -109,13 +109,10 @@ def solve_sky_and_object(
         Object profile; each row sums to 1.
     weight : ndarray, shape of the window
         1 / variance; 0 leaves a pixel out.
-    with_errors : bool
-        Work out variances and covariances too.
 
     Returns
     -------
     JointSolution
-        Zeros in place of errors if they were not asked for.
     """
     n, used = spline.space.n_splines, weight > 0
     electrons = np.where(used, data.electrons - _second_order(spline, geometry), 0.0)
@@ -138,11 +135,6 @@ def solve_sky_and_object(
     around = coefficients[np.minimum(base[:, None] + np.arange(coupling.shape[1]), n - 1)]
     flux = np.where(solvable, (pull - np.sum(coupling * around, axis=1)) / safe, np.nan)
     solved = replace(spline, coefficients=coefficients)
-    if not with_errors:
-        nothing = np.zeros(flux.shape)
-        return JointSolution(
-            spline=solved, flux=flux, variance=nothing, covariance=np.zeros((N_LAGS, flux.size)), sky_variance=np.zeros(shares.shape)
-        )
     inverse = _LocalInverse(factor, n, reach=coupling.shape[1] + _largest_jump(base, solvable))
     leverage = np.where(solvable[:, None], coupling / safe[:, None], 0.0)
     shared = inverse.neighbours(base, leverage, N_LAGS)

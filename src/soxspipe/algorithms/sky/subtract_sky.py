@@ -13,7 +13,9 @@ from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, place_knots
 from soxspipe.algorithms.sky.sky_spline import (
     WIDTH_SLIT_DEGREE,
+    Linearised,
     Placed,
+    ShapeTerms,
     SkyPixels,
     SkySpline,
     fit_linear,
@@ -50,12 +52,22 @@ class SkySettings(AlgorithmSettings):
 
 START_TOLERANCE = 0.3
 """Of the local spread: before the first fit, flanks of lines are known that well."""
-ROUND_TOLERANCES = (0.1, 0.01)
-"""Of the local spread, round by round: the model's own error, which falls as it is fitted."""
-ROUND_CLIPS = (0.8, 0.5)
-"""Of the clipping limit of the settings: outliers are cut more sharply, the better the model is."""
-ROUNDS_FROM_START = 2
-"""A start from an earlier fit needs no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundLimits:
+    """Limits of a round: share of the settings' clipping limit, and of the local spread of the sky."""
+
+    clip: float
+    tolerance: float
+
+
+FIRST_ROUND, LAST_ROUND = RoundLimits(clip=0.8, tolerance=0.1), RoundLimits(clip=0.5, tolerance=0.01)
+"""Outliers are cut more sharply, the better the model is; the tolerance is the model's own error, which falls as it is fitted."""
+SETTLED_LIMIT = 0.5
+"""Of the limit on residuals: a round that moves the model by less has left out no more than what it should."""
+SETTLED_SHARE = 0.003
+"""Pixels of which that is not true.  Cosmic rays of an hour strike 0.001 of all; lines of one bright order are a tenth of it."""
 START_SIGMA = 6.0
 """Only what is surely no sky goes before the first fit."""
 WIDTH_SIGMA = 12.0
@@ -139,42 +151,76 @@ def fit_order_sky(
         spline, placed = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0))
     else:
         spline, placed = start, place_pixels(start, pixels)
-    terms, use = placed.terms, np.ones(index.size, dtype=bool)
     wings = None
     if object_light is not None:
         peak = row_max(object_light).take(index // object_light.shape[1])
-        wings = np.stack([foreground, *(peak * terms.across[:WING_TERMS])])
-    rounds = min(settings.bspline_iteration_limit, len(ROUND_TOLERANCES) if start is None else ROUNDS_FROM_START)
-    clip = settings.bspline_fitting_residual_clipping_sigma * np.array(ROUND_CLIPS)
-    for k in range(len(ROUND_TOLERANCES) - rounds, len(ROUND_TOLERANCES)):
+        wings = np.stack([foreground, *(peak * placed.terms.across[:WING_TERMS])])
+    clip = settings.bspline_fitting_residual_clipping_sigma
+    # a good start needs the last round alone
+    here = linearise(spline, placed)
+    last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
+    if settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, placed.terms):
+        first = _one_round(FIRST_ROUND, spline, last.pixels, here, clip)
+        spline, placed = _widened(first, place_pixels(first.spline, pixels, placed.terms))
         here = linearise(spline, placed)
-        pixels = replace(pixels, variance=variance(here.sky))
-        limit = clip[k] * np.sqrt(pixels.variance) + ROUND_TOLERANCES[k] * spline.local_range(u)
-        use = np.abs(values - here.sky) <= limit
-        left = wings if k + 1 == len(ROUND_TOLERANCES) else None  # the last round alone says what the illumination is
-        spline = gauss_newton(spline, pixels, use / pixels.variance, here, left)
-        if k + 1 == len(ROUND_TOLERANCES):
-            break
-        placed = place_pixels(spline, pixels, terms)
-        if _width_changes(spline, pixels, placed, use):
-            spline = replace(spline, width=np.zeros(WIDTH_SLIT_DEGREE))
-            terms = spline.shape_terms(u, slit)
-            spline = gauss_newton(spline, pixels, use / pixels.variance, linearise(spline, place_pixels(spline, pixels, terms)))
-            placed = place_pixels(spline, pixels, terms)
+        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
+    spline, use = last.spline, last.use
     model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
     used = np.zeros(model.shape, dtype=bool)
     used.ravel()[index] = use
     return SkyFit(data=data, spline=spline, electrons=model, used=used)
 
 
-def _width_changes(spline: SkySpline, pixels: SkyPixels, placed: Placed, use: BoolArray) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Round:
+    """What a round made: the spline, the pixels with the variance that was used, which of them took part, and the limit on residuals."""
+
+    spline: SkySpline
+    pixels: SkyPixels
+    use: BoolArray
+    limit: FloatArray
+
+
+def _one_round(
+    limits: RoundLimits, spline: SkySpline, pixels: SkyPixels, here: Linearised, clip_sigma: float, wings: FloatArray | None = None
+) -> _Round:
+    """Leave outliers out and step once; with `wings` where the round is to say what the slit's illumination is."""
+    limit = limits.clip * clip_sigma * np.sqrt(pixels.variance) + limits.tolerance * spline.local_range(pixels.u)
+    use = np.abs(pixels.electrons - here.sky) <= limit
+    return _Round(spline=gauss_newton(spline, pixels, use / pixels.variance, here, wings), pixels=pixels, use=use, limit=limit)
+
+
+def _settled(before: SkySpline, found: _Round, here: Linearised, terms: ShapeTerms) -> bool:
+    """Whether a round from `before` left out no pixel that its own model would take in, and lines have one width."""
+    after = found.spline
+    change = (after.shift - before.shift).T @ terms.along
+    moved = here.slope * np.einsum("ij,ij->j", change, terms.across[: change.shape[0]])
+    moved += here.plain * ((after.illumination - before.illumination) @ terms.across[: after.illumination.size])
+    most = SETTLED_SHARE * found.use.size
+    if np.count_nonzero(~found.use) > most or np.count_nonzero(np.abs(moved) > SETTLED_LIMIT * found.limit) > most:
+        return False
+    return not _width_changes(found, place_pixels(after, found.pixels, terms))
+
+
+def _widened(found: _Round, placed: Placed) -> tuple[SkySpline, Placed]:
+    """The spline of a round and the pixels on it, with a change of the lines' width along the slit if they show one."""
+    if not _width_changes(found, placed):
+        return found.spline, placed
+    free = replace(found.spline, width=np.zeros(WIDTH_SLIT_DEGREE))
+    there = place_pixels(free, found.pixels)
+    spline = gauss_newton(free, found.pixels, found.use / found.pixels.variance, linearise(free, there))
+    return spline, place_pixels(spline, found.pixels, there.terms)
+
+
+def _width_changes(found: _Round, placed: Placed) -> bool:
     """Whether residuals look like lines that are wider at one end of the slit, or at both, than in the middle; not asked twice."""
+    spline, pixels = found.spline, found.pixels
     if spline.width.size or spline.space.degree < 3 or not spline.shift.size:
         return False
     polynomials = spline.space.polynomials(spline.coefficients)
     residual = pixels.electrons - spline.gain(placed.terms) * horner(polynomials, placed.piece, placed.t)
     bend = spline.curvature(polynomials, placed.piece, placed.t)
-    weight = use / pixels.variance
+    weight = found.use / pixels.variance
     for across in placed.terms.across[:WIDTH_SLIT_DEGREE]:
         shape = bend * across
         power = float(np.sum(weight * shape**2))

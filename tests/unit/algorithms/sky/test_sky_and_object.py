@@ -144,22 +144,6 @@ def test_a_dispersion_pixel_without_its_object_pixels_has_no_flux(both: tuple) -
     assert np.isfinite(sky).all()
 
 
-def test_errors_are_left_out_unless_asked_for(both: tuple) -> None:
-    order, weight, banded, *_ = both
-    spline = sky_spline(order)
-    quick = solve_sky_and_object(
-        order.data,
-        spline,
-        joint_geometry(spline, order.data.u_px, order.data.slit, order.data.good),
-        profile(order),
-        weight,
-        with_errors=False,
-    )
-    np.testing.assert_array_equal(quick.flux, banded.flux)
-    for empty in (quick.variance, quick.covariance, quick.sky_variance):
-        np.testing.assert_array_equal(empty, 0.0)
-
-
 def test_without_sky_pixels_beside_the_object_the_errors_say_so(both: tuple) -> None:
     """With nothing but the object's own pixels, a pedestal and the flux are hard to tell apart: the variance must grow."""
     order, weight, banded, *_ = both
