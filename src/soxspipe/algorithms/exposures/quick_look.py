@@ -21,6 +21,8 @@ from soxspipe.numerics.robust import grouped_median, row_median
 
 EVERY_ROW = 8
 """An eighth of the rows holds enough light for shift and seeing of anything that leaves a trace."""
+LOOKED_AT = slice(EVERY_ROW // 2, None, EVERY_ROW)
+"""Those rows, as far from the first as from the last."""
 BIN_ARCSEC = 0.3
 """About a pixel."""
 STRIP_HALF_ARCSEC = 0.5
@@ -73,8 +75,52 @@ class QuickLook:
         freeze(self, slit_arcsec=shape, light=shape, error=shape)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """Some pixels of an order and what the masters say of them, the same for all exposures.
+
+    Attributes
+    ----------
+    where : tuple of ndarray of int
+        Rows and columns in the frame.
+    own : Masters
+        Their pixels.
+    flat : ndarray
+        The flat, 1 without one.
+    usable : ndarray of bool
+        Inside the order, not flagged by a master, lit by the flat.
+    """
+
+    where: tuple[IntArray, IntArray]
+    own: Masters
+    flat: FloatArray
+    usable: BoolArray
+
+
+def sample(masters: Masters, index: IntArray, inside: BoolArray, n_columns: int) -> Sample:
+    """Pixels of a frame of `n_columns`, given by their flat indices."""
+    where = np.divmod(index, n_columns)
+    own = masters.cut(lambda image: image[where])
+    flat = np.ones(index.shape) if own.flat is None else own.flat.electrons
+    usable = inside & (flat > LEAST_FLAT)
+    for master in (own.bias, own.dark, own.flat):
+        if master is not None:
+            usable &= master.flags == 0
+    return Sample(where=where, own=own, flat=flat, usable=usable)
+
+
+def sample_rows(windows: Sequence[OrderWindow], masters: Masters, n_columns: int) -> tuple[Sample, ...]:
+    """One row in `EVERY_ROW` of every order."""
+    return tuple(sample(masters, window.index[LOOKED_AT], window.inside[LOOKED_AT], n_columns) for window in windows)
+
+
 def look_at(
-    exposure: Exposure, windows: Sequence[OrderWindow], masters: Masters, half_length_arcsec: float, strip_arcsec: float | None = None
+    exposure: Exposure,
+    windows: Sequence[OrderWindow],
+    masters: Masters,
+    half_length_arcsec: float,
+    strip_arcsec: float | None = None,
+    samples: Sequence[Sample] | None = None,
 ) -> QuickLook:
     """Look at one exposure.
 
@@ -90,6 +136,8 @@ def look_at(
         Of the slit.
     strip_arcsec : float or None
         Where the sky is looked at; None takes the side of the slit that is further from the object.
+    samples : sequence of Sample or None
+        Of `sample_rows`, if they are at hand.
 
     Returns
     -------
@@ -98,8 +146,9 @@ def look_at(
     edges = np.arange(-half_length_arcsec + EDGE_ARCSEC, half_length_arcsec - EDGE_ARCSEC + 0.5 * BIN_ARCSEC, BIN_ARCSEC)
     total, power, weights = np.zeros((3, edges.size - 1))
     skies = []
-    for window in windows:
-        order = _order_light(exposure, window, masters, edges)
+    rows = samples if samples is not None else sample_rows(windows, masters, exposure.shape[1])
+    for window, pixels in zip(windows, rows, strict=True):
+        order = _order_light(exposure, window, pixels, edges)
         weight = np.where(order.number > 0, 1.0 / order.noise**2, 0.0)
         total += weight * np.nan_to_num(order.light)
         power += np.where(order.number > 0, weight**2 * (MEDIAN_ERROR * order.noise) ** 2 / np.maximum(order.number, 1), 0.0)
@@ -137,12 +186,11 @@ class _OrderLight(NamedTuple):
     sky: FloatArray
 
 
-def _order_light(exposure: Exposure, window: OrderWindow, masters: Masters, edges: FloatArray) -> _OrderLight:
-    rows = slice(EVERY_ROW // 2, None, EVERY_ROW)
-    electrons, good, flat = _flattened(exposure, window.index[rows], window.inside[rows], masters)
+def _order_light(exposure: Exposure, window: OrderWindow, pixels: Sample, edges: FloatArray) -> _OrderLight:
+    electrons, good = _flattened(exposure, pixels)
     sky = row_median(electrons, good)
     light = electrons - sky[:, None]
-    place = np.searchsorted(edges, np.where(window.inside[rows], window.slit_arcsec[rows], np.inf)) - 1
+    place = np.searchsorted(edges, np.where(window.inside[LOOKED_AT], window.slit_arcsec[LOOKED_AT], np.inf)) - 1
     use = good & (place >= 0) & (place < edges.size - 1)
     if not use.any():
         empty = np.zeros(edges.size - 1)
@@ -151,23 +199,15 @@ def _order_light(exposure: Exposure, window: OrderWindow, masters: Masters, edge
     number = np.bincount(group, minlength=edges.size - 1)
     medians = grouped_median(values, group, edges.size - 1)
     lit = good.any(axis=1)
-    detected = sky[lit] * row_median(flat, good)[lit]
+    detected = sky[lit] * row_median(pixels.flat, good)[lit]
     return _OrderLight(medians, max(quick_mad_sigma(values - medians[group]), 1e-3), number, detected)
 
 
-def _flattened(exposure: Exposure, index: IntArray, inside: BoolArray, masters: Masters) -> tuple[FloatArray, BoolArray, FloatArray]:
-    """Flattened electrons of some pixels without bias and dark, which are good, and their flat."""
-    where = np.divmod(index, exposure.shape[1])
-    part = exposure.part(where)
-    own = masters.cutout(lambda image: image[where])
-    good = inside & (part.flags == 0)
-    for master in (own.bias, own.dark, own.flat):
-        if master is not None:
-            good &= master.flags == 0
-    flat = np.ones(index.shape) if own.flat is None else own.flat.electrons
-    good &= flat > LEAST_FLAT
-    electrons = (part.electrons - pedestal_level(exposure.exptime_s, own)) / np.where(flat > LEAST_FLAT, flat, 1.0)
-    return electrons, good, flat
+def _flattened(exposure: Exposure, pixels: Sample) -> tuple[FloatArray, BoolArray]:
+    """Flattened electrons of some pixels without bias and dark, and which are good."""
+    part = exposure.part(pixels.where)
+    electrons = part.electrons - pedestal_level(exposure.exptime_s, pixels.own)
+    return electrons / np.where(pixels.flat > LEAST_FLAT, pixels.flat, 1.0), pixels.usable & (part.flags == 0)
 
 
 def _strip(exposure: Exposure, window: OrderWindow, masters: Masters, slit_arcsec: float) -> FloatArray:
@@ -176,8 +216,9 @@ def _strip(exposure: Exposure, window: OrderWindow, masters: Masters, slit_arcse
     first = np.argmin(near, axis=1)
     columns = np.clip(first[:, None] + np.arange(-1, 2)[None, :], 0, near.shape[1] - 1)
     rows = np.arange(near.shape[0])[:, None]
-    electrons, good, flat = _flattened(exposure, window.index[rows, columns], near[rows, columns] < STRIP_HALF_ARCSEC, masters)
-    return np.where(good.any(axis=1), row_median(electrons * flat, good), np.nan)
+    pixels = sample(masters, window.index[rows, columns], near[rows, columns] < STRIP_HALF_ARCSEC, exposure.shape[1])
+    electrons, good = _flattened(exposure, pixels)
+    return np.where(good.any(axis=1), row_median(electrons * pixels.flat, good), np.nan)
 
 
 def _measure(centre: FloatArray, light: FloatArray, error: FloatArray) -> tuple[float, float, float, float, float, float]:

@@ -13,7 +13,7 @@ from soxspipe.algorithms.exposures.agreement import TURNED_DEG, angle_between, g
 from soxspipe.algorithms.exposures.align import align_order
 from soxspipe.algorithms.exposures.combine import combine_order
 from soxspipe.algorithms.exposures.common_noise import common_variance, shared_pixels
-from soxspipe.algorithms.exposures.quick_look import QuickLook, look_at
+from soxspipe.algorithms.exposures.quick_look import QuickLook, look_at, sample_rows
 from soxspipe.algorithms.exposures.throughput import (
     LightRatio,
     clear_exposures,
@@ -84,10 +84,11 @@ def plan_exposures(ready: PreparedSet, *, half_length_arcsec: float) -> Plan:
     if len(ready.exposures) == 1:
         return Plan(looks=(), groups=((0,),))
     masters = ready.inputs.masters
+    samples = sample_rows(ready.windows, masters, ready.exposures[0].shape[1])
     looks: list[QuickLook] = []
     for exposure in ready.exposures:
         strip = None if not looks else -np.sign(looks[0].position_arcsec or 1.0) * 0.5 * half_length_arcsec
-        looks.append(look_at(exposure, ready.windows, masters, half_length_arcsec, strip))
+        looks.append(look_at(exposure, ready.windows, masters, half_length_arcsec, strip, samples))
     noises = [noise.used_e for noise in ready.noise.exposures]
     times = [(exposure.exptime_s, exposure.integrations) for exposure in ready.exposures]
     groups = group_exposures(looks, noises, times, _rotators(ready))
