@@ -100,7 +100,7 @@ class Sample:
 def sample(masters: Masters, index: IntArray, inside: BoolArray, n_columns: int) -> Sample:
     """Pixels of a frame of `n_columns`, given by their flat indices."""
     where = np.divmod(index, n_columns)
-    own = masters.cut(lambda image: image[where])
+    own = masters.cutout(lambda image: image[where])
     flat = np.ones(index.shape) if own.flat is None else own.flat.electrons
     usable = inside & (flat > LEAST_FLAT)
     for master in (own.bias, own.dark, own.flat):
