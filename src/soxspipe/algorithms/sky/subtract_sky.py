@@ -156,11 +156,13 @@ def fit_order_sky(
         peak = row_max(object_light).take(index // object_light.shape[1])
         wings = np.stack([foreground, *(peak * placed.terms.across[:WING_TERMS])])
     clip = settings.bspline_fitting_residual_clipping_sigma
-    # a good start needs the last round alone
     here = linearise(spline, placed)
-    last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
-    if settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, placed.terms):
-        first = _one_round(FIRST_ROUND, spline, last.pixels, here, clip)
+    last = None
+    if start is None or settings.bspline_iteration_limit == 1:
+        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
+    # a first sky is made to see what else is there: if one round does not change it, that is enough
+    if last is None or (settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, placed.terms)):
+        first = _one_round(FIRST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip)
         spline, placed = _widened(first, place_pixels(first.spline, pixels, placed.terms))
         here = linearise(spline, placed)
         last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
