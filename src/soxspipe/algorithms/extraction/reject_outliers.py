@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.objects.object_flux import flux_along
+from soxspipe.algorithms.objects.object_flux import flux_along, flux_error
 from soxspipe.algorithms.orders.order_data import EVERY_ROW, OrderData
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.numerics.robust import edge_padded, row_median, running_median
@@ -159,7 +159,7 @@ def _reject(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: Flo
         rows = np.unique(np.clip(struck[:, None] + np.arange(-SMOOTH_PX // 2, SMOOTH_PX // 2 + 1), 0, flux.size - 1))
         variance[rows] = model_variance(flux, rows)
     for _ in range(TRACK_ROUNDS):
-        error = flux_along(light, variance, shares, data.good & ~rejected)[1]
+        error = flux_error(variance, shares, data.good & ~rejected)
         level = _level_of_tracks(flux, error, shares, data.good, rejected, far)
         rows = np.flatnonzero(np.isfinite(level))
         expected = np.where(np.isfinite(level), level, flux)

@@ -97,6 +97,7 @@ def measure_profile(
     half_length_arcsec: float,
     start: ObjectProfile | None = None,
     chunks: Sequence[Chunks] | None = None,
+    shares: Sequence[FloatArray] | None = None,
 ) -> ObjectProfile:
     """Profile of the traced object with the settings' degree and clipping."""
     return fit_profile(
@@ -109,6 +110,7 @@ def measure_profile(
         half_length_arcsec=half_length_arcsec,
         start=start,
         chunks=chunks,
+        shares=shares,
     )
 
 
@@ -156,21 +158,24 @@ def extract_with_sky(
     rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks)
     mask = partial(mask_companions, trace=trace, companions=companions, profile=rough)
     alone = list(map(mask, fits)) if companions else fits
-    rough_rejected = list(map(partial(problem.rough_rejected, profile=rough), alone))
+    shares = problem.shares_of(alone, rough)
+    rough_rejected = list(map(problem.rough_rejected, alone, shares))
     star = fit_star(alone, rough_rejected, trace, parts_for(ROWS_WANTED, len(fits)))
     smeared = measure_smearing(star, trace)
     if smeared is not None:
         rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks, smeared)
-        rough_rejected, star = list(map(partial(problem.rough_rejected, profile=rough), alone)), None
+        shares = problem.shares_of(alone, rough)
+        rough_rejected, star = list(map(problem.rough_rejected, alone, shares)), None
     host = measure_host(alone, rough_rejected, trace, known_host, star) if settings.subtract_host else None
     hostless, kept = alone, fits
     if host is not None and host.taken:
         # the companions' pixels come back for the aperture sums; the host's light does not
         images = [host_image(fit, hits, host, trace, rough) for fit, hits in zip(alone, rough_rejected, strict=True)]
         hostless, kept = ([image.off(fit) for image, fit in zip(images, some, strict=True)] for some in (alone, fits))
-    first = problem.measure(hostless, rough_rejected, rough)
-    refined = list(map(partial(problem.refine, profile=first), hostless))
-    profile = problem.measure([fit for fit, _ in refined], [rejected for _, rejected in refined], first)
+    first = problem.measure(hostless, rough_rejected, rough, shares)
+    shares = problem.shares_of(hostless, first)
+    refined = list(map(problem.refine, hostless, shares))
+    profile = problem.measure([fit for fit, _ in refined], [rejected for _, rejected in refined], first, shares)
     better = share_illumination([fit for fit, _ in refined])
     extracted = tuple(map(partial(problem.extract, profile=profile), better))
     along_lines: tuple[ExtractedOrder, ...] = ()
@@ -204,13 +209,16 @@ class _Problem:
         sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
         return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, tolerance)
 
-    def rough_rejected(self, fit: SkyFit, profile: ObjectProfile) -> BoolArray:
-        """Outliers against a first profile."""
-        return self.outliers(fit, self.shares(fit, profile), ROUGH_TOLERANCE).rejected
+    def shares_of(self, fits: Sequence[SkyFit], profile: ObjectProfile) -> list[FloatArray]:
+        """The profile in every order."""
+        return profile.shares_of([fit.data for fit in fits], self.trace)
 
-    def refine(self, fit: SkyFit, profile: ObjectProfile) -> tuple[SkyFit, BoolArray]:
+    def rough_rejected(self, fit: SkyFit, shares: FloatArray) -> BoolArray:
+        """Outliers against a first profile."""
+        return self.outliers(fit, shares, ROUGH_TOLERANCE).rejected
+
+    def refine(self, fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, BoolArray]:
         """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
-        shares = self.shares(fit, profile)
         found = self.outliers(fit, shares)
         power = np.sum(np.where(fit.data.good, shares**2 / found.variance, 0.0), axis=1)
         light = smooth_flux(found.flux, 1.0 / np.sqrt(np.maximum(power, 1e-30)))[:, None] * shares
@@ -233,11 +241,13 @@ class _Problem:
         sheared, shares = follow_lines(fit, self.shares(fit, profile))
         return extract_order(sheared.data, sheared, shares, self.settings)
 
-    def measure(self, fits: Sequence[SkyFit], rejected: Sequence[BoolArray], start: ObjectProfile) -> ObjectProfile:
+    def measure(
+        self, fits: Sequence[SkyFit], rejected: Sequence[BoolArray], start: ObjectProfile, shares: Sequence[FloatArray]
+    ) -> ObjectProfile:
         """Profile against the skies given, without outliers."""
         sound = [replace(fit.data, good=fit.data.good & ~pixels) for fit, pixels in zip(fits, rejected, strict=True)]
         return measure_profile(
-            sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.chunks
+            sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.chunks, shares
         )
 
 

@@ -26,7 +26,7 @@ def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use:
     power = row_dot(weight, shares)
     known = power > 1e-30
     flux = np.where(known, row_dot(weight, np.where(use, light, 0.0)) / np.where(known, power, 1.0), 0.0)
-    return flux, np.where(known, 1.0 / np.sqrt(np.where(known, power, 1.0)), np.inf)
+    return flux, _error_of(power)
 
 
 def flux_beside(light: FloatArray, weight: FloatArray, own: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -48,6 +48,17 @@ def flux_beside(light: FloatArray, weight: FloatArray, own: FloatArray, other: F
         np.where(solvable, (s11 * r2 - s12 * r1) / safe, 0.0),
         np.where(solvable, np.sqrt(np.maximum(s11, 0.0) / safe), np.inf),
     )
+
+
+def flux_error(variance: FloatArray, shares: FloatArray, use: BoolArray) -> FloatArray:
+    """Error of `flux_along` alone."""
+    return _error_of(row_dot(np.where(use, shares / variance, 0.0), shares))
+
+
+def _error_of(power: FloatArray) -> FloatArray:
+    """Error of a flux whose weights have this sum; infinity where there is none."""
+    known = power > 1e-30
+    return np.where(known, 1.0 / np.sqrt(np.where(known, power, 1.0)), np.inf)
 
 
 def smooth_flux(flux: FloatArray, error: FloatArray) -> FloatArray:

@@ -148,6 +148,10 @@ class ObjectProfile:
         total = density.sum(axis=1, keepdims=True)
         return density / np.where(total > 0.05 * np.median(total[total > 0]) if (total > 0).any() else total > 0, total, np.inf)
 
+    def shares_of(self, orders: Sequence[OrderData], trace: ObjectTrace) -> list[FloatArray]:
+        """Those of every order."""
+        return [self.shares(data, trace.orders[data.window.order]) for data in orders]
+
     def summary(self) -> SlitProfile:
         """Mean over all orders, for figures and metrics."""
         density = np.mean([table.mean(axis=0) for table in self.tables.values()], axis=0)
@@ -165,6 +169,7 @@ def fit_profile(
     half_length_arcsec: float,
     start: ObjectProfile | None = None,
     chunks: Sequence[Chunks] | None = None,
+    shares: Sequence[FloatArray] | None = None,
 ) -> ObjectProfile:
     """Measure the profile of the traced object.
 
@@ -188,6 +193,8 @@ def fit_profile(
         An earlier measurement, or a guess.
     chunks : sequence of Chunks or None
         Parts of the orders, if they are at hand.
+    shares : sequence of ndarray or None
+        `start` in every order, if that is at hand.
 
     Returns
     -------
@@ -199,13 +206,14 @@ def fit_profile(
     if trace.forced or profile.moffat is None:
         return profile
     moffat = profile.moffat
+    by_order = shares if shares is not None and profile is start else profile.shares_of(orders, trace)
     for _ in range(min(max(clip_rounds, 1), ROUNDS)):
         before = moffat.fwhm_arcsec
         cells = measure_cells(
             orders,
             skies,
             trace,
-            profile.shares,
+            by_order,
             parts,
             clip=clip_sigma if clip_rounds else np.inf,
             reach_arcsec=REACH_FWHM * moffat.width_arcsec,
@@ -215,6 +223,7 @@ def fit_profile(
         profile = _tabulate(orders, parts, moffat, deviations, half_length_arcsec + 6.0)
         if abs(np.log(moffat.fwhm_arcsec / before)) < SETTLED:
             break
+        by_order = profile.shares_of(orders, trace)
     return profile
 
 

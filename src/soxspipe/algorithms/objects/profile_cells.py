@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ def measure_cells(
     orders: Sequence[OrderData],
     skies: Sequence[FloatArray],
     trace: ObjectTrace,
-    shares_of: Callable[[OrderData, OrderTrace], FloatArray],
+    shares: Sequence[FloatArray],
     chunks: Sequence[Chunks],
     *,
     clip: float,
@@ -79,8 +79,8 @@ def measure_cells(
         Orders and their sky models.
     trace : ObjectTrace
         The object's.
-    shares_of : callable
-        Profile so far, by which the flux is measured.
+    shares : sequence of ndarray
+        Profile so far in every order, by which the flux is measured.
     chunks : sequence of Chunks
         Parts of every order.
     clip : float
@@ -95,9 +95,8 @@ def measure_cells(
     """
     n_bins = int(np.ceil(2 * reach_arcsec / CELL_ARCSEC))
     parts = []
-    for data, sky, part in zip(orders, skies, chunks, strict=True):
-        path = trace.orders[data.window.order]
-        parts.append(_order_cells(data, sky, path, shares_of(data, path), part, clip, reach_arcsec, n_bins))
+    for data, sky, share, part in zip(orders, skies, shares, chunks, strict=True):
+        parts.append(_order_cells(data, sky, trace.orders[data.window.order], share, part, clip, reach_arcsec, n_bins))
     stacked = [np.concatenate([part[k] for part in parts]) for k in range(5)]
     return Cells(value=stacked[0], weight=stacked[1], distance=stacked[2], wavelength_nm=stacked[3], pixel_arcsec=stacked[4])
 

@@ -116,6 +116,18 @@ def test_degree_and_slit_order_shape_the_model() -> None:
     assert none.spline.illumination.size == 0
 
 
+@pytest.mark.parametrize("tilt_error", [0.0, 0.3])
+def test_a_first_sky_has_all_the_rounds_it_needs(tilt_error: float) -> None:
+    """More rounds from it change it by little of the noise, whether the map is right or wrong by 0.3 px along the slit."""
+    order = tiny_order(lines=BRIGHT)
+    moved = replace(order.data, u_px=order.data.u_px + np.where(order.data.window.inside, tilt_error * order.data.slit, 0.0))
+    first = fit_order_sky(moved, SETTINGS, keep=away(order))
+    again = fit_order_sky(moved, SETTINGS, keep=away(order), start=first.spline)
+    error = np.sqrt(moved.variance(first.electrons))
+    assert np.abs((again.electrons - first.electrons) / error)[away(order)].max() < 0.3
+    assert np.std(pulls(order, first.electrons, away(order))) == pytest.approx(1.0, abs=0.03)
+
+
 def test_one_round_is_enough_to_return() -> None:
     order = tiny_order(lines=BRIGHT)
     fit = fit_order_sky(order.data, SkySettings(bspline_iteration_limit=1), keep=away(order))
