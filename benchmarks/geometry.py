@@ -18,7 +18,8 @@ from soxspipe.algorithms.calibration.arc_settings import ArcSettings
 from soxspipe.algorithms.calibration.fit_dispersion import DispersionFit
 from soxspipe.algorithms.calibration.predict_lines import candidate_lines
 from soxspipe.algorithms.calibration.solve_arc import ArcSolution, solve_arc
-from soxspipe.algorithms.calibration.trace_orders import TraceSettings, trace_orders
+from soxspipe.algorithms.calibration.trace_orders import trace_orders
+from soxspipe.algorithms.calibration.trace_settings import TraceSettings
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.simulated_facts import read_optics
 from soxspipe.simulate.arcs import ArcTruth, PinholeScene, Ripple, arc_lines, light_places, paint_images, pinhole_flat

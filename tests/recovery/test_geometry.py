@@ -9,7 +9,8 @@ from soxspipe.algorithms.calibration.arc_image import ArcImage
 from soxspipe.algorithms.calibration.arc_settings import ArcSettings
 from soxspipe.algorithms.calibration.predict_lines import candidate_lines, element_of
 from soxspipe.algorithms.calibration.solve_arc import solve_arc
-from soxspipe.algorithms.calibration.trace_orders import TraceSettings, trace_orders
+from soxspipe.algorithms.calibration.trace_orders import trace_orders
+from soxspipe.algorithms.calibration.trace_settings import TraceSettings
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.simulated_facts import read_optics
 from soxspipe.simulate.arcs import PinholeScene, Ripple, arc_lines, light_places, paint_images, pinhole_flat

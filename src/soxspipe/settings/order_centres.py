@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from soxspipe.algorithms.calibration.trace_orders import TraceSettings
+from soxspipe.algorithms.calibration.trace_settings import TraceSettings
 from soxspipe.algorithms.frames.clip_and_stack import StackSettings
 from soxspipe.settings.base import ReductionSettings
 

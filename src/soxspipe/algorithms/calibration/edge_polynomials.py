@@ -18,6 +18,9 @@ LARGEST_MISFIT_PX = 0.02
 LARGEST_DEGREES = (9, 7)
 """In order and along the dispersion: readers of order tables take one digit."""
 
+THINNING = 8
+"""The curves are smooth polynomials already: a place in eight pixels has all of their shape."""
+
 
 def edge_polynomials(
     edges: Mapping[int, OrderEdges], layout: Layout, settings: FlatSettings

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from soxspipe.algorithms.calibration.combine import CHANCE, Combined, NoiseModel, combine
+from soxspipe.algorithms.calibration.dark_charge import charge_by_asymmetry
 from soxspipe.algorithms.calibration.frame_noise import FrameNoise, clipped_mean, measure_frames
 from soxspipe.algorithms.calibration.master_bias import FrameClipSettings, clip_limit
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image
@@ -75,7 +76,8 @@ class MasterDark:
     n_rejected : int
         Pixels of single frames left out.
     read_noise_e : float
-        Without the noise of the dark charge, if that is known (several times, or living reference pixels); else with it.
+        Without the noise of the dark charge, if that is known (several times, living reference pixels, or three frames of a large detector);
+        else with it.
     charge_known : bool
         Whether it is.
     """
@@ -134,7 +136,7 @@ def make_master_dark(frames: Sequence[RawCalibration], static_bad: BoolImage, se
         reasons |= _bends(sets, line) * np.uint8(BadPixel.UNSTABLE)
     judged = (main.combined.electrons, main.combined.variance) if line is None else (line.rate_e_per_s, line.rate_variance)
     reasons |= find_hot(*judged, sigma=settings.frame_clipping_sigma) * np.uint8(BadPixel.HOT)
-    read_noise, known = _read_noise(sets, line)
+    read_noise, known = _read_noise(sets, line, frames)
     return MasterDark(
         electrons=main.combined.electrons,
         variance=main.combined.variance,
@@ -244,7 +246,7 @@ def _bends(sets: Sequence[_Set], line: DarkLine) -> BoolImage:
     return np.asarray(chi2 > np.float32(chdtri(len(sets) - 2, CHANCE)))
 
 
-def _read_noise(sets: Sequence[_Set], line: DarkLine | None) -> tuple[float, bool]:
+def _read_noise(sets: Sequence[_Set], line: DarkLine | None, frames: Sequence[RawCalibration]) -> tuple[float, bool]:
     """Read noise without the noise of the dark charge where that is known, and whether it is."""
     if line is not None:
         rate = max(clipped_mean(line.rate_e_per_s.ravel()[::THINNING]), 0.0)
@@ -254,7 +256,9 @@ def _read_noise(sets: Sequence[_Set], line: DarkLine | None) -> tuple[float, boo
         if mean > 0:
             return float(np.sqrt(mean)), True
     main = sets[0].measured
-    charge = clipped_mean(sets[0].combined.electrons.ravel()[::THINNING]) - main.border_level_e
-    if np.isfinite(charge) and 0 <= charge < 0.5 * main.noise_e**2:
+    charge: float | None = clipped_mean(sets[0].combined.electrons.ravel()[::THINNING]) - main.border_level_e
+    if charge is None or not np.isfinite(charge):  # no living pixels beside the science area
+        charge = charge_by_asymmetry(by_exposure_time(frames)[0], main)
+    if charge is not None and 0 <= charge < 0.5 * main.noise_e**2:
         return float(np.sqrt(main.noise_e**2 - charge)), True
     return main.noise_e, False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from soxspipe.algorithms.calibration.combine_lamps import combine_flats
-from soxspipe.algorithms.calibration.trace_orders import OrderCentres, trace_orders, with_degrees
+from soxspipe.algorithms.calibration.trace_orders import OrderCentres, trace_orders
+from soxspipe.algorithms.calibration.trace_settings import with_degrees
 from soxspipe.reductions.lamp_inputs import LampInputs
 from soxspipe.reductions.order_centres.result import OrderCentresResult
 from soxspipe.reductions.progress import Done

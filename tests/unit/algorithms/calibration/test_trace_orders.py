@@ -8,7 +8,8 @@ from tests.support.arcs import ORDERS, SHAPE, arc_image, small_prediction
 
 from soxspipe.algorithms.calibration.predict_lines import pixels_of
 from soxspipe.algorithms.calibration.solve_map import solve_map
-from soxspipe.algorithms.calibration.trace_orders import OrderCentres, TraceSettings, trace_orders, with_degrees
+from soxspipe.algorithms.calibration.trace_orders import OrderCentres, trace_orders
+from soxspipe.algorithms.calibration.trace_settings import TraceSettings, with_degrees
 from soxspipe.datamodel.geometry import OrderPolynomial, OrderTable
 from soxspipe.errors import AlgorithmError
 
