@@ -15,7 +15,7 @@ from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.geometry import DispersionPolynomial
 from soxspipe.datamodel.provenance import Card
 from soxspipe.io.fits_writer import Column, Hdu, table_hdu
-from soxspipe.io.products import polynomial_columns
+from soxspipe.io.products import trace_columns
 
 
 def dispersion_hdus(
@@ -46,7 +46,7 @@ def rows_hdu(name: str, rows: Mapping[str, NDArray[Any]], units: Mapping[str, st
 def order_table_hdus(cards: tuple[Card, ...], centres: OrderCentres, arm: Arm, traces: Mapping[str, NDArray[Any]]) -> tuple[Hdu, ...]:
     """The order table: polynomials of centre and width, limits of the orders, and the centres sampled at every pixel."""
     a, b = arm.slit_axis, arm.dispersion_axis
-    polynomials = [*polynomial_columns("cent", b, centres.centre), *polynomial_columns("std", b, centres.sigma)]
+    polynomials = trace_columns(b, centres.centre, centres.sigma)
     orders = sorted(centres.b_min)
     ends = [
         [float(centres.centre(order, np.array([centres.b_min[order], centres.b_max[order] - 1.0]))[k]) for order in orders]

@@ -12,7 +12,7 @@ from soxspipe.datamodel.geometry import OrderTable
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.io.fits_writer import Column, ComputedImage, Hdu, Pixels, table_hdu
-from soxspipe.io.products import polynomial_columns
+from soxspipe.io.products import polynomial_columns, trace_columns
 
 BITS: tuple[Card, ...] = tuple(
     ("COMMENT", f"bit {int(reason):3d}: {reason.name.lower().replace('_', ' ')}", "") for reason in BadPixel if reason.name
@@ -66,14 +66,8 @@ def order_table_hdus(
     """
     axis = table.dispersion_axis
     slit = "y" if axis == "x" else "x"
-    polynomials = [
-        ("cent", "cent_", table.centre),
-        ("std", "std_", table.sigma),
-        ("edgelow", "edgelow_c", table.low),
-        ("edgeup", "edgeup_c", table.high),
-    ]
-    columns: list[Column] = []
-    for name, stem, polynomial in polynomials:
+    columns = polynomial_columns("cent", axis, table.centre) if table.sigma is None else trace_columns(axis, table.centre, table.sigma)
+    for name, stem, polynomial in (("edgelow", "edgelow_c", table.low), ("edgeup", "edgeup_c", table.high)):
         if polynomial is not None:
             columns += polynomial_columns(name, axis, polynomial, stem=stem)
     orders = np.array(table.orders, dtype=np.float64)

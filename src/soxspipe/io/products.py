@@ -272,7 +272,7 @@ def response_cards(response: ResponseCurve) -> tuple[Card, ...]:
 def trace_hdus(cards: tuple[Card, ...], trace: ObjectTrace, arm: Arm, centre: OrderPolynomial, sigma: OrderPolynomial) -> tuple[Hdu, ...]:
     """``OBJTRACE``: the trace as polynomials in order and dispersion pixel of the binned frame, and the range of each order."""
     a, b = arm.slit_axis, arm.dispersion_axis
-    polynomials = [*polynomial_columns("cent", b, centre), *polynomial_columns("std", b, sigma)]
+    polynomials = trace_columns(b, centre, sigma)
     traces = [trace.orders[order] for order in sorted(trace.orders)]
     ranges = [
         Column(name="order", values=np.array([float(t.order) for t in traces]), comment="number in the order table"),
@@ -304,6 +304,21 @@ def _disk_orders(arm: Arm, orders: IntArray) -> IntArray:
     present = np.unique(orders)
     numbers = np.array([disk_order(arm, int(order)) for order in present], dtype=np.int64)
     return numbers[np.searchsorted(present, orders)] if present.size else orders.astype(np.int64)
+
+
+def trace_columns(axis: str, centre: OrderPolynomial, sigma: OrderPolynomial) -> list[Column]:
+    """Centre and width of a trace, with the same degrees: the reference reads the coefficients of the width with the degrees of the centre."""
+    shape = np.maximum(centre.coefficients.shape, sigma.coefficients.shape)
+    return [
+        *polynomial_columns("cent", axis, _with_degrees(centre, shape)),
+        *polynomial_columns("std", axis, _with_degrees(sigma, shape)),
+    ]
+
+
+def _with_degrees(polynomial: OrderPolynomial, shape: IntArray) -> OrderPolynomial:
+    """The same polynomial with more coefficients, which are 0."""
+    missing = [(0, int(most - own)) for most, own in zip(shape, polynomial.coefficients.shape, strict=True)]
+    return OrderPolynomial(coefficients=np.pad(polynomial.coefficients, missing))
 
 
 def polynomial_columns(prefix: str, axis: str, polynomial: OrderPolynomial, *, stem: str = "") -> list[Column]:
