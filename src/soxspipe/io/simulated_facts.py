@@ -122,6 +122,7 @@ def read_facts(scene: Scene) -> Facts:
         sky_line_nm=line_nm,
         sky_line_photons=line_photons,
         arc_line_nm=_arc_table("wavelength", entry.static.spectral_format),
+        arc_line_ion=_arc_ions(entry.static.spectral_format),
         pinholes_arcsec=_arc_table("mask", entry.static.spectral_format),
         target=target,
         pointing_deg=_pointing(target),
@@ -171,6 +172,11 @@ def read_spectrum(path: Path) -> StandardStar:
 def _arc_table(what: str, name: str) -> NDArray[np.float64]:
     table = static.read_arc_table(f"{what}/{name}")
     return np.zeros(0) if table is None else np.asarray(table, dtype=np.float64)
+
+
+def _arc_ions(name: str) -> tuple[str, ...]:
+    table = static.read_arc_table(f"ion/{name}")
+    return () if table is None else tuple(str(ion) for ion in np.asarray(table))
 
 
 def _target(scene: Scene) -> StandardStar | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -42,6 +42,13 @@ class CalibrationScene(Scene):
     arc_scatter: float = Field(0.8, ge=0.0, le=2.0, description="scatter of the lines' strengths, natural logarithm")
     arc_missing: float = Field(0.05, ge=0.0, le=0.9, description="share of the listed lines that the lamps do not show")
     arc_unlisted: float = Field(0.1, ge=0.0, le=1.0, description="lines that no list has, as a share of those listed")
+    arc_lamps_out: tuple[str, ...] = Field(
+        (), description="elements whose lamp is out, though the header says that it is on: Ar, Hg, Ne, Xe, ThAr"
+    )
+    pinhole_share: dict[int, Annotated[float, Field(ge=0.0, le=1.0)]] = Field(
+        {}, description="light that pinholes of the mask let through, by number from 0: vignetted ends"
+    )
+    mask_offset_pinholes: int = Field(0, ge=-1, le=1, description="pinholes by which the mask is off the slit's centre")
     lamp_electrons: float = Field(45000.0, gt=10.0, le=1e7, description="electrons of a flat where its lamp is brightest")
     lamp_drift: float = Field(0.01, ge=0.0, le=0.5, description="scatter of the lamp's level from flat to flat")
     lamp_illumination: float = Field(0.02, ge=-0.3, le=0.3, description="gradient of the lamp's light along the slit, centre to end")

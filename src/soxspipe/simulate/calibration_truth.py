@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
+from soxspipe.simulate.arc_lamps import line_images
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.delivered import map_images
 from soxspipe.simulate.detector import Chip, bin_sum, scattered
@@ -26,7 +27,8 @@ class CalibrationTruth:
     header : mapping
         Scalars of the scene, by keyword.
     tables : mapping of str to mapping of str to ndarray
-        Columns by table; ``CENTRES`` has, for each order and dispersion pixel, wavelength, slit centre and both edges.
+        Columns by table; ``CENTRES`` has, for each order and dispersion pixel, wavelength, slit centre and both edges;
+        ``LINES``, where there are arcs, each image of each line: where it is, its electrons, and whether it is listed and missing.
     images : mapping of str to ndarray
         Of the trimmed, binned frame: ``WAVE``, ``SLIT``, ``ORDER`` (unbinned), ``PEDESTAL`` (e-), ``DARKRATE`` (e-/s), light of each flat
         (``FLAT_QTH``, ``FLAT_D2``, e-), its scattered light (``SCATTER_QTH``), ``RESPONSE`` of the pixels, ``ILLUMINATION`` of the slit,
@@ -68,7 +70,12 @@ def make_calibration_truth(
             images[f"FLAT_{lamp}"] = light_images[name] * chip.response * chip.defect_response
             images[f"SCATTER_{lamp}"] = scattered(light_images[name], scene.scattered_light) * chip.response * chip.defect_response
             images[f"BLAZE_{lamp}"] = _along_image(scene, optics.shape, canvases, lights[name])
-    return CalibrationTruth(header=_header(scene, facts, chip), tables={"CENTRES": _centres(facts, canvases)}, images=images)
+    tables = {"CENTRES": _centres(facts, canvases)}
+    for name in ("multi_pinhole_arc", "pinhole_arc"):  # images of the mask hold those of the single pinhole
+        if name in lights:
+            tables["LINES"] = line_images(scene, facts, canvases, multiple=name.startswith("multi"))
+            break
+    return CalibrationTruth(header=_header(scene, facts, chip), tables=tables, images=images)
 
 
 def _along_image(scene: CalibrationScene, shape: tuple[int, int], canvases: Mapping[int, OrderCanvas], light: LampLight) -> Image:
@@ -116,5 +123,6 @@ def _header(scene: CalibrationScene, facts: Facts, chip: Chip) -> dict[str, str 
         "ROTATION": scene.geometry_rotation_deg,
         "STRETCH": scene.geometry_stretch,
         "DISTORT": scene.geometry_distortion_px,
+        "NIST": True,  # lines stand at laboratory wavelengths
         "BIASLEV": float(np.median(chip.bias_e)),
     }

@@ -9,10 +9,11 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
 from soxspipe.datamodel.detector import Detector
+from soxspipe.simulate.arc_lamps import arc_light, pinhole_flat_light
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibration_truth import CalibrationTruth, make_calibration_truth
 from soxspipe.simulate.detector import Chip, bin_sum, cosmic_rays, make_chip, read_noise, read_out, scattered, stream
-from soxspipe.simulate.lamps import LampLight, arc_light, flat_light, pinhole_flat_light, thermal_light
+from soxspipe.simulate.lamps import LampLight, flat_light, thermal_light
 from soxspipe.simulate.lightpath import add_orders, calibration_optics, make_canvases
 from soxspipe.simulate.observe import SOXS_GAIN
 from soxspipe.simulate.paint import OrderCanvas

@@ -13,7 +13,7 @@ from soxspipe.simulate import spectra
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.detector import stream
 from soxspipe.simulate.lightpath import order_efficiency
-from soxspipe.simulate.paint import OrderCanvas, integrate, line_spread
+from soxspipe.simulate.paint import OrderCanvas, integrate
 from soxspipe.simulate.values import Facts
 
 QTH_K = {"NIR": 2800.0, "VIS": 3000.0, "UVB": 3000.0}
@@ -22,9 +22,6 @@ AMBIENT_K = 285.0
 """Of the dome."""
 THERMAL_REFERENCE_NM = 2000.0
 """Where the scene gives the brightness of thermal light."""
-PINHOLE_SIGMA_PX = 0.8
-"""Width of a pinhole's image: the reference reports a full width at half maximum of 1.6 to 1.9 px."""
-
 TYPICAL_ARCSEC_PER_PX = 0.3
 _ROUGHNESS_ARCSEC = 0.3
 """Slit jaws are rough over about a pixel."""
@@ -90,57 +87,6 @@ def thermal_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, 
         per_arcsec = scene.thermal_e_per_s / TYPICAL_ARCSEC_PER_PX * spectra.lamp(grid.wavelength_nm, AMBIENT_K) / there * share
         pixels[order], along[order] = _through_slit(scene, canvas, per_arcsec)
     return LampLight(pixels=pixels, along=along)
-
-
-def arc_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas], *, multiple: bool) -> LampLight:
-    """Light of the arc lamps through one pinhole or the mask of several.
-
-    The lamps show most of the listed lines and some that no list has, each with a strength of its own.
-    """
-    listed = facts.arc_line_nm
-    draw = stream(scene.seed, "arc lines")
-    strength = scene.arc_electrons * draw.lognormal(0.0, scene.arc_scatter, listed.size) * (draw.random(listed.size) >= scene.arc_missing)
-    extra = draw.uniform(listed.min(), listed.max(), int(scene.arc_unlisted * listed.size)) if listed.size else listed
-    waves = np.concatenate([listed, extra])
-    strength = np.concatenate([strength, scene.arc_electrons * draw.lognormal(0.0, scene.arc_scatter, extra.size)])
-    pixels, along = {}, {}
-    for order, canvas in canvases.items():
-        lines = canvas.grid.bin_lines(waves, strength * _relative_efficiency(scene, facts, order, waves))
-        per_px = line_spread(canvas.grid, lines, np.ones(1), PINHOLE_SIGMA_PX)
-        pixels[order], along[order] = _through_pinholes(facts, canvas, per_px, multiple=multiple)
-    return LampLight(pixels=pixels, along=along)
-
-
-def pinhole_flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas]) -> LampLight:
-    """Light of the QTH lamp through one pinhole, `lamp_electrons` in the brightest dispersion pixel."""
-    spectra_of = {
-        order: spectra.lamp(canvas.grid.wavelength_nm, scene.qth_temperature_k or QTH_K[scene.arm])
-        * canvas.grid.nm_per_px
-        * order_efficiency(scene, facts, order, canvas.grid.wavelength_nm)
-        for order, canvas in canvases.items()
-    }
-    brightest = max(float(np.percentile(per_px, 99.0)) for per_px in spectra_of.values())
-    scale = scene.lamp_electrons / brightest if brightest > 0 else 0.0
-    pixels, along = {}, {}
-    for order, canvas in canvases.items():
-        pixels[order], along[order] = _through_pinholes(facts, canvas, scale * spectra_of[order], multiple=False)
-    return LampLight(pixels=pixels, along=along)
-
-
-def _relative_efficiency(scene: CalibrationScene, facts: Facts, order: int, wavelength_nm: FloatArray) -> FloatArray:
-    """Efficiency of an order over that of its best wavelength among these; 0 where the order sees nothing."""
-    efficiency = np.nan_to_num(order_efficiency(scene, facts, order, wavelength_nm)) if wavelength_nm.size else wavelength_nm
-    best = float(efficiency.max()) if efficiency.size else 0.0
-    return np.asarray(efficiency / best if best > 0 else np.zeros_like(wavelength_nm))
-
-
-def _through_pinholes(facts: Facts, canvas: OrderCanvas, per_px: FloatArray, *, multiple: bool) -> tuple[FloatArray, FloatArray]:
-    """Pixels of an order lit through pinholes by a spectrum in electrons per pixel and pinhole, and that spectrum."""
-    holes = facts.pinholes_arcsec if multiple else np.zeros(1)
-    sigma = PINHOLE_SIGMA_PX * float(np.median(canvas.arcsec_per_px))
-    apart = (canvas.slit_middle[..., None] - holes) / sigma
-    illumination = np.exp(-0.5 * apart**2).sum(axis=-1) / (sigma * np.sqrt(2.0 * np.pi))
-    return canvas.paint_extended(integrate(canvas.grid, per_px), illumination), np.interp(canvas.b_px, canvas.grid.b_px, per_px)
 
 
 def _through_slit(scene: CalibrationScene, canvas: OrderCanvas, per_arcsec: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -51,6 +51,8 @@ class Facts:
         Right ascension and declination, for the headers.
     arc_line_nm : ndarray, shape (k,)
         Lines of the arc lamps, nm in air; empty where they are not known.
+    arc_line_ion : tuple of str
+        Their ions (``ArI``, ``UNK``).
     pinholes_arcsec : ndarray, shape (p,)
         Slit positions of the pinholes of the mask.
     """
@@ -68,6 +70,7 @@ class Facts:
     target: StandardStar | None = None
     pointing_deg: tuple[float, float] = (246.0, -39.2)
     arc_line_nm: FloatArray = field(default_factory=lambda: np.zeros(0))
+    arc_line_ion: tuple[str, ...] = ()
     pinholes_arcsec: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from soxspipe.io.simulated_facts import read_facts
+from soxspipe.simulate.arc_lamps import PINHOLE_SIGMA_PX
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibrations import CalibrationSet, make_calibration_set, plan_frames
-from soxspipe.simulate.lamps import PINHOLE_SIGMA_PX
 from support.small import small_facts
 
 KINDS = ("pinhole_arc", "pinhole_flat", "multi_pinhole_arc")
@@ -37,7 +37,7 @@ def test_the_mask_lights_nine_times_what_the_pinhole_does(arm: str) -> None:
 def test_a_line_holds_its_electrons_and_has_the_width_of_a_pinhole() -> None:
     plain = lit("NIR")
     grid = plain.canvases[18].grid
-    alone = replace(plain.facts, arc_line_nm=np.array([grid.wavelength_nm[grid.wavelength_nm.size // 2]]))
+    alone = replace(plain.facts, arc_line_nm=np.array([grid.wavelength_nm[grid.wavelength_nm.size // 2]]), arc_line_ion=("NeI",))
     made = make_calibration_set(plain.scene, alone)
     image = light(made, "pinhole_arc")[18]
     assert image.sum() == pytest.approx(made.scene.arc_electrons, rel=0.01)
@@ -75,3 +75,45 @@ def test_frames_are_taken_in_the_order_of_the_cascade_with_lamps_off_in_the_nir(
     ]  # fmt: skip
     assert [plan.lamps for plan in plan_frames(CalibrationScene(arm="VIS", kinds=KINDS))] == [("thar",), ("qth",), ("thar",)]
     assert plan_frames(CalibrationScene(arm="VIS", instrument="XSHOOTER", kinds=KINDS)) == ()
+
+
+def one_line(**changes: object) -> CalibrationSet:
+    """The middle of order 18 alone, through the mask."""
+    plain = lit("NIR")
+    grid = plain.canvases[18].grid
+    facts = replace(plain.facts, arc_line_nm=np.array([grid.wavelength_nm[grid.wavelength_nm.size // 2]]), arc_line_ion=("NeI",))
+    return make_calibration_set(plain.scene.model_copy(update={"kinds": ("multi_pinhole_arc",), **changes}), facts)
+
+
+def spots(made: CalibrationSet) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The light of the mask, and the truth of its images in order 18."""
+    table = made.truth().tables["LINES"]
+    return made.images["multi_pinhole_arc"], {name: values[table["ORDER"] == 18] for name, values in table.items()}
+
+
+def test_the_truth_says_where_each_image_is_and_how_bright() -> None:
+    image, truth = spots(one_line())
+    assert list(truth["SLIT_INDEX"]) == list(range(9))
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    half = 0.5 * np.median(np.diff(truth["Y"]))  # images stand close along the slit
+    for at_x, at_y, electrons in list(zip(truth["X"], truth["Y"], truth["ELECTRONS"], strict=True))[1:-1]:
+        row = np.clip(0.5 + half - np.abs(y - at_y), 0.0, 1.0)  # share of a pixel that is nearer to this image than to the next
+        near = np.where(np.abs(x - at_x) < 4.5, image, 0.0) * row
+        assert near.sum() == pytest.approx(electrons, rel=0.05)
+        assert (near * x).sum() / near.sum() == pytest.approx(at_x, abs=0.08)
+        assert (near * y).sum() / near.sum() == pytest.approx(at_y, abs=0.08)
+
+
+def test_an_end_is_vignetted_and_the_mask_is_off_by_a_pinhole() -> None:
+    _, plain = spots(one_line())
+    dark, truth = spots(one_line(pinhole_share={8: 0.0}))
+    assert truth["ELECTRONS"][8] == 0.0
+    assert dark[round(truth["Y"][8]), round(truth["X"][8])] < 1e-3 * dark.max()
+    _, moved = spots(one_line(mask_offset_pinholes=1))
+    assert moved["Y"][:-1] == pytest.approx(plain["Y"][1:], abs=0.02)
+
+
+def test_a_lamp_that_is_out_shows_none_of_its_lines() -> None:
+    image, truth = spots(one_line(arc_lamps_out=("Ne",)))
+    assert image.sum() == 0.0
+    assert list(truth["MISSING"]) == [1] * 9
