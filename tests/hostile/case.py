@@ -109,8 +109,8 @@ class Outcome:
         return lines[-1] if lines else ""
 
 
-def run_case(case: Case, kit: Kit, folder: Path, capsys) -> Outcome:
-    """Spoil the set and run the command on it in this process."""
+def run_case(case: Case, kit: Kit, folder: Path, capsys, verb: str = "stare") -> Outcome:
+    """Spoil the set and run the command `verb` on it in this process."""
     from soxspipe.cli.app import run
 
     words = list(case.spoil(kit) or [str(kit.sof)])
@@ -121,7 +121,7 @@ def run_case(case: Case, kit: Kit, folder: Path, capsys) -> Outcome:
     forget_peak_memory()
     with quiet_place(folder):
         began = time.monotonic()
-        status = run(["stare", *words, *settings, *output])
+        status = run([verb, *words, *settings, *output])
         seconds = time.monotonic() - began
         assert not list(Path.cwd().iterdir()), "something was written to the working directory"
     assert not list((folder / "tmp").iterdir()), "temporary files were left behind"

@@ -141,6 +141,11 @@ def solve_arc(
     AlgorithmError
         If the pattern of lines is not on the frame, or too few lines are left.
     """
+    if len(lines) < LEAST_LINES:
+        raise AlgorithmError(
+            f"{len(lines)} lines of these lamps are expected on the frame, {LEAST_LINES} are needed: are the lamps those of this arm, and is it a "
+            "whole frame?"
+        )
     work = _Work(image=image, prediction=prediction, lines=lines, slit_arcsec=slit_arcsec, settings=settings)
     expected = prediction if start is None else anchored(prediction, *start)
     x0, y0 = work.pixels(expected.x, expected.y)

@@ -175,6 +175,13 @@ def test_a_frame_without_light_is_refused() -> None:
         solve_arc(dark, PREDICTION, LINES, ONE, ArcSettings(), dispersion_axis="x")
 
 
+def test_too_few_lines_to_look_for_are_said() -> None:
+    painted = paint_arc(PREDICTION, LINES, ONE, MOVED)
+    few = LINES.where(np.arange(len(LINES)) < 3)
+    with pytest.raises(AlgorithmError, match="3 lines of these lamps are expected on the frame, 12 are needed"):
+        solve_arc(painted.image, PREDICTION, few, ONE, ArcSettings(), dispersion_axis="x")
+
+
 def test_saturated_images_are_left_out(single: tuple[PaintedArc, ArcSolution]) -> None:
     painted, before = single
     k = int(np.flatnonzero(before.used[:, 0])[5])

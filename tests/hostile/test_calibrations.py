@@ -1,0 +1,102 @@
+"""The corpus of spoiled sets, given to the calibration recipes: one line that says what is wrong, or products; nothing half done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hostile.case import Case, Outcome, peak_memory_mb, run_case
+from hostile.corpus import CASES
+from hostile.test_corpus import LONGEST_S, MOST_MEMORY_MB, check_refusal
+from support.raw_calibrations import write_small_set
+from support.small import Kit, small_detectors, write_small
+
+ARMS = {"mbias": "VIS", "mdark": "NIR", "mflat": "VIS", "disp_solution": "VIS", "order_centres": "VIS", "spat_solution": "VIS"}
+RAW = {
+    "mbias": "bias", "mdark": "dark60", "mflat": "flat_qth", "disp_solution": "pinhole_arc_on", "order_centres": "pinhole_flat_on",
+    "spat_solution": "multi_pinhole_arc_on",
+}  # fmt: skip
+MASTERS = {
+    "mbias": (), "mdark": (), "mflat": ("bias", "order_table"), "disp_solution": ("bias",), "order_centres": ("bias", "disp_table"),
+    "spat_solution": ("bias", "disp_table", "order_table"),
+}  # fmt: skip
+KINDS = ("bias", "dark", "flat", "pinhole_arc", "pinhole_flat", "multi_pinhole_arc")
+EVERY = 101
+"""One case in so many is quick; a prime, so that all kinds of cases come up."""
+
+Kits = Callable[[str], Kit]
+
+
+def make_kit(verb: str, folder: Path) -> Kit:
+    """Raw frames of a recipe on the small detector, with the masters that are delivered for it."""
+    arm = ARMS[verb]
+    raw = write_small_set(
+        folder / "raw",
+        arm,
+        seed=3,
+        kinds=KINDS,
+        bias_frames=3,
+        dark_frames=3,
+        dark_times_s=[60.0] if arm == "NIR" else [],
+        flat_frames=3,
+        d2_frames=0,
+    )
+    delivered = write_small(folder / "kit", arm=arm, seed=3, target="empty")
+    (folder / "set").mkdir()
+    named = [path for path in raw if path.suffix == ".fits" and path.name.startswith(f"{arm}_{RAW[verb]}")]
+    sources = {f"raw{number}": path for number, path in enumerate(named)} | {role: delivered.files[role] for role in MASTERS[verb]}
+    files = {role: folder / "set" / source.name for role, source in sources.items()}
+    for role, path in files.items():
+        path.hardlink_to(sources[role])
+    kit = Kit(folder / "set", folder / "set" / f"{verb}.sof", files)
+    kit.write_sof()
+    return kit
+
+
+@pytest.fixture(scope="module")
+def kits(tmp_path_factory: pytest.TempPathFactory) -> Kits:
+    made: dict[str, Kit] = {}
+
+    def kit(verb: str) -> Kit:
+        if verb not in made:
+            made[verb] = make_kit(verb, tmp_path_factory.mktemp(verb))
+        return made[verb]
+
+    return kit
+
+
+def cases() -> list[object]:
+    """Every case with every recipe; most of them slow."""
+    return [
+        pytest.param(verb, case, id=f"{verb}-{case.name}", marks=[] if (k + 7 * n) % EVERY == 0 and not case.slow else [pytest.mark.slow])
+        for n, verb in enumerate(RAW)
+        for k, case in enumerate(CASES)
+    ]
+
+
+@pytest.mark.parametrize(("verb", "case"), cases())
+def test_case(verb: str, case: Case, kits: Kits, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kit = kits(verb).copy(tmp_path / "set")
+    try:
+        with small_detectors():
+            outcome = run_case(case, kit, tmp_path, capsys, verb)
+    except KeyError as absent:
+        if absent.args and re.fullmatch(r"raw\d+|[a-z_]+", str(absent.args[0])) and absent.args[0] not in kit.files:
+            pytest.skip(f"the set has no {absent.args[0]}")
+        raise
+    assert outcome.status in (0, 1, 2, 3), outcome.err
+    assert outcome.seconds < LONGEST_S
+    assert peak_memory_mb() < MOST_MEMORY_MB
+    if outcome.status in (1, 2):
+        check_refusal(replace(case, says="", names=""), outcome)
+    else:
+        check_products(outcome)
+
+
+def check_products(outcome: Outcome) -> None:
+    assert "Traceback" not in outcome.err
+    assert any(path.suffix == ".fits" for path in outcome.products)
