@@ -11,6 +11,7 @@ from soxspipe.algorithms.calibration.combine import NoiseModel, combine
 from soxspipe.algorithms.calibration.flat_layout import Layout
 from soxspipe.algorithms.calibration.flat_settings import FlatSettings
 from soxspipe.algorithms.calibration.frame_noise import read_sample, sample_rows
+from soxspipe.algorithms.calibration.nonlinear import find_nonlinear
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
@@ -73,6 +74,9 @@ def combine_lamp(
         frames, noise, clip_sigma=limit, levels=relative.tolist(), pedestal=None if background is None else background.electrons
     )
     reasons = combined.reasons | _saturated(frames) * np.uint8(BadPixel.SATURATED)
+    bent = find_nonlinear(frames, levels, noise, clip_sigma=limit, pedestal=None if background is None else background.electrons)
+    if bent is not None:
+        reasons |= bent * np.uint8(BadPixel.NONLINEAR)
     variance = combined.variance if background is None else combined.variance + background.variance
     return LampFlat(
         lamp=lamp,
