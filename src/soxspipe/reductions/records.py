@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soxspipe import __version__
 from soxspipe.datamodel.metric import Metric
@@ -15,11 +15,22 @@ from soxspipe.reductions.gathered import Context
 from soxspipe.reductions.spec import Contents
 from soxspipe.reductions.summary_tables import QC_HEAD, grid, qc_rows
 
+if TYPE_CHECKING:
+    from soxspipe.report.verdict import Verdict
+
 Run = Context[Any, Any, Any]
 
 
+def judge(context: Run) -> Verdict:
+    """The verdict of a calibration, the same in terminal, QC.json and report."""
+    from soxspipe.report.verdict import judge_calibration
+
+    return judge_calibration(context.metrics, context.result.warnings)
+
+
 def metrics_json(context: Run) -> Contents:
-    """Every metric, machine readable."""
+    """Verdict and every metric, machine readable."""
+    judged = judge(context)
     answer = {
         "sof": context.provenance.sof_name,
         "recipe": context.provenance.recipe,
@@ -27,7 +38,9 @@ def metrics_json(context: Run) -> Contents:
         "arm": context.inputs.arm.name,
         "date_obs": context.inputs.observation.date_obs,
         "reduced": context.made_at,
-        "verdict": "fail" if any(metric.flag == "fail" for metric in context.metrics) else "pass",
+        "verdict": judged.title,
+        "level": judged.level,
+        "worries": list(judged.worries),
         "warnings": list(context.result.warnings),
         "metrics": [metric_row(metric) for metric in context.metrics],
     }

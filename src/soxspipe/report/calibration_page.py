@@ -20,7 +20,7 @@ from soxspipe.report.assets import asset
 from soxspipe.report.content import ReportedProduct, ReportedStep, software_versions
 from soxspipe.report.markup import Child, Html, joined, tag
 from soxspipe.report.settings_table import rows_of
-from soxspipe.report.verdict import TITLES, Level, shown_range, shown_value
+from soxspipe.report.verdict import Level, Verdict, judge_calibration
 from soxspipe.settings.base import ReductionSettings
 
 LONGEST_SIDE_PX = 680
@@ -95,10 +95,10 @@ class CalibrationReport:
 
 def build_calibration_report(report: CalibrationReport) -> str:
     """Make the page; text from headers is escaped."""
-    level, worries = _judge(report)
+    verdict = judge_calibration(report.metrics, report.warnings, report.summary)
     whole = [metric for metric in report.metrics if metric.order == "-1"]
     body = joined(
-        _header(report, level, worries),
+        _header(report, verdict),
         tag(
             "main",
             sections.section(
@@ -125,30 +125,21 @@ def build_calibration_report(report: CalibrationReport) -> str:
     return "<!doctype html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
 
 
-def _judge(report: CalibrationReport) -> tuple[Level, tuple[str, ...]]:
-    """``fail`` with a metric out of range, ``check`` with a warning."""
-    failed = [
-        f"{metric.name} is {shown_value(metric)}, outside {shown_range(metric)}." for metric in report.metrics if metric.flag == "fail"
-    ]
-    said = [f"{warning[:1].upper()}{warning[1:]}." if not warning.endswith(".") else warning for warning in report.warnings]
-    return ("fail" if failed else "check" if said else "good"), (*failed, *said)
-
-
-def _header(report: CalibrationReport, level: Level, worries: Sequence[str]) -> Html:
-    advice = " ".join(worries[:2]) if worries else "Nothing stands out."
+def _header(report: CalibrationReport, verdict: Verdict) -> Html:
+    level, said = verdict.level, (*verdict.worries, *verdict.remarks)
     return tag(
         "header",
         tag("p", report.where, class_="where"),
         tag("h1", report.title),
         tag(
             "section",
-            tag("p", tag("span", _MARKS[level], class_="mark", aria_hidden="true"), TITLES[level], class_="level"),
-            tag("div", tag("p", report.summary), tag("p", advice, class_="advice")),
+            tag("p", tag("span", _MARKS[level], class_="mark", aria_hidden="true"), verdict.title, class_="level"),
+            tag("div", tag("p", report.summary), tag("p", verdict.advice, class_="advice")),
             class_=f"verdict {level}",
             aria_label="Verdict",
         ),
-        tag("details", tag("summary", f"All {len(worries)} remarks"), tag("ul", (tag("li", worry) for worry in worries)), class_="remarks")
-        if len(worries) > 2
+        tag("details", tag("summary", f"All {len(said)} remarks"), tag("ul", (tag("li", one) for one in said)), class_="remarks")
+        if len(verdict.worries) > 2 or verdict.remarks
         else None,
         tag("dl", (tag("div", tag("dt", name), tag("dd", value)) for name, value in report.tiles), class_="tiles"),
     )

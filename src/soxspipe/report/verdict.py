@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -94,6 +94,25 @@ def judge(content: ReportContent) -> Verdict:
     level: Level = "fail" if grave else "check" if lesser else "good"
     remarks = tuple(_sentence(warning) for warning in content.warnings if isinstance(warning, Remark))
     return Verdict(level=level, summary=summarise(content), worries=tuple(dict.fromkeys((*grave, *lesser))), remarks=remarks)
+
+
+def judge_calibration(metrics: Sequence[Metric], warnings: Sequence[str], summary: str = "") -> Verdict:
+    """Judge a calibration: not good with a metric out of its range, to be looked at with a warning.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+        With ranges set.
+    warnings : sequence of str
+        Of the reduction; those that are a `Remark` do not count.
+    summary : str
+        What was made, in one sentence.
+    """
+    grave = [f"{metric.name} is {shown_value(metric)}, outside {shown_range(metric)}." for metric in metrics if metric.flag == "fail"]
+    lesser = [_sentence(warning) for warning in warnings if not isinstance(warning, Remark)]
+    level: Level = "fail" if grave else "check" if lesser else "good"
+    remarks = tuple(_sentence(warning) for warning in warnings if isinstance(warning, Remark))
+    return Verdict(level=level, summary=summary, worries=tuple(dict.fromkeys((*grave, *lesser))), remarks=remarks)
 
 
 def summarise(content: ReportContent) -> str:

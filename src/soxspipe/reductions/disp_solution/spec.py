@@ -9,7 +9,7 @@ from soxspipe.reductions import arc_figures, arc_metrics, arc_tables
 from soxspipe.reductions.disp_solution.context import DispSolutionContext
 from soxspipe.reductions.geometry_ranges import geometry_ranges
 from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
-from soxspipe.reductions.records import log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, log, metrics_json, settings_used
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.disp_solution import DispSolutionSettings
 
@@ -72,4 +72,5 @@ DISP_SOLUTION = RecipeSpec(
     metrics=METRICS,
     final=("DISP_MAP",),
     ranges=geometry_ranges,
+    judge=judge,
 )

@@ -6,7 +6,7 @@ from soxspipe.io.classify import Kind
 from soxspipe.reductions.mbias import figures, metrics, products
 from soxspipe.reductions.mbias.context import MbiasContext
 from soxspipe.reductions.mbias.ranges import mbias_ranges
-from soxspipe.reductions.records import log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, log, metrics_json, settings_used
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.mbias import MbiasSettings
 
@@ -68,4 +68,5 @@ MBIAS = RecipeSpec(
     metrics=METRICS,
     final=("MBIAS",),
     ranges=mbias_ranges,
+    judge=judge,
 )

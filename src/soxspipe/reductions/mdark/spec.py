@@ -6,7 +6,7 @@ from soxspipe.io.classify import Kind
 from soxspipe.reductions.mdark import figures, metrics, products
 from soxspipe.reductions.mdark.context import MdarkContext
 from soxspipe.reductions.mdark.ranges import mdark_ranges
-from soxspipe.reductions.records import log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, log, metrics_json, settings_used
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.mdark import MdarkSettings
 
@@ -78,4 +78,5 @@ MDARK = RecipeSpec(
     metrics=METRICS,
     final=("MDARK",),
     ranges=mdark_ranges,
+    judge=judge,
 )

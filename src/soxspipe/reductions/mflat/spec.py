@@ -6,7 +6,7 @@ from soxspipe.io.classify import Kind
 from soxspipe.reductions.mflat import figures, metrics, products
 from soxspipe.reductions.mflat.context import MflatContext
 from soxspipe.reductions.mflat.ranges import mflat_ranges
-from soxspipe.reductions.records import log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, log, metrics_json, settings_used
 from soxspipe.reductions.spec import SAME_DETECTOR, SAME_LIGHT, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.mflat import MflatSettings
 
@@ -108,4 +108,5 @@ MFLAT = RecipeSpec(
     metrics=METRICS,
     final=("MFLAT",),
     ranges=mflat_ranges,
+    judge=judge,
 )

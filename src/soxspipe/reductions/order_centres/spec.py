@@ -7,7 +7,7 @@ from soxspipe.reductions.geometry_ranges import geometry_ranges
 from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
 from soxspipe.reductions.order_centres import figures, metrics, products
 from soxspipe.reductions.order_centres.context import OrderCentresContext
-from soxspipe.reductions.records import log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, log, metrics_json, settings_used
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.order_centres import OrderCentresSettings
 
@@ -82,4 +82,5 @@ ORDER_CENTRES = RecipeSpec(
     metrics=METRICS,
     final=("ORDER_CENTRES",),
     ranges=geometry_ranges,
+    judge=judge,
 )

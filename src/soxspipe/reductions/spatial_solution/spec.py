@@ -8,7 +8,7 @@ from soxspipe.io.classify import Kind
 from soxspipe.reductions import arc_figures, arc_metrics, arc_tables
 from soxspipe.reductions.geometry_ranges import geometry_ranges
 from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
-from soxspipe.reductions.records import log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, log, metrics_json, settings_used
 from soxspipe.reductions.spatial_solution import products
 from soxspipe.reductions.spatial_solution.context import SpatialSolutionContext
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
@@ -86,4 +86,5 @@ SPATIAL_SOLUTION = RecipeSpec(
     metrics=METRICS,
     final=("2D_MAP", "SPAT_SOL"),
     ranges=geometry_ranges,
+    judge=judge,
 )
