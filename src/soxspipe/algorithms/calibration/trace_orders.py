@@ -143,6 +143,10 @@ def _centre_curve(
     pixels = pixels_of(x, y, np.full(wave.size, order), wave, np.zeros(wave.size))
     along, across = pixels if axis == "x" else pixels[::-1]
     rank = np.argsort(along)
+    if not np.all(np.diff(along[rank]) > 0):
+        raise AlgorithmError(
+            f"the dispersion table sends different wavelengths of order {order} to one pixel: its coefficients are not those of a solution"
+        )
     n_b = shape[1] if axis == "x" else shape[0]
     b = np.arange(n_b, dtype=np.float64)
     curve = CubicSpline(along[rank], across[rank])(b)
