@@ -57,13 +57,17 @@ class Page:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return dict(answer["result"])
 
-    def open(self, path: Path, *, width: int = 1366, height: int = 900, mobile: bool = False) -> float:
-        """Load a file and wait until it is drawn; returns the seconds that took."""
+    def open(self, path: Path, *, width: int = 1366, height: int = 900, mobile: bool = False, fragment: str = "") -> float:
+        """Load a file, at a fragment of it, and wait until it is drawn; returns the seconds that took."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if mobile else 1, mobile=mobile)
+        if fragment:  # of a page that is open already it would load nothing
+            self.call("Page.navigate", url="about:blank")
+            while "Page.loadEventFired" not in self._seen:
+                self._receive()
         self.problems.clear()
         self._seen.clear()
         started = time.perf_counter()
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
         while "Page.loadEventFired" not in self._seen:
             self._receive()
         self.run("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")

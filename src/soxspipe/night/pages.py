@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from soxspipe import __version__
+from soxspipe.datamodel.links import Link
 from soxspipe.io.atomic import write_whole
 from soxspipe.night.frame_row import FrameRow
 from soxspipe.night.outcome_text import counts_line
@@ -28,7 +29,7 @@ from soxspipe.report.night import (
     TrendEntry,
     build_night_page,
 )
-from soxspipe.report.night.content import Link, Picture
+from soxspipe.report.night.content import Picture
 
 MOST_FILES = 6
 """File names in one cell; the plan's JSON has all."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def asset(folder: str, name: str) -> str:
     """Text of one file that comes with this package.
 

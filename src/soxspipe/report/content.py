@@ -11,6 +11,7 @@ from typing import Protocol
 
 from soxspipe import __version__
 from soxspipe.datamodel.exposure_record import ExposureRecord
+from soxspipe.datamodel.links import Link
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.provenance import Provenance
@@ -20,11 +21,12 @@ from soxspipe.settings.stare import StareSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedProduct:
-    """A file that the run made: label, file name and one line about it."""
+    """A file that the run made: label, file name, one line about it, and its address for the page (empty: no link)."""
 
     label: str
     file_name: str
     description: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,8 @@ class ReportContent:
         What the run wrote.
     steps : tuple of ReportedStep
         In the order in which they ran.
+    related : tuple of Link
+        Pages of the other arm and of the standard star, as far as they are there.
     versions : mapping of str to str
         Name and version of the software; those of this process by default.
     """
@@ -94,6 +98,7 @@ class ReportContent:
     exposures: tuple[ExposureRecord, ...] = ()
     products: tuple[ReportedProduct, ...] = ()
     steps: tuple[ReportedStep, ...] = ()
+    related: tuple[Link, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: software_versions())
 
     @property

@@ -8,6 +8,7 @@ from soxspipe.report.assets import asset
 from soxspipe.report.content import ReportContent
 from soxspipe.report.markup import Html, joined, tag
 from soxspipe.report.payload import as_json, spectrum_payload
+from soxspipe.report.spectrum_section import spectrum
 from soxspipe.report.verdict import judge
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -31,24 +32,25 @@ def build_report(content: ReportContent) -> str:
     plots = charts.all_charts(content)
     observation = content.values.observation
     title = f"{observation.target or 'Unnamed target'} · {observation.arm} · {content.values.sof_name}"
+    parts = (
+        ("spectrum", "Spectrum", spectrum(content)),
+        ("frames", "Orders", sections.order_images(content)),
+        ("object", "Object", sections.object_plots(plots)),
+        ("response", "Response", sections.response_plots(plots, content)),
+        ("exposures", "Exposures", sections.exposures(content)),
+        ("quality", "Quality control", sections.quality(content)),
+        ("settings", "Settings", sections.settings(content)),
+        ("provenance", "Provenance and files", sections.provenance(content)),
+    )
     body = joined(
         tag("a", "Skip to the spectrum", href="#spectrum", class_="skip"),
         sections.header(content, verdict),
-        tag(
-            "main",
-            sections.spectrum(content),
-            sections.order_images(content),
-            sections.object_plots(plots),
-            sections.response_plots(plots, content),
-            sections.exposures(content),
-            sections.quality(content),
-            sections.settings(content),
-            sections.provenance(content),
-        ),
+        sections.contents(parts),
+        tag("main", (part for _, _, part in parts)),
         tag("footer", f"soxs-stare {__version__}. Plots by uPlot {_UPLOT}, MIT licence."),
         _script_data({"spectrum": spectrum_payload(content.values), "charts": plots}),
         _script(f"/*\n{asset('vendor', 'uPlot-LICENSE.txt').strip()}\n*/\n" + asset("vendor", "uPlot.iife.min.js")),
-        *(_script(asset("assets", name)) for name in ("spectrum.js", "report.js")),
+        *(_script(asset("assets", name)) for name in _SCRIPTS),
     )
     head = tag(
         "head",
@@ -59,10 +61,12 @@ def build_report(content: ReportContent) -> str:
         tag("title", title),
         tag("style", Html(asset("vendor", "uPlot.min.css") + asset("assets", "report.css"))),
     )
-    return "<!doctype html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
+    return "<!doctype html>\n" + tag("html", head, tag("body", body, data_name=content.values.sof_name), lang="en") + "\n"
 
 
 _UPLOT = "1.6.32"
+_SCRIPTS = ("convert.js", "smooth.js", "measure.js", "parse.js", "theme.js", "spectrum.js", "tools.js", "report.js")
+"""Pure functions first, then what draws with them, then what connects them with the page."""
 
 
 def _script(code: str) -> Html:

@@ -97,7 +97,7 @@ def _views(values: FigureInputs) -> Json:
         scale = np.where(usable, 10.0**-exponent, np.nan)
         same = fluxed.wavelength_nm.shape == merged.wavelength_nm.shape and np.array_equal(fluxed.wavelength_nm, merged.wavelength_nm)
         views["flux"] = {
-            "title": "Flux", "unit": f"flux density ({power_of_ten(exponent)} {FLUX_DENSITY})", "wave": _axis(fluxed.wavelength_nm),
+            "title": "Flux", "unit": f"flux density ({power_of_ten(exponent)} {FLUX_DENSITY})", "power": exponent, "wave": _axis(fluxed.wavelength_nm),
             "value": packed(fluxed.flux * scale), "error": packed(fluxed.error * scale), "quality": packed(fluxed.quality, "i2"),
             "order": order if same else None,
         }  # fmt: skip

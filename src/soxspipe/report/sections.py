@@ -8,7 +8,7 @@ from soxspipe.datamodel.exposure_record import RECORD_HEAD
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.provenance import InputFile
-from soxspipe.report.content import Record, ReportContent
+from soxspipe.report.content import Record, ReportContent, ReportedProduct
 from soxspipe.report.markup import Child, Html, escaped, joined, table, tag
 from soxspipe.report.order_images import Gallery, make_gallery, svg_points
 from soxspipe.report.payload import Json
@@ -41,6 +41,24 @@ def header(content: ReportContent, verdict: Verdict) -> Html:
         ),
         _all_said(verdict),
         tag("dl", (tag("div", tag("dt", name), tag("dd", value)) for name, value in _key_numbers(content)), class_="tiles"),
+        _see_also(content),
+    )
+
+
+def contents(parts: Iterable[tuple[str, str, Html | None]]) -> Html:
+    """Table of contents: identity, words and the part itself; those that are missing are left out."""
+    return tag("nav", (tag("a", words, href=f"#{name}") for name, words, part in parts if part is not None), aria_label="Sections")
+
+
+def _see_also(content: ReportContent) -> Html | None:
+    """Links to the spectrum's files and to the pages that belong to it."""
+    chosen = {"EXTRACTED_FLUXCAL_SPECTRUM", "EXTRACTED_FLUXCAL_ASCII", "EXTRACTED_MERGED_TABLE", "EXTRACTED_MERGED_FLUXCALIBRATED_QC_PLOT"}
+    files = [(product.description, product.href) for product in content.products if product.label in chosen and product.href]
+    links = [*((link.text, link.href) for link in content.related), *files]
+    if not links:
+        return None
+    return tag(
+        "p", "See also: ", ((" · " if at else "", tag("a", text, href=href)) for at, (text, href) in enumerate(links)), class_="also"
     )
 
 
@@ -83,68 +101,12 @@ ONE_SHIFT_PX = 0.2
 """Orders whose shifts differ by less are said to have one."""
 
 
-def spectrum(content: ReportContent) -> Html:
-    """The interactive spectrum and its controls; the page's script fills it."""
-    views = ("flux", "counts", "snr", "sky") if content.values.fluxed is not None else ("counts", "snr", "sky")
-    names = {"flux": "Flux", "counts": "Counts", "snr": "S/N", "sky": "Sky"}
-    choices = (_radio("view", view, names[view], checked=view == views[0]) for view in views)
-    smooth = tag(
-        "select",
-        (tag("option", text, value=n) for n, text in (("auto", "auto"), (1, "1"), (3, "3"), (5, "5"), (11, "11"), (25, "25"), (51, "51"))),
-        id="smooth",
-    )
-    return section(
-        "spectrum",
-        "Spectrum",
-        tag("noscript", tag("p", "The interactive spectrum needs JavaScript; the PDF plots beside this page show the same numbers.")),
-        tag(
-            "div",
-            tag("fieldset", tag("legend", "Show", class_="hidden"), choices, class_="tabs"),
-            tag("label", "average ", smooth, " samples"),
-            _check("log", "logarithmic"),
-            _check("errors", "± 1σ", checked=True),
-            _check("hide", "hide flagged samples"),
-            tag(
-                "span",
-                (tag("button", text, type="button", data_do=do, aria_label=name) for do, text, name in _BUTTONS),
-                class_="buttons",
-            ),
-            class_="controls",
-        ),
-        tag("div", id="plot", class_="plot", tabindex=0, role="img", aria_label=_described(content)),
-        tag("p", "Move over the spectrum to read it.", id="readout", class_="readout", aria_live="off"),
-        tag("p", "Drag to zoom, Shift and drag to pan, double-click for all of it; after a click the wheel and the keys + − ← → 0 work; on a touch screen one finger pans and two zoom. "
-            "Grey: telluric bands. Dashed: order joins. The axis follows the object, not flagged or noisy samples.", class_="hint"),
-        _line_controls(),
-    )  # fmt: skip
-
-
-_BUTTONS = (
-    ("in", "+", "Zoom in"),
-    ("out", "−", "Zoom out"),
-    ("left", "◀", "Pan left"),
-    ("right", "▶", "Pan right"),
-    ("all", "all", "Show all"),
-)
-
-
-def _line_controls() -> Html:
-    return tag(
-        "fieldset",
-        tag("legend", "Lines"),
-        tag("span", id="line-sets", class_="sets"),
-        tag("label", "redshift ", tag("input", id="redshift", type="number", step="0.001", min="-0.1", max="12", value="0", inputmode="decimal")),
-        tag("label", "velocity ", tag("input", id="velocity", type="number", step="500", min="-100000", max="100000", value="0"), " km/s"),
-        class_="lines",
-    )  # fmt: skip
-
-
 def order_images(content: ReportContent) -> Html | None:
     """The straightened orders before and after sky subtraction, one at a time, with the trace on top."""
     gallery = make_gallery(content.values)
     if gallery is None:
         return None
-    radios = (_radio("sheet", sheet.name, sheet.name, checked=at == 0) for at, sheet in enumerate(gallery.sheets))
+    radios = (radio("sheet", sheet.name, sheet.name, checked=at == 0) for at, sheet in enumerate(gallery.sheets))
     images = (
         tag("img", src=sheet.uri, alt=sheet.caption, width=gallery.width, height=gallery.height, data_sheet=sheet.name, hidden=at > 0)
         for at, sheet in enumerate(gallery.sheets)
@@ -156,8 +118,8 @@ def order_images(content: ReportContent) -> Html | None:
         tag(
             "div",
             tag("fieldset", tag("legend", "Show", class_="hidden"), radios, class_="tabs"),
-            _check("trace", "trace", checked=True),
-            _check("full", "full size"),
+            check("trace", "trace", checked=True),
+            check("full", "full size"),
             class_="controls",
         ),
         tag(
@@ -366,7 +328,7 @@ def provenance(content: Record) -> Html:
     )
     versions = ([name, version] for name, version in content.versions.items())
     steps = ([step.step, f"{step.seconds:.2f} s", step.note] for step in content.steps)
-    products = ([product.label, product.file_name.replace(origin.sof_name, "…", 1), product.description] for product in content.products)
+    products = ([product.label, _product_link(product, origin.sof_name), product.description] for product in content.products)
     made = (
         tag("p", f"Made on {content.made_at.replace('T', ' at ')} UTC by recipe {origin.recipe}, night {origin.night}.")
         if content.made_at
@@ -389,6 +351,11 @@ def provenance(content: Record) -> Html:
     )
 
 
+def _product_link(product: ReportedProduct, sof_name: str) -> Child:
+    shown = product.file_name.replace(sof_name, "…", 1)
+    return tag("a", shown, href=product.href) if product.href else shown
+
+
 def _input_row(file: InputFile) -> list[Child]:
     folder, _, name = file.path.replace("\\", "/").rpartition("/")
     return [name, file.category, tag("code", file.md5) if file.md5 else "not computed", folder]
@@ -399,21 +366,16 @@ def section(identity: str, title: str, *children: Child) -> Html:
     return tag("section", tag("h2", title), *children, id=identity)
 
 
-def _radio(group: str, value: str, text: str, *, checked: bool) -> Html:
+def radio(group: str, value: str, text: str, *, checked: bool) -> Html:
+    """One of a group of choices."""
     return tag("label", tag("input", type="radio", name=group, value=value, checked=checked), tag("span", text))
 
 
-def _check(identity: str, text: str, *, checked: bool = False) -> Html:
+def check(identity: str, text: str, *, checked: bool = False) -> Html:
+    """A box to tick, with its words."""
     return tag("label", tag("input", type="checkbox", id=identity, checked=checked), f" {text}")
 
 
 def _sentence(text: str) -> Html:
     """Text with a capital first letter, unless it starts with a name."""
     return joined(text[:1].upper() + text[1:] if text.startswith("standard") else text)
-
-
-def _described(content: ReportContent) -> str:
-    wave = content.values.merged.wavelength_nm
-    kind = "Flux-calibrated spectrum" if content.values.fluxed is not None else "Extracted spectrum in counts"
-    extent = f" from {wave[0]:.0f} to {wave[-1]:.0f} nm" if wave.size else ""
-    return f"{kind}{extent}. {content.values.observation.target}"

@@ -18,7 +18,6 @@ EXECUTABLE = find_browser()
 pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is installed: the report cannot be looked at")
 
 Make = Callable[..., ReportContent]
-OPEN_WITHIN_S = 3.0  # on a busy machine; a second and less otherwise
 STOLEN = "<img src=x onerror=window.stolen=1><script>window.stolen=1</script>"
 
 
@@ -63,8 +62,9 @@ def _view(browser: Page) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def test_opens_quickly_without_errors_or_requests_and_runs_nothing_from_headers(browser: Page, report: Path) -> None:
-    assert browser.open(report) < OPEN_WITHIN_S
+def test_opens_without_errors_or_requests_and_runs_nothing_from_headers(browser: Page, report: Path) -> None:
+    browser.open(report)  # until it has been drawn
+    assert browser.run("document.querySelector('#plot canvas').width") > 100
     assert browser.problems == []
     assert browser.run("window.stolen") is None
     assert browser.run("document.querySelector('h1').textContent") == "LTT 7987 " + STOLEN
@@ -188,7 +188,7 @@ def test_averaged_error_counts_the_correlation_of_neighbours(browser: Page, repo
     browser.open(report)
     browser.run("document.querySelector('input[name=view][value=counts]').click()")
     browser.run("(() => { const s = document.querySelector('#smooth'); s.value = '3'; s.dispatchEvent(new Event('change')); })()")
-    expected = np.sqrt(merged.variance[199:202].sum() * (1 + 2 * (2 / 3 * 0.4 + 1 / 3 * 0.1))) / 3
+    expected = np.sqrt((1 + 2 * (2 / 3 * 0.4 + 1 / 3 * 0.1)) / (1 / merged.variance[199:202]).sum())
     assert browser.run("soxsReport.spectrum.current.error[200]") == pytest.approx(expected, rel=1e-4)
 
 
@@ -217,7 +217,8 @@ def test_plots_follow_the_window(browser: Page, report: Path) -> None:
     browser.open(report, width=1366)
     wide = browser.run("soxsReport.spectrum.plot.width")
     browser.call("Emulation.setDeviceMetricsOverride", width=700, height=900, deviceScaleFactor=1, mobile=False)
-    browser.run("new Promise((done) => setTimeout(done, 200))")
+    _settle(browser)
+    _settle(browser)
     assert browser.run("soxsReport.spectrum.plot.width") < wide
 
 

@@ -13,6 +13,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from soxspipe.datamodel.links import Link
 from soxspipe.datamodel.metric import Metric
 from soxspipe.report import ReportContent, build_report
 from soxspipe.report.settings_table import settings_rows
@@ -75,10 +76,30 @@ def test_page_fetches_nothing(content: Make) -> None:
     for _tag, attributes in reader.elements:
         for name in ("src", "href", "action", "data", "poster", "srcset"):
             value = attributes.get(name)
-            assert value is None or value.startswith(("data:image/jpeg;base64,", "#")), (name, value)
+            assert value is None or value.startswith(("data:image/jpeg;base64,", "#")), (name, value)  # products have no address here
     policy = next(entry["content"] for entry in reader.named("meta") if entry.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
     assert "default-src 'none'" in policy
+
+
+def test_contents_lead_to_every_part_and_files_have_links(content: Make) -> None:
+    base = content()
+    products = tuple(replace(product, href="../../reduced/a%20b.fits") for product in base.products)
+    reader = Reader(build_report(replace(base, products=products, related=(Link(text="the same target in VIS", href="v_report.html"),))))
+    links = [attributes["href"] for attributes in reader.named("a")]
+    parts = [f"#{attributes['id']}" for attributes in reader.named("section") if attributes.get("id")]
+    assert [link for link in links if link in parts][1:] == parts, "the first is the one that skips"
+    assert {"../../reduced/a%20b.fits", "v_report.html"} <= set(links)
+    assert "the same target in VIS" in "".join(reader.text)
+
+
+def test_redshift_stands_with_the_plot_and_every_control_has_words(content: Make) -> None:
+    reader = Reader(build_report(content()))
+    order = [attributes.get("id") for _, attributes in reader.elements]
+    assert order.index("redshift") < order.index("redshift-words") < order.index("plot") < order.index("measured")
+    assert all(attributes.get("aria-label") for name, attributes in reader.elements if attributes.get("id") in ("wave", "flux"))
+    without = replace(content(), values=replace(content().values, fluxed=None))
+    assert "flux" not in [attributes.get("id") for _, attributes in Reader(build_report(without)).elements]
 
 
 def test_header_text_stays_text(content: Make) -> None:

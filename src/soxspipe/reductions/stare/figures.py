@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from soxspipe.datamodel.provenance import InputFile
 from soxspipe.errors import InputError
 from soxspipe.io.files import md5_of
-from soxspipe.reductions.spec import Contents
+from soxspipe.reductions.spec import Contents, ProductRecord
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.ranges import is_standard
+from soxspipe.reductions.stare.report_links import related_reports, relative_link
 from soxspipe.settings.names import leaves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from soxspipe.plots.inputs import FigureInputs
-    from soxspipe.report.content import ReportContent
+    from soxspipe.report.content import ReportContent, ReportedProduct
     from soxspipe.report.verdict import Verdict
 
 
@@ -114,8 +115,9 @@ def verdict(context: StareContext) -> Verdict:
 
 def report_content(context: StareContext) -> ReportContent:
     """The values that the report shows."""
-    from soxspipe.report.content import ReportContent, ReportedProduct, ReportedStep
+    from soxspipe.report.content import ReportContent, ReportedStep
 
+    page = next((file.path for file in context.files if file.label == "REPORT"), None)
     return ReportContent(
         values=figure_inputs(context),
         is_standard=is_standard(context.provenance.recipe),
@@ -126,9 +128,20 @@ def report_content(context: StareContext) -> ReportContent:
         failures=context.result.failures,
         wavelength_shift=context.result.wavelength_shift,
         exposures=context.result.exposures,
-        products=tuple(ReportedProduct(label=file.label, file_name=file.path.name, description=file.description) for file in context.files),
+        products=tuple(_reported(file, page) for file in context.files),
+        related=related_reports(page, context.provenance, context.inputs.geometry.arm.instrument, context.inputs.observation.arm)
+        if page
+        else (),
         steps=tuple(ReportedStep(step=report.step, seconds=report.seconds, note=report.note) for report in context.story),
     )
+
+
+def _reported(file: ProductRecord, page: Path | None) -> ReportedProduct:
+    """A product as the page lists it, with its address where the page has a place."""
+    from soxspipe.report.content import ReportedProduct
+
+    href = relative_link(file.path, page) if page else ""
+    return ReportedProduct(label=file.label, file_name=file.path.name, description=file.description, href=href)
 
 
 def _with_checksum(file: InputFile) -> InputFile:

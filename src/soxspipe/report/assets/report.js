@@ -5,24 +5,25 @@
   const byId = (id) => document.getElementById(id);
   const root = byId("plot"), spectrum = new Spectrum(root, data.spectrum);
 
-  /* Spectrum. */
-  for (const radio of document.querySelectorAll("input[name=view]"))
-    radio.addEventListener("change", () => { spectrum.state.view = radio.value; spectrum.rebuild(); });
-  byId("smooth").addEventListener("change", (e) => { spectrum.state.smooth = e.target.value === "auto" ? "auto" : Number(e.target.value); spectrum.refresh(); });
-  byId("log").addEventListener("change", (e) => { spectrum.state.log = e.target.checked; spectrum.rebuild(); });
-  byId("errors").addEventListener("change", (e) => { spectrum.state.errors = e.target.checked; spectrum.refresh(); });
-  byId("hide").addEventListener("change", (e) => { spectrum.state.hide = e.target.checked; spectrum.refresh(); });
+  /* Spectrum: choices that need a new plot, and those that need only new numbers in it. */
+  const choices = { log: "checked", rest: "checked", wave: "value", flux: "value" }, numbers = { errors: "checked", hide: "checked", smooth: "value" };
+  const read = (id, property) => { const box = byId(id), value = box[property]; return id === "smooth" && value !== "auto" ? Number(value) : value; };
+  for (const radio of document.querySelectorAll("input[name=view]")) radio.addEventListener("change", () => { spectrum.change({ view: radio.value }); tools.changed(); });
+  for (const [id, property] of Object.entries(choices)) if (byId(id)) byId(id).addEventListener("change", () => { spectrum.change({ [id]: read(id, property) }); tools.changed(); });
+  for (const [id, property] of Object.entries(numbers)) byId(id).addEventListener("change", () => { spectrum.state[id] = read(id, property); spectrum.refresh(); tools.changed(); });
   for (const button of document.querySelectorAll(".buttons button")) button.addEventListener("click", () => spectrum.act(button.dataset.do));
   const keys = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", 0: "all" };
   root.addEventListener("keydown", (e) => { if (keys[e.key]) { e.preventDefault(); spectrum.act(keys[e.key]); } });
 
   /* Lines. */
+  const number = (box) => (box.validity.badInput ? NaN : Number(box.value));
   const shift = () => {
-    const z = Number(byId("redshift").value), velocity = Number(byId("velocity").value);
-    if (!Number.isFinite(z) || !Number.isFinite(velocity) || z <= -1) return;
-    spectrum.state.z = z;
-    spectrum.state.velocity = velocity;
-    spectrum.plot.redraw(false);
+    const z = number(byId("redshift")), velocity = number(byId("velocity")), fault = redshiftFault(z, velocity);
+    byId("redshift-words").textContent = fault;
+    if (fault) return;
+    if (spectrum.state.rest) spectrum.change({ z, velocity });
+    else { Object.assign(spectrum.state, { z, velocity }); spectrum.plot.redraw(false); }
+    tools.changed();
   };
   byId("redshift").addEventListener("input", shift);
   byId("velocity").addEventListener("input", shift);
@@ -31,11 +32,24 @@
     box.type = "checkbox";
     box.checked = spectrum.state.sets.has(name);
     box.dataset.set = name;
-    swatch.style.background = lineColours[name];
-    box.addEventListener("change", () => { spectrum.state.sets[box.checked ? "add" : "delete"](name); spectrum.plot.redraw(false); });
+    swatch.style.setProperty("--line", LINE_COLOURS[name]);
+    swatch.style.setProperty("--line-dark", ON_DARK[LINE_COLOURS[name]]);
+    box.addEventListener("change", () => { spectrum.state.sets[box.checked ? "add" : "delete"](name); spectrum.plot.redraw(false); tools.changed(); });
     label.append(box, " ", swatch, name);
     byId("line-sets").append(label);
   }
+
+  /* What is shown, put into the controls: after the address was read. */
+  const show = () => {
+    const { state } = spectrum;
+    document.querySelector(`input[name=view][value=${state.view}]`).checked = true;
+    for (const [id, property] of Object.entries({ ...choices, ...numbers })) if (byId(id)) byId(id)[property] = state[id];
+    byId("redshift").value = state.z;
+    byId("velocity").value = state.velocity;
+    byId("redshift-words").textContent = "";
+    for (const box of document.querySelectorAll("[data-set]")) box.checked = state.sets.has(box.dataset.set);
+  };
+  const tools = spectrumTools(spectrum, show);
 
   /* Pictures. */
   for (const radio of document.querySelectorAll("input[name=sheet]"))
@@ -47,36 +61,29 @@
   }
 
   /* Small plots. */
-  const bandsOf = (u) => {
-    for (const [start, stop, strong] of data.spectrum.bands) {
-      const { min, max } = u.scales.x;
-      if (stop < min || start > max) continue;
-      const a = u.valToPos(Math.max(start, min), "x", true), b = u.valToPos(Math.min(stop, max), "x", true);
-      u.ctx.fillStyle = strong ? "#e6e8eb" : "#f2f3f5";
-      u.ctx.fillRect(a, u.bbox.top, b - a, u.bbox.height);
-    }
-  };
   const charts = [];
   function draw(box, spec) {
     const tables = [], series = [{}], bands = [], key = document.createElement("ul");
     key.className = "key";
+    const colours = theme();
     for (const entry of spec.series) {
+      const colour = shade(entry.colour);
       const x = unpack(entry.x), y = unpack(entry.y), columns = [x, y];
       const at = series.length;
       series.push({
-        stroke: entry.colour, width: entry.form === "dots" ? 0 : 1.6, spanGaps: true, dash: entry.form === "dashed" ? [6, 4] : undefined,
-        fill: entry.form === "area" ? entry.colour + "33" : undefined, paths: entry.form === "dots" ? () => null : undefined,
-        points: { show: entry.form === "dots", size: 3.2, width: 0, fill: entry.colour },
+        stroke: colour, width: entry.form === "dots" ? 0 : 1.6, spanGaps: true, dash: entry.form === "dashed" ? [6, 4] : undefined,
+        fill: entry.form === "area" ? colour + "33" : undefined, paths: entry.form === "dots" ? () => null : undefined,
+        points: { show: entry.form === "dots", size: 3.2, width: 0, fill: colour },
       });
       if (entry.error) {
         const error = unpack(entry.error);
         columns.push(y.map((v, i) => v + error[i]), y.map((v, i) => v - error[i]));
         series.push({ stroke: "transparent", points: { show: false }, spanGaps: true }, { stroke: "transparent", points: { show: false }, spanGaps: true });
-        bands.push({ series: [at + 1, at + 2], fill: entry.colour + "55" });
+        bands.push({ series: [at + 1, at + 2], fill: colour + "55" });
       }
       tables.push(columns);
       const item = document.createElement("li"), swatch = document.createElement("i");
-      swatch.style.background = entry.colour;
+      swatch.style.background = colour;
       swatch.className = entry.form;
       item.append(swatch, entry.label);
       key.append(item);
@@ -85,19 +92,31 @@
     const x = { time: false }, y = { distr: spec.log ? 3 : 1 };
     if (spec.xRange) x.range = spec.xRange;
     if (spec.yRange) y.range = spec.yRange;
+    const axis = { stroke: colours.ink, font: tickFont, labelFont: labelFont, grid: { stroke: colours.grid, width: 1 }, ticks: { stroke: colours.grid, width: 1 }, values: plainNumbers };
     const plot = new uPlot({
       width: box.clientWidth, height: 250, legend: { show: false }, scales: { x, y }, series, bands, padding: [8, 12, 0, 0],
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
       axes: [
-        { label: spec.x, labelSize: 20, size: 34, stroke: "#16191d", font: tickFont, labelFont: labelFont, grid: { stroke: "#eef0f3", width: 1 }, values: plainNumbers },
-        { label: spec.y, labelSize: 20, size: 52, ...(spec.log ? { splits: logTicks, filter: (u, ticks) => ticks } : {}), stroke: "#16191d", font: tickFont, labelFont: labelFont, grid: { stroke: "#eef0f3", width: 1 }, values: plainNumbers },
+        { label: spec.x, labelSize: 20, size: 34, ...axis },
+        { label: spec.y, labelSize: 20, size: 52, ...(spec.log ? { splits: logTicks, filter: (u, ticks) => ticks } : {}), ...axis },
       ],
-      hooks: { drawClear: spec.bands ? [bandsOf] : [] },
+      hooks: { drawClear: spec.bands ? [(u) => fillBands(u, data.spectrum.bands, (nm) => nm)] : [] },
     }, joined, box);
     box.append(key);
     charts.push({ box, plot });
   }
-  for (const box of document.querySelectorAll("[data-chart]")) draw(box, data.charts[box.dataset.chart]);
+  const drawAll = () => {
+    for (const { box, plot } of charts) { plot.destroy(); box.textContent = ""; }
+    charts.length = 0;
+    for (const box of document.querySelectorAll("[data-chart]")) draw(box, data.charts[box.dataset.chart]);
+  };
+  drawAll();
+
+  /* Light or dark as the reader's system says; light on paper. */
+  const recolour = () => { spectrum.change({}); drawAll(); };
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  window.addEventListener("beforeprint", () => { document.documentElement.dataset.paper = ""; recolour(); });
+  window.addEventListener("afterprint", () => { delete document.documentElement.dataset.paper; recolour(); });
 
   /* Page. */
   const copy = document.querySelector("[data-do=copy]");
@@ -112,5 +131,5 @@
       for (const { box, plot } of charts) plot.setSize({ width: box.clientWidth, height: 250 });
     });
   });
-  window.soxsReport = { spectrum, charts };
+  window.soxsReport = { spectrum, charts, tools };
 })();

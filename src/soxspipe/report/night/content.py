@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from soxspipe.datamodel.links import Link
+
 Values = tuple[float | None, ...]
 
 
@@ -14,14 +16,6 @@ class Picture:
     low_nm: float
     high_nm: float
     values: Values
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """Words, and the file that they lead to."""
-
-    text: str
-    href: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from soxspipe.datamodel.links import Link
 from soxspipe.report.assets import asset
 from soxspipe.report.markup import Child, Html, joined, table, tag
 from soxspipe.report.night.content import (
     CalibrationEntry,
     ConditionEntry,
-    Link,
     Missing,
     NightContent,
     StandardEntry,

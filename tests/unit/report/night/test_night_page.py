@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from soxspipe.datamodel.links import Link
 from soxspipe.report.night import (
     CalibrationEntry,
     ConditionEntry,
@@ -19,7 +20,7 @@ from soxspipe.report.night import (
     TrendEntry,
     build_night_page,
 )
-from soxspipe.report.night.content import Link, Picture
+from soxspipe.report.night.content import Picture
 from soxspipe.report.night.drawings import chart, thumbnail
 from support.browser import Page, find_browser, open_browser
 
