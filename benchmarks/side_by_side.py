@@ -4,7 +4,7 @@
 
 Both checkouts reduce the same simulated sets in turn, in processes whose PYTHONPATH names their sources, with one BLAS thread; medians.
 Writes side_by_side.md and a line of commits.csv for each commit beside this file.  ``--prepare`` simulates the sets and compiles, and
-stops: with a folder that is ready, seven runs take about seven minutes.  Needs Linux and what both commits import.
+stops: with a folder that is ready, seven runs take about seven minutes of an idle machine.  Needs Linux and what both commits import.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,8 @@ from timing import Timing, data_set, median_of, timed
 HERE = Path(__file__).resolve().parent
 NOW = HERE.parent
 ARMS = ("NIR", "VIS")
-GROWTH_RUNS = 3
+GROWTH_RUNS = 1
+"""After one that is not counted: the slope is an average over 15 exposures as it is."""
 FARTHEST_ARCSEC = 3.0
 """Exposures that are solved one by one stand this far apart at most, so that all of them are on the slit."""
 ALLOWED_NUMERICS_S = {"NIR": 0.9, "VIS": 0.6}
@@ -93,12 +95,11 @@ def compare(checkouts: Mapping[str, Path], sof: Path, folder: Path, runs: int) -
     found: dict[str, dict[str, list[Timing]]] = {name: {field.name: [] for field in fields(Measured)} for name in checkouts}
     for what in ("numerics", "warm"):
         kind = "numerics" if what == "numerics" else "whole"
-        workers = {name: Worker(path, kind, sof, folder / f"{name}_{kind}").__enter__() for name, path in checkouts.items()}
-        for _ in range(runs):
-            for name, worker in workers.items():
-                found[name][what].append(worker.run())
-        for worker in workers.values():
-            worker.__exit__()
+        with ExitStack() as stack:
+            workers = {name: stack.enter_context(Worker(path, kind, sof, folder / f"{name}_{kind}")) for name, path in checkouts.items()}
+            for _ in range(runs):
+                for name, worker in workers.items():
+                    found[name][what].append(worker.run())
     for _ in range(runs):
         for name, path in checkouts.items():
             found[name]["cold"].append(timed(cold_command(path, sof, folder / f"{name}_cold")))
