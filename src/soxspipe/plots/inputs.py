@@ -11,6 +11,7 @@ from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import BackgroundModel, SkyModel
 from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
 
@@ -43,6 +44,8 @@ class FigureInputs:
         Names and values of the settings of the trace.
     masters : Masters
         Bias and dark, which `stacked` still holds.
+    slit : SlitOffset
+        Motion of the slit's image.
     """
 
     sof_name: str
@@ -68,6 +71,7 @@ class FigureInputs:
     metrics: tuple[Metric, ...] = ()
     trace_settings: tuple[tuple[str, str], ...] = ()
     masters: Masters = field(default_factory=Masters)
+    slit: SlitOffset = field(default_factory=SlitOffset)
 
     @property
     def subtitle(self) -> str:

@@ -22,6 +22,8 @@ class StareSettings(ReductionSettings):
     plot_names: ClassVar[tuple[str, ...]] = (
         "bkground",
         "object_trace_res",
+        "slit_illumination_qc_plot",
+        "slit_drift_qc_plot",
         "extracted_orders_qc_plot",
         "extracted_orders_qc_plot_notflat",
         "extracted_merged_qc_plot",

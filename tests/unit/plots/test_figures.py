@@ -30,6 +30,7 @@ from soxspipe.plots import (
     plot_trace,
 )
 from soxspipe.plots.sky import _even_columns
+from soxspipe.plots.slit import plot_slit_drift, plot_slit_illumination
 from soxspipe.plots.style import logarithmic, new_figure
 
 Inputs = Callable[..., FigureInputs]
@@ -50,6 +51,8 @@ ALL: dict[str, tuple[Callable[[FigureInputs], Figure], int]] = {
     "merged": (plot_merged, 4),
     "fluxed": (plot_fluxed, 3),
     "response": (plot_response, 5),
+    "slit illumination": (plot_slit_illumination, 2),
+    "slit drift": (plot_slit_drift, 1),
 }
 
 

@@ -37,6 +37,20 @@ def trace(context: StareContext) -> Contents:
     return _pdf(plot_trace(figure_inputs(context)))
 
 
+def slit_illumination(context: StareContext) -> Contents:
+    """SLIT_ILLUM_QC_PLOT."""
+    from soxspipe.plots.slit import plot_slit_illumination
+
+    return _pdf(plot_slit_illumination(figure_inputs(context)))
+
+
+def slit_drift(context: StareContext) -> Contents:
+    """SLIT_DRIFT_QC_PLOT."""
+    from soxspipe.plots.slit import plot_slit_drift
+
+    return _pdf(plot_slit_drift(figure_inputs(context)))
+
+
 def trace_suffix(context: StareContext) -> str:
     """The trace plot's name ends in the degrees of the polynomial."""
     return f"_OBJECT_TRACE_residuals_{context.result.trace.order_deg}{context.result.trace.axis_deg}.pdf"
@@ -183,6 +197,7 @@ def figure_inputs(context: StareContext) -> FigureInputs:
             (leaf.spelling, f"{getattr(context.settings.continuum, leaf.field):g}") for leaf in leaves() if leaf.section == "continuum"
         ),
         masters=inputs.masters,
+        slit=result.slit,
     )
 
 

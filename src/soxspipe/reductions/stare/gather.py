@@ -14,6 +14,7 @@ from soxspipe.datamodel.calibrations import Masters, StandardStar
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.spectrum import ResponseCurve
@@ -24,6 +25,7 @@ from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.header_checks import header_doubts
 from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_arc, read_observation, text_of
 from soxspipe.io.sof import InputFrames
+from soxspipe.io.spectrum_1d import missing_keywords
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
 from soxspipe.io.tables import read_response
 from soxspipe.numerics.threads import Workers
@@ -94,15 +96,16 @@ def gather(
     values = replace(values, masters=replace(values.masters, flat_md5=flat_md5))
     sof_name = base_name(found, first, values.observation, NAMES.get(first.kind, "STARE_OBJ"))
     said = (*warnings, *files.warnings, *_nodding(first), *loaded.warnings, *remarks, *_response_warnings(values), *sanity_checks(values))
+    header = header_cards(first.header)
     return Gathered(
         inputs=values,
         settings=loaded.settings,
         recipe=recipe,
-        warnings=said,
+        warnings=(*said, *_archive_remarks(first, header)),
         notes=(*(f"setting {name!r} has no use here" for name in loaded.unused), *found.unused_notes(STARE.inputs)),
         sof_name=sof_name,
         night=night_of(sof_name, values.observation),
-        header=header_cards(first.header),
+        header=header,
         files=used,
         checksums=checksums,
         command=command,
@@ -119,6 +122,14 @@ def _nodding(first: ClassifiedFile) -> tuple[str, ...]:
     if first.kind is not Kind.NODDING_STANDARD:
         return ()
     return (f"{first.path.name}: taken in nodding mode; reduced as a stare exposure, because the set has no other",)
+
+
+def _archive_remarks(first: ClassifiedFile, header: Sequence[Card]) -> tuple[str, ...]:
+    """Cards that ESO's standard for science data products asks for and that the raw header does not give."""
+    missing = missing_keywords(header)
+    if not missing:
+        return ()
+    return (Remark(f"{first.path.name}: the header has no {', '.join(missing)}; ESO's archive asks for them in a science data product"),)
 
 
 def _is_standard(first: ClassifiedFile, verb: str | None) -> tuple[bool, list[str]]:

@@ -8,6 +8,8 @@ from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.metric import Metric
 from soxspipe.qc import metrics
 from soxspipe.qc.exposures import measure_exposures, measure_read_noise, measure_readout_pattern
+from soxspipe.qc.response_metrics import measure_response
+from soxspipe.qc.slit_metrics import measure_slit_drift, measure_slit_illumination, measure_trace_quality
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.temperatures import header_temperatures
 
@@ -70,6 +72,26 @@ def host(context: StareContext) -> Metrics:
 def slit(context: StareContext) -> Metrics:
     """Motion of the slit's image."""
     return metrics.measure_slit(context.result.slit, context.inputs.arm)
+
+
+def slit_drift(context: StareContext) -> Metrics:
+    """Object along the slit from blue to red."""
+    return measure_slit_drift(context.result.trace, context.result.orders)
+
+
+def slit_illumination(context: StareContext) -> Metrics:
+    """The slit's motion in the names of release 0.19 of the reference."""
+    return measure_slit_illumination(context.result.slit, context.inputs.arm)
+
+
+def trace_quality(context: StareContext) -> Metrics:
+    """Orders in which the object is at the slit's end, or hardly seen."""
+    return measure_trace_quality(context.result.trace, 0.5 * context.inputs.arm.slit_length_arcsec)
+
+
+def response(context: StareContext) -> Metrics:
+    """What the response that was made rests on."""
+    return measure_response(context.result.response) if context.inputs.makes_response else ()
 
 
 def wavelength_shift(context: StareContext) -> Metrics:

@@ -15,7 +15,7 @@ from soxspipe.algorithms.spectra.barycentric import barycentric_motion
 from soxspipe.algorithms.spectra.flux_calibration import unbinned_response
 from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.exposure_record import ExposureRecord
-from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.observation import TimeSpan
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
@@ -29,6 +29,7 @@ from soxspipe.reductions.records import finite_number, metric_row
 from soxspipe.reductions.spec import Contents
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.exposures_used import exposures_used
+from soxspipe.reductions.stare.struck_pixels import struck_pixels
 from soxspipe.reductions.stare.trace_table import trace_polynomials
 
 Value = TypeVar("Value")
@@ -60,17 +61,21 @@ def sky_residuals(context: StareContext) -> Contents:
 
 
 def cosmic_ray_mask(context: StareContext) -> Contents:
-    """LACOSMIC_MASK: pixels struck by cosmic rays, 1 where they are."""
-    frame, observation = context.result.sky_subtracted, context.inputs.observation
-    struck = ((frame.flags & np.uint8(PixelFlag.COSMIC_RAY)) != 0).astype(np.uint8)
-    origin = context.provenance.raw[0].path.rsplit("/", 1)[-1] if context.provenance.raw else ""
-    cards: tuple[Card, ...] = (
-        ("ORIGFILE", origin, "first exposure"),
-        ("MJD-OBS", observation.mjd, ""),
-        ("DATE-OBS", observation.date_obs, ""),
-        ("NCRPIX", int(struck.sum()), "pixels struck"),
+    """LACOSMIC_MASK: one image an exposure that was averaged, 1 where a cosmic ray struck."""
+    images = tuple(
+        Hdu(name="CRMASK", data=one.struck.astype(np.uint8), cards=_exposure_cards(one.raw, int(np.count_nonzero(one.struck))))
+        for one in struck_pixels(context)
     )
-    return fits_chunks((Hdu(cards=_image_cards(context)), Hdu(name="CRMASK", data=struck, cards=cards)))
+    return fits_chunks((Hdu(cards=_image_cards(context)), *images))
+
+
+def _exposure_cards(raw: RawFrame, struck: int) -> tuple[Card, ...]:
+    return (
+        ("ORIGFILE", raw.name, "exposure"),
+        ("MJD-OBS", raw.observation.mjd, ""),
+        ("DATE-OBS", raw.observation.date_obs, ""),
+        ("NCRPIX", struck, "pixels struck"),
+    )
 
 
 def object_trace(context: StareContext) -> Contents:

@@ -169,6 +169,10 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
     ),
     _pdf("BKGROUND", "_BKGROUND.pdf", "Fitted intra-order image background", _has_background, figures.background),
     _pdf("OBJECT_TRACE_RES", figures.trace_suffix, "Residuals of the object trace polynomial fit", always, figures.trace),
+    _pdf(
+        "SLIT_ILLUMINATION_QC_PLOT", "_SLIT_ILLUM_QC_PLOT.pdf", "Lit part of the slit against the flat's", _has_sky, figures.slit_illumination
+    ),
+    _pdf("SLIT_DRIFT_QC_PLOT", "_SLIT_DRIFT_QC_PLOT.pdf", "Object along the slit against wavelength", always, figures.slit_drift),
     _pdf("EXTRACTED_ORDERS_QC_PLOT", "_EXTRACTED_ORDERS_QC_PLOT.pdf", "QC plot of extracted source", always, figures.orders),
     _pdf(
         "EXTRACTED_ORDERS_QC_PLOT_NOTFLAT", "_EXTRACTED_ORDERS_QC_PLOT_NOTFLAT.pdf", "The same without flat division", _has_unflattened,
@@ -225,6 +229,9 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
         measure=metrics.source,
     ),
     MetricRow(labels=("SLIT SHIFT", "SLIT SHIFT ERR", "SLIT SHIFT USED", "SLIT SHIFT O<N>"), measure=metrics.slit),
+    MetricRow(labels=("SLIT DRIFT", "SLIT ZERO WLEN"), measure=metrics.slit_drift),
+    MetricRow(labels=("SLIT ILLUM APPLIED", "SLIT ILLUM N ORDERS", "SLIT ILLUM OFFSET O<N>"), measure=metrics.slit_illumination),
+    MetricRow(labels=("N ORDERS SLIT EDGE", "N ORDERS FAINT TRACE"), measure=metrics.trace_quality),
     MetricRow(labels=("HOST SIGNIF", "HOST SHARE", "HOST DOUBT"), measure=metrics.host),
     MetricRow(labels=("WAVE SHIFT", "WAVE SHIFT ERR", "WAVE SHIFT LINES"), measure=metrics.wavelength_shift),
     MetricRow(
@@ -243,6 +250,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
     MetricRow(labels=("EXTRACT METHOD", "COSMIC RAY PIX NUM"), measure=metrics.reference_names),
     MetricRow(labels=("NO DATA FRAC", "NO DATA FRAC O<N>"), measure=metrics.missing),
     MetricRow(labels=("JOIN SCALE O<N> O<M>",), measure=metrics.joins),
+    MetricRow(labels=("RESP BIN CLIP FRAC", "RESP MAX GAP", "RESP SELFCAL RES <LO>-<HI>"), measure=metrics.response),
     MetricRow(labels=("SLIT LOSS RATIO",), measure=metrics.flux_calibration),
     MetricRow(labels=("DETECTOR TEMP", "CPATH TEMP"), measure=metrics.temperatures),
 )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.remark import Remark
 from soxspipe.errors import InputError, MissingInputError
 from soxspipe.reductions.stare.gather import gather
 from support import inputs as kits
@@ -326,3 +327,11 @@ def test_airmass_at_one_end_is_enough_and_none_is_a_warning(own: InputKit) -> No
     gathered = gather(own.sof)
     assert gathered.inputs.observation.airmass is None
     assert any("no air mass" in warning for warning in gathered.warnings)
+
+
+def test_cards_that_the_archive_asks_for_are_named_and_no_fault(vis: InputKit) -> None:
+    (said,) = [one for one in gather(vis.sof).warnings if "archive asks" in one]
+    assert isinstance(said, Remark)
+    assert said.startswith(
+        "raw_0.fits: the header has no ORIGIN, TELESCOP, RADESYS or RADECSYS, PROG_ID or ESO OBS PROG ID, OBID1 or ESO OBS ID;"
+    )

@@ -1,0 +1,90 @@
+"""The slit in a science frame: where it is lit against the flat, and where the object runs on it from blue to red."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.style import WIDE, add_panel, draw_line, error_bars, few_ticks, name_places, new_figure, write
+from soxspipe.plots.words import BLUE, INK, MUTED, ORDER_COLOURS, PALE_BLUE, VERMILION
+
+LEAST_SPREAD = 0.2
+"""Arcsec that the panel shows at least, so that nothing looks like a drift."""
+SAMPLES = 64
+"""Points of a trace that is a smooth curve."""
+
+
+def plot_slit_illumination(inputs: FigureInputs) -> Figure:
+    """Lit range of every order in flat and science frame, and how far the slit's image moved."""
+    figure = new_figure("Slit illumination", inputs.subtitle, WIDE)
+    lit, moved = add_panel(figure, (0.07, 0.52, 0.91, 0.36)), add_panel(figure, (0.07, 0.10, 0.91, 0.30))
+    slit, arm = inputs.slit, inputs.geometry.arm
+    orders = [entry.order for entry in inputs.geometry.spectral_format.orders]
+    half = 0.5 * arm.slit_length_arcsec
+    for place, order in enumerate(orders):
+        shift = slit.arcsec.get(order, 0.0)
+        for at, offset, colour in ((place - 0.15, 0.0, PALE_BLUE), (place + 0.15, shift, BLUE)):
+            low, high = slit.edges_of(order, half)
+            lit.plot([at, at], [low + offset, high + offset], color=colour, lw=4.0, solid_capstyle="butt")
+    lit.set_ylabel("lit part of the slit (arcsec)")
+    lit.set_ylim(-half - 3.0, half + 3.0)
+    seen = [
+        (float(place), slit.orders[order].px, slit.orders[order].error_px) for place, order in enumerate(orders) if order in slit.orders
+    ]
+    places, px, errors = np.array(seen, dtype=np.float64).reshape(-1, 3).T
+    error_bars(moved, places, px, errors, size=4.0, colour=BLUE)
+    reach = 1.2 * float(np.max(np.abs(px) + errors, initial=1.0, where=np.isfinite(px)))
+    moved.set_ylim(-reach, reach)
+    if np.isfinite(slit.px):
+        moved.axhline(slit.px, color=VERMILION, lw=0.8)
+    moved.axhline(0.0, color=INK, lw=0.4)
+    moved.set_ylabel("slit's image against the flat's (px)")
+    _by_order(lit, [arm.label(order) for order in orders])
+    _by_order(moved, [arm.label(order) for order in orders])
+    write(figure, 0.07, 0.02, _illumination_words(inputs), color=MUTED, fontsize=7.0)
+    return figure
+
+
+def plot_slit_drift(inputs: FigureInputs) -> Figure:
+    """The object's position on the slit against wavelength: refraction, and what the map has wrong."""
+    figure = new_figure("Drift along the slit", inputs.subtitle, WIDE)
+    panel = add_panel(figure, (0.07, 0.12, 0.91, 0.76))
+    curves = [curve for spectrum in sorted(inputs.orders, key=lambda one: one.order) if (curve := _curve(inputs, spectrum)) is not None]
+    for number, (wave, position) in enumerate(curves):
+        draw_line(panel, wave, position, ORDER_COLOURS[number % 2][0], width=1.2)
+    if curves:
+        waves, positions = (np.concatenate(parts) for parts in zip(*curves, strict=True))
+        spread = max(float(np.ptp(positions)), LEAST_SPREAD)
+        panel.set_xlim(float(waves.min()), float(waves.max()))
+        panel.set_ylim(float(positions.min()) - 0.2 * spread, float(positions.max()) + 0.2 * spread)
+    panel.set_xlabel("wavelength (nm)")
+    panel.set_ylabel("object on the slit (arcsec)")
+    few_ticks(panel, x=9, y=6)
+    return figure
+
+
+def _curve(inputs: FigureInputs, spectrum: OrderSpectrum) -> tuple[FloatArray, FloatArray] | None:
+    """Some wavelengths of an order, and the object's slit positions there; None where the order has neither."""
+    trace, known = inputs.trace.orders.get(spectrum.order), np.flatnonzero(np.isfinite(spectrum.wavelength_nm))
+    if trace is None or not known.size:
+        return None
+    some = known[np.linspace(0, known.size - 1, min(SAMPLES, known.size)).astype(int)]
+    return spectrum.wavelength_nm[some], np.interp(spectrum.b_px[some], trace.b_px, trace.slit_arcsec)
+
+
+def _by_order(axes: Axes, labels: list[str]) -> None:
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+    name_places(axes.xaxis, list(range(len(labels))), labels)
+    few_ticks(axes, y=5)
+
+
+def _illumination_words(inputs: FigureInputs) -> str:
+    slit = inputs.slit
+    if not np.isfinite(slit.px):
+        return "no edge of the slit was seen in the sky's light"
+    followed = "slit positions follow it" if slit.applied else "nothing is moved"
+    return f"pale: flat, blue: science frame; the slit's image moved by {slit.px:+.2f} ± {slit.error_px:.2f} px, {followed}"

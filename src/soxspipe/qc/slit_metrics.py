@@ -1,0 +1,78 @@
+"""The slit and the object on it, in the names of release 0.19 of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.detector import Arm
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.slit import SlitOffset
+from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.datamodel.trace import ObjectTrace
+
+EDGE_SHARE = 0.2
+"""Of an order's pixels, from which the object spills over the slit's end (as the reference has it)."""
+FAINT_SHARE = 0.5
+"""Of an order's samples; where fewer show the object, the trace rests on the other orders (as the reference has it)."""
+
+
+def measure_slit_drift(trace: ObjectTrace, orders: Sequence[OrderSpectrum]) -> tuple[Metric, ...]:
+    """SLIT DRIFT: position at the reddest less that at the bluest wavelength; SLIT ZERO WLEN: where the object crosses the slit's middle."""
+    wave, position = _along_spectrum(trace, orders)
+    drift = float(position[-1] - position[0]) if wave.size > 1 else None
+    crossing = np.flatnonzero(np.diff(np.sign(position)) != 0)
+    return (
+        Metric(name="SLIT DRIFT", value=drift, unit="arcsec", comment="Object along the slit, reddest less bluest"),
+        Metric(
+            name="SLIT ZERO WLEN", value=float(wave[crossing[0]]) if crossing.size else None, unit="nm",
+            comment="Where the object crosses the slit's middle",
+        ),
+    )  # fmt: skip
+
+
+def measure_slit_illumination(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:
+    """SLIT ILLUM OFFSET of every order (arcsec), whether positions follow it, and in how many orders an edge was seen."""
+    return (
+        Metric(name="SLIT ILLUM APPLIED", value=int(slit.applied), comment="1 if unlit rows are left out"),
+        Metric(name="SLIT ILLUM N ORDERS", value=len(slit.orders), comment="Orders in which an edge was seen"),
+        *(
+            Metric(
+                name=f"SLIT ILLUM OFFSET O{order}", value=float(arcsec), unit="arcsec", comment=f"Slit of order {arm.label(order)} against flat",
+                order=arm.label(order),
+            )
+            for order, arcsec in sorted(slit.arcsec.items())
+        ),
+    )  # fmt: skip
+
+
+def measure_trace_quality(trace: ObjectTrace, half_length_arcsec: float) -> tuple[Metric, ...]:
+    """N ORDERS SLIT EDGE and N ORDERS FAINT TRACE: orders in which the object spills over the slit's end, or hardly shows."""
+    half_width = 0.5 * trace.fwhm_arcsec
+    spills = [float(np.mean(half_length_arcsec - np.abs(one.slit_arcsec) < half_width)) > EDGE_SHARE for one in trace.orders.values()]
+    samples = trace.samples
+    faint = [
+        float(np.mean(samples.detected[samples.order == order])) < FAINT_SHARE for order in np.unique(samples.order)
+    ]  # of samples that were looked at
+    return (
+        Metric(name="N ORDERS SLIT EDGE", value=sum(spills), comment="Orders with the object over the slit's end"),
+        Metric(name="N ORDERS FAINT TRACE", value=sum(faint), comment="Orders whose trace rests on others"),
+    )
+
+
+def _along_spectrum(trace: ObjectTrace, orders: Sequence[OrderSpectrum]) -> tuple[FloatArray, FloatArray]:
+    """Wavelengths, ascending, and slit positions of the object, ends of orders left out."""
+    wave, position = [], []
+    for spectrum in orders:
+        one = trace.orders.get(spectrum.order)
+        known = np.isfinite(spectrum.wavelength_nm)
+        if one is not None and known.any():
+            wave.append(spectrum.wavelength_nm[known])
+            position.append(np.interp(spectrum.b_px[known], one.b_px, one.slit_arcsec))
+    if not wave:
+        return np.empty(0), np.empty(0)
+    together = np.concatenate(wave)
+    ascending = np.argsort(together, kind="stable")
+    return together[ascending], np.concatenate(position)[ascending]

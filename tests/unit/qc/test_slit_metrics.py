@@ -1,0 +1,77 @@
+"""The slit, the object on it and the response in the names of release 0.19 of the reference."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.slit import OrderSlit, SlitOffset
+from soxspipe.datamodel.spectrum import ResponseCurve
+from soxspipe.qc.response_metrics import measure_response
+from soxspipe.qc.slit_metrics import measure_slit_drift, measure_slit_illumination, measure_trace_quality
+from support.orders import make_arm
+
+B = np.arange(100)
+
+
+def values(found: tuple[Metric, ...]) -> dict[str, object]:
+    return {metric.name: metric.value for metric in found}
+
+
+def trace(*slopes: float, fwhm: float = 1.0) -> SimpleNamespace:
+    """Orders 11, 12, ... whose object runs along the slit by a slope (arcsec over the order), about +0.5 arcsec."""
+    orders = {11 + k: SimpleNamespace(b_px=B, slit_arcsec=0.5 + slope * (B / 99.0 - 0.5)) for k, slope in enumerate(slopes)}
+    samples = SimpleNamespace(order=np.repeat(list(orders), 10), detected=np.repeat(np.arange(len(orders)) == 0, 10))
+    return SimpleNamespace(orders=orders, fwhm_arcsec=fwhm, samples=samples)
+
+
+def test_drift_from_the_bluest_to_the_reddest_wavelength() -> None:
+    """Order 12 lies bluewards of order 11: from 0.5 + 0.1 / 2 in the blue to 0.5 + 0.4 / 2 in the red, wavelengths falling with the pixel."""
+    spectra = [SimpleNamespace(order=order, b_px=B, wavelength_nm=start - B) for order, start in ((12, 1100.0), (11, 1200.0))]
+    found = values(measure_slit_drift(trace(-0.4, 0.1), spectra))
+    assert found["SLIT DRIFT"] == pytest.approx(0.7 - 0.55)
+    assert found["SLIT ZERO WLEN"] is None
+    assert values(measure_slit_drift(trace(0.1), []))["SLIT DRIFT"] is None
+
+
+def test_where_the_object_crosses_the_middle_of_the_slit() -> None:
+    spectra = [SimpleNamespace(order=11, b_px=B, wavelength_nm=1000.0 + B)]
+    assert values(measure_slit_drift(trace(2.0), spectra))["SLIT ZERO WLEN"] == pytest.approx(1000.0 + 0.25 * 99, abs=1.0)
+
+
+def test_slit_illumination_is_in_arcsec() -> None:
+    slit = SlitOffset(
+        px=3.6, error_px=0.1, applied=True, orders={11: OrderSlit(px=3.6, error_px=0.1, edges_arcsec=(-6, 6))}, arcsec={11: 0.9}
+    )
+    assert values(measure_slit_illumination(slit, make_arm())) == {
+        "SLIT ILLUM APPLIED": 1, "SLIT ILLUM N ORDERS": 1, "SLIT ILLUM OFFSET O11": 0.9,
+    }  # fmt: skip
+    assert values(measure_slit_illumination(SlitOffset(), make_arm()))["SLIT ILLUM N ORDERS"] == 0
+
+
+def test_orders_at_the_end_of_the_slit_and_faint_ones() -> None:
+    """At +5.6 arcsec of 6, half of an image 1 arcsec wide is cut; the second of two orders shows no sample."""
+    one = trace(0.0, 0.0)
+    one.orders[11].slit_arcsec = np.full(100, 5.6)
+    assert values(measure_trace_quality(one, 6.0)) == {"N ORDERS SLIT EDGE": 1, "N ORDERS FAINT TRACE": 1}
+
+
+def test_response_against_its_bins() -> None:
+    """Bins 2 % below the curve in one band, one of ten left out, and a gap of 20 nm."""
+    bins = np.concatenate([np.arange(460.0, 500.0, 5.0), np.arange(515.0, 545.0, 5.0)])
+    used = np.ones(bins.size, dtype=bool)
+    used[-1] = False
+    curve = np.linspace(400.0, 600.0, 50)
+    response = ResponseCurve(
+        polynomial=np.zeros(1), wavelength_nm=curve, response=np.full(50, 1e-17), error=np.full(50, 1e-19), valid_nm=(460.0, 540.0),
+        bins_nm=bins, bins_value=np.full(bins.size, 0.98e-17), bins_error=np.full(bins.size, 1e-19), bins_used=used,
+    )  # fmt: skip
+    found = values(measure_response(response))
+    assert found["RESP BIN CLIP FRAC"] == pytest.approx(1 / bins.size)
+    assert found["RESP MAX GAP"] == 20.0
+    assert found["RESP SELFCAL RES 450-550"] == pytest.approx(1 / 0.98 - 1)
+    assert "RESP SELFCAL RES 350-450" not in found
+    assert measure_response(None) == ()
