@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import dask
@@ -190,20 +191,53 @@ def test_a_scheduler_that_dies_costs_what_was_not_done(raw: Path, tmp_path: Path
     assert {outcome.succeeded for outcome in again.outcomes.values()} == {True}
 
 
-@pytest.mark.slow
-def test_ctrl_c_ends_cleanly_and_a_rerun_goes_on(raw: Path, tmp_path: Path) -> None:
-    code = (
+def started(raw: Path, output: Path, script: Path) -> subprocess.Popen[bytes]:
+    """A night in a process of its own, the leader of its group."""
+    script.write_text(
         "from pathlib import Path; import sys\n"
         "from support.nights import slow_recipe, every_recipe\n"
         "from soxspipe.night.run import *\n"
         "if __name__ == '__main__':\n"
-        f"    request = Request(folder=Path({str(raw)!r}), output=Path({str(tmp_path)!r}))\n"
+        f"    request = Request(folder=Path({str(raw)!r}), output=Path({str(output)!r}))\n"
         "    reduce_night(request, plan_folder(request, takes=every_recipe), recipe=slow_recipe)\n"
     )
-    script = tmp_path / "go.py"
-    script.write_text(code)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent / "src")])}
-    process = subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.PIPE, start_new_session=True)
+
+
+@pytest.mark.slow
+def test_a_whole_night_killed_at_fifty_random_moments(raw: Path, tmp_path: Path) -> None:
+    """Scheduler, workers and all; each time the night goes on from what is there, or begins anew once it is done."""
+    wanted, moments = undisturbed(raw, tmp_path / "undisturbed"), random.Random(50)
+    began = time.monotonic()
+    started(raw, tmp_path / "once", tmp_path / "go.py").communicate(timeout=300)
+    duration = time.monotonic() - began
+    assert contents(tmp_path / "once") == wanted
+    number, struck = 0, 0
+    for _ in range(50):
+        output = tmp_path / f"night{number}"
+        process = started(raw, output, tmp_path / "go.py")
+        time.sleep(moments.uniform(0.2, 0.9) * duration)
+        struck += process.poll() is None
+        with suppress(ProcessLookupError):  # it had ended by then
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        found = contents(output)
+        assert found == {name: wanted[name] for name in found}, "what is there is whole"
+        number += found.keys() == wanted.keys()
+    assert struck >= 25, "most nights were still running"
+    for leftover in left_behind(output):
+        os.utime(leftover, (1.0, 1.0))
+    again = run(raw, output, cheap_recipe, processes=False)
+    assert {outcome.succeeded for outcome in again.outcomes.values()} == {True}
+    assert contents(output) == wanted
+    assert not left_behind(output)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_cleanly_and_a_rerun_goes_on(raw: Path, tmp_path: Path) -> None:
+    script = tmp_path / "go.py"
+    process = started(raw, tmp_path, script)
     deadline = time.monotonic() + 60
     while len(contents(tmp_path)) < 5 and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -11,7 +11,15 @@ from scipy.ndimage import binary_dilation
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray
 from soxspipe.simulate.score_flux import score_efficiency, score_flux
 from soxspipe.simulate.score_merged import score_merged
-from soxspipe.simulate.statistics import clipped_rms, inverse, median, robust_std, running_median, share_per_1000
+from soxspipe.simulate.statistics import (
+    clipped_rms,
+    inverse,
+    median,
+    median_error,
+    robust_std,
+    running_median,
+    share_per_1000,
+)
 from soxspipe.simulate.values import Score, Truth
 
 _CALIBRATION_WIDTH = 201
@@ -101,7 +109,7 @@ def score(products: Products, truth: Truth, standard: Truth | None = None) -> Sc
         if products.sky_subtracted is None or products.flagged is None
         else score_sky(products.sky_subtracted, products.flagged, truth),
         "merged": score_merged(products.merged, by_order) if products.merged else None,
-        "flux": score_flux(products.fluxed, truth, standard) if products.fluxed else None,
+        "flux": score_flux(products.fluxed, truth, standard, by_order) if products.fluxed else None,
         "efficiency": score_efficiency(products.efficiency, truth, by_order) if products.efficiency else None,
     }
 
@@ -121,7 +129,7 @@ def score_orders(extracted: Extracted, truth: Mapping[int, Mapping[str, FloatArr
     noise is judged, so that the two do not mix.  ``z`` is the error in units of the ideal noise, ``chi`` in units of the reported one.
     """
     order = match_orders(extracted.b_px, extracted.wavelength_nm, truth)
-    pooled: dict[str, list[FloatArray]] = {name: [] for name in ("ratio", "z", "chi", "wavelength", "trace")}
+    pooled: dict[str, list[FloatArray]] = {name: [] for name in ("ratio", "snr", "z", "chi", "wavelength", "trace")}
     per_order: Score = {}
     for number, true in truth.items():
         rows = np.flatnonzero(order == number)
@@ -136,10 +144,13 @@ def score_orders(extracted: Extracted, truth: Mapping[int, Mapping[str, FloatArr
     if not pooled["z"]:
         return {"per_order": per_order}
     ratio, z, chi, wavelength, trace = (np.concatenate(pooled[name]) for name in ("ratio", "z", "chi", "wavelength", "trace"))
-    biases = [entry["bias_pct"] for entry in per_order.values() if isinstance(entry, dict) and np.isfinite(_number(entry.get("bias_pct")))]
+    judged = [entry for entry in per_order.values() if isinstance(entry, dict) and np.isfinite(_number(entry.get("bias_pct")))]
+    biases = [entry["bias_pct"] for entry in judged]
     return {
         "samples": float(z.size),
         "bias_pct": 100.0 * (median(ratio) - 1.0),
+        "bias_error_pct": 100.0 * median_error(np.concatenate(pooled["snr"])),
+        "bias_error_pct_worst_order": max((_number(entry.get("bias_error_pct")) for entry in judged), default=float("nan")),
         "bias_pct_worst_order": max((_number(b) for b in biases), key=abs, default=float("nan")),
         "snr_ratio": inverse(robust_std(z)),
         "snr_ratio_rms": inverse(clipped_rms(z, 50.0)),
@@ -209,12 +220,13 @@ def _score_order(extracted: Extracted, rows: IntArray, true: Mapping[str, FloatA
         chi = (flux - light * factor) / np.sqrt(np.abs(variance))
     wavelength = (extracted.wavelength_nm[rows] - at("WAVE")) / step
     trace = extracted.a_px[rows] - at("TRACE")
-    samples = {"ratio": ratio[good], "z": z[good], "chi": chi[good], "wavelength": wavelength, "trace": trace}
+    samples = {"ratio": ratio[good], "snr": snr[good], "z": z[good], "chi": chi[good], "wavelength": wavelength, "trace": trace}
     figures: Score = {
         "rows": float(rows.size),
         "gaps": 1.0 - rows.size / (float(np.ptp(b)) + 1.0),
         "ideal_snr": median(snr),
         "bias_pct": 100.0 * (median(ratio) - 1.0),
+        "bias_error_pct": 100.0 * median_error(snr[good]),
         "snr_ratio": inverse(robust_std(z[good])),
         "chi_std": robust_std(chi[good]),
         "wavelength_error_px": median(wavelength),

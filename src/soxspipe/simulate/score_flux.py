@@ -8,7 +8,7 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.simulate.score_merged import follow_truth
-from soxspipe.simulate.statistics import median, percentile, robust_std, running_mean, running_median
+from soxspipe.simulate.statistics import median, percentile, pure_noise, robust_std, running_mean, running_median
 from soxspipe.simulate.values import Score, Truth
 
 CLEAR_TRANSMISSION = 0.97
@@ -20,10 +20,13 @@ _FAINTEST = 1e-4
 """Of the brightest: fainter is no light."""
 
 
-def score_flux(table: Mapping[str, FloatArray], truth: Truth, standard: Truth | None) -> Score:
+def score_flux(
+    table: Mapping[str, FloatArray], truth: Truth, standard: Truth | None, by_order: Mapping[int, Mapping[str, FloatArray]]
+) -> Score:
     """Score a flux-calibrated spectrum (columns WAVE, FLUX_CALIBRATED and, if there, FLUX_CALIBRATED_ERR).
 
     The expected flux is the true one times the ratio of the slit losses of target and standard: a pipeline does not know the seeing.
+    ``noise`` is what a perfect program would score on ``clear_lines_removed``.
     """
     source = truth.source
     expected = np.asarray(source["FLUX"], dtype=np.float64)
@@ -37,6 +40,7 @@ def score_flux(table: Mapping[str, FloatArray], truth: Truth, standard: Truth | 
     usable = np.isfinite(flux) & (flux != 0) & (here > _FAINTEST * here.max())
     clear = usable & is_clear(wave, truth)
     figures: Score = {
+        "noise": _noise(wave, by_order, clear, width),
         "clear": _errors(wave, flux, here, clear, width, robust=False),
         "clear_lines_removed": _errors(wave, flux, here, clear, width, robust=True),
         "everywhere": _errors(wave, flux, here, usable, width, robust=False),
@@ -64,6 +68,24 @@ def is_clear(wave: FloatArray, truth: Truth) -> BoolArray:
     source = truth.source
     step = float(np.median(np.diff(source["WAVE"])))
     return np.asarray(np.interp(wave, source["WAVE"], running_mean(source["TELLURIC"], int(3.0 / step))) > CLEAR_TRANSMISSION)
+
+
+def _noise(wave: FloatArray, by_order: Mapping[int, Mapping[str, FloatArray]], use: BoolArray, width_nm: float) -> dict[str, float]:
+    """Sizes of the errors, per cent, that photons alone give the medians of bins."""
+    # squared signal-to-noise per nm of all orders together
+    known = np.zeros(wave.shape)
+    for true in by_order.values():
+        rising = np.argsort(true["WAVE"])
+        per_nm = (true["SNR_IDEAL"] ** 2 / true["PIXSCALE_NM"])[rising]
+        known += np.interp(wave, true["WAVE"][rising], per_nm, left=0.0, right=0.0)
+    number = np.floor((wave - wave[0]) / width_nm).astype(np.int64)
+    sigma = []
+    for one in np.unique(number[use]):
+        rows = use & (number == one)
+        share = rows.sum() / max(np.sum(number == one), 1)
+        if rows.sum() >= 10 and known[rows].any():
+            sigma.append(100.0 * np.sqrt(np.pi / 2.0) / np.sqrt(float(np.mean(known[rows])) * width_nm * share))
+    return {"median_abs_pct": pure_noise(np.array(sigma), 50.0), "p95_abs_pct": pure_noise(np.array(sigma), 95.0)}
 
 
 def _errors(wave: FloatArray, flux: FloatArray, expected: FloatArray, use: BoolArray, width_nm: float, *, robust: bool) -> dict[str, float]:

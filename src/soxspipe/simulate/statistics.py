@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter, uniform_filter1d
+from scipy.special import ndtri
 
 from soxspipe.datamodel.arrays import FloatArray
 
+_DEVIATES = 100
+"""Of each width, evenly spread over a normal distribution."""
 MAD_TO_SIGMA = 1.4826
 """Of a normal distribution."""
 
@@ -18,6 +21,19 @@ def median(values: NDArray[Any]) -> float:
     """Median of the finite values; NaN without any."""
     finite = _finite(values)
     return float(np.median(finite)) if finite.size else float("nan")
+
+
+def median_error(signal_to_noise: NDArray[Any]) -> float:
+    """Error of the median of ratios (measured over true) whose relative errors are 1 / `signal_to_noise`; NaN for none."""
+    finite = _finite(signal_to_noise)
+    return float(np.sqrt(np.pi / 2.0) / (np.sqrt(finite.size) * np.mean(finite))) if finite.size else float("nan")
+
+
+def pure_noise(sigma: NDArray[Any], share: float) -> float:
+    """Percentile of the size of normal deviates of different widths `sigma`, all equally likely; NaN for none."""
+    finite = _finite(sigma)
+    sizes = ndtri(0.5 + 0.5 * (np.arange(_DEVIATES) + 0.5) / _DEVIATES)
+    return percentile(finite[:, None] * sizes, share)
 
 
 def robust_std(values: NDArray[Any]) -> float:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from soxspipe.reductions.validate import Figure
 from soxspipe.simulate.score import Extracted, Products, score
 from soxspipe.simulate.score_merged import binned_pulls
-from soxspipe.simulate.statistics import clipped_rms, median, robust_std, running_median, share_per_1000
+from soxspipe.simulate.statistics import clipped_rms, median, median_error, pure_noise, robust_std, running_median, share_per_1000
 from support.scenes import cached_scene
 
 PREPARED = cached_scene("NIR", (("ab_mag", 15.0), ("seed", 11)))
@@ -155,3 +156,18 @@ def test_robust_numbers_tolerate_gaps():
     assert clipped_rms(np.array([-1.0, 1.0, -1.0, 1.0, 1e9, -1e9]), 10.0) == pytest.approx(np.sqrt(204 / 6))
     assert share_per_1000(np.array([True, False])) == 500.0
     np.testing.assert_array_equal(running_median(np.array([1.0, np.nan, 1.0]), 3), 1.0)
+
+
+def test_the_error_of_a_median_of_ratios() -> None:
+    """400 ratios of signal-to-noise 10: 1.2533 x 0.1 / 20; deviates of one width have 0.6745 and 1.96 of it as median and 95th percentile."""
+    assert median_error(np.full(400, 10.0)) == pytest.approx(1.2533 * 0.1 / 20, rel=1e-4)
+    assert pure_noise(np.full(5, 2.0), 50.0) == pytest.approx(2 * 0.6745, rel=0.02)
+    assert pure_noise(np.full(5, 2.0), 95.0) == pytest.approx(2 * 1.96, rel=0.02)
+
+
+def test_a_noisier_scene_has_wider_aims() -> None:
+    figure = Figure(path="a", label="bias", digits=2, bound="size", high=0.3, noise="b", sigmas=3.0)
+    assert figure.meets(0.4) is False
+    assert figure.beyond(0.1).meets(0.4) is True
+    assert figure.beyond(0.1).target == "+-0.42"
+    assert figure.beyond(float("nan")) == figure
