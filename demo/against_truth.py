@@ -72,9 +72,7 @@ def main():
     except StepFailed as failure:
         print(failure, file=sys.stderr)
         return 1
-    print(
-        "! marks a figure that misses its aim, on the right, which allows for what the photons of the scene alone give"
-    )
+    print("! marks a figure that misses its aim, on the right, which allows for what the photons of the scene alone give")
     print(f"done in {time.perf_counter() - began:.0f} s; everything is under {arguments.folder.resolve()}")
     return 0
 
