@@ -23,6 +23,7 @@ PROPER_MOTION_ARCSEC = 90.0
 """How far a star of the library moves between 2000, for which its position holds, and 2033: LTT 4364 by 2.7 arcsec a year."""
 SAME_STAR_ARCSEC = 300.0
 """A star whose name is known may have its pointing so far off: proper motion, and coordinates of low accuracy."""
+_CHECK = "(correct OBJECT, or RA and DEC, in the header)"
 _REMEDY = "(correct OBJECT, or RA and DEC, in the header, or add a RESP_TAB of another star to the set of files)"
 _ALIASES = {"CD3017706": "LTT7987", "CD3810980": "EG274", "CD325613": "LTT3218", "CPD69177": "EG21"}
 
@@ -110,7 +111,7 @@ def read_standard(name: str) -> StandardStar:
 
 
 def find_standard(name: str, ra_deg: float | None, dec_deg: float | None) -> tuple[StandardStar | None, str]:
-    """Look a standard star up by name and by position; where the two contradict each other, the position decides.
+    """Look a standard star up by name and by position; where the two are of different stars, the position decides.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def find_standard(name: str, ra_deg: float | None, dec_deg: float | None) -> tup
     Returns
     -------
     star : StandardStar or None
-        None if the library has no such star, or its name stands at a place where no star of the library is.
+        None if the library has no such star.
     message : str
         A sentence for the user when the match is not plain; else empty.
     """
@@ -136,8 +137,8 @@ def find_standard(name: str, ra_deg: float | None, dec_deg: float | None) -> tup
         said = "is not in the library by name" if by_name is None else "does not stand there"
         return read_standard(library[near]), f"standard star {name!r} {said}; {library[near]} stands at its position and is used"
     if by_name is not None and distance is not None:
-        away = f"RA and DEC are {float(distance[by_name]) / 60:.0f} arcmin from {library[by_name]}, where no star of the library stands"
-        return None, f"standard star {name!r}: {away}: no response is made {_REMEDY}"
+        away = f"RA and DEC are {float(distance[by_name]) / 60:.0f} arcmin from {library[by_name]}, at a place where no star of the library stands"
+        return read_standard(library[by_name]), f"standard star {name!r}: {away}; the name is believed {_CHECK}"
     unknown = f"standard star {name!r} is not in the library, neither by name nor within 1 arcmin of its position: no response is made"
     return None, f"{unknown} {_REMEDY}"
 

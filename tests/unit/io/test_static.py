@@ -107,14 +107,15 @@ def test_unknown_star_and_wrong_pointing() -> None:
 
 
 def test_a_name_that_contradicts_the_position() -> None:
-    """The position decides; where no star of the library stands there, no response is made."""
+    """The position decides where a star of the library stands; where none does, the name is believed and it is said."""
     star, message = static.find_standard("GD71", 302.7369, -30.2185)
     assert star is not None
     assert star.name == "LTT7987"
     assert message == "standard star 'GD71' does not stand there; LTT7987 stands at its position and is used"
     star, message = static.find_standard("LTT7987", 10.0, 10.0)
-    assert star is None
-    assert "arcmin from LTT7987, where no star of the library stands: no response is made" in message
+    assert star is not None
+    assert star.name == "LTT7987"
+    assert "arcmin from LTT7987, at a place where no star of the library stands; the name is believed" in message
 
 
 def test_preferred_spectra_reach_the_near_infrared() -> None:
