@@ -44,7 +44,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def clients(session: nox.Session) -> None:
     """Programs of other people read our spectra; outside the quick tests, as they bring much with them."""
-    session.install(".[test]", "specutils", "linetools", "pyspeckit", "PyAstronomy")
+    session.install(".[test]", "specutils", "linetools", "pyspeckit", "PyAstronomy", "sncosmo", "ppxf", "jdaviz")
     session.run("pytest", "tests/clients", *session.posargs)
 
 

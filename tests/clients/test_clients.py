@@ -74,3 +74,44 @@ def test_pyastronomy_agrees_on_the_barycentric_velocity(spectrum):
     header = fits.getheader(paths["EXTRACTED_FLUXCAL_SPECTRUM"])
     velocity, _ = asl.helcorr(-70.7345, -29.2584, 2375.0, header["RA"], header["DEC"], header["MJD-AVG"] + 2400000.5)
     assert header["SOXS BARY VEL"] == pytest.approx(velocity, abs=0.05)  # km/s; helcorr goes to the Sun, and to the equinox of date
+
+
+def test_sncosmo_takes_the_text(spectrum):
+    """The text of the calibrated spectrum is what supernova classifiers read: Angstrom, flux per Angstrom, error."""
+    sncosmo = pytest.importorskip("sncosmo")
+    paths, result = spectrum
+    wave, flux, error = np.loadtxt(paths["EXTRACTED_FLUXCAL_ASCII"], unpack=True, usecols=(0, 1, 2))
+    found = sncosmo.Spectrum(wave, flux, error, wave_unit=u.AA, unit=FLUX_UNIT)
+    at = np.searchsorted(result.fluxed.wavelength_nm, 0.1 * np.asarray(found.wave) - 1e-4)
+    np.testing.assert_allclose(np.asarray(found.wave), 10.0 * result.fluxed.wavelength_nm[at], atol=0.06)
+    np.testing.assert_allclose(np.asarray(found.flux), result.fluxed.flux[at], rtol=1e-3)
+    np.testing.assert_allclose(np.asarray(found.fluxerr), result.fluxed.error[at], rtol=1e-3)
+
+
+def test_ppxf_finds_no_velocity_between_a_spectrum_and_itself(spectrum):
+    pytest.importorskip("ppxf")
+    from astropy.io import fits
+    from ppxf.ppxf import ppxf
+    from ppxf.ppxf_util import log_rebin
+
+    paths, _ = spectrum
+    with fits.open(paths["SPECTRUM_1D_IMAGE"]) as hdus:
+        flux, error, masked = hdus["FLUX"].data.astype(float), hdus["STD"].data.astype(float), hdus["QUALITY"].data != 0
+        axis = hdus["FLUX"].header
+    wave = axis["CRVAL1"] + axis["CDELT1"] * np.arange(flux.size)
+    level = float(np.median(flux[~masked]))
+    values, _, velscale = log_rebin(wave[[0, -1]], np.where(masked, level, flux) / level)
+    noise = np.full(values.size, float(np.median(error[~masked])) / level)
+    found = ppxf(values, values, noise, velscale, [0.0, 3 * velscale], moments=2, degree=-1, quiet=True)
+    assert abs(found.sol[0]) < velscale
+
+
+def test_jdaviz_loads_values_units_errors_and_mask(spectrum):
+    jdaviz = pytest.importorskip("jdaviz")
+    paths, result = spectrum
+    viz = jdaviz.Specviz()
+    viz.load_data(str(paths["SPECTRUM_1D_IMAGE"]), data_label="ours")
+    found = viz.get_data("ours")
+    np.testing.assert_allclose(found.spectral_axis.to_value(u.nm), result.fluxed.wavelength_nm, atol=1e-6)
+    np.testing.assert_array_equal(found.flux.to_value(FLUX_UNIT), result.fluxed.flux)
+    np.testing.assert_array_equal(found.mask, (result.fluxed.quality & int(MASKED)) != 0)

@@ -12,7 +12,7 @@ from soxspipe.cli.app import run
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="open files are counted in /proc")
-@pytest.mark.parametrize("runs", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_open_files_do_not_grow(runs: int, small_kit, small, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kit = small_kit()
 

@@ -81,24 +81,25 @@ def _of_constant_parts(values: StareInputs, order: IntArray) -> Iterator[str]:
     Pixels that are saturated, or that the flat is known not to light, are spoken of elsewhere.
     """
     limit = values.detector.saturation_adu or np.inf
-    trimmed = ((raw.name, orient_and_trim(raw.adu, values.detector)) for raw in values.raw)
-    images = [(name, image, image < limit) for name, image in trimmed]
+    images = [(raw.name, orient_and_trim(raw.adu, values.detector), 0.0, limit) for raw in values.raw]
     flat = values.masters.flat
-    if flat is not None and np.ptp(flat.electrons) > 0:
-        images.append(("the master flat", flat.electrons, (flat.flags == 0) & (flat.electrons > 0)))
-    for name, image, told in images:
-        share, number = _largest_constant_share(image, np.where(told, order, 0))
+    if flat is not None and np.ptp(_some(flat.electrons)) > 0:
+        lowest = np.finfo(np.float32).tiny  # what is not above 0 is known not to be lit
+        images.append(("the master flat", flat.electrons, float(lowest), np.inf))
+    for name, image, low, high in images:
+        share, number = _largest_constant_share(image, order, low, high)
         if share > MOST_CONSTANT:
             yield f"{name}: {share:.0%} of order {values.arm.label(number)} holds no noise, pixel after pixel the same number"
 
 
-def _largest_constant_share(image: NDArray[Any], order: IntArray) -> tuple[float, int]:
-    """Share of blocks of 2 x 2 pixels that hold one number, of the order in which it is largest; and that order."""
+def _largest_constant_share(image: NDArray[Any], order: IntArray, low: float, high: float) -> tuple[float, int]:
+    """Share of blocks of 2 x 2 pixels that hold one number (from `low`, below `high`), of the order in which it is largest; that order."""
     rows = slice(0, image.shape[0] - 1, STEP_PX)
     upper, lower, inside = image[rows], image[1:][rows], order[rows][:, :-1]
     with np.errstate(invalid="ignore"):
         same = (upper[:, :-1] == upper[:, 1:]) & (lower[:, :-1] == lower[:, 1:]) & (upper[:, :-1] == lower[:, :-1])
-    number = np.maximum(inside, 0).reshape(-1)
+        told = (upper[:, :-1] >= low) & (upper[:, :-1] < high)
+    number = np.where(told, np.maximum(inside, 0), 0).reshape(-1)
     count, found = np.bincount(number), np.bincount(number, same.reshape(-1))
     shares = np.where(count >= LEAST_BLOCKS, found / np.maximum(count, 1), 0.0)
     shares[0] = 0.0
