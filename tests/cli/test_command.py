@@ -255,3 +255,8 @@ def test_the_installed_command_starts_without_heavy_imports():
     code = "import sys; from soxspipe.cli import app; app.run(['--help']); print([m for m in ('numpy', 'scipy', 'astropy', 'matplotlib', 'pydantic', 'yaml') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_help_text_is_cut(capsys):
+    assert app.run(["--help"]) == 0
+    assert "..." not in capsys.readouterr().out

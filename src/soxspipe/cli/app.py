@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 import traceback
@@ -106,7 +107,15 @@ def application() -> typer.Typer:
     app.command("validate")(_validate)
     add_finishing_commands(app)
     add_night_commands(app)
+    for known in app.registered_commands:  # or each is cut after 45 letters
+        known.short_help = known.short_help or _first_sentence(inspect.getdoc(known.callback) or "")
     return app
+
+
+def _first_sentence(text: str) -> str:
+    """The first sentence of a help text, on one line."""
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return f"{paragraph.partition('. ')[0].rstrip('.')}."
 
 
 def _show_version(wanted: bool) -> None:
