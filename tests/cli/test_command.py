@@ -259,4 +259,4 @@ def test_the_installed_command_starts_without_heavy_imports():
 
 def test_no_help_text_is_cut(capsys):
     assert app.run(["--help"]) == 0
-    assert "..." not in capsys.readouterr().out
+    assert not [line for line in capsys.readouterr().out.splitlines()[1:] if line.rstrip().endswith("...")]
