@@ -150,9 +150,7 @@ def _measure_bins(
     filled = (count >= 0.5 * bin_nm / np.median(np.diff(wave))) & (total > 0) & (expected > 0)
     safe_total, safe_expected = np.where(filled, total, 1.0), np.where(filled, expected, 1.0)
     error = np.hypot(np.sqrt(noise2) / safe_total, ERROR_FLOOR)
-    line = np.zeros(n, dtype=bool)
-    for position, half_width in HYDROGEN_NM:
-        line |= np.abs(centre - position) < half_width
+    line = in_stellar_line(centre)
     model_depth = telluric_bands.depth(centre, bin_nm)
     banded = [telluric_bands.contains(centre + side * bin_nm, response_only=True) for side in (-0.5, 0.5)]
     telluric = ~np.isfinite(model_depth) & (banded[0] | banded[1])
@@ -214,6 +212,14 @@ def _fit_polynomial(bins: StandardBins, used: BoolArray, settings: ResponseSetti
     return np.concatenate([coefficients, np.zeros(settings.poly_order + 1 - coefficients.size)])[::-1]
 
 
+def in_stellar_line(wavelength_nm: FloatArray) -> BoolArray:
+    """True within a hydrogen line of a hot star, where its spectrum and the library's differ by resolution and wavelength; shape of the input."""
+    inside = np.zeros(wavelength_nm.shape, dtype=bool)
+    for position, half_width in HYDROGEN_NM:
+        inside |= np.abs(wavelength_nm - position) < half_width
+    return inside
+
+
 def measure_efficiency(
     unflattened: MergedSpectrum, standard: StandardStar, observation: Observation, extinction: ExtinctionCurve, *, area_cm2: float
 ) -> EfficiencyCurve:
@@ -235,12 +241,12 @@ def measure_efficiency(
     Returns
     -------
     EfficiencyCurve
-        NaN where nothing was measured.
+        NaN where nothing was measured, and in the star's hydrogen lines.
     """
     wave = unflattened.wavelength_nm
     library = _average_library(standard, wave)
     photons_per_nm = library * 10.0 * wave / PLANCK_LIGHT_ERG_NM * area_cm2
-    known = (unflattened.variance > 0) & (photons_per_nm > 0)
+    known = (unflattened.variance > 0) & (photons_per_nm > 0) & ~in_stellar_line(wave)
     efficiency = np.where(known, unflattened.density / observation.exptime_s / np.where(known, photons_per_nm, 1.0), np.nan)
     factor = np.ones(wave.shape) if observation.airmass is None else extinction.factor(wave, observation.airmass)
     per_order = {

@@ -184,10 +184,12 @@ def test_efficiency_is_electrons_over_photons() -> None:
     efficiency = measure_efficiency(merged, STAR, OBSERVATION, EXTINCTION, area_cm2=area)
     energy = 6.62607015e-27 * 2.99792458e17 / WAVE  # erg per photon
     photons = library(WAVE) * 10.0 / energy * area * 100.0  # per nm
-    np.testing.assert_allclose(efficiency.efficiency, merged.density / photons, rtol=2e-3)
+    line = np.abs(WAVE - 656.28) < 4.0  # H alpha, the only one here
+    assert np.isnan(efficiency.efficiency[line]).all()
+    np.testing.assert_allclose(efficiency.efficiency[~line], (merged.density / photons)[~line], rtol=2e-3)
     factor = 10 ** (0.4 * np.interp(WAVE, [300, 900], [0.4, 0.05]) * 1.3)
     np.testing.assert_allclose(efficiency.above_atmosphere, efficiency.efficiency * factor)
-    assert efficiency.median == pytest.approx(np.median(efficiency.efficiency))
+    assert efficiency.median == pytest.approx(np.nanmedian(efficiency.efficiency))
     assert sorted(efficiency.median_by_order) == [2, 3]
     assert efficiency.median_by_order[3] == pytest.approx(np.median(efficiency.efficiency[WAVE < 650]), rel=1e-3)
 
@@ -197,7 +199,7 @@ def test_efficiency_is_unknown_where_nothing_was_measured() -> None:
     variance = np.where(WAVE < 600.0, 0.0, merged.variance)
     efficiency = measure_efficiency(replace(merged, variance=variance), STAR, OBSERVATION, EXTINCTION, area_cm2=8e4)
     assert np.isnan(efficiency.efficiency[WAVE < 600.0]).all()
-    assert np.isfinite(efficiency.efficiency[WAVE >= 600.0]).all()
+    assert np.isfinite(efficiency.efficiency[(WAVE >= 600.0) & (np.abs(WAVE - 656.28) > 4.1)]).all()
     nothing = measure_efficiency(replace(merged, variance=0 * variance), STAR, OBSERVATION, EXTINCTION, area_cm2=8e4)
     assert np.isnan(nothing.median)
     assert nothing.median_by_order == {}
