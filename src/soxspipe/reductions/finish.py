@@ -75,7 +75,11 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
         raise InputError(f"{spectrum}: no standard star of its arm {target.arm} is given (arms of the standards: {found})")
     references = [_reference(file) for file in same]
     correction = correct_telluric(
-        target.spectrum, references, airmass=target.airmass, shared_noise=SHARED_NOISE.get(target.arm, max(SHARED_NOISE.values()))
+        target.spectrum,
+        references,
+        airmass=target.airmass,
+        water_mm=target.water_mm,
+        shared_noise=SHARED_NOISE.get(target.arm, max(SHARED_NOISE.values())),
     )
     path = write_fits(corrected_path(spectrum, output), telluric_hdus(target, correction, [str(file.path) for file in same]))
     warnings = (*_telluric_warnings(target, correction), *_slit_warnings(target, same))
@@ -217,7 +221,7 @@ def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> 
     predicted = sorted(species for species, amount in correction.amounts.items() if not amount.measured)
     if predicted:
         said.append(
-            f"{target.target or 'the target'} has too little light to tell the amount of {', '.join(predicted)}: taken from the air masses"
+            f"{target.target or 'the target'} has too little light to tell the amount of {', '.join(predicted)}: taken from air masses and, where the headers have it, water"
         )
     share = float(correction.saturated.mean())
     if share > 0:

@@ -47,8 +47,8 @@ black in their cores at a mean depth of 0.2."""
 AIRMASS_PRIOR = 0.03
 """Scatter of the logarithm of well-mixed amounts about the ratio of air masses: pressure changes by less than 1 % in a night, the rest is
 for the model."""
-WATER_PRIOR = 0.7
-"""The same for water, which changes by factors within a night."""
+WATER_PRIOR, RADIOMETER_PRIOR = 0.7, 0.15
+"""The same for water, which changes by factors within a night, and where a radiometer measured it for both (0.1 to 0.3 mm of 2 mm each)."""
 SHIFT_PRIOR_PX, BLUR_PRIOR_PX2 = 1.0, 1.5
 """In samples of the merged grid: flexure left after the sky lines, and what seeing does to the line-spread function."""
 KNOT_NM = 6.0
@@ -66,7 +66,12 @@ STEP = 1e-3
 
 
 def correct_telluric(
-    target: FluxedSpectrum, references: Sequence[TelluricReference], *, airmass: float, shared_noise: float = 1.0
+    target: FluxedSpectrum,
+    references: Sequence[TelluricReference],
+    *,
+    airmass: float,
+    water_mm: float | None = None,
+    shared_noise: float = 1.0,
 ) -> TelluricCorrection:
     """Take the telluric absorption out of a spectrum.
 
@@ -78,6 +83,8 @@ def correct_telluric(
         Standards of the same arm; the one nearest in air mass is used.
     airmass : float
         Of the target.
+    water_mm : float or None
+        Precipitable water at the zenith above the target, where the header has it; with the standard's it predicts the amount of water.
     shared_noise : float
         Variance of the mean of neighbouring samples over that of independent ones: 1 + 2 (sum of their correlations).
 
@@ -94,14 +101,34 @@ def correct_telluric(
     if not references:
         raise AlgorithmError("there is no standard star to take the telluric absorption from")
     templates = [make_template(reference, target.wavelength_nm) for reference in references]
-    fits = [(problem, _fit(problem)) for problem in (_problem(target, template, airmass, shared_noise) for template in templates)]
+    seen = _Seen(target=target, airmass=airmass, water_mm=water_mm, shared_noise=shared_noise)
+    fits = [(problem, _fit(problem)) for problem in (_problem(seen, template) for template in templates)]
     nearest = min(range(len(fits)), key=lambda k: _distance(*fits[k]))
     paired = with_growth(templates[nearest], [template for k, template in enumerate(templates) if k != nearest])
     problem, fitted = fits[nearest]
     if paired.growth is not None:
-        problem = _problem(target, paired, airmass, shared_noise)
+        problem = _problem(seen, paired)
         fitted = _fit(problem)
     return _corrected(target, problem, fitted, tuple(reference.star for reference in references))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Seen:
+    """The target, and the air it was seen through as far as the header says."""
+
+    target: FluxedSpectrum
+    airmass: float
+    water_mm: float | None
+    shared_noise: float
+
+    def expected(self, species: str, template: Template) -> tuple[float, float]:
+        """Logarithm of a species' amount over the standard's before the spectrum is looked at, and its scatter."""
+        by_path = float(np.log(self.airmass / template.airmass))
+        if species in WELL_MIXED:
+            return by_path, AIRMASS_PRIOR
+        if self.water_mm and template.water_mm:
+            return by_path + float(np.log(self.water_mm / template.water_mm)), RADIOMETER_PRIOR
+        return by_path, WATER_PRIOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -154,7 +181,8 @@ def _distance(problem: _Problem, fitted: _Fitted) -> float:
     return float(np.sum(fitted.values[species] ** 2))
 
 
-def _problem(target: FluxedSpectrum, template: Template, airmass: float, shared_noise: float) -> _Problem:
+def _problem(seen: _Seen, template: Template) -> _Problem:
+    target = seen.target
     wave = target.wavelength_nm
     bad = int(SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED | SpectrumFlag.COSMIC_RAY)
     sound = (target.error > 0) & (target.quality & bad == 0)
@@ -167,15 +195,16 @@ def _problem(target: FluxedSpectrum, template: Template, airmass: float, shared_
     names, start, scatter = ["shift", "blur"], [0.0, 0.0], [SHIFT_PRIOR_PX, BLUR_PRIOR_PX2]
     for species in sorted({BANDS[number].species for number in present}):
         names.append(species)
-        start.append(float(np.log(airmass / template.airmass)))
-        scatter.append(AIRMASS_PRIOR if species in WELL_MIXED else WATER_PRIOR)
+        expected, doubt = seen.expected(species, template)
+        start.append(expected)
+        scatter.append(doubt)
     for number in present:
         names.append(f"saturation {number}")
         start.append(float(np.log(SATURATION)))
         scatter.append(SATURATION_PRIOR)
     low, high = float(wave[0]), float(wave[-1])
     knots = clamped_knots(np.linspace(low, high, max(int((high - low) / KNOT_NM), 2) + 1), 3)
-    cells = _cells(wave, used, shared_noise)
+    cells = _cells(wave, used, seen.shared_noise)
     first, splines = bspline_basis(cells.mean(wave), knots, 3)
     return _Problem(
         target=target,

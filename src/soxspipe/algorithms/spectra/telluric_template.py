@@ -90,6 +90,7 @@ class Template:
     curvature: FloatArray
     band: IntArray
     airmass: float
+    water_mm: float | None = None
     growth: FloatArray | None = None
 
     def moved(self, shift_px: float, blur_px2: float) -> FloatArray:
@@ -122,7 +123,10 @@ def make_template(reference: TelluricReference, wave: FloatArray) -> Template:
     variance = np.interp(wave, reference.wavelength_nm, np.where(known, reference.variance, 0.0), left=0.0, right=0.0)
     band = np.where(variance > 0, band_index(wave), -1)
     slope, curvature = _derivatives(transmission, SMOOTHING * float(np.median(wave)) / RESOLVING_POWER / float(np.median(np.diff(wave))))
-    return Template(transmission=transmission, variance=variance, slope=slope, curvature=curvature, band=band, airmass=reference.airmass)
+    return Template(
+        transmission=transmission, variance=variance, slope=slope, curvature=curvature, band=band, airmass=reference.airmass,
+        water_mm=reference.water_mm,
+    )  # fmt: skip
 
 
 def with_growth(first: Template, others: Sequence[Template]) -> Template:

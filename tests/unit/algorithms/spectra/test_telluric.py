@@ -124,3 +124,13 @@ def test_without_a_standard_or_light_it_says_so() -> None:
         correct_telluric(spectrum(CONTINUUM, 0.01, 1), [], airmass=1.2)
     with pytest.raises(AlgorithmError, match="has no light within any telluric band"):
         reference_from_standard(spectrum(np.zeros(WAVE.size), 1.0, 1), np.ones(WAVE.size), star="dark", airmass=1.0)
+
+
+def test_where_the_target_is_too_faint_the_radiometer_tells_its_water() -> None:
+    faint = spectrum(0.01 * seen(1.2, 6.0), 0.1, 2)
+    told = correct_telluric(faint, [standard(1.2, 3.0)], airmass=1.2, water_mm=6.0).amounts["H2O"]
+    assert told.ratio == pytest.approx(2.0, rel=0.05)
+    assert told.error / told.ratio < 0.2
+    blind = correct_telluric(faint, [standard(1.2, 3.0)], airmass=1.2).amounts["H2O"]
+    assert blind.ratio == pytest.approx(1.0, rel=0.1)
+    assert blind.error / blind.ratio > 0.5
