@@ -11,7 +11,7 @@ import numpy as np
 
 from soxspipe.algorithms.spectra.join_arms import LARGEST_SCALE, SIGNIFICANT, join_arms, why_no_scale
 from soxspipe.algorithms.spectra.telluric import correct_telluric
-from soxspipe.algorithms.spectra.telluric_bands import band_index
+from soxspipe.algorithms.spectra.telluric_bands import WELL_MIXED, band_index
 from soxspipe.algorithms.spectra.telluric_template import reference_from_standard
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import JoinedSpectrum
@@ -218,7 +218,9 @@ def _amounts_note(correction: TelluricCorrection) -> str:
 
 def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> tuple[str, ...]:
     said = []
-    predicted = sorted(species for species, amount in correction.amounts.items() if not amount.measured)
+    predicted = sorted(  # well-mixed gases follow the air mass to 3 %, which is no worry
+        species for species, amount in correction.amounts.items() if not amount.measured and species not in WELL_MIXED
+    )
     if predicted:
         said.append(
             f"{target.target or 'the target'} has too little light to tell the amount of {', '.join(predicted)}: taken from air masses and, where the headers have it, water"
