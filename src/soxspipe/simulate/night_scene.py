@@ -20,6 +20,8 @@ AFTERNOON_H, STANDARD_H, TARGETS_H, LAST_STANDARD_H = 6.0, 12.3, 13.0, 20.5
 ALL_KINDS: tuple[CalibrationKind, ...] = ("bias", "dark", "pinhole_arc", "pinhole_flat", "flat", "multi_pinhole_arc")
 EXPOSURES_APART = 1000
 """Exposure numbers left to each observation, so that no two share their noise."""
+ARMS_MEET_NM = 820.0
+"""Where the magnitudes of targets hold: the arms show one star."""
 
 
 class NightScene(BaseModel):
@@ -31,7 +33,7 @@ class NightScene(BaseModel):
     arms: tuple[ArmName, ...] = Field(("VIS", "NIR"), description="arms")
     evening: str = Field("2026-03-01", pattern=r"^\d{4}-\d{2}-\d{2}$", description="date of the evening")
     standards: int = Field(2, ge=0, le=2, description="flux standards: one in the evening, one in the morning")
-    targets: int = Field(3, ge=0, le=40, description="targets: supernovae, from 16.5 mag fainter by 0.5 mag each, then again")
+    targets: int = Field(3, ge=0, le=40, description="targets: supernovae, from 16.5 mag (820 nm) fainter by 0.5 mag each, then again")
     exposures: int = Field(1, ge=1, le=6, description="exposures of each target and arm")
     exptime_s: float = Field(300.0, gt=0.0, le=7200.0, description="exposure time of the targets, s")
     standard_exptime_s: float = Field(60.0, gt=0.0, le=7200.0, description="exposure time of the standards, s")
@@ -118,7 +120,8 @@ def _target(night: NightScene, arm: ArmName, number: int) -> Visit:
     rotator_deg = -40.0 + 25.0 * (number % 5)
     name = f"SN2026s{chr(ord('a') + number % 26)}{'' if number < 26 else number // 26}"
     scene = Scene(
-        **_geometry(night, arm), target="supernova", name=name, ab_mag=16.5 + 0.5 * (number % 5), exptime_s=night.exptime_s,
+        **_geometry(night, arm), target="supernova", name=name, ab_mag=16.5 + 0.5 * (number % 5),
+        mag_wavelength_nm=ARMS_MEET_NM, exptime_s=night.exptime_s,
         exposures=night.exposures, slit_width_arcsec=night.slit_arcsec, airmass=1.05 + 0.1 * (number % 6),
         seeing_arcsec=(0.8 + 0.1 * (number % 4),), offset_arcsec=0.4 - 0.3 * (number % 3), redshift=0.01 + 0.005 * number,
         first_exposure=(20 + number) * EXPOSURES_APART, **_flexure(arm, rotator_deg),

@@ -88,3 +88,16 @@ def test_the_organiser_finds_its_sets(raw: Path, tmp_path: Path) -> None:
     assert counts["flux standard", "VIS"] == counts["flux standard", "NIR"] == 1
     assert counts["science", "VIS"] == counts["science", "NIR"] == 2
     assert all(len(entry.frames) == 2 for entry in made.sets if entry.rule.kind == "science")
+
+
+def test_both_arms_show_the_same_supernova() -> None:
+    night = NightScene()
+    seen = [[visit.scene for visit in visits(night, arm) if visit.scene.target == "supernova"] for arm in ("VIS", "NIR")]
+    for blue, red in zip(*seen, strict=True):
+        assert blue.mag_wavelength_nm is not None
+        assert (blue.name, blue.ab_mag, blue.mag_wavelength_nm, blue.redshift) == (
+            red.name,
+            red.ab_mag,
+            red.mag_wavelength_nm,
+            red.redshift,
+        )
