@@ -109,7 +109,7 @@ def fit_log_curve(bins: StandardBins, wavelength_nm: FloatArray, rounds: int, de
     terms = basis.at(bins.wavelength_nm)
     prior = basis.prior(terms.shape[1])
     fit, residual = _fit_with_air(bins, terms, prior, used, bins.air.expected), np.zeros(used.size)
-    for _ in range(rounds):
+    for _ in range(rounds - 1):
         depth = bins.air.depth(fit.air)
         residual = (bins.log_ratio - terms @ fit.curve - depth) / _total_error(bins, depth)
         kept = bins.usable & (_around(depth) < DEEPEST) & _not_outlying(residual, used, bins.air.band < 0)
