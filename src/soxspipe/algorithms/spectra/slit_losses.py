@@ -1,6 +1,6 @@
 """Light that the slit took from an object and from the standard behind its response, and the ratio of the two over wavelength.
 
-The image is that of the turbulent air, whose width falls as the fifth root of wavelength [1]_; both stars are taken to be centred, and
+The image is that of the turbulent air, whose width falls as the fifth root of wavelength (Fried 1966); both stars are taken to be centred, and
 refraction across the slit to be taken out by the corrector in front of it or by the slit's angle.
 
 References
