@@ -40,8 +40,7 @@ def finish_night(targets: Sequence[Path], standards: Sequence[Path]) -> Finished
     """
     made: list[Path] = []
     remarks: list[str] = []
-    stars = [read_fluxed(path) for path in standards]
-    seen = [read_fluxed(path) for path in targets]
+    stars, seen = _readable(standards, remarks), _readable(targets, remarks)
     best = {file.path: file.path for file in seen}
     for file in seen:
         near = nearest_standards(file, stars)
@@ -52,6 +51,17 @@ def finish_night(targets: Sequence[Path], standards: Sequence[Path]) -> Finished
         sources = (best[blue.path], best[red.path])
         _made(joined_path(sources[0]), sources, partial(join_files, *sources), made, remarks)
     return FinishedNight(made=tuple(made), remarks=tuple(remarks))
+
+
+def _readable(paths: Sequence[Path], remarks: list[str]) -> list[SpectrumFile]:
+    """The spectra that can be read; a remark for each that cannot."""
+    found = []
+    for path in paths:
+        try:
+            found.append(read_fluxed(path))
+        except SoxspipeError as error:
+            remarks.append(str(error))
+    return found
 
 
 def nearest_standards(target: SpectrumFile, stars: Sequence[SpectrumFile]) -> list[Path]:
@@ -96,6 +106,9 @@ def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], mad
             remarks += [f"{path.name}: {warning}" for warning in make().warnings]
         except SoxspipeError as error:
             remarks.append(str(error))
+            return False
+        except Exception as error:  # a fault of the program ends one spectrum, not the night
+            remarks.append(f"{path.name}: unexpected {type(error).__name__}: {error}")
             return False
     made.append(path)
     return True

@@ -57,7 +57,10 @@ def test_arms_belong_together_by_target_and_time(tmp_path: Path) -> None:
 def test_a_night_is_corrected_and_joined_once_and_what_fails_is_said(tmp_path: Path) -> None:
     targets = [written(tmp_path, "v", "VIS"), written(tmp_path, "n", "NIR")]
     star, dark = written(tmp_path, "star", "VIS"), written(tmp_path, "dark_star", "NIR", level=0.0)
-    finished = finish_night(targets, [star, dark])
+    broken = tmp_path / "broken_FLUXCAL.fits"
+    broken.write_bytes(b"no FITS file")
+    finished = finish_night([*targets, broken], [star, dark])
+    assert any("broken_FLUXCAL.fits" in remark for remark in finished.remarks)
     assert {path.name for path in finished.made} == {"v_TELLURIC.fits", "v_JOINED.fits"}
     assert any("dark" in remark or "too little" in remark for remark in finished.remarks)
     assert (tmp_path / "v_JOINED.pdf").read_bytes().startswith(b"%PDF")
