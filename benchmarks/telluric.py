@@ -55,8 +55,8 @@ def residuals(arm: str, references: list[TelluricReference], target: tuple[float
     through = np.interp(wave + SHIFT * (wave[1] - wave[0]), wave, through)
     continuum = 1.0 + 0.2 * np.sin(wave / 40.0)
     found = correct_telluric(observed(wave, continuum * through, 100.0, seed), references, airmass=target[0])
-    inside = (band_index(wave) >= 0) & (through < 0.98)
-    ratio = found.transmission / through - 1.0
+    inside = (band_index(wave) >= 0) & (through < 0.98) & ~found.saturated
+    ratio = found.transmission / np.maximum(through, 1e-6) - 1.0
     shallow, deep = inside & (through > 0.5), inside & (through > 0.2) & (through < 0.5)
     pull = ((found.flux - continuum) / np.maximum(found.error, 1e-12))[shallow | deep]
     above, between = (100.0 * float(np.sqrt(np.mean(ratio[part] ** 2))) for part in (shallow, deep))

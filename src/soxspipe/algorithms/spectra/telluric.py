@@ -57,6 +57,8 @@ KNOT_NM = 6.0
 MODEL_ERROR = 0.25
 """Relative error of the depth for a change of the amount by a factor e: lines of different strength grow differently (water from 1 to 6 mm,
 noise-free transmissions at R = 5000 from line-by-line depths, VIS 0.1, NIR 0.3)."""
+PAIRED_MODEL_ERROR = 0.12
+"""The same where a second standard shows the growth of each line (chi 0.9 to 1.2 instead of 0.8 to 1.0, `benchmarks/telluric.py`)."""
 ROUNDS = 12
 """Bounds the time of a fit that does not converge."""
 CAP = 4.0
@@ -337,7 +339,8 @@ def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, stand
         slopes[:, k] = (_air(problem, ahead).through - through) / STEP
     from_fit = np.maximum(np.einsum("ni,ij,nj->n", slopes, fitted.covariance, slopes), 0.0)
     from_standard = air.slope**2 * problem.template.variance
-    from_model = (MODEL_ERROR * _log_ratio(problem, fitted.values) * through * np.log(np.maximum(through, 1e-6))) ** 2
+    doubt = MODEL_ERROR if problem.template.growth is None else PAIRED_MODEL_ERROR
+    from_model = (doubt * _log_ratio(problem, fitted.values) * through * np.log(np.maximum(through, 1e-6))) ** 2
     transmission_error = np.sqrt(from_fit + from_standard + from_model)
     saturated = (problem.template.band >= 0) & (
         (through < SATURATED_TRANSMISSION) | (problem.template.transmission < SATURATED_TRANSMISSION)
