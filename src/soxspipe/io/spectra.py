@@ -208,8 +208,12 @@ def telluric_hdus(file: SpectrumFile, correction: TelluricCorrection, expected: 
     return Hdu(cards=sorted_cards([*file.cards, *kept])), table_hdu("TELLURIC", columns)
 
 
-def joined_hdus(blue: SpectrumFile, red: SpectrumFile, joined: JoinedSpectrum) -> tuple[Hdu, ...]:
-    """``JOINED``: both arms in one table, native samples, with the arm of each."""
+def joined_hdus(blue: SpectrumFile, red: SpectrumFile, joined: JoinedSpectrum, *, shared_noise: tuple[float, float]) -> tuple[Hdu, ...]:
+    """``JOINED``: both arms in one table, native samples, with the arm of each.
+
+    `shared_noise` of either arm, the variance of a mean of neighbours over that of independent samples, goes into the header, so that who
+    bins the spectrum knows by how much errors shrink less than by the root of the number.
+    """
     columns = [
         Column(name="WAVE", values=joined.wavelength_nm, unit="nm", comment="air"),
         Column(name="FLUX", values=joined.flux, unit=FLUX_UNIT),
@@ -223,6 +227,8 @@ def joined_hdus(blue: SpectrumFile, red: SpectrumFile, joined: JoinedSpectrum) -
         ("SOXS JOIN SCALEERR", joined.scale_error, "1 sigma"),
         ("SOXS JOIN APPLIED", joined.applied, "T: the blue arm was multiplied by it"),
         ("SOXS JOIN WAVE", joined.join_nm, "[nm] where the arms meet"),
+        ("SOXS JOIN SHARED1", shared_noise[0], "blue: variance of means over independent"),
+        ("SOXS JOIN SHARED2", shared_noise[1], "red: the same; errors of neighbours correlate"),
         ("SOXS JOIN FILE1", blue.path.name[-60:], "blue arm"),
         ("SOXS JOIN FILE2", red.path.name[-60:], "red arm"),
     ]

@@ -79,7 +79,7 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
         references,
         airmass=target.airmass,
         water_mm=target.water_mm,
-        shared_noise=SHARED_NOISE.get(target.arm, max(SHARED_NOISE.values())),
+        shared_noise=_shared_noise(target),
     )
     path = write_fits(corrected_path(spectrum, output), telluric_hdus(target, correction, [str(file.path) for file in same]))
     warnings = (*_telluric_warnings(target, correction), *_slit_warnings(target, same))
@@ -105,7 +105,9 @@ def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale
     warnings = list(require_one_target(first, second))
     powers = (_resolving_power(first), _resolving_power(second))
     joined = join_arms(first.spectrum, second.spectrum, resolving_power=powers, apply_scale=apply_scale)
-    path = write_fits(joined_path(first.path, output), joined_hdus(first, second, joined))
+    path = write_fits(
+        joined_path(first.path, output), joined_hdus(first, second, joined, shared_noise=(_shared_noise(first), _shared_noise(second)))
+    )
     _draw(path.with_suffix(".pdf"), first, joined)
     note, more = _join_note(first, second, joined)
     return Finished(path=path, note=note, warnings=(*warnings, *more), joined=joined)
@@ -239,6 +241,10 @@ def _slit_warnings(target: SpectrumFile, standards: Sequence[SpectrumFile]) -> l
         for file in standards
         if own and slit_of(file) not in ("", own)
     ]
+
+
+def _shared_noise(file: SpectrumFile) -> float:
+    return SHARED_NOISE.get(file.arm, max(SHARED_NOISE.values()))
 
 
 def slit_of(file: SpectrumFile) -> str:

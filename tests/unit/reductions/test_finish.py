@@ -98,6 +98,7 @@ def test_arms_that_agree_are_joined_as_they_are(tmp_path: Path) -> None:
     assert abs(joined.scale - 1.0) < 4 * joined.scale_error
     assert np.all(np.diff(column(finished.path, "WAVE")) > 0)
     assert column(finished.path, "WAVE")[0] == 640.0
+    assert [read_header(finished.path).get(f"SOXS JOIN SHARED{n}") for n in (1, 2)] == [2.6, 1.5]
     assert column(finished.path, "WAVE")[-1] == pytest.approx(NIR[-1])
 
 
