@@ -106,8 +106,9 @@ def correct_telluric(
     seen = _Seen(target=target, airmass=airmass, water_mm=water_mm, shared_noise=shared_noise)
     fits = [(problem, _fit(problem)) for problem in (_problem(seen, template) for template in templates)]
     nearest = min(range(len(fits)), key=lambda k: _distance(*fits[k]))
-    paired = with_growth(templates[nearest], [template for k, template in enumerate(templates) if k != nearest])
     problem, fitted = fits[nearest]
+    water = float(fitted.values[problem.names.index("H2O")]) if "H2O" in problem.names else 0.0
+    paired = with_growth(templates[nearest], [template for k, template in enumerate(templates) if k != nearest], water)
     if paired.growth is not None:
         problem = _problem(seen, paired)
         fitted = _fit(problem)
@@ -275,7 +276,7 @@ def _fit(problem: _Problem) -> _Fitted:
         chi = float(np.sqrt(np.mean(capped[: problem.flux.size] ** 2)))
         normal = slopes.T @ slopes + np.diag(prior)
         step = np.linalg.solve(normal, slopes.T @ capped + prior * (problem.start - values))
-        step *= min(1.0, 1.0 / max(float(np.abs(step / problem.scatter).max()), 1e-12))
+        step = np.clip(step, -problem.scatter, problem.scatter)  # each for itself: well-mixed gases, held to 3 %, do not hold up the water
         values = values + step
         if np.all(np.abs(step) < 0.02 / np.sqrt(np.diag(normal))):
             break
