@@ -1,15 +1,11 @@
-"""The plan as a whole: narrowed to what is asked for, as text, as JSON, as sets-of-files."""
+"""The plan as a whole: what is reduced with what, narrowed to what is asked for."""
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from pathlib import Path
 
 from soxspipe.night.plan import narrowed
-from soxspipe.night.plan_text import plan_json, plan_lines, summary_line
-from soxspipe.night.sofs import is_edited, is_hand_made, sof_text, write_sof
-from support.night_headers import EVENING, run_of, stare, whole_night
+from support.night_headers import EVENING, run_of, whole_night
 from support.nights import planned
 
 NOD = run_of(
@@ -48,55 +44,6 @@ def test_nodding_exposures_are_listed_with_their_sets_and_calibrations() -> None
         "RESP_TAB_VIS",
         "OBJECT_VIS",
     } == {tag for _, tag in task.entries()}
-
-
-def test_the_text_says_what_why_and_what_not() -> None:
-    text = "\n".join(plan_lines(planned(whole_night() + NOD)))
-    assert "Night 2026-03-01: 1 VIS bias" in text
-    assert "SN2026abc, science: 2 x 300 s" in text
-    assert "master bias          20260301T180000_VIS_1X1_1_MBIAS_SOXS (8.0 h before, the only one)" in text
-    assert "NOD_OBJ_SLIT1_0_300_0S_SOXS_SN2026abc: not reduced: nod" in text
-
-
-def test_files_aside_are_listed_by_reason() -> None:
-    plan = planned(
-        [*whole_night(), *stare("VIS", EVENING, cards={"ESO SEQ ARM": "--"}), *stare("NIR", EVENING, cards={"ESO SEQ ARM": "--"})]
-    )
-    text = "\n".join(plan_lines(plan))
-    assert "  an acquisition image: SOXS.NIR.2026-03-01T18_00_00.000.fits, SOXS.VIS.2026-03-01T18_00_00.000.fits" in text
-    assert summary_line(plan) == "78 exposures in 26 sets, 26 to reduce, 2 files take no part"
-
-
-def test_the_json_holds_everything() -> None:
-    answer = json.loads(plan_json(planned(whole_night())))
-    assert len(answer["tasks"]) == 26
-    science = answer["tasks"][-1]
-    assert science["verb"] == "stare"
-    assert [entry["category"] for entry in science["calibrations"]] == [
-        "MASTER_BIAS", "MASTER_FLAT", "BP_MAP", "ORDER_TAB", "DISP_TAB", "DISP_IMAGE", "RESP_TAB",
-    ]  # fmt: skip
-
-
-def test_a_set_of_files_is_two_columns(tmp_path: Path) -> None:
-    text = sof_text([("/a/long/path.fits", "OBJECT_VIS"), ("/b.fits", "MASTER_BIAS_VIS")])
-    assert text.splitlines()[:2] == ["/a/long/path.fits OBJECT_VIS", "/b.fits           MASTER_BIAS_VIS"]
-    assert not is_edited(text)
-    path = tmp_path / "sof" / "x.sof"
-    assert write_sof(path, [("/b.fits", "T")])
-    assert write_sof(path, [("/c.fits", "T")])
-    assert "/c.fits" in path.read_text()
-
-
-def test_an_edited_set_of_files_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "x.sof"
-    write_sof(path, [("/b.fits", "T")])
-    assert not is_hand_made(path)
-    path.write_text(path.read_text().replace("/b.fits", "/mine.fits"))
-    assert is_hand_made(path)
-    assert not write_sof(path, [("/c.fits", "T")])
-    assert "/mine.fits" in path.read_text()
-    (tmp_path / "y.sof").write_text("/own.fits TAG\n")
-    assert is_hand_made(tmp_path / "y.sof")
 
 
 def test_two_nights_do_not_mix() -> None:

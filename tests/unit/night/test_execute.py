@@ -1,0 +1,31 @@
+"""Dask runs the jobs; faults of workers and schedulers are in `tests/faults/test_night.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from soxspipe.night.execute import Engine, SchedulerError, connected, execute
+from soxspipe.night.graph import build_graph
+from support.night_headers import whole_night
+from support.nights import cheap_recipe, planned
+
+
+def test_no_scheduler_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soxspipe.night.execute.CONNECT_S", 0.3)
+    with pytest.raises(SchedulerError, match="no Dask scheduler answers"), connected(Engine(scheduler="tcp://127.0.0.1:9")):
+        pass
+
+
+@pytest.fixture
+def client() -> Iterator[object]:
+    with connected(Engine(processes=False, workers=1)) as found:
+        yield found
+
+
+def test_jobs_of_a_job_that_was_given_up_are_told(client: object, tmp_path: Path) -> None:
+    nodes = build_graph(planned(whole_night()))[:1]
+    outcomes = execute(client, nodes, {}, cheap_recipe, lambda _: True)  # type: ignore[arg-type]
+    assert [outcome.status for outcome in outcomes.values()] == ["failed"]

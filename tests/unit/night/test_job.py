@@ -1,0 +1,66 @@
+"""One task in a worker: what it takes, and what becomes of whatever goes wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from soxspipe.night.job import Job, Offer, run_job, take_calibrations
+from soxspipe.night.state import Outcome, read_record
+from support.nights import cheap_recipe
+
+
+def test_a_file_that_vanishes_after_the_plan(tmp_path: Path) -> None:
+    job = Job(
+        name="x",
+        verb="mbias",
+        arm="VIS",
+        night="2026-03-01",
+        sof=str(tmp_path / "x.sof"),
+        output=str(tmp_path),
+        raw=((str(tmp_path / "gone.fits"), "BIAS_VIS"),),
+    )
+    outcome = run_job(job, [], cheap_recipe)
+    assert outcome.status == "failed"
+    assert "it was there when the night was planned" in outcome.cause
+    remembered = read_record(tmp_path, "2026-03-01", "x")
+    assert remembered is not None
+    assert remembered.cause == outcome.cause
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(28, "No space left on device", "/out/x"), "/out/x: No space left"),
+        (KeyError("a"), "unexpected KeyError"),
+    ],
+)
+def test_whatever_a_recipe_raises_becomes_a_cause(tmp_path: Path, error: Exception, cause: str) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    source = tmp_path / "a.fits"
+    source.write_bytes(b"x")
+    job = Job(name="x", verb="mbias", arm="VIS", night="n", sof=str(tmp_path / "x.sof"), output=str(tmp_path), raw=((str(source), "T"),))
+    outcome = run_job(job, [], broken)  # type: ignore[arg-type]
+    assert (outcome.status, cause in outcome.cause) == ("failed", True)
+
+
+def test_partners_are_taken_together(tmp_path: Path) -> None:
+    for name in ("t1", "i1", "t2", "i2"):
+        (tmp_path / name).touch()
+
+    def made(name: str, **paths: str) -> Outcome:
+        return Outcome(name=name, verb="spat_solution", made={key: str(tmp_path / path) for key, path in paths.items()})
+
+    offers = (
+        Offer(category="DISP_TAB", required=True, with_="", sources=(("A", ""), ("B", ""))),
+        Offer(category="DISP_IMAGE", required=False, with_="DISP_TAB", sources=(("A", ""), ("B", ""))),
+    )
+    job = Job(name="x", verb="stare", arm="VIS", night="n", sof="", output="", raw=(), offers=offers)
+    upstream = {"A": made("A", DISP_IMAGE="i1"), "B": made("B", DISP_TAB="t2", DISP_IMAGE="i2")}
+    taken, warnings, lacking = take_calibrations(job, upstream)
+    assert (Path(taken["DISP_TAB"]).name, Path(taken["DISP_IMAGE"]).name, lacking) == ("t2", "i2", [])
+    assert warnings == ["the dispersion solution is of B, since A could not be used"]
