@@ -46,7 +46,7 @@ from soxspipe.night.pages import write_pages
 from soxspipe.night.plan import Takes
 from soxspipe.night.run import Night, Request, plan_folder, reduce_night, settings_texts, write_sofs
 from soxspipe.night.run_recipe import run_recipe, takes
-from soxspipe.night.state import Outcome
+from soxspipe.night.state import Outcome, record_path
 from soxspipe.night.watch import Watching
 from soxspipe.night.watch import watch as keep_watch
 from soxspipe.reductions.spec import Published
@@ -67,6 +67,9 @@ SIMULATED = {"targets": 12, "exposures": 6, "bias-frames": 20, "dark-frames": 10
 ONE_TARGET = "SN2026sa"
 WATCHED_TURNS = 10
 """Looks at the folder, half a second apart, before the exposures arrive."""
+
+WATCHED_S = 120.0
+"""Then the watch is given up."""
 
 TIMES = "seconds.txt"
 """Beside the products: wall time of each recipe, by the worker that ran it."""
@@ -268,6 +271,7 @@ def watch(options: Options) -> None:
                 (arriving / row.name).symlink_to(row.path)
         elif task.frames.first.target == ONE_TARGET:
             new.append(task.frames.first)
+            record_path(output, task.frames.night, task.name).unlink(missing_ok=True)  # as if it had never been reduced
     arrived: list[float] = []
     spectra: dict[str, float] = {}
 
@@ -276,7 +280,7 @@ def watch(options: Options) -> None:
         if len(arrived) == WATCHED_TURNS:
             for row in new:
                 shutil.copy(row.path, arriving / row.name)
-        return len(spectra) == len(new)
+        return len(spectra) == len(new) or time.perf_counter() - arrived[0] > WATCHED_S
 
     def heard(outcome: Outcome) -> None:
         spectra[f"{outcome.arm} {outcome.status}"] = time.perf_counter() - arrived[WATCHED_TURNS - 1]

@@ -17,6 +17,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, Security, as
 
 from soxspipe import __version__
 from soxspipe.errors import SoxspipeError
+from soxspipe.night import run_recipe
 from soxspipe.night.graph import Node, order_of_urgency
 from soxspipe.night.job import Job, Recipe, run_job
 from soxspipe.night.state import Outcome
@@ -62,12 +63,15 @@ class Engine:
         False runs the workers as threads of this process.
     dashboard : bool
         Serve Dask's dashboard, on the loopback.
+    ready : bool
+        Workers of that cluster import all recipes when they start, so that the first exposure does not wait for it.
     """
 
     scheduler: str = ""
     workers: int = 2
     processes: bool = True
     dashboard: bool = False
+    ready: bool = False
 
 
 @contextmanager
@@ -227,10 +231,12 @@ def _local_cluster(engine: Engine) -> LocalCluster:
     SchedulerError
         If they do not start.
     """
+    preload = [run_recipe.__name__] if engine.ready and engine.processes else []
     try:
         return LocalCluster(
             n_workers=engine.workers,
             threads_per_worker=1,
+            preload=preload,
             processes=engine.processes,
             protocol="tcp://",
             host="127.0.0.1",

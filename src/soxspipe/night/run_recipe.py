@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,10 @@ def run_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, over
     command = f"soxspipe {verb} {sof} -o {output}" + (f" -s {settings}" if settings else "")
     gathered = gather(recipe, str(sof), settings, verb=verb, command=command, workers=1)
     return run_reduction(recipe, gathered, output, overwrite=overwrite)
+
+
+def dask_setup(worker: object) -> None:
+    """Import the recipes with their algorithms; Dask calls it in workers that were told to preload this module."""
+    for folder in dict.fromkeys(entry.folder for entry in RECIPES.values()):
+        import_module(f"soxspipe.reductions.{folder}.recipe")
+        import_module(f"soxspipe.reductions.{folder}.reduce")

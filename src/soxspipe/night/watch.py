@@ -229,7 +229,9 @@ def watch(request: Request, how: Watching, *, recipe: Recipe = run_recipe, takes
     Night
         What had become of it in the end.
     """
-    engine = Engine(scheduler=request.scheduler, workers=request.workers, processes=request.processes, dashboard=request.dashboard)
+    engine = Engine(
+        scheduler=request.scheduler, workers=request.workers, processes=request.processes, dashboard=request.dashboard, ready=True
+    )  # fmt: skip
     with connected(engine) as client:
         running = Running(client, recipe)
         watched = Watch(request, how, running, open_index(request.output), takes)
