@@ -93,6 +93,20 @@ def test_what_has_changed_is_made_again_and_nothing_else(raw: Path, tmp_path: Pa
     assert [outcome.name for outcome in night.with_status("done")] == [product.name.removesuffix("_SCI_SLIT_FLUX.fits")]
 
 
+def test_a_standard_that_comes_later_calibrates_what_is_there(tmp_path: Path) -> None:
+    folder, frames = tmp_path / "raw", whole_night()
+    write_headers(folder, [frame for frame in frames if frame.cards["OBJECT"] != "LTT3218"])
+    before = go(folder, tmp_path / "out")
+    assert not any("RESP_TAB" in outcome.inputs for outcome in before.outcomes.values())
+    write_headers(folder, [frame for frame in frames if frame.cards["OBJECT"] == "LTT3218"])
+    after = go(folder, tmp_path / "out")
+    assert Counter(outcome.verb for outcome in after.with_status("done")) == {"stare": 4, "stare_std": 2}
+    assert all("RESP_TAB" in outcome.inputs for outcome in after.outcomes.values() if outcome.verb == "stare")
+    write_headers(tmp_path / "at_once", frames)
+    go(tmp_path / "at_once", tmp_path / "other")
+    assert contents(tmp_path / "out") == contents(tmp_path / "other"), "the same as if it had been there from the beginning"
+
+
 def test_products_without_a_record_are_made_again(raw: Path, tmp_path: Path) -> None:
     night = go(raw, tmp_path)
     task = night.plan.tasks[0]
