@@ -287,7 +287,7 @@ def _verdict(made: Published) -> tuple[str, tuple[str, ...]]:
 
 def _curve(job: Job, made: Published, calibrations: Mapping[str, str]) -> Mapping[str, Any]:
     """Spectrum, response and sky, of what has them."""
-    from soxspipe.night.pictures import response_curve, sky_rate, spectrum_curve
+    from soxspipe.night.curves import response_curve, sky_rate, spectrum_curve
 
     merged = _path_of(made, "EXTRACTED_MERGED_TABLE")
     if not merged:

@@ -12,9 +12,9 @@ from typing import Any
 from soxspipe import __version__
 from soxspipe.datamodel.links import Link
 from soxspipe.io.atomic import write_whole
+from soxspipe.night.curves import REFERENCE_NM, zero_point
 from soxspipe.night.frame_row import FrameRow
 from soxspipe.night.outcome_text import counts_line
-from soxspipe.night.pictures import REFERENCE_NM, zero_point
 from soxspipe.night.plan import Plan, Task
 from soxspipe.night.run import Night
 from soxspipe.night.state import Outcome
@@ -29,7 +29,7 @@ from soxspipe.report.night import (
     TrendEntry,
     build_night_page,
 )
-from soxspipe.report.night.content import Picture
+from soxspipe.report.night.content import Curve
 
 MOST_FILES = 6
 """File names in one cell; the plan's JSON has all."""
@@ -126,10 +126,10 @@ def _finished_links(outcome: Outcome, output: Path) -> Iterator[Link]:
             yield from _link("picture of both arms", f"{stem}_JOINED.pdf", output)
 
 
-def _picture(curve: Mapping[str, Any] | None) -> Picture | None:
+def _curve(curve: Mapping[str, Any] | None) -> Curve | None:
     if not curve:
         return None
-    return Picture(low_nm=float(curve["low_nm"]), high_nm=float(curve["high_nm"]), values=tuple(curve["values"]))
+    return Curve(low_nm=float(curve["low_nm"]), high_nm=float(curve["high_nm"]), values=tuple(curve["values"]))
 
 
 def _exposure(frames: Sequence[FrameRow]) -> str:
@@ -154,7 +154,7 @@ def _target(task: Task, outcome: Outcome | None, output: Path) -> TargetEntry:
         snr=outcome.metric("SNR MEDIAN") if outcome is not None and done else None,
         level=outcome.level if outcome is not None and done else "",
         remarks=_once((*cause, *(outcome.worries if outcome else ()), *(outcome.warnings if outcome else ()))),
-        picture=_picture(outcome.curve.get("spectrum")) if outcome is not None and done else None,
+        curve=_curve(outcome.curve.get("spectrum")) if outcome is not None and done else None,
         is_calibrated=outcome is not None and outcome.final.endswith("_FLUXCAL.fits"),
         links=(*links, *_link("SOF", str(task.sof), output)),
     )
@@ -171,7 +171,7 @@ def _standards(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], output: P
         if not task.frames.rule.is_standard or outcome is None or not outcome.succeeded:
             continue
         first = task.frames.first
-        response = _picture(outcome.curve.get("response"))
+        response = _curve(outcome.curve.get("response"))
         yield StandardEntry(
             star=first.target, arm=task.frames.arm, slit=first.slit, began=first.date_obs[:19], airmass=first.airmass,
             efficiency=outcome.metric("EFF MEDIAN"),

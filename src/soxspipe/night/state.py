@@ -62,7 +62,7 @@ class Outcome:
     worries : tuple of str
         What the report finds worth a look, gravest first.
     curve : mapping
-        The spectrum or response in a few points (`pictures`).
+        The spectrum or response in a few points (`curves`).
     checksums : tuple of (str, int, int, str)
         Path, size, time and MD5 of the inputs, for the index.
     trace : str

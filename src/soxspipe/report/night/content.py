@@ -10,7 +10,7 @@ Values = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Curve:
     """A curve in equal steps from `low_nm` to `high_nm`; None where there is nothing."""
 
     low_nm: float
@@ -36,7 +36,7 @@ class TargetEntry:
         ``good``, ``check``, ``fail``, or empty if there is no spectrum.
     remarks : tuple of str
         Worries and warnings; or the cause of a failure.
-    picture : Picture or None
+    curve : Curve or None
         The spectrum.
     is_calibrated : bool
         In units of flux, not in counts.
@@ -54,7 +54,7 @@ class TargetEntry:
     snr: float | None
     level: str
     remarks: tuple[str, ...]
-    picture: Picture | None
+    curve: Curve | None
     is_calibrated: bool
     links: tuple[Link, ...]
 
@@ -70,7 +70,7 @@ class StandardEntry:
     airmass: float | None
     efficiency: float | None
     zero_point: float | None
-    response: Picture | None
+    response: Curve | None
     links: tuple[Link, ...]
 
 

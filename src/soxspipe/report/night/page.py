@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from soxspipe.datamodel.links import Link
 from soxspipe.report.assets import asset
 from soxspipe.report.markup import Child, Html, joined, table, tag
+from soxspipe.report.night.charts import chart, logarithms, thumbnail, wavelengths
 from soxspipe.report.night.content import (
     CalibrationEntry,
     ConditionEntry,
@@ -17,7 +18,6 @@ from soxspipe.report.night.content import (
     TargetEntry,
     TrendEntry,
 )
-from soxspipe.report.night.drawings import chart, logarithms, thumbnail, wavelengths
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _MARKS = {"good": "✓ good", "check": "! look closer", "fail": "✕ not good", "": "– none"}
@@ -36,7 +36,7 @@ def build_night_page(content: NightContent) -> str:
     Returns
     -------
     str
-        HTML with styles, drawings and its small script inside; text from headers is escaped.
+        HTML with styles, charts and its small script inside; text from headers is escaped.
     """
     sections = (
         ("targets", "Targets", _targets(content.targets)),
@@ -88,7 +88,7 @@ def _targets(entries: Sequence[TargetEntry]) -> Html:
     rows = [
         (
             _named(entry),
-            _pictured(entry),
+            _thumbnail(entry),
             entry.arm,
             entry.began.replace("T", " ")[:16],
             entry.exposure,
@@ -117,12 +117,12 @@ def _named(entry: TargetEntry) -> Html:
     return joined(tag("a", name, href=report) if report else name, tag("small", f" {kind}") if kind else None)
 
 
-def _pictured(entry: TargetEntry) -> Html | None:
-    drawn = thumbnail(entry.picture, f"spectrum of {entry.target}, {entry.arm}")
-    if drawn is None or entry.picture is None:
+def _thumbnail(entry: TargetEntry) -> Html | None:
+    drawn = thumbnail(entry.curve, f"spectrum of {entry.target}, {entry.arm}")
+    if drawn is None or entry.curve is None:
         return None
     unit = "flux" if entry.is_calibrated else "counts"
-    return joined(drawn, tag("small", f"{entry.picture.low_nm:.0f}–{entry.picture.high_nm:.0f} nm, {unit}"))
+    return joined(drawn, tag("small", f"{entry.curve.low_nm:.0f}–{entry.curve.high_nm:.0f} nm, {unit}"))
 
 
 def _remarks(remarks: Sequence[str]) -> Html | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from soxspipe.night.pictures import POINTS, curve_of, response_curve, sky_rate, spectrum_curve, zero_point
+from soxspipe.night.curves import POINTS, curve_of, response_curve, sky_rate, spectrum_curve, zero_point
 
 WAVE = np.linspace(400.0, 800.0, 4001)
 

@@ -1,4 +1,4 @@
-"""Small drawings of the night's page, as SVG: they print, and need no script."""
+"""Small charts of the night's page, as SVG: they print, and need no script."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from soxspipe.report.markup import Html, joined, tag
-from soxspipe.report.night.content import Picture, Values
+from soxspipe.report.night.content import Curve, Values
 
 WIDTH, HEIGHT = 160, 40
 CHART_WIDTH, CHART_HEIGHT = 460, 200
@@ -18,20 +18,20 @@ Series = tuple[str, Sequence[float], Sequence[float | None]]
 """Label, x and y; None breaks the line."""
 
 
-def thumbnail(picture: Picture | None, label: str) -> Html | None:
+def thumbnail(curve: Curve | None, label: str) -> Html | None:
     """A spectrum as a small line, scaled between its 2nd and 98th percentile."""
-    if picture is None:
+    if curve is None:
         return None
-    known = sorted(value for value in picture.values if value is not None)
+    known = sorted(value for value in curve.values if value is not None)
     if not known:
         return None
     low, high = known[int(0.02 * (len(known) - 1))], known[math.ceil(0.98 * (len(known) - 1))]
     low = min(low, 0.0) if low < 0.5 * high else low
     scale = (HEIGHT - 4) / (high - low) if high > low else 0.0
-    step = WIDTH / max(1, len(picture.values) - 1)
+    step = WIDTH / max(1, len(curve.values) - 1)
     lines = _pieces(
         (round(place * step, 1), None if value is None else round(HEIGHT - 2 - min(max(value - low, 0.0), high - low) * scale, 1))
-        for place, value in enumerate(picture.values)
+        for place, value in enumerate(curve.values)
     )
     return tag(
         "svg",
@@ -70,11 +70,11 @@ def chart(
         _curve(across, up, values_x, values_y, COLOURS[place % len(COLOURS)], dots=dots)
         for place, (_, values_x, values_y) in enumerate(series)
     ]  # fmt: skip
-    picture = tag(
+    svg = tag(
         "svg", _band(up, limits), _ticks(across, up, x_label, y_label), drawn,
         viewBox=f"0 0 {CHART_WIDTH} {CHART_HEIGHT}", role="img", aria_label=f"{title}: {y_label} over {x_label}",
     )  # fmt: skip
-    return tag("figure", tag("figcaption", title), picture, _key([label for label, _, _ in series]), class_="chart")
+    return tag("figure", tag("figcaption", title), svg, _key([label for label, _, _ in series]), class_="chart")
 
 
 class _Axis:
@@ -164,10 +164,10 @@ def _pieces(points: Iterable[tuple[float, float | None]]) -> list[str]:
     return [" ".join(line) for line in lines if line]
 
 
-def wavelengths(picture: Picture) -> list[float]:
-    """Wavelength of each value of a picture."""
-    n = len(picture.values)
-    return [picture.low_nm + (picture.high_nm - picture.low_nm) * (place + 0.5) / n for place in range(n)]
+def wavelengths(curve: Curve) -> list[float]:
+    """Wavelength of each value of a curve."""
+    n = len(curve.values)
+    return [curve.low_nm + (curve.high_nm - curve.low_nm) * (place + 0.5) / n for place in range(n)]
 
 
 def logarithms(values: Values) -> list[float | None]:

@@ -20,16 +20,16 @@ from soxspipe.report.night import (
     TrendEntry,
     build_night_page,
 )
-from soxspipe.report.night.content import Picture
-from soxspipe.report.night.drawings import chart, thumbnail
+from soxspipe.report.night.charts import chart, thumbnail
+from soxspipe.report.night.content import Curve
 from support.browser import Page, find_browser, open_browser
 
 LEVELS = ("good", "check", "fail", "")
 
 
-def picture(n: int = 120) -> Picture:
+def curve(n: int = 120) -> Curve:
     values = tuple(None if place % 40 == 7 else 1e-16 * (1.5 + math.sin(place / 9)) for place in range(n))
-    return Picture(low_nm=350.0, high_nm=850.0, values=values)
+    return Curve(low_nm=350.0, high_nm=850.0, values=values)
 
 
 def target(number: int) -> TargetEntry:
@@ -39,7 +39,7 @@ def target(number: int) -> TargetEntry:
         target=f"SN2026a{number:03d}", kind="science", arm=arm, slit="SLIT1.0", began=f"2026-03-02T{number % 10:02d}:30:00",
         exposure="2 × 300 s", airmass=1.0 + 0.01 * number, snr=None if level == "" else 0.5 * number, level=level,
         remarks=("the master flat is 3 days away; up to 1 are usual", "SKY CHI LINES is 1.4", "third remark") if level != "good" else (),
-        picture=None if level == "" else picture(), is_calibrated=number % 3 > 0,
+        curve=None if level == "" else curve(), is_calibrated=number % 3 > 0,
         links=() if level == "" else (Link(text="report", href=f"qc/r{number}.html"), Link(text="spectrum", href=f"reduced/s{number}.fits")),
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def target(number: int) -> TargetEntry:
 def content(n_targets: int = 8) -> NightContent:
     standard = StandardEntry(
         star="LTT3218", arm="VIS", slit="SLIT5.0", began="2026-03-02T01:00:00", airmass=1.1, efficiency=0.21, zero_point=18.3,
-        response=picture(), links=(),
+        response=curve(), links=(),
     )  # fmt: skip
     calibration = CalibrationEntry(
         kind="bias", arm="VIS", name="20260301T180000_VIS_1X1_1_MBIAS_SOXS", began="2026-03-01T18:00:00", frames="5 × 0 s",
@@ -103,12 +103,12 @@ def test_nothing_is_fetched() -> None:
 
 
 def test_a_thumbnail_breaks_at_gaps_and_stays_in_its_box() -> None:
-    drawn = thumbnail(picture(), "x")
+    drawn = thumbnail(curve(), "x")
     assert drawn is not None
     assert drawn.count("<polyline") == 4  # gaps at 7, 47 and 87
     heights = [float(y) for y in re.findall(r",([\d.]+)", drawn)]
     assert 0.0 <= min(heights) <= max(heights) <= 40.0
-    assert thumbnail(Picture(low_nm=1, high_nm=2, values=(None, None)), "x") is None
+    assert thumbnail(Curve(low_nm=1, high_nm=2, values=(None, None)), "x") is None
 
 
 @pytest.mark.parametrize(("xs", "ys"), [([1.0], [5.0]), ([1.0, 2.0], [0.0, 0.0]), ([3.0, 3.0], [1e-17, 2e-17]), ([0.0, 9.0], [-1e6, 1e6])])

@@ -1,4 +1,4 @@
-"""Small pictures of what a reduction made, as numbers: a spectrum or response in a hundred points, for the night's page."""
+"""What a reduction made as curves of a hundred points, spectrum or response, for the night's page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from soxspipe.errors import InputError
 from soxspipe.io.fits import open_fits, read_table
 
-Curve: TypeAlias = dict[str, Any]
+CurveRecord: TypeAlias = dict[str, Any]
 """``low_nm``, ``high_nm`` and ``values``: equally spaced means, None where there is no good sample."""
 
 POINTS = 120
@@ -31,7 +31,7 @@ FLUXES = ("FLUX_CALIBRATED", "FLUX_COUNTS")
 RESPONSE_HDU = "RESPONSE_SAMPLED"
 
 
-def spectrum_curve(path: Path) -> Curve | None:
+def spectrum_curve(path: Path) -> CurveRecord | None:
     """The final spectrum in a few points; None if the file holds none.
 
     Parameters
@@ -47,7 +47,7 @@ def spectrum_curve(path: Path) -> Curve | None:
     return None
 
 
-def response_curve(path: Path) -> Curve | None:
+def response_curve(path: Path) -> CurveRecord | None:
     """A response in a few points; None if the file holds no sampled one."""
     table = _tables(path).get(RESPONSE_HDU)
     if table is None or not {"WAVE", "RESPONSE"} <= table.keys():
@@ -65,7 +65,7 @@ def sky_rate(path: Path, arm: str, exptime_s: float) -> float | None:
     return None
 
 
-def zero_point(response: Curve | Mapping[str, Any] | None, arm: str) -> float | None:
+def zero_point(response: CurveRecord | Mapping[str, Any] | None, arm: str) -> float | None:
     """AB magnitude of a source that gives one electron per second and pixel at the arm's reference wavelength."""
     if not response or arm not in REFERENCE_NM:
         return None
@@ -78,7 +78,7 @@ def zero_point(response: Curve | Mapping[str, Any] | None, arm: str) -> float | 
     return -2.5 * math.log10(per_hz) + AB_ZERO
 
 
-def curve_of(wavelength_nm: NDArray[Any], values: NDArray[Any], good: NDArray[np.bool_], points: int = POINTS) -> Curve | None:
+def curve_of(wavelength_nm: NDArray[Any], values: NDArray[Any], good: NDArray[np.bool_], points: int = POINTS) -> CurveRecord | None:
     """Medians in equal steps of wavelength, which single bad samples do not move; None without a good sample."""
     if not good.any():
         return None
