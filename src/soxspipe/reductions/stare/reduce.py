@@ -53,6 +53,8 @@ from soxspipe.reductions.stare.solution_warnings import slit_loss_warnings, solu
 from soxspipe.reductions.stare.wavelengths import shift_note, tie_wavelengths
 from soxspipe.settings.stare import StareSettings
 
+MOST_SATURATED = 0.01
+"""Of the pixels inside orders: a core three pixels wide that is full in a seventh of the spectrum."""
 BRIGHT_SIGNIFICANCE = 50.0
 """An object this clear in the continuum is not looked for in lines as well; no measurement is recorded."""
 
@@ -225,7 +227,7 @@ def solve_stack(
     on_slit = [follow_slit(order, slit, half_slit) for order in detrended] if slit.applied else detrended
     done("slit_offset", notes.slit(slit))
     cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(on_slit, skies, strict=True)]
-    orders = tuple(order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True))
+    orders = _without_full_wells([order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)], flags)
     if settings.use_lacosmic:
         done("flag_cosmic_rays", notes.cosmic_rays(cosmic_rays))
     by_continuum = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=named, with_negatives=inputs.with_off_frame)
@@ -333,6 +335,19 @@ def _trace(
         settings.continuum,
         forced_arcsec=inputs.object_slit_arcsec or 0.0,
         seeing_arcsec=inputs.observation.seeing_arcsec,
+    )
+
+
+def _without_full_wells(orders: Sequence[OrderData], flags: FlagArray) -> tuple[OrderData, ...]:
+    """Orders without the dispersion pixels in which wells are full, where these are many.
+
+    Wings of a core that is missing look like a host, like companions, and like an image with a hole, which spoils the profile everywhere.
+    """
+    full = [order.window.inside & (flags.reshape(-1)[order.window.index] & np.uint8(PixelFlag.SATURATED) != 0) for order in orders]
+    if sum(map(np.count_nonzero, full)) < MOST_SATURATED * sum(np.count_nonzero(order.window.inside) for order in orders):
+        return tuple(orders)
+    return tuple(
+        order.masked(np.repeat(wells.any(axis=1)[:, None], wells.shape[1], axis=1)) for order, wells in zip(orders, full, strict=True)
     )
 
 
