@@ -96,7 +96,9 @@ def write_set(
     header = raw_header(instrument, arm, binning=binning, exptime=exptime)
     files: dict[str, Path] = {}
     for index in range(n_raw):
-        files[f"raw{index}"] = write_raw(folder / f"raw_{index}.fits", header | {"ESO DPR TYPE": kind} | _started(index), facts, binning)
+        files[f"raw{index}"] = write_raw(
+            folder / f"raw_{index}.fits", header | {"ESO DPR TYPE": kind} | _started(index), facts, binning, 400 + index
+        )
     for role, level, category in (("bias", 300.0, "MASTER_BIAS"), ("dark", 5.0, "MASTER_DARK"), ("flat", 1.0, "MASTER_FLAT")):
         if role in ("flat", facts.needs):
             files[role] = write_master(folder / f"{role}.fits", header, category, arm, shape, level)
