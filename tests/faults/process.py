@@ -39,14 +39,14 @@ class Ended:
 
 def start(
     kit: Kit, place: Path, *options: str, sof: str = "", environment: Mapping[str, str | None] | None = None,
-    before: Callable[[], None] | None = None,
+    before: Callable[[], None] | None = None, verb: str = "stare",
 ) -> subprocess.Popen[str]:  # fmt: skip
-    """Start the command in `place`; products go to ``place/out``, unless the options say otherwise."""
+    """Start the command `verb` in `place`; products go to ``place/out``, unless the options say otherwise."""
     chosen = {**ENVIRONMENT, **DATE, "HOME": str(place), "TMPDIR": str(_temporary(place)), **(environment or {})}
     quiet = kit.folder / "quiet.yaml"
     if not quiet.exists():
         quiet.write_text("make_plots: false\n")
-    words = [sys.executable, "-m", "support.small_process", "stare", sof or str(kit.sof), *options]
+    words = [sys.executable, "-m", "support.small_process", verb, sof or str(kit.sof), *options]
     words += [] if "-o" in options else ["-o", "out"]
     words += [] if "-s" in options else ["-s", str(quiet)]
     return subprocess.Popen(
