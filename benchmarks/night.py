@@ -74,7 +74,7 @@ WATCHED_S = 120.0
 TIMES = "seconds.txt"
 """Beside the products: wall time of each recipe, by the worker that ran it."""
 
-DATES = ("DATE", "DATE-CAL", "CHECKSUM", "DATASUM", "ESO PRO DATE")
+DATES = ("DATE", "SXSPRE", "CHECKSUM")
 """Cards that tell when a product was made, or follow from it."""
 
 
