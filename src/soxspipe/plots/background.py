@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soxspipe.algorithms.frames.detrend import pedestal_level
-from soxspipe.datamodel.arrays import FloatArray, Image
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
@@ -47,9 +47,9 @@ def plot_background(inputs: FigureInputs) -> Figure:
     figure = new_figure("Background Scattered Light", inputs.subtitle, WIDE)
     image = add_panel(figure, (0.07, 0.42, 0.84, 0.465))
     electrons = model.electrons
-    limits = stretch(view.turn(electrons), 0.5, 99.5)
+    limits = measured_limits(view.turn(electrons), view.turn(model.used))
     show_frame(image, electrons, view, limits, width=340, cmap="viridis", levels=256)
-    colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "electrons")
+    colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "scattered light (electrons)")
     image.set_xlabel(f"{dispersion_axis} (px)")
     image.set_ylabel(f"{slit_axis} (px)")
     cuts = add_panel(figure, (0.07, 0.065, 0.915, 0.28))
@@ -60,13 +60,18 @@ def plot_background(inputs: FigureInputs) -> Figure:
     cuts.set_xlim(view.low, view.high)
     cuts.set_ylim(*_room(np.concatenate(ranges)))
     cuts.set_xlabel(f"{slit_axis} (px)")
-    cuts.set_ylabel("electrons")
+    cuts.set_ylabel("scattered light (electrons)")
     few_ticks(image, x=9, y=6)
     few_ticks(cuts, x=12, y=6)
     entries = [Key(text=f"cut at {dispersion_axis} = {share * view.n_disp:.0f}", colour=colour) for share, colour in _CUTS]
     points = Key(text=f"pixels between orders, mean of {2 * _HALF_WIDTH_PX} × {_GROUP_PX} px", colour=INK, form="dot")
     draw_key(figure, [*entries, Key(text="± 1σ of the model", colour=PALE_BLUE, form="patch"), points])
     return figure
+
+
+def measured_limits(electrons: Image, used: BoolArray) -> tuple[float, float]:
+    """Limits of the colours: of the model at the pixels that it was fitted to.  Beyond them it is continued, and may run to any value."""
+    return stretch(electrons[used][:, None], 0.5, 99.5) if used.any() else stretch(electrons, 0.5, 99.5)
 
 
 def _require_background(inputs: FigureInputs) -> BackgroundModel:
@@ -93,12 +98,13 @@ def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, electrons: Image, sh
     mean = (total / np.maximum(used.sum(axis=1), 1))[enough]
     groups = np.flatnonzero(np.diff(position[enough] // _GROUP_PX, prepend=-1))
     if groups.size == 0:
-        return np.concatenate([fitted - 3 * sigma, fitted + 3 * sigma])
+        return np.empty(0)
     number = np.diff(np.append(groups, mean.size))
     along = np.add.reduceat(position[enough], groups) / number
     measured = np.add.reduceat(mean, groups) / number
     dots(axes, along, measured, size=2.2, colour=colour)
-    return np.concatenate([fitted - 3 * sigma, fitted + 3 * sigma, measured])
+    near = slice(int(along[0] - view.low), int(along[-1] - view.low) + 1)  # where it is measured
+    return np.concatenate([(fitted - 3 * sigma)[near], (fitted + 3 * sigma)[near], measured])
 
 
 def _light(stacked: Frame, masters: Masters, view: View, window: slice) -> Image:
@@ -114,6 +120,8 @@ def _part(frame: Frame, view: View, window: slice) -> Frame:
 
 
 def _room(values: FloatArray) -> tuple[float, float]:
+    if values.size == 0:
+        return 0.0, 1.0
     low, high = np.percentile(values, [0.5, 99.5])
     pad = 0.15 * (high - low) or 1.0
     return float(low - pad), float(high + pad)

@@ -84,19 +84,21 @@ def bin_spectrum(
 
 
 def object_limits(
-    value: FloatArray, error: FloatArray | None = None, *, good: BoolArray | None = None, pad: float = 0.08
+    value: FloatArray, error: FloatArray | None = None, *, good: BoolArray | None = None, kept: BoolArray | None = None, pad: float = 0.08
 ) -> tuple[float, float]:
-    """Axis limits that show the object, not its outliers.
+    """Axis limits that show all of the object, not its outliers.
 
-    Samples below 5 sigma whose error is more than four times the median error (sky lines, ends of orders) do not affect them; narrow
-    lines of the object are shown as far as they take at most half of the axis; zero is shown when it is near.
+    What stands above 5 sigma is never cut, unless it is noisier than its own light makes it (residuals of sky lines); of the rest the 0.5
+    and 99.5 percentiles are shown, without samples whose error is more than four times the median error (sky lines, ends of orders).  Zero is shown when it is near.  Where there is no error, no sample is cut.
 
     Parameters
     ----------
     value, error : ndarray, shape (n,)
         Samples or bins; `error` optional.
     good : ndarray of bool, shape (n,), optional
-        Samples that set the limits, for example those outside telluric bands.
+        Samples whose percentiles set the limits, for example those outside telluric bands.
+    kept : ndarray of bool, shape (n,), optional
+        Samples that are not cut where they stand above 5 sigma; those of `good` by default.
     pad : float
         Free space above and below, as a share of the range.
 
@@ -113,13 +115,21 @@ def object_limits(
     if not use.any():
         return 0.0, 1.0
     low, high = (float(limit) for limit in np.percentile(value[use], [0.5, 99.5]))
-    high = min(float(np.max(value[use])), high + (high - low))
+    certain = value[use] if error is None else value[_certain(value, error, use, use if kept is None else kept)]
+    low, high = float(np.min(certain, initial=low)), float(np.max(certain, initial=high))
     if 0.0 < low < 0.5 * high:
         low = 0.0
     if 0.0 > high > 0.5 * low:
         high = 0.0
     span = (high - low) or abs(high) or 1.0
     return (low - pad * span, high + pad * span)
+
+
+def _certain(value: FloatArray, error: FloatArray, typical: BoolArray, kept: BoolArray) -> BoolArray:
+    """Samples that are the object's beyond doubt: above 5 sigma, with an error that grows no faster than the root of their light, as photons' does."""
+    level, noise = np.median(np.abs(value[typical])), np.median(error[typical])
+    brighter = np.sqrt(np.maximum(np.abs(value), level) / (level or 1.0))
+    return np.isfinite(value) & kept & (np.abs(value) > 5.0 * error) & (error <= 4.0 * noise * brighter)
 
 
 def block_mean(image: Image, rows: int, columns: int) -> Image:

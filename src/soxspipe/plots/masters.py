@@ -91,5 +91,5 @@ def _histogram(axes: Axes, content: MasterFigure, level: float) -> None:
         counts = np.histogram(values, edges)[0]
         axes.plot(centres, np.maximum(counts / max(counts.sum(), 1), 1e-7), color=colour, lw=0.9)
     logarithmic(axes, 1e-6, 1.0)
-    axes.set_xlabel("electrons (blue: one raw frame, black: the master)")
+    axes.set_xlabel("level (electrons; blue: one raw frame, black: the master)")
     axes.set_ylabel("share of the pixels")

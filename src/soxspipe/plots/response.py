@@ -28,7 +28,7 @@ from soxspipe.plots.style import (
     stack_axes,
     write,
 )
-from soxspipe.plots.words import BAND, BLUE, GREEN, INK, JOIN, MUTED, PALE_BLUE, PALE_GREEN, VERMILION, power_of_ten
+from soxspipe.plots.words import BAND, BLUE, FLUX_DENSITY, GREEN, INK, JOIN, MUTED, PALE_BLUE, PALE_GREEN, VERMILION, power_of_ten
 
 RESIDUAL_REACH = 8.0
 """Half height of the residual panels, per cent."""
@@ -101,7 +101,7 @@ def _star_panel(star: Axes, checked: Axes, inputs: FigureInputs) -> None:
     library = bin_spectrum(standard.wavelength_nm[inside], standard.flux[inside])
     exponent = int(np.floor(np.log10(np.nanmedian(library.mean)))) if np.isfinite(library.mean).any() else 0
     scale = 10.0**-exponent
-    star.set_ylabel(f"{power_of_ten(exponent)} erg s⁻¹\ncm⁻² Å⁻¹")
+    star.set_ylabel(f"flux density\n({power_of_ten(exponent)} {FLUX_DENSITY})")
     if fluxed is not None:
         measured = (fluxed.quality & int(SpectrumFlag.NO_DATA)) == 0
         own = bin_spectrum(fluxed.wavelength_nm, fluxed.flux, fluxed.error, good=measured)
@@ -147,7 +147,7 @@ def _curve_panel(axes: Axes, response: ResponseCurve) -> None:
     shown = shown[np.isfinite(shown) & (shown > 0)]
     if shown.size:
         logarithmic(axes, 0.75 * float(shown.min()), 1.35 * float(shown.max()))
-    axes.set_ylabel(f"response\n{power_of_ten(exponent)} erg cm⁻² Å⁻¹ / e⁻")
+    axes.set_ylabel(f"response\n({power_of_ten(exponent)} erg cm⁻² Å⁻¹ / e⁻)")
 
 
 def _draw_polynomial(axes: Axes, response: ResponseCurve, scale: float) -> None:

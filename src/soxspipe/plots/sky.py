@@ -64,7 +64,7 @@ def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
             axes.xaxis.set_visible(False)
         if position != 1:
             height = 0.252 if position else 0.549
-            colour_bar(figure, (0.925, bottom if position else bottom - 0.297, 0.014, height), limits, "gray_r", "electrons")
+            colour_bar(figure, (0.925, bottom if position else bottom - 0.297, 0.014, height), limits, "gray_r", "light (electrons)")
     axes.set_xlabel(f"{inputs.geometry.arm.dispersion_axis} (px)")
     return figure
 
@@ -193,7 +193,7 @@ def _spline_panel(axes: Axes, solution: SkyOrder, strip: Strip) -> None:
         logarithmic(axes, 0.5 * float(np.percentile(positive, 2)), 2.0 * float(positive.max()))
     _shade_knots(axes, at, strip)
     axes.set_xlim(float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
-    axes.set_ylabel("sky (electrons per pixel)")
+    axes.set_ylabel("sky\n(electrons per pixel)")
     axes.set_xlabel("wavelength in air (nm)")
     few_ticks(axes, x=10)
 

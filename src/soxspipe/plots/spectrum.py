@@ -16,7 +16,6 @@ from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.plots.decimate import BinnedSpectrum, bin_spectrum, object_limits
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.style import (
-    PAPER,
     Key,
     draw_binned,
     draw_key,
@@ -33,6 +32,7 @@ from soxspipe.plots.style import (
 from soxspipe.plots.words import (
     BAND,
     BLUE,
+    COUNTS,
     ELECTRONS,
     FLUX_DENSITY,
     INK,
@@ -47,10 +47,15 @@ from soxspipe.plots.words import (
     power_of_ten,
 )
 
+LABEL_SHARE = 0.022
+"""Of the width of a panel (10 inches): three characters of a name and a gap."""
 NOISY_SHARE = 0.2
 """A sample whose error is this share of the axis tells nothing there."""
 _EMPTY = int(SpectrumFlag.NO_DATA | SpectrumFlag.INTERPOLATED)
 _UNFAIR = int(SpectrumFlag.TELLURIC | SpectrumFlag.LOW_RESPONSE | SpectrumFlag.EXTRAPOLATED_RESPONSE | SpectrumFlag.WEAK_SKY_MODEL)
+
+_UNSCALED = _UNFAIR & ~int(SpectrumFlag.TELLURIC)
+"""Samples whose flux may be off by any factor; what is seen through a telluric band is not."""
 
 
 def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
@@ -83,7 +88,7 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
             Key(text="sky line", colour=MUTED, form="bar"),
         ],
     )
-    optimal, boxcar, ratio, sky = panels = stack_axes(figure, (1.5, 1.0, 1.0, 1.0))
+    optimal, boxcar, ratio, sky = panels = stack_axes(figure, (1.5, 1.0, 1.0, 1.0), top=0.87)
     low_nm, high_nm = _range_nm(orders)
     for panel in panels:
         shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
@@ -105,7 +110,7 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
     _name_orders(optimal, orders)
     for panel, label in zip(
         panels,
-        ("optimal sum\n" + ELECTRONS, "boxcar sum\n" + ELECTRONS, "signal-to-noise\nper pixel", "sky\n" + ELECTRONS),
+        (f"optimal sum\n({ELECTRONS})", f"boxcar sum\n({ELECTRONS})", "signal-to-noise\nper pixel", f"sky\n({ELECTRONS})"),
         strict=True,
     ):
         panel.set_ylabel(label)
@@ -129,17 +134,26 @@ def plot_merged(inputs: FigureInputs) -> Figure:
     merged = inputs.merged
     error = np.sqrt(merged.variance)
     measured = (merged.quality & _EMPTY) == 0
-    unit = ELECTRONS
+    unit = COUNTS
     figure = new_figure(f"Optimally Extracted Order-Merged Object Spectrum ({inputs.observation.arm})", inputs.subtitle)
     panels = stack_axes(figure, (1.5, 1.1, 1.0, 0.8))
     binned = bin_spectrum(merged.wavelength_nm, merged.flux, error, good=measured)
     sky_key = [Key(text="sky line", colour=MUTED, form="bar")]
-    _spectrum_panels(figure, panels[:2], binned, inputs, fair=_fair(binned, inputs.telluric_bands), unit=unit, sky_key=sky_key)
+    _spectrum_panels(
+        figure,
+        panels[:2],
+        binned,
+        inputs,
+        fair=_fair(binned, inputs.telluric_bands),
+        kept=np.isfinite(binned.mean),
+        unit=unit,
+        sky_key=sky_key,
+    )
     _ratio_panel(panels[2], inputs, merged.wavelength_nm, merged.snr, measured)
     skies = [bin_spectrum(merged.wavelength_nm, merged.sky, good=measured)]
     panels[3].plot(skies[0].wavelength_nm, skies[0].high, color=PURPLE, lw=0.6)
     _log_sky(panels[3], skies, inputs.sky_lines)
-    panels[3].set_ylabel("sky\n" + ELECTRONS)
+    panels[3].set_ylabel(f"sky\n({ELECTRONS})")
     low_nm, high_nm = float(merged.wavelength_nm[0]), float(merged.wavelength_nm[-1])
     for panel in panels:
         shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
@@ -177,8 +191,9 @@ def plot_fluxed(inputs: FigureInputs) -> Figure:
     panels = stack_axes(figure, (1.6, 1.1, 0.9))
     binned = bin_spectrum(fluxed.wavelength_nm, fluxed.flux * scale, fluxed.error * scale, good=measured)
     fair = bin_spectrum(fluxed.wavelength_nm, trusted.astype(float)).mean > 0.5
-    unit = f"{power_of_ten(exponent)} {FLUX_DENSITY}"
-    _spectrum_panels(figure, panels[:2], binned, inputs, fair=fair, unit=unit, library_scale=scale)
+    kept = bin_spectrum(fluxed.wavelength_nm, (measured & ((fluxed.quality & _UNSCALED) == 0)).astype(float)).mean > 0.5
+    unit = f"flux density\n({power_of_ten(exponent)} {FLUX_DENSITY})"
+    _spectrum_panels(figure, panels[:2], binned, inputs, fair=fair, kept=kept, unit=unit, library_scale=scale)
     snr = np.divide(fluxed.flux, fluxed.error, out=np.zeros_like(fluxed.flux, dtype=np.float64), where=measured)
     _ratio_panel(panels[2], inputs, fluxed.wavelength_nm, snr, measured)
     low_nm, high_nm = float(fluxed.wavelength_nm[0]), float(fluxed.wavelength_nm[-1])
@@ -196,6 +211,7 @@ def _spectrum_panels(
     inputs: FigureInputs,
     *,
     fair: BoolArray,
+    kept: BoolArray,
     unit: str,
     library_scale: float | None = None,
     sky_key: Sequence[Key] = (),
@@ -216,18 +232,26 @@ def _spectrum_panels(
         entries.insert(1, Key(text=f"library: {inputs.standard.name}", colour=VERMILION))
         for panel in panels:
             _draw_library(panel, inputs, binned, library_scale)
-    low, high = object_limits(binned.mean, binned.error, good=fair)
+    sigma = binned.error / np.sqrt(binned.per_bin)
+    low, high = object_limits(binned.mean, sigma, good=fair, kept=kept)
     linear.set_ylim(low, high)
     if low < 0.0 < high:
         linear.axhline(0.0, color=JOIN, lw=0.5)
     positive = binned.mean[fair & (binned.mean > 0)]
     floor = float(np.percentile(positive, 1)) / 2.0 if positive.size else 1.0
+    certain = binned.mean[(binned.mean > 5.0 * sigma) & kept]
+    floor = min(floor, 0.8 * float(np.min(certain, initial=np.inf)))
     ceiling = max(high, floor * 10.0)
     logarithmic(log, max(floor, ceiling * 1e-4), ceiling * 1.15)
     linear.set_ylabel(unit)
     log.set_ylabel(unit)
-    write(log, 0.008, 0.05, "logarithmic", transform=log.transAxes, fontsize=7, color=MUTED)
+    _write_above(log, "logarithmic")
     draw_key(figure, entries)
+
+
+def _write_above(axes: Axes, text: str) -> None:
+    """Words over the left end of a panel, where no data are."""
+    write(axes, 0.0, 1.015, text, transform=axes.transAxes, va="bottom", fontsize=7, color=MUTED)
 
 
 def _draw_library(axes: Axes, inputs: FigureInputs, binned: BinnedSpectrum, scale: float) -> None:
@@ -240,9 +264,9 @@ def _draw_library(axes: Axes, inputs: FigureInputs, binned: BinnedSpectrum, scal
 def _ratio_panel(axes: Axes, inputs: FigureInputs, wavelength_nm: FloatArray, snr: FloatArray, measured: BoolArray) -> None:
     binned = bin_spectrum(wavelength_nm, snr, good=measured)
     draw_binned(axes, binned, (BLUE, PALE_BLUE, PALE_BLUE))
-    axes.set_ylim(0.0, 1.3 * _highest(binned.mean) or 1.0)
+    axes.set_ylim(0.0, 1.08 * _highest(binned.mean) or 1.0)
     axes.set_ylabel("signal-to-noise\nper sample")
-    write(axes, 0.008, 0.95, _medians(inputs, snr[measured]), transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
+    _write_above(axes, _medians(inputs, snr[measured]))
 
 
 def _medians(inputs: FigureInputs, snr: FloatArray) -> str:
@@ -283,18 +307,22 @@ def _broken(parts: Sequence[FloatArray]) -> FloatArray:
 
 
 def _name_orders(axes: Axes, orders: Sequence[OrderSpectrum]) -> None:
-    for position, spectrum in enumerate(orders):
-        write(
-            axes,
-            float(np.median(spectrum.wavelength_nm)),
-            0.965,
-            spectrum.label,
-            transform=axes.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            fontsize=7.5,
-            color=ORDER_COLOURS[position % len(ORDER_COLOURS)][0],
-        )
+    """Names of the orders over the panel, from blue to red, moved where two would meet."""
+    low_nm, high_nm = _range_nm(orders)
+    places = [(float(np.median(spectrum.wavelength_nm)) - low_nm) / ((high_nm - low_nm) or 1.0) for spectrum in orders]
+    for position, (spectrum, place) in enumerate(zip(orders, spread_out(places, LABEL_SHARE), strict=True)):
+        colour = ORDER_COLOURS[position % len(ORDER_COLOURS)][0]
+        write(axes, place, 1.015, spectrum.label, transform=axes.transAxes, ha="center", va="bottom", fontsize=7.5, color=colour)
+
+
+def spread_out(places: Sequence[float], apart: float) -> list[float]:
+    """Ascending places on an axis from 0 to 1, moved as little to the right as sets neighbours apart, and back from its end."""
+    moved: list[float] = []
+    for place in places:
+        moved.append(max(place, moved[-1] + apart) if moved else place)
+    for at in range(len(moved) - 1, -1, -1):
+        moved[at] = min(moved[at], 1.0 - (len(moved) - 1 - at) * apart)
+    return moved
 
 
 def _log_sky(axes: Axes, skies: Sequence[BinnedSpectrum], sky_lines: SkyLines | None) -> None:
@@ -326,14 +354,14 @@ def _fair(binned: BinnedSpectrum, bands: TelluricBands | None) -> BoolArray:
 
 def _limits_of(binned: Sequence[BinnedSpectrum], bands: TelluricBands | None) -> tuple[float, float]:
     mean = np.concatenate([entry.mean for entry in binned])
-    error = np.concatenate([entry.error for entry in binned])
+    error = np.concatenate([entry.error / np.sqrt(entry.per_bin) for entry in binned])
     good = np.concatenate([_fair(entry, bands) for entry in binned])
-    return object_limits(mean, error, good=good, pad=0.12)
+    return object_limits(mean, error, good=good, kept=np.isfinite(mean), pad=0.08)
 
 
 def _highest(values: FloatArray) -> float:
     finite = values[np.isfinite(values)]
-    return float(np.percentile(finite, 99.8)) if finite.size else 0.0
+    return float(np.max(finite)) if finite.size else 0.0
 
 
 def _range_nm(orders: Sequence[OrderSpectrum]) -> tuple[float, float]:

@@ -23,6 +23,7 @@ ORDER_COLOURS = ((BLUE, PALE_BLUE), (VERMILION, PALE_VERMILION))
 """Line and spread of neighbouring orders, in turn."""
 
 ELECTRONS = "electrons per pixel"
+COUNTS = "flux (electrons per pixel)"
 FLUX_DENSITY = "erg s⁻¹ cm⁻² Å⁻¹"
 FWHM_PER_SIGMA = 2.3548
 """Of a Gaussian."""

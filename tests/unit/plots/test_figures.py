@@ -29,8 +29,10 @@ from soxspipe.plots import (
     plot_sky_quicklook,
     plot_trace,
 )
+from soxspipe.plots.background import measured_limits
 from soxspipe.plots.sky import _even_columns
 from soxspipe.plots.slit import plot_slit_drift, plot_slit_illumination
+from soxspipe.plots.spectrum import spread_out
 from soxspipe.plots.style import logarithmic, new_figure
 
 Inputs = Callable[..., FigureInputs]
@@ -94,6 +96,33 @@ def test_a_sky_residual_does_not_set_the_scale(figure_inputs: Inputs) -> None:
     np.testing.assert_allclose(plot_merged(spoilt).axes[0].get_ylim(), honest, rtol=0.02, atol=0.02 * honest[1])
 
 
+def test_an_emission_line_is_never_cut_even_in_a_telluric_band(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    assert inputs.telluric_bands is not None
+    flux, wave = np.array(inputs.merged.flux), inputs.merged.wavelength_nm
+    at = int(np.flatnonzero(inputs.telluric_bands.contains(wave))[30])
+    flux[at - 20 : at + 20] = 40.0 * np.median(flux)
+    figure = plot_merged(replace(inputs, merged=replace(inputs.merged, flux=flux)))
+    drawn = np.asarray(figure.axes[0].lines[0].get_ydata(), dtype=float)
+    assert figure.axes[0].get_ylim()[1] > np.nanmax(drawn)
+
+
+def test_colours_of_the_background_are_those_of_where_it_is_measured() -> None:
+    electrons = np.linspace(1.0, 2.0, 10_000).reshape(100, 100)
+    used = np.ones(electrons.shape, dtype=bool)
+    used[:20] = False
+    electrons[:20] = 1e6
+    low, high = measured_limits(electrons, used)
+    assert (low, high) == pytest.approx((1.204, 1.996), abs=0.002), "0.5 and 99.5 per cent of 1.2 to 2; what it is continued to has no say"
+    assert measured_limits(electrons, np.zeros_like(used))[1] == 1e6
+
+
+def test_names_of_orders_keep_apart() -> None:
+    assert spread_out([0.1, 0.11, 0.5], 0.02) == pytest.approx([0.1, 0.12, 0.5])
+    assert spread_out([0.9, 0.99, 0.995], 0.02) == pytest.approx([0.9, 0.98, 1.0])
+    assert spread_out([], 0.02) == []
+
+
 def test_samples_without_data_are_a_gap(figure_inputs: Inputs) -> None:
     inputs = figure_inputs("NIR")
     quality = np.array(inputs.merged.quality)
@@ -106,7 +135,7 @@ def test_samples_without_data_are_a_gap(figure_inputs: Inputs) -> None:
 def test_flux_axis_names_its_unit_and_power(figure_inputs: Inputs) -> None:
     inputs = figure_inputs("NIR")
     label = plot_fluxed(inputs).axes[0].get_ylabel()
-    assert re.fullmatch(r"10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+ erg s⁻¹ cm⁻² Å⁻¹", label)
+    assert re.fullmatch(r"flux density\n\(10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+ erg s⁻¹ cm⁻² Å⁻¹\)", label)
 
 
 def test_medians_are_quoted_from_the_metrics(figure_inputs: Inputs) -> None:

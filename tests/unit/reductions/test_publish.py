@@ -132,18 +132,20 @@ def test_every_plot_has_a_switch_of_its_own():
     run = make_stare_run("VIS", standard=True)
     assert set(PLOTS) == {row.label.lower().replace(" ", "_") for row in STARE.products if row.file_type in PICTURES}
     usual = drawn(run)
-    assert usual == set(PLOTS) - {"sky_model_qc_plots"}
+    assert usual == set(PLOTS)
     for name in PLOTS:
         assert drawn(run, plots={name: False}) == usual - {name}
         assert drawn(run, make_plots=False, plots={name: True}) == {name}
     assert drawn(run, make_plots=False) == set()
 
 
-def test_sky_model_plots_are_drawn_when_asked_for():
+def test_sky_model_plots_are_drawn_unless_they_are_not_wanted():
     run = make_stare_run("VIS", standard=True)
     name = "sky_model_qc_plots"
-    for asked in (drawn(run, sky={"sky_model_qc_plot": True}), drawn(replace(run, debug=True)), drawn(run, plots={name: True})):
+    unwanted = {"sky_model_qc_plot": False}
+    for asked in (drawn(run), drawn(replace(run, debug=True), sky=unwanted), drawn(run, sky=unwanted, plots={name: True})):
         assert name in asked
+    assert name not in drawn(run, sky=unwanted)
     assert name not in drawn(run, sky={"sky_model_qc_plot": True}, plots={name: False})
     assert name not in drawn(replace(run, debug=True), make_plots=False)
 

@@ -47,7 +47,7 @@ class SkySettings(AlgorithmSettings):
         description="Residual in sigma above which a pixel is left out in the first rounds; the last rounds go down to half of it.",
     )
     bspline_iteration_limit: int = Field(25, ge=1, le=100, description="Maximum number of rounds of the sky fit.")
-    sky_model_qc_plot: bool = Field(False, description="Draw the sky-model QC plots.")
+    sky_model_qc_plot: bool = Field(True, description="Draw the sky-model QC plot of the middle order.")
 
 
 START_TOLERANCE = 0.3

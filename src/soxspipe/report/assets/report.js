@@ -8,7 +8,8 @@
   /* Spectrum: choices that need a new plot, and those that need only new numbers in it. */
   const choices = { log: "checked", rest: "checked", wave: "value", flux: "value" }, numbers = { errors: "checked", hide: "checked", smooth: "value" };
   const read = (id, property) => { const box = byId(id), value = box[property]; return id === "smooth" && value !== "auto" ? Number(value) : value; };
-  for (const radio of document.querySelectorAll("input[name=view]")) radio.addEventListener("change", () => { spectrum.change({ view: radio.value }); tools.changed(); });
+  const greyed = () => { if (byId("flux")) byId("flux").disabled = spectrum.state.view !== "flux"; };
+  for (const radio of document.querySelectorAll("input[name=view]")) radio.addEventListener("change", () => { spectrum.change({ view: radio.value }); greyed(); tools.changed(); });
   for (const [id, property] of Object.entries(choices)) if (byId(id)) byId(id).addEventListener("change", () => { spectrum.change({ [id]: read(id, property) }); tools.changed(); });
   for (const [id, property] of Object.entries(numbers)) byId(id).addEventListener("change", () => { spectrum.state[id] = read(id, property); spectrum.refresh(); tools.changed(); });
   for (const button of document.querySelectorAll(".buttons button")) button.addEventListener("click", () => spectrum.act(button.dataset.do));
@@ -44,6 +45,7 @@
     const { state } = spectrum;
     document.querySelector(`input[name=view][value=${state.view}]`).checked = true;
     for (const [id, property] of Object.entries({ ...choices, ...numbers })) if (byId(id)) byId(id)[property] = state[id];
+    greyed();
     byId("redshift").value = state.z;
     byId("velocity").value = state.velocity;
     byId("redshift-words").textContent = "";

@@ -382,8 +382,8 @@ class Spectrum {
     ctx.fillRect(from, bbox.top, to - from, bbox.height);
     if (!line || this.marked.view !== this.current.view || this.unit(this.current.view) !== this.current.view.unit) return;
     const place = (x) => [u.valToPos(x * WAVE_UNITS[this.state.wave].factor, "x", true), u.valToPos(line.level + line.slope * (x - line.middle), "y", true)];
-    ctx.strokeStyle = shade("#d55e00");
-    ctx.setLineDash([]);
+    ctx.strokeStyle = colours.ink;
+    ctx.setLineDash([3 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
     ctx.beginPath();
     ctx.moveTo(...place(this.marked.ends[0]));
     ctx.lineTo(...place(this.marked.ends[1]));

@@ -7,9 +7,9 @@ const OVERLAY_COLOURS = ["#d55e00", "#009e73", "#aa4499", "#0072b2"];
 function spectrumTools(spectrum, show) {
   const byId = (id) => document.getElementById(id);
   const marks = markTools(spectrum, byId, () => address.write()), address = addressTools(spectrum, byId, marks, show);
-  overlayTools(spectrum, byId);
+  const overlays = overlayTools(spectrum, byId);
   saveTools(spectrum, byId);
-  const changed = () => { marks.measure(); address.write(); };
+  const changed = () => { marks.measure(); overlays.listed(); address.write(); };
   spectrum.onView = () => address.soon();
   address.read();
   return { changed, marks, address };
@@ -27,6 +27,7 @@ function overlayTools(spectrum, byId) {
     const item = element("li", ""), box = element("input", "", { type: "checkbox", checked: overlay.match }), label = element("label", ""), swatch = element("i", "");
     swatch.style.setProperty("--line", overlay.colour);
     swatch.style.setProperty("--line-dark", ON_DARK[overlay.colour]);
+    box.disabled = !spectrum.current.view.density; // counts have no unit in common with it
     label.append(box, " scaled to match");
     box.addEventListener("change", () => { overlay.match = box.checked; redraw(); });
     const remove = element("button", "remove", { type: "button" });
@@ -59,6 +60,7 @@ function overlayTools(spectrum, byId) {
   window.addEventListener("dragover", (e) => e.preventDefault());
   window.addEventListener("drop", (e) => { e.preventDefault(); open([...e.dataTransfer.files]); });
   spectrum.addOverlay = add;
+  return { listed };
 }
 
 /* Marks a range and says what is in it. */
@@ -89,7 +91,7 @@ function markTools(spectrum, byId, changed) {
     return expected.reduce((best, line) => (!best || Math.abs(line.at * moved - centre) < Math.abs(best.at * moved - centre) ? line : best), null);
   };
   const sentence = ({ width, profile }) => {
-    const { factor, title } = unit(), pair = (value, error, k = 1) => { const digits = Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(error * k)))); return `${(value * k).toFixed(digits)} ± ${(error * k).toFixed(digits)}`; };
+    const { factor, title } = unit(), pair = (value, error, k = 1) => { const digits = Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(error * k)))); return `${(value * k).toFixed(digits)} ± ${(error * k).toFixed(digits)}`.replace("-", "−"); };
     const said = [`Equivalent width ${pair(width.width, width.error, factor)} ${title}${width.width < 0 ? " (emission)" : ""}`];
     if (!profile) return [...said, "no Gaussian describes it, so that width and place are not measured"].join("; ") + ".";
     const perCent = LIGHT_KM_S / profile.centre, line = nearest(profile.centre);
