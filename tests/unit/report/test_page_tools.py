@@ -170,6 +170,12 @@ def test_the_address_brings_the_view_back(browser: Page, report: Path) -> None:
     assert browser.problems == []
 
 
+def test_a_page_that_is_only_looked_at_keeps_its_address(browser: Page, report: Path) -> None:
+    browser.open(report, fragment="#quality")
+    browser.run("new Promise((later) => setTimeout(later, 500))")
+    assert browser.run("location.hash") == "#quality"
+
+
 def test_an_address_of_nonsense_opens_the_page_as_it_is(browser: Page, report: Path) -> None:
     browser.open(report, fragment="#plot?view=%3Cimg%3E&z=1e9&range=5|1&sets=no|__proto__&wave=&smooth=-4")
     assert browser.run("[soxsReport.spectrum.state.view, soxsReport.spectrum.state.z, soxsReport.spectrum.state.wave]") == ["flux", 0, "nm"]

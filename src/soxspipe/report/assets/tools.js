@@ -146,9 +146,14 @@ function addressTools(spectrum, byId, marks, show) {
     z: finite(-0.1, 12), velocity: finite(-1e5, 1e5), sets: (text) => text.split("|").filter((name) => Object.hasOwn(spectrum.sets, name)), range: pair, mark: pair,
   };
   const short = (range) => range.map((nm) => nm.toFixed(3));
-  const write = () => {
+  const shown = () => {
     const range = spectrum.inView(), state = { ...spectrum.state, sets: [...spectrum.state.sets] };
-    const hash = writeAddress({ ...state, ...(range ? { range: short(range) } : {}), ...(spectrum.marked ? { mark: short(spectrum.marked.range) } : {}) });
+    return writeAddress({ ...state, ...(range ? { range: short(range) } : {}), ...(spectrum.marked ? { mark: short(spectrum.marked.range) } : {}) });
+  };
+  const untouched = shown();
+  const write = () => {
+    const hash = shown();
+    if (hash === untouched && !location.hash.startsWith("#plot?")) return; // a page as it opens, or a link to one of its parts
     try { history.replaceState(null, "", hash); } catch { /* a browser that forbids it for local files: the view is not kept */ }
   };
   const read = () => {
