@@ -61,6 +61,7 @@ class Page:
         """Load a file, at a fragment of it, and wait until it is drawn; returns the seconds that took."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if mobile else 1, mobile=mobile)
         if fragment:  # of a page that is open already it would load nothing
+            self._seen.clear()
             self.call("Page.navigate", url="about:blank")
             while "Page.loadEventFired" not in self._seen:
                 self._receive()

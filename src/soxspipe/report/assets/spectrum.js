@@ -189,6 +189,7 @@ class Spectrum {
   inView() {
     if (!this.plot || !this.full) return null;
     const { min, max } = this.plot.scales.x, [first, last] = this.full, slack = 1e-6 * (last - first);
+    if (!(max > min)) return null; // not drawn yet
     return min <= first + slack && max >= last - slack ? null : [this.wavelengthAt(min), this.wavelengthAt(max)];
   }
 
