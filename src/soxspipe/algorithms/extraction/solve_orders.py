@@ -164,6 +164,7 @@ def extract_with_sky(
     smeared = measure_smearing(star, trace)
     if smeared is not None:
         rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks, smeared)
+        alone = list(map(partial(mask, profile=rough), fits)) if companions else fits
         shares = problem.shares_of(alone, rough)
         rough_rejected, star = list(map(problem.rough_rejected, alone, shares)), None
     host = measure_host(alone, rough_rejected, trace, known_host, star) if settings.subtract_host else None

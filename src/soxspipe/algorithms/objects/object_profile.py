@@ -28,6 +28,8 @@ BETA = 3.5
 """Of seeing as telescopes show it: between 2.5 and 4.8 (Trujillo et al. 2001, MNRAS 328, 977)."""
 BETA_PRIOR = 0.5
 """How far exponents of seeing scatter."""
+SMEARED_BETA_PRIOR = 0.1
+"""Of the exponent that places and wings together gave, a parabola of the sky allowed for; light of companions beside is not to change it."""
 WIDTH_PRIOR = 0.2
 """In the logarithm: the width of the trace is trusted to 20 %."""
 SLOPE = -0.2
@@ -248,7 +250,9 @@ def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
     """Width, its exponent, beta, and a scale per row (the flux estimate's own error), by Gauss-Newton with priors."""
     use = cells.weight > 0
     current = np.array([np.log(start.fwhm_arcsec), start.slope, start.beta])
-    prior_mean, prior = np.array([current[0], SLOPE, BETA]), np.array([WIDTH_PRIOR**-2, SLOPE_PRIOR**-2, BETA_PRIOR**-2])
+    # wings of a star that stood at several places were told from its places already
+    beta, beta_error = (BETA, BETA_PRIOR) if len(start.places) == 1 else (start.beta, SMEARED_BETA_PRIOR)
+    prior_mean, prior = np.array([current[0], SLOPE, beta]), np.array([WIDTH_PRIOR, SLOPE_PRIOR, beta_error]) ** -2.0
     wave, pixel = cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None]
 
     def model(p: FloatArray) -> FloatArray:

@@ -9,7 +9,8 @@ import pytest
 from scipy.integrate import quad
 
 from soxspipe.algorithms.objects.object_flux import FLUX_SMOOTH_PX, flux_along, smooth_flux, steady_flux
-from soxspipe.algorithms.objects.object_profile import Moffat, ObjectProfile, fit_profile, starting_profile
+from soxspipe.algorithms.objects.object_profile import BETA, Moffat, ObjectProfile, fit_profile, starting_profile
+from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.profile_cells import chunks_of
 from soxspipe.algorithms.orders.windows import cut_orders
 from support.orders import TinyOrder, make_geometry, object_trace, observe, position, sky_light
@@ -204,3 +205,16 @@ def test_summary_is_the_mean_profile() -> None:
     assert summary.form == "spline"
     assert summary.density.sum() * step == pytest.approx(1.0, abs=0.01)
     assert abs(summary.distance_arcsec[np.argmax(summary.density)]) < 0.1
+
+
+def test_a_star_that_moved_keeps_the_wings_that_its_places_left_it() -> None:
+    """Of a faint object the prior is all there is: the usual exponent for one that stood still, its own for one that was measured with its places."""
+    orders = scene(level=0.1)
+    data, parts = [order.data for order in orders], [chunks_of(order.data.window) for order in orders]
+    trace = object_trace(*orders, fwhm=1.0, forced=False)
+    moved = SmearedStar(fwhm_arcsec=0.8, slope=-0.2, beta=2.3, places=((-0.4, 0.5), (0.4, 0.5)))
+    for smeared, beta in ((None, BETA), (moved, 2.3)):
+        start = starting_profile(data, trace, HALF, parts, smeared)
+        found = fitted(orders, start=start, chunks=parts).moffat
+        assert found is not None
+        assert found.beta == pytest.approx(beta, abs=0.01)
