@@ -138,3 +138,26 @@ def test_a_shift_within_its_own_error_is_no_evidence() -> None:
     found = together({12: own(12, 0.06, error=0.08), 13: own(13, 0.06, error=0.03)}, numbers=range(12, 14))
     assert not together({12: own(12, 0.06, error=0.08)}, numbers=range(12, 13))[12].applied
     assert found[13].applied
+
+
+def test_u_and_g_are_no_worse_for_the_law_and_within_its_errors() -> None:
+    """300 nights as the law has them: flexure, rotator and scatter drawn from what was seen (rms 1.2 px of i); u and g without lines."""
+    laws = {law.order: law for law in VIS.laws}
+    left: dict[int, list[tuple[float, float, float]]] = {U: [], G: []}
+    for night in range(300):
+        draw = np.random.default_rng(night)
+        angle = np.radians(draw.uniform(-180.0, 180.0))
+        turned = (float(np.cos(angle) - 1.0), float(np.sin(angle)))
+        true = {I: draw.normal(0.0, 1.2)}
+        for order in (R, U, G):
+            law = laws[order]
+            mean = np.mean([true[leader] for leader in law.leaders])
+            true[order] = law.share * mean + law.cosine * turned[0] + law.sine * turned[1] + draw.normal(0.0, law.scatter_px)
+        found = bands({order: own(order, true[order] + draw.normal(0.0, 0.03), 0.03, 40) for order in (R, I)}, turned)
+        for order, entries in left.items():
+            used = found[order].shift_px if found[order].applied else 0.0
+            entries.append((true[order] - used, true[order], found[order].error_px if found[order].applied else np.nan))
+    for entries in left.values():
+        error, without, sigma = np.array(entries).T
+        assert np.sqrt(np.mean(error**2)) < 0.4 * np.sqrt(np.mean(without**2))
+        assert 0.8 < np.nanstd(error / sigma) < 1.2
