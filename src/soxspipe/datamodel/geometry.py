@@ -122,7 +122,7 @@ class SpectralFormat:
         raise KeyError(f"order {order} is not in the spectral format")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Geometry:
     """Order table, dispersion map and spectral format, with the arm and binning that they hold for."""
 

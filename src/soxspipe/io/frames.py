@@ -15,6 +15,7 @@ from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.fits import FitsFile, Hdu, open_fits, read_image
 from soxspipe.io.headers import number_of, read_observation, text_of
+from soxspipe.io.kept import CALIBRATIONS
 
 LEAST_USABLE = 0.01
 """Share of an image's pixels without which it is none."""
@@ -82,6 +83,11 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: fl
     InputError
         If a plane is missing, has another shape, the unit (BUNIT) is neither electrons nor ADU, or a dark's exposure time is unknown.
     """
+    how = ("master", file.kind, shape, gain_e_per_adu)
+    return CALIBRATIONS.get([file.path], how, lambda: _read_master(file, shape, gain_e_per_adu))
+
+
+def _read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> Frame:
     opened = open_fits(file.path)
     flux, quality, errors = _planes(opened, ("FLUX", "QUAL", "ERRS"))
     if flux is None:
@@ -114,6 +120,10 @@ def read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: 
     InputError
         If one of them has another shape than the frame.
     """
+    return CALIBRATIONS.get([file.path], ("dark law", shape, gain_e_per_adu), lambda: _read_dark_law(file, shape, gain_e_per_adu))
+
+
+def _read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> DarkLaw | None:
     opened = open_fits(file.path)
     planes = {hdu.name: hdu for hdu in opened.images if hdu.name in ("LEVEL", "RATE")}
     if len(planes) < 2:

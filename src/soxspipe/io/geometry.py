@@ -15,6 +15,7 @@ from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.frames import block_average, read_map_planes
 from soxspipe.io.geometry_checks import missing_wavelengths, require_one_place
+from soxspipe.io.kept import CALIBRATIONS
 from soxspipe.io.static import read_spectral_format
 from soxspipe.io.tables import read_dispersion_table, read_order_table
 
@@ -64,6 +65,13 @@ def read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, t
     InputError
         If a table or the image cannot be used.
     """
+    paths = [file.path for file in (files.order_table, files.dispersion_table, files.dispersion_image) if file is not None]
+    arm = files.order_table.facts.arm
+    how = ("geometry", len(paths), arm.instrument, arm.name, detector.shape, detector.binning)
+    return CALIBRATIONS.get(paths, how, lambda: _read_geometry(files, detector))
+
+
+def _read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, tuple[str, ...]]:
     facts = files.order_table.facts
     order_table = read_order_table(files.order_table)
     x, y = read_dispersion_table(files.dispersion_table)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, IntArray, freeze
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.numerics.made_once import once_for_each
 
 REACH_PX = 40
 """Rows looked at on either side of an order's centre at most."""
@@ -92,8 +93,13 @@ def lay_straight(geometry: Geometry, orders: Sequence[int] | None = None) -> tup
     tuple of Strip
         Orders without a solved pixel are left out.
     """
-    wanted = geometry.order_table.orders if orders is None else orders
-    strips = [strip for order in wanted if (strip := _strip(geometry, order)) is not None]
+    every = _all_strips(geometry)
+    return every if orders is None else tuple(strip for strip in every if strip.order in orders)
+
+
+@once_for_each
+def _all_strips(geometry: Geometry) -> tuple[Strip, ...]:
+    strips = [strip for order in geometry.order_table.orders if (strip := _strip(geometry, order)) is not None]
     return tuple(sorted(strips, key=lambda strip: float(strip.wavelength_nm[0])))
 
 

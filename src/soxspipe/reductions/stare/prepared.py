@@ -16,10 +16,12 @@ from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.made_once import once_for_each
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.noise import SetNoise, judge_noise
 from soxspipe.reductions.stare.patterns import pattern_words, without_pattern
 
+_windows = once_for_each(cut_orders)
 WORTH_SAYING_PX = 30
 """Fewer saturated pixels on orders are hot ones and cosmic rays."""
 
@@ -81,7 +83,7 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     AlgorithmError
         If the dispersion image holds no order.
     """
-    windows = tuple(cut_orders(inputs.geometry))
+    windows = _windows(inputs.geometry)
     if not windows:
         raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
     exposures = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
