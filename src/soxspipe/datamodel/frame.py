@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.stored_image import StoredImage
 
 Where: TypeAlias = slice | tuple[IntArray, IntArray]
 """Rows of an image, or the rows and columns of single pixels."""
@@ -91,7 +92,7 @@ class RawFrame:
 
     Attributes
     ----------
-    adu : ndarray, shape (ny_raw, nx_raw)
+    adu : ndarray or StoredImage, shape (ny_raw, nx_raw)
         Any real dtype.
     observation : Observation
         What the header said.
@@ -99,14 +100,15 @@ class RawFrame:
         File name, for messages.
     """
 
-    adu: Image
+    adu: Image | StoredImage
     observation: Observation
     name: str = ""
 
     def __post_init__(self) -> None:
         if np.ndim(self.adu) != 2:
             raise ValueError(f"a raw frame has two axes, {self.name or 'this one'} has {np.ndim(self.adu)}")
-        freeze(self, adu=self.adu.shape)
+        if not isinstance(self.adu, StoredImage):
+            freeze(self, adu=self.adu.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,6 +16,7 @@ from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.fits import FitsFile, Hdu, open_fits, read_image
 from soxspipe.io.headers import number_of, read_observation, text_of
 from soxspipe.io.kept import CALIBRATIONS
+from soxspipe.io.stored import store
 
 LEAST_USABLE = 0.01
 """Share of an image's pixels without which it is none."""
@@ -26,7 +27,7 @@ LARGEST = 1e12
 """Pixel values beyond this are no measurement; they count as not finite."""
 
 
-def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
+def read_raw(file: ClassifiedFile, detector: Detector, *, stored: bool = False) -> RawFrame:
     """Read one exposure, in ADU as it was written.
 
     Parameters
@@ -35,6 +36,8 @@ def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
         The exposure.
     detector : Detector
         With the binning of the exposure; says how large the raw frame must be.
+    stored : bool
+        Keep the pixels in a temporary file, of which the parts asked for are read.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def read_raw(file: ClassifiedFile, detector: Detector) -> RawFrame:
     if adu.dtype.kind == "f" and not (adu.min() >= -LARGEST and adu.max() <= LARGEST):
         adu = np.where(np.abs(adu) <= LARGEST, adu, np.nan)
     observation = read_observation(file.header, file.instrument, file.facts, str(file.path))
-    return RawFrame(adu=adu, observation=observation, name=file.path.name)
+    return RawFrame(adu=store(adu) if stored else adu, observation=observation, name=file.path.name)
 
 
 def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> Frame:
@@ -161,7 +164,7 @@ def read_bad_pixel_map(file: ClassifiedFile, shape: tuple[int, int]) -> FlagArra
 def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Frame | None) -> Frame:
     """Read a raw off-frame in the place of a master dark: electrons with read noise and the photon noise of what it holds above the bias."""
     raw = read_raw(file, detector)
-    turned = np.rot90(raw.adu, detector.quarter_turns)
+    turned = np.rot90(np.asarray(raw.adu), detector.quarter_turns)
     electrons = turned[detector.row_slice, detector.column_slice].astype(np.float32) * np.float32(detector.gain_e_per_adu)
     flags = np.zeros(electrons.shape, np.uint8)
     electrons = _without_gaps(electrons, flags)

@@ -64,7 +64,8 @@ def read_raw_calibration(file: ClassifiedFile, spool: Spool | None = None) -> Ra
     """
     used = detector_of(file)
     raw = read_raw(file, used)
-    turned = np.rot90(raw.adu, used.quarter_turns) if used.quarter_turns else raw.adu
+    adu = np.asarray(raw.adu)
+    turned = np.rot90(adu, used.quarter_turns) if used.quarter_turns else adu
     read_rows = _rows_of(turned) if spool is None else spool.add(turned)
     return RawCalibration(
         name=raw.name, observation=raw.observation, shape=(turned.shape[0], turned.shape[1]), read_rows=read_rows, detector=used,

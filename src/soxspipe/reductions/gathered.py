@@ -14,6 +14,7 @@ from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.provenance import Card, InputFile, Provenance
+from soxspipe.datamodel.stored_image import StoredImage
 from soxspipe.reductions.progress import StepReport
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.spec import ProductRecord
@@ -33,7 +34,7 @@ class Exposed(Protocol):
         """What the header said."""
 
     @property
-    def adu(self) -> Image:
+    def adu(self) -> Image | StoredImage:
         """Pixels as delivered."""
 
 

@@ -15,6 +15,8 @@ from soxspipe.io.headers import number_of, text_of
 EXPOSURE_NUMBER = "ESO DET EXP NO"
 SAME_MJD_D = 1e-8
 """A millisecond, as accurate as headers give the time."""
+SAMPLED_ROWS = 8
+"""Every so many rows are compared: 256 rows of half a million pixels, for an eighth of the time."""
 
 
 def without_repeats(files: Sequence[ClassifiedFile]) -> tuple[tuple[ClassifiedFile, ...], tuple[str, ...]]:
@@ -84,13 +86,13 @@ def _is_product(file: ClassifiedFile) -> bool:
 
 
 def _digest(file: ClassifiedFile, known: dict[str, str]) -> str:
-    """Of the pixels; empty if they cannot be read, which is said where they are needed."""
+    """Of some rows of pixels, in which noise makes no two exposures alike; empty if they cannot be read, which is said where they are needed."""
     name = str(file.path)
     if name not in known:
         try:
             opened = open_fits(file.path)
             image = read_image(opened, opened.images[0])
-            known[name] = hashlib.blake2b(image.tobytes() + str(image.shape).encode()).hexdigest()
+            known[name] = hashlib.blake2b(image[::SAMPLED_ROWS].tobytes() + str(image.shape).encode()).hexdigest()
         except (InputError, IndexError):
             known[name] = ""
     return known[name]

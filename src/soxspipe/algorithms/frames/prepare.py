@@ -10,6 +10,7 @@ from soxspipe.datamodel.arrays import BoolImage, Image
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, Part, RawFrame, ReadoutPattern, Where
+from soxspipe.datamodel.stored_image import StoredImage
 
 
 def orient_and_trim(adu: Image, detector: Detector) -> Image:
@@ -47,7 +48,7 @@ class RawExposure:
 
     Attributes
     ----------
-    adu : ndarray of any real dtype, shape (ny, nx)
+    adu : ndarray or StoredImage of any real dtype, shape (ny, nx)
         Turned and trimmed.
     bad_pixels : ndarray of bool, shape (ny, nx)
         True for bad pixels.
@@ -61,7 +62,7 @@ class RawExposure:
         To be taken off, and its error to be added.
     """
 
-    adu: Image
+    adu: Image | StoredImage
     bad_pixels: BoolImage
     detector: Detector
     exptime_s: float
@@ -115,7 +116,12 @@ def expose(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> RawExpos
     ValueError
         If the raw array or the bad-pixel map has the wrong shape.
     """
-    adu = orient_and_trim(raw.adu, detector)
+    stored = raw.adu
+    adu = (
+        stored.through(lambda image: orient_and_trim(image, detector))
+        if isinstance(stored, StoredImage)
+        else orient_and_trim(stored, detector)
+    )
     if bad_pixels.shape != adu.shape:
         raise ValueError(f"bad-pixel map has shape {bad_pixels.shape}, the trimmed frame {adu.shape}")
     observation = raw.observation

@@ -24,6 +24,7 @@ from soxspipe.io.frames import read_bad_pixel_map, read_dark_law, read_master, r
 from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.header_checks import header_doubts
 from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_arc, read_observation, text_of
+from soxspipe.io.raw_rows import HELD_IN_MEMORY
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.spectrum_1d import missing_keywords
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
@@ -156,7 +157,9 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     )
     geometry_read = pool.submit(read_geometry, geometry_files, used)
     masters_read = [pool.submit(_master, files.one(name), used) for name in ("bias", "dark", "flat")]
-    raw_read: list[Future[RawFrame]] = [pool.submit(read_raw, file, used) for file in files.exposures]
+    raw_read: list[Future[RawFrame]] = [
+        pool.submit(read_raw, file, used, stored=place >= HELD_IN_MEMORY) for place, file in enumerate(files.exposures)
+    ]
     response_file, off_frame, dark_file = files.one("response"), files.one("off_frame"), files.one("dark")
     response = read_response(response_file) if response_file is not None else None
     star, star_warnings = _standard(observations[0], wanted=is_standard)

@@ -87,7 +87,7 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     if not windows:
         raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
     exposures = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
-    wells = [find_full_well(exposure.adu, inputs.detector.saturation_adu) for exposure in exposures]
+    wells = [find_full_well(np.asarray(exposure.adu), inputs.detector.saturation_adu) for exposure in exposures]
     well = min((level for level in wells if level is not None), default=None)
     unlit = unlit_pixels(windows, inputs.detector.shape)
     noise = judge_noise(exposures, [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)

@@ -52,7 +52,7 @@ def _of_pedestal(values: StareInputs) -> Iterator[str]:
         return
     if np.ptp(level[good]) == 0:
         yield f"every pixel of the {name} is {level[good][0]:g}"
-    data = _some(orient_and_trim(raw.adu, values.detector)) * values.detector.gain_e_per_adu
+    data = _some(orient_and_trim(np.asarray(raw.adu), values.detector)) * values.detector.gain_e_per_adu
     measured = good & np.isfinite(data)
     limit = BELOW_SIGMA * np.sqrt(values.detector.read_noise_e**2 + _some(pedestal.variance) + np.maximum(level, 0.0) * (name == "dark"))
     share = int(np.sum(measured & (data - level < -limit))) / max(int(np.sum(measured)), 1)
@@ -80,16 +80,21 @@ def _of_constant_parts(values: StareInputs, order: IntArray) -> Iterator[str]:
 
     Pixels that are saturated, or that the flat is known not to light, are spoken of elsewhere.
     """
-    limit = values.detector.saturation_adu or np.inf
-    images = [(raw.name, orient_and_trim(raw.adu, values.detector), 0.0, limit) for raw in values.raw]
-    flat = values.masters.flat
-    if flat is not None and np.ptp(_some(flat.electrons)) > 0:
-        lowest = np.finfo(np.float32).tiny  # what is not above 0 is known not to be lit
-        images.append(("the master flat", flat.electrons, float(lowest), np.inf))
-    for name, image, low, high in images:
+    for name, image, low, high in _images_with_noise(values):
         share, number = _largest_constant_share(image, order, low, high)
         if share > MOST_CONSTANT:
             yield f"{name}: {share:.0%} of order {values.arm.label(number)} holds no noise, pixel after pixel the same number"
+
+
+def _images_with_noise(values: StareInputs) -> Iterator[tuple[str, NDArray[Any], float, float]]:
+    """Name and pixels of each exposure and of the flat, and the numbers from and below which they hold noise; one at a time, for the memory."""
+    limit = values.detector.saturation_adu or np.inf
+    for raw in values.raw:
+        yield raw.name, orient_and_trim(np.asarray(raw.adu), values.detector), 0.0, limit
+    flat = values.masters.flat
+    if flat is not None and np.ptp(_some(flat.electrons)) > 0:
+        lowest = np.finfo(np.float32).tiny  # what is not above 0 is known not to be lit
+        yield "the master flat", flat.electrons, float(lowest), np.inf
 
 
 def _largest_constant_share(image: NDArray[Any], order: IntArray, low: float, high: float) -> tuple[float, int]:
