@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,6 +28,8 @@ _COMMENTARY = ("COMMENT", "HISTORY")
 DIGEST = 7
 """Length of what ends a shortened value: a tilde and six digits of its checksum, so that no two values become one."""
 _BITPIX = {"u1": 8, "i4": 32, "f4": -32, "f8": -64}
+CARDS_REMEMBERED = 4096
+"""Each of a run's dozen files repeats the two hundred cards of the exposure."""
 _NOT_IN_KEYWORD = re.compile(r"[^A-Z0-9_\- ]")
 _EXCLUDED_CODES = frozenset([*range(0x3A, 0x41), *range(0x5B, 0x61)])
 """Bytes that the checksum of the FITS standard does not use: punctuation."""
@@ -183,6 +186,7 @@ def _long_values(hdus: Sequence[Hdu]) -> tuple[Hdu, ...]:
     )
 
 
+@lru_cache(maxsize=CARDS_REMEMBERED)
 def clean_keyword(keyword: str) -> str:
     """A keyword with only the characters that FITS allows, blanks single, at most 60 long."""
     return " ".join(_NOT_IN_KEYWORD.sub("_", keyword.upper()).split())[:60] or "_"

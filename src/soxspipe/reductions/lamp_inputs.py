@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,16 +22,17 @@ from soxspipe.instruments.registry import detector
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_master, read_off_frame, read_raw
-from soxspipe.io.headers import header_cards, read_observation, text_of
+from soxspipe.io.headers import read_observation, text_of
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import read_bad_pixels
 from soxspipe.io.tables import read_dispersion_table, read_order_table
-from soxspipe.reductions.find_files import base_name, find_files, night_of, start_checksums
+from soxspipe.reductions.find_files import find_files
 from soxspipe.reductions.gathered import Gathered
+from soxspipe.reductions.raw_calibrations import gather_set
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, RecipeSpec
 from soxspipe.settings.base import ReductionSettings
-from soxspipe.settings.load import SettingsSource, load_settings
+from soxspipe.settings.load import SettingsSource
 
 Chosen = TypeVar("Chosen", bound=ReductionSettings)
 BLANK = "BLANK"
@@ -138,33 +139,10 @@ def gather_lamp_frames(
     InputError
         If the files do not suit the recipe.
     """
-    found = find_files(inputs)
-    files = found.select(spec.inputs, spec.verb)
-    _require_masks(files.exposures)
-    first = files.exposures[0]
-    loaded = load_settings(settings_source, instrument=first.instrument.name, recipe=spec.names[0], arm=first.arm, model=model)
-    pool = ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="gather")
-    try:
-        checksums = start_checksums(files.calibrations, pool)
-        values = _read(files, pool)
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown(wait=False)
-    sof_name = base_name(found, first, replace(values.observation, target=""), what)
-    return Gathered(
-        inputs=values,
-        settings=loaded.settings,
-        recipe=spec.names[0],
-        warnings=(*files.warnings, *loaded.warnings),
-        notes=(*(f"setting {name!r} has no use here" for name in loaded.unused), *found.unused_notes(spec.inputs)),
-        sof_name=sof_name,
-        night=night_of(sof_name, values.observation),
-        header=header_cards(first.header),
-        files=files,
-        checksums=checksums,
-        command=command,
-    )
+    return gather_set(
+        find_files(inputs), spec, model, settings_source, lambda files, _, pool: _read(files, pool), what=what, command=command, workers=workers,
+        named_by_target=False,
+    )  # fmt: skip
 
 
 def describe(inputs: LampInputs) -> str:
@@ -174,6 +152,7 @@ def describe(inputs: LampInputs) -> str:
 
 
 def _read(files: Selected, pool: ThreadPoolExecutor) -> LampInputs:
+    _require_masks(files.exposures)
     first = files.exposures[0]
     observation = read_observation(first.header, first.instrument, first.facts, str(first.path))
     used = detector(

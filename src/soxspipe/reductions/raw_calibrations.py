@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from soxspipe.io.raw_rows import HELD_IN_MEMORY, Spool, detector_of, read_raw_ca
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import read_bad_pixels
 from soxspipe.reductions.find_files import FoundFiles, base_name, find_files, night_of, start_checksums
-from soxspipe.reductions.gathered import Gathered
+from soxspipe.reductions.gathered import Gathered, In
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.spec import RecipeSpec
 from soxspipe.settings.base import ReductionSettings
@@ -107,18 +107,54 @@ def gather_frames(
     """
     found = find_files(inputs)
     require_no_others(found, spec)
+    return gather_set(
+        found, spec, model, settings_source, lambda files, chosen, _: read(files, chosen), what=what, command=command, workers=workers
+    )
+
+
+def gather_set(
+    found: FoundFiles,
+    spec: RecipeSpec[Any],
+    model: type[Chosen],
+    settings_source: SettingsSource,
+    read: Callable[[Selected, Chosen, ThreadPoolExecutor], In],
+    *,
+    what: str,
+    command: str,
+    workers: int,
+    named_by_target: bool = True,
+) -> Gathered[In, Chosen]:
+    """Choose and read the files of a calibration recipe among those that were found.
+
+    Parameters
+    ----------
+    found : FoundFiles
+        What the user gave.
+    spec, model, settings_source, what, command, workers
+        As in `gather_frames`.
+    read : callable
+        Chosen files, settings and threads for reading to the recipe's inputs.
+    named_by_target : bool
+        Whether OBJECT is part of the products' names where there is no set-of-files.
+
+    Raises
+    ------
+    InputError
+        If the files do not suit the recipe.
+    """
     files = found.select(spec.inputs, spec.verb)
     first = files.exposures[0]
     loaded = load_settings(settings_source, instrument=first.instrument.name, recipe=spec.names[0], arm=first.arm, model=model)
     pool = ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="gather")
     try:
         checksums = start_checksums(files.calibrations, pool)
-        values = read(files, loaded.settings)
+        values = read(files, loaded.settings, pool)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown(wait=False)
-    sof_name = base_name(found, first, values.observation, what)
+    seen = values.observation if named_by_target else replace(values.observation, target="")
+    sof_name = base_name(found, first, seen, what)
     return Gathered(
         inputs=values,
         settings=loaded.settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from soxspipe import __version__
@@ -12,7 +12,7 @@ from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Card
 from soxspipe.io.product_headers import product_cards
 from soxspipe.reductions.gathered import Context
-from soxspipe.reductions.spec import Contents
+from soxspipe.reductions.spec import Contents, ProductRow, always
 from soxspipe.reductions.summary_tables import QC_HEAD, grid, qc_rows
 
 if TYPE_CHECKING:
@@ -26,6 +26,28 @@ def judge(context: Run) -> Verdict:
     from soxspipe.report.verdict import judge_calibration
 
     return judge_calibration(context.metrics, context.result.warnings)
+
+
+def record_rows(report: Callable[[Any], Contents]) -> tuple[ProductRow[Any], ...]:
+    """Rows of what every calibration recipe writes beside its products: its report, metrics, settings and log."""
+    return (
+        ProductRow(
+            label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
+            when=lambda context: context.settings.draws("report"), contents=report, is_figure=True,
+        ),
+        ProductRow(
+            label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json", when=always,
+            contents=metrics_json,
+        ),
+        ProductRow(
+            label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml", when=always,
+            contents=settings_used,
+        ),
+        ProductRow(
+            label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced", suffix=".log", when=always,
+            contents=log,
+        ),
+    )  # fmt: skip
 
 
 def metrics_json(context: Run) -> Contents:

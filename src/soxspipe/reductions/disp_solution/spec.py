@@ -9,7 +9,7 @@ from soxspipe.reductions import arc_figures, arc_metrics, arc_tables
 from soxspipe.reductions.disp_solution.context import DispSolutionContext
 from soxspipe.reductions.geometry_ranges import geometry_ranges
 from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
-from soxspipe.reductions.records import judge, log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, record_rows
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.disp_solution import DispSolutionSettings
 
@@ -38,22 +38,7 @@ PRODUCTS: tuple[ProductRow[DispSolutionContext], ...] = (
         suffix=arc_figures.residuals_suffix, when=lambda context: context.settings.draws("disp_map_res"), contents=arc_figures.residuals,
         is_figure=True,
     ),
-    ProductRow(
-        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
-        when=lambda context: context.settings.draws("report"), contents=arc_figures.report, is_figure=True,
-    ),
-    ProductRow(
-        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json", when=always,
-        contents=metrics_json,
-    ),
-    ProductRow(
-        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml", when=always,
-        contents=settings_used,
-    ),
-    ProductRow(
-        label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced", suffix=".log", when=always,
-        contents=log,
-    ),
+    *record_rows(arc_figures.report),
     ProductRow(
         label="DISP_MAP", description="Dispersion table at the slit's centre", file_type="FITS", folder="reduced", suffix=".fits",
         when=always, contents=partial(arc_tables.dispersion_table, technique=TECHNIQUE),

@@ -6,7 +6,7 @@ from soxspipe.io.classify import Kind
 from soxspipe.reductions.mbias import figures, metrics, products
 from soxspipe.reductions.mbias.context import MbiasContext
 from soxspipe.reductions.mbias.ranges import mbias_ranges
-from soxspipe.reductions.records import judge, log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, record_rows
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.mbias import MbiasSettings
 
@@ -21,22 +21,7 @@ PRODUCTS: tuple[ProductRow[MbiasContext], ...] = (
         label="BIAS_DISTRIBUTION_QC_PLOT", description="Levels and noise of frames and master", file_type="PDF", folder="qc", suffix="_BIAS_DISTRIBUTION_QC_PLOT.pdf",
         when=lambda context: context.settings.draws("bias_distribution_qc_plot"), contents=figures.overview, is_figure=True,
     ),
-    ProductRow(
-        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
-        when=lambda context: context.settings.draws("report"), contents=figures.report, is_figure=True,
-    ),
-    ProductRow(
-        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json", when=always,
-        contents=metrics_json,
-    ),
-    ProductRow(
-        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml", when=always,
-        contents=settings_used,
-    ),
-    ProductRow(
-        label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced", suffix=".log", when=always,
-        contents=log,
-    ),
+    *record_rows(figures.report),
     ProductRow(
         label="MBIAS", description="The master bias", file_type="FITS", folder="reduced", suffix=".fits", when=always, contents=products.master
     ),

@@ -1,101 +1,47 @@
-"""Figures and report of a dark run, as bytes; matplotlib is imported when the first is drawn."""
+"""Figures and report of a dark run, as bytes."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from soxspipe.reductions.calibration_report import SHEET_PX, report_of
+from soxspipe.reductions.calibration_report import SHEET_PX
+from soxspipe.reductions.master_figures import ShownMaster, master_overview, master_report
 from soxspipe.reductions.mdark.context import MdarkContext
 from soxspipe.reductions.spec import Contents
+
+if TYPE_CHECKING:
+    from soxspipe.datamodel.arrays import Image
+    from soxspipe.report.calibration_page import Sheet
 
 
 def overview(context: MdarkContext) -> Contents:
     """Level, structure and histogram."""
-    from soxspipe.io.figures import figure_as_pdf
-    from soxspipe.plots.masters import MasterFigure, plot_master
-
-    made = context.result.master
-    noise = made.frames[0].noise_e
-    raw = context.inputs.raw[0].electrons(0, min(64, made.electrons.shape[0])).ravel()
-    content = MasterFigure(
-        title="Master dark",
-        subtitle=context.provenance.sof_name,
-        image=made.electrons,
-        good=made.reasons == 0,
-        raw=raw,
-        noise_e=noise,
-        facts=(
-            f"{made.n_frames} frames combined, noise of one raw frame {noise:.2f} electrons, of the master {noise / np.sqrt(made.n_frames):.2f} electrons",
-            f"{np.count_nonzero(made.reasons)} bad pixels of {made.reasons.size}",
-        ),
-    )
-    return [figure_as_pdf(plot_master(content))]
+    return master_overview(context, _shown(context))
 
 
 def report(context: MdarkContext) -> Contents:
-    """The report, which lists every other file."""
-    from soxspipe.plots.masters import thumbnail
-    from soxspipe.report.calibration_page import Curve, Sheet
+    """The report, which lists every other file; with the rate where several exposure times tell it."""
+    line = context.result.master.line
+    return master_report(context, _shown(context), [] if line is None else [_rate_sheet(line.rate_e_per_s)])
 
+
+def _shown(context: MdarkContext) -> ShownMaster:
     made = context.result.master
-    noise = made.frames[0].noise_e
-    level = thumbnail(made.electrons, SHEET_PX)
-    middle = float(np.median(level))
-    error = np.sqrt(thumbnail(made.variance, SHEET_PX))
-    typical = float(np.median(error))
-    share = thumbnail((made.reasons > 0).astype(np.float32), SHEET_PX)
-    sheets = [
-        Sheet(
-            title="Level",
-            caption=f"White {middle - noise:.1f}, black {middle + noise:.1f} electrons",
-            image=level,
-            low=middle - noise,
-            high=middle + noise,
-        ),
-        Sheet(title="Error", caption=f"White 0, black {2 * typical:.2f} electrons", image=error, low=0.0, high=2 * typical),
-        Sheet(title="Bad pixels", caption="Share of bad pixels, black one in ten", image=share, low=0.0, high=0.1),
-    ]
-    if made.line is not None:
-        rate = thumbnail(made.line.rate_e_per_s, SHEET_PX)
-        middle = float(np.median(rate))
-        spread = float(np.median(np.abs(rate - middle))) * 5.0 or 1.0
-        sheets.append(
-            Sheet(
-                title="Rate",
-                caption=f"Electrons per second, white {middle - spread:.3g} to black {middle + spread:.3g}",
-                image=rate,
-                low=middle - spread,
-                high=middle + spread,
-            )
-        )
-    frames = np.arange(1, len(made.frames[0].kept) + 1, dtype=np.float64)
-    curves = (
-        Curve(title="Mean of columns", x="x (px)", y="electrons", lines=(_means(made.electrons, made.reasons == 0, 0),)),
-        Curve(title="Mean of rows", x="y (px)", y="electrons", lines=(_means(made.electrons, made.reasons == 0, 1),)),
-        Curve(
-            title="Level of the frames",
-            x="frame",
-            y="electrons against the mean",
-            lines=((frames, made.frames[0].offset_e[list(made.frames[0].kept)]),),
-        ),
-    )
-    return report_of(
-        context,
-        title="Master dark",
-        summary=f"{made.n_frames} frames combined; read noise {made.read_noise_e:.2f} electrons; {np.count_nonzero(made.reasons)} bad pixels.",
-        tiles=(
-            ("read noise", f"{made.read_noise_e:.2f} e⁻"),
-            ("frames", str(made.n_frames)),
-            ("noise of the master", f"{noise / np.sqrt(made.n_frames):.2f} e⁻"),
-            ("bad pixels", f"{np.mean(made.reasons > 0):.3%}"),
-        ),
-        sheets=sheets,
-        curves=curves,
-    )
+    return ShownMaster(
+        title="Master dark", electrons=made.electrons, variance=made.variance, reasons=made.reasons, frames=made.frames[0],
+        n_frames=made.n_frames, read_noise_e=made.read_noise_e,
+    )  # fmt: skip
 
 
-def _means(image: np.ndarray, good: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the good pixels along an axis, every few pixels."""
-    mean = np.where(good, image, 0.0).sum(axis=axis) / np.maximum(good.sum(axis=axis), 1)
-    step = max(1, mean.size // 400)
-    return np.arange(mean.size, dtype=np.float64)[::step], mean[::step].astype(np.float64)
+def _rate_sheet(rate_e_per_s: Image) -> Sheet:
+    """Picture of the dark current."""
+    from soxspipe.plots.masters import thumbnail
+    from soxspipe.report.calibration_page import Sheet
+
+    rate = thumbnail(rate_e_per_s, SHEET_PX)
+    middle = float(np.median(rate))
+    spread = float(np.median(np.abs(rate - middle))) * 5.0 or 1.0
+    low, high = middle - spread, middle + spread
+    return Sheet(title="Rate", caption=f"Electrons per second, white {low:.3g} to black {high:.3g}", image=rate, low=low, high=high)

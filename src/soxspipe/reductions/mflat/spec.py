@@ -6,7 +6,7 @@ from soxspipe.io.classify import Kind
 from soxspipe.reductions.mflat import figures, metrics, products
 from soxspipe.reductions.mflat.context import MflatContext
 from soxspipe.reductions.mflat.ranges import mflat_ranges
-from soxspipe.reductions.records import judge, log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, record_rows
 from soxspipe.reductions.spec import SAME_DETECTOR, SAME_LIGHT, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.mflat import MflatSettings
 
@@ -60,22 +60,7 @@ PRODUCTS: tuple[ProductRow[MflatContext], ...] = (
         label="ORDER_LOC_RES", description="Edges of the orders over the flat, and their residuals", file_type="PDF", folder="qc",
         suffix="_ORD_LOC.pdf", when=lambda context: context.settings.draws("order_loc_res"), contents=figures.order_location, is_figure=True,
     ),
-    ProductRow(
-        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
-        when=lambda context: context.settings.draws("report"), contents=figures.report, is_figure=True,
-    ),
-    ProductRow(
-        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json", when=always,
-        contents=metrics_json,
-    ),
-    ProductRow(
-        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml", when=always,
-        contents=settings_used,
-    ),
-    ProductRow(
-        label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced", suffix=".log", when=always,
-        contents=log,
-    ),
+    *record_rows(figures.report),
     ProductRow(
         label="MFLAT", description="The master flat", file_type="FITS", folder="reduced", suffix=".fits", when=always, contents=products.master
     ),

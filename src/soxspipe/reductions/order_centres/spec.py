@@ -7,7 +7,7 @@ from soxspipe.reductions.geometry_ranges import geometry_ranges
 from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
 from soxspipe.reductions.order_centres import figures, metrics, products
 from soxspipe.reductions.order_centres.context import OrderCentresContext
-from soxspipe.reductions.records import judge, log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, record_rows
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.order_centres import OrderCentresSettings
 
@@ -27,22 +27,7 @@ PRODUCTS: tuple[ProductRow[OrderCentresContext], ...] = (
         folder="qc", suffix=figures.residuals_suffix, when=lambda context: context.settings.draws("order_centres_res"),
         contents=figures.residuals, is_figure=True,
     ),
-    ProductRow(
-        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
-        when=lambda context: context.settings.draws("report"), contents=figures.report, is_figure=True,
-    ),
-    ProductRow(
-        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json", when=always,
-        contents=metrics_json,
-    ),
-    ProductRow(
-        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml", when=always,
-        contents=settings_used,
-    ),
-    ProductRow(
-        label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced", suffix=".log", when=always,
-        contents=log,
-    ),
+    *record_rows(figures.report),
     ProductRow(
         label="ORDER_CENTRES", description="Order table: centres", file_type="FITS", folder="reduced", suffix=".fits", when=always,
         contents=products.order_table,

@@ -8,7 +8,7 @@ from soxspipe.io.classify import Kind
 from soxspipe.reductions import arc_figures, arc_metrics, arc_tables
 from soxspipe.reductions.geometry_ranges import geometry_ranges
 from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
-from soxspipe.reductions.records import judge, log, metrics_json, settings_used
+from soxspipe.reductions.records import judge, record_rows
 from soxspipe.reductions.spatial_solution import products
 from soxspipe.reductions.spatial_solution.context import SpatialSolutionContext
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
@@ -44,22 +44,7 @@ PRODUCTS: tuple[ProductRow[SpatialSolutionContext], ...] = (
         suffix=arc_figures.residuals_suffix, when=lambda context: context.settings.draws("disp_map_res"), contents=arc_figures.residuals,
         is_figure=True,
     ),
-    ProductRow(
-        label="REPORT", description="Report to look at first", file_type="HTML", folder="qc", suffix="_report.html",
-        when=lambda context: context.settings.draws("report"), contents=arc_figures.report, is_figure=True,
-    ),
-    ProductRow(
-        label="QC", description="Quality-control metrics, machine readable", file_type="JSON", folder="qc", suffix="_QC.json", when=always,
-        contents=metrics_json,
-    ),
-    ProductRow(
-        label="SETTINGS", description="Settings that were used", file_type="YAML", folder="reduced", suffix="_SETTINGS.yaml", when=always,
-        contents=settings_used,
-    ),
-    ProductRow(
-        label="LOG", description="What was done, and how long it took", file_type="LOG", folder="reduced", suffix=".log", when=always,
-        contents=log,
-    ),
+    *record_rows(arc_figures.report),
     ProductRow(
         label="2D_MAP", description="Wavelength, slit position and order of every pixel", file_type="FITS", folder="reduced",
         suffix="_IMAGE.fits", when=lambda context: context.result.solved_map is not None, contents=products.map_image,
