@@ -51,7 +51,7 @@ def test_junk_in_bad_pixels_does_not_matter(junk, seed):
     adu = np.array(SINGLE.inputs.raw[0].adu)
     adu[bad] = junk * np.random.default_rng(seed).uniform(0.5, 1.0, size=int(bad.sum()))
     spoilt = reduced(replace(SINGLE.inputs, raw=(replace(SINGLE.inputs.raw[0], adu=adu),)))
-    assert largest_difference(spoilt, plain("single")) < 5e-3
+    assert largest_difference(spoilt, plain("single")) < 1e-6
 
 
 @FEW

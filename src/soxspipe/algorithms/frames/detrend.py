@@ -18,6 +18,8 @@ SLIT_HALF_PX = 7
 """Tilted lines move by two or three pixels over as much of the slit, less than they are wide."""
 HOT = 4.0
 """Times the middle of its row along the slit: no sky varies as much along it."""
+MOST_DEFECTS = 0.1
+"""Detectors in use have a few defects per thousand pixels; between orders lies a third of SOXS's frames and more."""
 FLAT_SIGNIFICANCE = 5.0
 """A response that is not known to 20 % only adds noise."""
 
@@ -145,6 +147,25 @@ def bad_in_masters(masters: Masters, shape: tuple[int, int]) -> BoolImage:
         if master is not None:
             bad |= master.flags != 0
     return bad
+
+
+def defects_of_flat(flat: Frame | None, shape: tuple[int, int]) -> BoolImage:
+    """True for pixels that the master flat flags, as long as they are few: a flat may also flag all that it does not light.
+
+    Parameters
+    ----------
+    flat : Frame or None
+        Master flat.
+    shape : (int, int)
+        Of the result.
+
+    Returns
+    -------
+    ndarray of bool, shape `shape`
+        All False where there is no flat, or where it flags more than `MOST_DEFECTS` of its pixels.
+    """
+    flagged = np.zeros(shape, dtype=bool) if flat is None else flat.flags != 0
+    return flagged if np.mean(flagged) < MOST_DEFECTS else np.zeros(shape, dtype=bool)
 
 
 def _same_time(dark: Frame, exptime_s: float) -> bool:

@@ -17,7 +17,7 @@ from soxspipe.algorithms.extraction.solve_orders import (
     follow_object,
 )
 from soxspipe.algorithms.frames.clip_and_stack import clip_and_stack
-from soxspipe.algorithms.frames.detrend import bad_in_masters, make_pedestal
+from soxspipe.algorithms.frames.detrend import bad_in_masters, defects_of_flat, make_pedestal
 from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
@@ -290,7 +290,8 @@ def _quiet(step: str, note: str) -> None:
 def _background(sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings) -> BackgroundModel | None:
     if not settings.subtract_background:
         return None
-    return fit_background(sound, windows, inputs.geometry, settings.background, inputs.masters)
+    without_defects = sound.flagged(defects_of_flat(inputs.masters.flat, sound.shape), PixelFlag.BAD)
+    return fit_background(without_defects, windows, inputs.geometry, settings.background, inputs.masters)
 
 
 def _detrended(

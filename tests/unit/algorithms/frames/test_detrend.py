@@ -11,6 +11,7 @@ from soxspipe.algorithms.frames.detrend import (
     Pedestal,
     add_photon_noise,
     bad_in_masters,
+    defects_of_flat,
     detrend,
     divide_by_flat,
     exposures,
@@ -205,3 +206,12 @@ def test_a_hot_pixel_of_an_off_frame_keeps_its_own_noise() -> None:
     steady = of_sky(Pedestal(electrons=variance, variance=variance, dark_photons=variance, bad=np.zeros(variance.shape, dtype=bool)))
     assert steady.variance[1, 10] == 5000.0
     np.testing.assert_allclose(np.delete(steady.variance[1], 10), 60.0)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.05, True), (0.5, False)])
+def test_defects_of_a_flat_are_few(share, expected):
+    flags = np.zeros((10, 20), dtype=np.uint8)
+    flags.reshape(-1)[: int(share * flags.size)] = 1
+    flat = Frame(electrons=np.ones(flags.shape), variance=np.ones(flags.shape), flags=flags, exptime_s=1.0)
+    np.testing.assert_array_equal(defects_of_flat(flat, flags.shape), (flags != 0) & expected)
+    assert not defects_of_flat(None, flags.shape).any()
