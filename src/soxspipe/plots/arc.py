@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
-from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, name_places, new_figure, write
+from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, GREEN, INK, JOIN, MUTED, VERMILION
 
 MOST_VECTORS = 2500
@@ -120,7 +120,7 @@ def _by_order(axes: Axes, content: ArcFigure, values: FloatArray, name: str, col
     axes.axhline(0.0, color=INK, lw=0.5)
     axes.set_ylim(-limit, limit)
     axes.set_xlim(0, len(orders))
-    name_places(axes.xaxis, [place + 0.5 for place in range(len(orders))], [content.labels.get(int(order), str(order)) for order in orders])
+    axes.set_xticks(np.arange(len(orders)) + 0.5, [content.labels.get(int(order), str(order)) for order in orders])
     axes.set_ylabel(f"{name} residual (px)")
     few_ticks(axes, y=4)
 

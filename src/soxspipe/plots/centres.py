@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
-from soxspipe.plots.style import WIDE, add_panel, few_ticks, name_places, new_figure, write
+from soxspipe.plots.style import WIDE, add_panel, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, GREEN, INK, MUTED, VERMILION
 
 
@@ -60,7 +60,7 @@ def _panel(axes: Axes, content: CentresFigure, values: FloatArray, line: FloatAr
         if line is not None:
             axes.plot(at, line[here], color=GREEN, lw=0.9)
     axes.set_xlim(0, len(orders))
-    name_places(axes.xaxis, [place + 0.5 for place in range(len(orders))], [content.labels.get(int(order), str(order)) for order in orders])
+    axes.set_xticks(np.arange(len(orders)) + 0.5, [content.labels.get(int(order), str(order)) for order in orders])
     axes.axhline(0.0 if line is not None or "residual" in label else float(np.median(values)), color=INK, lw=0.4)
     axes.set_ylabel(label)
     few_ticks(axes, y=4)

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.models import SkyModel, SkyOrder
@@ -154,7 +153,7 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
         )
         show_image(axes, np.nan_to_num(cut, nan=0.0) if fixed else cut, extent, shown)
         axes.xaxis.set_visible(False)
-        axes.yaxis.set_major_locator(NullLocator())
+        axes.set_yticks([])
         axes.set_ylabel("slit")
         scale = f"{name}: white {shown[0]:.3g}, black {shown[1]:.3g} {'σ' if fixed else 'electrons'}"
         write(axes, 0.005, 0.93, scale, transform=axes.transAxes, fontsize=7, va="top", bbox=PAPER)

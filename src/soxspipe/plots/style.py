@@ -8,18 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import TelluricBands
 from soxspipe.datamodel.spectrum import Join
 from soxspipe.plots.decimate import BinnedSpectrum
-from soxspipe.plots.rulers import Rulers
 from soxspipe.plots.words import BAND, INK, JOIN, MID_BLUE, MUTED, PALE_BLUE, WEAK_BAND, power_of_ten
 
 PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
@@ -31,6 +29,8 @@ WIDE = (11.0, 8.5)
 STYLE: dict[str, dict[str, Any]] = {
     "text": {"fontsize": 8.0, "color": INK, "parse_math": False},  # a dollar sign in a header is a dollar sign
     "label": {"fontsize": 8.5, "color": INK, "parse_math": False},
+    "ticks": {"direction": "in", "length": 3.2, "width": 0.6, "pad": 3.5, "color": INK, "labelcolor": INK, "labelsize": 8.0},
+    "spines": {"linewidth": 0.6, "edgecolor": INK},
 }
 """The look of the package, given to every artist; matplotlib's own settings belong to the user, and to all threads at once."""
 DIGIT_PT, PADS_PT = 5.0, 7.5
@@ -51,12 +51,13 @@ def write(host: Figure | Axes, x: float, y: float, text: str, **look: Any) -> No
     host.text(x, y, text, **{**STYLE["text"], **look})
 
 
-def add_panel(figure: Figure, rect: tuple[float, float, float, float], *, sharex: Axes | None = None, on_right: bool = False) -> Axes:
-    """Add axes in the look of the package to a rectangle of the figure (left, bottom, width, height); numbers on the left or the right."""
+def add_panel(figure: Figure, rect: tuple[float, float, float, float], *, sharex: Axes | None = None) -> Axes:
+    """Add axes in the look of the package to a rectangle of the figure (left, bottom, width, height)."""
     axes = figure.add_axes(rect, sharex=sharex)
     axes.set_xmargin(0.0)
-    axes.set_axis_off()
-    axes.add_artist(Rulers(on_right=on_right))
+    axes.tick_params(**STYLE["ticks"])
+    for spine in axes.spines.values():
+        spine.set(**STYLE["spines"])
     for axis in (axes.xaxis, axes.yaxis):
         axis.label.set(**STYLE["label"])
         axis.set_major_formatter(_plain_numbers())
@@ -106,12 +107,6 @@ def few_ticks(axes: Axes, *, x: int | None = None, y: int | None = None) -> None
         axes.xaxis.set_major_locator(MaxNLocator(nbins=x, steps=[1, 2, 2.5, 5, 10]))
     if y is not None:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=y, steps=[1, 2, 2.5, 5, 10]))
-
-
-def name_places(axis: Axis, places: Sequence[float], names: Sequence[str]) -> None:
-    """Let an axis have ticks at some places only, each with a name."""
-    axis.set_major_locator(FixedLocator(places))
-    axis.set_major_formatter(FixedFormatter(names))
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:
@@ -256,8 +251,10 @@ def _add_segments(axes: Axes, corners: FloatArray, width: float, colour: str, ca
 
 def colour_bar(figure: Figure, rect: tuple[float, float, float, float], limits: tuple[float, float], cmap: str, label: str) -> None:
     """Draw a vertical colour bar in a rectangle of the figure."""
-    axes = add_panel(figure, rect, on_right=True)
+    axes = add_panel(figure, rect)
     axes.imshow(np.linspace(0, 1, 64)[:, None], cmap=cmap, aspect="auto", extent=(0.0, 1.0, *limits), interpolation="none", origin="lower")
     axes.xaxis.set_major_locator(NullLocator())
     few_ticks(axes, y=5)
-    axes.set_ylabel(label, va="top")
+    axes.yaxis.tick_right()
+    axes.yaxis.set_label_position("right")
+    axes.set_ylabel(label)

@@ -15,7 +15,7 @@ from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import show_image, stretch
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
-from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, draw_line, few_ticks, name_places, new_figure, write
+from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, draw_line, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, FWHM_PER_SIGMA, GREEN, INK, JOIN, MUTED, VERMILION
 
 _QUOTED = frozenset(
@@ -92,8 +92,7 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
     for state, size, colour in (("used", 1.0, BLUE), ("clipped", 2.2, VERMILION), ("missed", 1.6, INK)):
         x, y = (np.concatenate(part) for part in zip(*marks[state], strict=True))
         dots(axes, x, y, size=size, colour=colour).set_gid(state)
-    middles = [bottom + strip.index.shape[0] / 2 for strip, bottom in zip(strips, bottoms, strict=True)]
-    name_places(axes.yaxis, middles, [strip.label for strip in strips])
+    axes.set_yticks([bottom + strip.index.shape[0] / 2 for strip, bottom in zip(strips, bottoms, strict=True)], [s.label for s in strips])
     axes.set_xlim(-0.5, longest - 0.5)
     axes.set_ylim(-0.5, sheet.shape[0] - 0.5)
     axes.set_xlabel("pixels along the order, from blue to red")
