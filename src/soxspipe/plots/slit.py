@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.style import WIDE, add_panel, draw_line, error_bars, few_ticks, name_places, new_figure, write
+from soxspipe.plots.style import WIDE, add_panel, draw_line, error_bars, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, INK, MUTED, ORDER_COLOURS, PALE_BLUE, VERMILION
 
 LEAST_SPREAD = 0.2
@@ -78,7 +78,7 @@ def _curve(inputs: FigureInputs, spectrum: OrderSpectrum) -> tuple[FloatArray, F
 
 def _by_order(axes: Axes, labels: list[str]) -> None:
     axes.set_xlim(-0.6, len(labels) - 0.4)
-    name_places(axes.xaxis, list(range(len(labels))), labels)
+    axes.set_xticks(range(len(labels)), labels)
     few_ticks(axes, y=5)
 
 

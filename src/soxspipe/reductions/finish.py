@@ -215,7 +215,11 @@ def _amounts_note(correction: TelluricCorrection) -> str:
         f"{species} {amount.ratio:.2f} +- {amount.error:.2f}{'' if amount.measured else ' (predicted)'}"
         for species, amount in sorted(correction.amounts.items())
     ]
-    return f"amounts over the standard's: {', '.join(parts)}" if parts else "no band in the spectrum"
+    if not parts:
+        return "no band in the spectrum"
+    share = 100 * float(correction.saturated.mean())
+    dark = f"; {share:.1f} % of the samples are too dark to correct, flagged and 0" if share > 0 else ""
+    return f"amounts over the standard's: {', '.join(parts)}{dark}"
 
 
 def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> tuple[str, ...]:
@@ -227,9 +231,6 @@ def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> 
         said.append(
             f"{target.target or 'the target'} has too little light to tell the amount of {', '.join(predicted)}: taken from air masses and, where the headers have it, water"
         )
-    share = float(correction.saturated.mean())
-    if share > 0:
-        said.append(f"{100 * share:.1f} % of the samples are too dark to correct; they are flagged and hold 0")
     return tuple(said)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from soxspipe.errors import SoxspipeError
 from soxspipe.io.spectra import SpectrumFile, read_fluxed
@@ -39,7 +40,7 @@ def finish_night(targets: Sequence[Path], standards: Sequence[Path]) -> Finished
         Files that are newer than what they are made from are left alone and count as made.
     """
     made: list[Path] = []
-    remarks: list[str] = []
+    remarks: list[_Remark] = []
     stars, seen = _readable(standards, remarks), _readable(targets, remarks)
     best = {file.path: file.path for file in seen}
     for file in seen:
@@ -50,17 +51,37 @@ def finish_night(targets: Sequence[Path], standards: Sequence[Path]) -> Finished
     for blue, red in pairs_of_arms(seen):
         sources = (best[blue.path], best[red.path])
         _made(joined_path(sources[0]), sources, partial(join_files, *sources), made, remarks)
-    return FinishedNight(made=tuple(made), remarks=tuple(remarks))
+    return FinishedNight(made=tuple(made), remarks=_together(remarks))
 
 
-def _readable(paths: Sequence[Path], remarks: list[str]) -> list[SpectrumFile]:
+class _Remark(NamedTuple):
+    """A sentence, and the file that it is about; none where the sentence names it."""
+
+    sentence: str
+    file: str = ""
+
+
+def _together(remarks: Sequence[_Remark]) -> tuple[str, ...]:
+    """One line for all files about which the same is to be said: standards through another slit are so for every target."""
+    files: dict[str, list[str]] = {}
+    for remark in remarks:
+        files.setdefault(remark.sentence, []).append(remark.file)
+    return tuple(_line(sentence, names) for sentence, names in files.items())
+
+
+def _line(sentence: str, names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}: {sentence}" if names[0] else sentence
+
+
+def _readable(paths: Sequence[Path], remarks: list[_Remark]) -> list[SpectrumFile]:
     """The spectra that can be read; a remark for each that cannot."""
     found = []
     for path in paths:
         try:
             found.append(read_fluxed(path))
         except SoxspipeError as error:
-            remarks.append(str(error))
+            remarks.append(_Remark(str(error)))
     return found
 
 
@@ -99,16 +120,16 @@ def _one_target(first: SpectrumFile, second: SpectrumFile) -> bool:
     return True
 
 
-def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], made: list[Path], remarks: list[str]) -> bool:
+def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], made: list[Path], remarks: list[_Remark]) -> bool:
     """Make a file unless it is newer than its sources; whether it is there, with what is to be said about it."""
     if not path.exists() or path.stat().st_mtime_ns < max(source.stat().st_mtime_ns for source in sources):
         try:
-            remarks += [f"{path.name}: {warning}" for warning in make().warnings]
+            remarks += [_Remark(warning, path.name) for warning in make().warnings]
         except SoxspipeError as error:
-            remarks.append(str(error))
+            remarks.append(_Remark(str(error)))
             return False
         except Exception as error:  # a fault of the program ends one spectrum, not the night
-            remarks.append(f"{path.name}: unexpected {type(error).__name__}: {error}")
+            remarks.append(_Remark(f"unexpected {type(error).__name__}: {error}", path.name))
             return False
     made.append(path)
     return True

@@ -54,6 +54,14 @@ def test_arms_belong_together_by_target_and_time(tmp_path: Path) -> None:
     assert [(blue.path.name[0], red.path.name[0]) for blue, red in pairs_of_arms(seen)] == [("a", "b")]
 
 
+def test_what_holds_for_several_spectra_is_said_once(tmp_path: Path) -> None:
+    targets = [written(tmp_path, name, "VIS", ra=ra) for name, ra in (("a", 10.0), ("b", 50.0), ("c", 90.0))]
+    star = written(tmp_path, "star", "VIS", slit="SLIT5.0")
+    said = [remark for remark in finish_night(targets, [star]).remarks if "SLIT5.0" in remark]
+    assert len(said) == 1
+    assert said[0].startswith("a_TELLURIC.fits and 2 more: star_FLUXCAL.fits was taken through SLIT5.0")
+
+
 def test_a_night_is_corrected_and_joined_once_and_what_fails_is_said(tmp_path: Path) -> None:
     targets = [written(tmp_path, "v", "VIS"), written(tmp_path, "n", "NIR")]
     star, dark = written(tmp_path, "star", "VIS"), written(tmp_path, "dark_star", "NIR", level=0.0)
