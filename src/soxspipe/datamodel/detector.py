@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -145,6 +146,8 @@ class Arm:
         Join wavelengths that are fixed, by ``"<n-1><n>"``; otherwise measured.
     resolving_power_1arcsec : float or None
         Mean slit-limited resolving power of a slit of 1 arcsec; None if unknown.
+    range_nm : (float, float)
+        Range that the arm was built for; beyond it mirrors and dichroics may leave no light.
     flexure : Flexure
         How its orders move.
     """
@@ -163,6 +166,7 @@ class Arm:
     response_bin_nm: float = 1.0
     joins_nm: Mapping[str, float] = field(default_factory=dict)
     resolving_power_1arcsec: float | None = None
+    range_nm: tuple[float, float] = (0.0, math.inf)
     flexure: Flexure = field(default_factory=Flexure)
 
     @property

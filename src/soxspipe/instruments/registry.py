@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -239,6 +240,7 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
             response_bin_nm=entry["response_bin_nm"],
             joins_nm=entry.get("joins_nm", {}),
             resolving_power_1arcsec=entry.get("resolving_power_1arcsec"),
+            range_nm=tuple(entry.get("range_nm", (0.0, math.inf))),
             flexure=_build_flexure(entry.get("flexure", {})),
         ),
         detector=Detector(

@@ -73,20 +73,30 @@ def measure_inner_orders(electrons: Image, good: BoolImage, on_slit: BoolImage, 
 
 
 def measure_missing(orders: Sequence[OrderSpectrum], merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
-    """NO DATA FRAC: share of the merged spectrum, and of each order, that holds no measurement or one that is worth nothing."""
+    """NO DATA FRAC: share of the merged spectrum, and of each order, that holds no measurement or one that is worth nothing.
+
+    Of an order only the part within the arm's range counts: beyond it the dichroic leaves no light, and nothing is lost.
+    """
     overall = Metric(name="NO DATA FRAC", value=_missing(merged.quality, merged.variance), comment="Fraction of the spectrum without data")
     return (
         overall,
         *(
             Metric(
                 name=f"NO DATA FRAC O{arm.label(spectrum.order)}",
-                value=_missing(spectrum.quality, spectrum.variance),
+                value=_missing_within(spectrum, arm.range_nm),
                 comment=f"Fraction of order {arm.label(spectrum.order)} without data",
                 order=arm.label(spectrum.order),
             )
             for spectrum in orders
         ),
     )
+
+
+def _missing_within(spectrum: OrderSpectrum, range_nm: tuple[float, float]) -> float:
+    """Of the samples within a range; of all samples if there are none."""
+    within = (spectrum.wavelength_nm >= range_nm[0]) & (spectrum.wavelength_nm <= range_nm[1])
+    counted = within if within.any() else np.ones_like(within)
+    return _missing(spectrum.quality[counted], spectrum.variance[counted])
 
 
 def _missing(quality: IntArray, variance: FloatArray) -> float:

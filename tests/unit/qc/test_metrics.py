@@ -73,6 +73,17 @@ def test_missing_data_are_counted_whatever_their_flag(nir):
     assert value(found, f"NO DATA FRAC O{order.label}") == pytest.approx(30 / quality.size)
 
 
+def test_what_lies_beyond_the_range_of_the_arm_is_not_missing(nir):
+    order = nir.result.orders[0]
+    wavelength = np.linspace(700.0, 900.0, order.flux.size)
+    quality = np.where(wavelength < 800.0, int(SpectrumFlag.NO_DATA), 0)
+    dark = replace(order, wavelength_nm=wavelength, quality=quality, variance=np.ones(quality.size))
+    arm = replace(nir.inputs.arm, range_nm=(800.0, 2000.0))
+    assert value(metrics.measure_missing([dark], nir.result.merged, arm), f"NO DATA FRAC O{order.label}") == 0.0
+    wide = replace(arm, range_nm=(0.0, 2000.0))
+    assert value(metrics.measure_missing([dark], nir.result.merged, wide), f"NO DATA FRAC O{order.label}") == pytest.approx(0.5, abs=0.01)
+
+
 def test_names_of_the_reference():
     flags = np.zeros((3, 3), dtype=np.uint8)
     flags[0] = PixelFlag.COSMIC_RAY | PixelFlag.BAD
