@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from soxspipe.datamodel.flags import MASKED
 from soxspipe.errors import InputError
 from soxspipe.io.fits import open_fits, read_table
 
@@ -32,7 +33,7 @@ RESPONSE_HDU = "RESPONSE_SAMPLED"
 
 
 def spectrum_curve(path: Path) -> CurveRecord | None:
-    """The final spectrum in a few points; None if the file holds none.
+    """The final spectrum in a few points, telluric bands included; None if the file holds none.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def spectrum_curve(path: Path) -> CurveRecord | None:
     for table in _tables(path).values():
         flux = next((table[name] for name in FLUXES if name in table), None)
         if flux is not None and "WAVE" in table:
-            good = np.isfinite(flux) & (table["QUAL"] == 0 if "QUAL" in table else True)
+            good = np.isfinite(flux) & ((table["QUAL"] & int(MASKED)) == 0 if "QUAL" in table else True)
             return curve_of(table["WAVE"], flux, good)
     return None
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.night.curves import POINTS, curve_of, response_curve, sky_rate, spectrum_curve, zero_point
 
 WAVE = np.linspace(400.0, 800.0, 4001)
 
 
 def table(path: Path, name: str, **columns: np.ndarray) -> Path:
-    units = [fits.Column(name=key, format="D", array=values) for key, values in columns.items()]
+    units = [fits.Column(name=key, format="D" if values.dtype.kind == "f" else "J", array=values) for key, values in columns.items()]
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(units, name=name)]).writeto(path)
     return path
 
@@ -32,8 +33,8 @@ def test_a_curve_is_medians_in_equal_steps_with_gaps() -> None:
 
 
 def test_the_spectrum_is_the_calibrated_one_without_flagged_samples(tmp_path: Path) -> None:
-    flux, flags = np.full(WAVE.size, 2e-16), np.zeros(WAVE.size)
-    flux[:2000], flags[:2000] = 9.0, 1.0
+    flux, flags = np.full(WAVE.size, 2e-16), np.full(WAVE.size, int(SpectrumFlag.TELLURIC))  # a band is light as well
+    flux[:2000], flags[:2000] = 9.0, int(SpectrumFlag.NO_DATA)
     path = table(tmp_path / "s.fits", "FLUX", WAVE=WAVE, FLUX_CALIBRATED=flux, FLUX_COUNTS=flux, QUAL=flags)
     curve = spectrum_curve(path)
     assert curve is not None
