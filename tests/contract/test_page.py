@@ -183,10 +183,18 @@ CHANGES: Mapping[str, tuple[Mapping[str, Any], Any]] = {
     "skyline_significance": (STANDARD, 500.0),
     "bspline_fitting_residual_clipping_sigma": (STANDARD, 3.0),
     "bspline_iteration_limit": (STANDARD, 1),
+    "scale_dark": ({"arm": "NIR", "exptime_s": 600.0, "dark_exptime_s": 60.0}, True),
+    "saturation_adu": (STANDARD, 2000.0),
 }
 """Scene in which a setting must show, and a value other than the default."""
 
 IN_PRODUCTS = {"compat", "make_plots", "plots", "sky_model_qc_plot", "qc_acceptable_ranges"}
+ELSEWHERE = {
+    "stack_before_extraction": "tests/contract/test_page.py",
+    "correct_slit_loss": "tests/unit/algorithms/spectra/test_flux_calibration.py",
+    "finish_spectra": "tests/unit/night/test_finishing.py",
+}
+"""Settings that change what a single set without a response does not hold, and the tests of their effect."""
 TYPES = {"bool": bool, "int": int, "float": float}
 WRONG = {"bool": "perhaps", "int": "many", "float": "wide"}
 
@@ -260,7 +268,7 @@ def _effects() -> Iterator[Any]:
     """Every setting that changes numbers; those of the page in the quick suite."""
     published = {name_of(row["parameter"]) for row in PAGE["parameters"]}
     for leaf in leaves():
-        if leaf.field in IN_PRODUCTS:
+        if leaf.field in IN_PRODUCTS or leaf.field in ELSEWHERE:
             continue
         marks = [] if leaf.field in published else [pytest.mark.slow]
         yield pytest.param(leaf.field, marks=marks)
@@ -271,6 +279,14 @@ def test_settings_have_a_visible_effect(name, reduced):
     assert name in CHANGES, f"nothing shows the effect of {name}"
     scene, value = CHANGES[name]
     assert reduced(scene, {name: value}) != reduced(scene, {})
+
+
+@pytest.mark.slow
+def test_exposures_that_are_not_stacked_have_products_of_their_own(small_kit, tmp_path):
+    with small_detectors():
+        made(small_kit(exposures=3), tmp_path, {**QUIET, "stack_before_extraction": False})
+    found = {path.name.removesuffix("_EXTRACTED_MERGED.fits")[-3:] for path in tmp_path.rglob("*_EXTRACTED_MERGED.fits")}
+    assert found == {"_F1", "_F2", "_F3"}
 
 
 @pytest.mark.slow
