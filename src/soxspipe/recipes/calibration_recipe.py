@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from soxspipe.recipes.base_recipe import base_recipe
+from soxspipe.recipes.published_recipe import published_recipe
 
 
-class calibration_recipe(base_recipe):
+class calibration_recipe(published_recipe):
     """A recipe whose ``produce_product`` returns ``(path, table of metrics)``."""
 
     def produce_product(self) -> tuple[str, Any]:  # type: ignore[override]  # published so; soxs_stare returns the path alone

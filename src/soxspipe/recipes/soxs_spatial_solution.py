@@ -4,39 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from soxspipe.recipes.calibration_recipe import calibration_recipe
-from soxspipe.settings.overlay import overlaid, poly_digits
+from soxspipe.recipes.geometry_recipe import geometry_recipe
+from soxspipe.settings.overlay import overlaid
 
 
-class soxs_spatial_solution(calibration_recipe):
+class soxs_spatial_solution(geometry_recipe):
     """Solve multi-pinhole arcs: wavelength and slit position of every pixel.
 
-    Parameters
-    ----------
-    log : logging.Logger
-        Any standard logger.
-    settings : dict, str, path or False
-        The settings dictionary; False means the defaults.
-    inputFrames : str, path or list of them
-        Input FITS frames: a folder, a set-of-files (SOF) or a list of FITS frame paths.
-    verbose, overwrite, debug : bool
-        More output; make products again that exist already; draw more plots.
-    command : str or False
-        The command called to run the recipe.
-    turnOffMP : bool
-        Run in serial.
-    polyOrders : str, int or False
-        Degrees as 6 digits: order x, order y, wavelength x, wavelength y, slit x, slit y; False lets the data choose.
-    create2DMap : bool
-        Make the map image; without it `produce_product` returns the table.
-
-    Raises
-    ------
-    TypeError
-        If `polyOrders` are not 6 digits.
+    `polyOrders` are 6 digits: order x, order y, wavelength x, wavelength y, slit x, slit y.
     """
 
     _verb: ClassVar[str] = "spat_solution"
+    _degrees: ClassVar[int] = 6
 
     def __init__(
         self,
@@ -51,9 +30,16 @@ class soxs_spatial_solution(calibration_recipe):
         polyOrders: Any = False,
         create2DMap: bool = True,
     ) -> None:
-        chosen = overlaid(settings, {**poly_digits(polyOrders, 6), **({} if create2DMap else {"make_map": False})})
+        """Find, check and read the frames.
+
+        Parameters
+        ----------
+        log, settings, inputFrames, verbose, overwrite, command, debug, turnOffMP, polyOrders
+            As in `geometry_recipe`.
+        create2DMap : bool
+            Make the map image; without it `produce_product` returns the table.
+        """
         super().__init__(
-            log, settings=chosen, inputFrames=inputFrames, verbose=verbose, overwrite=overwrite, command=command, debug=debug,
-            turnOffMP=turnOffMP,
+            log, settings=overlaid(settings, {} if create2DMap else {"make_map": False}), inputFrames=inputFrames, verbose=verbose,
+            overwrite=overwrite, command=command, debug=debug, turnOffMP=turnOffMP, polyOrders=polyOrders,
         )  # fmt: skip
-        self.polyOrders = polyOrders

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from soxspipe.recipes.base_recipe import base_recipe
+from soxspipe.recipes.published_recipe import published_recipe
 
 
-class soxs_stare(base_recipe):
+class soxs_stare(published_recipe):
     """Reduce SOXS and X-shooter data taken in stare mode.
-
-    Parameters
-    ----------
-    log : logging.Logger
-        Any standard logger.
-    settings : dict, str, path or False
-        The settings dictionary; False means the defaults.
-    inputFrames : str, path or list of them
-        Input FITS frames: a folder, a set-of-files (SOF) or a list of FITS frame paths.
-    verbose, overwrite, debug : bool
-        More output; make products again that exist already; draw the plots of every sky model.
-    command : str or False
-        The command called to run the recipe.
-    turnOffMP : bool
-        Run in serial.
 
     Examples
     --------
@@ -33,22 +18,6 @@ class soxs_stare(base_recipe):
     """
 
     _verb: ClassVar[str] = "stare"
-
-    def __init__(
-        self,
-        log: Any,
-        settings: Any = False,
-        inputFrames: Any = [],
-        verbose: bool = False,
-        overwrite: bool = False,
-        command: str | bool = False,
-        debug: bool = False,
-        turnOffMP: bool = False,
-    ) -> None:
-        super().__init__(
-            log, settings=settings, inputFrames=inputFrames, verbose=verbose, overwrite=overwrite, command=command, debug=debug,
-            turnOffMP=turnOffMP,
-        )  # fmt: skip
 
     @property
     def generateReponseCurve(self) -> bool:
