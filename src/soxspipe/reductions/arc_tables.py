@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxspipe.algorithms.calibration.judge_lines import ImageState
+from soxspipe.algorithms.calibration.solve_arc import ArcSolution
+from soxspipe.datamodel.arrays import BoolArray
 from soxspipe.datamodel.provenance import Card
 from soxspipe.io.fits_writer import Hdu, fits_chunks
 from soxspipe.io.geometry_products import dispersion_hdus, rows_hdu
@@ -55,16 +57,7 @@ def fitted_lines(context: ArcContext) -> Contents:
 def missed_lines(context: ArcContext) -> Contents:
     """One row per image that was predicted and not seen."""
     solution = context.result.solution
-    missed = solution.judged.state == ImageState.MISSING
-    line, hole = np.nonzero(missed)
-    rows: Rows = {
-        "wavelength": solution.lines.wavelength_nm[line],
-        "order": solution.lines.order[line].astype(np.float64),
-        "slit_index": _slit_index(solution.shape[1])[hole],
-        "slit_position": solution.slit_arcsec[hole],
-        "detector_x": solution.predicted_x[missed],
-        "detector_y": solution.predicted_y[missed],
-    }
+    rows = _places(solution, solution.judged.state == ImageState.MISSING)
     return fits_chunks(
         (Hdu(), rows_hdu("", rows, {"wavelength": "nm", "slit_position": "arcsec", "detector_x": "pix", "detector_y": "pix"}))
     )
@@ -75,7 +68,7 @@ def line_rows(context: ArcContext) -> Rows:
     result = context.result
     solution = result.solution
     seen = solution.detected
-    line, hole = np.nonzero(seen)
+    line, _ = np.nonzero(seen)
     pinholes, state = solution.pinholes, solution.judged.state[seen]
 
     def taken(values: NDArray[Any]) -> NDArray[Any]:
@@ -87,12 +80,7 @@ def line_rows(context: ArcContext) -> Rows:
     fwhm, nan = result.widths.fwhm_px[seen], np.full(line.size, np.nan)
     return {
         "ion": solution.lines.ion[line],
-        "wavelength": solution.lines.wavelength_nm[line],
-        "order": solution.lines.order[line].astype(np.float64),
-        "slit_index": _slit_index(solution.shape[1])[hole],
-        "slit_position": solution.slit_arcsec[hole],
-        "detector_x": solution.predicted_x[seen],
-        "detector_y": solution.predicted_y[seen],
+        **_places(solution, seen),
         "observed_x": x,
         "observed_y": y,
         "x_diff": solution.predicted_x[seen] - x,
@@ -123,6 +111,19 @@ def line_rows(context: ArcContext) -> Rows:
         "significance": taken(pinholes.significance),
         "state": np.array([ImageState(int(value)).name for value in state]),
         "doubtful": solution.lines.doubtful[line],
+    }
+
+
+def _places(solution: ArcSolution, chosen: BoolArray) -> Rows:
+    """Which images of which lines some are, and where they were predicted."""
+    line, hole = np.nonzero(chosen)
+    return {
+        "wavelength": solution.lines.wavelength_nm[line],
+        "order": solution.lines.order[line].astype(np.float64),
+        "slit_index": _slit_index(solution.shape[1])[hole],
+        "slit_position": solution.slit_arcsec[hole],
+        "detector_x": solution.predicted_x[chosen],
+        "detector_y": solution.predicted_y[chosen],
     }
 
 

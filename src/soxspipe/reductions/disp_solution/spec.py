@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from soxspipe.io.classify import Kind
-from soxspipe.reductions import arc_figures, arc_metrics, arc_tables
+from soxspipe.reductions import arc_metrics, arc_tables
+from soxspipe.reductions.arc_products import arc_rows
 from soxspipe.reductions.disp_solution.context import DispSolutionContext
 from soxspipe.reductions.geometry_ranges import geometry_ranges
 from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
-from soxspipe.reductions.records import judge, record_rows
+from soxspipe.reductions.records import judge
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
 from soxspipe.settings.disp_solution import DispSolutionSettings
 
@@ -25,20 +26,7 @@ INPUTS: tuple[InputRow, ...] = (
 )  # fmt: skip
 
 PRODUCTS: tuple[ProductRow[DispSolutionContext], ...] = (
-    ProductRow(
-        label="DISP_MAP_LINES", description="Lines that were detected, with fit and judgement", file_type="FITS", folder="qc",
-        suffix="_FITTED_LINES.fits", when=always, contents=arc_tables.fitted_lines,
-    ),
-    ProductRow(
-        label="DISP_MAP_LINES_MISSING", description="Lines that were predicted and not seen", file_type="FITS", folder="qc",
-        suffix="_MISSED_LINES.fits", when=always, contents=arc_tables.missed_lines,
-    ),
-    ProductRow(
-        label="DISP_MAP_RES", description="Residuals of the solution on the detector, by order and lamp", file_type="PDF", folder="qc",
-        suffix=arc_figures.residuals_suffix, when=lambda context: context.settings.draws("disp_map_res"), contents=arc_figures.residuals,
-        is_figure=True,
-    ),
-    *record_rows(arc_figures.report),
+    *arc_rows("Lines"),
     ProductRow(
         label="DISP_MAP", description="Dispersion table at the slit's centre", file_type="FITS", folder="reduced", suffix=".fits",
         when=always, contents=partial(arc_tables.dispersion_table, technique=TECHNIQUE),

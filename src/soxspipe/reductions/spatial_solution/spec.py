@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from soxspipe.io.classify import Kind
-from soxspipe.reductions import arc_figures, arc_metrics, arc_tables
+from soxspipe.reductions import arc_metrics, arc_tables
+from soxspipe.reductions.arc_products import arc_rows
 from soxspipe.reductions.geometry_ranges import geometry_ranges
 from soxspipe.reductions.lamp_inputs import MOST_FRAMES, background_rows, bias_row
-from soxspipe.reductions.records import judge, record_rows
+from soxspipe.reductions.records import judge
 from soxspipe.reductions.spatial_solution import products
 from soxspipe.reductions.spatial_solution.context import SpatialSolutionContext
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, MetricRow, ProductRow, RecipeSpec, always
@@ -31,20 +32,7 @@ INPUTS: tuple[InputRow, ...] = (
 )  # fmt: skip
 
 PRODUCTS: tuple[ProductRow[SpatialSolutionContext], ...] = (
-    ProductRow(
-        label="DISP_MAP_LINES", description="Pinhole images that were detected, with fit and judgement", file_type="FITS", folder="qc",
-        suffix="_FITTED_LINES.fits", when=always, contents=arc_tables.fitted_lines,
-    ),
-    ProductRow(
-        label="DISP_MAP_LINES_MISSING", description="Pinhole images that were predicted and not seen", file_type="FITS", folder="qc",
-        suffix="_MISSED_LINES.fits", when=always, contents=arc_tables.missed_lines,
-    ),
-    ProductRow(
-        label="DISP_MAP_RES", description="Residuals of the solution on the detector, by order and lamp", file_type="PDF", folder="qc",
-        suffix=arc_figures.residuals_suffix, when=lambda context: context.settings.draws("disp_map_res"), contents=arc_figures.residuals,
-        is_figure=True,
-    ),
-    *record_rows(arc_figures.report),
+    *arc_rows("Pinhole images"),
     ProductRow(
         label="2D_MAP", description="Wavelength, slit position and order of every pixel", file_type="FITS", folder="reduced",
         suffix="_IMAGE.fits", when=lambda context: context.result.solved_map is not None, contents=products.map_image,
