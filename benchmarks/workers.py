@@ -1,6 +1,6 @@
 """What a warm worker costs: memory over many reductions, processor time, and what a second worker brings.
 
-    python benchmarks/workers.py [--folder FOLDER] [--reductions 200] [--turns 12] [--exposures 1 2 4 8 16] [--sof SOF]
+    python benchmarks/workers.py [--folder FOLDER] [--reductions 200] [--turns 12] [--sof SOF]
 
 Simulates its data (NIR science) or takes a set of files, and prints tables; rows of every reduction go to ``memory.csv`` in the folder.
 Linux; the machine should be idle for the times, not for the memory.
@@ -121,16 +121,6 @@ def throughput_row(sof: Path, folder: Path, turns: int) -> str:
     )
 
 
-def exposure_rows(folder: Path, numbers: Sequence[int], turns: int) -> list[str]:
-    """Table of processor time and peak memory against the number of exposures."""
-    rows = ["| exposures | CPU s, median | peak MB |", "|---|---|---|"]
-    for number in numbers:
-        sof = data_set(folder / f"n{number}", "NIR", number, SCENE)
-        _, (found,) = run(sof, folder / f"n{number}", 1, turns)
-        rows.append(f"| {number} | {statistics.median(turn.cpu_s for turn in found):.2f} | {found[-1].peak_mb:.0f} |")
-    return [*rows, ""]
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -138,7 +128,6 @@ def main() -> None:
     parser.add_argument("--sof", type=Path)
     parser.add_argument("--reductions", type=int, default=200)
     parser.add_argument("--turns", type=int, default=12)
-    parser.add_argument("--exposures", type=int, nargs="*", default=[])
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work is not None:
@@ -154,8 +143,6 @@ def main() -> None:
         print("\n".join(memory_rows(turns)))
     if chosen.turns:
         print(throughput_row(sof, chosen.folder, chosen.turns), "\n")
-    if chosen.exposures:
-        print("\n".join(exposure_rows(chosen.folder, chosen.exposures, 5)))
 
 
 if __name__ == "__main__":
