@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,6 +13,7 @@ from soxspipe.datamodel.provenance import InputFile, Provenance
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.report import ReportContent, ReportedProduct, ReportedStep
 from soxspipe.settings.load import load_settings
+from support.browser import Page, find_browser, open_browser
 from support.results import make_run
 
 METRICS = (
@@ -74,3 +75,13 @@ def content() -> Callable[..., ReportContent]:
         return made[key]
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    """A headless Chromium; without one nothing can be looked at."""
+    executable = find_browser()
+    if executable is None:
+        pytest.skip("no Chromium is installed: the page cannot be looked at")
+    with open_browser(executable) as page:
+        yield page

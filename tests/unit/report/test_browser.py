@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +12,10 @@ import pytest
 from PIL import Image
 
 from soxspipe.report import ReportContent, build_report
-from support.browser import Page, find_browser, open_browser
-
-EXECUTABLE = find_browser()
-pytestmark = pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is installed: the report cannot be looked at")
+from support.browser import Page
 
 Make = Callable[..., ReportContent]
 STOLEN = "<img src=x onerror=window.stolen=1><script>window.stolen=1</script>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    assert EXECUTABLE is not None
-    with open_browser(EXECUTABLE) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

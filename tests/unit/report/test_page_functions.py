@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from soxspipe.report.assets import asset
-from support.browser import Page, find_browser, open_browser
+from support.browser import Page
 
-EXECUTABLE = find_browser()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is installed")]
+pytestmark = pytest.mark.slow
 SCRIPTS = ("convert.js", "smooth.js", "measure.js", "parse.js")
 LINE = (
     "const x = Array.from({ length: 61 }, (_, i) => 655 + i / 20), dip = (v) => 2 * (1 - 0.5 * Math.exp(-0.5 * ((v - 656.4) / 0.3) ** 2));"
@@ -21,15 +19,13 @@ LINE = (
 """Samples of 0.05 nm; a Gaussian of half the continuum's depth and 0.3 nm sigma at 656.4 nm."""
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+@pytest.fixture(scope="module", autouse=True)
+def _functions(browser: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Open a page that holds the functions alone."""
     path = tmp_path_factory.mktemp("functions") / "functions.html"
     path.write_text("<meta charset=utf-8>" + "".join(f"<script>{asset('assets', name)}</script>" for name in SCRIPTS), encoding="utf-8")
-    assert EXECUTABLE is not None
-    with open_browser(EXECUTABLE) as page:
-        page.open(path)
-        assert page.problems == []
-        yield page
+    browser.open(path)
+    assert browser.problems == []
 
 
 def _parsed(browser: Page, text: str) -> dict[str, Any]:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from soxspipe.report import ReportContent, build_report
-from support.browser import Page, find_browser, open_browser
+from support.browser import Page
 
-EXECUTABLE = find_browser()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is installed")]
+pytestmark = pytest.mark.slow
 DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn))))"
 HOSTILE = "<img src=x onerror=window.stolen=1>.txt"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    assert EXECUTABLE is not None
-    with open_browser(EXECUTABLE) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from soxspipe.report.night import (
 )
 from soxspipe.report.night.charts import chart, thumbnail
 from soxspipe.report.night.content import Curve
-from support.browser import Page, find_browser, open_browser
+from support.browser import Page
 
 LEVELS = ("good", "check", "fail", "")
 
@@ -121,15 +120,6 @@ def test_axes_have_a_few_round_ticks_whatever_the_values(xs: list[float], ys: li
 def test_the_acceptable_range_is_a_band_where_it_is_near() -> None:
     assert 'class="band"' in chart("t", "x", "y", [("", [1.0, 2.0], [3.0, 4.0])], limits=(2.0, 5.0))
     assert "nothing was measured" in chart("t", "x", "y", [("", [], [])])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Page]:
-    executable = find_browser()
-    if executable is None:
-        pytest.skip("no Chromium")
-    with open_browser(executable) as page:
-        yield page
 
 
 @pytest.mark.slow
