@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from soxspipe.datamodel.geometry import DispersionPolynomial, OrderPolynomial
+from soxspipe.datamodel.geometry import DispersionPolynomial
 from soxspipe.io.fits_writer import fits_chunks
 from soxspipe.io.geometry_products import dispersion_hdus
-from soxspipe.io.products import trace_columns
 
 
 def _opened(hdus) -> fits.HDUList:
@@ -31,12 +30,3 @@ def test_dispersion_table_has_the_columns_that_readers_know(tmp_path: Path) -> N
         values = np.array([row[name] for name in names[4:]], dtype=float)
         kept = values[np.isfinite(values)]  # as the reference reads them: without the empty ones, in the order of the columns
         np.testing.assert_allclose(kept, polynomial.coefficients.ravel())
-
-
-def test_the_width_of_a_trace_has_the_degrees_of_its_centre():
-    """The reference reads `std_` coefficients with `degorder_cent` and `deg<B>_cent`."""
-    centre, width = OrderPolynomial(coefficients=np.arange(6.0).reshape(2, 3)), OrderPolynomial(coefficients=np.array([[4.0]]))
-    columns = {column.name: column.values[0] for column in trace_columns("x", centre, width)}
-    assert [name for name in columns if name.startswith("std_")] == ["std_00", "std_01", "std_02", "std_10", "std_11", "std_12"]
-    assert (columns["std_00"], columns["std_12"], columns["cent_12"]) == (4.0, 0.0, 5.0)
-    assert (columns["degorder_std"], columns["degx_std"]) == (columns["degorder_cent"], columns["degx_cent"]) == (1, 2)

@@ -16,7 +16,6 @@ import pytest
 from soxspipe.datamodel.links import Link
 from soxspipe.datamodel.metric import Metric
 from soxspipe.report import ReportContent, build_report
-from soxspipe.report.settings_table import settings_rows
 
 Make = Callable[..., ReportContent]
 HOSTILE = "</title><script>window.stolen=1</script><img src=x onerror=window.stolen=1>\"'&\x1b"
@@ -166,29 +165,6 @@ def test_orders_that_do_not_overlap_have_no_ratio(content: Make) -> None:
     text = "".join(Reader(build_report(replace(base, values=replace(base.values, merged=replace(base.values.merged, joins=joins))))).text)
     assert "no overlap" in text
     assert "1.0000 ± 0.0000" not in text
-
-
-def test_mappings_among_the_settings_are_read_as_words(content: Make) -> None:
-    base = content()
-    assert base.settings is not None
-    changed = base.settings.model_copy(
-        update={"plots": {"report": True, "bkground": False}, "qc_acceptable_ranges": {"n-orders": (3.0, 4.0)}}
-    )
-    values = {row.name: row.value for row in settings_rows(replace(base, settings=changed))}
-    assert values["plots"] == "report: yes; bkground: no"
-    assert values["qc-acceptable-ranges"] == "n-orders: 3 to 4"
-
-
-def test_changed_settings_stand_first_with_their_defaults(content: Make) -> None:
-    base = content()
-    assert base.settings is not None
-    changed = base.settings.model_copy(update={"use_flat": False})
-    rows = settings_rows(replace(base, settings=changed))
-    assert (rows[0].name, rows[0].value, rows[0].default, rows[0].changed) == ("use_flat", "no", "yes", True)
-    assert sum(row.changed for row in rows) == 1
-    assert all(row.description for row in rows)
-    bare = settings_rows(replace(base, settings=None))
-    assert [(row.name, row.value) for row in bare] == [("use_flat", "yes"), ("order-deg", "4")]
 
 
 def test_provenance_names_inputs_with_hashes_and_how_to_repeat(content: Make) -> None:

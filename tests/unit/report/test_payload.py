@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 from soxspipe.datamodel.flags import SpectrumFlag
-from soxspipe.numerics.air import air_to_vacuum, vacuum_to_air
 from soxspipe.report import ReportContent
-from soxspipe.report.lines import LINES
 from soxspipe.report.payload import FLAG_TEXT, as_json, one_series, packed, spectrum_payload, thinned
 
 Make = Callable[..., ReportContent]
@@ -87,21 +85,3 @@ def test_thinned_curves_are_means() -> None:
     x, y = thinned(np.arange(10.0), np.arange(10.0) ** 2, points=5)
     np.testing.assert_allclose(x, [0.5, 2.5, 4.5, 6.5, 8.5])
     np.testing.assert_allclose(y[:2], [0.5, 6.5])
-
-
-def test_lines_stand_in_vacuum_and_come_back_to_air() -> None:
-    vacuum = dict(LINES["Hydrogen"])["Hα"]
-    assert vacuum == pytest.approx(656.460, abs=0.002)
-    assert vacuum_to_air(vacuum) == pytest.approx(656.279, abs=1e-6)
-    assert vacuum_to_air(air_to_vacuum(1083.03)) == pytest.approx(1083.03, abs=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("series", "lower"), [(("Hα", "Hβ", "Hγ", "Hδ"), 2), (("Paα", "Paβ", "Paγ", "Paδ", "Paε"), 3), (("Br10", "Br11", "Br12"), 4)]
-)
-def test_hydrogen_follows_rydbergs_formula(series: tuple[str, ...], lower: int) -> None:
-    listed = dict(LINES["Hydrogen"])
-    for at, name in enumerate(series):
-        upper = 10 + at if name.startswith("Br") else lower + 1 + at
-        expected = 1e7 / (109677.5834 * (1 / lower**2 - 1 / upper**2))
-        assert listed[name] == pytest.approx(expected, rel=2e-5), name

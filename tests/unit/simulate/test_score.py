@@ -7,8 +7,6 @@ import pytest
 
 from soxspipe.reductions.validate import Figure
 from soxspipe.simulate.score import Extracted, Products, score
-from soxspipe.simulate.score_merged import binned_pulls
-from soxspipe.simulate.statistics import clipped_rms, median, median_error, pure_noise, robust_std, running_median, share_per_1000
 from support.scenes import cached_scene
 
 PREPARED = cached_scene("NIR", (("ab_mag", 15.0), ("seed", 11)))
@@ -135,34 +133,6 @@ def test_an_efficiency_is_held_against_the_electrons():
     table = {"WAVE": TRUTH.orders["WAVE"][rows], "EFFICIENCY": 1.1 * TRUTH.orders["EFF_TOTAL"][rows]}
     result = score(Products(merged={}, fluxed={}, efficiency=table), TRUTH)
     assert result["efficiency"]["median_pct"] == pytest.approx(10.0, abs=0.5)
-
-
-def test_correlated_errors_are_counted_in_bins():
-    rng = np.random.default_rng(3)
-    n = 20000
-    white = rng.normal(size=n + 1)
-    residual = (white[1:] + white[:-1]) / np.sqrt(2)
-    table = {"CORR_LAG1": np.full(n, 0.5)}
-    args = (np.arange(n) * 0.1, residual, np.ones(n), np.ones(n, dtype=bool))
-    assert np.std(binned_pulls(table, *args, width_nm=1.0)) == pytest.approx(1.0, abs=0.05)
-    assert np.std(binned_pulls({}, *args, width_nm=1.0)) > 1.3
-
-
-def test_robust_numbers_tolerate_gaps():
-    values = np.array([1.0, 2.0, np.nan, 3.0, 1e9, np.nan])
-    assert median(values) == 2.5
-    assert np.isnan(robust_std(values))
-    assert np.isnan(median(np.array([np.nan])))
-    assert clipped_rms(np.array([-1.0, 1.0, -1.0, 1.0, 1e9, -1e9]), 10.0) == pytest.approx(np.sqrt(204 / 6))
-    assert share_per_1000(np.array([True, False])) == 500.0
-    np.testing.assert_array_equal(running_median(np.array([1.0, np.nan, 1.0]), 3), 1.0)
-
-
-def test_the_error_of_a_median_of_ratios() -> None:
-    """400 ratios of signal-to-noise 10: 1.2533 x 0.1 / 20; deviates of one width have 0.6745 and 1.96 of it as median and 95th percentile."""
-    assert median_error(np.full(400, 10.0)) == pytest.approx(1.2533 * 0.1 / 20, rel=1e-4)
-    assert pure_noise(np.full(5, 2.0), 50.0) == pytest.approx(2 * 0.6745, rel=0.02)
-    assert pure_noise(np.full(5, 2.0), 95.0) == pytest.approx(2 * 1.96, rel=0.02)
 
 
 def test_a_noisier_scene_has_wider_aims() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from soxspipe.numerics.air import hydrogen_lines_air_nm
 
-TOOL = Path(__file__).parents[3] / "tools/standard_velocities.py"
+TOOL = Path(__file__).parents[2] / "tools/standard_velocities.py"
 SPEC = importlib.util.spec_from_file_location("standard_velocities", TOOL)
 assert SPEC is not None
 assert SPEC.loader is not None

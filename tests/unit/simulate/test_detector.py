@@ -1,10 +1,25 @@
 """Noise, defects and cosmic rays of the detector."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
 from soxspipe.io.simulated_facts import make_scene
-from soxspipe.simulate.detector import bin_sum, cosmic_rays, expose, make_chip, mean_of_frames, read_noise, scattered, stream
+from soxspipe.simulate.detector import (
+    CHANNELS,
+    bin_sum,
+    cosmic_rays,
+    expose,
+    flaws,
+    make_chip,
+    mean_of_frames,
+    read_noise,
+    read_out_pattern,
+    scattered,
+    stream,
+)
+from soxspipe.simulate.scene import Scene
 
 SHAPE = (300, 400)
 
@@ -90,3 +105,25 @@ def test_binning_adds_charge():
     assert binned.shape == (4, 3)
     assert binned[0, 0] == 1.0
     assert bin_sum(image, (2, 2)).sum() == image.sum()
+
+
+def test_pattern_of_the_read_out() -> None:
+    scene = Scene(channel_offsets_e=20.0, stripes_e=5.0, odd_even_e=2.0)
+    pattern = read_out_pattern(scene, (2040, 2040), stream(1, "pattern"))
+    channels = pattern.mean(axis=0)
+    assert np.unique(np.round(channels, 6)).size == CHANNELS
+    assert channels.std() == pytest.approx(20.0, rel=0.4)
+    rows = pattern.mean(axis=1)
+    assert rows[1::2].mean() - rows[::2].mean() == pytest.approx(2.0, abs=0.7)
+    assert rows.std() == pytest.approx(5.0, rel=0.1)
+
+
+def test_coupling_keeps_the_charge_and_wells_bend() -> None:
+    chip = make_chip(Scene(), (20, 20), gain_e_per_adu=2.3, read_noise_e=7.3, column_through=None)
+    charge = np.zeros((20, 20))
+    charge[10, 10] = 1000.0
+    coupled = flaws(Scene(coupling=0.01), charge, chip)
+    assert coupled.sum() == pytest.approx(1000.0)
+    assert (coupled[10, 10], coupled[10, 11]) == pytest.approx((960.0, 10.0))
+    full = flaws(Scene(nonlinearity=0.05), np.full((20, 20), 60_000.0), chip)
+    np.testing.assert_allclose(full, 60_000.0 * (1.0 - 0.05 * 0.5))

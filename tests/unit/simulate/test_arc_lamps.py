@@ -11,7 +11,7 @@ import pytest
 from soxspipe.io.simulated_facts import read_facts
 from soxspipe.simulate.arc_lamps import PINHOLE_SIGMA_PX
 from soxspipe.simulate.calibration_scene import CalibrationScene
-from soxspipe.simulate.calibrations import CalibrationSet, make_calibration_set, plan_frames
+from soxspipe.simulate.calibrations import CalibrationSet, make_calibration_set
 from support.small import small_facts
 
 KINDS = ("pinhole_arc", "pinhole_flat", "multi_pinhole_arc")
@@ -63,18 +63,6 @@ def test_lines_are_missing_and_unlisted_as_wished() -> None:
     fewer = make_calibration_set(scene, plain.facts)
     total = [sum(image.sum() for image in light(made, "pinhole_arc").values()) for made in (plain, fewer)]
     assert 0.0 < total[1] < 0.4 * total[0]
-
-
-def test_frames_are_taken_in_the_order_of_the_cascade_with_lamps_off_in_the_nir() -> None:
-    names = [(plan.stem, plan.dpr_type, plan.dpr_tech, plan.lamps) for plan in plan_frames(CalibrationScene(arm="NIR", kinds=KINDS))]
-    four = ("argo", "neon", "merc", "xeno")
-    assert names == [
-        ("pinhole_arc_on", "LAMP,WAVE", "ECHELLE,PINHOLE", four), ("pinhole_arc_off", "LAMP,WAVE", "IMAGE", ()),
-        ("pinhole_flat_on", "LAMP,FLAT", "ECHELLE,PINHOLE", ("qth",)), ("pinhole_flat_off", "LAMP,FLAT", "IMAGE", ()),
-        ("multi_pinhole_arc_on", "LAMP,WAVE", "ECHELLE,MULTI-PINHOLE", four), ("multi_pinhole_arc_off", "LAMP,WAVE", "IMAGE", ()),
-    ]  # fmt: skip
-    assert [plan.lamps for plan in plan_frames(CalibrationScene(arm="VIS", kinds=KINDS))] == [("thar",), ("qth",), ("thar",)]
-    assert plan_frames(CalibrationScene(arm="VIS", instrument="XSHOOTER", kinds=KINDS)) == ()
 
 
 def one_line(**changes: object) -> CalibrationSet:

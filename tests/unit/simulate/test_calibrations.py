@@ -1,17 +1,18 @@
 """Raw calibration frames: levels, noise, defects and edges are those of the truth."""
 
+from __future__ import annotations
+
 import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from soxspipe.io.simulated_facts import make_scene, make_scene_of, read_facts, read_optics
+from soxspipe.io.simulated_facts import make_scene, make_scene_of, read_facts
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibrations import make_calibration_set, plan_frames
 from soxspipe.simulate.crop import crop
 from soxspipe.simulate.detector import make_chip
-from soxspipe.simulate.lamps import deuterium
 
 WINDOWS = {"NIR": ((755, 1070), (500, 700)), "VIS": ((1500, 1700), (600, 690))}
 
@@ -106,23 +107,16 @@ def test_ambient_light_stays_when_the_lamp_is_off():
     assert simulated.expected_light(replace(off, slit="BLIND")).max() == 0.0
 
 
-def test_deuterium_is_blue():
-    assert deuterium(np.array(350.0)) > 5 * deuterium(np.array(800.0))
+KINDS = ("pinhole_arc", "pinhole_flat", "multi_pinhole_arc")
 
 
-@pytest.mark.parametrize("arm", ["NIR", "VIS"])
-def test_a_moved_geometry_moves_as_it_says(arm):
-    optics = read_optics("SOXS", arm)
-    moved = optics.realigned((1.2, -0.8), 0.1, 0.001)
-    order = sorted(optics.orders)[1]
-    nm = np.array(optics.orders[order].centre_nm)
-    before, after = (
-        np.array([model.orders[order].b_px(nm, np.array(2.0)), model.orders[order].a_px(nm, np.array(2.0))]) for model in (optics, moved)
-    )
-    if arm == "VIS":
-        before, after = before[::-1], after[::-1]  # along y first
-    middle = 0.5 * (np.array(optics.shape[::-1]) - 1)
-    x, y = before - middle
-    turn = np.deg2rad(0.1)
-    expected = 1.001 * np.array([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y]) + middle + [1.2, -0.8]
-    np.testing.assert_allclose(after, expected, atol=1e-9)
+def test_frames_are_taken_in_the_order_of_the_cascade_with_lamps_off_in_the_nir() -> None:
+    names = [(plan.stem, plan.dpr_type, plan.dpr_tech, plan.lamps) for plan in plan_frames(CalibrationScene(arm="NIR", kinds=KINDS))]
+    four = ("argo", "neon", "merc", "xeno")
+    assert names == [
+        ("pinhole_arc_on", "LAMP,WAVE", "ECHELLE,PINHOLE", four), ("pinhole_arc_off", "LAMP,WAVE", "IMAGE", ()),
+        ("pinhole_flat_on", "LAMP,FLAT", "ECHELLE,PINHOLE", ("qth",)), ("pinhole_flat_off", "LAMP,FLAT", "IMAGE", ()),
+        ("multi_pinhole_arc_on", "LAMP,WAVE", "ECHELLE,MULTI-PINHOLE", four), ("multi_pinhole_arc_off", "LAMP,WAVE", "IMAGE", ()),
+    ]  # fmt: skip
+    assert [plan.lamps for plan in plan_frames(CalibrationScene(arm="VIS", kinds=KINDS))] == [("thar",), ("qth",), ("thar",)]
+    assert plan_frames(CalibrationScene(arm="VIS", instrument="XSHOOTER", kinds=KINDS)) == ()

@@ -110,3 +110,21 @@ def test_xshooter_optics_follow_the_pinholes(arm):
 def test_an_order_that_is_not_there(nir):
     with pytest.raises(ValueError, match="orders \\[9\\]"):
         nir.only((9, 10))
+
+
+@pytest.mark.parametrize("arm", ["NIR", "VIS"])
+def test_a_moved_geometry_moves_as_it_says(arm):
+    optics = read_optics("SOXS", arm)
+    moved = optics.realigned((1.2, -0.8), 0.1, 0.001)
+    order = sorted(optics.orders)[1]
+    nm = np.array(optics.orders[order].centre_nm)
+    before, after = (
+        np.array([model.orders[order].b_px(nm, np.array(2.0)), model.orders[order].a_px(nm, np.array(2.0))]) for model in (optics, moved)
+    )
+    if arm == "VIS":
+        before, after = before[::-1], after[::-1]  # along y first
+    middle = 0.5 * (np.array(optics.shape[::-1]) - 1)
+    x, y = before - middle
+    turn = np.deg2rad(0.1)
+    expected = 1.001 * np.array([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y]) + middle + [1.2, -0.8]
+    np.testing.assert_allclose(after, expected, atol=1e-9)

@@ -1,12 +1,10 @@
-"""Whole scenes: the same bits from the same seed, noise as the truth says, delivered geometry as it should be."""
+"""Whole scenes: the same bits from the same seed, noise as the truth says."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from soxspipe.datamodel.geometry import DispersionPolynomial, OrderPolynomial
-from soxspipe.io.simulated_facts import make_scene, read_facts
-from soxspipe.simulate.delivered import make_delivered_map
-from soxspipe.simulate.lightpath import calibration_optics, make_paths
 from support.scenes import cached_scene, small_scene
 
 NIR = cached_scene("NIR", (("ab_mag", 16.0), ("seed", 11)))
@@ -80,40 +78,6 @@ def test_electrons_follow_from_flux_and_efficiency(prepared):
     np.testing.assert_allclose(orders["OBJ_E_ANALYTIC"][bright], (photons * orders["EFF_TOTAL"])[bright], rtol=5e-3)
 
 
-@pytest.mark.parametrize("window", ["NIR", "VIS"])
-def test_dispersion_table_and_image_describe_the_same_map(window):
-    delivered = (NIR if window == "NIR" else VIS).simulation.delivered
-    x, y = (DispersionPolynomial(coefficients=c) for c in (delivered.x_coefficients, delivered.y_coefficients))
-    for order in delivered.limits:
-        rows, columns = np.nonzero((delivered.order == order) & (delivered.wavelength_nm > 0))
-        wave, slit = (image[rows, columns].astype(np.float64) for image in (delivered.wavelength_nm, delivered.slit_arcsec))
-        np.testing.assert_allclose(x(order, wave, slit), columns, atol=0.005)
-        np.testing.assert_allclose(y(order, wave, slit), rows, atol=0.005)
-
-
-def test_order_table_follows_the_orders_of_the_whole_arm():
-    scene = make_scene({"arm": "NIR", "dispersion_range": [0, 2040]})
-    facts = read_facts(scene)
-    model = calibration_optics(scene, facts)
-    paths = make_paths(scene, facts, model)
-    delivered = make_delivered_map(model, paths, facts.spectral_format, 6.0)
-    for order, path in paths.items():
-        b = np.arange(delivered.limits[order][0], delivered.limits[order][1] + 1)
-        rows = np.searchsorted(path.b_px, b)
-        for surface, slit in ((delivered.centre, 0.0), (delivered.low, -6.0), (delivered.high, 6.0)):
-            expected = path.columns.a_px(np.array([[slit]]))[rows, 0]
-            np.testing.assert_allclose(OrderPolynomial(coefficients=surface)(order, b), expected, atol=0.35)
-
-
-def test_flexure_is_in_the_exposures_and_not_in_the_map():
-    moved = small_scene("NIR", ab_mag=16.0, seed=11, flexure_dispersion_px=1.0, flexure_slit_px=0.5)
-    np.testing.assert_array_equal(moved.simulation.delivered.wavelength_nm, NIR.simulation.delivered.wavelength_nm)
-    np.testing.assert_array_equal(moved.simulation.masters["flat"].value, NIR.simulation.masters["flat"].value)
-    still, after = NIR.truth.orders, moved.truth.orders
-    np.testing.assert_allclose(after["TRACE"] - still["TRACE"], 0.5, atol=0.15)
-    np.testing.assert_allclose((still["WAVE"] - after["WAVE"]) / still["PIXSCALE_NM"], 1.0, atol=0.05)
-
-
 def test_binned_frames_hold_the_same_light():
     binned = small_scene("VIS", ab_mag=17.0, seed=12, exposures=2, binning=[2, 2], prnu=0.0)
     plain = small_scene("VIS", ab_mag=17.0, seed=12, exposures=2, prnu=0.0)
@@ -182,3 +146,37 @@ def test_an_off_frame_takes_the_place_of_the_dark():
     plain = small_scene("NIR", ab_mag=17.0, seed=15)
     inside = made.truth.images["VARIANCE"] > 0
     assert np.median(made.truth.images["VARIANCE"][inside] / plain.truth.images["VARIANCE"][inside]) > 1.5
+
+
+STAR = {"target": "power_law", "ab_mag": 15.0, "exptime_s": 300.0, "cosmic_ray_rate": 0.0, "seed": 3}
+
+
+def test_exposures_that_drift_keep_their_light_and_their_places() -> None:
+    scene = small_scene("NIR", **STAR, exposures=2, drift_arcsec=(0.0, 3.0))
+    still = small_scene("NIR", **STAR, exposures=2)
+    for name, within in (("OBJ_E", 0.01), ("SNR_IDEAL", 0.05)):  # rows of a tilted line hold other wavelengths at another place
+        assert np.median(scene.truth.orders[name]) == pytest.approx(np.median(still.truth.orders[name]), rel=within)
+    first, second = (raw.adu.astype(float).sum(axis=1) for raw in scene.inputs.raw)
+    assert abs(int(np.argmax(first)) - int(np.argmax(second))) > 3
+
+
+def test_unequal_times_and_their_headers() -> None:
+    scene = small_scene("NIR", **STAR, exposures=2, exposure_times_s=(900.0, 100.0))
+    assert scene.truth.header["EXPTIME"] == 500.0
+    assert scene.simulation.mjd[1] - scene.simulation.mjd[0] == pytest.approx(945.0 / 86400.0)
+
+
+def test_noise_of_a_mean_of_integrations() -> None:
+    """Two frames of a dark detector: their difference has the read noise of one over the root of the number of integrations."""
+    values = {
+        "target": "empty",
+        "exptime_s": 1.0,
+        "exposures": 2,
+        "cosmic_ray_rate": 0.0,
+        "hot_pixels": 0.0,
+        "sky_ab_mag": 26.0,
+        "oh_strength": 0.0,
+    }
+    scene = small_scene("NIR", **values, integrations=4, dark_e_per_s=0.0)
+    difference = np.subtract(*(adu.astype(float) for adu in scene.simulation.raw_adu))
+    assert np.std(difference) * 2.3 / np.sqrt(2.0) == pytest.approx(7.3 / 2.0, rel=0.03)
