@@ -39,6 +39,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import psutil
 from astropy.io import fits
 
+from soxspipe.io.files import md5_of
+from soxspipe.io.sof import resolve_inputs
 from soxspipe.night.execute import Engine, connected
 from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.job import Job, run_job
@@ -98,8 +100,10 @@ def timed_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, ov
 
 
 def sleepy_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
-    """A recipe that takes a second and hardly any processor."""
+    """A recipe that takes a second and little processor; it asks for the checksums of its files, as real ones do."""
     began = time.perf_counter()
+    for path in resolve_inputs(sof).paths:
+        md5_of(path)
     made = cheap_recipe(verb, sof, output, settings, overwrite=overwrite)
     time.sleep(max(0.0, SLEEP_S - (time.perf_counter() - began)))
     return made

@@ -168,23 +168,27 @@ def settled(job: Job, upstream: Mapping[str, Outcome]) -> Outcome | None:
     InputError
         If a file of its set is gone.
     """
-    record = read_record(Path(job.output), job.night, job.name)
-    if record is None or not record.succeeded:
-        return None
     inputs = _gathered(job, upstream)
-    return None if inputs.lacking else still_holds(Path(job.output), record, inputs.fingerprint)
+    return None if inputs.lacking else _made_before(job, inputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Inputs:
-    """What one run takes: lines of its set-of-files, calibrations, remarks, checksums, fingerprint."""
+    """What one run takes: lines of its set-of-files with size and time of each file, calibrations, remarks."""
 
     entries: Sequence[tuple[str, str]]
+    states: Sequence[tuple[int, int]] = ()
     taken: Mapping[str, str]
     warnings: Sequence[str]
     lacking: Sequence[str]
-    checksums: tuple[tuple[str, int, int, str], ...] = ()
-    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identity:
+    """What tells these inputs from others: path, size, time and MD5 of each file, and the digest of all and of the settings."""
+
+    checksums: tuple[tuple[str, int, int, str], ...]
+    fingerprint: str
 
 
 def _gathered(job: Job, upstream: Mapping[str, Outcome]) -> _Inputs:
@@ -196,36 +200,55 @@ def _gathered(job: Job, upstream: Mapping[str, Outcome]) -> _Inputs:
         entries, lacking = [(str(path), path.name) for path in resolve_inputs(sof).paths], []
     if lacking:
         return _Inputs(entries=entries, taken=taken, warnings=warnings, lacking=lacking)
-    checksums = tuple(_checksums(job, [path for path, _ in entries]))
-    inputs = [(tag, Path(path).name, md5) for (path, tag), (_, _, _, md5) in zip(entries, checksums, strict=True)]
-    return _Inputs(
-        entries=entries, taken=taken, warnings=warnings, lacking=(), checksums=checksums,
-        fingerprint=fingerprint(job.verb, inputs, job.settings_text),
-    )  # fmt: skip
+    return _Inputs(entries=entries, states=[_state(path) for path, _ in entries], taken=taken, warnings=warnings, lacking=())
+
+
+def _identified(job: Job, inputs: _Inputs) -> _Identity:
+    """Identity of the inputs, which must still be in the state in which they were gathered.
+
+    Raises
+    ------
+    InputError
+        If a file has changed or cannot be read.
+    """
+    checksums = tuple(_checksum(job, path, state) for (path, _), state in zip(inputs.entries, inputs.states, strict=True))
+    named = [(tag, Path(path).name, md5) for (path, tag), (_, _, _, md5) in zip(inputs.entries, checksums, strict=True)]
+    return _Identity(checksums=checksums, fingerprint=fingerprint(job.verb, named, job.settings_text))
 
 
 def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: Recipe, started: float) -> Outcome:
     inputs = _gathered(job, upstream)
     if inputs.lacking:
         return replace(blank, status="blocked", cause="; ".join(inputs.lacking))
-    output, sof = Path(job.output), Path(job.sof)
-    write_sof(sof, inputs.entries)
-    record = read_record(output, job.night, job.name)
-    known = still_holds(output, record, inputs.fingerprint)
+    write_sof(Path(job.sof), inputs.entries)
+    known = _made_before(job, inputs)
     if known is not None:
-        return replace(known, checksums=inputs.checksums)
+        return known
+    record = read_record(Path(job.output), job.night, job.name)
     made = _published(job, recipe, overwrite=record is not None and record.succeeded)
     if made is None:  # another run was faster, or one that died left no record
-        known = still_holds(output, read_record(output, job.night, job.name), inputs.fingerprint)
+        known = _made_before(job, inputs)
         if known is not None:
-            return replace(known, checksums=inputs.checksums)
-        made = recipe(job.verb, sof, output, job.settings, overwrite=True)
-    outcome = _outcome(job, blank, made, inputs.taken, [*job.warnings, *inputs.warnings])
+            return known
+        made = recipe(job.verb, Path(job.sof), Path(job.output), job.settings, overwrite=True)
+    identity = _identified(job, inputs)  # after the recipe, which reads every file and remembers its checksum
     outcome = replace(
-        outcome, fingerprint=inputs.fingerprint, checksums=inputs.checksums, seconds=time.perf_counter() - started
+        _outcome(job, blank, made, inputs.taken, [*job.warnings, *inputs.warnings]),
+        fingerprint=identity.fingerprint, checksums=identity.checksums, seconds=time.perf_counter() - started,
     )  # fmt: skip
-    write_record(output, outcome)
+    write_record(Path(job.output), outcome)
     return outcome
+
+
+def _made_before(job: Job, inputs: _Inputs) -> Outcome | None:
+    """The outcome of an earlier run with the same inputs, if its products are there."""
+    output = Path(job.output)
+    record = read_record(output, job.night, job.name)
+    if record is None or not record.succeeded:
+        return None
+    identity = _identified(job, inputs)
+    known = still_holds(output, record, identity.fingerprint)
+    return None if known is None else replace(known, checksums=identity.checksums)
 
 
 def _published(job: Job, recipe: Recipe, *, overwrite: bool) -> Published | None:
@@ -312,16 +335,21 @@ def _calibrations(made: Published, arm: str) -> Iterator[tuple[str, str]]:
                 yield category, str(record.path)
 
 
-def _checksums(job: Job, paths: Sequence[str]) -> Iterator[tuple[str, int, int, str]]:
-    """Path, size, time and MD5 of each file, as the index knows it where that still holds."""
-    for path in paths:
-        try:
-            status = os.stat(path)
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}; it was there when the night was planned") from error
-        state = (status.st_size, status.st_mtime_ns)
-        known = job.known.get(path)
-        yield path, *state, known[2] if known is not None and known[:2] == state else md5_of(Path(path))
+def _checksum(job: Job, path: str, state: tuple[int, int]) -> tuple[str, int, int, str]:
+    """Path, size, time and MD5 of a file that is to be in some state, as the index knows it where that still holds."""
+    if _state(path) != state:
+        raise InputError(f"{path}: has changed while it was being reduced; run the night again")
+    known = job.known.get(path)
+    return path, *state, known[2] if known is not None and known[:2] == state else md5_of(Path(path))
+
+
+def _state(path: str) -> tuple[int, int]:
+    """Size and time of a file."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; it was there when the night was planned") from error
+    return status.st_size, status.st_mtime_ns
 
 
 def _remember(output: Path, outcome: Outcome) -> None:
