@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -188,3 +188,13 @@ def tiny_order(
     flux = level * (1.0 + 0.3 * np.sin(np.arange(n_b) / 50.0))
     rng = None if seed is None else np.random.default_rng(seed)
     return observe(window, sky_light(u, lines=lines), flux, rng=rng, **values)  # type: ignore[arg-type]
+
+
+def plus_light(order: TinyOrder, electrons: np.ndarray) -> TinyOrder:
+    """The order with that light on top, without the noise of it."""
+    return replace(order, data=replace(order.data, electrons=order.data.electrons + electrons))
+
+
+def object_pixel(order: TinyOrder, row: int, offset: int = 0) -> tuple[int, int]:
+    """Row and column of the object's brightest pixel in a row, or of one beside it."""
+    return row, int(np.argmax(order.shares[row])) + offset

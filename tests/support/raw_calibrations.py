@@ -95,3 +95,8 @@ def write_sof(path: Path, files: Sequence[Path]) -> Path:
     """A set-of-files."""
     path.write_text("".join(f"{file}\n" for file in files))
     return path
+
+
+def no_bad(frames: Sequence[RawCalibration]) -> np.ndarray:
+    """A map without bad pixels for these frames."""
+    return np.zeros(frames[0].detector.shape, dtype=bool)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 from soxspipe.io.figures import figure_as_pdf
-from soxspipe.plots.style import STYLE, add_panel, few_ticks, new_figure, stack_axes
+from soxspipe.plots.style import STYLE, add_panel, few_ticks, logarithmic, new_figure, stack_axes
 
 
 def one_pdf(_number: int = 0) -> bytes:
@@ -50,3 +51,12 @@ def test_labels_of_stacked_panels_stand_in_one_line() -> None:
     panels[0].figure.draw_without_rendering()
     first, second = (panel.yaxis.label.get_window_extent().x1 for panel in panels)
     assert first == pytest.approx(second)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.7, 3.0), (1.0, 1.4), (2.1, 2.6), (0.5, 80.0)])
+def test_logarithmic_axes_have_ticks_enough(low: float, high: float) -> None:
+    axes = new_figure("ticks").add_axes((0, 0, 1, 1))
+    logarithmic(axes, low, high)
+    ticks = axes.get_yticks()
+    assert 3 <= ticks.size <= 12
+    assert np.all((ticks >= low) & (ticks <= high))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.arcs import ORDERS, SHAPE, arc_image, small_prediction
 
 from soxspipe.algorithms.calibration.predict_lines import pixels_of
 from soxspipe.algorithms.calibration.solve_map import solve_map
@@ -12,6 +11,7 @@ from soxspipe.algorithms.calibration.trace_orders import OrderCentres, trace_ord
 from soxspipe.algorithms.calibration.trace_settings import TraceSettings, with_degrees
 from soxspipe.datamodel.geometry import OrderPolynomial, OrderTable
 from soxspipe.errors import AlgorithmError
+from support.arcs import ORDERS, SHAPE, arc_image, small_prediction
 
 PREDICTION = small_prediction()
 

@@ -17,6 +17,7 @@ from soxspipe.algorithms.sky.sky_spline import (
     legendre,
     linearise,
     place_pixels,
+    powers_of,
     regularised,
     scale,
     start_spline,
@@ -185,3 +186,9 @@ def test_linearised_model_is_the_model() -> None:
     step = 1e-6
     bumped = replace(made, shift=made.shift + step * np.outer(np.eye(5)[0], np.eye(3)[0]))
     np.testing.assert_allclose(here.slope * s, (bumped(u, s) - made(u, s)) / step, atol=1e-4)
+
+
+def test_powers_with_a_second_derivative_by_hand() -> None:
+    """t = 0.5, twice as bright, curved 0.1: t^2 -> 0.25 + 0.1 x 2, t^3 -> 0.125 + 0.1 x 6 x 0.5."""
+    powers = powers_of(np.array([0.5]), 3, np.array([2.0]), np.array([0.1]))
+    np.testing.assert_allclose(powers[:, 0], [2.0, 1.0, 2 * 0.45, 2 * 0.425])

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from soxspipe.algorithms.spectra.telluric import correct_telluric
-from soxspipe.algorithms.spectra.telluric_bands import band_index, random_band_depth
+from soxspipe.algorithms.spectra.telluric_bands import band_index
 from soxspipe.algorithms.spectra.telluric_template import make_template, reference_from_standard, with_growth
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.flags import SpectrumFlag
@@ -108,15 +108,6 @@ def test_saturated_samples_are_flagged_and_not_recovered() -> None:
     black = (WAVE > 760.6) & (WAVE < 761.4)
     assert np.all(correction.quality[black] & int(SpectrumFlag.TELLURIC_SATURATED))
     assert np.all(correction.flux[black] == 0.0)
-
-
-def test_random_bands_grow_in_proportion_while_weak_and_as_the_root_when_saturated() -> None:
-    weak, _ = random_band_depth(np.array([0.001]), 4.0, 1.0)
-    deep, slope = random_band_depth(np.array([50.0]), 4.0, 0.1)
-    assert weak[0] == pytest.approx(0.004, rel=0.01)
-    assert deep[0] == pytest.approx(100.0, rel=0.01)
-    ahead, _ = random_band_depth(np.array([50.0 + 1e-4]), 4.0, 0.1)
-    assert slope[0] == pytest.approx((ahead[0] - deep[0]) / 1e-4, rel=1e-3)
 
 
 def test_without_a_standard_or_light_it_says_so() -> None:

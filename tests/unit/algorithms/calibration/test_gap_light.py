@@ -1,11 +1,14 @@
-"""Scattered light of an arc frame, between the edges that an order table has."""
+"""Scattered light between the edges of orders: of flats, and of arc frames by an order table."""
 
 import numpy as np
 import pytest
 
 from soxspipe.algorithms.calibration.arc_image import ArcImage
-from soxspipe.algorithms.calibration.gap_light import strips_of, without_gap_light
+from soxspipe.algorithms.calibration.gap_light import between_orders, fit_gap_light, strips_of, without_gap_light
+from soxspipe.algorithms.calibration.slit_edges import measure_edges
 from soxspipe.datamodel.geometry import OrderPolynomial, OrderTable
+from soxspipe.errors import AlgorithmError
+from support.flats import N_A, N_B, B, two_orders
 
 
 def small_table(edges=True):
@@ -44,3 +47,21 @@ def test_edges_are_in_the_pixels_of_the_frame():
 def test_a_table_without_edges_is_refused():
     with pytest.raises(ValueError, match="no edges"):
         strips_of(small_table(edges=False), (60, 150), (2, 2))
+
+
+def test_scattered_light_comes_from_the_gaps():
+    y, x = np.mgrid[:N_B, :N_A]
+    glow = 200.0 + 0.2 * y + 100.0 * np.sin(x / 80.0)
+    edges, image, variance = two_orders(glow=0.0)
+    image = image + glow + np.sqrt(glow) * np.random.default_rng(5).normal(size=glow.shape)
+    found = measure_edges(
+        image, variance + glow, np.zeros(image.shape, dtype=bool), {n: (B, 0.5 * (lo + hi)) for n, (lo, hi) in edges.items()}, "y",
+        half_slit_px=16.0, degree=5, clip_sigma=4.0,
+    )  # fmt: skip
+    gaps = between_orders(found.values(), image.shape, "y")
+    model, sigma2 = fit_gap_light(image, variance + glow, np.zeros(image.shape, dtype=bool), gaps, "y")
+    assert np.abs(model - glow).max() < 8.0
+    assert np.std((model - glow)[20:-20, 20:-20]) < 2.0
+    assert 0 < sigma2 < 10.0
+    with pytest.raises(AlgorithmError, match="only 0 good pixels"):
+        fit_gap_light(image, variance, np.ones(image.shape, dtype=bool), gaps, "y")

@@ -1,0 +1,77 @@
+"""Edges of the slit on a flat."""
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.calibration.slit_edges import fit_order_polynomial, measure_edges
+from support.flats import N_A, N_B, B, two_orders
+
+
+@pytest.mark.parametrize("axis", ["y", "x"])
+@pytest.mark.parametrize("shift", [0.0, 1.5])
+def test_edges_have_their_true_shape(axis, shift):
+    edges, image, variance = two_orders()
+    centres = {n: (B, 0.5 * (low + high) + shift) for n, (low, high) in edges.items()}
+    planes = (image, variance, np.zeros(image.shape, dtype=bool))
+    planes = tuple(plane.T for plane in planes) if axis == "x" else planes
+    found = measure_edges(*planes, centres, axis, half_slit_px=16.0, degree=5, clip_sigma=4.0)
+    for number, (low, high) in edges.items():
+        for fitted, true in ((found[number].low, low), (found[number].high, high)):
+            assert np.mean(fitted - true) == pytest.approx(0.0, abs=0.03)
+            assert np.std(fitted - true) < 0.03
+
+
+def test_an_order_without_light_has_the_length_of_its_neighbour():
+    edges, image, variance = two_orders()
+    image[:, :75] = 3.0 * np.random.default_rng(2).normal(size=(N_B, 75))
+    centres = {n: (B, 0.5 * (low + high)) for n, (low, high) in edges.items()}
+    found = measure_edges(image, variance, np.zeros(image.shape, dtype=bool), centres, "y", half_slit_px=16.0, degree=5, clip_sigma=4.0)
+    assert not found[5].lit
+    assert found[6].lit
+    assert np.median(found[5].half_px) == pytest.approx(np.median(found[6].half_px))
+
+
+def test_bad_columns_do_not_move_edges():
+    edges, image, variance = two_orders()
+    bad = np.zeros(image.shape, dtype=bool)
+    bad[:, 40] = True
+    image[:, 40] = 1e6
+    found = measure_edges(
+        image, variance, bad, {5: (B, 0.5 * (edges[5][0] + edges[5][1]))}, "y", half_slit_px=15.0, degree=5, clip_sigma=4.0
+    )
+    assert np.abs(found[5].low - edges[5][0]).max() < 0.1
+
+
+def test_dead_columns_that_nobody_knows_of_are_no_edges():
+    # a cold column runs along the dispersion and crosses the order as it bends: half of the order once had its edge there
+    edges, image, variance = two_orders()
+    image[:, 49:51] *= 0.02
+    found = measure_edges(
+        image,
+        variance,
+        np.zeros(image.shape, dtype=bool),
+        {5: (B, 0.5 * (edges[5][0] + edges[5][1]))},
+        "y",
+        half_slit_px=15.0,
+        degree=5,
+        clip_sigma=4.0,
+    )
+    assert np.abs(found[5].low - edges[5][0]).max() < 0.3
+    assert np.abs(found[5].high - edges[5][1]).max() < 0.3
+
+
+def test_edges_seen_over_a_small_part_keep_their_distance_from_the_centre():
+    edges, image, variance = two_orders()
+    image[:420] = 3.0 * np.random.default_rng(3).normal(size=(420, N_A))
+    centre = 0.5 * (edges[6][0] + edges[6][1])
+    found = measure_edges(
+        image, variance, np.zeros(image.shape, dtype=bool), {6: (B, centre)}, "y", half_slit_px=16.0, degree=5, clip_sigma=4.0
+    )
+    assert np.abs(found[6].middle - centre).max() < 0.3
+
+
+def test_the_polynomial_of_an_order_table_is_exact_where_it_can_be():
+    curves = {n: (B.astype(float), 10.0 * n + 0.01 * n * B + 1e-6 * B**2) for n in range(10, 25)}
+    polynomial = fit_order_polynomial(curves, 6, 5)
+    for n, (b, a) in curves.items():
+        np.testing.assert_allclose(polynomial(n, b), a, atol=1e-6)

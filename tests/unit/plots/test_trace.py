@@ -1,0 +1,46 @@
+"""The figure of the trace: samples, settings, and traces without detections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from soxspipe.datamodel.metric import Metric
+from soxspipe.io.figures import figure_as_pdf
+from soxspipe.plots import FigureInputs, plot_trace
+
+Inputs = Callable[..., FigureInputs]
+
+
+def test_a_forced_trace_says_so(figure_inputs: Inputs) -> None:
+    figure = plot_trace(figure_inputs("NIR", standard=False, forced=True))
+    assert any("no object found" in text.get_text() for text in figure.texts)
+
+
+def test_a_trace_without_any_detection_is_drawn(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    samples = inputs.trace.samples
+    nothing = np.zeros(samples.order.shape, dtype=bool)
+    blank = np.full(samples.order.shape, np.nan)
+    trace = replace(inputs.trace, samples=replace(samples, detected=nothing, used=nothing, a_px=blank, residual_px=blank))
+    assert len(figure_as_pdf(plot_trace(replace(inputs, trace=trace)))) > 10_000
+
+
+def test_trace_panel_shows_every_sample_in_its_state(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    samples = inputs.trace.samples
+    panel = plot_trace(inputs).axes[0]
+    marks = {patch.get_gid(): len(patch.get_path().vertices) // 2 for patch in panel.patches if patch.get_gid()}  # two ends to a dot
+    assert marks == {
+        "used": np.count_nonzero(samples.used),
+        "clipped": np.count_nonzero(samples.detected & ~samples.used),
+        "missed": np.count_nonzero(~samples.detected),
+    }
+
+
+def test_trace_figure_quotes_metrics_and_settings(figure_inputs: Inputs) -> None:
+    inputs = replace(figure_inputs("NIR"), metrics=(Metric(name="N ORDERS", value=3),), trace_settings=(("order-deg", "4"),))
+    names, numbers = (text.get_text().split("\n") for text in plot_trace(inputs).texts[-2:])
+    assert dict(zip(names, numbers, strict=True)) == {"N ORDERS": "3", "": "", "order-deg": "4"}
