@@ -5,7 +5,7 @@ Every function takes the values it measures and returns metrics without ranges; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -242,6 +242,12 @@ def measure_host(host: HostLight | None) -> tuple[Metric, ...]:
         ),
         Metric(name="HOST DOUBT", value=0.0 if host is None else host.doubt, comment="Part of the flux uncertain for a host"),
     )
+
+
+def measure_flat_structure(structure: Mapping[int, float]) -> tuple[Metric, ...]:
+    """FLAT STRUCTURE: what an error of the flat or its fringes had left in the worst order, and was taken out; nothing is 0."""
+    worst = 100.0 * max(structure.values(), default=0.0)
+    return (Metric(name="FLAT STRUCTURE", value=worst, unit="percent", comment="Structure of the flat taken out of the flux, rms"),)
 
 
 def measure_slit(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:

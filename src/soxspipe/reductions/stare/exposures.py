@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import accumulate, combinations, pairwise
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from soxspipe.algorithms.exposures.throughput import (
     round_transmission,
 )
 from soxspipe.algorithms.objects.object_profile import Moffat
+from soxspipe.algorithms.spectra.flat_structure import remove_flat_structure
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.spectrum import OrderSpectrum
@@ -106,6 +107,19 @@ def inputs_of_group(numbers: Sequence[int], ready: PreparedSet, plan: Plan) -> S
         return inputs
     moved = plan.looks[numbers[0]].position_arcsec - plan.looks[plan.groups[0][0]].position_arcsec
     return replace(inputs, object_slit_arcsec=inputs.object_slit_arcsec + (moved if np.isfinite(moved) else 0.0))
+
+
+def without_flat_structure(groups: Sequence[GroupSpectra]) -> tuple[list[GroupSpectra], dict[int, float]]:
+    """The groups without structure of the flat, which is measured on all together, and its rms in every order (empty: none was found)."""
+    cleaned = remove_flat_structure(
+        [one for group in groups for one in group.spectra], [one for group in groups for one in group.covariances]
+    )
+    ends = [0, *accumulate(len(group.spectra) for group in groups)]
+    pieces = [slice(*both) for both in pairwise(ends)]
+    return [
+        replace(group, spectra=cleaned.spectra[piece], covariances=cleaned.covariances[piece])
+        for group, piece in zip(groups, pieces, strict=True)
+    ], cleaned.rms
 
 
 def combine_groups(

@@ -69,6 +69,11 @@ def host(context: StareContext) -> Metrics:
     return metrics.measure_host(context.result.host)
 
 
+def flat_structure(context: StareContext) -> Metrics:
+    """What an error of the flat had left in the spectrum."""
+    return metrics.measure_flat_structure(context.result.flat_structure)
+
+
 def slit(context: StareContext) -> Metrics:
     """Motion of the slit's image."""
     return metrics.measure_slit(context.result.slit, context.inputs.arm)

@@ -44,12 +44,12 @@ from soxspipe.errors import AlgorithmError
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
-from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures
+from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures, without_flat_structure
 from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.prepared import PreparedSet, prepare_set
 from soxspipe.reductions.stare.result import StareResult
-from soxspipe.reductions.stare.solution_warnings import slit_loss_warnings, solution_warnings
+from soxspipe.reductions.stare.solution_warnings import flat_warnings, slit_loss_warnings, solution_warnings
 from soxspipe.reductions.stare.wavelengths import shift_note, tie_wavelengths
 from soxspipe.settings.stare import StareSettings
 
@@ -90,7 +90,8 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     main = solve_stack(plan.groups[0], ready, plan, settings, done)
     others, failures = solve_others(main, ready, plan, settings, done)
     first = main.group(plan.groups[0], inputs.masters if others else None)
-    combined = combine_groups([first, *others], plan, ready, failures)
+    groups, flat_structure = without_flat_structure([first, *others])
+    combined = combine_groups(groups, plan, ready, failures)
     spectra, solved = combined.spectra, main.solved
     if others or failures:
         done("combine_exposures", f"{len(others) + 1} groups")
@@ -125,6 +126,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         merged_unflattened=merged_unflattened,
         wavelength_shift=main.shift,
         host=solved.host,
+        flat_structure=flat_structure,
         slit=main.slit,
         response=response.curve,
         efficiency=efficiency,
@@ -136,6 +138,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
             *combined.warnings,
             *ready.warnings(main.flags),
             *solution_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
+            *flat_warnings(flat_structure, inputs.arm),
             *slit_loss_warnings(fluxed, response.curve, inputs.observation),
         ),
         failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),

@@ -46,6 +46,8 @@ class StareResult:
         As far as they could be made.
     host : HostLight or None
         Light that no point source explains, taken off or left in.
+    flat_structure : mapping of int to float
+        Structure of the flat that was taken out of each order again, rms over the flux; empty if there was none.
     slit : SlitOffset
         Motion of the slit's image against flat and map.
     warnings : tuple of str
@@ -79,6 +81,7 @@ class StareResult:
     efficiency: EfficiencyCurve | None = None
     fluxed: FluxedSpectrum | None = None
     host: HostLight | None = None
+    flat_structure: Mapping[int, float] = field(default_factory=dict)
     slit: SlitOffset = field(default_factory=SlitOffset)
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)

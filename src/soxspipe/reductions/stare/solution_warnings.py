@@ -66,6 +66,17 @@ def host_warnings(host: HostLight | None) -> Iterator[str]:
     )
 
 
+def flat_warnings(structure: Mapping[int, float], arm: Arm) -> Iterator[str]:
+    """A flat whose structure came back in the spectrum."""
+    if not structure:
+        return
+    worst = max(structure, key=lambda order: structure[order])
+    yield (
+        f"structure of the flat came back in the spectrum (rms up to {100 * structure[worst]:.1f} %, in order {arm.label(worst)}): the flat has "
+        "errors, or its fringes lie elsewhere; it was taken out, and what is not known of it is in the errors"
+    )
+
+
 def rejection_warnings(solved: SolvedOrders, arm: Arm) -> Iterator[str]:
     """Orders in which the object does not have its profile."""
     wide = [order.data.window.order for order in solved.orders if order.rejection.tolerance > PROFILE_TOLERANCE]

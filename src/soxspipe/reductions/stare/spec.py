@@ -233,6 +233,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
     MetricRow(labels=("SLIT ILLUM APPLIED", "SLIT ILLUM N ORDERS", "SLIT ILLUM OFFSET O<N>"), measure=metrics.slit_illumination),
     MetricRow(labels=("N ORDERS SLIT EDGE", "N ORDERS FAINT TRACE"), measure=metrics.trace_quality),
     MetricRow(labels=("HOST SIGNIF", "HOST SHARE", "HOST DOUBT"), measure=metrics.host),
+    MetricRow(labels=("FLAT STRUCTURE",), measure=metrics.flat_structure),
     MetricRow(labels=("WAVE SHIFT", "WAVE SHIFT ERR", "WAVE SHIFT LINES"), measure=metrics.wavelength_shift),
     MetricRow(
         labels=(

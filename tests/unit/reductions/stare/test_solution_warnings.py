@@ -10,7 +10,7 @@ import pytest
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
-from soxspipe.reductions.stare.solution_warnings import host_warnings, rejection_warnings, slit_loss_warnings, slit_warnings
+from soxspipe.reductions.stare.solution_warnings import flat_warnings, host_warnings, rejection_warnings, slit_loss_warnings, slit_warnings
 from support.orders import make_arm
 
 HOST = HostLight(
@@ -29,6 +29,12 @@ def test_a_host_is_named_with_its_light_and_its_doubt() -> None:
     assert "left in" in left
     assert "8 % too high" in left
     assert not list(host_warnings(None))
+
+
+def test_structure_of_the_flat_is_said_with_its_worst_order() -> None:
+    (said,) = flat_warnings({10: 0.004, 11: 0.0136}, make_arm())
+    assert "1.4 %, in order 11" in said
+    assert not list(flat_warnings({}, make_arm()))
 
 
 def test_a_slit_off_the_flat_is_said_and_odd_orders_are_named() -> None:
