@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from soxspipe.algorithms.objects.object_flux import has_core
 from soxspipe.algorithms.objects.trace_surface import TracePoints, TraceSurface, fit_surface
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.orders.windows import centre_wavelength
@@ -319,8 +320,11 @@ def _matched_offsets(
     """Maximum-likelihood shift of a Gaussian template per chunk of `CHUNK_PX` dispersion pixels: where, offset and error (arcsec)."""
     sigma = TEMPLATE_SIGMA * fwhm
     slit, good = one.data.window.slit_arcsec.take(rows, axis=0), one.data.good.take(rows, axis=0)
-    t = np.where(good, (slit - offset[:, None]) / sigma, 0.0)
-    shape = good * np.exp(-0.5 * np.minimum(t * t, 80.0))
+    inside = one.data.window.inside.take(rows, axis=0)
+    t = np.where(inside, (slit - offset[:, None]) / sigma, 0.0)
+    shape = inside * np.exp(-0.5 * np.minimum(t * t, 80.0))
+    good &= has_core(shape, good)[:, None]
+    shape *= good
     light = np.where(good, one.light.take(rows, axis=0), 0.0)
     noise2 = np.where(good, one.variance.take(rows, axis=0), np.inf)
     weight = 1.0 / noise2

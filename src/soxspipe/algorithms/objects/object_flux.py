@@ -18,6 +18,8 @@ WANTED_SNR = 40.0
 """Weights known to 1 / 40 are as good as exact ones: the loss goes with the square."""
 WIDEST_SMOOTH_PX = 201
 """Further away the blaze has changed."""
+SOUND_POWER = 0.7
+"""A row that has lost more of its weight tells neither flux nor place: what is left of it are wings, which no first profile knows."""
 
 
 def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use: BoolArray) -> tuple[FloatArray, FloatArray]:
@@ -27,6 +29,11 @@ def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use:
     known = power > 1e-30
     flux = np.where(known, row_dot(weight, np.where(use, light, 0.0)) / np.where(known, power, 1.0), 0.0)
     return flux, _error_of(power)
+
+
+def has_core(shares: FloatArray, good: BoolArray) -> BoolArray:
+    """Whether enough of the profile's weight lies on good pixels, shape (n_disp,); saturated stars have rows without."""
+    return row_dot(np.where(good, shares, 0.0), shares) >= SOUND_POWER * row_dot(shares, shares)
 
 
 def flux_beside(light: FloatArray, weight: FloatArray, own: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soxspipe.algorithms.objects.object_flux import LEAST_SIGNIFICANCE, flux_along, steady_flux
+from soxspipe.algorithms.objects.object_flux import LEAST_SIGNIFICANCE, SOUND_POWER, flux_along, has_core, steady_flux
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.geometry import OrderWindow
@@ -22,8 +22,6 @@ CHUNKS = 8
 """The profile hardly changes within an eighth of an order."""
 PEAK_TOLERANCE = 0.1
 """A first profile is right to a tenth of its peak."""
-SOUND_POWER = 0.7
-"""A row that has lost more weight than this tells no flux."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,7 +106,7 @@ def _order_cells(
     window = data.window
     light = data.electrons - sky
     distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
-    use = data.good & (np.abs(distance) < reach)
+    use = data.good & (np.abs(distance) < reach) & has_core(shares, data.good)[:, None]
     measured, error = flux_along(light, data.variance(sky), shares, use)
     flux, smooth_error = steady_flux(measured, error)
     use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]

@@ -131,6 +131,15 @@ def test_masked_pixels_do_not_shape_the_profile() -> None:
     assert mismatch(fitted(spoilt), orders) < 0.007
 
 
+def test_rows_that_have_lost_their_core_do_not_shape_the_profile() -> None:
+    """A saturated star leaves wings alone on most rows; a first profile knows neither their flux nor their shape."""
+    whole = scene(level=1e6, companion=0.15)
+    full = np.arange(whole[0].shares.shape[0]) % 100 < 70
+    lost = full[:, None] & (whole[0].shares > 0.1 * whole[0].shares.max())
+    cut = [replace(whole[0], data=replace(whole[0].data, good=whole[0].data.good & ~lost)), whole[1]]
+    assert mismatch(fitted(cut), cut) < 0.005  # 0.012 with those rows, 0.003 of the whole star
+
+
 def test_a_forced_trace_gives_a_moffat_of_the_expected_width() -> None:
     orders = scene(level=0.0)
     profile = fitted(orders, start_fwhm=0.9, forced=True)
