@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from soxspipe.datamodel.metric import Metric
+from soxspipe.qc.samples import measure_gaps
 from soxspipe.reductions.order_centres.context import OrderCentresContext
 from soxspipe.reductions.temperatures import header_temperatures
 
@@ -48,13 +49,6 @@ def residuals(context: OrderCentresContext) -> Metrics:
 def solution(context: OrderCentresContext) -> Metrics:
     """Offset from the arc, errors, and the longest stretch without a sample."""
     centres = context.result.centres
-    gaps = []
-    for order in np.unique(centres.samples.order):
-        here = np.flatnonzero(centres.samples.order == order)
-        b, used = centres.samples.b_px[here], centres.used[here]
-        marks = np.concatenate([[b.min()], b[used], [b.max()]])
-        gap = float(np.diff(np.sort(marks)).max() / max(float(np.ptp(b)), 1.0))
-        gaps.append(Metric(name=f"SAMPLES GAP MAX O{order}", value=gap, comment="Longest stretch without a sample", order=str(order)))
     return (
         Metric(name="ARC OFFSET", value=centres.zero_point_px, unit="px", comment="Pinhole of the flat against that of the arc"),
         Metric(name="ARC OFFSET ERR", value=centres.zero_point_error_px, unit="px", comment="Its error"),
@@ -62,7 +56,7 @@ def solution(context: OrderCentresContext) -> Metrics:
             name="CENTRE ERR", value=float(np.median(list(centres.centre_error_px.values()))), unit="px", comment="Error of the centres"
         ),
         Metric(name="TABLE MISS", value=centres.table_miss_px, unit="px", comment="Rms distance of the table's polynomial"),
-        *gaps,
+        *measure_gaps(centres.samples.order, centres.samples.b_px, centres.used, str),
     )
 
 

@@ -9,6 +9,7 @@ from soxspipe.datamodel.metric import Metric
 from soxspipe.qc import metrics
 from soxspipe.qc.exposures import measure_exposures, measure_read_noise, measure_readout_pattern
 from soxspipe.qc.response_metrics import measure_response
+from soxspipe.qc.samples import measure_gaps
 from soxspipe.qc.slit_metrics import measure_slit_drift, measure_slit_illumination, measure_trace_quality
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.temperatures import header_temperatures
@@ -37,6 +38,12 @@ def missing(context: StareContext) -> Metrics:
 def trace(context: StareContext) -> Metrics:
     """Samples and residuals of the trace."""
     return metrics.measure_trace(context.result.trace, context.inputs.arm)
+
+
+def sample_gaps(context: StareContext) -> Metrics:
+    """Longest stretch of every order without a sample of the trace."""
+    samples = context.result.trace.samples
+    return measure_gaps(samples.order, samples.b_px, samples.used, context.inputs.arm.label)
 
 
 def snr(context: StareContext) -> Metrics:

@@ -232,6 +232,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
     MetricRow(labels=("SLIT DRIFT", "SLIT ZERO WLEN"), measure=metrics.slit_drift),
     MetricRow(labels=("SLIT ILLUM APPLIED", "SLIT ILLUM N ORDERS", "SLIT ILLUM OFFSET O<N>"), measure=metrics.slit_illumination),
     MetricRow(labels=("N ORDERS SLIT EDGE", "N ORDERS FAINT TRACE"), measure=metrics.trace_quality),
+    MetricRow(labels=("SAMPLES GAP MAX O<N>",), measure=metrics.sample_gaps),
     MetricRow(labels=("HOST SIGNIF", "HOST SHARE", "HOST DOUBT"), measure=metrics.host),
     MetricRow(labels=("FLAT STRUCTURE",), measure=metrics.flat_structure),
     MetricRow(labels=("WAVE SHIFT", "WAVE SHIFT ERR", "WAVE SHIFT LINES"), measure=metrics.wavelength_shift),
