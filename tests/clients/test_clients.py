@@ -110,8 +110,11 @@ def test_jdaviz_loads_values_units_errors_and_mask(spectrum):
     jdaviz = pytest.importorskip("jdaviz")
     paths, result = spectrum
     viz = jdaviz.Specviz()
-    viz.load_data(str(paths["SPECTRUM_1D_IMAGE"]), data_label="ours")
+    viz.load(str(paths["SPECTRUM_1D_IMAGE"]), format="1D Spectrum", data_label="ours")
     found = viz.get_data("ours")
     np.testing.assert_allclose(found.spectral_axis.to_value(u.nm), result.fluxed.wavelength_nm, atol=1e-6)
     np.testing.assert_array_equal(found.flux.to_value(FLUX_UNIT), result.fluxed.flux)
-    np.testing.assert_array_equal(found.mask, (result.fluxed.quality & int(MASKED)) != 0)
+    np.testing.assert_array_equal(found.uncertainty.array, result.fluxed.error)
+    # jdaviz 5.0.2 keeps the mask beside the flux; its `get_data` leaves it out
+    mask = viz.app.data_collection["ours"]["mask"]
+    np.testing.assert_array_equal(mask != 0, (result.fluxed.quality & int(MASKED)) != 0)
