@@ -117,11 +117,14 @@ def edge_padded(values: FloatArray, n: int) -> FloatArray:
     return np.concatenate([np.full(n, values[0]), values, np.full(n, values[-1])])
 
 
-def running_median(values: FloatArray, width: int) -> FloatArray:
+def running_median(values: FloatArray, width: int, known: BoolArray | None = None) -> FloatArray:
     """Median over `width` neighbours (odd), ends padded with the end values; finite values, shape (n,).
 
+    Values that are not known take part as the nearest that is: as zeros they would hide one that stands between them.
     Medians over more than `WIDE_PX` are taken at every eighth of their width and joined by straight lines.
     """
+    if known is not None:
+        values = _nearest_known(values, known)
     if width <= WIDE_PX:
         return np.asarray(median_filter(values, width, mode="nearest"))
     half, step = width // 2, width // 8
@@ -130,3 +133,12 @@ def running_median(values: FloatArray, width: int) -> FloatArray:
     if position[-1] != values.size - 1:
         position = np.append(position, values.size - 1)
     return np.interp(np.arange(values.size), position, np.partition(pieces[position], half, axis=1)[:, half])
+
+
+def _nearest_known(values: FloatArray, known: BoolArray) -> FloatArray:
+    """Every value, or the nearest known one in its place; unchanged where none is known."""
+    places = np.flatnonzero(known)
+    if places.size in (0, values.size):
+        return values
+    between = 0.5 * (places[1:] + places[:-1])
+    return values[places[np.searchsorted(between, np.arange(values.size))]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from soxspipe.numerics.medians import MAD_TO_SIGMA
-from soxspipe.numerics.robust import grouped_median, largest_near, mad_sigma, running_mean, weighted_median
+from soxspipe.numerics.robust import grouped_median, largest_near, mad_sigma, running_mean, running_median, weighted_median
 
 
 def test_mad_is_about_the_median_and_blind_to_nan() -> None:
@@ -49,6 +49,14 @@ def test_grouped_median_agrees_with_numpy_group_by_group() -> None:
 
 def test_grouped_median_of_an_even_group_is_the_mean_of_its_middle() -> None:
     np.testing.assert_array_equal(grouped_median(np.array([-4.0, 1.0, 3.0, 9.0]), np.zeros(4, dtype=int), 2), [2.0, np.nan])
+
+
+def test_running_median_puts_the_nearest_known_value_where_none_is_known() -> None:
+    values = np.array([0.0, 0.0, 8.0, 0.0, 0.0, 0.0, 2.0, 4.0])
+    known = values > 0
+    np.testing.assert_array_equal(running_median(values, 3), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 4.0])
+    np.testing.assert_array_equal(running_median(values, 3, known), [8.0, 8.0, 8.0, 8.0, 8.0, 2.0, 2.0, 4.0])
+    np.testing.assert_array_equal(running_median(values, 3, np.zeros(8, dtype=bool)), running_median(values, 3))
 
 
 def test_running_mean_leaves_unused_values_out() -> None:

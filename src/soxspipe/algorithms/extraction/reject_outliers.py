@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.objects.object_flux import flux_along, flux_error
+from soxspipe.algorithms.objects.object_flux import flux_along, flux_error, has_core
 from soxspipe.algorithms.orders.order_data import EVERY_ROW, OrderData
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.numerics.robust import edge_padded, row_median, running_median
@@ -129,11 +129,12 @@ def _reject(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: Flo
     peak = row_max(shares)
     flux = _median_flux(light, shares, data.good, peak)
     far = shares < FAR_SHARE * peak[:, None]
+    whole = has_core(shares, data.good)
     rejected = np.zeros(light.shape, dtype=bool)
     bright = np.zeros(light.shape, dtype=bool)
 
     def model_variance(flux: FloatArray, rows: IntArray | slice = EVERY_ROW) -> FloatArray:
-        object_light = np.maximum(running_median(flux, SMOOTH_PX), 0.0)[rows, None] * np.maximum(shares[rows], 0.0)
+        object_light = np.maximum(running_median(flux, SMOOTH_PX, whole), 0.0)[rows, None] * np.maximum(shares[rows], 0.0)
         return data.variance(sky[rows] + object_light, rows)
 
     variance = model_variance(flux)
@@ -212,7 +213,7 @@ def _level_of_tracks(
     `LINE_NEIGHBOUR_SHARE` of its height; what they show beyond two sigma is added to the running median, unless they are a spike
     themselves.
     """
-    steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX, has_core(shares, good))
     level = np.where(_spikes(flux, error), steady, np.nan)
     sound = ~(rejected & ~far).any(axis=1) & np.isfinite(error)
     clean = np.flatnonzero(sound)
@@ -252,7 +253,7 @@ def _not_above(
     sigma = np.sqrt(variance)
     short = (core & (flux[:, None] * shares - light > CONTRADICTION_SIGMA * sigma)).any(axis=1)
     # a dead pixel lies low as well, but then the flux is that of the neighbours
-    steady = running_median(flux, SPIKE_NEIGHBOURS_PX)
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX, has_core(shares, good))
     power = row_dot(shares / variance, np.where(good, shares, 0.0))
     short &= flux - steady > CONTRADICTION_SIGMA / np.sqrt(np.maximum(power, 1e-30))
     rows = np.flatnonzero(short)

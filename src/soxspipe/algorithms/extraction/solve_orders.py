@@ -21,7 +21,7 @@ from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, dete
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.host_light import measure_host
 from soxspipe.algorithms.objects.host_removal import host_image
-from soxspipe.algorithms.objects.object_flux import smooth_flux
+from soxspipe.algorithms.objects.object_flux import flux_error, smooth_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.point_source import ROWS_WANTED, fit_star, measure_smearing, parts_for
 from soxspipe.algorithms.objects.profile_cells import Chunks, chunks_of
@@ -221,8 +221,7 @@ class _Problem:
     def refine(self, fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, BoolArray]:
         """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
         found = self.outliers(fit, shares)
-        power = np.sum(np.where(fit.data.good, shares**2 / found.variance, 0.0), axis=1)
-        light = smooth_flux(found.flux, 1.0 / np.sqrt(np.maximum(power, 1e-30)))[:, None] * shares
+        light = smooth_flux(found.flux, flux_error(found.variance, shares, fit.data.good))[:, None] * shares
         keep = inside_edges(fit.data, self.sky_settings, self.half_length_arcsec) & ~found.rejected
         start = replace(
             fit.spline,

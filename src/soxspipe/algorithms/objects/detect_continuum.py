@@ -323,13 +323,14 @@ def _matched_offsets(
     inside = one.data.window.inside.take(rows, axis=0)
     t = np.where(inside, (slit - offset[:, None]) / sigma, 0.0)
     shape = inside * np.exp(-0.5 * np.minimum(t * t, 80.0))
-    good &= has_core(shape, good)[:, None]
+    whole = has_core(shape, good)
+    good &= whole[:, None]
     shape *= good
     light = np.where(good, one.light.take(rows, axis=0), 0.0)
     noise2 = np.where(good, one.variance.take(rows, axis=0), np.inf)
     weight = 1.0 / noise2
     measured = _amplitude(light, shape, weight)
-    flux = running_median(measured, FLUX_SMOOTH_PX)
+    flux = running_median(measured, FLUX_SMOOTH_PX, whole)
     if keep_lines:
         noise = 1.0 / np.sqrt(np.maximum(row_dot(weight * shape, shape), 1e-30))
         flux = np.where(measured - flux > LINE_SIGMA * noise, measured, flux)

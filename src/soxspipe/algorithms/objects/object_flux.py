@@ -33,7 +33,7 @@ def flux_along(light: FloatArray, variance: FloatArray, shares: FloatArray, use:
 
 def has_core(shares: FloatArray, good: BoolArray) -> BoolArray:
     """Whether enough of the profile's weight lies on good pixels, shape (n_disp,); saturated stars have rows without."""
-    return row_dot(np.where(good, shares, 0.0), shares) >= SOUND_POWER * row_dot(shares, shares)
+    return row_dot(np.where(good, shares, 0.0), shares) > SOUND_POWER * row_dot(shares, shares)
 
 
 def flux_beside(light: FloatArray, weight: FloatArray, own: FloatArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -70,7 +70,7 @@ def _error_of(power: FloatArray) -> FloatArray:
 
 def smooth_flux(flux: FloatArray, error: FloatArray) -> FloatArray:
     """Running median of the flux, but lines that stand out of it by `LINE_SIGMA` stay as they are."""
-    level = running_median(flux, FLUX_SMOOTH_PX)
+    level = running_median(flux, FLUX_SMOOTH_PX, np.isfinite(error))
     return np.where(np.abs(flux - level) > LINE_SIGMA * error, flux, level)
 
 
@@ -83,6 +83,6 @@ def steady_flux(flux: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatA
     known = np.isfinite(error)
     typical = float(np.median(flux[known] / error[known])) if known.any() else 0.0
     width = int(np.clip((WANTED_SNR / max(typical, 1e-3)) ** 2, FLUX_SMOOTH_PX, WIDEST_SMOOTH_PX)) // 2 * 2 + 1
-    level = running_median(flux, width)
+    level = running_median(flux, width, known)
     line = np.abs(flux - level) > max(LINE_SIGMA, LEAST_SIGNIFICANCE) * error
     return np.where(line, flux, level), np.where(line, error, 1.25 * error / np.sqrt(width))

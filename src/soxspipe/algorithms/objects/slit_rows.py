@@ -116,9 +116,9 @@ def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, par
     Pixels of one bin lie at few places along an order, where its trace has their phase.  Unless all are brought to one brightness, the
     spectrum's slope makes neighbouring bins differ by per cents.
     """
-    smooth = running_median(level, SHARE_PX)
-    noise = np.sqrt(variance) / np.maximum(count, 1)
     known = count > 0
+    smooth = running_median(level, SHARE_PX, known)
+    noise = np.sqrt(variance) / np.maximum(count, 1)
     share = np.ones(level.size)
     for k in np.unique(part):
         here = part == k

@@ -178,7 +178,7 @@ def rough_light(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource])
         weight = np.where(core, shape / data.variance(sky), 0.0)
         power = np.sum(weight * shape, axis=1)
         height = np.sum(weight * np.where(core, data.electrons - sky, 0.0), axis=1) / np.where(power > 0, power, 1.0)
-        light += source.of_its_sign(running_median(height, ROUGH_SMOOTH_PX))[:, None] * shape
+        light += source.of_its_sign(running_median(height, ROUGH_SMOOTH_PX, power > 0))[:, None] * shape
     return light
 
 

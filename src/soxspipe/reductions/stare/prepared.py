@@ -11,7 +11,7 @@ from soxspipe.algorithms.frames.prepare import RawExposure, expose
 from soxspipe.algorithms.frames.read_noise import unlit_pixels
 from soxspipe.algorithms.frames.saturation import find_full_well
 from soxspipe.algorithms.orders.windows import cut_orders
-from soxspipe.datamodel.arrays import FlagArray
+from soxspipe.datamodel.arrays import BoolArray, FlagArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.geometry import OrderWindow
@@ -24,6 +24,8 @@ from soxspipe.reductions.stare.patterns import pattern_words, without_pattern
 _windows = once_for_each(cut_orders)
 WORTH_SAYING_PX = 30
 """Fewer saturated pixels on orders are hot ones and cosmic rays."""
+MOST_SATURATED = 0.01
+"""Of the pixels inside orders: a core three pixels wide that is full in a seventh of the spectrum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,15 +66,7 @@ class PreparedSet:
     def warnings(self, flags: FlagArray) -> tuple[str, ...]:
         """What to tell the user of noise, patterns and saturation, with the flags of the stacked frame."""
         said = (*self.noise.warnings, *pattern_words([raw.name for raw in self.inputs.raw], self.patterns))
-        saturated = count_saturated(flags, self.windows)
-        if saturated < WORTH_SAYING_PX:
-            return said
-        level = self.exposures[0].detector.saturation_adu
-        return (
-            *said,
-            f"{saturated} pixels on orders are saturated (from {level:.0f} ADU); they are left out, and where the object's core is among "
-            "them its flux rests on the wings",
-        )
+        return (*said, *saturation_words(flags, self.windows, self.exposures[0].detector.saturation_adu))
 
 
 def prepare_set(inputs: StareInputs) -> PreparedSet:
@@ -104,14 +98,33 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     )
 
 
+def full_wells(flags: FlagArray, window: OrderWindow) -> BoolArray:
+    """Saturated pixels of an order, shape of the window."""
+    return np.asarray(window.inside & ((window.cutout(flags) & np.uint8(PixelFlag.SATURATED)) != 0))
+
+
+def too_many_full(flags: FlagArray, windows: Sequence[OrderWindow]) -> bool:
+    """Whether so many wells are full that what is left of the object beside them would spoil its profile everywhere."""
+    inside = sum(int(np.count_nonzero(window.inside)) for window in windows)
+    return sum(int(np.count_nonzero(full_wells(flags, window))) for window in windows) >= MOST_SATURATED * inside
+
+
+def saturation_words(flags: FlagArray, windows: Sequence[OrderWindow], level_adu: float | None) -> tuple[str, ...]:
+    """What to tell the user of full wells: how many there are, from which raw level, and what becomes of the flux there."""
+    saturated = count_saturated(flags, windows)
+    if saturated < WORTH_SAYING_PX:
+        return ()
+    said = f"{saturated} pixels on orders are saturated (from {level_adu:.0f} ADU)"
+    if too_many_full(flags, windows):
+        return (f"{said}, so many that the wavelengths on which they lie are left out",)
+    return (f"{said} and left out; flux that has lost its core is flagged SATURATED and may be wrong by ten per cent and more",)
+
+
 def count_saturated(flags: FlagArray, windows: Sequence[OrderWindow]) -> int:
     """Saturated pixels on orders that are no bad ones."""
     total = 0
     for window in windows:
-        here = window.cutout(flags)
-        total += int(
-            np.count_nonzero(window.inside & ((here & np.uint8(PixelFlag.SATURATED)) != 0) & ((here & np.uint8(PixelFlag.BAD)) == 0))
-        )
+        total += int(np.count_nonzero(full_wells(flags, window) & ((window.cutout(flags) & np.uint8(PixelFlag.BAD)) == 0)))
     return total
 
 

@@ -47,14 +47,12 @@ from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, ma
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures, without_flat_structure
 from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
-from soxspipe.reductions.stare.prepared import PreparedSet, prepare_set
+from soxspipe.reductions.stare.prepared import PreparedSet, full_wells, prepare_set, too_many_full
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.solution_warnings import flat_warnings, slit_loss_warnings, solution_warnings
 from soxspipe.reductions.stare.wavelengths import shift_note, tie_wavelengths
 from soxspipe.settings.stare import StareSettings
 
-MOST_SATURATED = 0.01
-"""Of the pixels inside orders: a core three pixels wide that is full in a seventh of the spectrum."""
 BRIGHT_SIGNIFICANCE = 50.0
 """An object this clear in the continuum is not looked for in lines as well; no measurement is recorded."""
 
@@ -347,12 +345,10 @@ def _without_full_wells(orders: Sequence[OrderData], flags: FlagArray) -> tuple[
 
     Wings of a core that is missing look like a host, like companions, and like an image with a hole, which spoils the profile everywhere.
     """
-    full = [order.window.inside & (flags.reshape(-1)[order.window.index] & np.uint8(PixelFlag.SATURATED) != 0) for order in orders]
-    if sum(map(np.count_nonzero, full)) < MOST_SATURATED * sum(np.count_nonzero(order.window.inside) for order in orders):
+    if not too_many_full(flags, [order.window for order in orders]):
         return tuple(orders)
-    return tuple(
-        order.masked(np.repeat(wells.any(axis=1)[:, None], wells.shape[1], axis=1)) for order, wells in zip(orders, full, strict=True)
-    )
+    full = [full_wells(flags, order.window) for order in orders]
+    return tuple(order.masked(wells | wells.any(axis=1, keepdims=True)) for order, wells in zip(orders, full, strict=True))
 
 
 def _extract(

@@ -184,3 +184,13 @@ def test_a_shower_of_cosmic_rays_is_still_rejected() -> None:
     data = replace(order.data, electrons=order.data.electrons + np.where(struck, 1e5, 0.0))
     found = reject_outliers(data, order.sky, order.shares, np.zeros(order.sky.shape), 25.0)
     assert np.mean(found.rejected[struck]) > 0.9
+
+
+def test_a_row_alone_between_lost_ones_has_the_noise_of_its_own_light() -> None:
+    """Of a saturated star single rows are left; the lost ones beside them are no sign of darkness."""
+    order = tiny_order(level=1e5)
+    lost = np.arange(order.sky.shape[0]) % 8 != 0
+    cut = replace(order, data=replace(order.data, good=order.data.good & ~lost[:, None]))
+    whole, alone = (reject_outliers(one.data, one.sky, one.shares, 0.0 * one.sky, LIMIT) for one in (order, cut))
+    np.testing.assert_allclose(alone.variance[~lost], whole.variance[~lost], rtol=0.02)
+    assert not alone.rejected.any()

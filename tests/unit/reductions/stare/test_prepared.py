@@ -1,0 +1,31 @@
+"""What is said of full wells is what is done with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.orders.windows import cut_orders
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.reductions.stare.prepared import WORTH_SAYING_PX, saturation_words, too_many_full
+from support.orders import make_geometry
+
+
+@pytest.mark.parametrize(
+    ("full", "many", "words"),
+    [(WORTH_SAYING_PX - 1, False, ()), (WORTH_SAYING_PX, False, ("flagged SATURATED",)), (400, True, ("wavelengths on which they lie",))],
+)
+def test_full_wells_and_bad_pixels_beside_them(full: int, many: bool, words: tuple[str, ...]) -> None:
+    """An order of 400 rows has some 18 000 pixels on the slit."""
+    geometry = make_geometry(numbers=(11,), n_b=400, spacing=60)
+    windows = cut_orders(geometry)
+    flags = np.zeros(geometry.dispersion_map.order.shape, np.uint8)
+    on_slit = windows[0].index[windows[0].inside]
+    assert 10_000 < on_slit.size < 40_000
+    flags.reshape(-1)[on_slit[:full]] = PixelFlag.SATURATED
+    flags.reshape(-1)[on_slit[-10:]] = PixelFlag.SATURATED | PixelFlag.BAD
+    assert too_many_full(flags, windows) is many
+    said = saturation_words(flags, windows, 52_000.0)
+    assert len(said) == len(words)
+    assert all(word in line for word, line in zip(words, said, strict=True))
+    assert all(f"{full} pixels" in line and "52000 ADU" in line for line in said)
