@@ -46,15 +46,6 @@ class AlgorithmError(SoxspipeError):
         return self
 
 
-class NoContinuumError(AlgorithmError):
-    """No object trace stands out of the noise."""
-
-    def __init__(self, *, significance: float, needed: float) -> None:
-        super().__init__(f"no object found: the strongest peak along the slit has significance {significance:.1f}, {needed:.1f} is needed")
-        self.significance = significance
-        self.needed = needed
-
-
 class NoOrderLeftError(AlgorithmError):
     """A step failed in every order."""
 

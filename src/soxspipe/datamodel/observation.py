@@ -74,11 +74,6 @@ class Observation:
         exposed = self.exptime_s * self.integrations
         return exposed if self.sequence_s is None else max(self.sequence_s, exposed)
 
-    @property
-    def is_flux_standard(self) -> bool:
-        """True for an exposure of a flux standard."""
-        return self.kind == "STD,FLUX"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeSpan:

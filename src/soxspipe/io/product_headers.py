@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from soxspipe.datamodel.metric import Metric
@@ -122,20 +122,10 @@ def sorted_cards(cards: Iterable[Card]) -> tuple[Card, ...]:
     return (*sorted(single.values(), key=lambda card: _natural(card[0])), *commentary)
 
 
-def header_value(cards: Iterable[Card], keyword: str) -> CardValue:
-    """Value of the first card with that keyword, or None."""
-    return next((value for name, value, _ in cards if name == keyword), None)
-
-
 def header_text(cards: Iterable[Card], *keywords: str) -> str:
     """The first of the keywords that has a value, as text; empty if none has."""
     known = {name: value for name, value, _ in cards}
     return next((str(known[keyword]) for keyword in keywords if known.get(keyword) not in (None, "")), "")
-
-
-def parameter_mapping(provenance: Provenance) -> Mapping[str, CardValue]:
-    """Settings by published name."""
-    return dict(provenance.parameters)
 
 
 def _renamed(card: Card) -> Card:

@@ -20,6 +20,7 @@ from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.numerics.medians import quick_mad_sigma
+from soxspipe.numerics.robust import weighted_median
 
 CALIBRATION_FLAGS = PixelFlag.BAD | PixelFlag.NOT_FINITE
 NO_MEASUREMENT = SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED | SpectrumFlag.PARTIAL_PROFILE
@@ -191,12 +192,12 @@ def measure_sky(sky: SkyModel | None) -> tuple[Metric, ...]:
     return (
         Metric(
             name="SKY CHI LINES",
-            value=_weighted_median([order.chi_lines for order in orders], weights),
+            value=_finite(weighted_median(np.array([order.chi_lines for order in orders], dtype=np.float64), weights)),
             comment="Sky residual over noise on sky lines",
         ),
         Metric(
             name="SKY CHI CONT",
-            value=_weighted_median([order.chi_continuum for order in orders], weights),
+            value=_finite(weighted_median(np.array([order.chi_continuum for order in orders], dtype=np.float64), weights)),
             comment="Sky residual over noise between sky lines",
         ),
     )
@@ -434,16 +435,6 @@ def _orders(order: IntArray) -> Iterable[int]:
 def _median(values: FloatArray) -> float | None:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else None
-
-
-def _weighted_median(values: Sequence[float], weights: FloatArray) -> float | None:
-    numbers = np.array(values, dtype=np.float64)
-    known = np.isfinite(numbers) & (weights > 0)
-    if not known.any():
-        return None
-    order = np.argsort(numbers[known])
-    cumulative = np.cumsum(weights[known][order])
-    return float(numbers[known][order][np.searchsorted(cumulative, 0.5 * cumulative[-1])])
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -21,7 +21,9 @@ class FlatSettings(AlgorithmSettings):
     centre_order_window: int = Field(
         10, ge=2, le=40, description="Width (px) of the band around the centres that gives the level of a flat."
     )
-    slice_length_for_edge_detection: int = Field(70, ge=20, le=400, description="Length (px) along the slit in which edges are looked for.")
+    slice_length_for_edge_detection: int = Field(
+        70, ge=20, le=400, description="Accepted but has no effect: edges are looked for within the slit's own length and 16 px more."
+    )
     slice_width_for_edge_detection: int = Field(
         5, ge=1, le=50, description="Accepted but has no effect: edges are measured in every column."
     )

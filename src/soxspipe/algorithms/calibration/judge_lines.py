@@ -32,8 +32,7 @@ class ImageState(IntEnum):
     OFF = 4
     WRONG = 5
     OUTSIDE = 6
-    UNCERTAIN = 7
-    INCOMPLETE = 8
+    INCOMPLETE = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

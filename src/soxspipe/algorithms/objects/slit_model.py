@@ -104,7 +104,6 @@ class SlitModel:
     def __init__(self, rows: SlitRows, fwhm_arcsec: float, index: float = 1.0) -> None:
         self.light, self.colour, self.x = rows.light, rows.colour[:, None, None], rows.distance_arcsec
         self.fwhm, self.index = fwhm_arcsec, index
-        self.sized = np.array([np.log(fwhm_arcsec), 0.0, 0.0, 0.0])
         self.places = NODES * NODE_STEP * fwhm_arcsec
         # the average over a pixel is a place on either side that has the pixel's variance
         beside = rows.pixel_arcsec**2 / 24.0 / (NODE_STEP * fwhm_arcsec) ** 2
