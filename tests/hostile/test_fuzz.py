@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 from hostile.files import ROLES
 from soxspipe.errors import InputError, SettingsError, SoxspipeError
 from soxspipe.io.classify import classify
-from soxspipe.io.fits import open_fits, read_header, read_image, read_table
+from soxspipe.io.fits import open_fits, read_header
+from soxspipe.io.fits_columns import read_table
+from soxspipe.io.fits_pixels import read_image
 from soxspipe.io.sof import resolve_inputs
 from soxspipe.reductions.progress import StepTimer
 from soxspipe.reductions.stare.gather import gather

@@ -13,7 +13,9 @@ from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile, Kind
-from soxspipe.io.fits import FitsFile, Hdu, open_fits, read_image
+from soxspipe.io.fits import FitsFile, open_fits
+from soxspipe.io.fits_pixels import read_image
+from soxspipe.io.fits_units import Hdu
 from soxspipe.io.headers import number_of, read_observation, text_of
 from soxspipe.io.kept import CALIBRATIONS
 from soxspipe.io.stored import store

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from soxspipe.errors import InputError
 
 MAX_UNPACKED_BYTES = 320 << 20
-"""Twice the largest image that is taken (`fits.MAX_IMAGE_BYTES`)."""
+"""Twice the largest image that is taken (`fits_pixels.MAX_IMAGE_BYTES`)."""
 FITS_SUFFIX = re.compile(r"\.fits(\.gz|\.z|\.fz)?$", re.IGNORECASE)
 
 

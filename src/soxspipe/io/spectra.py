@@ -15,7 +15,8 @@ from soxspipe.datamodel.provenance import Card, CardValue
 from soxspipe.datamodel.spectrum import FluxedSpectrum, JoinedSpectrum
 from soxspipe.datamodel.telluric import TelluricCorrection
 from soxspipe.errors import InputError
-from soxspipe.io.fits import open_fits, read_header, read_table
+from soxspipe.io.fits import open_fits, read_header
+from soxspipe.io.fits_columns import read_table
 from soxspipe.io.fits_writer import Column, Hdu, table_hdu
 from soxspipe.io.headers import header_cards, number_of, text_of
 from soxspipe.io.product_headers import sorted_cards

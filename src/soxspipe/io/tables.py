@@ -31,7 +31,8 @@ from soxspipe.datamodel.geometry import DispersionPolynomial, OrderPolynomial, O
 from soxspipe.datamodel.spectrum import FlatLevel, ResponseCurve
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
-from soxspipe.io.fits import FitsFile, open_fits, read_table
+from soxspipe.io.fits import FitsFile, open_fits
+from soxspipe.io.fits_columns import read_table
 from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import number_of, slit_width_of, text_of
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from soxspipe.datamodel.flags import MASKED
 from soxspipe.errors import InputError
-from soxspipe.io.fits import open_fits, read_table
+from soxspipe.io.fits import open_fits
+from soxspipe.io.fits_columns import read_table
 
 CurveRecord: TypeAlias = dict[str, Any]
 """``low_nm``, ``high_nm`` and ``values``: equally spaced means, None where there is no good sample."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
-from soxspipe.io.fits import first_data, open_fits, read_image
+from soxspipe.io.fits import first_data, open_fits
+from soxspipe.io.fits_pixels import read_image
 from soxspipe.io.headers import number_of, text_of
 
 EXPOSURE_NUMBER = "ESO DET EXP NO"

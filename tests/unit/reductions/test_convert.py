@@ -10,7 +10,8 @@ import pytest
 from soxspipe.cli import app
 from soxspipe.datamodel.spectrum import FluxedSpectrum
 from soxspipe.errors import InputError
-from soxspipe.io.fits import open_fits, read_header, read_table
+from soxspipe.io.fits import open_fits, read_header
+from soxspipe.io.fits_columns import read_table
 from soxspipe.io.products import fluxed_hdus, write_fits
 from soxspipe.reductions.convert import convert_spectrum
 

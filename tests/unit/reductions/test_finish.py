@@ -13,7 +13,8 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import FluxedSpectrum
 from soxspipe.errors import InputError
 from soxspipe.io import static
-from soxspipe.io.fits import open_fits, read_header, read_table
+from soxspipe.io.fits import open_fits, read_header
+from soxspipe.io.fits_columns import read_table
 from soxspipe.io.products import fluxed_hdus, write_fits
 from soxspipe.reductions.finish import join_files, take_out_telluric
 from soxspipe.simulate.telluric import TelluricSpecies

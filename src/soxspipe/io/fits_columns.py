@@ -1,0 +1,73 @@
+"""Columns of a binary table of a FITS file, read by astropy from the data and the few cards that describe them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soxspipe.errors import FETCH_AGAIN, InputError
+from soxspipe.io.fits import FitsFile, errors_named
+from soxspipe.io.fits_header import Header
+from soxspipe.io.fits_units import Hdu, extension_header, whole_number
+
+MAX_TABLE_BYTES = 32 << 20
+"""Calibration tables have some kilobytes, sampled spectra some megabytes."""
+_FORMS = re.compile(r"(\d{0,6})([LABIJKED])")
+"""Numbers, text and yes-or-no values of a fixed length."""
+
+
+def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
+    """Read a binary table as columns by name, in column order.
+
+    Raises
+    ------
+    InputError
+        If the table is too large, or a column has a form that calibration tables do not use.
+    """
+    from astropy.io import fits
+
+    path, header = file.path, hdu.header
+    n_rows, width, n_columns = (whole_number(path, header, key, most=1 << 31) for key in ("NAXIS2", "NAXIS1", "TFIELDS"))
+    if n_rows * width > MAX_TABLE_BYTES:
+        raise InputError(f"{path}: a table of {n_rows} rows of {width} bytes is larger than any calibration table")
+    names = [str(header.get(f"TTYPE{column}", "")).strip() or f"col{column}" for column in range(1, n_columns + 1)]
+    if len(set(names)) != n_columns:
+        raise InputError(f"{path}: columns of the table cannot be told apart, two have one name")
+    cards: list[tuple[str, Any]] = [("BITPIX", 8), ("NAXIS", 2), ("NAXIS1", width), ("NAXIS2", n_rows)]
+    cards += [("PCOUNT", 0), ("GCOUNT", 1), ("TFIELDS", n_columns)]
+    for column, name in enumerate(names, start=1):
+        cards += _column_cards(path, header, column, name)
+    with errors_named(path), np.errstate(over="ignore", invalid="ignore"):
+        lead = extension_header("BINTABLE", cards)
+        table = fits.BinTableHDU.fromstring(lead + file.data(hdu)[: n_rows * width])
+        needed = table.columns.dtype.itemsize
+        if needed != width:
+            raise InputError(
+                f"{path}: the table is damaged: its rows have {width} bytes (NAXIS1), but their columns {needed} (TFORM); {FETCH_AGAIN}"
+            )
+        return {name: _native(np.asarray(table.data.field(i)), header.get(f"TNULL{i + 1}")) for i, name in enumerate(names)}
+
+
+def _column_cards(path: Path, header: Header, column: int, name: str) -> list[tuple[str, Any]]:
+    """Cards that describe one column; its name is a number, so that any name can be read."""
+    form = str(header.get(f"TFORM{column}", "")).strip().upper()
+    if not _FORMS.fullmatch(form):
+        raise InputError(f"{path}: column {name!r} has the form {form!r}, a column of numbers or text is needed")
+    scaling = [(f"{key}{column}", header.get(f"{key}{column}", default)) for key, default in (("TSCAL", 1), ("TZERO", 0))]
+    if not all(isinstance(number, int | float) and np.isfinite(number) for _, number in scaling):
+        raise InputError(f"{path}: column {name!r} is scaled by {scaling[0][1]!r} and {scaling[1][1]!r}, numbers are needed")
+    return [(f"TTYPE{column}", f"C{column}"), (f"TFORM{column}", form), *(scaling if [n for _, n in scaling] != [1, 0] else [])]
+
+
+def _native(values: NDArray[Any], null: object) -> NDArray[Any]:
+    """Native byte order, text stripped, TNULL made NaN."""
+    if values.dtype.kind in "SU":
+        return np.char.strip(values.astype(np.str_))
+    native = values.astype(values.dtype.newbyteorder("="))
+    if null is not None and native.dtype.kind in "iu":
+        return np.where(native == null, np.nan, native)
+    return native

@@ -1,0 +1,51 @@
+"""Pixels of FITS images: every type, scaling, and shapes that no detector has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from soxspipe.errors import InputError
+from soxspipe.io.fits import open_fits
+from soxspipe.io.fits_pixels import read_image
+from support.claims import write_image
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.int64, np.float32, np.float64])
+def test_every_pixel_type(tmp_path: Path, dtype: type) -> None:
+    data = (np.arange(12).reshape(3, 4) * 7).astype(dtype)
+    file = open_fits(write_image(tmp_path / "a.fits", data))
+    pixels = read_image(file, file.images[0], None)
+    np.testing.assert_array_equal(pixels, data)
+    assert pixels.dtype.isnative
+    assert pixels.flags.writeable
+    assert read_image(file, file.images[0]).dtype == np.float32
+
+
+def test_unsigned_pixels_of_two_bytes_stay_what_they_are(tmp_path: Path) -> None:
+    data = np.array([[0, 1, 32767], [32768, 65534, 65535]], dtype=np.uint16)
+    file = open_fits(write_image(tmp_path / "a.fits", data))
+    pixels = read_image(file, file.images[0], None)
+    assert pixels.dtype == np.uint16
+    np.testing.assert_array_equal(pixels, data)
+
+
+def test_scaling_and_blank_are_applied(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "a.fits", np.array([[1, 2], [3, -99]], np.int32))
+    with fits.open(path, mode="update", do_not_scale_image_data=True) as hdus:
+        hdus[0].header.update(BSCALE=0.5, BZERO=10.0, BLANK=-99)
+    file = open_fits(path)
+    np.testing.assert_array_equal(read_image(file, file.images[0], None), [[10.5, 11.0], [11.5, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((4,), "NAXIS is 1, an image with 2 axes"), ((2, 3, 4), "NAXIS is 3"), ((3, 30_000), "larger than any detector")],
+)
+def test_shapes_that_no_detector_has(tmp_path: Path, shape: tuple[int, ...], message: str) -> None:
+    file = open_fits(write_image(tmp_path / "bad.fits", np.zeros(shape, np.uint8)))
+    with pytest.raises(InputError, match=message):
+        read_image(file, file.images[0])
