@@ -1,7 +1,7 @@
 r"""Absorption of the air in the bins of a standard star, for its response.
 
-Where the model atmosphere reaches, its depth is the template of a bin; where it does not, the ripple that the lines leave within the bin is:
-lines that are resolved in part ripple in proportion to the light they take.  Of every band the amount and, for the model, the saturation
+Where the model atmosphere reaches, its depth is the template of a bin, moved half-way to what the ripple says that the lines leave within the
+bin; where it does not, the ripple alone is: lines that are resolved in part ripple in proportion to the light they take.  Of every band the amount and, for the model, the saturation
 are fitted along with the response; the bands of water share the weather.
 
 .. math:: \tau_i = \beta_b \left(\sqrt{1 + (2 t_i + t_i^2 / \beta_b)\, e^{a_b} / \beta_b} - 1\right)
@@ -30,6 +30,17 @@ Carbon dioxide and methane lie among lines of water.  Depth over ripple is 1.0 t
 oxygen and water below 930 nm (line-by-line transmissions, bins of 2 and 4 nm)."""
 RIPPLE_DEPTH = 1.25
 """Depth over ripple of partly resolved lines."""
+RIPPLE_WEIGHT = 0.5
+"""Of the ripple in the depth of bin against bin of one band, where the model reaches: each is good to about 30 %, so both count alike."""
+LEVEL_DEPTHS = (0.01, 0.6)
+"""Depths of the bins that set the level of the ripple against the model.  In deeper ones lines are black and ripple no more: they are left as
+they are; shallower ones have too little ripple to measure."""
+SHALLOWEST = 1e-3
+"""Depth, and ripple, that no bin can tell from none."""
+LARGEST_MOVE = 1.0
+"""Of the logarithm of depth: a ripple that differs from the model by more than a factor e is no air."""
+FEWEST_BINS = 5
+"""From which a level is taken."""
 SATURATION_SCATTER = 0.5
 """Of the logarithm of the depth at which a band saturates: 0.25 to 1 line by line."""
 SMALLEST_STEP = 1e-3
@@ -99,7 +110,7 @@ def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: FloatArra
     number = np.where(modelled, _nearest_band(centre_nm), band_index(centre_nm))
     label = np.where(number >= 0, 2 * number + modelled, -1)  # a band that the model covers in part counts as two
     present = np.unique(label[label >= 0])
-    template = np.where(modelled, np.nan_to_num(model_depth), RIPPLE_DEPTH * ripple)
+    template = np.where(modelled, _refined(np.nan_to_num(model_depth), ripple, np.where(modelled, number, -1)), RIPPLE_DEPTH * ripple)
     expected, covariance = _expected(present, float(np.log(airmass)))
     return BinnedAir(
         template=np.where(number >= 0, template, 0.0),
@@ -114,6 +125,19 @@ def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: FloatArra
             )
         ),
     )
+
+
+def _refined(model_depth: FloatArray, ripple: FloatArray, number: IntArray) -> FloatArray:
+    """The model's depths, moved half-way to where the ripple has them against the other bins of the band; shape (n,)."""
+    refined = np.array(model_depth)
+    off = np.log(np.maximum(ripple, SHALLOWEST) / np.maximum(model_depth, SHALLOWEST))
+    level = (model_depth > LEVEL_DEPTHS[0]) & (model_depth < LEVEL_DEPTHS[1])
+    for band in np.unique(number[number >= 0]):
+        if np.sum(level & (number == band)) >= FEWEST_BINS:
+            bins = (number == band) & (model_depth < LEVEL_DEPTHS[1])
+            move = np.clip(off[bins] - np.median(off[level & bins]), -LARGEST_MOVE, LARGEST_MOVE)
+            refined[bins] *= np.exp(RIPPLE_WEIGHT * move)
+    return refined
 
 
 def _nearest_band(wavelength_nm: FloatArray) -> IntArray:
