@@ -33,6 +33,7 @@ from soxspipe.simulate.paint import (
     slit_kernel,
 )
 from soxspipe.simulate.scene import ORDERS_BLOCKED_BY_JH, Scene
+from soxspipe.simulate.telluric import TelluricSpecies
 from soxspipe.simulate.throughput import instrument_efficiency
 from soxspipe.simulate.values import Facts
 
@@ -114,7 +115,9 @@ def make_source(scene: Scene, facts: Facts) -> SourceTable:
     high = max(entry.full_nm[1] for entry in facts.spectral_format.orders) + 25.0
     wave = np.round(low / SOURCE_STEP_NM) * SOURCE_STEP_NM + SOURCE_STEP_NM * np.arange(int((high - low) / SOURCE_STEP_NM))
     at_nm = scene.mag_wavelength_nm or REFERENCE_NM[scene.arm]
-    telluric = facts.telluric.transmission(wave, airmass=scene.airmass, water_mm=scene.water_mm) if scene.telluric else np.ones_like(wave)
+    telluric = (
+        _telluric(scene, facts).transmission(wave, airmass=scene.airmass, water_mm=scene.water_mm) if scene.telluric else np.ones_like(wave)
+    )
     none = np.zeros_like(wave)
     return SourceTable(
         wavelength_nm=wave,
@@ -127,6 +130,17 @@ def make_source(scene: Scene, facts: Facts) -> SourceTable:
         else spectra.power_law(wave, slope=scene.host_slope, ab_mag=scene.host_ab_mag, at_nm=at_nm),
         telluric=telluric,
         atmosphere=telluric * extinction_transmission(wave, facts.extinction, scene.airmass),
+    )
+
+
+def _telluric(scene: Scene, facts: Facts) -> TelluricSpecies:
+    """The air's lines as shipped, or others."""
+    if not scene.telluric_strength_scatter and not scene.telluric_broadening:
+        return facts.telluric
+    return facts.telluric.with_other_lines(
+        strength_scatter=scene.telluric_strength_scatter,
+        half_width_samples=scene.telluric_broadening * 1e-5 * facts.telluric.samples_per_e_fold,
+        seed=scene.seed,
     )
 
 

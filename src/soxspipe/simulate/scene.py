@@ -91,6 +91,12 @@ class Scene(BaseModel):
     airmass: float = Field(1.2, ge=1.0, le=3.0, description="air mass")
     telluric: bool = Field(True, description="absorption lines of the air: oxygen, water, carbon dioxide and methane")
     water_mm: float = Field(2.5, ge=0.0, le=20.0, description="precipitable water at the zenith, mm")
+    telluric_strength_scatter: float = Field(
+        0.0, ge=0.0, le=2.0, description="scatter of the logarithm of the strengths of telluric lines about the shipped ones, line by line"
+    )
+    telluric_broadening: float = Field(
+        0.0, ge=0.0, le=10.0, description="half width of a Lorentzian that widens telluric lines, in 1e-5 of their wavelength"
+    )
     refraction: float | None = Field(
         None,
         ge=-1.0,

@@ -44,3 +44,13 @@ def test_clear_where_no_species_absorbs(species: TelluricSpecies) -> None:
     for low, high in ((662, 685), (745, 757), (850, 870), (1030, 1050)):
         assert mean(clear, low, high) > 0.995
     assert np.all(species.transmission(np.array([400.0, 2300.0]), airmass=2.0, water_mm=6.0) == 1.0)
+
+
+def test_other_lines_keep_their_mean_strength_and_grow_otherwise(species: TelluricSpecies) -> None:
+    other = species.with_other_lines(strength_scatter=0.5, half_width_samples=1.0, seed=1)
+    water = slice(40_000, 44_000)  # 913 to 950 nm
+    assert other.depth["H2O"][water].sum() == pytest.approx(species.depth["H2O"][water].sum(), rel=0.2)
+    assert np.corrcoef(other.depth["H2O"][water], species.depth["H2O"][water])[0, 1] < 0.95
+    assert np.array_equal(species.with_other_lines(strength_scatter=0.0, half_width_samples=0.0, seed=1).depth["O2"], species.depth["O2"])
+    once, again = (species.with_other_lines(strength_scatter=0.5, half_width_samples=0.0, seed=3).depth["O2"] for _ in range(2))
+    assert np.array_equal(once, again)

@@ -24,15 +24,17 @@ import numpy as np
 from scipy.linalg import solveh_banded
 
 from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED
+from soxspipe.algorithms.spectra.telluric_pairs import relative_amounts, with_others
 from soxspipe.algorithms.spectra.telluric_template import (
     MARGIN_NM,
     RESOLVING_POWER,
     SATURATED_TRANSMISSION,
     SATURATION,
+    SATURATION_PRIOR,
+    Change,
     Template,
     grown,
     make_template,
-    with_growth,
 )
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.flags import SpectrumFlag
@@ -41,9 +43,10 @@ from soxspipe.datamodel.telluric import SpeciesAmount, TelluricCorrection, Tellu
 from soxspipe.errors import AlgorithmError
 from soxspipe.numerics.splines import bspline_basis, clamped_knots
 
-SATURATION_PRIOR = 0.8
-"""Saturation depth of a band before the target says more, and its scatter in the logarithm: from lines that overlap (2) to lines that are
-black in their cores at a mean depth of 0.2."""
+PAIRED_SATURATION_PRIOR = 0.3
+"""The scatter of the logarithm of a band's saturation where a second standard told it, sample by sample."""
+SHARE_PRIOR, PAIRED_SHARE_PRIOR = 0.2, 0.1
+"""Of water's share of the depth of a band about what is expected: as much as there is expected, and half of it behind a second standard."""
 AIRMASS_PRIOR = 0.03
 """Scatter of the logarithm of well-mixed amounts about the ratio of air masses: pressure changes by less than 1 % in a night, the rest is
 for the model."""
@@ -82,7 +85,7 @@ def correct_telluric(
     target : FluxedSpectrum
         Flux-calibrated, or counts: only the shape matters.
     references : sequence of TelluricReference
-        Standards of the same arm; the one nearest in air mass is used.
+        Standards of the same arm; the one whose air is nearest to the target's is used, with what the others show of its lines.
     airmass : float
         Of the target.
     water_mm : float or None
@@ -104,13 +107,13 @@ def correct_telluric(
         raise AlgorithmError("there is no standard star to take the telluric absorption from")
     templates = [make_template(reference, target.wavelength_nm) for reference in references]
     seen = _Seen(target=target, airmass=airmass, water_mm=water_mm, shared_noise=shared_noise)
-    fits = [(problem, _fit(problem)) for problem in (_problem(seen, template) for template in templates)]
-    nearest = min(range(len(fits)), key=lambda k: _distance(*fits[k]))
-    problem, fitted = fits[nearest]
-    water = float(fitted.values[problem.names.index("H2O")]) if "H2O" in problem.names else 0.0
-    paired = with_growth(templates[nearest], [template for k, template in enumerate(templates) if k != nearest], water)
-    if paired.growth is not None:
-        problem = _problem(seen, paired)
+    first = min(templates, key=lambda template: abs(float(np.log(airmass / template.airmass))))
+    problem = _problem(seen, first)
+    fitted = _fit(problem)
+    nearest = min(templates, key=lambda template: _distance(problem, fitted, template))
+    best = with_others(nearest, [template for template in templates if template is not nearest])
+    if best is not first:
+        problem = _problem(seen, best)
         fitted = _fit(problem)
     return _corrected(target, problem, fitted, tuple(reference.star for reference in references))
 
@@ -178,10 +181,12 @@ class _Fitted:
     chi: float
 
 
-def _distance(problem: _Problem, fitted: _Fitted) -> float:
-    """How far the amounts above the target are from the standard's: the sum of the squared logarithms of their ratios."""
-    species = [place for place, name in enumerate(problem.names) if name in WELL_MIXED or name == "H2O"]
-    return float(np.sum(fitted.values[species] ** 2))
+def _distance(problem: _Problem, fitted: _Fitted, other: Template) -> float:
+    """How far the target's air is from a standard's: squared logarithms of the ratio for water and, in the mean, for the other gases."""
+    by_name = dict(zip(problem.names, fitted.values.tolist(), strict=True))
+    away = {name: (by_name[name] - apart) ** 2 for name, apart in relative_amounts(problem.template, other).items() if name in by_name}
+    mixed = [away[name] for name in WELL_MIXED if name in away]
+    return away.get("H2O", 0.0) + (sum(mixed) / len(mixed) if mixed else 0.0)
 
 
 def _problem(seen: _Seen, template: Template) -> _Problem:
@@ -195,16 +200,7 @@ def _problem(seen: _Seen, template: Template) -> _Problem:
         near |= (wave > BANDS[number].start_nm - MARGIN_NM) & (wave < BANDS[number].stop_nm + MARGIN_NM)
     deep = (template.band >= 0) & (template.transmission < 2.5 * SATURATED_TRANSMISSION)
     used = sound & near & ~deep
-    names, start, scatter = ["shift", "blur"], [0.0, 0.0], [SHIFT_PRIOR_PX, BLUR_PRIOR_PX2]
-    for species in sorted({BANDS[number].species for number in present}):
-        names.append(species)
-        expected, doubt = seen.expected(species, template)
-        start.append(expected)
-        scatter.append(doubt)
-    for number in present:
-        names.append(f"saturation {number}")
-        start.append(float(np.log(SATURATION)))
-        scatter.append(SATURATION_PRIOR)
+    names, start, scatter = _parameters(seen, template, present)
     low, high = float(wave[0]), float(wave[-1])
     knots = clamped_knots(np.linspace(low, high, max(int((high - low) / KNOT_NM), 2) + 1), 3)
     cells = _cells(wave, used, seen.shared_noise)
@@ -217,10 +213,31 @@ def _problem(seen: _Seen, template: Template) -> _Problem:
         variance=cells.mean_variance(np.asarray(target.error, dtype=np.float64) ** 2),
         basis=_Splines(first=first, values=splines, n_splines=knots.size - 4),
         bands=tuple(present),
-        names=tuple(names),
-        start=np.array(start),
-        scatter=np.array(scatter),
+        names=names,
+        start=start,
+        scatter=scatter,
     )
+
+
+def _parameters(seen: _Seen, template: Template, bands: Sequence[int]) -> tuple[tuple[str, ...], FloatArray, FloatArray]:
+    """Names of what is fitted, with what is expected of each before the fit, and its scatter."""
+    species = sorted({BANDS[number].species for number in bands} | ({"H2O"} if any(BANDS[number].is_mixed for number in bands) else set()))
+    mixed = [number for number in bands if BANDS[number].is_mixed]
+    random = [number for number in bands if np.isnan(template.growth[template.band == number]).any()]
+    expected = {
+        "shift": (0.0, SHIFT_PRIOR_PX),
+        "blur": (0.0, BLUR_PRIOR_PX2),
+        **{name: seen.expected(name, template) for name in species},
+        **{f"saturation {n}": (float(np.log(SATURATION)), _told(template, n, PAIRED_SATURATION_PRIOR, SATURATION_PRIOR)) for n in random},
+        **{f"water {n}": (0.0, _told(template, n, PAIRED_SHARE_PRIOR, SHARE_PRIOR)) for n in mixed},
+    }
+    start, scatter = (np.array(column) for column in zip(*expected.values(), strict=True))
+    return tuple(expected), start, scatter
+
+
+def _told(template: Template, number: int, paired: float, alone: float) -> float:
+    """The narrower scatter for a mixed band of which other standards told."""
+    return paired if template.paired and BANDS[number].is_mixed else alone
 
 
 def _cells(wave: FloatArray, used: BoolArray, shared_noise: float) -> _Cells:
@@ -246,8 +263,13 @@ def _air(problem: _Problem, values: FloatArray) -> _Air:
     through, slope = np.ones(seen.shape), np.zeros(seen.shape)
     for number in problem.bands:
         inside = problem.template.band == number
-        saturation = float(np.exp(by_name[f"saturation {number}"]))
-        depth, growth = grown(problem.template, inside, seen[inside], by_name[BANDS[number].species], saturation)
+        change = Change(
+            log_water=by_name.get("H2O", 0.0),
+            log_mixed=by_name.get(BANDS[number].species, 0.0),
+            saturation=float(np.exp(by_name.get(f"saturation {number}", 0.0))),
+            more_water=by_name.get(f"water {number}", 0.0),
+        )
+        depth, growth = grown(problem.template, number, inside, seen[inside], change)
         through[inside] = np.exp(-depth)
         slope[inside] = growth * np.exp(seen[inside] - depth)
     return _Air(through=through, slope=slope)
@@ -340,7 +362,7 @@ def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, stand
         slopes[:, k] = (_air(problem, ahead).through - through) / STEP
     from_fit = np.maximum(np.einsum("ni,ij,nj->n", slopes, fitted.covariance, slopes), 0.0)
     from_standard = air.slope**2 * problem.template.variance
-    doubt = MODEL_ERROR if problem.template.growth is None else PAIRED_MODEL_ERROR
+    doubt = MODEL_ERROR if not problem.template.paired else PAIRED_MODEL_ERROR
     from_model = (doubt * _log_ratio(problem, fitted.values) * through * np.log(np.maximum(through, 1e-6))) ** 2
     transmission_error = np.sqrt(from_fit + from_standard + from_model)
     saturated = (problem.template.band >= 0) & (
@@ -372,11 +394,13 @@ def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, stand
 
 
 def _log_ratio(problem: _Problem, values: FloatArray) -> FloatArray:
-    """Logarithm of the amount above the target over that above the standard, of each sample's species, shape (n,)."""
+    """How much the amounts changed from the standard to the target: logarithms of the ratios, weighted by the shares of the depth, shape (n,)."""
     by_name = dict(zip(problem.names, values.tolist(), strict=True))
     found = np.zeros(problem.template.band.shape)
     for number in problem.bands:
-        found[problem.template.band == number] = by_name[BANDS[number].species]
+        inside = problem.template.band == number
+        water = problem.template.water_share[inside]
+        found[inside] = water * abs(by_name.get("H2O", 0.0)) + (1.0 - water) * abs(by_name[BANDS[number].species])
     return found
 
 

@@ -11,11 +11,25 @@ from soxspipe.datamodel.arrays import FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """Interval of wavelengths (nm, air) in which one species absorbs."""
+    """Interval of wavelengths (nm, air) in which one species absorbs most, and what part of the depth is water's besides.
+
+    `water` is a rough expectation for 2 to 3 mm; it is 0 where water takes less than a per cent, as in the bands of oxygen in the visual.
+    """
 
     species: str
     start_nm: float
     stop_nm: float
+    water: float = 0.0
+
+    @property
+    def water_share(self) -> float:
+        """Part of the depth that is water's."""
+        return 1.0 if self.species == "H2O" else self.water
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether water and another gas share the band."""
+        return 0.0 < self.water_share < 1.0
 
 
 BANDS = (
@@ -31,15 +45,15 @@ BANDS = (
     Band(species="H2O", start_nm=930.0, stop_nm=995.0),
     Band(species="H2O", start_nm=1078.0, stop_nm=1160.0),
     Band(species="H2O", start_nm=1160.0, stop_nm=1238.0),
-    Band(species="O2", start_nm=1245.0, stop_nm=1288.0),
+    Band(species="O2", start_nm=1245.0, stop_nm=1288.0, water=0.2),
     Band(species="H2O", start_nm=1290.0, stop_nm=1560.0),
-    Band(species="CO2", start_nm=1560.0, stop_nm=1592.0),
-    Band(species="CO2", start_nm=1592.0, stop_nm=1622.0),
-    Band(species="CH4", start_nm=1622.0, stop_nm=1702.0),
+    Band(species="CO2", start_nm=1560.0, stop_nm=1592.0, water=0.2),
+    Band(species="CO2", start_nm=1592.0, stop_nm=1622.0, water=0.2),
+    Band(species="CH4", start_nm=1622.0, stop_nm=1702.0, water=0.3),
     Band(species="H2O", start_nm=1702.0, stop_nm=1785.0),
     Band(species="H2O", start_nm=1785.0, stop_nm=1990.0),
-    Band(species="CO2", start_nm=1990.0, stop_nm=2034.0),
-    Band(species="CO2", start_nm=2034.0, stop_nm=2084.0),
+    Band(species="CO2", start_nm=1990.0, stop_nm=2034.0, water=0.2),
+    Band(species="CO2", start_nm=2034.0, stop_nm=2084.0, water=0.2),
 )
 """Where which species absorbs most; limits where the depth of the model atmosphere falls below half a per cent (air mass 2, 6 mm)."""
 WELL_MIXED = ("O2", "CO2", "CH4")

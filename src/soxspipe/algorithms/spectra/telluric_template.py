@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED, band_index, random_band_depth
+from soxspipe.algorithms.spectra.telluric_bands import BANDS, band_index, random_band_depth
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import FluxedSpectrum
@@ -17,24 +16,15 @@ from soxspipe.errors import AlgorithmError
 
 SATURATED_TRANSMISSION = 0.08
 """Below this the correction multiplies every error by more than 12 and the residual sky shows as signal: flagged, not corrected."""
-SHALLOWEST_DEPTH = 1e-3
-"""Less absorption than this is lost in the continuum."""
-SATURATION = 0.6
-"""Depth at which unresolved lines begin to saturate."""
+SATURATION, SATURATION_PRIOR = 0.6, 0.8
+"""Depth at which unresolved lines begin to saturate, and its scatter in the logarithm: from lines that overlap (2) to lines that are black in
+their cores at a mean depth of 0.2."""
 LEAST_SIGNIFICANCE = 30.0
 """Of a standard's light within its bands: with less, its transmission is worse than that of any other night."""
 MARGIN_NM = 14.0
 """Pieces over which the continuum of a standard is straight enough."""
 SMOOTHING, RESOLVING_POWER = 0.3, 5000.0
 """Slopes of the standard's spectrum are taken after a Gaussian of 0.3 resolution elements (0.7 of the line-spread function's sigma)."""
-SMALLEST_CHANGE = 0.4
-"""Logarithm of the ratio of amounts below which the growth between two standards would be noise, and the random-band model is better."""
-OUTSIDE = 0.1
-"""Of the logarithm of water: how far beyond two standards their growth still holds (outside, residuals are 7 % instead of 2 %)."""
-WEAK_DEPTH = 0.15
-"""Weak absorption grows in proportion to the air; only there do two stars tell how much."""
-GROWTH_SCATTER = 0.2
-"""Of the power with which depth grows with amount, about the random-band model: it runs from 1 for weak to 0.5 for saturated lines."""
 
 
 def reference_from_standard(
@@ -81,9 +71,26 @@ def reference_from_standard(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Template:
-    """The standard's transmission on the target's grid, its variance and slopes per sample, and the band of each sample; shape (n,).
+    """What one standard, with the help of others, says of the air, on the target's grid; every array of shape (n,).
 
-    `growth` is the power with which the depth grows with the amount, where a second standard tells it.
+    Attributes
+    ----------
+    transmission, variance : ndarray
+        Of the air above the standard.
+    slope, curvature : ndarray
+        Derivatives of the transmission per sample.
+    band : ndarray of int
+        Place in `BANDS`, -1 outside.
+    airmass, water_mm
+        Of the standard.
+    growth : ndarray
+        Power with which the depth grows with the amount of the band's species, as other standards show; NaN where none does.
+    water_share : ndarray
+        Part of the depth that is water's.
+    saturation : ndarray
+        Logarithm of the depth at which the lines saturate, over that of their band.
+    paired : bool
+        Whether other standards had a say.
     """
 
     transmission: FloatArray
@@ -92,8 +99,11 @@ class Template:
     curvature: FloatArray
     band: IntArray
     airmass: float
-    water_mm: float | None = None
-    growth: FloatArray | None = None
+    water_mm: float | None
+    growth: FloatArray
+    water_share: FloatArray
+    saturation: FloatArray
+    paired: bool = False
 
     def moved(self, shift_px: float, blur_px2: float) -> FloatArray:
         """Optical depth with lines shifted and widened (second order in both)."""
@@ -124,71 +134,17 @@ def make_template(reference: TelluricReference, wave: FloatArray) -> Template:
     transmission = np.interp(wave, reference.wavelength_nm, reference.transmission, left=1.0, right=1.0)
     variance = np.interp(wave, reference.wavelength_nm, np.where(known, reference.variance, 0.0), left=0.0, right=0.0)
     band = np.where(variance > 0, band_index(wave), -1)
-    slope, curvature = _derivatives(transmission, SMOOTHING * float(np.median(wave)) / RESOLVING_POWER / float(np.median(np.diff(wave))))
+    slope, curvature = _derivatives(transmission, smoothing_px(wave))
+    share = np.array([*(one.water_share for one in BANDS), 0.0])  # the last one is for no band, -1
     return Template(
         transmission=transmission, variance=variance, slope=slope, curvature=curvature, band=band, airmass=reference.airmass,
-        water_mm=reference.water_mm,
+        water_mm=reference.water_mm, growth=np.full(wave.shape, np.nan), water_share=share[band], saturation=np.zeros(wave.shape),
     )  # fmt: skip
 
 
-def with_growth(first: Template, others: Sequence[Template], log_water: float) -> Template:
-    """The nearest standard with the growth of depth that another one shows, the one that differs most in water.
-
-    Only a standard beyond the target (`log_water`: logarithm of its water over that of the nearest) tells how lines grow up to it: the
-    power between two standards does not hold outside them.  As it is if there is none, or all are alike.
-    """
-    best, reach = None, 0.0
-    for other in others:
-        amounts = _relative_amounts(first, other)
-        if not _lies_between(log_water, amounts.get("H2O", log_water)):
-            continue
-        if max(map(abs, amounts.values()), default=0.0) > reach:
-            best, reach = (other, amounts), max(map(abs, amounts.values()))
-    if best is None or reach < SMALLEST_CHANGE:
-        return first
-    other, amounts = best
-    growth = np.ones(first.transmission.shape)
-    for number in {int(n) for n in np.unique(first.band) if n >= 0}:
-        inside = (first.band == number) & (other.band == number)
-        change = amounts.get(BANDS[number].species, 0.0)
-        growth[inside] = _growth(first, other, inside, change)
-    return replace(first, growth=growth)
-
-
-def _lies_between(log_water: float, other: float) -> bool:
-    """Whether a target's water lies between that of the nearest standard (0) and of another, with a tenth to spare."""
-    return min(0.0, other) - OUTSIDE <= log_water <= max(0.0, other) + OUTSIDE
-
-
-def _relative_amounts(first: Template, other: Template) -> dict[str, float]:
-    """Logarithm of each species' amount above the second standard over that above the first; water by its weak lines."""
-    amounts = dict.fromkeys(WELL_MIXED, float(np.log(other.airmass / first.airmass)))
-    depths = [-np.log(np.clip(one.transmission, 0.5 * SATURATED_TRANSMISSION, 1.5)) for one in (first, other)]
-    water = np.isin(first.band, [number for number, band in enumerate(BANDS) if band.species == "H2O"])
-    weak = water & (0.5 * (depths[0] + depths[1]) < WEAK_DEPTH) & (first.variance > 0) & (other.variance > 0)
-    if weak.sum() > 50:
-        weight = 1.0 / (first.variance[weak] + other.variance[weak])
-        total = [float(np.sum(weight * depth[weak])) for depth in depths]
-        if min(total) > 3.0 * float(np.sqrt(weight.sum())):
-            amounts["H2O"] = float(np.log(total[1] / total[0]))
-    return amounts
-
-
-def _growth(first: Template, other: Template, inside: BoolArray, change: float) -> FloatArray:
-    """Power of the growth at each sample, pulled by noise to that of the random-band model."""
-    depth = [
-        np.maximum(-np.log(np.clip(gaussian_filter1d(one.transmission, 1.0)[inside], 0.5 * SATURATED_TRANSMISSION, 1.5)), SHALLOWEST_DEPTH)
-        for one in (first, other)
-    ]
-    expected = (1.0 + 0.5 * depth[0] / SATURATION) / (1.0 + depth[0] / SATURATION)
-    if abs(change) < SMALLEST_CHANGE:
-        return expected
-    noise = sum(
-        one.variance[inside] / np.maximum(np.exp(-d) * d, SHALLOWEST_DEPTH) ** 2 for one, d in zip((first, other), depth, strict=True)
-    )
-    measured, error = np.log(depth[1] / depth[0]) / change, np.sqrt(noise) / abs(change)
-    weight = GROWTH_SCATTER**2 / (GROWTH_SCATTER**2 + error**2)
-    return np.clip(expected + weight * (measured - expected), 0.3, 1.1)
+def smoothing_px(wavelength_nm: FloatArray) -> float:
+    """Width (sigma) of the Gaussian within which a spectrum has no structure of its own, in samples."""
+    return SMOOTHING * float(np.median(wavelength_nm)) / RESOLVING_POWER / float(np.median(np.diff(wavelength_nm)))
 
 
 def _derivatives(values: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray]:
@@ -196,9 +152,34 @@ def _derivatives(values: FloatArray, sigma: float) -> tuple[FloatArray, FloatArr
     return gaussian_filter1d(values, sigma, order=1, mode="nearest"), gaussian_filter1d(values, sigma, order=2, mode="nearest")
 
 
-def grown(template: Template, inside: BoolArray, depth: FloatArray, log_ratio: float, saturation: float) -> tuple[FloatArray, FloatArray]:
-    """Depth when the amount changes, and its slope: by the growth that two standards show, else by the random-band model."""
-    if template.growth is None:
-        return random_band_depth(depth, float(np.exp(log_ratio)), saturation)
-    factor = np.exp(log_ratio * template.growth[inside])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """From a standard's air to the target's in one band: logarithms of the ratios of the amounts, depth of saturation, more of water's share."""
+
+    log_water: float
+    log_mixed: float
+    saturation: float
+    more_water: float = 0.0
+
+
+def grown(template: Template, number: int, inside: BoolArray, depth: FloatArray, change: Change) -> tuple[FloatArray, FloatArray]:
+    """Depth in a band when the amounts change, and its slope: by the growth that standards show, else by the random-band model."""
+    band = BANDS[number]
+    if band.is_mixed:
+        share = np.clip(template.water_share[inside] + change.more_water, 0.0, 1.0)
+        saturation = change.saturation * np.exp(template.saturation[inside])
+        return two_species_depth(depth, share, change.log_water, change.log_mixed, saturation)
+    log_ratio, power = change.log_water if band.species == "H2O" else change.log_mixed, template.growth[inside]
+    if np.isnan(power).any():
+        return random_band_depth(depth, float(np.exp(log_ratio)), change.saturation)
+    factor = np.exp(log_ratio * power)
     return depth * factor, factor
+
+
+def two_species_depth(
+    depth: FloatArray, water_share: FloatArray | float, log_water: float, log_mixed: float, saturation: FloatArray | float
+) -> tuple[FloatArray, FloatArray]:
+    """Depth of unresolved lines of water and another gas when both change by factors, and its derivative with the first depth."""
+    water, of_water = random_band_depth(depth * water_share, float(np.exp(log_water)), saturation)
+    mixed, of_mixed = random_band_depth(depth * (1.0 - water_share), float(np.exp(log_mixed)), saturation)
+    return water + mixed, of_water * water_share + of_mixed * (1.0 - water_share)

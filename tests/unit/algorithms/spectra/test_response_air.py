@@ -71,3 +71,13 @@ def test_templates_come_from_the_model_or_from_the_ripple_and_nothing_from_betwe
     assert air.depth(np.zeros(6) + np.repeat([0.0, 20.0], 3)) == pytest.approx(air.template, rel=1e-5)  # no saturation: as it stands
     ahead = air.expected + np.array([1e-3, 0, 0, 0, 0, 0])
     assert air.slopes(air.expected)[1, 0] == pytest.approx((air.depth(ahead) - air.depth(air.expected))[1] / 1e-3)
+
+
+def test_the_ripple_moves_the_models_depths_half_way_within_a_band_and_leaves_its_level() -> None:
+    centre, model = np.arange(1300.0, 1312.0, 2.0), np.full(6, 0.1)
+    ripple = np.array([0.05, 0.05, 0.05, 0.05, 0.05, 0.1])
+    template = binned_air(centre, model, ripple, 1.5).template
+    assert template[:5] == pytest.approx(0.1)
+    assert template[5] == pytest.approx(0.1 * np.sqrt(2.0))
+    black = binned_air(centre, np.full(6, 0.8), ripple, 1.5).template
+    assert black == pytest.approx(0.8)  # no bin there ripples in proportion

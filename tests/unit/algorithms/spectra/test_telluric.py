@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from soxspipe.algorithms.spectra.telluric import correct_telluric
 from soxspipe.algorithms.spectra.telluric_bands import band_index
-from soxspipe.algorithms.spectra.telluric_template import make_template, reference_from_standard, with_growth
+from soxspipe.algorithms.spectra.telluric_template import reference_from_standard
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import FluxedSpectrum
@@ -135,10 +135,3 @@ def test_amounts_are_followed_over_a_factor_of_four_though_the_gases_that_follow
     assert correction.amounts["H2O"].ratio == pytest.approx(
         2.0 / (1.7 * 4.5), rel=0.2
     )  # 0.87 with a common limit; the model of growth is good to 16 %
-
-
-def test_the_growth_between_two_standards_serves_only_between_them() -> None:
-    inner, outer = make_template(standard(1.1, 1.5), WAVE), make_template(standard(1.7, 4.5, seed=3), WAVE)
-    assert with_growth(inner, [outer], log_water=0.7).growth is not None
-    assert with_growth(inner, [outer], log_water=-0.5).growth is None
-    assert with_growth(outer, [inner], log_water=0.5).growth is None

@@ -1,0 +1,130 @@
+"""What standards under different air tell of each other's lines: how they grow, and which of them are water's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED
+from soxspipe.algorithms.spectra.telluric_template import (
+    SATURATED_TRANSMISSION,
+    SATURATION,
+    SATURATION_PRIOR,
+    Template,
+    two_species_depth,
+)
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+
+SHALLOWEST_DEPTH = 1e-3
+"""Less absorption than this is lost in the continuum."""
+SMALLEST_CHANGE = 0.4
+"""Logarithm of the ratio of amounts below which the growth between two standards would be noise, and the random-band model is better."""
+WEAK_DEPTH = 0.15
+"""Weak absorption grows in proportion to the air; only there do two stars tell how much."""
+FEWEST_WEAK = 50
+"""Samples with weak lines from which the ratio of water is taken."""
+GROWTH_SCATTER = 0.2
+"""Of the power with which depth grows with amount, about the random-band model: it runs from 1 for weak to 0.5 for saturated lines."""
+LEAST_POWER, MOST_POWER = 0.3, 1.1
+"""What noise makes of a power is no air: black lines in clear windows grow with 0.3, weak ones with 1."""
+SHARE_SCATTER = 0.3
+"""Of water's share of the depth from sample to sample of a band that it shares: single lines are of one gas or the other."""
+SHARES = np.linspace(0.0, 1.0, 6)
+SATURATIONS = np.linspace(-2.4, 2.4, 9)
+"""Of the grid: shares, and logarithms of the depth of saturation over that of the band, three times the scatter either way."""
+POOLED_PX = 1.5
+"""Samples (sigma of a Gaussian) that decide together, less than the width of the line-spread function in any arm."""
+PAIR_FLOOR = 0.01
+"""Of transmissions above two standards: seeing and flexure change the shape of their lines."""
+
+
+def with_others(nearest: Template, others: Sequence[Template]) -> Template:
+    """The nearest standard with what others show of its lines.
+
+    In a band of one gas the standard that differs most from the nearest one tells with what power the depth of each sample grows; in a band that
+    water shares, all tell which part of the depth is water's and how the lines saturate.
+
+    Parameters
+    ----------
+    nearest : Template
+        Of the standard whose air is most like the target's.
+    others : sequence of Template
+        On the same wavelengths; those under the same air tell nothing.
+    """
+    pairs = [
+        (other, amounts) for other in others if max(map(abs, (amounts := relative_amounts(nearest, other)).values())) > SMALLEST_CHANGE
+    ]
+    if not pairs:
+        return nearest
+    growth = np.array(nearest.growth)
+    for number, band in enumerate(BANDS):
+        inside = nearest.band == number
+        other, amounts = max(pairs, key=lambda pair: abs(pair[1][band.species]))
+        if inside.any() and not band.is_mixed and abs(amounts[band.species]) > SMALLEST_CHANGE:
+            growth[inside] = _growth(nearest, other, inside, amounts[band.species])
+    share, saturation = _mixture(nearest, pairs)
+    return replace(nearest, growth=growth, water_share=share, saturation=saturation, paired=True)
+
+
+def relative_amounts(first: Template, other: Template) -> Mapping[str, float]:
+    """Logarithm of each gas's amount above the second standard over that above the first; water by its weak lines, 0 where they are lost in noise."""
+    amounts = dict.fromkeys(WELL_MIXED, float(np.log(other.airmass / first.airmass))) | {"H2O": 0.0}
+    depths = [_depth(one.transmission) for one in (first, other)]
+    water = np.isin(first.band, [number for number, band in enumerate(BANDS) if band.species == "H2O"])
+    weak = water & (0.5 * (depths[0] + depths[1]) < WEAK_DEPTH) & (first.variance > 0) & (other.variance > 0)
+    if weak.sum() > FEWEST_WEAK:
+        weight = 1.0 / (first.variance[weak] + other.variance[weak])
+        total = [float(np.sum(weight * depth[weak])) for depth in depths]
+        if min(total) > 3.0 * float(np.sqrt(weight.sum())):
+            amounts["H2O"] = float(np.log(total[1] / total[0]))
+    return amounts
+
+
+def _depth(transmission: FloatArray) -> FloatArray:
+    return -np.log(np.clip(transmission, 0.5 * SATURATED_TRANSMISSION, 1.5))
+
+
+def _growth(first: Template, other: Template, inside: BoolArray, change: float) -> FloatArray:
+    """Power of the growth at each sample, pulled by noise to that of the random-band model."""
+    depth = [np.maximum(_depth(gaussian_filter1d(one.transmission, 1.0)[inside]), SHALLOWEST_DEPTH) for one in (first, other)]
+    expected = (1.0 + 0.5 * depth[0] / SATURATION) / (1.0 + depth[0] / SATURATION)
+    noise = sum(
+        one.variance[inside] / np.maximum(np.exp(-d) * d, SHALLOWEST_DEPTH) ** 2 for one, d in zip((first, other), depth, strict=True)
+    )
+    measured, error = np.log(depth[1] / depth[0]) / change, np.sqrt(noise) / abs(change)
+    weight = GROWTH_SCATTER**2 / (GROWTH_SCATTER**2 + error**2)
+    return np.clip(expected + weight * (measured - expected), LEAST_POWER, MOST_POWER)
+
+
+def _mixture(first: Template, pairs: Sequence[tuple[Template, Mapping[str, float]]]) -> tuple[FloatArray, FloatArray]:
+    """Water's share of the depth and the logarithm of the saturation, each shape (n,), where bands are shared; elsewhere as they are.
+
+    Both are means over a grid, weighted by how well the transmissions above the other standards follow from the first one's.
+    """
+    inside = np.isin(first.band, [number for number, band in enumerate(BANDS) if band.is_mixed])
+    share, saturation = np.array(first.water_share), np.array(first.saturation)
+    if not inside.any():
+        return share, saturation
+    misfit = np.array([[sum(_misfit(first, *pair, inside, s, w) for pair in pairs) for w in SHARES] for s in SATURATIONS])
+    misfit = gaussian_filter1d(misfit, POOLED_PX, axis=2) * (2.0 * np.sqrt(np.pi) * POOLED_PX)
+    misfit += (SATURATIONS[:, None, None] / SATURATION_PRIOR) ** 2 + ((SHARES[:, None] - share[inside]) / SHARE_SCATTER) ** 2
+    weight = np.exp(-0.5 * (misfit - misfit.min(axis=(0, 1))))
+    weight /= weight.sum(axis=(0, 1))
+    share[inside] = np.einsum("ijn,j->n", weight, SHARES)
+    saturation[inside] = np.einsum("ijn,i->n", weight, SATURATIONS)
+    return share, saturation
+
+
+def _misfit(
+    first: Template, other: Template, amounts: Mapping[str, float], inside: BoolArray, log_saturation: float, share: float
+) -> FloatArray:
+    """Squared residual, in its errors, of the other transmission against what the first one makes of it; 0 where either was not measured."""
+    depth, log_mixed = _depth(first.transmission[inside]), float(np.log(other.airmass / first.airmass))
+    grown, slope = two_species_depth(depth, share, amounts["H2O"], log_mixed, SATURATION * float(np.exp(log_saturation)))
+    expected, seen = np.exp(-grown), other.transmission[inside]
+    variance = other.variance[inside] + (expected * slope * np.exp(depth)) ** 2 * first.variance[inside] + PAIR_FLOOR**2
+    both = (first.variance[inside] > 0) & (other.variance[inside] > 0) & (seen > 0.5 * SATURATED_TRANSMISSION)
+    return np.where(both, (seen - expected) ** 2 / variance, 0.0)
