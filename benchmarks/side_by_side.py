@@ -3,26 +3,24 @@
     python benchmarks/side_by_side.py --before CHECKOUT [--folder FOLDER] [--runs 7] [--prepare] [--without-growth]
 
 Both checkouts reduce the same simulated sets in turn, in processes whose PYTHONPATH names their sources, with one BLAS thread; medians.
-Writes side_by_side.md and a line of commits.csv for each commit beside this file.  ``--prepare`` simulates the sets and compiles, and
+Writes side_by_side.md and lines of history.csv for each commit beside this file.  ``--prepare`` simulates the sets and compiles, and
 stops: with a folder that is ready, seven runs take about seven minutes of an idle machine.  Needs Linux and what both commits import.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from speed import GROWTH, SCENE, machine
-from timing import Timing, data_set, median_of, timed
+from timing import Timing, commit_of, data_set, median_of, remember, timed
 
 HERE = Path(__file__).resolve().parent
 NOW = HERE.parent
@@ -129,12 +127,6 @@ def simulate(folder: Path, *, with_growth: bool) -> tuple[dict[str, Path], dict[
     return single, grown
 
 
-def commit_of(checkout: Path) -> str:
-    """Short name of the commit that is checked out."""
-    said = subprocess.run(["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return said.stdout.strip() or checkout.name
-
-
 def table(found: Mapping[str, Mapping[str, Measured]]) -> list[str]:
     """Figures of each arm, before and now."""
     lines = ["| figure | before | now | now / before | allowed |", "|---|---|---|---|---|"]
@@ -167,20 +159,6 @@ def growth_table(grown: Mapping[str, Sequence[tuple[int, Timing]]]) -> list[str]
     return lines
 
 
-def remember(commits: Mapping[str, str], found: Mapping[str, Mapping[str, Measured]], about: str) -> None:
-    """A line of commits.csv for each commit."""
-    path = HERE / "commits.csv"
-    columns = [f"{arm}_{field.name}_cpu_s" for arm in ARMS for field in fields(Measured)]
-    fresh = not path.exists()
-    with path.open("a", newline="") as stream:
-        writer = csv.writer(stream)
-        if fresh:
-            writer.writerow(["date", "commit", *columns, "machine"])
-        for name, commit in commits.items():
-            cpu = [f"{getattr(found[arm][name], field.name).cpu_s:.2f}" for arm in ARMS for field in fields(Measured)]
-            writer.writerow([datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), commit, *cpu, about])
-
-
 def main() -> int:
     """Measure, print, write down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -206,7 +184,16 @@ def main() -> int:
     ]  # fmt: skip
     print("\n".join(lines))
     (HERE / "side_by_side.md").write_text("\n".join(lines))
-    remember(commits, found, about)
+    names = {"numerics": "numerics", "warm": "warm worker", "cold": "cold command"}
+    remember(
+        [
+            (commit, f"{arm}, {name}", getattr(found[arm][checkout], figure))
+            for checkout, commit in commits.items()
+            for arm in ARMS
+            for figure, name in names.items()
+        ],
+        about,
+    )
     return 0
 
 

@@ -3,13 +3,12 @@
     python benchmarks/speed.py [--folder FOLDER] [--runs N] [--command COMMAND]
 
 Simulates its data, times whole cold runs beside two trivial programs that read the same inputs and write the same products, and
-writes results.md, growth.png and a line of history.csv beside this file.  Needs the installed package and Linux.
+writes results.md, growth.png and lines of history.csv beside this file.  Needs the installed package and Linux.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import platform
 import re
@@ -19,11 +18,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from timing import Comparison, Timing, compare, data_set, import_time, median_of, response_of, timed
+from timing import Comparison, Timing, commit_of, compare, data_set, import_time, median_of, remember, response_of, timed
 from warm import Numerics, measure_numerics
 
 HERE = Path(__file__).resolve().parent
@@ -279,17 +277,10 @@ def growth_lines(results: Results) -> list[str]:
 
 def add_to_history(results: Results) -> None:
     """Append this run to the history."""
-    path = HERE / "history.csv"
-    fresh = not path.exists()
-    with path.open("a", newline="") as stream:
-        writer = csv.writer(stream)
-        if fresh:
-            writer.writerow(["date", "run", "wall_s", "cpu_s", "peak_mb", "floor_cpu_s", "import_cpu_s", "machine", "astropy_cpu_s"])
-        for name, found in results.commands.items():
-            ours = found.ours
-            figures = [f"{ours.wall_s:.2f}", f"{ours.cpu_s:.2f}", f"{ours.peak_mb:.0f}", f"{found.copied.cpu_s:.3f}"]
-            row = [*figures, f"{results.imports.cpu_s:.2f}", results.about, f"{found.astropy.cpu_s:.3f}"]
-            writer.writerow([datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), name, *row])
+    commit = commit_of(HERE.parent)
+    for name, found in results.commands.items():
+        beside = {"floor_cpu_s": found.copied.cpu_s, "import_cpu_s": results.imports.cpu_s, "astropy_cpu_s": found.astropy.cpu_s}
+        remember([(commit, name, found.ours)], results.about, **{figure: f"{seconds:.3f}" for figure, seconds in beside.items()})
 
 
 if __name__ == "__main__":

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+HISTORY = Path(__file__).with_name("history.csv")
+HISTORY_COLUMNS = ("date", "commit", "run", "cpu_s", "wall_s", "peak_mb", "floor_cpu_s", "import_cpu_s", "astropy_cpu_s", "machine")
+"""What a benchmark does not measure is left empty."""
 
 QUALITY_STATUS = 3
 """Exit status of a run whose products are there, but whose quality control is out of range."""
@@ -155,3 +161,19 @@ def import_time(runs: int) -> Timing:
     """Importing everything that a reduction needs, as the command does it, in a cold process."""
     text = "import soxspipe.cli.app, soxspipe.cli.console, soxspipe.reductions.stare.recipe, soxspipe.reductions.stare.reduce"
     return median_of([timed([sys.executable, "-c", text]) for _ in range(runs)])
+
+
+def remember(runs: Iterable[tuple[str, str, Timing]], about: str, **more: str) -> None:
+    """Append runs (commit, name, medians) to the history of all benchmarks."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    with HISTORY.open("a", newline="") as stream:
+        writer = csv.DictWriter(stream, HISTORY_COLUMNS, restval="", lineterminator="\n")
+        for commit, run, timing in runs:
+            figures = {"cpu_s": f"{timing.cpu_s:.2f}", "wall_s": f"{timing.wall_s:.2f}", "peak_mb": f"{timing.peak_mb:.0f}"}
+            writer.writerow({"date": now, "commit": commit, "run": run, **figures, "machine": about, **more})
+
+
+def commit_of(checkout: Path) -> str:
+    """Short name of the commit that is checked out."""
+    said = subprocess.run(["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return said.stdout.strip() or checkout.name
