@@ -150,7 +150,7 @@ def make_run(arm: str = "NIR", *, standard: bool = False, forced: bool = False, 
     response = _response(merged, geometry.arm, observation)
     result = StareResult(
         stacked=_frame(frame.electrons * flat + 40.0, frame.variance * flat**2, frame.flags, frame.exptime_s),
-        detrended=frame,
+        detrended=frame.electrons,
         background=_background(arm),
         sky=_sky_model(arm, sky),
         sky_subtracted=subtracted,

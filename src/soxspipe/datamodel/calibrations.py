@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image, freeze
-from soxspipe.datamodel.frame import Frame, Take
+from soxspipe.datamodel.frame import Take
+from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_image import StoredImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,20 +40,45 @@ class DarkLaw:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredLaw:
+    """A `DarkLaw` of which each look at an image takes memory only as long as what is seen is used; level and rate are `stored`."""
+
+    stored: tuple[StoredImage, StoredImage]
+
+    @property
+    def level(self) -> Image:
+        """Electrons that are there at any exposure time, not to be changed."""
+        return self.stored[0].look()
+
+    @property
+    def rate(self) -> Image:
+        """Electrons per second, not to be changed."""
+        return self.stored[1].look()
+
+    def electrons(self, exptime_s: float) -> Image:
+        """Electrons of an integration of `exptime_s`."""
+        return DarkLaw(level=self.level, rate=self.rate).electrons(exptime_s)
+
+    def cutout(self, take: Take) -> DarkLaw:
+        """The pixels that `take` cuts out."""
+        return DarkLaw(level=take(self.level), rate=take(self.rate))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Masters:
     """Master calibrations of one observation; each may be absent.
 
     Attributes
     ----------
-    bias : Frame or None
+    bias : Master or None
         Electrons.
-    dark : Frame or None
+    dark : Master or None
         Electrons per its `exptime_s`, not bias-subtracted (matters in VIS).
-    flat : Frame or None
+    flat : Master or None
         Relative, about 1 at a typical order centre.
     flat_md5 : str
         Identity of the flat's file; a response holds for one flat.
-    dark_law : DarkLaw or None
+    dark_law : DarkLaw, StoredLaw or None
         Level and rate of a dark that serves any exposure time.
     dark_scales_with_time : bool
         Whether a dark of another exposure time is scaled to the frame's.
@@ -59,11 +86,11 @@ class Masters:
         Part of the dark's level that is no charge and has no shot noise.
     """
 
-    bias: Frame | None = None
-    dark: Frame | None = None
-    flat: Frame | None = None
+    bias: Master | None = None
+    dark: Master | None = None
+    flat: Master | None = None
     flat_md5: str = ""
-    dark_law: DarkLaw | None = None
+    dark_law: DarkLaw | StoredLaw | None = None
     dark_scales_with_time: bool = True
     quiet_level_e: float = 0.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,39 @@ class DispersionMap:
         shape = self.wavelength_nm.shape
         freeze(self, wavelength_nm=shape, slit_arcsec=shape, order=shape)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.wavelength_nm.shape
+
+
+class PixelMap(Protocol):
+    """What a dispersion map gives, in memory (`DispersionMap`) or not (`StoredMap`)."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    @property
+    def wavelength_nm(self) -> Image:
+        """As in `DispersionMap`."""
+
+    @property
+    def slit_arcsec(self) -> Image:
+        """As in `DispersionMap`."""
+
+    @property
+    def order(self) -> IntArray:
+        """As in `DispersionMap`."""
+
+    @property
+    def x(self) -> DispersionPolynomial | None:
+        """As in `DispersionMap`."""
+
+    @property
+    def y(self) -> DispersionPolynomial | None:
+        """As in `DispersionMap`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFormat:
@@ -129,13 +162,13 @@ class Geometry:
     arm: Arm
     binning: tuple[int, int]
     order_table: OrderTable
-    dispersion_map: DispersionMap
+    dispersion_map: PixelMap
     spectral_format: SpectralFormat
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the frames it describes."""
-        return self.dispersion_map.wavelength_nm.shape
+        return self.dispersion_map.shape
 
     @property
     def slit_binning(self) -> int:

@@ -35,6 +35,11 @@ class StoredImage:
         """Number of axes."""
         return len(self.shape)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pixels."""
+        return self.shape[0] * self.shape[1] * self.dtype.itemsize
+
     def __getitem__(self, where: Any) -> NDArray[Any]:
         """A copy of some of its pixels."""
         return np.array(self.look()[where])

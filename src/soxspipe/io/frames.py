@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
-from soxspipe.datamodel.calibrations import DarkLaw
+from soxspipe.datamodel.calibrations import StoredLaw
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
+from soxspipe.datamodel.stored_frame import Master, StoredFrame
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.fits import FitsFile, open_fits
@@ -18,7 +19,7 @@ from soxspipe.io.fits_pixels import read_image
 from soxspipe.io.fits_units import Hdu
 from soxspipe.io.headers import number_of, read_observation, text_of
 from soxspipe.io.kept import CALIBRATIONS
-from soxspipe.io.stored import store
+from soxspipe.io.stored import store, store_frame
 
 LEAST_USABLE = 0.01
 """Share of an image's pixels without which it is none."""
@@ -66,7 +67,7 @@ def read_raw(file: ClassifiedFile, detector: Detector, *, stored: bool = False) 
     return RawFrame(adu=store(adu) if stored else adu, observation=observation, name=file.path.name)
 
 
-def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> Frame:
+def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> StoredFrame:
     """Read a master bias, dark or flat: FLUX, and QUAL and ERRS if they are there.
 
     Parameters
@@ -80,7 +81,7 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: fl
 
     Returns
     -------
-    Frame
+    StoredFrame
         float32; pixels that are not finite are 0 and flagged.
 
     Raises
@@ -89,7 +90,7 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: fl
         If a plane is missing, has another shape, the unit (BUNIT) is neither electrons nor ADU, or a dark's exposure time is unknown.
     """
     how = ("master", file.kind, shape, gain_e_per_adu)
-    return CALIBRATIONS.get([file.path], how, lambda: _read_master(file, shape, gain_e_per_adu))
+    return CALIBRATIONS.get([file.path], how, lambda: store_frame(_read_master(file, shape, gain_e_per_adu)))
 
 
 def _read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> Frame:
@@ -117,7 +118,7 @@ def _read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: f
     return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=_exposure_time(file))
 
 
-def read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> DarkLaw | None:
+def read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> StoredLaw | None:
     """Level and rate of a master dark that holds them in the HDUs LEVEL and RATE; None of one that does not.
 
     Raises
@@ -128,7 +129,7 @@ def read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: 
     return CALIBRATIONS.get([file.path], ("dark law", shape, gain_e_per_adu), lambda: _read_dark_law(file, shape, gain_e_per_adu))
 
 
-def _read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> DarkLaw | None:
+def _read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> StoredLaw | None:
     opened = open_fits(file.path)
     planes = {hdu.name: hdu for hdu in opened.images if hdu.name in ("LEVEL", "RATE")}
     if len(planes) < 2:
@@ -137,7 +138,7 @@ def _read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu:
     sound = np.isfinite(images[0]) & np.isfinite(images[1])
     scale = np.float32(_electrons_per_unit(file, planes["LEVEL"], gain_e_per_adu))
     level, rate = (np.where(sound, image, np.float32(0)) * scale for image in images)
-    return DarkLaw(level=level, rate=rate)
+    return StoredLaw(stored=(store(level), store(rate)))
 
 
 def _electrons_per_unit(file: ClassifiedFile, hdu: Hdu, gain_e_per_adu: float) -> float:
@@ -163,7 +164,7 @@ def read_bad_pixel_map(file: ClassifiedFile, shape: tuple[int, int]) -> FlagArra
     return np.clip(np.nan_to_num(plane), 0, 255).astype(np.uint8)
 
 
-def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Frame | None) -> Frame:
+def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Master | None) -> Frame:
     """Read a raw off-frame in the place of a master dark: electrons with read noise and the photon noise of what it holds above the bias."""
     raw = read_raw(file, detector)
     turned = np.rot90(np.asarray(raw.adu), detector.quarter_turns)

@@ -17,6 +17,7 @@ from soxspipe.io.frames import block_average, read_map_planes
 from soxspipe.io.geometry_checks import missing_wavelengths, require_one_place
 from soxspipe.io.kept import CALIBRATIONS
 from soxspipe.io.static import read_spectral_format
+from soxspipe.io.stored import store_map
 from soxspipe.io.tables import read_dispersion_table, read_order_table
 
 LARGEST_INCONSISTENCY_PX = 0.1
@@ -68,7 +69,11 @@ def read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, t
     paths = [file.path for file in (files.order_table, files.dispersion_table, files.dispersion_image) if file is not None]
     arm = files.order_table.facts.arm
     how = ("geometry", len(paths), arm.instrument, arm.name, detector.shape, detector.binning)
-    return CALIBRATIONS.get(paths, how, lambda: _read_geometry(files, detector))
+    return CALIBRATIONS.get(paths, how, lambda: _stored(*_read_geometry(files, detector)))
+
+
+def _stored(geometry: Geometry, warnings: tuple[str, ...]) -> tuple[Geometry, tuple[str, ...]]:
+    return store_map(geometry), warnings
 
 
 def _read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, tuple[str, ...]]:

@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from soxspipe.datamodel.stored_image import StoredImage
+
 Value = TypeVar("Value")
 
 YOUNG_S = 2.0
 """A file changed as lately is read again each time: it may change once more within one tick of the clock of its file system."""
-CALIBRATION_BYTES = 160 << 20
-"""Enough for one arm: dark, flat and map of NIR take 117 MB."""
+CALIBRATION_BYTES = 400 << 20
+"""Of temporary files; enough for both arms of a night: dark, flat and map take 117 MB in NIR, level and rate of the dark 34 MB more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,11 @@ class Kept:
 
 
 def size_of(value: object) -> int:
-    """Bytes of all arrays in a value made of dataclasses, tuples and arrays, and some for each thing that is none."""
+    """Bytes of all arrays and stored images in a value made of dataclasses, tuples and arrays, and some for each thing that is none."""
     if isinstance(value, np.ndarray):
         return int(value.nbytes if any(value.strides) else value.itemsize)
+    if isinstance(value, StoredImage):
+        return value.nbytes
     if isinstance(value, tuple | list):
         return sum(size_of(part) for part in value)
     if is_dataclass(value):
@@ -120,4 +124,4 @@ def _states(paths: Sequence[Path]) -> tuple[FileState, ...] | None:
 
 
 CALIBRATIONS = Kept(CALIBRATION_BYTES)
-"""Masters and dispersion maps."""
+"""Masters and dispersion maps, whose images lie in temporary files."""

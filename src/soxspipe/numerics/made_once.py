@@ -11,9 +11,12 @@ from weakref import WeakKeyDictionary
 Source = TypeVar("Source")
 Made = TypeVar("Made")
 
+REMEMBERED = 2
+"""Both arms of a night; what is made of a geometry takes 30 MB."""
+
 
 def once_for_each(make: Callable[[Source], Made]) -> Callable[[Source], Made]:
-    """Let a function remember what it made of each object, as long as the object lives.  Safe in threads.
+    """Let a function remember what it made of the last `REMEMBERED` objects, as long as these live.  Safe in threads.
 
     Parameters
     ----------
@@ -27,9 +30,13 @@ def once_for_each(make: Callable[[Source], Made]) -> Callable[[Source], Made]:
     def remembered(source: Source) -> Made:
         with lock:
             if source in known:
+                known[source] = known.pop(source)  # the last one in the order of use
                 return known[source]
         made = make(source)
         with lock:
-            return known.setdefault(source, made)
+            made = known.setdefault(source, made)
+            while len(known) > REMEMBERED:
+                del known[next(iter(known))]
+            return made
 
     return remembered

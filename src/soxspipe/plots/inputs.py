@@ -26,8 +26,10 @@ class FigureInputs:
         Base name of the set of files, for titles.
     observation, geometry
         What was observed, and where the orders fall.
-    stacked, detrended, sky_subtracted : Frame
-        Before detrending; after it; and after sky subtraction.
+    stacked, sky_subtracted : Frame
+        Before detrending, and after sky subtraction.
+    detrended : ndarray, shape (ny, nx)
+        Electrons between the two.
     residual_sigma : ndarray, shape (ny, nx)
         (data - sky - object) / error; NaN outside orders.
     background, sky
@@ -52,7 +54,7 @@ class FigureInputs:
     observation: Observation
     geometry: Geometry
     stacked: Frame
-    detrended: Frame
+    detrended: Image
     sky_subtracted: Frame
     residual_sigma: Image
     trace: ObjectTrace

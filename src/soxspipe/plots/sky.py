@@ -47,7 +47,7 @@ def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
     before = stretch(view.turn(model.electrons), 3.0, 98.5)
     after = stretch(view.turn(inputs.sky_subtracted.electrons), 10.0, 98.0)
     images = (
-        ("before sky subtraction", inputs.detrended.electrons, before),
+        ("before sky subtraction", inputs.detrended, before),
         ("sky model", model.electrons, before),
         ("sky subtracted, stretched to the object", inputs.sky_subtracted.electrons, after),
     )
@@ -132,7 +132,7 @@ def _require_sky(inputs: FigureInputs) -> SkyModel:
 
 def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: Strip) -> None:
     images = (
-        ("before", inputs.detrended.electrons, None),
+        ("before", inputs.detrended, None),
         ("model", model.electrons, None),
         ("after", inputs.sky_subtracted.electrons, None),
         ("residual / noise", inputs.residual_sigma, (-4.0, 4.0)),

@@ -130,7 +130,7 @@ def _strip(geometry: Geometry, order: int) -> Strip | None:
     return Strip(
         order=order,
         label=geometry.arm.label(order),
-        index=np.ascontiguousarray(index[:, along]),
+        index=np.ascontiguousarray(index[:, along], dtype=np.int32),  # kept, so half the memory counts
         inside=np.ascontiguousarray(inside[:, along]),
         wavelength_nm=mean_wave[along],
         b_px=b[along],

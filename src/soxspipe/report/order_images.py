@@ -93,7 +93,7 @@ def _cuts(strip: Strip, values: FigureInputs, columns: int) -> tuple[FloatArray,
     """One order before and after sky subtraction and without its object, in units of the noise, averaged along the dispersion."""
     noise = _noise(strip, values)
     return (
-        block_mean(strip.cutout(values.detrended.electrons) / noise, 1, columns),
+        block_mean(strip.cutout(values.detrended) / noise, 1, columns),
         block_mean(strip.cutout(values.sky_subtracted.electrons) / noise, 1, columns),
         block_mean(strip.cutout(values.residual_sigma), 1, columns),
     )

@@ -74,4 +74,4 @@ def test_the_file_goes_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_room_for_a_file_the_image_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    assert store(PIXELS) is PIXELS
+    assert store(PIXELS).look() is PIXELS

@@ -6,7 +6,7 @@ import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
-from soxspipe.numerics.made_once import once_for_each
+from soxspipe.numerics.made_once import REMEMBERED, once_for_each
 
 
 class Source:
@@ -44,3 +44,19 @@ def test_threads_get_one_value() -> None:
     make, source = once_for_each(lambda _source: Made()), Source()
     with ThreadPoolExecutor(3) as pool:
         assert len(set(pool.map(lambda _: make(source), range(60)))) == 1
+
+
+def test_what_was_used_longest_ago_is_made_again() -> None:
+    calls: list[Source] = []
+
+    @once_for_each
+    def make(source: Source) -> Made:
+        calls.append(source)
+        return Made()
+
+    sources = [Source() for _ in range(REMEMBERED + 1)]
+    for source in (*sources[:-1], sources[0], sources[-1], sources[0]):
+        make(source)
+    assert calls == sources
+    make(sources[1])
+    assert calls == [*sources, sources[1]]

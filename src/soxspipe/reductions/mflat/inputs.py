@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from soxspipe.algorithms.calibration.lamp_scale import OrderJoin
 from soxspipe.datamodel.arrays import FlagArray
 from soxspipe.datamodel.detector import Arm, Detector
-from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderTable
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.raw_calibration import RawCalibration
+from soxspipe.datamodel.stored_frame import Master
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +41,7 @@ class MflatInputs:
 
     raw: tuple[RawCalibration, ...]
     off: tuple[RawCalibration, ...]
-    master: Frame | None
+    master: Master | None
     master_is_bias: bool
     order_table: OrderTable
     bad_pixels: FlagArray

@@ -3,62 +3,123 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.orders.windows import centre_wavelength
-from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import SkyModel, SkyOrder
+from soxspipe.datamodel.spectrum import SlitProfile
+from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.numerics.medians import quick_median
 from soxspipe.numerics.robust import mad_sigma
 
 LEAST_LIT = 0.2
 """A row with fewer good pixels than this share of its window is a dark end of the order, which the flat does not light; no measurement is recorded."""
-PLANES = ("electrons", "variance", "light", "total_variance", "sky", "sky_variance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrderPlanes:
+    """What the frames show of all orders, pixel by pixel: a fifth of the memory of the solved orders, which end before frames are painted.
+
+    Attributes
+    ----------
+    flags : ndarray of uint8, shape (ny, nx)
+        Known before and found on orders.
+    place : tuple of ndarray of int32, shape (n,)
+        Flat index into the frame of the pixels inside each order.
+    values : mapping of str to tuple of ndarray of float32, shape (n,)
+        Every plane (`_planes`) in these pixels.
+    """
+
+    flags: FlagArray
+    place: tuple[IntArray, ...]
+    values: Mapping[str, tuple[FloatArray, ...]]
+
+    def painted(self, name: str, outside: float = 0.0) -> Image:
+        """The full frame of one plane; `outside` in the pixels of no order."""
+        image = np.full(self.flags.shape, outside, dtype=np.float32)
+        for place, values in zip(self.place, self.values[name], strict=True):
+            image.reshape(-1)[place] = values
+        return image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FrameImages:
     """Full frames that the products show."""
 
-    detrended: Frame
+    detrended: Image
     sky_subtracted: Frame
     residual_sigma: Image
-    sky: Image
-    sky_variance: Image
 
 
-def paint_frames(solved: SolvedOrders, known_flags: FlagArray, *, exptime_s: float, n_exposures: int) -> FrameImages:
-    """Full frames from the cut-outs: 0 outside orders (residuals: NaN); flags are those known before and those found on orders."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SeenOrders:
+    """All that products, figures and metrics tell of the solved orders.
+
+    Attributes
+    ----------
+    planes : OrderPlanes
+        Pixel by pixel.
+    sky : tuple of SkyOrder
+        Sky along the slit's centre, of the orders that have one.
+    trace, profile, host
+        The object, its image along the slit, and its host.
+    diagnostics : mapping of str to float
+        Numbers for quality control.
+    """
+
+    planes: OrderPlanes
+    sky: tuple[SkyOrder, ...]
+    trace: ObjectTrace
+    profile: SlitProfile
+    host: HostLight | None
+    diagnostics: Mapping[str, float]
+
+
+def seen_orders(solved: SolvedOrders, known_flags: FlagArray, stacked: Frame) -> SeenOrders:
+    """Take from the solved orders what is told of them, so that they can go."""
+    return SeenOrders(
+        planes=_order_planes(solved, known_flags),
+        sky=tuple(_sky_order(order) for order in solved.orders if order.sky_fit is not None),
+        trace=solved.trace,
+        profile=solved.profile.summary(),
+        host=solved.host,
+        diagnostics=diagnostics(solved, stacked),
+    )
+
+
+def _order_planes(solved: SolvedOrders, known_flags: FlagArray) -> OrderPlanes:
+    """Planes of all orders, in single precision; flags are those known before and those found on orders."""
     flags = np.array(known_flags)
+    places, values = [], []
     for order in solved.orders:
         _raise_flags(flags, order)
-    painted = {name: np.zeros(flags.shape, dtype=np.float32) for name in PLANES}  # memory is taken where there are orders
-    painted["residual"] = np.full(flags.shape, np.nan, dtype=np.float32)
-    for order in solved.orders:  # one at a time: the planes of all orders together would double the peak memory
         inside = np.flatnonzero(order.data.window.inside)
-        place = order.data.window.index.reshape(-1)[inside]
-        for name, values in _planes(order).items():
-            painted[name].reshape(-1)[place] = values.take(inside).astype(np.float32)  # cast first: to do both at once is slower
-    detrended = Frame(
-        electrons=painted["electrons"],
-        variance=painted["variance"],
-        flags=flags,
-        exptime_s=exptime_s,
-        n_exposures=n_exposures,
-    )
+        places.append(order.data.window.index.reshape(-1)[inside].astype(np.int32))
+        values.append({name: plane.take(inside).astype(np.float32) for name, plane in _planes(order).items()})
+    return OrderPlanes(flags=flags, place=tuple(places), values={name: tuple(one[name] for one in values) for name in values[0]})
+
+
+def paint_frames(planes: OrderPlanes, *, exptime_s: float, n_exposures: int) -> FrameImages:
+    """Full frames from the planes of the orders: 0 outside orders (residuals: NaN)."""
     return FrameImages(
-        detrended=detrended,
-        sky_subtracted=replace(detrended, electrons=painted["light"], variance=painted["total_variance"]),
-        residual_sigma=painted["residual"],
-        sky=painted["sky"],
-        sky_variance=painted["sky_variance"],
+        detrended=planes.painted("electrons"),
+        sky_subtracted=Frame(
+            electrons=planes.painted("light"),
+            variance=planes.painted("total_variance"),
+            flags=planes.flags,
+            exptime_s=exptime_s,
+            n_exposures=n_exposures,
+        ),
+        residual_sigma=planes.painted("residual", outside=np.nan),
     )
 
 
@@ -91,7 +152,6 @@ def _planes(extracted: ExtractedOrder) -> dict[str, FloatArray]:
     model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
     return {
         "electrons": electrons,
-        "variance": extracted.variance,
         "light": light,
         "total_variance": total_variance,
         "residual": (light - model) / np.sqrt(np.maximum(total_variance, 1e-30)),
@@ -112,10 +172,10 @@ def _dark(extracted: ExtractedOrder) -> BoolArray:
     return np.asarray(extracted.data.good.sum(axis=1) < LEAST_LIT * np.maximum(window.inside.sum(axis=1), 1))
 
 
-def sky_model(solved: SolvedOrders, frames: FrameImages, failures: Mapping[int, str]) -> SkyModel:
-    """The sky of all orders, as image and as splines."""
-    orders = tuple(_sky_order(e) for e in solved.orders if e.sky_fit is not None)
-    return SkyModel(electrons=frames.sky, variance=frames.sky_variance, orders=orders, failures=dict(failures))
+def paint_sky(seen: SeenOrders, failures: Mapping[int, str]) -> SkyModel:
+    """The sky of all orders, as image and as splines; `failures` says of which orders there is none, and why."""
+    planes = seen.planes
+    return SkyModel(electrons=planes.painted("sky"), variance=planes.painted("sky_variance"), orders=seen.sky, failures=dict(failures))
 
 
 def _sky_order(extracted: ExtractedOrder) -> SkyOrder:

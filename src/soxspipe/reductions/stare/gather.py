@@ -18,13 +18,13 @@ from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.spectrum import ResponseCurve
+from soxspipe.datamodel.stored_frame import Master
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.header_checks import header_doubts
 from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_arc, read_observation, text_of
-from soxspipe.io.raw_rows import HELD_IN_MEMORY
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.spectrum_1d import missing_keywords
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
@@ -157,9 +157,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     )
     geometry_read = pool.submit(read_geometry, geometry_files, used)
     masters_read = [pool.submit(_master, files.one(name), used) for name in ("bias", "dark", "flat")]
-    raw_read: list[Future[RawFrame]] = [
-        pool.submit(read_raw, file, used, stored=place >= HELD_IN_MEMORY) for place, file in enumerate(files.exposures)
-    ]
+    raw_read: list[Future[RawFrame]] = [pool.submit(read_raw, file, used, stored=True) for file in files.exposures]
     response_file, off_frame, dark_file = files.one("response"), files.one("off_frame"), files.one("dark")
     response = read_response(response_file) if response_file is not None else None
     star, star_warnings = _standard(observations[0], wanted=is_standard)
@@ -197,7 +195,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     return values, [*places, *header_warnings, *geometry_warnings, *star_warnings, *defects.warnings]
 
 
-def _master(file: ClassifiedFile | None, used: Detector) -> Frame | None:
+def _master(file: ClassifiedFile | None, used: Detector) -> Master | None:
     """A master; one without errors gets those of its read noise and number of frames, where its header has them."""
     if file is None:
         return None
@@ -206,7 +204,8 @@ def _master(file: ClassifiedFile | None, used: Detector) -> Frame | None:
     noise, frames = number_of(file.header, keys.master_read_noise), number_of(file.header, keys.frames_combined)
     if file.kind is Kind.FLAT or noise is None or not frames or master.variance.any():
         return master
-    return replace(master, variance=np.broadcast_to(np.float32(noise**2 / max(frames, 1.0)), used.shape))
+    variance = np.broadcast_to(np.float32(noise**2 / max(frames, 1.0)), used.shape)
+    return Frame(electrons=master.electrons, variance=variance, flags=master.flags, exptime_s=master.exptime_s)
 
 
 def _standard(observation: Observation, *, wanted: bool) -> tuple[StandardStar | None, list[str]]:

@@ -45,7 +45,7 @@ from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures, without_flat_structure
-from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
+from soxspipe.reductions.stare.frame_images import paint_frames, paint_sky, seen_orders, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.prepared import PreparedSet, full_wells, prepare_set, too_many_full
 from soxspipe.reductions.stare.result import StareResult
@@ -107,40 +107,43 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         merged, response.curve, solved.profile.fwhm_arcsec, flat_level, inputs, done, correct_slit_loss=settings.correct_slit_loss
     )
 
-    frames = paint_frames(solved, main.flags, exptime_s=main.shown.exptime_s, n_exposures=main.shown.n_exposures)
-    sky_failures = main.sky_failures
+    warnings = (
+        *combined.warnings,
+        *ready.warnings(main.flags),
+        *solution_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, main.sky_failures),
+        *flat_warnings(flat_structure, inputs.arm),
+        *slit_loss_warnings(fluxed, response.curve, inputs.observation),
+    )
+    seen, shown, background, shift, slit = seen_orders(solved, main.flags, main.shown), main.shown, main.background, main.shift, main.slit
+    sky_failures = main.sky_failures if main.has_sky else None
+    del main, solved  # frames are painted in the memory that the orders took
+    frames = paint_frames(seen.planes, exptime_s=shown.exptime_s, n_exposures=shown.n_exposures)
     return StareResult(
-        stacked=main.shown,
+        stacked=shown,
         detrended=frames.detrended,
-        background=main.background,
-        sky=None if not main.has_sky else sky_model(solved, frames, sky_failures),
+        background=background,
+        sky=None if sky_failures is None else paint_sky(seen, sky_failures),
         sky_subtracted=frames.sky_subtracted,
         residual_sigma=frames.residual_sigma,
-        trace=solved.trace,
-        profile=solved.profile.summary(),
+        trace=seen.trace,
+        profile=seen.profile,
         orders=spectra,
         merged=merged,
         orders_unflattened=unflattened,
         merged_unflattened=merged_unflattened,
-        wavelength_shift=main.shift,
-        host=solved.host,
+        wavelength_shift=shift,
+        host=seen.host,
         flat_structure=flat_structure,
-        slit=main.slit,
+        slit=slit,
         response=response.curve,
         efficiency=efficiency,
         fluxed=fluxed,
         noise=ready.noise,
         patterns=ready.patterns,
         exposures=combined.records,
-        warnings=(
-            *combined.warnings,
-            *ready.warnings(main.flags),
-            *solution_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
-            *flat_warnings(flat_structure, inputs.arm),
-            *slit_loss_warnings(fluxed, response.curve, inputs.observation),
-        ),
-        failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
-        diagnostics=diagnostics(solved, main.shown),
+        warnings=warnings,
+        failures={f"order {order}": reason for order, reason in (sky_failures or {}).items()} | dict(response.failures),
+        diagnostics=seen.diagnostics,
     )
 
 

@@ -24,8 +24,8 @@ class StareResult:
     ----------
     stacked : Frame
         Mean exposure, electrons in single precision, before detrending.
-    detrended : Frame
-        Bias, dark and scattered light removed, flat divided.
+    detrended : ndarray
+        Electrons, bias, dark and scattered light removed, flat divided; 0 outside orders.
     background : BackgroundModel or None
         Scattered light.
     sky : SkyModel or None
@@ -65,7 +65,7 @@ class StareResult:
     """
 
     stacked: Frame
-    detrended: Frame
+    detrended: Image
     background: BackgroundModel | None
     sky: SkyModel | None
     sky_subtracted: Frame

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from soxspipe.algorithms.frames.prepare import orient_and_trim
 from soxspipe.datamodel.arrays import FloatArray, IntArray
-from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.stored_frame import Master
 from soxspipe.reductions.stare.inputs import StareInputs
 
 STEP_PX = 8
@@ -60,7 +60,7 @@ def _of_pedestal(values: StareInputs) -> Iterator[str]:
         yield f"{raw.name}: {share:.0%} of the pixels lie far below the {name}; one of the two is not what its header says"
 
 
-def _of_flat(flat: Frame | None, order: IntArray) -> Iterator[str]:
+def _of_flat(flat: Master | None, order: IntArray) -> Iterator[str]:
     """Doubts about the flat where orders are."""
     if flat is None:
         return

@@ -1,0 +1,53 @@
+"""Frames and maps in temporary files show what those in memory do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.support.results import make_geometry
+
+from soxspipe.datamodel.arrays import Image
+from soxspipe.datamodel.calibrations import DarkLaw, Masters, StoredLaw
+from soxspipe.datamodel.frame import Frame
+from soxspipe.io.stored import store, store_frame, store_map
+
+FRAME = Frame(
+    electrons=np.arange(12.0, dtype=np.float32).reshape(3, 4), variance=np.full((3, 4), 2.0, np.float32),
+    flags=np.eye(3, 4, dtype=np.uint8), exptime_s=30.0,
+)  # fmt: skip
+
+
+def rows(image: Image) -> Image:
+    """The last two rows."""
+    return image[1:]
+
+
+def test_a_stored_frame_shows_its_pixels_and_they_cannot_be_changed() -> None:
+    stored = store_frame(FRAME)
+    for name in ("electrons", "variance", "flags"):
+        assert np.array_equal(getattr(stored, name), getattr(FRAME, name))
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(stored, name)[0, 0] = 1
+
+
+def test_masters_are_cut_the_same_from_files_and_from_memory() -> None:
+    law = DarkLaw(level=FRAME.electrons, rate=FRAME.variance)
+    held = Masters(dark=FRAME, dark_law=law).cutout(rows)
+    kept = Masters(dark=store_frame(FRAME), dark_law=StoredLaw(stored=(store(law.level), store(law.rate)))).cutout(rows)
+    assert held.dark is not None
+    assert kept.dark is not None
+    assert held.dark_law is not None
+    assert kept.dark_law is not None
+    for name in ("electrons", "variance", "flags"):
+        assert np.array_equal(getattr(kept.dark, name), getattr(held.dark, name))
+    assert kept.dark.exptime_s == 30.0
+    assert np.array_equal(kept.dark_law.electrons(7.0), held.dark_law.electrons(7.0))
+
+
+def test_a_stored_map_is_the_map() -> None:
+    geometry = make_geometry("NIR")
+    stored = store_map(geometry)
+    assert stored.shape == geometry.shape
+    for name in ("wavelength_nm", "slit_arcsec", "order"):
+        assert np.array_equal(getattr(stored.dispersion_map, name), getattr(geometry.dispersion_map, name), equal_nan=True)
+    assert stored.dispersion_map.x is geometry.dispersion_map.x
