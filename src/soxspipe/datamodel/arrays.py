@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from soxspipe.datamodel.stored_image import StoredImage
+
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 BoolArray: TypeAlias = NDArray[np.bool_]
@@ -24,7 +26,7 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def freeze(value: object, **shapes: tuple[int, ...]) -> None:
-    """Make the named array fields of a frozen dataclass read-only and check their shapes.
+    """Make the named array fields of a frozen dataclass read-only and check their shapes; stored images are read-only as they are.
 
     Parameters
     ----------
@@ -39,7 +41,9 @@ def freeze(value: object, **shapes: tuple[int, ...]) -> None:
         If a field has another shape.
     """
     for name, shape in shapes.items():
-        array = np.asarray(getattr(value, name))
+        field = getattr(value, name)
+        array = field if isinstance(field, StoredImage) else np.asarray(field)
         if array.shape != shape:
             raise ValueError(f"{type(value).__name__}.{name} has shape {array.shape}, expected {shape}")
-        object.__setattr__(value, name, read_only(array))
+        if not isinstance(array, StoredImage):  # which gives copies, or views that are read-only
+            object.__setattr__(value, name, read_only(array))

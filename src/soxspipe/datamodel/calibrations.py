@@ -8,7 +8,7 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image, freeze
 from soxspipe.datamodel.frame import Take
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.stored_image import StoredImage
 
 
@@ -70,11 +70,11 @@ class Masters:
 
     Attributes
     ----------
-    bias : Master or None
+    bias : AnyFrame or None
         Electrons.
-    dark : Master or None
+    dark : AnyFrame or None
         Electrons per its `exptime_s`, not bias-subtracted (matters in VIS).
-    flat : Master or None
+    flat : AnyFrame or None
         Relative, about 1 at a typical order centre.
     flat_md5 : str
         Identity of the flat's file; a response holds for one flat.
@@ -86,9 +86,9 @@ class Masters:
         Part of the dark's level that is no charge and has no shot noise.
     """
 
-    bias: Master | None = None
-    dark: Master | None = None
-    flat: Master | None = None
+    bias: AnyFrame | None = None
+    dark: AnyFrame | None = None
+    flat: AnyFrame | None = None
     flat_md5: str = ""
     dark_law: DarkLaw | StoredLaw | None = None
     dark_scales_with_time: bool = True

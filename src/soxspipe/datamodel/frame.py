@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.stored_image import StoredImage
+from soxspipe.datamodel.stored_image import Pixels
 
 Where: TypeAlias = slice | tuple[IntArray, IntArray]
 """Rows of an image, or the rows and columns of single pixels."""
@@ -100,15 +100,14 @@ class RawFrame:
         File name, for messages.
     """
 
-    adu: Image | StoredImage
+    adu: Pixels
     observation: Observation
     name: str = ""
 
     def __post_init__(self) -> None:
         if np.ndim(self.adu) != 2:
             raise ValueError(f"a raw frame has two axes, {self.name or 'this one'} has {np.ndim(self.adu)}")
-        if not isinstance(self.adu, StoredImage):
-            freeze(self, adu=self.adu.shape)
+        freeze(self, adu=self.adu.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -171,13 +170,6 @@ class Frame:
         """A frame of the pixels that `take` cuts out."""
         counts = None if self.counts is None else take(self.counts)
         return replace(self, electrons=take(self.electrons), variance=take(self.variance), flags=take(self.flags), counts=counts)
-
-    def in_single_precision(self) -> Frame:
-        """The same in float32, at half the memory."""
-        variance = (
-            self.variance.astype(np.float32) if any(self.variance.strides) else np.broadcast_to(np.float32(self.variance[0, 0]), self.shape)
-        )
-        return replace(self, electrons=self.electrons.astype(np.float32), variance=variance)
 
     def minus(self, model: FrameModel) -> Frame:
         """Subtract a model and add its variance.

@@ -11,6 +11,7 @@ import numpy as np
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray, freeze
 from soxspipe.datamodel.detector import Axis
 from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.stored_image import Pixels
 
 ROWS_AT_ONCE = 64
 
@@ -117,7 +118,7 @@ class SkyModel:
 
     Attributes
     ----------
-    electrons, variance : ndarray, shape (ny, nx)
+    electrons, variance : ndarray or StoredImage, shape (ny, nx)
         Flattened electrons and their variance; 0 outside orders.
     orders : tuple of SkyOrder
         Per-order solutions.
@@ -125,8 +126,8 @@ class SkyModel:
         Orders without a model, and why.
     """
 
-    electrons: Image
-    variance: Image
+    electrons: Pixels
+    variance: Pixels
     orders: tuple[SkyOrder, ...]
     failures: Mapping[int, str] = field(default_factory=dict)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from soxspipe.datamodel.arrays import FlagArray, Image, IntArray
+from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image, IntArray
 from soxspipe.datamodel.frame import Frame, Take
 from soxspipe.datamodel.geometry import DispersionPolynomial
 from soxspipe.datamodel.stored_image import StoredImage
 
 
-class Master(Protocol):
-    """What a master calibration gives, in memory (`Frame`) or not (`StoredFrame`)."""
+class AnyFrame(Protocol):
+    """What a frame gives, in memory (`Frame`) or not (`StoredFrame`)."""
 
     @property
     def electrons(self) -> Image:
@@ -30,6 +30,22 @@ class Master(Protocol):
     def exptime_s(self) -> float:
         """As in `Frame`."""
 
+    @property
+    def n_exposures(self) -> int:
+        """As in `Frame`."""
+
+    @property
+    def counts(self) -> IntArray | None:
+        """As in `Frame`."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """As in `Frame`."""
+
+    @property
+    def good(self) -> BoolImage:
+        """As in `Frame`."""
+
     def cutout(self, take: Take) -> Frame:
         """A frame of the pixels that `take` cuts out."""
 
@@ -44,10 +60,29 @@ class StoredFrame:
         Electrons, variance and flags.
     exptime_s : float
         Exposure time that the electrons stand for.
+    n_exposures : int
+        How many exposures were averaged.
+    integrations : float
+        Integrations that each exposure is the mean of.
+    stored_counts : StoredImage or None
+        Exposures that survived rejection in each pixel; None where all did everywhere.
     """
 
     stored: tuple[StoredImage, StoredImage, StoredImage]
     exptime_s: float
+    n_exposures: int = 1
+    integrations: float = 1.0
+    stored_counts: StoredImage | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.stored[0].shape
+
+    @property
+    def counts(self) -> IntArray | None:
+        """Exposures that survived rejection, not to be changed; None where all did everywhere."""
+        return None if self.stored_counts is None else self.stored_counts.look()
 
     @property
     def electrons(self) -> Image:
@@ -64,9 +99,22 @@ class StoredFrame:
         """`PixelFlag` bits, not to be changed."""
         return self.stored[2].look()
 
+    @property
+    def good(self) -> BoolImage:
+        """True for the pixels that no flag excludes."""
+        return self.flags == 0
+
     def cutout(self, take: Take) -> Frame:
         """A frame of the pixels that `take` cuts out."""
-        return Frame(electrons=take(self.electrons), variance=take(self.variance), flags=take(self.flags), exptime_s=self.exptime_s)
+        return Frame(
+            electrons=take(self.electrons),
+            variance=take(self.variance),
+            flags=take(self.flags),
+            exptime_s=self.exptime_s,
+            n_exposures=self.n_exposures,
+            integrations=self.integrations,
+            counts=None if self.stored_counts is None else take(self.stored_counts.look()),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,3 +52,12 @@ class StoredImage:
         """The image that a view (turned, trimmed) makes of this one."""
         seen = view(np.broadcast_to(np.zeros(1, self.dtype), self.shape))
         return StoredImage(shape=(seen.shape[0], seen.shape[1]), dtype=self.dtype, look=lambda: view(self.look()))
+
+
+Pixels: TypeAlias = NDArray[Any] | StoredImage
+"""An image, in memory or not."""
+
+
+def seen(image: Pixels) -> NDArray[Any]:
+    """The image itself, or a view of where it lies, which takes memory only as long as it is used; not to be changed."""
+    return image.look() if isinstance(image, StoredImage) else image

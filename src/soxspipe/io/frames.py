@@ -11,7 +11,8 @@ from soxspipe.datamodel.calibrations import StoredLaw
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
-from soxspipe.datamodel.stored_frame import Master, StoredFrame
+from soxspipe.datamodel.stored_frame import AnyFrame, StoredFrame
+from soxspipe.datamodel.stored_image import seen
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.fits import FitsFile, open_fits
@@ -164,10 +165,10 @@ def read_bad_pixel_map(file: ClassifiedFile, shape: tuple[int, int]) -> FlagArra
     return np.clip(np.nan_to_num(plane), 0, 255).astype(np.uint8)
 
 
-def read_off_frame(file: ClassifiedFile, detector: Detector, bias: Master | None) -> Frame:
+def read_off_frame(file: ClassifiedFile, detector: Detector, bias: AnyFrame | None) -> Frame:
     """Read a raw off-frame in the place of a master dark: electrons with read noise and the photon noise of what it holds above the bias."""
     raw = read_raw(file, detector)
-    turned = np.rot90(np.asarray(raw.adu), detector.quarter_turns)
+    turned = np.rot90(seen(raw.adu), detector.quarter_turns)
     electrons = turned[detector.row_slice, detector.column_slice].astype(np.float32) * np.float32(detector.gain_e_per_adu)
     flags = np.zeros(electrons.shape, np.uint8)
     electrons = _without_gaps(electrons, flags)

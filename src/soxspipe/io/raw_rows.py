@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.raw_calibration import RawCalibration
+from soxspipe.datamodel.stored_image import seen
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.frames import read_raw
@@ -64,7 +65,7 @@ def read_raw_calibration(file: ClassifiedFile, spool: Spool | None = None) -> Ra
     """
     used = detector_of(file)
     raw = read_raw(file, used)
-    adu = np.asarray(raw.adu)
+    adu = seen(raw.adu)
     turned = np.rot90(adu, used.quarter_turns) if used.quarter_turns else adu
     read_rows = _rows_of(turned) if spool is None else spool.add(turned)
     return RawCalibration(

@@ -11,6 +11,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.plots.images import View, orders_view, show_frame, stretch
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.style import WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, new_figure
@@ -113,7 +114,7 @@ def _light(stacked: Frame, masters: Masters, view: View, window: slice) -> Image
     return np.asarray(stacked.electrons - pedestal)
 
 
-def _part(frame: Frame, view: View, window: slice) -> Frame:
+def _part(frame: AnyFrame, view: View, window: slice) -> Frame:
     """Columns of a frame, turned as in the picture."""
     electrons, variance, flags = (view.turn(image)[:, window] for image in (frame.electrons, frame.variance, frame.flags))
     return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=frame.exptime_s)

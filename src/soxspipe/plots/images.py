@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.geometry import Geometry
+from soxspipe.datamodel.stored_image import Pixels, seen
 from soxspipe.plots.decimate import block_mean
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ class View:
     high: int
     n_disp: int
 
-    def turn(self, image: NDArray[Any]) -> NDArray[Any]:
+    def turn(self, image: Pixels) -> NDArray[Any]:
         """Crop an image and turn it so that the dispersion runs along axis 1."""
-        return image[self.low : self.high] if self.along_x else image[:, self.low : self.high].T
+        whole = seen(image)
+        return whole[self.low : self.high] if self.along_x else whole[:, self.low : self.high].T
 
 
 def orders_view(geometry: Geometry, margin: int = 12) -> View:
@@ -61,7 +63,7 @@ def show_image(
 
 def show_frame(
     axes: Axes,
-    image: Image,
+    image: Pixels,
     view: View,
     limits: tuple[float, float],
     *,

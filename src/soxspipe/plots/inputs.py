@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.calibrations import Masters, SkyLines, StandardStar, TelluricBands
-from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import BackgroundModel, SkyModel
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
+from soxspipe.datamodel.stored_frame import AnyFrame
+from soxspipe.datamodel.stored_image import Pixels
 from soxspipe.datamodel.trace import ObjectTrace
 
 
@@ -26,11 +26,13 @@ class FigureInputs:
         Base name of the set of files, for titles.
     observation, geometry
         What was observed, and where the orders fall.
-    stacked, sky_subtracted : Frame
-        Before detrending, and after sky subtraction.
-    detrended : ndarray, shape (ny, nx)
+    stacked : Frame or StoredFrame
+        Before detrending.
+    sky_subtracted : Frame or StoredFrame
+        After sky subtraction.
+    detrended : ndarray or StoredImage, shape (ny, nx)
         Electrons between the two.
-    residual_sigma : ndarray, shape (ny, nx)
+    residual_sigma : ndarray or StoredImage, shape (ny, nx)
         (data - sky - object) / error; NaN outside orders.
     background, sky
         Models, if they were made.
@@ -53,10 +55,10 @@ class FigureInputs:
     sof_name: str
     observation: Observation
     geometry: Geometry
-    stacked: Frame
-    detrended: Image
-    sky_subtracted: Frame
-    residual_sigma: Image
+    stacked: AnyFrame
+    detrended: Pixels
+    sky_subtracted: AnyFrame
+    residual_sigma: Pixels
     trace: ObjectTrace
     profile: SlitProfile
     orders: tuple[OrderSpectrum, ...]

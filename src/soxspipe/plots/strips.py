@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, IntArray, freeze
 from soxspipe.datamodel.geometry import Geometry
+from soxspipe.datamodel.stored_image import Pixels, seen
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.numerics.made_once import once_for_each
 
@@ -55,9 +54,9 @@ class Strip:
         shape = self.index.shape
         freeze(self, index=shape, inside=shape, wavelength_nm=shape[1:], b_px=shape[1:], a_first=shape[1:])
 
-    def cutout(self, image: NDArray[Any]) -> FloatArray:
+    def cutout(self, image: Pixels) -> FloatArray:
         """Cut the order out of a frame; NaN outside the order."""
-        pixels = np.asarray(image).reshape(-1).take(self.index)
+        pixels = seen(image).reshape(-1).take(self.index)
         return np.where(self.inside, pixels.astype(np.float32, copy=False), np.float32(np.nan))
 
     def place(self, b_px: FloatArray, a_px: FloatArray) -> tuple[FloatArray, FloatArray]:

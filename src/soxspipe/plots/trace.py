@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray
-from soxspipe.datamodel.frame import Frame
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.images import show_image, stretch
@@ -100,7 +100,7 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
     few_ticks(axes, x=10)
 
 
-def _levelled(strip: Strip, frame: Frame, columns: int) -> FloatArray:
+def _levelled(strip: Strip, frame: AnyFrame, columns: int) -> FloatArray:
     """One order in units of its noise, averaged along the dispersion, from 1 sigma (0) to its own object (1): faint orders are seen as well."""
     electrons = block_mean(strip.cutout(frame.electrons), 1, columns)
     variance = block_mean(strip.cutout(frame.variance), 1, columns)

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
-from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.provenance import Card, InputFile, Provenance
-from soxspipe.datamodel.stored_image import StoredImage
+from soxspipe.datamodel.stored_image import Pixels
 from soxspipe.reductions.progress import StepReport
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.spec import ProductRecord
@@ -34,7 +33,7 @@ class Exposed(Protocol):
         """What the header said."""
 
     @property
-    def adu(self) -> Image | StoredImage:
+    def adu(self) -> Pixels:
         """Pixels as delivered."""
 
 

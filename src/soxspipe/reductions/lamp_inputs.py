@@ -17,7 +17,7 @@ from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.geometry import DispersionPolynomial, OrderTable
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector
 from soxspipe.io.arc_lines import read_arc_prediction
@@ -184,7 +184,7 @@ def lamps_on(file: ClassifiedFile) -> Lamps:
     return tuple(element for element, keyword in file.instrument.lamps.items() if text_of(file.header, keyword))
 
 
-def _master(file: ClassifiedFile | None, used: Detector) -> Master | None:
+def _master(file: ClassifiedFile | None, used: Detector) -> AnyFrame | None:
     return None if file is None else read_master(file, used.shape)
 
 

@@ -51,3 +51,17 @@ def test_a_stored_map_is_the_map() -> None:
     for name in ("wavelength_nm", "slit_arcsec", "order"):
         assert np.array_equal(getattr(stored.dispersion_map, name), getattr(geometry.dispersion_map, name), equal_nan=True)
     assert stored.dispersion_map.x is geometry.dispersion_map.x
+
+
+def test_a_mean_of_exposures_is_kept_in_single_precision_with_what_was_counted() -> None:
+    mean = Frame(
+        electrons=np.full((3, 4), 0.1), variance=np.broadcast_to(np.float64(0.3), (3, 4)), flags=np.zeros((3, 4), np.uint8),
+        exptime_s=30.0, n_exposures=3, integrations=2.0, counts=np.full((3, 4), 3, np.uint8),
+    )  # fmt: skip
+    stored = store_frame(mean)
+    assert stored.electrons.dtype == stored.variance.dtype == np.float32
+    assert not any(stored.variance.strides)
+    part = stored.cutout(rows)
+    assert (part.n_exposures, part.integrations, part.shape) == (3, 2.0, (2, 4))
+    assert part.counts is not None
+    assert part.counts.tolist() == [[3] * 4] * 2

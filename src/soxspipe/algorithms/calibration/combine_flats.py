@@ -14,7 +14,7 @@ from soxspipe.algorithms.calibration.frame_noise import read_sample, sample_rows
 from soxspipe.algorithms.calibration.nonlinear import find_nonlinear
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
 from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import AlgorithmError
 
 SATURATED_SHARE = 0.01
@@ -51,7 +51,7 @@ class LampSummary:
 
 
 def combine_lamp(
-    lamp: str, frames: Sequence[RawCalibration], background: Master | None, layout: Layout, read_noise_e: float, settings: FlatSettings
+    lamp: str, frames: Sequence[RawCalibration], background: AnyFrame | None, layout: Layout, read_noise_e: float, settings: FlatSettings
 ) -> LampFlat:
     """Combine the flats of one lamp, background taken out.
 
@@ -101,7 +101,7 @@ def brightest_lamp(lamps: Sequence[LampFlat], layout: Layout) -> dict[int, int]:
     return best
 
 
-def _centre_samples(frames: Sequence[RawCalibration], background: Master | None, layout: Layout, width_px: int) -> list[FloatArray]:
+def _centre_samples(frames: Sequence[RawCalibration], background: AnyFrame | None, layout: Layout, width_px: int) -> list[FloatArray]:
     """Electrons around the order centres of a sample of rows, one array for each frame, the same pixels in all."""
     shape = frames[0].detector.shape
     band = np.zeros(shape, dtype=bool)

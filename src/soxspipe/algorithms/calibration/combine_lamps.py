@@ -16,7 +16,7 @@ from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import RawFrame
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 
 Lamps = tuple[str, ...]
 DARK_SIGMA = 8.0
@@ -79,7 +79,7 @@ def _hot(pedestal: Pedestal, masters: Masters) -> BoolImage:
     return np.asarray(pedestal.dark_photons - level > DARK_SIGMA * np.maximum(noise, 1.0) + 10.0 * np.sqrt(max(level, 1.0)))
 
 
-def _flattened(electrons: Image, variance: Image, good: BoolImage, flat: Master) -> tuple[Image, Image, BoolImage]:
+def _flattened(electrons: Image, variance: Image, good: BoolImage, flat: AnyFrame) -> tuple[Image, Image, BoolImage]:
     level = flat.electrons.astype(np.float64)
     lit = good & (flat.flags == 0) & (level > LEAST_FLAT)
     divisor = np.where(lit, level, 1.0)

@@ -10,7 +10,7 @@ from soxspipe.datamodel.arrays import BoolImage, Image, IntArray
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.numerics.robust import running_mean
 
 SAME_EXPOSURE_S = 0.5
@@ -118,7 +118,7 @@ def pedestal_level(exptime_s: float, masters: Masters) -> Image | np.float64:
     return (masters.dark.electrons - bias_level) * (exptime_s / masters.dark.exptime_s) + bias_level
 
 
-def _pedestal_variance(exptime_s: float, bias: Master | None, dark: Master | None, masters: Masters) -> Image | np.float64:
+def _pedestal_variance(exptime_s: float, bias: AnyFrame | None, dark: AnyFrame | None, masters: Masters) -> Image | np.float64:
     if dark is None:
         return np.float64(0.0) if bias is None else bias.variance
     if _same_time(dark, exptime_s):
@@ -150,7 +150,7 @@ def bad_in_masters(masters: Masters, shape: tuple[int, int]) -> BoolImage:
     return bad
 
 
-def defects_of_flat(flat: Master | None, shape: tuple[int, int]) -> BoolImage:
+def defects_of_flat(flat: AnyFrame | None, shape: tuple[int, int]) -> BoolImage:
     """True for pixels that the master flat flags, as long as they are few: a flat may also flag all that it does not light.
 
     Parameters
@@ -169,7 +169,7 @@ def defects_of_flat(flat: Master | None, shape: tuple[int, int]) -> BoolImage:
     return flagged if np.mean(flagged) < MOST_DEFECTS else np.zeros(shape, dtype=bool)
 
 
-def _same_time(dark: Master, exptime_s: float) -> bool:
+def _same_time(dark: AnyFrame, exptime_s: float) -> bool:
     """Whether a dark was exposed as long as the frame, or for a time that is not known."""
     return abs(exptime_s - dark.exptime_s) <= SAME_EXPOSURE_S or dark.exptime_s <= 0
 
@@ -208,7 +208,7 @@ def add_photon_noise(frame: Frame) -> Frame:
     return replace(frame, variance=frame.variance + np.maximum(smooth, 0.0) / exposures(frame))
 
 
-def divide_by_flat(frame: Frame, flat: Master) -> Frame:
+def divide_by_flat(frame: Frame, flat: AnyFrame) -> Frame:
     """Divide by the master flat.
 
     Pixels whose flat is not `FLAT_SIGNIFICANCE` sigma above zero are set to 0 and flagged LOW_FLAT; a low flat alone is no reason,

@@ -10,7 +10,7 @@ from soxspipe.datamodel.arrays import BoolImage, Image
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, Part, RawFrame, ReadoutPattern, Where
-from soxspipe.datamodel.stored_image import StoredImage
+from soxspipe.datamodel.stored_image import Pixels, StoredImage
 
 
 def orient_and_trim(adu: Image, detector: Detector) -> Image:
@@ -62,7 +62,7 @@ class RawExposure:
         To be taken off, and its error to be added.
     """
 
-    adu: Image | StoredImage
+    adu: Pixels
     bad_pixels: BoolImage
     detector: Detector
     exptime_s: float

@@ -11,7 +11,7 @@ from soxspipe.algorithms.orders.windows import dispersion_position
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, IntArray, freeze
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.numerics.robust import running_mean
 
 PIXEL_RESPONSE = 0.015
@@ -107,7 +107,7 @@ class OrderData:
         return replace(self, electrons=self.electrons - light, noise=replace(self.noise, floor=floor))
 
 
-def flatten_order(frame: Frame, flat: Master | None, window: OrderWindow, binning: tuple[int, int] = (1, 1)) -> OrderData:
+def flatten_order(frame: Frame, flat: AnyFrame | None, window: OrderWindow, binning: tuple[int, int] = (1, 1)) -> OrderData:
     """Flatten one order.
 
     Parameters

@@ -8,7 +8,7 @@ from soxspipe.algorithms.calibration.lamp_scale import OrderJoin, order_joins
 from soxspipe.datamodel.arrays import FlagArray
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.raw_calibration import BadPixel
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import InputError, MissingInputError
 from soxspipe.io.arc_lines import has_arc_prediction, read_arc_prediction
 from soxspipe.io.classify import ClassifiedFile
@@ -112,7 +112,7 @@ def _bad_pixels(files: Selected, used: Detector) -> FlagArray:
     return np.asarray(known)
 
 
-def _flags(master: Master) -> FlagArray:
+def _flags(master: AnyFrame) -> FlagArray:
     return np.asarray((master.flags > 0).astype(np.uint8))
 
 

@@ -10,7 +10,7 @@ from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.geometry import OrderTable
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.raw_calibration import RawCalibration
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +41,7 @@ class MflatInputs:
 
     raw: tuple[RawCalibration, ...]
     off: tuple[RawCalibration, ...]
-    master: Master | None
+    master: AnyFrame | None
     master_is_bias: bool
     order_table: OrderTable
     bad_pixels: FlagArray

@@ -13,7 +13,7 @@ from soxspipe.algorithms.calibration.frame_noise import clipped_mean
 from soxspipe.algorithms.calibration.master_flat import MasterFlat, make_master_flat
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.raw_calibration import RawCalibration
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.reductions.mflat.inputs import MflatInputs
 from soxspipe.reductions.mflat.result import MflatResult
 from soxspipe.reductions.progress import Done
@@ -38,7 +38,7 @@ def reduce_mflat(inputs: MflatInputs, settings: MflatSettings, done: Done) -> Mf
     return MflatResult(master=master, warnings=_warnings(inputs, master, lamps))
 
 
-def _background(inputs: MflatInputs, settings: MflatSettings) -> Master:
+def _background(inputs: MflatInputs, settings: MflatSettings) -> AnyFrame:
     """What flats hold beside the lamp's light."""
     if inputs.master is not None:
         return inputs.master
@@ -52,7 +52,7 @@ def _background(inputs: MflatInputs, settings: MflatSettings) -> Master:
     )  # fmt: skip
 
 
-def _combine_lamps(inputs: MflatInputs, background: Master, layout: Layout, settings: MflatSettings) -> tuple[LampFlat, ...]:
+def _combine_lamps(inputs: MflatInputs, background: AnyFrame, layout: Layout, settings: MflatSettings) -> tuple[LampFlat, ...]:
     """The flats of every lamp that takes part: quartz, and deuterium if both are to be combined."""
     sets: dict[str, list[RawCalibration]] = {}
     for raw in inputs.raw:

@@ -10,14 +10,16 @@ import numpy as np
 from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.orders.windows import centre_wavelength
-from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image, IntArray
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, IntArray
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 from soxspipe.datamodel.spectrum import SlitProfile
+from soxspipe.datamodel.stored_frame import AnyFrame, StoredFrame
+from soxspipe.datamodel.stored_image import StoredImage
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.io.stored import store
 from soxspipe.numerics.medians import quick_median
 from soxspipe.numerics.robust import mad_sigma
 
@@ -43,21 +45,21 @@ class OrderPlanes:
     place: tuple[IntArray, ...]
     values: Mapping[str, tuple[FloatArray, ...]]
 
-    def painted(self, name: str, outside: float = 0.0) -> Image:
+    def painted(self, name: str, outside: float = 0.0) -> StoredImage:
         """The full frame of one plane; `outside` in the pixels of no order."""
         image = np.full(self.flags.shape, outside, dtype=np.float32)
         for place, values in zip(self.place, self.values[name], strict=True):
             image.reshape(-1)[place] = values
-        return image
+        return store(image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FrameImages:
-    """Full frames that the products show."""
+    """Full frames that the products show, in temporary files: each is looked at by one product or figure at a time."""
 
-    detrended: Image
-    sky_subtracted: Frame
-    residual_sigma: Image
+    detrended: StoredImage
+    sky_subtracted: StoredFrame
+    residual_sigma: StoredImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,7 +86,7 @@ class SeenOrders:
     diagnostics: Mapping[str, float]
 
 
-def seen_orders(solved: SolvedOrders, known_flags: FlagArray, stacked: Frame) -> SeenOrders:
+def seen_orders(solved: SolvedOrders, known_flags: FlagArray, stacked: AnyFrame) -> SeenOrders:
     """Take from the solved orders what is told of them, so that they can go."""
     return SeenOrders(
         planes=_order_planes(solved, known_flags),
@@ -108,16 +110,12 @@ def _order_planes(solved: SolvedOrders, known_flags: FlagArray) -> OrderPlanes:
     return OrderPlanes(flags=flags, place=tuple(places), values={name: tuple(one[name] for one in values) for name in values[0]})
 
 
-def paint_frames(planes: OrderPlanes, *, exptime_s: float, n_exposures: int) -> FrameImages:
+def paint_frames(planes: OrderPlanes, exptime_s: float) -> FrameImages:
     """Full frames from the planes of the orders: 0 outside orders (residuals: NaN)."""
     return FrameImages(
         detrended=planes.painted("electrons"),
-        sky_subtracted=Frame(
-            electrons=planes.painted("light"),
-            variance=planes.painted("total_variance"),
-            flags=planes.flags,
-            exptime_s=exptime_s,
-            n_exposures=n_exposures,
+        sky_subtracted=StoredFrame(
+            stored=(planes.painted("light"), planes.painted("total_variance"), store(planes.flags)), exptime_s=exptime_s
         ),
         residual_sigma=planes.painted("residual", outside=np.nan),
     )
@@ -218,12 +216,12 @@ def uneven_wavelengths(solved: SolvedOrders) -> list[float]:
     return sorted(found)
 
 
-def stack_rejected(stacked: Frame) -> int:
+def stack_rejected(stacked: AnyFrame) -> int:
     """Pixels of which at least one exposure was left out."""
     return 0 if stacked.counts is None else int(np.sum(stacked.counts < stacked.n_exposures))
 
 
-def diagnostics(solved: SolvedOrders, stacked: Frame) -> dict[str, float]:
+def diagnostics(solved: SolvedOrders, stacked: AnyFrame) -> dict[str, float]:
     """Numbers for quality control that only the intermediate values tell."""
     empty = np.concatenate(
         [((e.data.electrons - e.sky) / np.sqrt(e.variance + e.sky_variance))[_free(e) & (e.shares < 1e-3)] for e in solved.orders]

@@ -18,7 +18,7 @@ from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.spectrum import ResponseCurve
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
@@ -195,7 +195,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     return values, [*places, *header_warnings, *geometry_warnings, *star_warnings, *defects.warnings]
 
 
-def _master(file: ClassifiedFile | None, used: Detector) -> Master | None:
+def _master(file: ClassifiedFile | None, used: Detector) -> AnyFrame | None:
     """A master; one without errors gets those of its read noise and number of frames, where its header has them."""
     if file is None:
         return None

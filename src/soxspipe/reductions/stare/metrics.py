@@ -6,6 +6,7 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.metric import Metric
+from soxspipe.datamodel.stored_image import seen
 from soxspipe.qc import metrics
 from soxspipe.qc.exposures import measure_exposures, measure_read_noise, measure_readout_pattern
 from soxspipe.qc.response_metrics import measure_response
@@ -26,7 +27,7 @@ def bad_pixels(context: StareContext) -> Metrics:
 def inner_orders(context: StareContext) -> Metrics:
     """Level between the order edges."""
     frame = context.result.sky_subtracted
-    left_over = context.result.residual_sigma * np.sqrt(np.maximum(frame.variance, 0.0))
+    left_over = seen(context.result.residual_sigma) * np.sqrt(np.maximum(frame.variance, 0.0))
     return metrics.measure_inner_orders(frame.electrons, frame.good, on_slit(context), left_over, _empty(context))
 
 
@@ -63,7 +64,7 @@ def sky(context: StareContext) -> Metrics:
 
 def empty_sky(context: StareContext) -> Metrics:
     """Noise test on sky without an object."""
-    return metrics.measure_empty_sky(context.result.residual_sigma, _empty(context))
+    return metrics.measure_empty_sky(seen(context.result.residual_sigma), _empty(context))
 
 
 def source(context: StareContext) -> Metrics:

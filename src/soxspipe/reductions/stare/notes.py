@@ -10,13 +10,13 @@ from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.sky.fit_skies import SkyFits
 from soxspipe.datamodel.arrays import BoolArray
 from soxspipe.datamodel.exposure_record import ExposureRecord
-from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.datamodel.slit import SlitOffset
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.reductions.stare.frame_images import stack_rejected
 
 
-def stack(stacked: Frame) -> str:
+def stack(stacked: AnyFrame) -> str:
     """Exposures, and pixels of which at least one was left out."""
     return f"{stacked.n_exposures} exposure{'s' if stacked.n_exposures > 1 else ''}, {stack_rejected(stacked)} pixels rejected"
 

@@ -15,6 +15,7 @@ from soxspipe.datamodel.arrays import BoolArray, FlagArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.stored_image import seen
 from soxspipe.errors import AlgorithmError
 from soxspipe.numerics.made_once import once_for_each
 from soxspipe.reductions.stare.inputs import StareInputs
@@ -81,7 +82,7 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     if not windows:
         raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
     exposures = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
-    wells = [find_full_well(np.asarray(exposure.adu), inputs.detector.saturation_adu) for exposure in exposures]
+    wells = [find_full_well(seen(exposure.adu), inputs.detector.saturation_adu) for exposure in exposures]
     well = min((level for level in wells if level is not None), default=None)
     unlit = unlit_pixels(windows, inputs.detector.shape)
     noise = judge_noise(exposures, [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)

@@ -19,6 +19,7 @@ from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.observation import TimeSpan
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.datamodel.stored_image import seen
 from soxspipe.errors import ProductError
 from soxspipe.io import products
 from soxspipe.io.fits_writer import ComputedImage, Hdu, fits_chunks
@@ -48,13 +49,13 @@ def sky_model(context: StareContext) -> Contents:
     """SKYMODEL with the model's own error."""
     model = _present(context.result.sky, "sky model")
     return fits_chunks(
-        products.image_hdus(_image_cards(context), model.electrons, context.result.sky_subtracted.flags, _sigma(model.variance))
+        products.image_hdus(_image_cards(context), seen(model.electrons), context.result.sky_subtracted.flags, _sigma(seen(model.variance)))
     )
 
 
 def sky_residuals(context: StareContext) -> Contents:
     """SKYSUB_RESIDUALS: (data - sky - object) / error, so that ERRS is 1 inside orders; NaN outside."""
-    residual = context.result.residual_sigma
+    residual = seen(context.result.residual_sigma)
     error = ComputedImage(residual, np.isfinite)
     remark = "kept for readers; values are in sigma"
     return fits_chunks(products.image_hdus(_image_cards(context), residual, context.result.sky_subtracted.flags, error, remark=remark))

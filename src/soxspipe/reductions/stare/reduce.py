@@ -39,8 +39,10 @@ from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.datamodel.stored_frame import AnyFrame, StoredFrame
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.errors import AlgorithmError
+from soxspipe.io.stored import store_frame
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
@@ -117,7 +119,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     seen, shown, background, shift, slit = seen_orders(solved, main.flags, main.shown), main.shown, main.background, main.shift, main.slit
     sky_failures = main.sky_failures if main.has_sky else None
     del main, solved  # frames are painted in the memory that the orders took
-    frames = paint_frames(seen.planes, exptime_s=shown.exptime_s, n_exposures=shown.n_exposures)
+    frames = paint_frames(seen.planes, shown.exptime_s)
     return StareResult(
         stacked=shown,
         detrended=frames.detrended,
@@ -153,7 +155,7 @@ class StackSolution:
 
     Attributes
     ----------
-    shown : Frame
+    shown : StoredFrame
         The mean exposure, in single precision.
     flags : ndarray of uint8
         Of the frame, with the cosmic rays found on orders.
@@ -175,7 +177,7 @@ class StackSolution:
         Spectra with covariance.
     """
 
-    shown: Frame
+    shown: StoredFrame
     flags: FlagArray
     background: BackgroundModel | None
     found: FoundObject
@@ -203,7 +205,7 @@ class StackSolution:
         )
 
 
-def _of_masters(order: ExtractedOrder, spectrum: OrderSpectrum, stacked: Frame, masters: Masters) -> FloatArray:
+def _of_masters(order: ExtractedOrder, spectrum: OrderSpectrum, stacked: AnyFrame, masters: Masters) -> FloatArray:
     """Part of the variance of an order's spectrum that the masters make, in the order of its samples."""
     window = order.data.window
     pedestal = make_pedestal(stacked.exptime_s, masters.cutout(window.cutout), window.index.shape)
@@ -224,8 +226,8 @@ def solve_stack(
     done("subtract_background", notes.background(background))
     detrended = [_detrended(sound, window, background, inputs, settings) for window in windows]
     done("detrend", f"{len(windows)} orders")
-    flags, shown = sound.flags, stacked.in_single_precision()
-    del stacked, sound  # only shown and counted from here on, in half the memory
+    flags, shown = sound.flags, store_frame(stacked)
+    del stacked, sound  # only shown and counted from here on
     skies = tuple(first_sky(order) if settings.sky.subtract_sky else np.zeros(order.electrons.shape) for order in detrended)
     slit = measure_slit_offset(detrended, skies)
     on_slit = [follow_slit(order, slit, half_slit) for order in detrended] if slit.applied else detrended
@@ -377,7 +379,7 @@ class _Extracted:
 
 
 def _spectra(
-    solved: SolvedOrders, shift: WavelengthShift | None, stacked: Frame, inputs: StareInputs, settings: StareSettings
+    solved: SolvedOrders, shift: WavelengthShift | None, stacked: AnyFrame, inputs: StareInputs, settings: StareSettings
 ) -> list[_Extracted]:
     aperture = 2 * int(settings.extraction.horne_extraction_slit_length / 2) / inputs.geometry.slit_binning
     saturated = (stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.exposure_record import ExposureRecord
-from soxspipe.datamodel.frame import Frame, ReadoutPattern
+from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, WavelengthShift
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
+from soxspipe.datamodel.stored_frame import AnyFrame
+from soxspipe.datamodel.stored_image import Pixels
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.reductions.stare.noise import SetNoise
 
@@ -22,17 +23,17 @@ class StareResult:
 
     Attributes
     ----------
-    stacked : Frame
+    stacked : Frame or StoredFrame
         Mean exposure, electrons in single precision, before detrending.
-    detrended : ndarray
+    detrended : ndarray or StoredImage
         Electrons, bias, dark and scattered light removed, flat divided; 0 outside orders.
     background : BackgroundModel or None
         Scattered light.
     sky : SkyModel or None
         None when sky subtraction is off.
-    sky_subtracted : Frame
+    sky_subtracted : Frame or StoredFrame
         Flattened electrons with final variance and flags; 0 outside orders.
-    residual_sigma : ndarray
+    residual_sigma : ndarray or StoredImage
         (data - sky - object) / error, NaN outside orders.
     trace, profile : ObjectTrace, SlitProfile
         The object.
@@ -64,12 +65,12 @@ class StareResult:
         Numbers of the steps (pixels clipped, cosmic-ray pixels, chi of empty sky, ...).
     """
 
-    stacked: Frame
-    detrended: Image
+    stacked: AnyFrame
+    detrended: Pixels
     background: BackgroundModel | None
     sky: SkyModel | None
-    sky_subtracted: Frame
-    residual_sigma: Image
+    sky_subtracted: AnyFrame
+    residual_sigma: Pixels
     trace: ObjectTrace
     profile: SlitProfile
     orders: tuple[OrderSpectrum, ...]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from soxspipe.algorithms.frames.prepare import orient_and_trim
 from soxspipe.datamodel.arrays import FloatArray, IntArray
-from soxspipe.datamodel.stored_frame import Master
+from soxspipe.datamodel.stored_frame import AnyFrame
+from soxspipe.datamodel.stored_image import seen
 from soxspipe.reductions.stare.inputs import StareInputs
 
 STEP_PX = 8
@@ -52,7 +53,7 @@ def _of_pedestal(values: StareInputs) -> Iterator[str]:
         return
     if np.ptp(level[good]) == 0:
         yield f"every pixel of the {name} is {level[good][0]:g}"
-    data = _some(orient_and_trim(np.asarray(raw.adu), values.detector)) * values.detector.gain_e_per_adu
+    data = _some(orient_and_trim(seen(raw.adu), values.detector)) * values.detector.gain_e_per_adu
     measured = good & np.isfinite(data)
     limit = BELOW_SIGMA * np.sqrt(values.detector.read_noise_e**2 + _some(pedestal.variance) + np.maximum(level, 0.0) * (name == "dark"))
     share = int(np.sum(measured & (data - level < -limit))) / max(int(np.sum(measured)), 1)
@@ -60,7 +61,7 @@ def _of_pedestal(values: StareInputs) -> Iterator[str]:
         yield f"{raw.name}: {share:.0%} of the pixels lie far below the {name}; one of the two is not what its header says"
 
 
-def _of_flat(flat: Master | None, order: IntArray) -> Iterator[str]:
+def _of_flat(flat: AnyFrame | None, order: IntArray) -> Iterator[str]:
     """Doubts about the flat where orders are."""
     if flat is None:
         return
@@ -90,7 +91,7 @@ def _images_with_noise(values: StareInputs) -> Iterator[tuple[str, NDArray[Any],
     """Name and pixels of each exposure and of the flat, and the numbers from and below which they hold noise; one at a time, for the memory."""
     limit = values.detector.saturation_adu or np.inf
     for raw in values.raw:
-        yield raw.name, orient_and_trim(np.asarray(raw.adu), values.detector), 0.0, limit
+        yield raw.name, orient_and_trim(seen(raw.adu), values.detector), 0.0, limit
     flat = values.masters.flat
     if flat is not None and np.ptp(_some(flat.electrons)) > 0:
         lowest = np.finfo(np.float32).tiny  # what is not above 0 is known not to be lit

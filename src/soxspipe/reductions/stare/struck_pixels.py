@@ -10,6 +10,7 @@ from soxspipe.algorithms.frames.prepare import orient_and_trim
 from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import RawFrame
+from soxspipe.datamodel.stored_image import seen
 from soxspipe.reductions.stare.context import StareContext
 
 STANDS_OUT = 4.0
@@ -51,7 +52,7 @@ def _left_out(raw: RawFrame, context: StareContext) -> BoolImage:
     stacked, detector = context.result.stacked, context.inputs.detector
     assert stacked.counts is not None
     row, column = np.nonzero(stacked.counts < stacked.n_exposures)
-    electrons = orient_and_trim(np.asarray(raw.adu), detector)[row, column].astype(np.float64) * detector.gain_e_per_adu
+    electrons = orient_and_trim(seen(raw.adu), detector)[row, column].astype(np.float64) * detector.gain_e_per_adu
     noise = np.sqrt(np.maximum(stacked.variance[row, column], 0.0) * np.maximum(stacked.counts[row, column], 1))
     struck = np.zeros(stacked.shape, dtype=bool)
     struck[row, column] = electrons - stacked.electrons[row, column] > STANDS_OUT * np.maximum(noise, detector.read_noise_e)

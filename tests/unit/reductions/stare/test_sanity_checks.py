@@ -20,7 +20,7 @@ def values(small_kit, small) -> StareInputs:
 
 def changed(values: StareInputs, name: str, electrons: np.ndarray | float) -> StareInputs:
     """The inputs with another level in one master."""
-    master: Frame = getattr(values.masters, name)
+    master: Frame = getattr(values.masters, name).cutout(np.array)
     level = np.broadcast_to(np.asarray(electrons, dtype=np.float32), master.shape)
     return replace(values, masters=replace(values.masters, **{name: replace(master, electrons=level)}))
 
@@ -46,7 +46,7 @@ def test_a_flat_that_is_not_near_one(values):
 
 def test_a_dark_of_another_exposure_time_is_not_compared(small_kit, small):
     values = gather(str(small_kit(arm="NIR").sof)).inputs
-    dark = values.masters.dark
+    dark = values.masters.dark.cutout(np.array)
     high = replace(dark, electrons=np.asarray(dark.electrons) + np.float32(5000))
     assert len(sanity_checks(replace(values, masters=replace(values.masters, dark=high)))) == 1
     assert sanity_checks(replace(values, masters=replace(values.masters, dark=replace(high, exptime_s=7.0)))) == ()
