@@ -62,7 +62,7 @@ def combine_lamp(
     """
     samples = _centre_samples(frames, background, layout, settings.centre_order_window)
     names = tuple(frame.name for frame in frames)
-    levels = np.array([_level(sample) for sample in samples])
+    levels = np.array([level_of(sample) for sample in samples])
     _require_light(lamp, frames, samples, levels, read_noise_e)
     _require_unsaturated(lamp, frames, samples, layout, read_noise_e)
     relative = levels / levels.mean()
@@ -121,10 +121,13 @@ def _centre_samples(frames: Sequence[RawCalibration], background: AnyFrame | Non
     return samples
 
 
-def _level(sample: FloatArray) -> float:
-    """Median of the pixels that hold more than a third of what the brightest do; 0 without a number."""
+def level_of(sample: FloatArray) -> float:
+    """Median of the pixels that hold more than a third of what the brightest do; of all where those hold no light; 0 without a number."""
     finite = sample[np.isfinite(sample)]
-    return float(np.median(finite[finite >= 0.3 * np.percentile(finite, 95.0)])) if finite.size else 0.0
+    if not finite.size:
+        return 0.0
+    top = float(np.percentile(finite, 95.0))
+    return float(np.median(finite[finite >= 0.3 * top] if top > 0 else finite))
 
 
 def _require_light(

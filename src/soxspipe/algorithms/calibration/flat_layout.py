@@ -13,6 +13,8 @@ from soxspipe.datamodel.geometry import OrderTable
 
 SHORTEST_ORDER_PX = 30
 """An order with fewer columns on the detector has no edge that could be fitted."""
+LEAST_HALF_SLIT_PX = 3.0
+"""Edges that lie nearer to each other, or cross within an order, are none: half of a slit of 11 arcsec has 20 px, binned 4 times 5."""
 DEFAULT_HALF_SLIT_PX = 20.0
 """Half of 11 arcsec at 0.28 arcsec a pixel; only where no order shows its edges."""
 
@@ -28,7 +30,10 @@ class Layout(NamedTuple):
 
 
 def make_layout(table: OrderTable, shape: tuple[int, int], binning: tuple[int, int]) -> Layout:
-    """Centres of all orders on a binned frame, followed over the whole detector; half the slit's length if the table has edges."""
+    """Centres of all orders on a binned frame, followed over the whole detector; half the slit's length if the table has edges.
+
+    Lower and upper edge may have changed places; what counts is how far apart they are.
+    """
     axis = table.dispersion_axis
     binning_b, binning_a = binning if axis == "x" else binning[::-1]
     n_b, n_a = shape[::-1] if axis == "x" else shape
@@ -41,7 +46,8 @@ def make_layout(table: OrderTable, shape: tuple[int, int], binning: tuple[int, i
     half = None
     if table.low is not None and table.high is not None:
         middle = {order: np.array(0.5 * (table.b_min[order] + table.b_max[order])) for order in table.orders}
-        half = float(np.median([table.high(n, b) - table.low(n, b) for n, b in middle.items()])) / 2.0 / binning_a
+        width = float(np.median([abs(float(table.high(n, b) - table.low(n, b))) for n, b in middle.items()]))
+        half = 0.5 * width / binning_a if 0.5 * width / binning_a >= LEAST_HALF_SLIT_PX else None
     return Layout(axis, binning_b, binning_a, {n: c for n, c in centres.items() if c[0].size > SHORTEST_ORDER_PX}, half)
 
 
