@@ -24,6 +24,10 @@ FORBIDDEN_CALLS = {
     "sys.settrace",
 }
 """What changes the whole process, which belongs to the caller."""
+RUNS_INPUT = {
+    "eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "marshal.loads", "shelve.open", "yaml.unsafe_load", "yaml.full_load",
+}  # fmt: skip
+"""What would run text or bytes as code; that YAML's loader is the safe one is tested by what it is given (`hostile/yamls.py`)."""
 PROCESS_WIDE = {"matplotlib.rcParams", "matplotlib.rc_context", "matplotlib.use", "matplotlib.style"}
 RECIPES = sorted(path.name for path in (SOURCE / "reductions").iterdir() if (path / "recipe.py").is_file())
 
@@ -111,6 +115,26 @@ def test_the_rule_sees_patches(text: str) -> None:
 
 def test_the_rule_lets_ordinary_code_pass() -> None:
     assert patches("import os\nimport numpy as np\nos.environ['A'] = '1'\nx = np.zeros(3)\nx[0] = 1.0\nself.a = 2") == []
+
+
+def runs(text: str) -> list[str]:
+    """Calls of a module that could run what is in a file as code."""
+    tree = ast.parse(text)
+    modules = modules_of(tree)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = [name for node in calls if (name := in_full(dotted(node.func), modules)) in RUNS_INPUT]
+    words = [(word.arg, word.value.value) for node in calls for word in node.keywords if isinstance(word.value, ast.Constant)]
+    return found + [name for name, value in words if name in ("shell", "allow_pickle") and value]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_input_is_run_as_code(path: Path) -> None:
+    assert runs(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("text", ["eval('1')", "import subprocess\nsubprocess.run('ls', shell=True)", "from yaml import full_load\nfull_load('a')"])
+def test_the_rule_sees_what_runs_code(text: str) -> None:
+    assert runs(text)
 
 
 def imported(path: Path) -> set[str]:
