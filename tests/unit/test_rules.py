@@ -132,7 +132,9 @@ def test_no_input_is_run_as_code(path: Path) -> None:
     assert runs(path.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("text", ["eval('1')", "import subprocess\nsubprocess.run('ls', shell=True)", "from yaml import full_load\nfull_load('a')"])
+@pytest.mark.parametrize(
+    "text", ["eval('1')", "import subprocess\nsubprocess.run('ls', shell=True)", "from yaml import full_load\nfull_load('a')"]
+)
 def test_the_rule_sees_what_runs_code(text: str) -> None:
     assert runs(text)
 
