@@ -55,14 +55,15 @@ class FitsFile:
         """The header that says what the file is: the first unit's, or the second's where the first says nothing (``.fz``)."""
         return self.hdus[0 if self.hdus[0].describes_file or len(self.hdus) == 1 else 1].header
 
-    def data(self, hdu: Hdu) -> bytes:
-        """A unit's data as they lie in the file."""
+    def data(self, hdu: Hdu, start: int = 0, stop: int | None = None) -> bytes:
+        """A unit's data as they lie in the file; some bytes of them, where `start` and `stop` say so."""
+        stop = hdu.n_bytes if stop is None else stop
         if self.content is not None:
-            return self.content[hdu.offset : hdu.offset + hdu.n_bytes]
+            return self.content[hdu.offset + start : hdu.offset + stop]
         with open_regular(self.path) as stream:
-            stream.seek(hdu.offset)
-            data = stream.read(hdu.n_bytes)
-        if len(data) != hdu.n_bytes:
+            stream.seek(hdu.offset + start)
+            data = stream.read(stop - start)
+        if len(data) != stop - start:
             raise InputError(f"{self.path}: truncated, it became shorter while it was read; {FETCH_AGAIN}")
         return data
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ MAX_AXIS_PX = 20_000
 """Five times the largest detector."""
 MAX_IMAGE_BYTES = 160 << 20
 """The largest detector, 4096 x 2048, takes 64 MB in double precision."""
+ROWS_AT_ONCE = 256
+"""Of an image: whole images, read and then converted, would be the most memory that a worker takes."""
 _BITPIX = (8, 16, 32, 64, -32, -64)
 """By the FITS standard (Pence et al. 2010, A&A 524, A42)."""
 
@@ -42,20 +45,43 @@ def read_image(file: FitsFile, hdu: Hdu, dtype: type[np.floating[Any]] | None = 
     InputError
         If the unit has not two axes, or claims more pixels than any detector has.
     """
-    shape = _image_shape(file.path, hdu)
-    with errors_named(file.path), np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes infinite, and is flagged as such
-        if hdu.is_compressed_image:
-            data = file.data(hdu)
-            require_sound_tiles(file.path, hdu.header, data, shape)
-            pixels = unpack_tiles(file.path, hdu.header, data)
-            if pixels.shape[-2:] != shape:
-                raise InputError(f"{file.path}: the compressed image does not unpack to {shape[1]} x {shape[0]} pixels")
-        else:
-            pixels = _plain_pixels(file, hdu, shape)
-        return np.require(pixels.reshape(shape), pixels.dtype.newbyteorder("=") if dtype is None else dtype, ["C", "W"])
+    pieces = list(image_rows(file, hdu, dtype))
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
-def _image_shape(path: Path, hdu: Hdu) -> tuple[int, int]:
+def image_rows(file: FitsFile, hdu: Hdu, dtype: type[np.floating[Any]] | None = np.float32) -> Iterator[NDArray[Any]]:
+    """Read the pixels of one unit some rows at a time; arguments and errors as for `read_image`.
+
+    Yields
+    ------
+    ndarray, shape (rows, nx)
+        `ROWS_AT_ONCE` rows, the last piece fewer; of a compressed image all rows at once.
+    """
+    shape = image_shape(file, hdu)
+    steps = (0, shape[0]) if hdu.is_compressed_image else (*range(0, shape[0], ROWS_AT_ONCE), shape[0])
+    for start, stop in pairwise(steps):
+        with (
+            errors_named(file.path),
+            np.errstate(over="ignore", invalid="ignore"),
+        ):  # what overflows becomes infinite, and is flagged as such
+            pixels = _unpacked(file, hdu, shape) if hdu.is_compressed_image else _plain_pixels(file, hdu, shape[1], start, stop)
+            rows = np.require(pixels, pixels.dtype.newbyteorder("=") if dtype is None else dtype, ["C", "W"])
+        yield rows
+
+
+def _unpacked(file: FitsFile, hdu: Hdu, shape: tuple[int, int]) -> NDArray[Any]:
+    """Pixels of a tile-compressed image."""
+    data = file.data(hdu)
+    require_sound_tiles(file.path, hdu.header, data, shape)
+    pixels = unpack_tiles(file.path, hdu.header, data)
+    if pixels.shape[-2:] != shape:
+        raise InputError(f"{file.path}: the compressed image does not unpack to {shape[1]} x {shape[0]} pixels")
+    return pixels.reshape(shape)
+
+
+def image_shape(file: FitsFile, hdu: Hdu) -> tuple[int, int]:
+    """Rows and columns of an image; errors as for `read_image`."""
+    path = file.path
     prefix = "Z" if hdu.is_compressed_image else ""
     n_axes = whole_number(path, hdu.header, f"{prefix}NAXIS", most=1 << 31)
     shape = [whole_number(path, hdu.header, f"{prefix}NAXIS{axis}", most=1 << 31) for axis in range(n_axes, 0, -1)] if n_axes < 10 else []
@@ -71,7 +97,8 @@ def _image_shape(path: Path, hdu: Hdu) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _plain_pixels(file: FitsFile, hdu: Hdu, shape: tuple[int, int]) -> NDArray[Any]:
+def _plain_pixels(file: FitsFile, hdu: Hdu, columns: int, start: int, stop: int) -> NDArray[Any]:
+    """Rows from `start` to before `stop` of an image that is not compressed."""
     from astropy.io import fits
 
     bitpix = whole_number(file.path, hdu.header, "BITPIX", least=-64, most=64)
@@ -83,12 +110,13 @@ def _plain_pixels(file: FitsFile, hdu: Hdu, shape: tuple[int, int]) -> NDArray[A
     cards: list[tuple[str, Any]] = [
         ("BITPIX", bitpix),
         ("NAXIS", 2),
-        ("NAXIS1", shape[1]),
-        ("NAXIS2", shape[0]),
+        ("NAXIS1", columns),
+        ("NAXIS2", stop - start),
         ("PCOUNT", 0),
         ("GCOUNT", 1),
     ]
     cards += [("BZERO", zero), ("BSCALE", scale)] if (zero, scale) != (0, 1) else []
     cards += [("BLANK", blank)] if bitpix > 0 and isinstance(blank, int) and not isinstance(blank, bool) else []
-    data = file.data(hdu)
+    row_bytes = columns * abs(bitpix) // 8
+    data = file.data(hdu, start * row_bytes, stop * row_bytes)
     return np.asarray(fits.ImageHDU.fromstring(extension_header("IMAGE", cards) + data, uint=True).data)

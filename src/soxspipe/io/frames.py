@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
 from soxspipe.datamodel.calibrations import StoredLaw
@@ -12,15 +14,15 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.stored_frame import AnyFrame, StoredFrame
-from soxspipe.datamodel.stored_image import seen
+from soxspipe.datamodel.stored_image import StoredImage, seen
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.fits import FitsFile, open_fits
-from soxspipe.io.fits_pixels import read_image
+from soxspipe.io.fits_pixels import ROWS_AT_ONCE, image_rows, image_shape, read_image
 from soxspipe.io.fits_units import Hdu
 from soxspipe.io.headers import number_of, read_observation, text_of
 from soxspipe.io.kept import CALIBRATIONS
-from soxspipe.io.stored import store, store_frame
+from soxspipe.io.stored import Storing, store_image
 
 LEAST_USABLE = 0.01
 """Share of an image's pixels without which it is none."""
@@ -52,7 +54,8 @@ def read_raw(file: ClassifiedFile, detector: Detector, *, stored: bool = False) 
     hdu = _first_image(opened)
     if "SXSPRE" in file.header and len(opened.images) > 1:
         raise InputError(f"{file.path}: SXSPRE is set, the frame was prepared before; the raw frame is needed")
-    adu = read_image(opened, hdu, None)
+    kept = store_image(opened, hdu, None) if stored else read_image(opened, hdu, None)
+    adu = seen(kept)
     rows, columns = adu.shape if detector.quarter_turns % 2 == 0 else adu.shape[::-1]
     if rows < detector.row_slice.stop or columns < detector.column_slice.stop:
         raise InputError(
@@ -63,9 +66,9 @@ def read_raw(file: ClassifiedFile, detector: Detector, *, stored: bool = False) 
     _require_whole(file, detector, (rows, columns))
     _require_usable(file, detector, adu)
     if adu.dtype.kind == "f" and not (adu.min() >= -LARGEST and adu.max() <= LARGEST):
-        adu = np.where(np.abs(adu) <= LARGEST, adu, np.nan)
+        kept = np.where(np.abs(adu) <= LARGEST, adu, np.nan)
     observation = read_observation(file.header, file.instrument, file.facts, str(file.path))
-    return RawFrame(adu=store(adu) if stored else adu, observation=observation, name=file.path.name)
+    return RawFrame(adu=kept, observation=observation, name=file.path.name)
 
 
 def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> StoredFrame:
@@ -91,32 +94,59 @@ def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: fl
         If a plane is missing, has another shape, the unit (BUNIT) is neither electrons nor ADU, or a dark's exposure time is unknown.
     """
     how = ("master", file.kind, shape, gain_e_per_adu)
-    return CALIBRATIONS.get([file.path], how, lambda: store_frame(_read_master(file, shape, gain_e_per_adu)))
+    return CALIBRATIONS.get([file.path], how, lambda: _read_master(file, shape, gain_e_per_adu))
 
 
-def _read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> Frame:
+def _read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> StoredFrame:
     opened = open_fits(file.path)
     flux, quality, errors = _planes(opened, ("FLUX", "QUAL", "ERRS"))
     if flux is None:
         raise InputError(f"{file.path}: holds no image, a {file.kind.value} is one")
-    electrons = _plane(opened, flux, shape, file.kind.value)
-    sigma = np.zeros(shape, np.float32) if errors is None else _plane(opened, errors, shape, f"{file.kind.value}'s ERRS")
-    flags = np.zeros(shape, np.uint8)
-    if quality is not None:
-        flags = (_plane(opened, quality, shape, f"{file.kind.value}'s QUAL", keep=True) != 0) * np.uint8(PixelFlag.BAD)
-    electrons, sigma = _without_gaps(electrons, flags), _without_gaps(sigma, flags)
-    usable = flags == 0 if file.kind is not Kind.FLAT else (flags == 0) & (electrons > 0)
-    if np.count_nonzero(usable) < LEAST_USABLE * usable.size:
+    is_flat = file.kind is Kind.FLAT
+    scale = np.float32(1.0 if is_flat else _electrons_per_unit(file, flux, gain_e_per_adu))
+    planes = [
+        _rows_of(opened, flux, shape, file.kind.value),
+        _rows_of(opened, errors, shape, f"{file.kind.value}'s ERRS"),
+        _rows_of(opened, quality, shape, f"{file.kind.value}'s QUAL", keep=True),
+    ]
+    stored = [Storing(shape[1], dtype) for dtype in (np.float32, np.float32, np.uint8)]
+    usable = 0
+    for level, sigma, defects in zip(*planes, strict=True):
+        flags = (defects != 0) * np.uint8(PixelFlag.BAD)
+        electrons, error = _without_gaps(level, flags), _without_gaps(sigma, flags)
+        usable += int(np.count_nonzero((flags == 0) & (electrons > 0) if is_flat else flags == 0))
+        for storing, rows in zip(stored, (electrons * scale, np.square(error * scale), flags), strict=True):
+            storing.add(rows)
+    _require_usable_master(file, usable, shape)
+    electrons_of, variance_of, flags_of = (storing.stored() for storing in stored)
+    return StoredFrame(stored=(electrons_of, variance_of, flags_of), exptime_s=_exposure_time(file))
+
+
+def _require_usable_master(file: ClassifiedFile, usable: int, shape: tuple[int, int]) -> None:
+    """Raise if hardly a pixel of a master can be used."""
+    size = shape[0] * shape[1]
+    if usable < LEAST_USABLE * size:
         above = " and above 0" if file.kind is Kind.FLAT else ""
         raise InputError(
-            f"{file.path}: {np.count_nonzero(usable)} of {usable.size} pixels are usable (FLUX and ERRS finite{above}, QUAL 0), "
+            f"{file.path}: {usable} of {size} pixels are usable (FLUX and ERRS finite{above}, QUAL 0), "
             f"a {file.kind.value} with {LEAST_USABLE:.0%} of them is needed"
         )
-    scale = np.float32(1.0 if file.kind is Kind.FLAT else _electrons_per_unit(file, flux, gain_e_per_adu))
-    if scale != 1.0:
-        electrons, sigma = electrons * scale, sigma * scale
-    variance = np.multiply(sigma, sigma, out=sigma)
-    return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=_exposure_time(file))
+
+
+def _rows_of(opened: FitsFile, hdu: Hdu | None, shape: tuple[int, int], what: str, *, keep: bool = False) -> Iterator[NDArray[Any]]:
+    """Rows of a plane, `ROWS_AT_ONCE` at a time, in single precision or (`keep`) as they are; zeros where there is no such plane."""
+    if hdu is not None and (found := image_shape(opened, hdu)) != shape:
+        raise InputError(_wrong_shape(opened.path, what, found, shape))
+    rest: NDArray[Any] = np.empty((0, shape[1]))
+    pieces = iter(()) if hdu is None else image_rows(opened, hdu, None if keep else np.float32)
+    for start in range(0, shape[0], ROWS_AT_ONCE):
+        number = min(ROWS_AT_ONCE, shape[0] - start)
+        if hdu is None:
+            yield np.zeros((number, shape[1]), np.float32)
+            continue
+        rest = rest if len(rest) else next(pieces)
+        yield rest[:number]
+        rest = rest[number:]
 
 
 def read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> StoredLaw | None:
@@ -135,11 +165,14 @@ def _read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu:
     planes = {hdu.name: hdu for hdu in opened.images if hdu.name in ("LEVEL", "RATE")}
     if len(planes) < 2:
         return None
-    images = [_plane(opened, planes[name], shape, f"master dark's {name}") for name in ("LEVEL", "RATE")]
-    sound = np.isfinite(images[0]) & np.isfinite(images[1])
     scale = np.float32(_electrons_per_unit(file, planes["LEVEL"], gain_e_per_adu))
-    level, rate = (np.where(sound, image, np.float32(0)) * scale for image in images)
-    return StoredLaw(stored=(store(level), store(rate)))
+    stored = Storing(shape[1], np.float32), Storing(shape[1], np.float32)
+    images = [_rows_of(opened, planes[name], shape, f"master dark's {name}") for name in ("LEVEL", "RATE")]
+    for both in zip(*images, strict=True):
+        sound = np.isfinite(both[0]) & np.isfinite(both[1])
+        for storing, rows in zip(stored, both, strict=True):
+            storing.add(np.where(sound, rows, np.float32(0)) * scale)
+    return StoredLaw(stored=(stored[0].stored(), stored[1].stored()))
 
 
 def _electrons_per_unit(file: ClassifiedFile, hdu: Hdu, gain_e_per_adu: float) -> float:
@@ -177,7 +210,7 @@ def read_off_frame(file: ClassifiedFile, detector: Detector, bias: AnyFrame | No
     return Frame(electrons=electrons, variance=variance, flags=flags, exptime_s=raw.observation.exptime_s)
 
 
-def read_map_planes(file: ClassifiedFile, shapes: Sequence[tuple[int, int]]) -> tuple[Image, Image, Image]:
+def read_map_planes(file: ClassifiedFile, shapes: Sequence[tuple[int, int]]) -> tuple[StoredImage, StoredImage, StoredImage]:
     """Wavelength, slit position and order planes of a dispersion image, float32, as they stand in the file.
 
     Parameters
@@ -195,11 +228,11 @@ def read_map_planes(file: ClassifiedFile, shapes: Sequence[tuple[int, int]]) -> 
     opened = open_fits(file.path)
     planes = _planes(opened, ("WAVELENGTH", "SLIT", "ORDER"))
     names = ("WAVELENGTH", "SLIT", "ORDER")
-    images: list[Image] = []
+    images: list[StoredImage] = []
     for name, hdu in zip(names, planes, strict=True):
         if hdu is None:
             raise InputError(f"{file.path}: has no HDU {name}, a dispersion image holds WAVELENGTH, SLIT and ORDER")
-        image = read_image(opened, hdu)
+        image = store_image(opened, hdu)
         expected = images[0].shape if images else shapes[0]
         if image.shape != expected if images else image.shape not in shapes:
             raise InputError(_wrong_shape(file.path, f"dispersion image's {name}", image.shape, expected))

@@ -11,13 +11,14 @@ from soxspipe.algorithms.orders.dispersion import drop_misplaced, make_dispersio
 from soxspipe.datamodel.arrays import Image, IntArray
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geometry, OrderTable, SpectralFormat
+from soxspipe.datamodel.stored_frame import StoredMap
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.frames import block_average, read_map_planes
 from soxspipe.io.geometry_checks import missing_wavelengths, require_one_place
 from soxspipe.io.kept import CALIBRATIONS
 from soxspipe.io.static import read_spectral_format
-from soxspipe.io.stored import store_map
+from soxspipe.io.stored import Storing, store
 from soxspipe.io.tables import read_dispersion_table, read_order_table
 
 LARGEST_INCONSISTENCY_PX = 0.1
@@ -69,11 +70,7 @@ def read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, t
     paths = [file.path for file in (files.order_table, files.dispersion_table, files.dispersion_image) if file is not None]
     arm = files.order_table.facts.arm
     how = ("geometry", len(paths), arm.instrument, arm.name, detector.shape, detector.binning)
-    return CALIBRATIONS.get(paths, how, lambda: _stored(*_read_geometry(files, detector)))
-
-
-def _stored(geometry: Geometry, warnings: tuple[str, ...]) -> tuple[Geometry, tuple[str, ...]]:
-    return store_map(geometry), warnings
+    return CALIBRATIONS.get(paths, how, lambda: _read_geometry(files, detector))
 
 
 def _read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, tuple[str, ...]]:
@@ -84,11 +81,25 @@ def _read_geometry(files: GeometryFiles, detector: Detector) -> tuple[Geometry, 
     _require_known_orders(files.order_table, order_table, spectral_format)
     require_one_place(files.order_table.path.name, files.dispersion_table.path.name, order_table, (x, y), spectral_format, facts.arm)
     dispersion_map, warnings = _dispersion_map(files, detector, x, y, order_table, spectral_format)
-    gaps = missing_wavelengths(dispersion_map, order_table, spectral_format, facts.arm, detector.binning)
+    gaps = missing_wavelengths(_seen(dispersion_map), order_table, spectral_format, facts.arm, detector.binning)
     geometry = Geometry(
-        arm=facts.arm, binning=detector.binning, order_table=order_table, dispersion_map=dispersion_map, spectral_format=spectral_format
+        arm=facts.arm,
+        binning=detector.binning,
+        order_table=order_table,
+        dispersion_map=dispersion_map,
+        spectral_format=spectral_format,
     )
     return geometry, (*warnings, *gaps)
+
+
+def _seen(stored: StoredMap) -> DispersionMap:
+    """A map in temporary files as it is looked at."""
+    return DispersionMap(wavelength_nm=stored.wavelength_nm, slit_arcsec=stored.slit_arcsec, order=stored.order, x=stored.x, y=stored.y)
+
+
+def _stored(mapped: DispersionMap) -> StoredMap:
+    """A map in temporary files."""
+    return StoredMap(stored=(store(mapped.wavelength_nm), store(mapped.slit_arcsec), store(mapped.order)), x=mapped.x, y=mapped.y)
 
 
 def _require_known_orders(file: ClassifiedFile, table: OrderTable, spectral_format: SpectralFormat) -> None:
@@ -114,15 +125,17 @@ def _dispersion_map(
     y: DispersionPolynomial,
     order_table: OrderTable,
     limits: SpectralFormat,
-) -> tuple[DispersionMap, tuple[str, ...]]:
+) -> tuple[StoredMap, tuple[str, ...]]:
     """The image if it agrees with the table, else the table evaluated."""
     file, ranges = files.dispersion_image, {entry.order: entry.full_nm for entry in limits.orders}
     depends_on_slit = x.coefficients.shape[2] > 1 or y.coefficients.shape[2] > 1
     if file is not None:
-        from_image = _from_image(file, detector, x, y, tuple(ranges))
+        stored = _from_image(file, detector, x, y, tuple(ranges))
+        from_image = _seen(stored)
         miss = measure_inconsistency(from_image, ranges, detector.binning) if depends_on_slit else 0.0
         if miss <= LARGEST_INCONSISTENCY_PX:
-            return _without_misplaced(file, from_image, ranges, detector.binning) if depends_on_slit else (from_image, ())
+            sound, warnings = _without_misplaced(file, from_image, ranges, detector.binning) if depends_on_slit else (from_image, ())
+            return stored if sound is from_image else _stored(sound), warnings
         _require_solved(file, from_image)
         reason = (
             f"{file.path.name} differs from {files.dispersion_table.path.name} by {miss:.2f} px"
@@ -139,7 +152,7 @@ def _dispersion_map(
     except ValueError as error:
         raise InputError(f"{files.dispersion_table.path}: {reason}, and {error}") from error
     _require_every_order(files.dispersion_table, made, reason)
-    return made, (f"{reason}; the dispersion table is evaluated instead",)
+    return _stored(made), (f"{reason}; the dispersion table is evaluated instead",)
 
 
 def _without_misplaced(
@@ -157,18 +170,20 @@ def _without_misplaced(
 
 def _from_image(
     file: ClassifiedFile, detector: Detector, x: DispersionPolynomial, y: DispersionPolynomial, known: tuple[int, ...]
-) -> DispersionMap:
+) -> StoredMap:
     """Map from the image's planes, averaged over the binning where the image is unbinned; orders not known are left out."""
     planes = read_map_planes(file, (file.facts.detector.shape, detector.shape))
     bx, by = (1, 1) if planes[0].shape == detector.shape else detector.binning
     shape = (planes[0].shape[0] // by, planes[0].shape[1] // bx)
-    wavelength, slit = planes[:2] if (bx, by) == (1, 1) else (np.empty(shape), np.empty(shape))
-    order = np.empty(shape, dtype=np.int16)
+    kind = np.float32 if (bx, by) == (1, 1) else np.float64  # as the file has it, or averages
+    wavelength, slit, order = Storing(shape[1], kind), Storing(shape[1], kind), Storing(shape[1], np.int16)
     for start in range(0, shape[0], ROWS_AT_ONCE):
-        rows = slice(start, min(start + ROWS_AT_ONCE, shape[0]))
-        here = slice(rows.start * by, rows.stop * by)
-        wavelength[rows], slit[rows], order[rows] = _solved(planes[0][here], planes[1][here], planes[2][here], (bx, by), known)
-    return DispersionMap(wavelength_nm=wavelength, slit_arcsec=slit, order=order, x=x, y=y)
+        stop = min(start + ROWS_AT_ONCE, shape[0])
+        here = slice(start * by, stop * by)
+        solved = _solved(planes[0][here], planes[1][here], planes[2][here], (bx, by), known)
+        for storing, rows in zip((wavelength, slit, order), solved, strict=True):
+            storing.add(rows)
+    return StoredMap(stored=(wavelength.stored(), slit.stored(), order.stored()), x=x, y=y)
 
 
 def _solved(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.stored_image import StoredImage
 from soxspipe.instruments.registry import detector
-from soxspipe.io.stored import store
+from soxspipe.io.stored import Storing, store
 
 PIXELS = np.arange(12, dtype=np.uint16).reshape(3, 4)
 
@@ -74,4 +75,20 @@ def test_the_file_goes_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_room_for_a_file_the_image_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    assert store(PIXELS).look() is PIXELS
+    assert np.array_equal(store(PIXELS).look(), PIXELS)
+
+
+def test_what_a_full_disk_has_taken_is_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        """Takes two rows and no more."""
+
+        def write(self, rows: memoryview, /) -> int:
+            if self.tell() + len(rows) * rows.itemsize > 2 * PIXELS[0].nbytes:
+                raise OSError(28, "No space left on device")
+            return super().write(rows)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
+    storing = Storing(4, PIXELS.dtype)
+    for row in PIXELS:
+        storing.add(row[None])
+    assert np.array_equal(storing.stored().look(), PIXELS)
