@@ -78,8 +78,10 @@ class Circumstances:
     raw: Sequence[InputFile] = ()
 
 
-def as_spectrum_1d(merged: MergedSpectrum, fluxed: FluxedSpectrum | None, response: ResponseCurve | None = None) -> Spectrum1D:
-    """The flux-calibrated spectrum, or the merged counts where there is none."""
+def as_spectrum_1d(
+    merged: MergedSpectrum, fluxed: FluxedSpectrum | None, response: ResponseCurve | None = None, in_doubt: float = 0.0
+) -> Spectrum1D:
+    """The flux-calibrated spectrum, or the merged counts where there is none; `in_doubt` is the share of light that may not be the object's."""
     if fluxed is None:
         with np.errstate(invalid="ignore"):
             error = np.sqrt(merged.variance)
@@ -90,7 +92,7 @@ def as_spectrum_1d(merged: MergedSpectrum, fluxed: FluxedSpectrum | None, respon
         error=fluxed.error,
         quality=fluxed.quality,
         calibrated=True,
-        scale_error=_scale_error(response),
+        scale_error=_scale_error(response, in_doubt),
     )
 
 
@@ -100,13 +102,13 @@ def missing_keywords(cards: Sequence[Card]) -> tuple[str, ...]:
     return tuple(" or ".join(names) for names in FROM_RAW if not known.intersection(names))
 
 
-def _scale_error(response: ResponseCurve | None) -> float | None:
-    """Median relative error of the response where it was measured; None for a response without errors."""
+def _scale_error(response: ResponseCurve | None, in_doubt: float) -> float | None:
+    """Median relative error of the response where it was measured, and the light in doubt; None for a response without errors."""
     if response is None or not response.is_sampled:
         return None
     low, high = response.valid_nm
     inside = (response.wavelength_nm >= low) & (response.wavelength_nm <= high) & (response.error > 0) & (response.response > 0)
-    return float(np.median(response.error[inside] / response.response[inside])) if inside.any() else None
+    return float(np.hypot(np.median(response.error[inside] / response.response[inside]), in_doubt)) if inside.any() else None
 
 
 def spectrum_1d_hdus(cards: tuple[Card, ...], spectrum: Spectrum1D, circumstances: Circumstances) -> tuple[Hdu, ...]:

@@ -28,6 +28,8 @@ INDICES = (0.5, 1.0, 2.0)
 """Sersic indices tried: a smooth blob, a disc, a concentrated galaxy."""
 SIZES_ARCSEC = (2.5, 4.0)
 """A host as wide as twice and four times the seeing: what lies between is seen with either."""
+OFFSETS_ARCSEC = (-1.2, 0.0, 1.2)
+"""Of the host's centre: one beside the object looks from the object's place as if it were none."""
 START_ARCSEC = 3.5
 """Between the two sizes; the fit finds its own."""
 NEEDED_SIGNIFICANCE = 6.0
@@ -120,7 +122,7 @@ def measure_host(
 def _promises_too_little(smooth: SlitModel, alone: SlitFit) -> bool:
     """Whether no host could save the chi squared that would make it worth a word."""
     needed = WORTH_SAYING**2 + smooth.n_rows
-    return max(smooth.promise(alone, size) for size in SIZES_ARCSEC) < PROMISING * needed
+    return max(smooth.promise(alone, size, offset) for size in SIZES_ARCSEC for offset in OFFSETS_ARCSEC) < PROMISING * needed
 
 
 def _at_the_end(fit: SlitFit) -> bool:

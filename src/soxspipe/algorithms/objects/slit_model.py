@@ -157,11 +157,11 @@ class SlitModel:
         at = self._at(np.array([0.0, fit.shape[1], min(fit.shape[2], 3.5), 0.0]), self.still_shares(), None)
         return self.improve(at, moving=False)
 
-    def promise(self, fit: SlitFit, size_arcsec: float) -> float:
-        """Chi squared that a host of a size, at the object, could save at most by one step from a point source."""
+    def promise(self, fit: SlitFit, size_arcsec: float, offset_arcsec: float = 0.0) -> float:
+        """Chi squared that a host of a size and a distance from the object could save at most by one step from a point source."""
         moffats = self.moffats(fit.shape)
         star = moffats @ fit.shares
-        host = self.host_shape(np.array([np.log(size_arcsec), 0.0]))
+        host = self.host_shape(np.array([np.log(size_arcsec), offset_arcsec]))
         slopes = self._slopes(fit, moffats, star)
         without, with_it = (self._step(self._terms(star, h), slopes, fit)[2] for h in (None, host))
         return without - with_it

@@ -24,14 +24,14 @@ GEOMETRY = make_geometry(numbers=(11, 12), n_b=400, bend=12.0, spacing=60)
 LINES = ((60.3, 3000.0), (150.7, 60000.0), (310.1, 4000.0))
 
 
-def scene(level: float, host: float, *, fwhm: float = 0.9, host_fwhm: float = 4.0) -> list[TinyOrder]:
-    """An object at +0.4 arcsec and a host around it whose light on the slit is `host` times the object's."""
+def scene(level: float, host: float, *, fwhm: float = 0.9, host_fwhm: float = 4.0, aside: float = 0.0) -> list[TinyOrder]:
+    """An object at +0.4 arcsec and a host around it, or `aside` by some arcsec, whose light on the slit is `host` times the object's."""
     rng = np.random.default_rng(6)
     orders = []
     for window in cut_orders(GEOMETRY):
         sky = sky_light(position(window), lines=LINES)
         distance = np.nan_to_num(window.slit_arcsec, nan=99.0) - 0.4
-        galaxy = np.exp(-0.5 * (distance / (0.42466 * host_fwhm)) ** 2)
+        galaxy = np.exp(-0.5 * ((distance - aside) / (0.42466 * host_fwhm)) ** 2)
         galaxy = np.where(window.inside, level * host * galaxy / galaxy.sum(axis=1, keepdims=True), 0.0)
         made = observe(window, sky + galaxy, np.full(400, level), offset=0.4, fwhm=fwhm, rng=rng)
         orders.append(replace(made, sky=sky))
@@ -73,6 +73,14 @@ def test_no_host_is_imagined(level: float, fwhm: float) -> None:
     orders = scene(level, 0.0, fwhm=fwhm)
     host = solved(orders).host
     assert host is None or not host.taken
+
+
+def test_a_host_whose_centre_lies_beside_the_object_is_found() -> None:
+    orders = scene(3000.0, 0.3, aside=1.2)
+    result = solved(orders)
+    assert result.host is not None
+    assert result.host.taken
+    assert abs(excess(orders, result)) < 0.03
 
 
 def test_errors_hold_the_photons_of_the_host() -> None:
