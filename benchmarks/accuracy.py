@@ -1,8 +1,10 @@
 """Full-size scenes that stress the pipeline: simulate, reduce, validate, and write one table.
 
     python benchmarks/accuracy.py FOLDER [SCENE ...] [--workers 2] [--table FILE.md] [--json FILE] [--keep] [--list]
+    python benchmarks/accuracy.py FOLDER --effects --fresh 1000 --no-response --table FILE.md
 
-Each arm's standard is reduced first and its response used for the scenes of that arm.  Needs the installed package.
+Each arm's standard is reduced first and its response used for the scenes of that arm.  Needs the installed package.  The second line makes
+the table of real effects, each alone and all together, with seeds that no one has looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from soxspipe.reductions.validate import validate
 
@@ -191,6 +195,58 @@ for _arm, _plain, _brighter in (("vis", _VIS, 16.5), ("nir", _NIR, 16.0)):
             "seed": 313,
         },
     }
+
+
+def everything(arm: str, seed: int) -> dict[str, Any]:
+    """A scene with every effect at once, each at a size drawn up to what was seen on the sky."""
+    draw = np.random.default_rng(seed)
+    n, magnitude = int(draw.integers(1, 4)), float(draw.uniform(16.5, 18.0))
+
+    def between(low: float, high: float) -> float:
+        return float(draw.uniform(low, high))
+
+    def one_each(low: float, high: float) -> list[float]:
+        return [between(low, high) for _ in range(n)]
+
+    scene = {
+        **_SN, "arm": arm, "ab_mag": magnitude, "exptime_s": between(300, 900), "exposures": n, "offset_arcsec": between(-2.5, 2.5),
+        "seeing_arcsec": one_each(0.6, 1.5), "drift_arcsec": one_each(-0.8, 0.8), "transparency": one_each(0.3, 1.0), "oh_change": one_each(0.7, 1.4),
+        "moffat_beta": between(2.3, 4.0), "image_tail_arcsec": between(-0.3, 0.3), "flexure_slit_px": between(-6, 6), "slit_edge_blur_px": 0.2,
+        "flexure_dispersion_px": between(-3, 3), "lsf_wings": between(0, 0.05), "lsf_skew_px": between(-0.3, 0.3), "lsf_width_gradient": between(0, 0.15),
+        "ghost_share": between(0, 0.004), "flat_error": between(0, 0.01), "fringes": between(0, 0.02), "seed": seed,
+    }  # fmt: skip
+    if draw.random() < 0.5:
+        host = {"host_ab_mag": magnitude + between(0.5, 2.0), "host_fwhm_arcsec": between(3, 5), "host_offset_arcsec": between(-1, 1)}
+        scene |= host | {"host_shape": str(draw.choice(["gaussian", "exponential"]))}
+    else:
+        scene |= {"second_offset_arcsec": scene["offset_arcsec"] - math.copysign(between(2.5, 3.5), scene["offset_arcsec"])}
+        scene |= {"second_ab_mag": magnitude + between(0.5, 3.0)}
+    if arm == "VIS":
+        return scene | {
+            "flexure_by_law": True,
+            "rotator_deg": between(-180, 180),
+            "nebular_flux": between(0, 4e-16),
+            "nebular_gradient": 0.12,
+        }
+    apart = {10: scene["flexure_dispersion_px"] + 5.0, 11: scene["flexure_dispersion_px"] + 4.0}
+    pattern = {"channel_offsets_e": between(0, 12), "stripes_e": between(0, 3), "odd_even_e": between(-3, 3)}
+    return scene | pattern | {"flexure_dispersion_order_px": apart, "integrations": int(draw.integers(1, 3))}
+
+
+SCENES |= {f"{arm.lower()}_all_{k}": everything(arm, 7000 + 100 * (arm == "NIR") + k) for arm in ("VIS", "NIR") for k in range(1, 6)}
+EFFECTS = (
+    "nir_orders_apart", "nir_shift_8", "vis_law", "vis_shift_8", "nir_line_width", "nir_line_shape", "vis_gas", "nir_off_star", "nir_ghost",
+    "nir_flat_error", "vis_fringes", "nir_all_waves", "vis_all_waves", "vis_drift", "vis_cloud", "nir_integrations", "nir_read_noise", "nir_channels",
+    "vis_beta_2_4", "nir_beta_2_0", "vis_drawn_out", "vis_host_disc", "nir_host_aside", "vis_slit_far", "nir_slit_offset", "vis_light_together",
+    "nir_light_together", *(f"{arm}_all_{k}" for arm in ("vis", "nir") for k in range(1, 6)),
+)  # fmt: skip
+"""Scenes of the effects that real frames have: alone at their real size, and together."""
+SAID = (
+    ("host", "host"), ("more than one object", "companions"), ("slit's image", "slit"), ("flexure law", "law"), ("not tied", "untied"),
+    ("structure of the flat", "flat"), ("do not agree", "exposures"), ("of the light of a clear", "cloud"), ("change along the slit", "lines"),
+    ("off-frame", "off-frame"), ("read noise of", "read noise"), ("as unlit pixels show", "channels"), ("differ from its profile", "profile"),
+)  # fmt: skip
+"""Words of a warning, and what stands for it in the table."""
 UNRESPONSIVE = {"nir_no_flat", "vis_2x1", "vis_2x2", "nir_wide_slit"}
 """Scenes for which the arm's response does not hold: another flat, binning or slit."""
 
@@ -199,6 +255,15 @@ SIMULATE = (
     "print(*simulate_dataset(json.loads(sys.argv[1]), sys.argv[2]), sep='\\n')"
 )
 
+EFFECT_COLUMNS = (
+    ("snr", "orders/snr_ratio", ".3f"),
+    ("rms", "orders/snr_ratio_rms", ".3f"),
+    ("bias%", "orders/bias_pct", "+.2f"),
+    ("worst", "orders/bias_pct_worst_order", "+.2f"),
+    ("chi", "orders/chi_std", ".3f"),
+    ("wave", "worst_wavelength_px", ".2f"),
+    ("said", "said", ""),
+)
 COLUMNS = (
     ("snr", "orders/snr_ratio", ".3f"),
     ("rms", "orders/snr_ratio_rms", ".3f"),
@@ -230,22 +295,27 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the data of every scene")
     parser.add_argument("--reuse", action="store_true", help="reduce data kept by an earlier run again; implies --keep")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--effects", action="store_true", help="the scenes of real effects, with what the user is told")
+    parser.add_argument("--fresh", type=int, default=0, help="add this to every scene's seed")
+    parser.add_argument("--no-response", action="store_true", help="do not reduce a standard first")
     arguments = parser.parse_args()
     if arguments.list:
         print("\n".join(SCENES))
         return 0
-    names = arguments.scenes or list(SCENES)
+    names = arguments.scenes or list(EFFECTS if arguments.effects else SCENES)
+    columns = EFFECT_COLUMNS if arguments.effects else COLUMNS
     unknown = set(names) - set(SCENES)
     if unknown:
         parser.error(f"no such scene: {', '.join(sorted(unknown))}")
     print(f"{'scene':<20}{'s':>6}" + "".join(f"{name:>9}" for name, _, _ in COLUMNS), flush=True)
-    arms = sorted({SCENES[name]["arm"] for name in names})
+    arms = [] if arguments.no_response else sorted({SCENES[name]["arm"] for name in names})
     with ThreadPoolExecutor(arguments.workers) as pool:
         responses = dict(zip(arms, pool.map(lambda arm: run_standard(arm, arguments.folder, arguments.reuse), arms), strict=True))
 
         def run(name: str) -> dict[str, Any] | None:
-            response = None if name in UNRESPONSIVE else responses[SCENES[name]["arm"]]
-            result = run_scene(name, SCENES[name], arguments.folder, response, reuse=arguments.reuse)
+            scene = {**SCENES[name], "seed": SCENES[name]["seed"] + arguments.fresh}
+            response = None if name in UNRESPONSIVE else responses.get(scene["arm"])
+            result = run_scene(name, scene, arguments.folder, response, reuse=arguments.reuse)
             if not (arguments.keep or arguments.reuse):
                 shutil.rmtree(arguments.folder / name, ignore_errors=True)
             return result
@@ -254,16 +324,16 @@ def main() -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(scores, indent=1, default=str), encoding="utf-8")
     if arguments.table:
-        arguments.table.write_text(markdown(scores), encoding="utf-8")
+        arguments.table.write_text(markdown(scores, columns), encoding="utf-8")
     return 0
 
 
-def markdown(scores: dict[str, Any]) -> str:
+def markdown(scores: dict[str, Any], columns: tuple[tuple[str, str, str], ...] = COLUMNS) -> str:
     """The table of all scenes in Markdown."""
-    head = ["scene", *(name for name, _, _ in COLUMNS)]
-    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---", *("---:" for _ in COLUMNS)]) + " |"]
+    head = ["scene", *(name for name, _, _ in columns)]
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---", *("---:" for _ in columns)]) + " |"]
     for name, score in scores.items():
-        cells = [_cell(score, path, form).strip() for _, path, form in COLUMNS] if score else ["refused", *("" for _ in COLUMNS[1:])]
+        cells = [_cell(score, path, form).strip() for _, path, form in columns] if score else ["refused", *("" for _ in columns[1:])]
         lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join(lines) + "\n"
 
@@ -317,13 +387,30 @@ def run_scene(
         print(f"{name:<20}{seconds:>6.1f}  exit {ended.returncode}: {' '.join(last)}", flush=True)
         return None
     result = validate(here / "out", files[-1], standard_truth=response[1] if response else None, json_file=here / "score.json").score
-    print(f"{name:<20}{seconds:>6.1f}" + "".join(_cell(result, path, form) for _, path, form in COLUMNS), flush=True)
+    result |= {"worst_wavelength_px": _worst_wavelength(result), "said": _said(here / "out")}
+    print(
+        f"{name:<20}{seconds:>6.1f}" + "".join(_cell(result, path, form) for _, path, form in COLUMNS) + f"  {result['said']}", flush=True
+    )
     return result
+
+
+def _worst_wavelength(score: dict[str, Any]) -> float:
+    """Largest mean wavelength error of an order, px."""
+    errors = [entry.get("wavelength_error_px", math.nan) for entry in score["orders"].get("per_order", {}).values()]
+    return max((abs(error) for error in errors if math.isfinite(error)), default=math.nan)
+
+
+def _said(out: Path) -> str:
+    """What the warnings of a reduction speak of."""
+    warnings = " ".join(json.loads(next(out.rglob("*_QC.json")).read_text(encoding="utf-8"))["warnings"])
+    return ", ".join(short for words, short in SAID if words in warnings) or "nothing"
 
 
 def _cell(tree: Any, path: str, form: str) -> str:
     for key in path.split("/"):
         tree = tree.get(key) if isinstance(tree, dict) else None
+    if isinstance(tree, str):
+        return tree
     shown = format(tree, form) if isinstance(tree, int | float) and math.isfinite(tree) else "-"
     return f"{shown:>9}"
 
