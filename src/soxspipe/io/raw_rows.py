@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +15,25 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.raw_calibration import RawCalibration
 from soxspipe.datamodel.stored_image import seen
+from soxspipe.errors import FETCH_AGAIN, InputError
 from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile
+from soxspipe.io.fits import FitsFile, open_fits
+from soxspipe.io.fits_units import Hdu
 from soxspipe.io.frames import read_raw
 from soxspipe.io.headers import read_observation, text_of
+from soxspipe.regular_files import open_regular
 
 LAMPS = {"ESO INS QTH NAME": "QTH", "ESO INS DEUT NAME": "D2"}
 """Keyword that is there when a lamp is on, and the lamp's short name."""
 
 _BY_TYPE = {"LAMP,DFLAT": "D2", "LAMP,QFLAT": "QTH", "DOME,FLAT": "DOME"}
 HELD_IN_MEMORY = 1
-"""Frames of one set that stay in memory as they were read; the others lie unpacked in temporary files, so that memory does not grow with their number."""
+"""Packed frames of one set that stay in memory; the others lie unpacked in temporary files, so that memory does not grow with their number."""
+_STORED: Mapping[tuple[Any, ...], str] = {(-32, 0, 1): ">f4", (16, 32768, 1): ">i2", (16, 0, 1): ">i2"}
+"""BITPIX, BZERO and BSCALE of frames whose rows are read where they lie, and the type of their pixels there."""
+_SIGN_BIT = np.uint16(32768)
+"""Unsigned numbers lie in a file as signed ones with this bit turned over."""
 
 
 class Spool:
@@ -67,11 +77,59 @@ def read_raw_calibration(file: ClassifiedFile, spool: Spool | None = None) -> Ra
     raw = read_raw(file, used)
     adu = seen(raw.adu)
     turned = np.rot90(adu, used.quarter_turns) if used.quarter_turns else adu
-    read_rows = _rows_of(turned) if spool is None else spool.add(turned)
+    read_rows = None if used.quarter_turns else rows_in_place(file.path, adu)
+    if read_rows is None:
+        read_rows = _rows_of(turned) if spool is None else spool.add(turned)
     return RawCalibration(
         name=raw.name, observation=raw.observation, shape=(turned.shape[0], turned.shape[1]), read_rows=read_rows, detector=used,
         lamps=lamps_of(file),
     )  # fmt: skip
+
+
+def rows_in_place(path: Path, adu: NDArray[Any]) -> Callable[[int, int], NDArray[Any]] | None:
+    """What reads rows of a frame out of the user's own file.
+
+    The file is opened for each reading: a set may have more frames than a process may have files open.  It is not mapped into memory: a
+    file cut short under a map ends the process.
+
+    Parameters
+    ----------
+    path : Path
+        Where the frame lies.
+    adu : ndarray, shape (ny, nx)
+        The frame, read and checked.
+
+    Returns
+    -------
+    callable or None
+        None for a packed or tiled file, one whose numbers are scaled, and one with pixels that are no numbers, which were cleaned when they were read.
+    """
+    opened = open_fits(path)
+    hdu = opened.images[0]
+    dtype = _type_in_place(opened, hdu)
+    if dtype is None or hdu.n_bytes != adu.size * dtype.itemsize or not np.isfinite(adu.sum(dtype=np.float64)):
+        return None
+    offset, bytes_per_row = hdu.offset, adu.shape[1] * dtype.itemsize
+    unsigned = adu.dtype == np.uint16
+
+    def read_rows(start: int, stop: int) -> NDArray[Any]:
+        wanted = (stop - start) * bytes_per_row
+        with open_regular(path) as stream:
+            data = os.pread(stream.fileno(), wanted, offset + start * bytes_per_row)
+        if len(data) != wanted:
+            raise InputError(f"{path}: truncated, it became shorter while it was read; {FETCH_AGAIN}")
+        rows = np.frombuffer(data, dtype).astype(dtype.newbyteorder("=")).reshape(stop - start, -1)
+        return rows.view(np.uint16) ^ _SIGN_BIT if unsigned else rows
+
+    return read_rows
+
+
+def _type_in_place(opened: FitsFile, hdu: Hdu) -> np.dtype[Any] | None:
+    """Type of the pixels of a plain image that are no more scaled than unsigned numbers are."""
+    if opened.content is not None or hdu.is_compressed_image or "BLANK" in hdu.header:
+        return None
+    stored = _STORED.get(tuple(hdu.header.get(key, default) for key, default in (("BITPIX", 0), ("BZERO", 0), ("BSCALE", 1))))
+    return None if stored is None else np.dtype(stored)
 
 
 def _rows_of(adu: NDArray[Any]) -> Callable[[int, int], NDArray[Any]]:

@@ -63,6 +63,7 @@ def report(context: ArcContext) -> Contents:
         )
         for title, values in (
             ("Residual along x", solution.residual_x), ("Residual along y", solution.residual_y), ("FWHM of a pinhole image", result.widths.fwhm_px),
+            *([] if result.slit_widths is None else [("FWHM of the slit's image", result.slit_widths.fwhm_px)]),
         )
     )  # fmt: skip
     used = int(solution.used.any(axis=1).sum())
@@ -79,7 +80,7 @@ def report(context: ArcContext) -> Contents:
         ),
         sheets=sheets,
         curves=curves,
-        notes=("Resolution is that of a pinhole, not of a slit.", "Wavelengths are in air."),
+        notes=(_slit_fact(context) or "Resolution is that of a pinhole, not of a slit.", "Wavelengths are in air."),
     )
 
 
@@ -95,6 +96,15 @@ def _medians(context: ArcContext, values: FloatArray, order: int) -> tuple[Float
     return wave[rank][keep[rank]], middle[rank][keep[rank]]
 
 
+def _slit_fact(context: ArcContext) -> str:
+    """Width of the slit's image and its resolution, in a sentence; empty without an arc through the slit."""
+    made = context.result.slit_widths
+    if made is None or not np.isfinite(made.fwhm_px).any():
+        return ""
+    width, resolution = float(np.nanmedian(made.fwhm_px)), float(np.nanmedian(made.resolution))
+    return f"Through the slit of {context.inputs.slit_width_arcsec:g} arcsec lines are {width:.2f} px wide (FWHM), a resolution of {resolution:.0f}."
+
+
 def _facts(context: ArcContext) -> tuple[str, ...]:
     """Lines of text under the figure."""
     solution, result = context.result.solution, context.result
@@ -108,4 +118,5 @@ def _facts(context: ArcContext) -> tuple[str, ...]:
         f"not seen {states[ImageState.MISSING]}, wrong {states[ImageState.WRONG]}, single images off {states[ImageState.OFF]}",
         f"blended {states[ImageState.BLENDED]}, saturated {states[ImageState.SATURATED]}, too few pinholes {states[ImageState.INCOMPLETE]}",
         f"table gives the fit back to {result.readback_px:.1e} px",
+        *filter(None, [_slit_fact(context)]),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from soxspipe.algorithms.calibration.judge_lines import ImageState
+from soxspipe.algorithms.calibration.line_widths import LineWidths
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.metric import Metric
 from soxspipe.reductions.arc_tables import ArcContext
@@ -68,14 +69,25 @@ def residuals(context: ArcContext) -> Metrics:
 
 def widths(context: ArcContext) -> Metrics:
     """Width of the pinhole images and resolution; it is that of a pinhole, not of a slit."""
-    result = context.result
+    return _of_widths(context, context.result.widths, "PIN", "a pinhole image")
+
+
+def slit_widths(context: ArcContext) -> Metrics:
+    """Width of the slit's image and resolution that it gives; without an arc through the slit they are unknown."""
+    made = context.result.slit_widths
+    nothing = np.full(context.result.solution.shape, np.nan)
+    return _of_widths(context, made or LineWidths(fwhm_px=nothing, scale_nm=nothing, resolution=nothing), "SLIT", "the slit's image")
+
+
+def _of_widths(context: ArcContext, made: LineWidths, name: str, what: str) -> Metrics:
+    """Width and resolution, whole arm and by order."""
     found = [
-        *_statistics("FWHM PIN", _finite(result.widths.fwhm_px), ("MEDIAN", "SD"), "FWHM of a pinhole image"),
-        *_statistics("R PIN", _finite(result.widths.resolution), ("MEDIAN", "SD"), "resolution of a pinhole", unit=""),
+        *_statistics(f"FWHM {name}", _finite(made.fwhm_px), ("MEDIAN", "SD"), f"FWHM of {what}"),
+        *_statistics(f"R {name}", _finite(made.resolution), ("MEDIAN", "SD"), f"resolution of {what}", unit=""),
     ]
     for label, here in _orders(context):
-        found += _statistics("FWHM PIN", _finite(result.widths.fwhm_px[here]), ("MEDIAN", "SD"), "order alone", label)
-        found += _statistics("R PIN", _finite(result.widths.resolution[here]), ("MEDIAN", "SD"), "order alone", label, unit="")
+        found += _statistics(f"FWHM {name}", _finite(made.fwhm_px[here]), ("MEDIAN", "SD"), "order alone", label)
+        found += _statistics(f"R {name}", _finite(made.resolution[here]), ("MEDIAN", "SD"), "order alone", label, unit="")
     return tuple(found)
 
 

@@ -43,6 +43,8 @@ class ArcResult:
         Largest distance between the table and the fit.
     widths, width_table : LineWidths, WidthTable
         Resolution.
+    slit_widths : LineWidths or None
+        The same of the slit's image, at the slit positions of the pinholes; None without an arc through the slit.
     solved_map : SolvedMap or None
         Wavelength, slit position and order of every pixel.
     mask : tuple of MaskCheck
@@ -62,6 +64,7 @@ class ArcResult:
     readback_px: float
     widths: LineWidths
     width_table: WidthTable
+    slit_widths: LineWidths | None = None
     solved_map: SolvedMap | None = None
     mask: tuple[MaskCheck, ...] = ()
     shift_px: tuple[float, float] = (float("nan"), float("nan"))

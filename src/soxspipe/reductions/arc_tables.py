@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxspipe.algorithms.calibration.judge_lines import ImageState
+from soxspipe.algorithms.calibration.line_widths import WidthTable, tabulate_widths
 from soxspipe.algorithms.calibration.solve_arc import ArcSolution
 from soxspipe.datamodel.arrays import BoolArray
 from soxspipe.datamodel.provenance import Card
@@ -28,10 +29,12 @@ GRID_WAVES, GRID_SLITS = 21, (-6.0, -3.0, 0.0, 3.0, 6.0)
 
 def dispersion_table(context: ArcContext, technique: str) -> Contents:
     """The dispersion table with errors of the solution, and widths of the lines, as further tables."""
+    through = context.result.slit_widths
     cards = calibration_cards(context, "DISP_TAB", technique, is_image=False, extra=_circumstances(context))
     tables = (
         rows_hdu("SOLUTION_ERROR", _errors(context), {"WAVE": "nm", "SLIT": "arcsec", "X_ERR": "pix", "Y_ERR": "pix"}),
-        _widths(context),
+        _widths(context.result.width_table, "LINE_WIDTHS"),
+        *([] if through is None else [_widths(tabulate_widths(context.result.solution, through), "SLIT_WIDTHS")]),
     )
     return fits_chunks(dispersion_hdus(cards, context.result.x, context.result.y, tables))
 
@@ -77,7 +80,7 @@ def line_rows(context: ArcContext) -> Rows:
     x, y = taken(pinholes.x), taken(pinholes.y)
     dx, dy = solution.fit_x[seen] - x, solution.fit_y[seen] - y
     peak = taken(pinholes.electrons) / (2 * np.pi * taken(pinholes.sigma_x) * taken(pinholes.sigma_y))
-    fwhm, nan = result.widths.fwhm_px[seen], np.full(line.size, np.nan)
+    fwhm, nan, through = result.widths.fwhm_px[seen], np.full(line.size, np.nan), result.slit_widths
     return {
         "ion": solution.lines.ion[line],
         **_places(solution, seen),
@@ -104,8 +107,8 @@ def line_rows(context: ArcContext) -> Rows:
         "pixelScaleNm": result.widths.scale_nm[seen],
         "detector_x_shifted": solution.fit_x[seen],
         "detector_y_shifted": solution.fit_y[seen],
-        "R_slit": nan,
-        "fwhm_slit_px": nan,
+        "R_slit": nan if through is None else through.resolution[seen],
+        "fwhm_slit_px": nan if through is None else through.fwhm_px[seen],
         "observed_x_err": solution.judged.x_error[seen],
         "observed_y_err": solution.judged.y_error[seen],
         "significance": taken(pinholes.significance),
@@ -145,13 +148,13 @@ def _errors(context: ArcContext) -> Rows:
     return {"ORDER": order.astype(np.int64), "WAVE": wave, "SLIT": slit, "X_ERR": x, "Y_ERR": y}
 
 
-def _widths(context: ArcContext) -> Hdu:
-    table = context.result.width_table
+def _widths(table: WidthTable, name: str) -> Hdu:
+    """Widths and resolution by order, slit position and wavelength."""
     rows: Rows = {
         "ORDER": table.order, "SLIT": table.slit_arcsec, "WAVE": table.wavelength_nm, "FWHM": table.fwhm_px, "R": table.resolution,
         "NUMBER": table.number,
     }  # fmt: skip
-    return rows_hdu("LINE_WIDTHS", rows, {"WAVE": "nm", "SLIT": "arcsec", "FWHM": "pix"})
+    return rows_hdu(name, rows, {"WAVE": "nm", "SLIT": "arcsec", "FWHM": "pix"})
 
 
 def _circumstances(context: ArcContext) -> tuple[Card, ...]:

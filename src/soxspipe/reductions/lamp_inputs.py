@@ -23,7 +23,7 @@ from soxspipe.instruments.registry import detector
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_master, read_off_frame, read_raw
-from soxspipe.io.headers import read_observation, text_of
+from soxspipe.io.headers import read_observation, slit_width_of, text_of
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import read_bad_pixels
 from soxspipe.io.tables import read_dispersion_table, read_order_table
@@ -38,6 +38,8 @@ from soxspipe.settings.load import SettingsSource
 Chosen = TypeVar("Chosen", bound=ReductionSettings)
 BLANK = "BLANK"
 """Name of the slit wheel's position without a mask: such frames exist, and hold no pinholes."""
+USUAL_SLIT_ARCSEC = 1.0
+"""Width of a slit whose name does not tell it."""
 MOST_FRAMES = 40
 """More add nothing to a lamp's brightness but reading time."""
 
@@ -88,6 +90,10 @@ class LampInputs:
         Solution that is there already, x and y, unbinned.
     order_table : OrderTable or None
         Where the orders are.
+    slit_raw : tuple of RawFrame
+        Arcs through the slit, for the resolution alone.
+    slit_width_arcsec : float
+        Width of that slit.
     """
 
     raw: tuple[RawFrame, ...]
@@ -100,11 +106,20 @@ class LampInputs:
     prediction: ArcPrediction
     first: tuple[DispersionPolynomial, DispersionPolynomial] | None = None
     order_table: OrderTable | None = None
+    slit_raw: tuple[RawFrame, ...] = ()
+    slit_width_arcsec: float = USUAL_SLIT_ARCSEC
 
     @property
     def frames(self) -> LampFrames:
         """Raw frames and calibrations, as they are combined."""
         return LampFrames(raw=self.raw, lamps=self.lamps, detector=self.detector, bad_pixels=self.bad_pixels, masters=self.masters)
+
+    @property
+    def slit_frames(self) -> LampFrames:
+        """Arcs through the slit: frames of one setup, averaged."""
+        return LampFrames(
+            raw=self.slit_raw, lamps=((),) * len(self.slit_raw), detector=self.detector, bad_pixels=self.bad_pixels, masters=self.masters
+        )
 
     @property
     def elements(self) -> frozenset[str]:
@@ -160,7 +175,7 @@ def _read(files: Selected, pool: ThreadPoolExecutor) -> LampInputs:
         first.instrument.name, first.arm, binning=observation.binning, gain_e_per_adu=observation.gain_e_per_adu,
         read_noise_e=observation.read_noise_e,
     )  # fmt: skip
-    raw = [pool.submit(read_raw, file, used) for file in files.exposures]
+    raw, slit_raw = ([pool.submit(read_raw, file, used) for file in some] for some in (files.exposures, files.all("slit_arc")))
     masters = {name: pool.submit(_master, files.one(name), used) for name in ("bias", "dark", "flat")}
     bias, dark, flat = (masters[name].result() for name in ("bias", "dark", "flat"))
     lamp_off = files.one("lamp_off")
@@ -176,7 +191,15 @@ def _read(files: Selected, pool: ThreadPoolExecutor) -> LampInputs:
         prediction=read_arc_prediction(first.instrument.name, first.arm),
         first=None if dispersion is None else read_dispersion_table(dispersion),
         order_table=None if orders is None else read_order_table(orders),
+        slit_raw=tuple(future.result() for future in slit_raw),
+        slit_width_arcsec=_slit_width(files.one("slit_arc")),
     )
+
+
+def _slit_width(file: ClassifiedFile | None) -> float:
+    """Width (arcsec) of the slit of a frame by its name; the usual one where it does not tell."""
+    name = "" if file is None else text_of(file.header, file.facts.slit_keyword)
+    return slit_width_of(name) or USUAL_SLIT_ARCSEC
 
 
 def lamps_on(file: ClassifiedFile) -> Lamps:

@@ -12,8 +12,8 @@ from soxspipe.simulate import spectra
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.detector import stream
 from soxspipe.simulate.lamps import QTH_K, LampLight
-from soxspipe.simulate.lightpath import order_efficiency
-from soxspipe.simulate.paint import OrderCanvas, integrate, line_spread
+from soxspipe.simulate.lightpath import DESIGN_ARCSEC_PER_PX, order_efficiency
+from soxspipe.simulate.paint import OrderCanvas, integrate, line_spread, slit_kernel
 from soxspipe.simulate.values import Facts
 
 PINHOLE_SIGMA_PX = 0.8
@@ -80,14 +80,30 @@ def pinholes(scene: CalibrationScene, facts: Facts, *, multiple: bool) -> Pinhol
 
 def arc_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas], *, multiple: bool) -> LampLight:
     """Light of the arc lamps through one pinhole or the mask of several."""
-    shown = shown_lines(scene, facts)
     pixels, along = {}, {}
     for order, canvas in canvases.items():
-        efficiency = _relative_efficiency(scene, facts, order, shown.wavelength_nm)
-        lines = canvas.grid.bin_lines(shown.wavelength_nm, shown.electrons * efficiency)
-        per_px = line_spread(canvas.grid, lines, np.ones(1), PINHOLE_SIGMA_PX)
+        per_px = line_spread(canvas.grid, _lines_on_grid(scene, facts, canvas), np.ones(1), PINHOLE_SIGMA_PX)
         pixels[order], along[order] = _through_pinholes(pinholes(scene, facts, multiple=multiple), canvas, per_px)
     return LampLight(pixels=pixels, along=along)
+
+
+def slit_arc_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas]) -> LampLight:
+    """Light of the arc lamps through the slit; a line has per arcsec of it what a pinhole's image has."""
+    half_px = 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm]
+    kernel = slit_kernel(np.array([-1.0, 1.0]), np.ones(2), half_px)
+    pixels, along = {}, {}
+    for order, canvas in canvases.items():
+        per_px = line_spread(canvas.grid, _lines_on_grid(scene, facts, canvas), kernel, PINHOLE_SIGMA_PX)
+        pixels[order] = canvas.paint_extended(integrate(canvas.grid, per_px))
+        along[order] = np.interp(canvas.b_px, canvas.grid.b_px, per_px)
+    return LampLight(pixels=pixels, along=along)
+
+
+def _lines_on_grid(scene: CalibrationScene, facts: Facts, canvas: OrderCanvas) -> FloatArray:
+    """Lines of the arc lamps in an order, electrons per pixel."""
+    shown = shown_lines(scene, facts)
+    efficiency = _relative_efficiency(scene, facts, canvas.order, shown.wavelength_nm)
+    return canvas.grid.bin_lines(shown.wavelength_nm, shown.electrons * efficiency)
 
 
 def line_images(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas], *, multiple: bool) -> dict[str, FloatArray]:

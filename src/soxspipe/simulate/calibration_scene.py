@@ -8,7 +8,7 @@ from pydantic import Field
 
 from soxspipe.simulate.scene import Scene
 
-CalibrationKind = Literal["bias", "dark", "flat", "pinhole_arc", "pinhole_flat", "multi_pinhole_arc"]
+CalibrationKind = Literal["bias", "dark", "flat", "pinhole_arc", "pinhole_flat", "multi_pinhole_arc", "slit_arc"]
 
 
 class CalibrationScene(Scene):

@@ -9,7 +9,7 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image
 from soxspipe.datamodel.detector import Detector
-from soxspipe.simulate.arc_lamps import arc_light, pinhole_flat_light
+from soxspipe.simulate.arc_lamps import arc_light, pinhole_flat_light, slit_arc_light
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibration_truth import CalibrationTruth, make_calibration_truth
 from soxspipe.simulate.detector import Chip, bin_sum, cosmic_rays, make_chip, read_noise, read_out, scattered, stream
@@ -24,6 +24,8 @@ START_MJD = 60735.9
 
 OVERHEAD_S = 40.0
 """Read-out and writing."""
+ARC_LAMPS = {"NIR": ("argo", "neon", "merc", "xeno")}
+"""Thorium-argon in the other arms."""
 NIR_DARK_TIMES_S = (20.0, 60.0, 300.0)
 """Of lamps, standards and targets."""
 
@@ -159,6 +161,7 @@ LIGHTS: Mapping[str, Callable[[CalibrationScene, Facts, Mapping[int, OrderCanvas
     "pinhole_flat": pinhole_flat_light,
     "pinhole_arc": lambda scene, facts, canvases: arc_light(scene, facts, canvases, multiple=False),
     "multi_pinhole_arc": lambda scene, facts, canvases: arc_light(scene, facts, canvases, multiple=True),
+    "slit_arc": slit_arc_light,
 }
 """Light of one frame by the key that a plan names; a new kind of frame adds its own."""
 
@@ -283,8 +286,14 @@ def _plan_arcs(scene: CalibrationScene, *, multiple: bool) -> list[FramePlan]:
     """Arcs through one pinhole or several, in the NIR one with the lamps off as well."""
     return _plan_pinholes(
         scene, "LAMP,WAVE", "ECHELLE,MULTI-PINHOLE" if multiple else "ECHELLE,PINHOLE", "MULTPIN" if multiple else "PINHOLE",
-        ("argo", "neon", "merc", "xeno") if scene.arm == "NIR" else ("thar",), "multi_pinhole_arc" if multiple else "pinhole_arc",
+        ARC_LAMPS.get(scene.arm, ("thar",)), "multi_pinhole_arc" if multiple else "pinhole_arc",
     )  # fmt: skip
+
+
+def _plan_slit_arcs(scene: CalibrationScene) -> list[FramePlan]:
+    """Arcs through the slit."""
+    slit = f"SLIT{scene.slit_width_arcsec:.1f}"
+    return _plan_pinholes(scene, "LAMP,WAVE", "ECHELLE,SLIT", slit, ARC_LAMPS.get(scene.arm, ("thar",)), "slit_arc")
 
 
 def _plan_pinhole_flats(scene: CalibrationScene) -> list[FramePlan]:
@@ -295,9 +304,8 @@ def _plan_pinhole_flats(scene: CalibrationScene) -> list[FramePlan]:
 def _plan_pinholes(
     scene: CalibrationScene, dpr_type: str, dpr_tech: str, mask: str, lamps: tuple[str, ...], light: str
 ) -> list[FramePlan]:  # fmt: skip
-    if scene.instrument != "SOXS":
-        return []
-    kind, seconds = _spelled(scene, dpr_type), scene.lamp_exptime_s
+    kind = _spelled(scene, dpr_type) if scene.instrument == "SOXS" else XSHOOTER_TYPES.get((light, scene.arm), XSHOOTER_TYPES[(light, "")])
+    seconds = scene.lamp_exptime_s
     on = FramePlan(
         stem=f"{light}_on", number=0, of=scene.arc_frames, dpr_type=kind, dpr_tech=dpr_tech, slit=mask, exptime_s=seconds, lamps=lamps,
         light=light,
@@ -308,6 +316,14 @@ def _plan_pinholes(
     return frames
 
 
+XSHOOTER_TYPES = {
+    ("pinhole_arc", ""): "LAMP,FMTCHK",
+    ("multi_pinhole_arc", ""): "LAMP,WAVE",
+    ("slit_arc", ""): "LAMP,WAVE",
+    ("pinhole_flat", ""): "LAMP,ORDERDEF",
+    ("pinhole_flat", "UVB"): "LAMP,QORDERDEF",
+}
+"""DPR TYPE of X-shooter's pinhole frames, by light and arm; it has one spelling alone."""
 MASTERS = ("bias", "dark", "flat")
 """Kinds of frames of which masters are made."""
 
@@ -318,5 +334,6 @@ _PLANNERS: Mapping[str, Callable[[CalibrationScene], list[FramePlan]]] = {
     "pinhole_flat": _plan_pinhole_flats,
     "flat": _plan_flats,
     "multi_pinhole_arc": lambda scene: _plan_arcs(scene, multiple=True),
+    "slit_arc": _plan_slit_arcs,
 }
 """Frames by kind, in the order in which they are taken."""

@@ -119,4 +119,15 @@ def test_frames_are_taken_in_the_order_of_the_cascade_with_lamps_off_in_the_nir(
         ("multi_pinhole_arc_on", "LAMP,WAVE", "ECHELLE,MULTI-PINHOLE", four), ("multi_pinhole_arc_off", "LAMP,WAVE", "IMAGE", ()),
     ]  # fmt: skip
     assert [plan.lamps for plan in plan_frames(CalibrationScene(arm="VIS", kinds=KINDS))] == [("thar",), ("qth",), ("thar",)]
-    assert plan_frames(CalibrationScene(arm="VIS", instrument="XSHOOTER", kinds=KINDS)) == ()
+
+
+def test_xshooter_has_types_of_its_own_in_one_spelling() -> None:
+    scene = CalibrationScene(arm="UVB", instrument="XSHOOTER", kinds=KINDS, dpr_type_order="lamp_last")
+    assert [plan.dpr_type for plan in plan_frames(scene)] == ["LAMP,FMTCHK", "LAMP,QORDERDEF", "LAMP,WAVE"]
+    near_infrared = plan_frames(CalibrationScene(arm="NIR", instrument="XSHOOTER", kinds=("pinhole_flat",)))
+    assert [(plan.dpr_type, plan.dpr_tech) for plan in near_infrared] == [("LAMP,ORDERDEF", "ECHELLE,PINHOLE"), ("LAMP,ORDERDEF", "IMAGE")]
+
+
+def test_slit_arcs_are_taken_through_the_slit_of_the_scene() -> None:
+    plans = plan_frames(CalibrationScene(arm="VIS", kinds=("slit_arc",), slit_width_arcsec=1.5))
+    assert [(plan.dpr_type, plan.dpr_tech, plan.slit, plan.lamps) for plan in plans] == [("LAMP,WAVE", "ECHELLE,SLIT", "SLIT1.5", ("thar",))]

@@ -39,5 +39,10 @@ def edge_polynomials(
 
 
 def _unbinned(edges: Mapping[int, OrderEdges], name: str, layout: Layout) -> dict[int, tuple[FloatArray, FloatArray]]:
-    """Dispersion and slit pixel of one edge of each order."""
-    return {n: ((e.b_px + 0.5) * layout.binning_b - 0.5, (getattr(e, name) + 0.5) * layout.binning_a - 0.5) for n, e in edges.items()}
+    """Dispersion and slit pixel of one edge of each order, thinned, first and last pixel among them."""
+    curves = {}
+    for number, order in edges.items():
+        some = np.union1d(np.arange(0, order.b_px.size, THINNING), [order.b_px.size - 1])
+        along, across = order.b_px[some], getattr(order, name)[some]
+        curves[number] = ((along + 0.5) * layout.binning_b - 0.5, (across + 0.5) * layout.binning_a - 0.5)
+    return curves

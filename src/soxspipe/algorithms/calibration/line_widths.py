@@ -56,16 +56,20 @@ class WidthTable:
 
 def measure_line_widths(image: ArcImage, solution: ArcSolution, dispersion_axis: Axis) -> LineWidths:
     """Widths of the used images."""
-    lines, shape = solution.lines, solution.shape
     bright = solution.used.ravel() & (solution.pinholes.significance > WIDTH_SIGNIFICANCE)
-    sigma = measure_widths(image, solution.pinholes, bright)[0 if dispersion_axis == "x" else 1].reshape(shape)
-    order, wave, slit = lines.order[:, None], lines.wavelength_nm[:, None], solution.slit_arcsec[None, :]
+    sigma = measure_widths(image, solution.pinholes, bright)[0 if dispersion_axis == "x" else 1].reshape(solution.shape)
+    scale = pixel_scale_nm(solution, dispersion_axis)
+    fwhm = FWHM_PER_SIGMA * sigma
+    return LineWidths(fwhm_px=fwhm, scale_nm=scale, resolution=solution.lines.wavelength_nm[:, None] / (fwhm * scale))
+
+
+def pixel_scale_nm(solution: ArcSolution, dispersion_axis: Axis) -> FloatArray:
+    """Size of a pixel in wavelength at every image, shape (n_lines, n_pinholes)."""
+    order, wave, slit = solution.lines.order[:, None], solution.lines.wavelength_nm[:, None], solution.slit_arcsec[None, :]
     low, high = (
         solution.fit.pixels(order, wave + step, slit)[0 if dispersion_axis == "x" else 1] for step in (-0.5 * STEP_NM, 0.5 * STEP_NM)
     )
-    scale = STEP_NM / np.maximum(np.abs(high - low), 1e-9)
-    fwhm = FWHM_PER_SIGMA * sigma
-    return LineWidths(fwhm_px=fwhm, scale_nm=scale, resolution=wave / (fwhm * scale))
+    return np.asarray(STEP_NM / np.maximum(np.abs(high - low), 1e-9))
 
 
 def tabulate_widths(solution: ArcSolution, widths: LineWidths) -> WidthTable:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import Legendre
+from numpy.polynomial.legendre import legvander
 
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
@@ -34,6 +35,16 @@ LEAST_SNR = 5.0
 
 LEAST_COLUMNS = 60
 """Fewer columns do not hold the parabola that the edges of a whole order need."""
+LENGTH_DEGREE = 4
+"""The length of the slit's image changes smoothly: the fitted geometries of all five arms need no more to 0.02 px."""
+BLUR_PX = 1.5
+"""Further from an edge than this a pixel is wholly within or beyond the slit: its image is blurred by half a pixel."""
+ODD_SHARE = 0.25
+"""A pixel that lacks so much of its light, or has so much too much, is no sound one; responses scatter by 1 %."""
+BAD_COLUMN_ROWS = 16
+"""So many odd pixels in one column of the detector make it a bad one; cosmic rays and single defects are fewer."""
+COARSE_CLIP_SIGMA, LEAST_CLIP_PX = 10.0, 0.02
+"""Clipping while the polynomial is still too stiff, and what is never clipped."""
 SPAN_OF_DEGREE, SPAN_OF_PARABOLA = 0.75, 0.4
 """An edge seen over less than the first share of its order is fitted by degree 2 alone, over less than the second by a constant distance from
 the centre, which can be continued."""
@@ -172,9 +183,11 @@ def _measure_order(
                           measured_low=nowhere, measured_high=nowhere, rms_px=float("nan"), lit=False)  # fmt: skip
     fitted_low, fitted_high, rms = low, high, float("nan")
     measured_low = measured_high = nowhere
-    for _ in range(2):  # the second time from where the first has found the edges
-        measured_low = strip.a_start + _edge_columns(strip, fitted_low - strip.a_start, -1)
-        measured_high = strip.a_start + _edge_columns(strip, fitted_high - strip.a_start, 1)
+    for settled in (False, True):  # the second time from where the first has found the edges
+        low_column, high_column = (
+            _edge_columns(strip, guess - strip.a_start, side, settled=settled) for guess, side in ((fitted_low, -1), (fitted_high, 1))
+        )
+        measured_low, measured_high = strip.a_start + low_column, strip.a_start + high_column
         fit = _fit_edges(b_px, centre, measured_low, measured_high, degree, clip_sigma)
         if fit is None:
             return OrderEdges(order=order, b_px=b_px, centre=centre, low=centre - half_slit_px, high=centre + half_slit_px,
@@ -224,8 +237,11 @@ def _dark_run(below: BoolArray) -> BoolArray:
     return run & below
 
 
-def _edge_columns(strip: Strip, guess: FloatArray, side: int) -> FloatArray:
-    """Place of one edge in every column of the strip (column number), from lit pixels near `guess`; NaN where there is no contrast."""
+def _edge_columns(strip: Strip, guess: FloatArray, side: int, *, settled: bool) -> FloatArray:
+    """Place of one edge in every column of the strip (column number), from lit pixels near `guess`; NaN where there is no contrast.
+
+    Once `guess` is `settled`, pixels that are clearly within or beyond the slit and do not look so are defects, and are not counted.
+    """
     n, m = strip.values.shape
     rows = np.arange(n)[:, None]
     nearest = np.rint(guess).astype(np.int64)
@@ -242,10 +258,36 @@ def _edge_columns(strip: Strip, guess: FloatArray, side: int) -> FloatArray:
     column = np.clip(nearest - side * INSIDE_PX, 0, m - 1)
     noise = np.sqrt(np.maximum(strip.variance[np.arange(n), column], 1e-12))
     with np.errstate(invalid="ignore", divide="ignore"):
-        number = ((across - dark[:, None]) / contrast[:, None]).sum(axis=1)
-        sound = np.isfinite(number) & (contrast > LEAST_SNR * noise) & (number > 0) & (number < INSIDE_PX + OUTSIDE_PX + 1)
+        share: FloatArray = (across - dark[:, None]) / np.where(contrast > LEAST_SNR * noise, contrast, np.nan)[:, None]
+        if settled:
+            steps = nearest[:, None] + side * np.arange(-INSIDE_PX, OUTSIDE_PX + 1)[None, :]
+            share = _without_defects(share, noise / contrast, side * (steps - guess[:, None]), strip.a_start[:, None] + steps)
+        number = share.sum(axis=1)
+        sound = np.isfinite(number) & (number > 0) & (number < INSIDE_PX + OUTSIDE_PX + 1)
     place = nearest + side * (number - INSIDE_PX - 0.5)
     return np.where(sound, place, np.nan)
+
+
+def _without_defects(share: FloatArray, noise: FloatArray, beyond_px: FloatArray, pixel: IntArray) -> FloatArray:
+    """Share of the light in pixels about an edge, defects given the share that their place has; NaN where a defect lies on the edge.
+
+    Parameters
+    ----------
+    share : ndarray, shape (n, m)
+        Light of the pixels, 0 outside and 1 within the slit.
+    noise : ndarray, shape (n,)
+        Its error.
+    beyond_px : ndarray, shape (n, m)
+        Distance of the pixels from the edge, outwards.
+    pixel : ndarray of int, shape (n, m)
+        Slit-axis pixel of the frame: a bad column of the detector, along which an edge runs for hundreds of pixels, is one of them.
+    """
+    clear = np.abs(beyond_px) > BLUR_PX
+    expected = np.where(np.isfinite(share), beyond_px < 0, np.nan)
+    odd = clear & (np.abs(share - expected) > np.maximum(ODD_SHARE, LEAST_SNR * noise[:, None]))
+    first = int(pixel.min())
+    bad = np.bincount((pixel - first)[odd], minlength=int(pixel.max()) - first + 1) > BAD_COLUMN_ROWS
+    return np.where(odd, expected, np.where(bad[pixel - first] & ~clear, np.nan, share))
 
 
 def _smooth_level(values: FloatArray) -> FloatArray:
@@ -260,33 +302,41 @@ def _smooth_level(values: FloatArray) -> FloatArray:
 def _fit_edges(
     b_px: IntArray, centre: FloatArray, low: FloatArray, high: FloatArray, degree: int, clip_sigma: float
 ) -> tuple[FloatArray, FloatArray, float] | None:
-    """Both edges along the whole order, through middle (against the centre given) and length of the slit; None with too few columns."""
-    length, middle = high - low, 0.5 * (high + low) - centre
-    use = np.isfinite(length)
-    if use.sum() < min(LEAST_COLUMNS, b_px.size // 2):
+    """Both edges along the whole order, through middle (against the centre given) and half length of the slit; None with too few columns.
+
+    Both are fitted together, so that where one edge is not seen the other tells the middle, and the length is that of its neighbours.
+    """
+    offsets = np.stack([low - centre, high - centre])
+    use = np.isfinite(offsets)
+    if use.sum(axis=1).min() < min(LEAST_COLUMNS, b_px.size // 2):
         return None
-    span = float(np.ptp(b_px[use])) / max(float(np.ptp(b_px)), 1.0)
+    seen = b_px[use.any(axis=0)]
+    span = float(np.ptp(seen)) / max(float(np.ptp(b_px)), 1.0)
     degree = degree if span >= SPAN_OF_DEGREE else min(degree, 2 if span >= SPAN_OF_PARABOLA else 0)
-    fitted = [_clipped_fit(b_px, values, use, degree, clip_sigma) for values in (middle, length)]
-    residual = np.concatenate([middle[fitted[0][1]] - fitted[0][0][fitted[0][1]], 0.5 * (length - fitted[1][0])[fitted[1][1]]])
-    middle_fit, length_fit = centre + fitted[0][0], fitted[1][0]
-    return middle_fit - 0.5 * length_fit, middle_fit + 0.5 * length_fit, float(np.sqrt(2.0 * np.mean(residual**2)))
+    scaled = (2.0 * b_px - b_px[0] - b_px[-1]) / max(float(b_px[-1] - b_px[0]), 1.0)
+    fitted, kept = _clipped_fit(legvander(scaled, degree), offsets, use, clip_sigma)
+    rms = float(np.sqrt(np.mean((offsets - fitted)[kept] ** 2)))
+    return centre + fitted[0], centre + fitted[1], rms
 
 
-def _clipped_fit(b_px: IntArray, values: FloatArray, use: BoolArray, degree: int, clip_sigma: float) -> tuple[FloatArray, BoolArray]:
-    """Polynomial through the values in use, with clipping; its values everywhere, and which were used in the end."""
-    b = b_px.astype(np.float64)
-    domain = [b[0], b[-1]] if b.size > 1 else [b[0] - 1, b[0] + 1]
+def _clipped_fit(powers: FloatArray, offsets: FloatArray, use: BoolArray, clip_sigma: float) -> tuple[FloatArray, BoolArray]:
+    """Polynomials of middle and half length through both edges, shape (2, n), with clipping; and which columns were used in the end."""
     kept = use.copy()
-    series = Legendre.fit(b[kept], values[kept], 0, domain=domain)
-    for rising in (min(1, degree), degree, degree):
-        residual = np.where(use, values - series(b), np.nan)
+    fitted: FloatArray = np.zeros_like(offsets)
+    degree = powers.shape[1] - 1
+    for rising in (0, min(1, degree), degree, degree):
+        middle, half = powers[:, : rising + 1], powers[:, : min(rising, LENGTH_DEGREE) + 1]
+        design = np.stack([np.concatenate([middle, sign * half], axis=1) for sign in (-1.0, 1.0)])
+        some = design[kept]
+        fitted = design @ np.linalg.solve(some.T @ some, some.T @ offsets[kept])
+        residual = np.where(use, offsets - fitted, np.inf)
         sigma = max(quick_mad_sigma(residual[kept]), 1e-3)
-        kept = use & (np.abs(np.nan_to_num(residual, nan=np.inf)) <= (clip_sigma if rising == degree else 10.0) * sigma + 0.02)
-        if kept.sum() <= degree + 1:
+        wide = clip_sigma if rising == degree else COARSE_CLIP_SIGMA
+        closer = use & (np.abs(residual) <= wide * sigma + LEAST_CLIP_PX)
+        if closer.sum(axis=1).min() <= degree + 1:
             break
-        series = Legendre.fit(b[kept], values[kept], rising, domain=domain)
-    return series(b), kept
+        kept = closer
+    return fitted, kept
 
 
 def _borrow_lengths(found: Mapping[int, OrderEdges]) -> dict[int, OrderEdges]:

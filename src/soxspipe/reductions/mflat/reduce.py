@@ -25,10 +25,8 @@ PREFERRED = ("QTH", "QTH+D2", "DOME", "D2")
 
 def reduce_mflat(inputs: MflatInputs, settings: MflatSettings, done: Done) -> MflatResult:
     """Combine flats to one, with edges, defects and factors of the light."""
-    background = _background(inputs, settings)
-    done("background", f"{len(inputs.off)} frames with the lamp off" if inputs.off else "from the master")
     layout = make_layout(inputs.order_table, inputs.detector.shape, inputs.detector.binning)
-    lamps = _combine_lamps(inputs, background, layout, settings)
+    lamps = _combine_lamps(inputs, _background(inputs, settings, done), layout, settings)  # nobody holds the background any longer
     done("combine", ", ".join(f"{lamp.lamp}: {len(lamp.names)} flats of {np.median(lamp.levels_e):.0f} electrons" for lamp in lamps))
     master = make_master_flat(
         lamps, inputs.order_table, layout, inputs.bad_pixels, settings.flat, subtract_background=settings.subtract_background,
@@ -38,14 +36,16 @@ def reduce_mflat(inputs: MflatInputs, settings: MflatSettings, done: Done) -> Mf
     return MflatResult(master=master, warnings=_warnings(inputs, master, lamps))
 
 
-def _background(inputs: MflatInputs, settings: MflatSettings) -> AnyFrame:
+def _background(inputs: MflatInputs, settings: MflatSettings, done: Done) -> AnyFrame:
     """What flats hold beside the lamp's light."""
     if inputs.master is not None:
+        done("background", "from the master")
         return inputs.master
     sample = inputs.off[0].electrons(0, min(256, inputs.detector.shape[0]))
     floor = clipped_mean(sample.ravel())
     noise = NoiseModel(read_e=inputs.read_noise_e, floor_e=floor, least_e=3.0 * inputs.read_noise_e / np.sqrt(len(inputs.off)))
     combined = combine(inputs.off, noise, clip_sigma=settings.flat.stacked_clipping_sigma)
+    done("background", f"{len(inputs.off)} frames with the lamp off")
     return Frame(
         electrons=combined.electrons, variance=combined.variance, flags=combined.reasons, exptime_s=inputs.off[0].exptime_s,
         n_exposures=len(inputs.off),

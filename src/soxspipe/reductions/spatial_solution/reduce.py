@@ -11,6 +11,8 @@ from soxspipe.algorithms.calibration.arc_settings import with_degrees
 from soxspipe.algorithms.calibration.check_mask import MaskCheck, check_mask
 from soxspipe.algorithms.calibration.combine_lamps import combine_lamps
 from soxspipe.algorithms.calibration.gap_light import without_gap_light
+from soxspipe.algorithms.calibration.line_widths import LineWidths
+from soxspipe.algorithms.calibration.slit_widths import measure_slit_widths
 from soxspipe.algorithms.calibration.solve_map import SolvedMap, solve_map
 from soxspipe.algorithms.orders.dispersion import invert_dispersion, solve_order
 from soxspipe.datamodel.geometry import OrderTable
@@ -44,11 +46,23 @@ def reduce_spatial_solution(inputs: LampInputs, settings: SpatialSolutionSetting
         warnings=(*result.warnings, *_mask_warnings(mask, inputs), *_middle_warnings(middles, inputs)),
     )  # fmt: skip
     done("check mask", f"motion against the first solution {result.shift_px[0]:+.2f}, {result.shift_px[1]:+.2f} px")
+    if inputs.slit_raw:
+        result = replace(result, slit_widths=_through_slit(result, inputs, settings))
+        done("slit arc", f"{int(np.isfinite(result.slit_widths.fwhm_px).any(axis=1).sum())} lines" if result.slit_widths else "")
     if not settings.make_map:
         return result
     made = _map(inputs, result, settings)
     done("map", f"{made.solved:.2%} of the pixels of the orders, to {made.distance_px:.0e} px")
     return replace(result, solved_map=made)
+
+
+def _through_slit(result: ArcResult, inputs: LampInputs, settings: SpatialSolutionSettings) -> LineWidths:
+    """Widths of lines seen through the slit; one pinhole is as far from the next along the slit as across it."""
+    solution, axis = result.solution, inputs.arm.dispersion_axis
+    across = solution.fit_y if axis == "x" else solution.fit_x
+    px_per_arcsec = float(np.median(np.abs(np.diff(across, axis=1) / np.diff(solution.slit_arcsec))))
+    image = combine_lamps(inputs.slit_frames, settings.stack)
+    return measure_slit_widths(image, solution, axis, inputs.slit_width_arcsec * px_per_arcsec)
 
 
 def _map(inputs: LampInputs, result: ArcResult, settings: SpatialSolutionSettings) -> SolvedMap:

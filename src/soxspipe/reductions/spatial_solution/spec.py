@@ -22,6 +22,10 @@ INPUTS: tuple[InputRow, ...] = (
         name="arcs", description="Arcs through the multi-pinhole mask; frames of one lamp averaged, lamps added",
         kinds=(Kind.MULTI_PINHOLE_ARC,), maximum=MOST_FRAMES, take="all", match=SAME_DETECTOR,
     ),
+    InputRow(
+        name="slit_arc", description="Arcs through the slit, for the resolution that it gives", kinds=(Kind.SLIT_ARC,), minimum=0,
+        maximum=MOST_FRAMES, take="all", match=SAME_DETECTOR,
+    ),
     bias_row(),
     *background_rows(Kind.ARC_LAMP_OFF),
     InputRow(name="flat", description="Response of the pixels, if it is to be divided by", kinds=(Kind.FLAT,), minimum=0, match=SAME_DETECTOR, made_by="mflat"),
@@ -48,6 +52,10 @@ METRICS: tuple[MetricRow[SpatialSolutionContext], ...] = (
     *arc_metrics.ROWS,
     MetricRow(labels=("PINHOLE COUNT MIN", "ARC SHIFT X", "ARC SHIFT Y"), measure=arc_metrics.pinholes),
     MetricRow(labels=("MAP SOLVED FRAC", "MAP HELD FRAC", "WAVE ERR MEDIAN", "SLIT CENTRE OFFSET"), measure=arc_metrics.solved_map),
+    MetricRow(
+        labels=("FWHM SLIT MEDIAN", "FWHM SLIT SD", "R SLIT MEDIAN", "R SLIT SD", "FWHM SLIT MEDIAN O<N>", "R SLIT MEDIAN O<N>"),
+        measure=arc_metrics.slit_widths,
+    ),
 )
 
 SPATIAL_SOLUTION = RecipeSpec(

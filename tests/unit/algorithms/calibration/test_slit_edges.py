@@ -60,6 +60,18 @@ def test_dead_columns_that_nobody_knows_of_are_no_edges():
     assert np.abs(found[5].high - edges[5][1]).max() < 0.3
 
 
+@pytest.mark.parametrize("column", [36, 38, 40])
+def test_a_cold_column_that_an_edge_crosses_does_not_move_it(column):
+    # a column with a third of its light once moved the edge by up to 0.8 px over half of the order
+    edges, image, variance = two_orders(level=600.0)
+    image[:, column] *= 0.3
+    centre = 0.5 * (edges[5][0] + edges[5][1])
+    sound = np.zeros(image.shape, dtype=bool)
+    found = measure_edges(image, variance, sound, {5: (B, centre)}, "y", half_slit_px=15.0, degree=5, clip_sigma=4.0)[5]
+    assert np.std(found.low - edges[5][0]) < 0.05
+    assert np.abs(found.low - edges[5][0]).max() < 0.2
+
+
 def test_edges_seen_over_a_small_part_keep_their_distance_from_the_centre():
     edges, image, variance = two_orders()
     image[:420] = 3.0 * np.random.default_rng(3).normal(size=(420, N_A))
