@@ -130,4 +130,6 @@ def test_xshooter_has_types_of_its_own_in_one_spelling() -> None:
 
 def test_slit_arcs_are_taken_through_the_slit_of_the_scene() -> None:
     plans = plan_frames(CalibrationScene(arm="VIS", kinds=("slit_arc",), slit_width_arcsec=1.5))
-    assert [(plan.dpr_type, plan.dpr_tech, plan.slit, plan.lamps) for plan in plans] == [("LAMP,WAVE", "ECHELLE,SLIT", "SLIT1.5", ("thar",))]
+    assert [(plan.dpr_type, plan.dpr_tech, plan.slit, plan.lamps) for plan in plans] == [
+        ("LAMP,WAVE", "ECHELLE,SLIT", "SLIT1.5", ("thar",))
+    ]
