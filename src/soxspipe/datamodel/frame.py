@@ -158,6 +158,11 @@ class Frame:
         """True for the pixels that no flag excludes."""
         return self.flags == 0
 
+    @property
+    def images(self) -> tuple[Image, Image, FlagArray]:
+        """Electrons, variance and flags."""
+        return self.electrons, self.variance, self.flags
+
     def part(self, where: Where) -> Part:
         """Some of its pixels, not to be changed."""
         return Part(self.electrons[where], self.variance[where], self.flags[where])

@@ -8,7 +8,7 @@ from typing import Protocol
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image, IntArray
 from soxspipe.datamodel.frame import Frame, Take
 from soxspipe.datamodel.geometry import DispersionPolynomial
-from soxspipe.datamodel.stored_image import StoredImage
+from soxspipe.datamodel.stored_image import Pixels, StoredImage
 
 
 class AnyFrame(Protocol):
@@ -44,6 +44,10 @@ class AnyFrame(Protocol):
 
     @property
     def good(self) -> BoolImage:
+        """As in `Frame`."""
+
+    @property
+    def images(self) -> tuple[Pixels, Pixels, Pixels]:
         """As in `Frame`."""
 
     def cutout(self, take: Take) -> Frame:
@@ -98,6 +102,11 @@ class StoredFrame:
     def flags(self) -> FlagArray:
         """`PixelFlag` bits, not to be changed."""
         return self.stored[2].look()
+
+    @property
+    def images(self) -> tuple[StoredImage, StoredImage, StoredImage]:
+        """Electrons, variance and flags where they lie, for who reads them row by row."""
+        return self.stored
 
     @property
     def good(self) -> BoolImage:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxspipe.datamodel.provenance import Card, CardValue
+from soxspipe.datamodel.stored_image import StoredImage
 
 BLOCK = 2880
 """Of the FITS standard, like the length of a card."""
@@ -52,13 +53,13 @@ class ComputedImage:
 
     Attributes
     ----------
-    source : ndarray, shape (ny, nx)
+    source : ndarray or StoredImage, shape (ny, nx)
         What it is computed from.
     compute : callable
         Takes rows of the source and returns as many of the image.
     """
 
-    source: NDArray[Any]
+    source: NDArray[Any] | StoredImage
     compute: Callable[[NDArray[Any]], NDArray[Any]]
 
     @property
@@ -76,7 +77,7 @@ class ComputedImage:
         return self.compute(self.source[rows]).astype(np.float32, copy=False)
 
 
-Pixels: TypeAlias = NDArray[Any] | ComputedImage
+Pixels: TypeAlias = NDArray[Any] | ComputedImage | StoredImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

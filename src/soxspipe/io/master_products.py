@@ -30,7 +30,7 @@ def master_hdus(
         *(
             Hdu(
                 name=name,
-                data=pixels if isinstance(pixels, ComputedImage) else pixels.astype(np.float32, copy=False),
+                data=pixels.astype(np.float32, copy=False) if isinstance(pixels, np.ndarray) else pixels,
                 cards=_unit(its_unit),
             )
             for name, pixels, its_unit in more

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import FlagArray, FloatArray, Image, IntArray
+from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.geometry import OrderPolynomial
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.io.atomic import write_whole
-from soxspipe.io.fits_writer import Column, ComputedImage, Hdu, Pixels, fits_chunks, table_hdu
+from soxspipe.io.fits_writer import Column, Hdu, Pixels, fits_chunks, table_hdu
 from soxspipe.io.spectrum_text import spectrum_text
 from soxspipe.io.tables import BASIS_KEYWORD, RESPONSE_UNIT, UNBINNED
 from soxspipe.numerics.air import air_to_vacuum
@@ -41,21 +41,26 @@ def write_fits(path: Path, hdus: Sequence[Hdu]) -> Path:
     return write_whole(path, fits_chunks(hdus))
 
 
-def image_hdus(cards: tuple[Card, ...], electrons: Image, flags: FlagArray, error: Pixels, *, remark: str = "") -> tuple[Hdu, ...]:
+def image_hdus(cards: tuple[Card, ...], electrons: Pixels, flags: Pixels, error: Pixels, *, remark: str = "") -> tuple[Hdu, ...]:
     """An image product: HDUs FLUX, QUAL and ERRS (1 sigma), each of shape (ny, nx)."""
     return (
-        Hdu(name="FLUX", cards=(*cards, ("BUNIT", "electron", remark)), data=electrons.astype(np.float32, copy=False)),
+        Hdu(name="FLUX", cards=(*cards, ("BUNIT", "electron", remark)), data=_of_type(electrons, np.float32)),
         Hdu(
             name="QUAL",
-            data=np.asarray(flags, dtype=np.uint8),
+            data=_of_type(flags, np.uint8),
             cards=(("COMMENT", "0 is good; bits as in the documentation of PixelFlag", ""),),
         ),
         Hdu(
             name="ERRS",
-            data=error if isinstance(error, ComputedImage) else error.astype(np.float32, copy=False),
+            data=_of_type(error, np.float32),
             cards=(("BUNIT", "electron", remark), ("UTYPE", "StdDevUncertainty", "")),
         ),
     )
+
+
+def _of_type(image: Pixels, dtype: type[np.float32 | np.uint8]) -> Pixels:
+    """The image as it is written; one that lies outside the memory is read row by row."""
+    return image.astype(dtype, copy=False) if isinstance(image, np.ndarray) else image
 
 
 def orders_hdus(cards: tuple[Card, ...], spectra: Sequence[OrderSpectrum], arm: Arm) -> tuple[Hdu, ...]:

@@ -37,24 +37,24 @@ def measure_bad_pixels(flags: FlagArray) -> tuple[Metric, ...]:
     )
 
 
-def measure_inner_orders(electrons: Image, good: BoolImage, on_slit: BoolImage, left_over: Image, empty: BoolImage) -> tuple[Metric, ...]:
+def beside_object(counted: BoolImage, empty: BoolImage) -> BoolImage:
+    """Pixels that count outside the object's aperture, which are the `empty` ones; all that count where there are none."""
+    outside = counted & empty
+    return outside if outside.any() else counted
+
+
+def measure_inner_orders(inside: FloatArray, left_over: FloatArray) -> tuple[Metric, ...]:
     """INNER ORDER PIX MEAN, WITH OBJ and SUM: good pixels between the order edges.
 
     Parameters
     ----------
-    electrons : ndarray, shape (ny, nx)
-        Sky subtracted.
-    good, on_slit : ndarray of bool
-        Pixels that count; those between the order edges.
-    left_over : ndarray
-        The same with the object's model off, so that its wings are no fault of the sky.
-    empty : ndarray of bool
-        Pixels outside the object's aperture, for the mean; all that count are taken where there are none.
+    inside : ndarray, shape (n,)
+        Sky-subtracted electrons of these pixels.
+    left_over : ndarray, shape (m,)
+        The same with the object's model off, so that its wings are no fault of the sky, outside the object's aperture.
     """
-    counted = on_slit & good
-    values = electrons[counted].astype(np.float64)
-    outside = counted & empty
-    rest = left_over[outside if outside.any() else counted].astype(np.float64)
+    values = inside.astype(np.float64)
+    rest = left_over.astype(np.float64)
     rest = rest[np.isfinite(rest)]
     return (
         Metric(
@@ -392,11 +392,22 @@ def temperature_metrics(detector_kelvin: float | None, common_path_celsius: floa
 
 
 def empty_sky_mask(
-    order_image: IntArray, slit_arcsec: Image, good: BoolImage, trace: ObjectTrace, *, margin_fwhm: float = 3.0
+    order_image: IntArray,
+    slit_arcsec: Image,
+    good: BoolImage,
+    trace: ObjectTrace,
+    *,
+    moved_arcsec: Mapping[int, float] | None = None,
+    margin_fwhm: float = 3.0,
 ) -> BoolImage:
-    """True for good pixels of orders that lie more than `margin_fwhm` widths from every object on the slit."""
+    """True for good pixels of orders that lie more than `margin_fwhm` widths from every object on the slit, whose image moved by so much in each order."""
     candidates = good & (order_image > 0)
     inside, slit = np.flatnonzero(candidates), slit_arcsec[candidates]
+    if moved_arcsec:
+        orders = order_image[candidates]
+        moved = np.zeros(max(max(moved_arcsec), int(orders.max(initial=0))) + 1)
+        moved[list(moved_arcsec)] = list(moved_arcsec.values())
+        slit = slit - moved[orders]
     positions = [(source.slit_arcsec, source.fwhm_arcsec) for source in trace.sources] or [
         (float(np.median(order.slit_arcsec)), trace.fwhm_arcsec) for order in trace.orders.values()
     ]

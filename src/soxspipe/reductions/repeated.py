@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from soxspipe.errors import InputError
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.fits import first_data, open_fits
-from soxspipe.io.fits_pixels import read_image
+from soxspipe.io.fits_pixels import image_rows, image_shape
 from soxspipe.io.headers import number_of, text_of
 
 EXPOSURE_NUMBER = "ESO DET EXP NO"
@@ -92,8 +92,10 @@ def _digest(file: ClassifiedFile, known: dict[str, str]) -> str:
     if name not in known:
         try:
             opened = open_fits(file.path)
-            image = read_image(opened, opened.images[0])
-            known[name] = hashlib.blake2b(image[::SAMPLED_ROWS].tobytes() + str(image.shape).encode()).hexdigest()
+            digest = hashlib.blake2b(str(image_shape(opened, opened.images[0])).encode())
+            for rows in image_rows(opened, opened.images[0]):
+                digest.update(rows[::SAMPLED_ROWS].tobytes())
+            known[name] = digest.hexdigest()
         except (InputError, IndexError):
             known[name] = ""
     return known[name]

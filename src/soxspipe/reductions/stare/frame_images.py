@@ -89,12 +89,12 @@ class SeenOrders:
 def seen_orders(solved: SolvedOrders, known_flags: FlagArray, stacked: AnyFrame) -> SeenOrders:
     """Take from the solved orders what is told of them, so that they can go."""
     return SeenOrders(
-        planes=_order_planes(solved, known_flags),
+        diagnostics=diagnostics(solved, stacked),  # before the planes, which stay
         sky=tuple(_sky_order(order) for order in solved.orders if order.sky_fit is not None),
         trace=solved.trace,
         profile=solved.profile.summary(),
         host=solved.host,
-        diagnostics=diagnostics(solved, stacked),
+        planes=_order_planes(solved, known_flags),
     )
 
 

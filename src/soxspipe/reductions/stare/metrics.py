@@ -27,8 +27,10 @@ def bad_pixels(context: StareContext) -> Metrics:
 def inner_orders(context: StareContext) -> Metrics:
     """Level between the order edges."""
     frame = context.result.sky_subtracted
-    left_over = seen(context.result.residual_sigma) * np.sqrt(np.maximum(frame.variance, 0.0))
-    return metrics.measure_inner_orders(frame.electrons, frame.good, on_slit(context), left_over, _empty(context))
+    counted = on_slit(context) & frame.good
+    outside = metrics.beside_object(counted, _empty(context))
+    left_over = seen(context.result.residual_sigma)[outside] * np.sqrt(np.maximum(frame.variance[outside], 0.0))
+    return metrics.measure_inner_orders(frame.electrons[counted], left_over)
 
 
 def missing(context: StareContext) -> Metrics:
@@ -161,12 +163,8 @@ def temperatures(context: StareContext) -> Metrics:
 def _empty(context: StareContext) -> BoolImage:
     """Pixels away from every object, where the slit's own motion puts them."""
     mapped, slit = context.inputs.geometry.dispersion_map, context.result.slit
-    position = mapped.slit_arcsec
-    if slit.arcsec:
-        moved = np.zeros(max(max(slit.arcsec), int(mapped.order.max())) + 1)
-        moved[list(slit.arcsec)] = list(slit.arcsec.values())
-        position = position - moved[np.maximum(mapped.order, 0).astype(np.int64)]
-    return metrics.empty_sky_mask(mapped.order, position, context.result.sky_subtracted.good, context.result.trace)
+    good = context.result.sky_subtracted.good
+    return metrics.empty_sky_mask(mapped.order, mapped.slit_arcsec, good, context.result.trace, moved_arcsec=slit.arcsec)
 
 
 def on_slit(context: StareContext) -> BoolImage:

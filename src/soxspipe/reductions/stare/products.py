@@ -19,7 +19,7 @@ from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.observation import TimeSpan
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import OrderSpectrum
-from soxspipe.datamodel.stored_image import seen
+from soxspipe.datamodel.stored_image import Pixels
 from soxspipe.errors import ProductError
 from soxspipe.io import products
 from soxspipe.io.fits_writer import ComputedImage, Hdu, fits_chunks
@@ -41,24 +41,22 @@ SPECTRUM, TECHNIQUE = "SCI_SLIT_FLUX", "ECHELLE,SLIT"
 
 def sky_subtracted(context: StareContext) -> Contents:
     """SKYSUB: 0 outside orders; flagged pixels keep their value."""
-    frame = context.result.sky_subtracted
-    return fits_chunks(products.image_hdus(_image_cards(context), frame.electrons, frame.flags, _sigma(frame.variance)))
+    electrons, variance, flags = context.result.sky_subtracted.images
+    return fits_chunks(products.image_hdus(_image_cards(context), electrons, flags, _sigma(variance)))
 
 
 def sky_model(context: StareContext) -> Contents:
     """SKYMODEL with the model's own error."""
     model = _present(context.result.sky, "sky model")
-    return fits_chunks(
-        products.image_hdus(_image_cards(context), seen(model.electrons), context.result.sky_subtracted.flags, _sigma(seen(model.variance)))
-    )
+    return fits_chunks(products.image_hdus(_image_cards(context), model.electrons, _flags(context), _sigma(model.variance)))
 
 
 def sky_residuals(context: StareContext) -> Contents:
     """SKYSUB_RESIDUALS: (data - sky - object) / error, so that ERRS is 1 inside orders; NaN outside."""
-    residual = seen(context.result.residual_sigma)
+    residual = context.result.residual_sigma
     error = ComputedImage(residual, np.isfinite)
     remark = "kept for readers; values are in sigma"
-    return fits_chunks(products.image_hdus(_image_cards(context), residual, context.result.sky_subtracted.flags, error, remark=remark))
+    return fits_chunks(products.image_hdus(_image_cards(context), residual, _flags(context), error, remark=remark))
 
 
 def cosmic_ray_mask(context: StareContext) -> Contents:
@@ -283,7 +281,12 @@ def _in_format_order(context: StareContext, spectra: Sequence[OrderSpectrum]) ->
     return sorted(spectra, key=lambda spectrum: places.get(spectrum.order, len(places)))
 
 
-def _sigma(variance: Image) -> ComputedImage:
+def _flags(context: StareContext) -> Pixels:
+    """Flags of the frames, where they lie."""
+    return context.result.sky_subtracted.images[2]
+
+
+def _sigma(variance: Pixels) -> ComputedImage:
     return ComputedImage(variance, _root)
 
 

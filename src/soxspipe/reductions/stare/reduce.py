@@ -30,7 +30,7 @@ from soxspipe.algorithms.sky.subtract_sky import first_sky
 from soxspipe.algorithms.sky.wavelengths.measure import corrected_wavelength
 from soxspipe.algorithms.spectra.flat_level import measure_flat_level
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
-from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
@@ -217,9 +217,8 @@ def solve_stack(
 ) -> StackSolution:
     """Average exposures that agree, and solve sky and object on their mean; `known_host` is what other exposures show."""
     inputs, windows = inputs_of_group(numbers, ready, plan), ready.windows
-    bias = inputs.masters.bias.electrons if inputs.masters.bias is not None else None
     half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
-    stacked = clip_and_stack([ready.exposures[number] for number in numbers], settings.stack, bias)
+    stacked = clip_and_stack([ready.exposures[number] for number in numbers], settings.stack, _bias_level(inputs))
     sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     done("clip_and_stack", notes.stack(stacked))
     background = _background(sound, windows, inputs, settings)
@@ -243,6 +242,7 @@ def solve_stack(
     done("subtract_sky", notes.sky(sky))
     trace = _trace(orders, skies, sky, found, inputs, settings)
     done("detect_continuum", notes.trace(found))
+    del detrended, on_slit, skies, first  # the solution needs the memory
     solved = _extract(orders, sky, trace, inputs, settings, known_host)
     shift = tie_wavelengths(solved, inputs, settings)
     done("tie_wavelengths", shift_note(shift, inputs.arm))
@@ -291,6 +291,11 @@ def solve_others(
 
 def _quiet(step: str, note: str) -> None:
     """Steps of single exposures are not told one by one."""
+
+
+def _bias_level(inputs: StareInputs) -> Image | None:
+    """Electrons of the master bias, looked at for as long as exposures are averaged."""
+    return None if inputs.masters.bias is None else inputs.masters.bias.electrons
 
 
 def _background(sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings) -> BackgroundModel | None:
