@@ -11,6 +11,7 @@ from soxspipe.algorithms.calibration.arc_image import ArcImage
 from soxspipe.algorithms.calibration.trace_settings import TraceSettings
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray, freeze
 from soxspipe.datamodel.detector import Axis
+from soxspipe.errors import AlgorithmError
 
 HALF_PX = 7
 """Half width of the slices: a trace of 2 px FWHM, and background on both sides, clear of the next order 13 px away."""
@@ -72,7 +73,13 @@ def along_rows(image: ArcImage, axis: Axis) -> TurnedFrame:
 
 
 def measure_samples(frame: TurnedFrame, curves: Mapping[int, FloatArray], bins: Bins, settings: TraceSettings) -> TraceSamples:
-    """Gaussian fits of all columns of all orders at once, averaged over `BIN_PX` columns; pixels of the frame inside, unbinned ones outside."""
+    """Gaussian fits of all columns of all orders at once, averaged over `BIN_PX` columns; pixels of the frame inside, unbinned ones outside.
+
+    Raises
+    ------
+    AlgorithmError
+        If no order lies on the frame.
+    """
     columns = np.arange(frame.shape[1])
     at = (columns + 0.5) * bins.b - 0.5
     at_columns = {number: (np.interp(at, np.arange(curve.size), curve) + 0.5) / bins.a - 0.5 for number, curve in curves.items()}
@@ -80,6 +87,8 @@ def measure_samples(frame: TurnedFrame, curves: Mapping[int, FloatArray], bins: 
     b = np.concatenate([columns[np.isfinite(curve)] for curve in at_columns.values()])
     predicted = np.concatenate([curve[np.isfinite(curve)] for curve in at_columns.values()])
     inside = (predicted > HALF_PX) & (predicted < frame.shape[0] - HALF_PX - 1)
+    if not inside.any():
+        raise AlgorithmError("the dispersion table puts no order on the frame: it is not one of this detector")
     order, b, predicted = order[inside], b[inside], predicted[inside]
     shift = _common_shift(frame, b, predicted)
     centre, error, sigma, significance = _fit_columns(frame, b, predicted + shift)

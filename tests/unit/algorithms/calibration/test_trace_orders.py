@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,15 @@ def test_a_dark_frame_is_refused() -> None:
     dark = arc_image(np.random.default_rng(1).normal(0, 5, SHAPE))
     with pytest.raises(AlgorithmError, match="is the lamp on"):
         trace_orders(dark, PREDICTION.x, PREDICTION.y, PREDICTION.ranges_nm, "x", TraceSettings())
+
+
+def test_a_solution_beside_the_frame_is_refused() -> None:
+    image = arc_image(_flat(0.0)[0])
+    beside = replace(
+        PREDICTION.y, coefficients=PREDICTION.y.coefficients + 5000.0 * (np.indices(PREDICTION.y.coefficients.shape).sum(axis=0) == 0)
+    )
+    with pytest.raises(AlgorithmError, match="no order on the frame"):
+        trace_orders(image, PREDICTION.x, beside, PREDICTION.ranges_nm, "x", TraceSettings())
 
 
 def test_map_solves_every_pixel_and_gives_the_polynomial_back(centres: OrderCentres) -> None:
