@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.datamodel.flags import SpectrumFlag
+from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import OrderShift, WavelengthShift
 from soxspipe.datamodel.remark import Remark
@@ -114,6 +114,18 @@ def test_saturation_is_a_share_of_the_spectrum(content: Make) -> None:
     quality[: quality.size // 10] |= int(SpectrumFlag.SATURATED)
     merged = replace(base.values.merged, quality=quality)
     assert "10.0% of the spectrum is saturated" in judge(replace(base, values=replace(base.values, merged=merged))).advice
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.005, False), (0.02, True)])
+def test_more_rejected_pixels_than_cosmic_rays_strike(content: Make, share: float, said: bool) -> None:
+    base = content()
+    flags = np.zeros_like(base.values.sky_subtracted.flags)
+    inside = np.flatnonzero(base.values.geometry.dispersion_map.order.reshape(-1) > 0)
+    flags.reshape(-1)[inside[: round(share * inside.size)]] = PixelFlag.OUTLIER
+    frame = replace(base.values.sky_subtracted, flags=flags)
+    verdict = judge(replace(base, values=replace(base.values, sky_subtracted=frame)))
+    assert ("2.0% of the pixels in orders were rejected" in verdict.advice) is said
+    assert (verdict.level == "good") is not said
 
 
 def test_missing_calibration_failures_and_warnings_are_told_once(content: Make) -> None:
