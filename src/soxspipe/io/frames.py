@@ -71,7 +71,7 @@ def read_raw(file: ClassifiedFile, detector: Detector, *, stored: bool = False) 
     return RawFrame(adu=kept, observation=observation, name=file.path.name)
 
 
-def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> StoredFrame:
+def read_master(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> StoredFrame:
     """Read a master bias, dark or flat: FLUX, and QUAL and ERRS if they are there.
 
     Parameters
@@ -149,7 +149,7 @@ def _rows_of(opened: FitsFile, hdu: Hdu | None, shape: tuple[int, int], what: st
         rest = rest[number:]
 
 
-def read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float = 1.0) -> StoredLaw | None:
+def read_dark_law(file: ClassifiedFile, shape: tuple[int, int], gain_e_per_adu: float) -> StoredLaw | None:
     """Level and rate of a master dark that holds them in the HDUs LEVEL and RATE; None of one that does not.
 
     Raises

@@ -208,7 +208,7 @@ def lamps_on(file: ClassifiedFile) -> Lamps:
 
 
 def _master(file: ClassifiedFile | None, used: Detector) -> AnyFrame | None:
-    return None if file is None else read_master(file, used.shape)
+    return None if file is None else read_master(file, used.shape, used.gain_e_per_adu)
 
 
 def _bad_pixels(first: ClassifiedFile, used: Detector) -> BoolImage:

@@ -41,7 +41,7 @@ def write_images(path: Path, category: str, images: dict[str, np.ndarray], **car
 
 def test_master_with_three_planes(tmp_path: Path) -> None:
     path = kits.write_master(tmp_path / "bias.fits", VIS, "MASTER_BIAS", "VIS", SHAPE, 300.0)
-    frame = read_master(classified(path), SHAPE)
+    frame = read_master(classified(path), SHAPE, 1.0)
     assert np.all(frame.electrons == 300.0)
     assert np.all(frame.variance == 4.0)
     assert frame.flags[1, 2] == PixelFlag.BAD
@@ -51,7 +51,7 @@ def test_master_with_three_planes(tmp_path: Path) -> None:
 
 def test_master_without_errors_and_quality(tmp_path: Path) -> None:
     path = kits.write_master(tmp_path / "bias.fits", VIS, "MASTER_BIAS", "VIS", SHAPE, 300.0, planes=1)
-    frame = read_master(classified(path), SHAPE)
+    frame = read_master(classified(path), SHAPE, 1.0)
     assert not frame.variance.any()
     assert not frame.flags.any()
 
@@ -62,14 +62,14 @@ def test_planes_are_found_by_name_whatever_their_place(tmp_path: Path) -> None:
         "MASTER_FLAT_VIS",
         {"ERRS": np.full(SHAPE, 3.0), "FLUX": np.full(SHAPE, 7.0), "QUAL": np.eye(*SHAPE, dtype=np.uint8)},
     )
-    frame = read_master(file, SHAPE)
+    frame = read_master(file, SHAPE, 1.0)
     assert (frame.electrons[0, 0], frame.variance[0, 0], frame.flags[0, 0], frame.flags[0, 1]) == (7.0, 9.0, 1, 0)
 
 
 def test_pixels_that_are_not_numbers_are_zero_and_flagged(tmp_path: Path) -> None:
     flux, errors = np.ones(SHAPE, np.float32), np.ones(SHAPE, np.float32)
     flux[0, 0], flux[0, 1], errors[0, 2] = np.nan, np.inf, np.nan
-    frame = read_master(write_images(tmp_path / "flat.fits", "MASTER_FLAT_VIS", {"FLUX": flux, "ERRS": errors}), SHAPE)
+    frame = read_master(write_images(tmp_path / "flat.fits", "MASTER_FLAT_VIS", {"FLUX": flux, "ERRS": errors}), SHAPE, 1.0)
     assert frame.flags[0, :4].tolist() == [PixelFlag.NOT_FINITE] * 3 + [0]
     assert np.isfinite(frame.electrons).all()
     assert np.isfinite(frame.variance).all()
@@ -87,15 +87,15 @@ def test_pixels_that_are_not_numbers_are_zero_and_flagged(tmp_path: Path) -> Non
 def test_wrong_planes_are_named(tmp_path: Path, images: dict[str, np.ndarray], message: str) -> None:
     file = write_images(tmp_path / "flat.fits", "MASTER_FLAT_VIS", images)
     with pytest.raises(InputError, match=rf"flat\.fits: .*{message}"):
-        read_master(file, SHAPE)
+        read_master(file, SHAPE, 1.0)
 
 
 def test_a_dark_needs_its_exposure_time_and_a_bias_does_not(tmp_path: Path) -> None:
     dark = write_images(tmp_path / "dark.fits", "MASTER_DARK_VIS", {"FLUX": np.ones(SHAPE)}, EXPTIME=0.0)
     with pytest.raises(InputError, match=r"dark\.fits: EXPTIME is '0\.0', a dark needs a time above 0 s"):
-        read_master(dark, SHAPE)
+        read_master(dark, SHAPE, 1.0)
     bias = write_images(tmp_path / "bias.fits", "MASTER_BIAS_VIS", {"FLUX": np.ones(SHAPE)}, EXPTIME=0.0)
-    assert read_master(bias, SHAPE).exptime_s == 0.0
+    assert read_master(bias, SHAPE, 1.0).exptime_s == 0.0
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_photon_noise_of_an_off_frame_leaves_the_bias_out(tmp_path: Path) -> Non
     facts, used = find_instrument("SOXS").arms["VIS"], detector("SOXS", "VIS", binning=(2, 2))
     off = classified(kits.write_raw(tmp_path / "off.fits", VIS | {"ESO DPR TECH": "IMAGE"}, facts, (2, 2)))
     path = kits.write_master(tmp_path / "bias.fits", VIS, "MASTER_BIAS", "VIS", used.shape, 390.0)
-    frame = read_off_frame(off, used, read_master(classified(path), used.shape))
+    frame = read_off_frame(off, used, read_master(classified(path), used.shape, 1.0))
     np.testing.assert_allclose(frame.variance, np.maximum(frame.electrons - 390.0, 0) + 3.8**2, rtol=1e-5)
 
 
@@ -189,4 +189,4 @@ def test_block_average_drops_blocks_with_a_pixel_that_does_not_count() -> None:
 )
 def test_a_master_without_usable_pixels_is_refused(tmp_path: Path, category: str, planes: dict[str, np.ndarray]) -> None:
     with pytest.raises(InputError, match=rf"master\.fits: 0 of {SHAPE[0] * SHAPE[1]} pixels are usable"):
-        read_master(write_images(tmp_path / "master.fits", category, planes), SHAPE)
+        read_master(write_images(tmp_path / "master.fits", category, planes), SHAPE, 1.0)

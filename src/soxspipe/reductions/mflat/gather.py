@@ -50,7 +50,7 @@ def _read(files: Selected, settings: MflatSettings) -> MflatInputs:
     return MflatInputs(
         raw=read_frames(files.exposures),
         off=read_frames(off) if bias is None else (),
-        master=None if master_file is None else read_master(master_file, used.shape),
+        master=None if master_file is None else read_master(master_file, used.shape, used.gain_e_per_adu),
         master_is_bias=bias is not None,
         order_table=read_order_table(files.required("order_table")),
         bad_pixels=_bad_pixels(files, used),
@@ -107,7 +107,7 @@ def _bad_pixels(files: Selected, used: Detector) -> FlagArray:
     for name, reason in (("dark", BadPixel.HOT), ("bias", BadPixel.UNSTABLE)):
         file = files.one(name)
         if file is not None:
-            flagged = _flags(read_master(file, used.shape))
+            flagged = _flags(read_master(file, used.shape, used.gain_e_per_adu))
             known = known | flagged * np.uint8(reason)
     return np.asarray(known)
 
