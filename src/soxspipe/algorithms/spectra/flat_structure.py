@@ -103,7 +103,7 @@ def remove_flat_structure(spectra: Sequence[OrderSpectrum], covariances: Sequenc
     parts = [_structure(texture, *_chosen(one, arm)) for one, texture in zip(filters, textures, strict=True)]
     rms: dict[int, float] = {}
     for one, (structure, _) in zip(spectra, parts, strict=True):
-        rms[one.order] = max(rms.get(one.order, 0.0), float(np.sqrt(np.mean(structure**2))))
+        rms[one.order] = max(rms.get(one.order, 0.0), float(np.sqrt(np.sum(structure**2) / max(structure.size, 1))))
     if max(rms.values(), default=0.0) < LEAST_SHARE:
         return FlatStructure(spectra=tuple(spectra), covariances=tuple(covariances), rms={})
     cleaned = [
@@ -183,6 +183,8 @@ def _chosen(own: _Filter, arm: _Filter) -> tuple[ComplexArray, FloatArray]:
 
 def _structure(texture: FloatArray, value: ComplexArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
     """What the filter makes of the flat's structure, shape (n,), and the covariance of what it leaves at lags 0 .. `N_LAGS`, shape (N_LAGS + 1, n)."""
+    if not texture.size:  # an order without a wavelength
+        return texture, np.zeros((N_LAGS + 1, 0))
     transform, band = np.fft.rfft(texture), _band_of(texture.size)
     bands = [np.fft.irfft(np.where(band == k, transform, 0.0), texture.size) for k in range(value.size)]
     filtered = np.fft.irfft(np.where(band >= 0, transform * value[band], 0.0), texture.size)

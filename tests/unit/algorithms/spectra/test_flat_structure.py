@@ -107,5 +107,13 @@ def test_short_and_empty_orders_pass() -> None:
     rng = np.random.default_rng(7)
     short = order(WAVE[:60], rng.normal(size=60))
     empty = replace(order(WAVE, np.full(N, np.nan), 1.0), variance=np.full(N, np.inf), mean_flat=np.zeros(N))
-    found = remove_flat_structure([short, empty], [np.zeros((3, 60)), NONE])
+    nothing = order(WAVE[:0], np.zeros(0))
+    found = remove_flat_structure([short, empty, nothing], [np.zeros((3, 60)), NONE, np.zeros((3, 0))])
     assert not found.rms
+
+
+def test_an_order_without_a_sample_beside_one_with_structure() -> None:
+    spectra, _ = make("errors", 3)
+    found = remove_flat_structure([*spectra, order(WAVE[:0], np.zeros(0))], [NONE] * len(spectra) + [np.zeros((3, 0))])
+    assert found.rms
+    assert found.spectra[-1].flux.size == 0
