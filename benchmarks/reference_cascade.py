@@ -63,11 +63,10 @@ class Cascade:
 
     def own(self, pedestal: Sequence[Path]) -> list[Path]:
         """Flat and tables as our recipes make them."""
-        behind = pedestal if self.arm == "VIS" else ()
-        first = of_kind(self.run(soxs_disp_solution, "disp", self.raw("arc1"), behind), "DISP_TAB")
-        centres = of_kind(self.run(soxs_order_centres, "centres", self.raw("pinflat"), first, behind), "ORDER_TAB")
+        first = of_kind(self.run(soxs_disp_solution, "disp", self.raw("arc1"), pedestal), "DISP_TAB")
+        centres = of_kind(self.run(soxs_order_centres, "centres", self.raw("pinflat"), first, pedestal), "ORDER_TAB")
         flat = self.flat("flat_own", centres, pedestal)
-        spatial = self.run(soxs_spatial_solution, "spatial", self.raw("arc9"), first, of_kind(flat, "ORDER_TAB"), behind)
+        spatial = self.run(soxs_spatial_solution, "spatial", self.raw("arc9"), first, of_kind(flat, "ORDER_TAB"), pedestal)
         return [*of_kind(flat, "MASTER_FLAT"), *of_kind(flat, "ORDER_TAB"), *of_kind(spatial, "DISP_TAB"), *of_kind(spatial, "DISP_IMAGE")]
 
     def reference(self, pedestal: Sequence[Path]) -> list[Path]:
