@@ -45,7 +45,8 @@ def header_doubts(header: Header, instrument: Instrument, facts: ArmFacts, name:
         With gain and read noise as they are used; by default those of this header, or of the detector file.
     """
     observation, keys = read_observation(header, instrument, facts, name), instrument.keywords
-    gain, noise = _gain_and_noise(used or facts.detector, *(observation.gain_e_per_adu, observation.read_noise_e) if used is None else ())
+    own = (observation.gain_e_per_adu, observation.read_noise_e) if used is None else (None, None)
+    gain, noise = _gain_and_noise(used or facts.detector, keys, *own)
     found = [
         *_unusable(header, (*keys.conad, *keys.gain), GAINS, f"the gain {gain} is used"),
         *_unusable(header, keys.read_noise, READ_NOISES, f"the read noise {noise} is used", zero_is_unknown=not facts.gain_in_header),
@@ -60,11 +61,11 @@ def header_doubts(header: Header, instrument: Instrument, facts: ArmFacts, name:
     return tuple(f"{name}: {sentence}" for sentence in found)
 
 
-def _gain_and_noise(used: Detector, gain: float | None = None, noise: float | None = None) -> tuple[str, str]:
-    """Gain and read noise in words; those of the detector where no others are given."""
-    of_file = "the detector file"
-    by_gain = f" of {of_file}" if gain is None and used.gain_source == of_file else ""
-    by_noise = f" of {of_file}" if noise is None and used.read_noise_source == of_file else ""
+def _gain_and_noise(used: Detector, keys: Keywords, gain: float | None, noise: float | None) -> tuple[str, str]:
+    """Gain and read noise in words; those of the detector, and where they come from but for cards of the exposures, where no others are given."""
+    cards = (*keys.conad, *keys.gain, *keys.read_noise)
+    by_gain = f" of {used.gain_source}" if gain is None and used.gain_source not in cards else ""
+    by_noise = f" of {used.read_noise_source}" if noise is None and used.read_noise_source not in cards else ""
     return f"{gain or used.gain_e_per_adu:g} e-/ADU{by_gain}", f"{noise or used.read_noise_e:g} e-{by_noise}"
 
 
@@ -90,13 +91,15 @@ def _unusable(
 
 
 def _dates(header: Header, keys: Keywords) -> Iterator[str]:
-    """MJD-OBS and DATE-OBS that are no dates, or two."""
+    """MJD-OBS and DATE-OBS that are no dates, or two, or not there at all."""
     mjd, date = mjd_of(header, keys), date_of(header, keys)
     start = date if math.isnan(mjd) else mjd
     follows = "the time is unknown" if math.isnan(start) else "the other of the two is used"
     for keyword, moment in ((keys.mjd, mjd), (keys.date_obs, date)):
         if math.isnan(moment) and header.get(keyword) not in (None, ""):
             yield f"{keyword} is {_shown(header.get(keyword))}, which is no date; {follows}"
+    if all(header.get(keyword) in (None, "") for keyword in (keys.mjd, keys.date_obs)):
+        yield f"neither {keys.mjd} nor {keys.date_obs} is in the header; the time is unknown, and there is no barycentric correction"
     apart = abs(mjd - date) * 86400.0
     if apart > CLOCKS_AGREE_S:  # False where one is not known
         yield f"{keys.mjd} and {keys.date_obs} are {_duration(apart)} apart; {keys.mjd} is used"

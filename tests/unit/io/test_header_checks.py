@@ -13,7 +13,7 @@ from soxspipe.io.header_checks import header_doubts
 
 SOXS = find_instrument("SOXS")
 GOOD = {
-    "EXPTIME": 100.0, "ESO DET OUT1 CONAD": 1.25, "ESO DET OUT1 GAIN": 0.8, "ESO DET OUT1 RON": 3.8,
+    "EXPTIME": 100.0, "MJD-OBS": 60000.5, "DATE-OBS": "2023-02-25T12:00:00", "ESO DET OUT1 CONAD": 1.25, "ESO DET OUT1 GAIN": 0.8, "ESO DET OUT1 RON": 3.8,
     "ESO TEL AIRM START": 1.2, "ESO TEL AIRM END": 1.3, "ESO TEL ALT": 55.0,
 }  # fmt: skip
 
@@ -74,6 +74,12 @@ def test_gain_and_read_noise_of_another_exposure_are_named() -> None:
     assert found == ["a.fits: ESO DET OUT1 GAIN is 'low', which is no number; the gain 0.6 e-/ADU is used"]
 
 
+def test_the_gain_of_a_master_is_named_with_it() -> None:
+    used = replace(SOXS.arms["VIS"].detector, gain_e_per_adu=1.25, gain_source="the header of bias.fits")
+    (found,) = doubts(used=used, ESO__DET__OUT1__CONAD=None, ESO__DET__OUT1__GAIN=None)
+    assert found.endswith("; the gain 1.25 e-/ADU of the header of bias.fits is used")
+
+
 @pytest.mark.parametrize(
     ("mjd", "date", "said"),
     [
@@ -85,6 +91,12 @@ def test_gain_and_read_noise_of_another_exposure_are_named() -> None:
 )
 def test_dates_that_are_none_or_two(mjd: object, date: object, said: str) -> None:
     assert doubts(MJD_OBS=mjd, DATE_OBS=date) == [said]
+
+
+def test_no_date_at_all() -> None:
+    assert doubts(MJD_OBS=None) == []
+    (found,) = doubts(MJD_OBS=None, DATE_OBS=None)
+    assert "neither MJD-OBS nor DATE-OBS is in the header; the time is unknown" in found
 
 
 def test_one_moment_written_twice_is_no_contradiction() -> None:

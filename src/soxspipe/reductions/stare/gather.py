@@ -24,7 +24,7 @@ from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.header_checks import header_doubts
-from soxspipe.io.headers import gain_conflict, header_cards, number_of, read_arc, read_observation, text_of
+from soxspipe.io.headers import gain_conflict, gain_of, header_cards, number_of, read_arc, read_observation, text_of
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.spectrum_1d import missing_keywords
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
@@ -34,6 +34,7 @@ from soxspipe.reductions.find_files import base_name, find_files, night_of, star
 from soxspipe.reductions.gathered import Gathered
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.stare.context import StareGathered
+from soxspipe.reductions.stare.flat_scale import scale_flat
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.one_target import require_one_target
 from soxspipe.reductions.stare.sanity_checks import sanity_checks
@@ -166,6 +167,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     if off_frame is not None:
         dark = read_off_frame(off_frame, used, bias)
     geometry, geometry_warnings = geometry_read.result()
+    flat, flat_warnings = scale_flat(flat, geometry.dispersion_map.order)
     values = StareInputs(
         raw=tuple(future.result() for future in raw_read),
         observation=_of_the_set(observations),
@@ -192,7 +194,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         with_off_frame=off_frame is not None,
     )
     header_warnings = _header_warnings(files, observations, values, settings)
-    return values, [*places, *header_warnings, *geometry_warnings, *star_warnings, *defects.warnings]
+    return values, [*places, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]
 
 
 def _master(file: ClassifiedFile | None, used: Detector) -> AnyFrame | None:
@@ -301,11 +303,13 @@ def detector_used(files: Selected, observations: Sequence[Observation], settings
     """The detector as it was used: gain of the headers; read noise that the master was measured to have, else of the headers; each said.
 
     The master is the bias, or the dark of an arm that has no bias.  Exposures share gain and read noise (`select_inputs`), so that one
-    which does not say takes them from another.
+    which does not say takes them from another; where none of them says it, the gain is that of the masters, which share it as well.
     """
     first = files.exposures[0]
     keys = first.instrument.keywords
     gain, gain_source = _first_known([one.gain_e_per_adu for one in observations], files.exposures, (*keys.conad, *keys.gain))
+    if gain is None:
+        gain, gain_source = _gain_of_masters(files)
     master = files.one("bias" if first.facts.needs == "bias" else "dark")
     measured = None if master is None else number_of(master.header, keys.master_read_noise)
     noise, source = _first_known([one.read_noise_e for one in observations], files.exposures, keys.read_noise)
@@ -319,6 +323,15 @@ def detector_used(files: Selected, observations: Sequence[Observation], settings
         gain_source=used.gain_source if gain is None else gain_source,
         read_noise_source=source if noise is not None else used.read_noise_source,
     )
+
+
+def _gain_of_masters(files: Selected) -> tuple[float | None, str]:
+    """Gain in the header of bias, dark or flat, and where it stands."""
+    for master in (file for name in ("bias", "dark", "flat") for file in files.all(name)):
+        gain = gain_of(master.header, master.instrument.keywords)
+        if gain is not None:
+            return gain, f"the header of {master.path.name}"
+    return None, ""
 
 
 def _first_known(values: Sequence[float | None], exposures: Sequence[ClassifiedFile], keys: Sequence[str]) -> tuple[float | None, str]:

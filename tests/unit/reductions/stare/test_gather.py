@@ -276,6 +276,13 @@ def test_read_noise_that_the_master_was_measured_to_have_comes_first(own: InputK
     assert used.read_noise_source == "ESO QC RAW RON in bias.fits"
 
 
+def test_without_a_gain_that_of_the_masters_is_taken_and_said(own: InputKit) -> None:
+    kits.edit_header(own.files["raw0"], ESO__DET__OUT1__CONAD="n/a", ESO__DET__OUT1__GAIN=0.0)
+    gathered = gather(own.sof)
+    assert gathered.inputs.detector.gain_e_per_adu == 1.25
+    assert any("the gain 1.25 e-/ADU of the header of bias.fits is used" in sentence for sentence in gathered.warnings)
+
+
 def test_masters_in_adu_are_multiplied_by_the_gain(own: InputKit) -> None:
     electrons = gather(own.sof).inputs.masters.bias
     kits.edit_header(own.files["bias"], BUNIT="adu")

@@ -39,8 +39,7 @@ def test_a_bias_far_above_the_data(values):
     assert sentence == "raw_VIS_sci_0.fits: 100% of the pixels lie far below the master bias; one of the two is not what its header says"
 
 
-def test_a_flat_that_is_not_near_one(values):
-    assert sanity_checks(changed(values, "flat", 4000.0 * values.masters.flat.electrons))[0].startswith("the master flat reaches")
+def test_a_flat_of_one_number(values):
     assert sanity_checks(changed(values, "flat", 1.0)) == ("every pixel of the master flat is 1",)
 
 
