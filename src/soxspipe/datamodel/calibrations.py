@@ -84,6 +84,8 @@ class Masters:
         Whether a dark of another exposure time is scaled to the frame's.
     quiet_level_e : float
         Part of the dark's level that is no charge and has no shot noise.
+    offset_e : float
+        Level of the exposures above bias and dark that is no light, since it has no shot noise.
     """
 
     bias: AnyFrame | None = None
@@ -93,6 +95,7 @@ class Masters:
     dark_law: DarkLaw | StoredLaw | None = None
     dark_scales_with_time: bool = True
     quiet_level_e: float = 0.0
+    offset_e: float = 0.0
 
     def cutout(self, take: Take) -> Masters:
         """The pixels of each that `take` cuts out."""

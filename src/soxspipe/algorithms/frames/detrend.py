@@ -105,7 +105,13 @@ def _steady(values: Image) -> Image:
 
 
 def pedestal_level(exptime_s: float, masters: Masters) -> Image | np.float64:
-    """Electrons of `make_pedestal` alone; one 0 where there is neither bias nor dark."""
+    """Electrons of `make_pedestal` alone; one number where there is neither bias nor dark."""
+    level = _master_level(exptime_s, masters)
+    return level + np.float32(masters.offset_e) if masters.offset_e else level  # without a copy of the frame
+
+
+def _master_level(exptime_s: float, masters: Masters) -> Image | np.float64:
+    """What bias and dark say of it."""
     bias_level = np.float64(0.0) if masters.bias is None else masters.bias.electrons
     if masters.dark is None:
         return bias_level
@@ -137,7 +143,8 @@ def _dark_photons(exptime_s: float, electrons: Image, masters: Masters) -> Image
         return np.float64(0.0)
     if masters.dark_law is not None:
         return np.maximum(masters.dark_law.rate * np.float32(exptime_s), 0.0)
-    without = masters.quiet_level_e if masters.bias is None else masters.bias.electrons + masters.quiet_level_e
+    quiet = np.float32(masters.quiet_level_e + masters.offset_e)
+    without = quiet if masters.bias is None else masters.bias.electrons + quiet
     return np.maximum(electrons - without, 0.0)
 
 

@@ -23,12 +23,26 @@ UNLIKE_ONE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureNoise:
-    """Read noise of one exposure: expected, what its unlit pixels show (None if too few), and used; electrons of one integration."""
+    """Read noise of one exposure: expected, what its unlit pixels show (None if too few), and used; electrons of one integration.
+
+    `light_e` is the level of those pixels above bias and dark.
+    """
 
     name: str
     expected_e: float
     measured_e: float | None
     used_e: float
+    light_e: float = 0.0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether unlit pixels show less noise than any exposure of the detector has."""
+        return self.measured_e is not None and self.measured_e < LEAST_SHARE * self.expected_e
+
+    @property
+    def offset_e(self) -> float:
+        """Level of the unlit pixels above bias and dark where it is no light, whose shot noise alone would exceed what they show; else 0."""
+        return self.light_e if self.is_quiet and self.light_e > self.expected_e**2 else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +55,8 @@ class SetNoise:
         In their order.
     quiet_level_e : float
         Part of the dark's level that has no shot noise.
+    offset_e : float
+        Level of the exposures above bias and dark that has none.
     warnings : tuple of str
         For the user.
     note : str
@@ -49,6 +65,7 @@ class SetNoise:
 
     exposures: tuple[ExposureNoise, ...]
     quiet_level_e: float
+    offset_e: float
     warnings: tuple[str, ...]
     note: str
 
@@ -66,7 +83,8 @@ def judge_noise(exposures: Sequence[Exposure], names: Sequence[str], detector: D
     return SetNoise(
         exposures=found,
         quiet_level_e=(1.0 - share) * float(np.median(levels)) if levels else 0.0,
-        warnings=(*_corrections(found, detector), *_swapped(found, detector)),
+        offset_e=float(np.median([noise.offset_e for noise in found])),
+        warnings=(*_corrections(found, detector), *_offsets(found), *_swapped(found, detector)),
         note=_note(found, detector),
     )
 
@@ -78,7 +96,7 @@ def _of_one(name: str, noise: UnlitNoise | None, detector: Detector, share: floa
     measured = noise.read_noise_e(share)
     trusted = measured >= LEAST_SHARE * expected
     used = expected if noise.agrees(expected, share) or not trusted else measured
-    return ExposureNoise(name=name, expected_e=expected, measured_e=measured, used_e=used)
+    return ExposureNoise(name=name, expected_e=expected, measured_e=measured, used_e=used, light_e=noise.light)
 
 
 def _dark_share(measured: Sequence[UnlitNoise], detector: Detector, masters: Masters) -> float:
@@ -95,7 +113,7 @@ def _dark_share(measured: Sequence[UnlitNoise], detector: Detector, masters: Mas
 
 def _corrections(found: Sequence[ExposureNoise], detector: Detector) -> list[str]:
     corrected = [noise for noise in found if noise.used_e != noise.expected_e and noise.measured_e is not None]
-    quiet = [noise for noise in found if noise.measured_e is not None and noise.measured_e < LEAST_SHARE * noise.expected_e]
+    quiet = [noise for noise in found if noise.is_quiet and not noise.offset_e]
     said = []
     if corrected:
         low, high = (limit(noise.used_e for noise in corrected) for limit in (min, max))
@@ -110,6 +128,18 @@ def _corrections(found: Sequence[ExposureNoise], detector: Detector) -> list[str
             f"{detector.read_noise_e:g} e- of {detector.read_noise_source} was expected and is kept"
         )
     return said
+
+
+def _offsets(found: Sequence[ExposureNoise]) -> list[str]:
+    """A sentence when unlit pixels lie above bias and dark without the noise of light."""
+    above = [noise for noise in found if noise.offset_e]
+    if not above:
+        return []
+    level = float(np.median([noise.offset_e for noise in above]))
+    return [
+        f"{_named([noise.name for noise in above])}: pixels without light lie {level:.0f} e- above bias and dark, without the noise of so much "
+        "light: a master of another level, or one in ADU that does not say so (BUNIT); the difference is taken off"
+    ]
 
 
 def _swapped(found: Sequence[ExposureNoise], detector: Detector) -> list[str]:

@@ -91,7 +91,7 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
         for exposure, one in zip(exposures, noise.exposures, strict=True)
     ]
     return PreparedSet(
-        inputs=replace(inputs, masters=replace(inputs.masters, quiet_level_e=noise.quiet_level_e)),
+        inputs=replace(inputs, masters=replace(inputs.masters, quiet_level_e=noise.quiet_level_e, offset_e=noise.offset_e)),
         exposures=without_pattern(known, windows, inputs),
         windows=windows,
         noise=noise,

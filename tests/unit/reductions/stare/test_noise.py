@@ -48,6 +48,19 @@ def test_gain_and_its_inverse_cannot_be_swapped_unseen() -> None:
     assert judge(1.25 * adu, detector(3.8)).warnings == ()
 
 
+def test_a_level_above_the_masters_without_shot_noise_is_no_light() -> None:
+    """A master bias of 375 e- that holds 300 ADU leaves 75 e- everywhere; so much light would scatter by 8.7 e-, the pixels do by 3.8."""
+    rng = np.random.default_rng(5)
+    found = judge(75.0 + 3.8 * rng.normal(size=SHAPE), detector(3.8))
+    assert found.offset_e == pytest.approx(75.0, abs=1.0)  # of the dimmer half of the blocks
+    (said,) = found.warnings
+    assert "lie 75 e- above bias and dark" in said
+    assert "BUNIT" in said
+    lit = judge(rng.poisson(75.0, SHAPE) + 3.8 * rng.normal(size=SHAPE), detector(3.8))
+    assert lit.offset_e == 0.0
+    assert lit.warnings == ()
+
+
 def test_a_level_of_the_dark_without_shot_noise_is_recognised() -> None:
     """31 e- of level in frame and dark, read noise 7.3 e-: no shot noise of the level is seen, and none is counted."""
     rng = np.random.default_rng(4)
