@@ -10,16 +10,13 @@ import numpy as np
 from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.orders.windows import centre_wavelength
-from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, IntArray
+from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.geometry import OrderWindow
-from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import SkyModel, SkyOrder
-from soxspipe.datamodel.spectrum import SlitProfile
 from soxspipe.datamodel.stored_frame import AnyFrame, StoredFrame
 from soxspipe.datamodel.stored_image import StoredImage
-from soxspipe.datamodel.trace import ObjectTrace
-from soxspipe.io.stored import store
+from soxspipe.io.stored import blank, store
 from soxspipe.numerics.medians import quick_median
 from soxspipe.numerics.robust import mad_sigma
 
@@ -27,30 +24,8 @@ LEAST_LIT = 0.2
 """A row with fewer good pixels than this share of its window is a dark end of the order, which the flat does not light; no measurement is recorded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OrderPlanes:
-    """What the frames show of all orders, pixel by pixel: a fifth of the memory of the solved orders, which end before frames are painted.
-
-    Attributes
-    ----------
-    flags : ndarray of uint8, shape (ny, nx)
-        Known before and found on orders.
-    place : tuple of ndarray of int32, shape (n,)
-        Flat index into the frame of the pixels inside each order.
-    values : mapping of str to tuple of ndarray of float32, shape (n,)
-        Every plane (`_planes`) in these pixels.
-    """
-
-    flags: FlagArray
-    place: tuple[IntArray, ...]
-    values: Mapping[str, tuple[FloatArray, ...]]
-
-    def painted(self, name: str, outside: float = 0.0) -> StoredImage:
-        """The full frame of one plane; `outside` in the pixels of no order."""
-        image = np.full(self.flags.shape, outside, dtype=np.float32)
-        for place, values in zip(self.place, self.values[name], strict=True):
-            image.reshape(-1)[place] = values
-        return store(image)
+OUTSIDE = {"electrons": 0.0, "light": 0.0, "total_variance": 0.0, "residual": np.nan, "sky": 0.0, "sky_variance": 0.0}
+"""The planes that are painted, and what stands in the pixels of no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,64 +35,27 @@ class FrameImages:
     detrended: StoredImage
     sky_subtracted: StoredFrame
     residual_sigma: StoredImage
+    sky: StoredImage
+    sky_variance: StoredImage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SeenOrders:
-    """All that products, figures and metrics tell of the solved orders.
-
-    Attributes
-    ----------
-    planes : OrderPlanes
-        Pixel by pixel.
-    sky : tuple of SkyOrder
-        Sky along the slit's centre, of the orders that have one.
-    trace, profile, host
-        The object, its image along the slit, and its host.
-    diagnostics : mapping of str to float
-        Numbers for quality control.
-    """
-
-    planes: OrderPlanes
-    sky: tuple[SkyOrder, ...]
-    trace: ObjectTrace
-    profile: SlitProfile
-    host: HostLight | None
-    diagnostics: Mapping[str, float]
-
-
-def seen_orders(solved: SolvedOrders, known_flags: FlagArray, stacked: AnyFrame) -> SeenOrders:
-    """Take from the solved orders what is told of them, so that they can go."""
-    return SeenOrders(
-        diagnostics=diagnostics(solved, stacked),  # before the planes, which stay
-        sky=tuple(_sky_order(order) for order in solved.orders if order.sky_fit is not None),
-        trace=solved.trace,
-        profile=solved.profile.summary(),
-        host=solved.host,
-        planes=_order_planes(solved, known_flags),
-    )
-
-
-def _order_planes(solved: SolvedOrders, known_flags: FlagArray) -> OrderPlanes:
-    """Planes of all orders, in single precision; flags are those known before and those found on orders."""
+def paint_frames(solved: SolvedOrders, known_flags: FlagArray, exptime_s: float) -> FrameImages:
+    """Full frames from the cut-outs: 0 outside orders (residuals: NaN); flags are those known before and those found on orders."""
     flags = np.array(known_flags)
-    places, values = [], []
+    paintings = {name: blank(flags.shape, outside) for name, outside in OUTSIDE.items()}
     for order in solved.orders:
         _raise_flags(flags, order)
         inside = np.flatnonzero(order.data.window.inside)
-        places.append(order.data.window.index.reshape(-1)[inside].astype(np.int32))
-        values.append({name: plane.take(inside).astype(np.float32) for name, plane in _planes(order).items()})
-    return OrderPlanes(flags=flags, place=tuple(places), values={name: tuple(one[name] for one in values) for name in values[0]})
-
-
-def paint_frames(planes: OrderPlanes, exptime_s: float) -> FrameImages:
-    """Full frames from the planes of the orders: 0 outside orders (residuals: NaN)."""
+        place = order.data.window.index.reshape(-1)[inside]
+        for name, values in _planes(order).items():
+            paintings[name].pixels().reshape(-1)[place] = values.take(inside).astype(np.float32)  # cast first: to do both at once is slower
+    images = {name: painting.stored() for name, painting in paintings.items()}
     return FrameImages(
-        detrended=planes.painted("electrons"),
-        sky_subtracted=StoredFrame(
-            stored=(planes.painted("light"), planes.painted("total_variance"), store(planes.flags)), exptime_s=exptime_s
-        ),
-        residual_sigma=planes.painted("residual", outside=np.nan),
+        detrended=images["electrons"],
+        sky_subtracted=StoredFrame(stored=(images["light"], images["total_variance"], store(flags)), exptime_s=exptime_s),
+        residual_sigma=images["residual"],
+        sky=images["sky"],
+        sky_variance=images["sky_variance"],
     )
 
 
@@ -170,10 +108,10 @@ def _dark(extracted: ExtractedOrder) -> BoolArray:
     return np.asarray(extracted.data.good.sum(axis=1) < LEAST_LIT * np.maximum(window.inside.sum(axis=1), 1))
 
 
-def paint_sky(seen: SeenOrders, failures: Mapping[int, str]) -> SkyModel:
-    """The sky of all orders, as image and as splines; `failures` says of which orders there is none, and why."""
-    planes = seen.planes
-    return SkyModel(electrons=planes.painted("sky"), variance=planes.painted("sky_variance"), orders=seen.sky, failures=dict(failures))
+def sky_model(solved: SolvedOrders, frames: FrameImages, failures: Mapping[int, str]) -> SkyModel:
+    """The sky of all orders, as image and as splines."""
+    orders = tuple(_sky_order(order) for order in solved.orders if order.sky_fit is not None)
+    return SkyModel(electrons=frames.sky, variance=frames.sky_variance, orders=orders, failures=dict(failures))
 
 
 def _sky_order(extracted: ExtractedOrder) -> SkyOrder:

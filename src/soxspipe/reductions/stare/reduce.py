@@ -47,7 +47,7 @@ from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures, without_flat_structure
-from soxspipe.reductions.stare.frame_images import paint_frames, paint_sky, seen_orders, with_cosmic_rays
+from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.prepared import PreparedSet, full_wells, prepare_set, too_many_full
 from soxspipe.reductions.stare.result import StareResult
@@ -109,43 +109,40 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         merged, response.curve, solved.profile.fwhm_arcsec, flat_level, inputs, done, correct_slit_loss=settings.correct_slit_loss
     )
 
-    warnings = (
-        *combined.warnings,
-        *ready.warnings(main.flags),
-        *solution_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, main.sky_failures),
-        *flat_warnings(flat_structure, inputs.arm),
-        *slit_loss_warnings(fluxed, response.curve, inputs.observation),
-    )
-    seen, shown, background, shift, slit = seen_orders(solved, main.flags, main.shown), main.shown, main.background, main.shift, main.slit
-    sky_failures = main.sky_failures if main.has_sky else None
-    del main, solved  # frames are painted in the memory that the orders took
-    frames = paint_frames(seen.planes, shown.exptime_s)
+    frames = paint_frames(solved, main.flags, main.shown.exptime_s)
+    sky_failures = main.sky_failures
     return StareResult(
-        stacked=shown,
+        stacked=main.shown,
         detrended=frames.detrended,
-        background=background,
-        sky=None if sky_failures is None else paint_sky(seen, sky_failures),
+        background=main.background,
+        sky=None if not main.has_sky else sky_model(solved, frames, sky_failures),
         sky_subtracted=frames.sky_subtracted,
         residual_sigma=frames.residual_sigma,
-        trace=seen.trace,
-        profile=seen.profile,
+        trace=solved.trace,
+        profile=solved.profile.summary(),
         orders=spectra,
         merged=merged,
         orders_unflattened=unflattened,
         merged_unflattened=merged_unflattened,
-        wavelength_shift=shift,
-        host=seen.host,
+        wavelength_shift=main.shift,
+        host=solved.host,
         flat_structure=flat_structure,
-        slit=slit,
+        slit=main.slit,
         response=response.curve,
         efficiency=efficiency,
         fluxed=fluxed,
         noise=ready.noise,
         patterns=ready.patterns,
         exposures=combined.records,
-        warnings=warnings,
-        failures={f"order {order}": reason for order, reason in (sky_failures or {}).items()} | dict(response.failures),
-        diagnostics=seen.diagnostics,
+        warnings=(
+            *combined.warnings,
+            *ready.warnings(main.flags),
+            *solution_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
+            *flat_warnings(flat_structure, inputs.arm),
+            *slit_loss_warnings(fluxed, response.curve, inputs.observation),
+        ),
+        failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
+        diagnostics=diagnostics(solved, main.shown),
     )
 
 
