@@ -17,6 +17,8 @@ ROUNDS = 8
 START_PX = 0.05
 """Size of the coefficients to start from; what an alignment leaves beside a shift."""
 SIZE_LIMITS_PX = (1e-4, 10.0)
+LEAST_TOLD = 1e-3
+"""A line of which the others say less than this, compared with what it says itself, is not judged by them."""
 FREE = 1e-12
 """Inverse variance of coefficients that may have any size: the constants."""
 
@@ -33,16 +35,28 @@ class EveryTerm:
         Of what is added to the moved prediction.
     size_px : tuple of float
         Size of a coefficient of degree 1: independent of the slit position, in proportion to it, and of higher degree in it.
+    line : ndarray of int, shape (n,)
+        The lines.
+    line_sigma : ndarray, shape (n,)
+        How far each is, all its images together, from where the others have it, in units of the error of that distance.
     """
 
     terms: IntArray
     coefficients: FloatArray
     covariance: FloatArray
     size_px: tuple[float, float, float]
+    line: IntArray
+    line_sigma: FloatArray
 
 
 def fit_every_term(
-    basis: DispersionBasis, places: tuple[IntArray, FloatArray, FloatArray], values: FloatArray, variance: FloatArray, *, with_slit: bool
+    basis: DispersionBasis,
+    places: tuple[IntArray, FloatArray, FloatArray],
+    line: IntArray,
+    values: FloatArray,
+    variance: FloatArray,
+    *,
+    with_slit: bool,
 ) -> EveryTerm:
     """Fit every term, each held to the size that the lines give to its kind.
 
@@ -52,6 +66,8 @@ def fit_every_term(
         Functions.
     places : tuple of ndarray, shape (n,)
         Order, wavelength (nm) and slit position (arcsec) of every pinhole image.
+    line : ndarray of int, shape (n,)
+        Line each belongs to.
     values, variance : ndarray, shape (n,)
         What is fitted (px), and its variance.
     with_slit : bool
@@ -74,7 +90,26 @@ def fit_every_term(
     found = [_most_probable(normal, rhs, total_degree(basis, terms), np.minimum(terms[:, 1], 2), fall) for fall in FALLS]
     best = max(found, key=lambda one: one.evidence)
     sizes = (float(best.sizes[0]), float(best.sizes[1]), float(best.sizes[2]))
-    return EveryTerm(terms=terms, coefficients=best.coefficients, covariance=best.covariance, size_px=sizes)
+    numbers, apart = _line_sigma(weighted, best, values, np.sqrt(variance), line)
+    return EveryTerm(terms=terms, coefficients=best.coefficients, covariance=best.covariance, size_px=sizes, line=numbers, line_sigma=apart)
+
+
+def _line_sigma(weighted: FloatArray, held: _Held, values: FloatArray, error: FloatArray, line: IntArray) -> tuple[IntArray, FloatArray]:
+    """The lines, and the shift common to all images of each against the fit without it, over its error.
+
+    With weights g = 1 / error, residuals r of the fit with the line in it and G its rows of the weighted design, that is
+    ``g r / sqrt(g g - (G g) C (G g))`` (Rasmussen & Williams 2006, Gaussian Processes, 5.4.2); 0 for a line that the others say nothing of.
+    """
+    numbers, index = np.unique(line, return_inverse=True)
+    weight = 1.0 / error
+    rank = np.argsort(index, kind="stable")
+    starts = np.flatnonzero(np.diff(index[rank], prepend=-1))
+    seen = np.add.reduceat((weighted * weight[:, None])[rank], starts, axis=0)
+    shift = np.bincount(index, weight * (values / error - weighted @ held.coefficients))
+    own = np.bincount(index, weight**2)
+    free = own - ((seen @ held.covariance) * seen).sum(axis=1)
+    told = free > LEAST_TOLD * own
+    return numbers, np.where(told, shift / np.sqrt(np.where(told, free, 1.0)), 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

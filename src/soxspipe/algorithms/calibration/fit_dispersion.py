@@ -205,7 +205,7 @@ def _fit_axis(
         terms=terms, coefficients=fit.coefficients, covariance=fit.covariance, affine=affine, degrees=degrees,
         misfit_px=_line_misfit(left - fit.model, error, points.line),
         left_out_px=_left_out(fit.hat_root, left - fit.model, np.sqrt(variance), points.line),
-        every=fit_every_term(basis, points.places, left, variance, with_slit=with_slit) if with_every_term else None,
+        every=fit_every_term(basis, points.places, points.line, left, variance, with_slit=with_slit) if with_every_term else None,
     )  # fmt: skip
 
 

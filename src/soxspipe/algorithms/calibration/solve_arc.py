@@ -38,12 +38,22 @@ CHOOSING_TURNS = (0, 2)
 """Rounds in which degrees are chosen: with the first lines, and when those that are wrong have gone."""
 COMPANION_PX = 5.0
 """More than two full widths: a line further away does not shift this one."""
+LINE_SIGMA = 5.0
+"""Of two hundred simulated lines further than this from where the others had them, all were blended with lines of no list."""
+WORST_SHARE = 0.6
+"""A wrong line drags its neighbours along: what is less apart than this beside the worst of its order is judged again without it."""
+TURNS_WITHOUT = 4
+"""Fits at most; wrong lines that are alone in their order go at once."""
 LEAST_LINES = 12
 """Fewer tell a mean and not whether it holds for the order."""
 LEAST_CONTRAST, LEAST_LIGHT = 1.3, 0.1
 """Light where the pattern lies over other places (1.0-1.2 for lines that are not there), and per image (0.01 without a lamp; 1 for good arcs)."""
 ANCHORED_REACH_PX = 2
 """Half the distance between two pinholes, with a first solution to start from: a shift by a whole pinhole cannot be taken for the truth."""
+
+
+_Boxes = tuple[tuple[int, int, int], tuple[int, int, int]]
+"""Degrees in order, wavelength and slit position, of x and y."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -263,14 +273,44 @@ def _finely(work: _Work, x: FloatArray, y: FloatArray) -> tuple[Pinholes, Judged
     assert fit is not None
     assert pinholes is not None
     assert judged is not None
-    settled = work.points(pinholes, judged, judged.state == ImageState.GOOD)
-    fit = fit_dispersion(
-        work.prediction.basis, known, settled, degrees=(fit.x.degrees, fit.y.degrees), box=box, with_every_term=True
-    )  # fmt: skip
+    judged, fit = _settled(work, pinholes, judged, (fit.x.degrees, fit.y.degrees), box)
     return pinholes, judged, fit
 
 
-def _box(work: _Work) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _settled(
+    work: _Work, pinholes: Pinholes, judged: Judged, degrees: tuple[tuple[int, ...], tuple[int, ...]], box: _Boxes | None
+) -> tuple[Judged, DispersionFit]:
+    """The final fit with its errors; lines that are not where all others have them are left out, the worst of each order first.
+
+    A line at an order's end draws a polynomial to itself and shows no residual, wherever it is: blended with a line of no list, it would
+    bend the order.
+    """
+    state = judged.state.copy()
+    for turn in range(TURNS_WITHOUT):
+        points = work.points(pinholes, judged, state == ImageState.GOOD)
+        fit = fit_dispersion(
+            work.prediction.basis, (work.prediction.x, work.prediction.y), points, degrees=degrees, box=box, with_every_term=True
+        )  # fmt: skip
+        wrong = _standing_out(fit, work.lines.order)
+        if not wrong.any() or turn == TURNS_WITHOUT - 1:
+            break
+        state[wrong[:, None] & (state == ImageState.GOOD)] = ImageState.WRONG
+        _require_lines(work, state == ImageState.GOOD)
+    return Judged(state=state, x_error=judged.x_error, y_error=judged.y_error), fit
+
+
+def _standing_out(fit: DispersionFit, order: IntArray) -> BoolArray:
+    """Lines further than `LINE_SIGMA` from where the others have them, and among those of their order about the worst, shape (n_lines,)."""
+    apart: FloatArray = np.zeros(order.size)
+    for axis in (fit.x, fit.y):
+        if axis.every is not None:
+            apart[axis.every.line] = np.maximum(apart[axis.every.line], np.abs(axis.every.line_sigma))
+    worst = np.zeros(int(order.max()) + 1)
+    np.maximum.at(worst, order, apart)
+    return np.asarray(apart > np.maximum(LINE_SIGMA, WORST_SHARE * worst[order]))
+
+
+def _box(work: _Work) -> _Boxes:
     """Degrees asked for, of x and y."""
     settings, single = work.settings, work.slit_arcsec.size == 1
     x, y = ((settings.order_deg[k], settings.wavelength_deg[k], 0 if single else settings.slit_deg[k]) for k in range(2))
