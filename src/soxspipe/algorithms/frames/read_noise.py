@@ -8,11 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from soxspipe.algorithms.frames.detrend import make_pedestal
+from soxspipe.algorithms.frames.detrend import defects_of_flat, make_pedestal
 from soxspipe.datamodel.arrays import BoolImage, FloatArray
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Exposure
 from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.numerics.medians import quick_mad_sigma, quick_median
 from soxspipe.numerics.robust import largest_near, row_median
 
@@ -81,15 +82,15 @@ class UnlitNoise:
         return abs(measured - read_noise_e) <= max(SAME_NOISE * read_noise_e, SURE_SIGMA * own_error)
 
 
-def unlit_pixels(windows: Sequence[OrderWindow], shape: tuple[int, int], every_row: int = EVERY_ROW) -> BoolImage:
-    """True for pixels further than `MARGIN_PX` from every order, in one row of `every_row`."""
+def unlit_pixels(windows: Sequence[OrderWindow], shape: tuple[int, int], flat: AnyFrame | None, every_row: int = EVERY_ROW) -> BoolImage:
+    """True for pixels further than `MARGIN_PX` from every order that are no defects of the flat, in one row of `every_row`."""
     lit = np.zeros(shape, dtype=bool)
     for window in windows:
         lit.reshape(-1)[window.index[window.inside]] = True
     near = largest_near(largest_near(lit.T, MARGIN_PX).T[::every_row], MARGIN_PX)
     unlit = np.zeros(shape, dtype=bool)
     unlit[::every_row] = ~near
-    return unlit
+    return np.asarray(unlit & ~defects_of_flat(flat, shape))
 
 
 def measure_unlit_noise(exposure: Exposure, masters: Masters, unlit: BoolImage) -> UnlitNoise | None:

@@ -22,7 +22,7 @@ def without_pattern(exposures: Sequence[RawExposure], windows: Sequence[OrderWin
     """The exposures, each with the pattern that its own unlit pixels show; untouched where they show none, or in another arm."""
     if inputs.arm.name != WITH_PATTERN:
         return tuple(exposures)
-    unlit = unlit_pixels(windows, inputs.detector.shape, every_row=1)
+    unlit = unlit_pixels(windows, inputs.detector.shape, inputs.masters.flat, every_row=1)
     return tuple(replace(exposure, pattern=measure_readout_pattern(exposure, inputs.masters, unlit)) for exposure in exposures)
 
 

@@ -84,7 +84,7 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     exposures = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
     wells = [find_full_well(seen(exposure.adu), inputs.detector.saturation_adu) for exposure in exposures]
     well = min((level for level in wells if level is not None), default=None)
-    unlit = unlit_pixels(windows, inputs.detector.shape)
+    unlit = unlit_pixels(windows, inputs.detector.shape, inputs.masters.flat)
     noise = judge_noise(exposures, [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)
     known = [
         replace(exposure, detector=replace(exposure.detector, read_noise_e=one.used_e, saturation_adu=_lower(exposure, well)))

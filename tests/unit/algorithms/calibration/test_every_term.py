@@ -27,7 +27,13 @@ def drawn(seed, fall=2.0, size_px=0.1):
 def fit(coefficients, where, seed):
     true = BASIS.design(TERMS, *where) @ coefficients
     values = true + NOISE_PX * np.random.default_rng(1000 + seed).normal(size=true.size)
-    return fit_every_term(BASIS, where, values, np.full(true.size, NOISE_PX**2), with_slit=False)
+    return fit_lines(where, values)
+
+
+def fit_lines(where, values):
+    """Every value is a line of its own."""
+    line = np.arange(values.size)
+    return fit_every_term(BASIS, where, line, values, np.full(values.size, NOISE_PX**2), with_slit=False)
 
 
 def errors(found, where):
@@ -64,3 +70,19 @@ def test_errors_are_what_the_solution_is_wrong_by(high):
 def test_the_size_of_the_coefficients_is_found():
     sizes = [fit(drawn(seed, size_px=0.3), places(60), seed).size_px[0] for seed in range(20)]
     assert np.median(sizes) == pytest.approx(0.3, rel=0.25)
+
+
+def test_a_line_at_the_end_of_an_order_that_is_off_stands_out_though_the_fit_follows_it():
+    sound, off = [], []
+    where = places(30)
+    true = BASIS.design(TERMS, *where) @ drawn(3, size_px=0.02)
+    for seed in range(20):
+        values = true + NOISE_PX * np.random.default_rng(seed).normal(size=true.size)
+        sound.append(fit_lines(where, values).line_sigma)
+        values[29] += 12 * NOISE_PX
+        found = fit_lines(where, values)
+        off.append(found.line_sigma[29])
+        residual = values - BASIS.design(found.terms, *where) @ found.coefficients
+        assert abs(residual[29]) < 10 * NOISE_PX
+    assert np.std(sound) == pytest.approx(1.0, abs=0.1)
+    assert np.median(off) > 5.0

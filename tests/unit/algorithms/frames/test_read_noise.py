@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.frames.read_noise import measure_unlit_noise
+from soxspipe.algorithms.frames.read_noise import measure_unlit_noise, unlit_pixels
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
 
@@ -57,3 +59,13 @@ def test_numbers_rounded_to_whole_adu_are_measured_right() -> None:
 
 def test_too_few_pixels_measure_nothing() -> None:
     assert measure_unlit_noise(frame(np.zeros(SHAPE)), Masters(), np.zeros(SHAPE, dtype=bool)) is None
+
+
+def test_few_defects_of_the_flat_are_no_unlit_pixels_and_a_flat_that_flags_all_between_the_orders_is_not_believed() -> None:
+    flat = frame(np.ones(SHAPE))
+    flags = np.zeros(SHAPE, np.uint8)
+    flags[16, 30] = 1
+    few = unlit_pixels((), SHAPE, replace(flat, flags=flags))
+    assert not few[16, 30]
+    assert few.sum() == few[::8].size - 1
+    assert unlit_pixels((), SHAPE, replace(flat, flags=np.ones(SHAPE, np.uint8)))[::8].all()
