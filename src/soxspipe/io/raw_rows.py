@@ -107,7 +107,7 @@ def rows_in_place(path: Path, adu: NDArray[Any]) -> Callable[[int, int], NDArray
     opened = open_fits(path)
     hdu = opened.images[0]
     dtype = _type_in_place(opened, hdu)
-    if dtype is None or hdu.n_bytes != adu.size * dtype.itemsize or not np.isfinite(adu.sum(dtype=np.float64)):
+    if dtype is None or hdu.n_bytes != adu.size * dtype.itemsize or not np.isfinite(adu.sum()):
         return None
     offset, bytes_per_row = hdu.offset, adu.shape[1] * dtype.itemsize
     unsigned = adu.dtype == np.uint16
