@@ -32,6 +32,8 @@ OUT = ("Xe", "Ne", "Hg")
 DETECTABLE = 7.0
 """Significance above which an image counts as detectable."""
 HALF_SLIT = 5.8
+PIXEL_RESPONSE = 0.01
+"""Scatter of the pixels' response, as `soxspipe simulate` has it; arcs are not flattened."""
 
 
 def geometry(arm: str, seed: int) -> tuple[OpticalModel, Ripple]:
@@ -46,8 +48,9 @@ def geometry(arm: str, seed: int) -> tuple[OpticalModel, Ripple]:
 
 
 def frame(image: np.ndarray, arm: str, seed: int) -> ArcImage:
-    """Expected light with its noise."""
+    """Light as pixels of unequal response see it, with its noise."""
     draw, noise = np.random.default_rng(seed), READ_NOISE_E[arm]
+    image = image * (1.0 + PIXEL_RESPONSE * draw.normal(size=image.shape))
     return ArcImage(
         electrons=draw.poisson(image) + draw.normal(0.0, noise, image.shape), variance=np.full(image.shape, noise**2),
         good=np.ones(image.shape, dtype=bool), saturated=np.zeros(image.shape, dtype=bool),
