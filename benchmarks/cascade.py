@@ -113,7 +113,7 @@ def measure_flat(path: Path, table: Path, truth: CalibrationTruth, n: int) -> di
     for number in np.unique(centres["ORDER"]):
         limits = centres["WAVE"][centres["ORDER"] == number]
         core &= ~((order == number) & ((wave < limits.min()) | (wave > limits.max())))
-    soxs, nir = path.stem.endswith("SOXS"), truth.header["ARM"] == "NIR"
+    soxs, nir = "_SOXS" in path.stem, truth.header["ARM"] == "NIR"
     core &= (order != 2) if soxs and not nir else True  # quartz has little light in u
     use = core & ~bad
     error = np.where(error > 0, error, np.inf)  # between the orders
