@@ -41,20 +41,26 @@ def dispersion_flexure(scene: Scene, orders: Iterable[int]) -> dict[int, float]:
 
 def slit_flexure(scene: Scene, orders: Iterable[int]) -> dict[int, float]:
     """Shift of every order along the slit axis, px, true minus calibration."""
-    return {order: scene.flexure_slit_order_px.get(order, scene.flexure_slit_px) for order in orders}
+    turned = scene.flexure_slit_turn_px * _turned(scene)[1] if scene.flexure_slit_turn_px else 0.0
+    return {order: scene.flexure_slit_order_px.get(order, scene.flexure_slit_px) + turned for order in orders}
 
 
 def moves(scene: Scene) -> bool:
     """Whether exposures fall anywhere else than calibrations."""
-    everywhere = (scene.flexure_dispersion_px, scene.flexure_slit_px, scene.flexure_tilt_px)
+    everywhere = (scene.flexure_dispersion_px, scene.flexure_slit_px, scene.flexure_tilt_px, scene.flexure_slit_turn_px)
     single = (scene.flexure_dispersion_order_px, scene.flexure_slit_order_px, scene.flexure_bend_px)
     return any(everywhere) or scene.flexure_by_law or any(single)
 
 
+def _turned(scene: Scene) -> tuple[float, float]:
+    """Change of the cosine and the sine of the rotator angle from arc to exposures."""
+    night, day = (np.radians(angle or 0.0) for angle in (scene.rotator_deg, scene.arc_rotator_deg))
+    return float(np.cos(night) - np.cos(day)), float(np.sin(night) - np.sin(day))
+
+
 def _by_law(scene: Scene) -> dict[int, float]:
     """Shifts of all bands from that of i and the two rotator angles, each with its scatter."""
-    night, day = (np.radians(angle or 0.0) for angle in (scene.rotator_deg, scene.arc_rotator_deg))
-    turned = (float(np.cos(night) - np.cos(day)), float(np.sin(night) - np.sin(day)))
+    turned = _turned(scene)
     draw = stream(scene.seed, "flexure")
 
     def follow(law: _Law, leader_px: float) -> float:

@@ -89,6 +89,8 @@ class OrderLight:
         Its pixels.
     target, others, sky : ndarray, shape (n, m)
         Electrons per pixel of the target, of other sources, and of the sky.
+    target_unmoved : ndarray, shape (n, m), or None
+        The target where the first exposure has it, of an exposure that lies elsewhere on the detector.
     target_analytic : ndarray, shape (n,)
         Column sums of the target from the integral over the slit.
     position_arcsec : ndarray, shape (n,)
@@ -107,6 +109,7 @@ class OrderLight:
     position_arcsec: FloatArray
     slit_fraction: FloatArray
     efficiency: FloatArray
+    target_unmoved: FloatArray | None = None
 
 
 def make_source(scene: Scene, facts: Facts) -> SourceTable:

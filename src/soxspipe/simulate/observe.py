@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +93,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
     source = make_source(scene, facts)
     calibration = calibration_optics(scene, facts)
     flat_canvases = make_canvases(scene, facts, calibration)
-    canvases = make_canvases(scene, facts, science_optics(scene, facts)) if moves(scene) else flat_canvases
+    canvases = _canvases_of_exposures(scene, facts, flat_canvases)
     lights = _light_of_exposures(scene, facts, source, canvases)
 
     chip = make_chip(
@@ -107,7 +109,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
         before_e = exposures[-1].charge_e if exposures else None
         exposures.append(_expose(scene, facts, chip, light, number, time_s=time_s, before_e=before_e))
     masters = make_masters(scene, chip, lamp)
-    off = _off_exposure(scene, facts, source, canvases, chip) if scene.off_frame else None
+    off = _off_exposure(scene, facts, source, canvases[0], chip) if scene.off_frame else None
     delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))
     delivered_paths = make_paths(scene, facts, delivered_model)
     half_slit = 0.5 * facts.arm.slit_length_arcsec
@@ -181,25 +183,37 @@ def make_masters(scene: Scene, chip: Chip, lamp: Image) -> dict[str, MasterImage
     return masters
 
 
-def _light_of_exposures(scene: Scene, facts: Facts, source: SourceTable, canvases: dict[int, OrderCanvas]) -> list[dict[int, OrderLight]]:
-    """Orders of every exposure; exposures that are alike share them."""
-    known: dict[tuple[float, ...], dict[int, OrderLight]] = {}
-    skies: dict[tuple[float, float], dict[int, FloatArray]] = {}
-    kinds = list(
-        zip(scene.exposure_seeing, scene.exposure_transparency, scene.exposure_drift, scene.exposure_oh, scene.times_s, strict=True)
-    )
-    for number, kind in enumerate(kinds):
-        seeing, transparency, _, oh, time = kind
+def _canvases_of_exposures(scene: Scene, facts: Facts, flat: dict[int, OrderCanvas]) -> list[dict[int, OrderCanvas]]:
+    """Pixels of the orders in every exposure, those of the `flat` where nothing moves; exposures that lie alike share them."""
+    known: dict[tuple[float, float], dict[int, OrderCanvas]] = {}
+    for number, shift in enumerate(scene.exposure_flexure):
         own = scene.of_exposure(number)
-        if (oh, time) not in skies:
-            skies[(oh, time)] = {order: make_order_sky(own, facts, canvas) for order, canvas in canvases.items()}
+        if shift not in known:
+            known[shift] = make_canvases(own, facts, science_optics(own, facts)) if moves(own) else flat
+    return [known[shift] for shift in scene.exposure_flexure]
+
+
+def _light_of_exposures(
+    scene: Scene, facts: Facts, source: SourceTable, canvases: list[dict[int, OrderCanvas]]
+) -> list[dict[int, OrderLight]]:
+    """Orders of every exposure; exposures that are alike share them."""
+    known: dict[tuple[Any, ...], dict[int, OrderLight]] = {}
+    skies: dict[tuple[Any, ...], dict[int, FloatArray]] = {}
+    air = zip(scene.exposure_seeing, scene.exposure_transparency, scene.exposure_drift, strict=True)
+    sky = list(zip(scene.exposure_oh, scene.times_s, scene.exposure_flexure, strict=True))
+    kinds = [(*one, *other) for one, other in zip(air, sky, strict=True)]
+    for number, (kind, night) in enumerate(zip(kinds, sky, strict=True)):
+        own, orders = scene.of_exposure(number), canvases[number]
+        if night not in skies:
+            skies[night] = {order: make_order_sky(own, facts, canvas) for order, canvas in orders.items()}
         if kind not in known:
-            known[kind] = {
-                order: make_order_light(
-                    own, facts, source, canvas, skies[(oh, time)][order], seeing_arcsec=seeing, transparency=transparency
-                )
-                for order, canvas in canvases.items()
-            }
+            paint = partial(make_order_light, own, facts, source, seeing_arcsec=kind[0], transparency=kind[1])
+            known[kind] = {order: paint(canvas, skies[night][order]) for order, canvas in orders.items()}
+            if orders is not canvases[0]:
+                known[kind] = {
+                    order: replace(light, target_unmoved=paint(canvases[0][order], np.zeros(canvases[0][order].index.shape)).target)
+                    for order, light in known[kind].items()
+                }
     return [known[kind] for kind in kinds]
 
 

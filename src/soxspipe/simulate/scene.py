@@ -13,6 +13,12 @@ ORDERS_BLOCKED_BY_JH = 12
 """With the JH filter, NIR orders up to this one see no light."""
 
 
+PER_EXPOSURE = (
+    "seeing_arcsec", "transparency", "drift_arcsec", "oh_change", "flexure_dispersion_exposures_px", "flexure_slit_exposures_px",
+)  # fmt: skip
+"""Fields with one number for all exposures, or one for each."""
+
+
 class Scene(BaseModel):
     """One simulated observation; every field has a range, and its description is the reference of the scene file."""
 
@@ -141,6 +147,18 @@ class Scene(BaseModel):
     flexure_slit_px: float = Field(
         0.0, ge=-15.0, le=15.0, description="shift of the exposures along the slit axis of the detector, px; not in the delivered map"
     )
+    flexure_dispersion_exposures_px: tuple[float, ...] = Field(
+        (0.0,), description="shift of all orders along the dispersion on top of that, px; one number, or one per exposure"
+    )
+    flexure_slit_exposures_px: tuple[float, ...] = Field(
+        (0.0,), description="shift of all orders along the slit axis on top of that, px; one number, or one per exposure"
+    )
+    flexure_slit_turn_px: float = Field(
+        0.0,
+        ge=-15.0,
+        le=15.0,
+        description="shift along the slit axis for a change by 1 of the sine of the rotator angle from arc to exposures, px (no law is published)",
+    )
     flexure_dispersion_order_px: dict[int, float] = Field(
         {}, description="shift along the dispersion of single orders in place of the common one, px, for example {2: -2.7, 3: -3.5}"
     )
@@ -224,7 +242,7 @@ class Scene(BaseModel):
         None, description="first and last + 1 unbinned dispersion pixel with light; absent: all"
     )
 
-    @field_validator("seeing_arcsec", "transparency", "drift_arcsec", "oh_change", "exposure_times_s", mode="before")
+    @field_validator(*PER_EXPOSURE, "exposure_times_s", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | float) else value
@@ -233,7 +251,7 @@ class Scene(BaseModel):
     def _consistent(self) -> Scene:
         if len(self.exposure_times_s) not in (0, self.exposures):
             raise ValueError(f"exposure_times_s: give one per exposure ({self.exposures}), not {len(self.exposure_times_s)}")
-        for key in ("seeing_arcsec", "transparency", "drift_arcsec", "oh_change"):
+        for key in PER_EXPOSURE:
             if len(getattr(self, key)) not in (1, self.exposures):
                 raise ValueError(f"{key}: give one value or one per exposure ({self.exposures}), not {len(getattr(self, key))}")
         if self.off_frame and (self.arm != "NIR" or self.with_dark):
@@ -292,15 +310,29 @@ class Scene(BaseModel):
         """Mean of them."""
         return sum(self.times_s) / self.exposures
 
+    @property
+    def exposure_flexure(self) -> tuple[tuple[float, float], ...]:
+        """Shift of each exposure along dispersion and slit axis on top of the common one, px."""
+        along, across = (
+            values if len(values) > 1 else values * self.exposures
+            for values in (self.flexure_dispersion_exposures_px, self.flexure_slit_exposures_px)
+        )
+        return tuple(zip(along, across, strict=True))
+
     def of_exposure(self, number: int) -> Scene:
-        """The scene as one exposure sees it: its time, place and sky lines in the fields of the set."""
-        if len(self.drift_arcsec) == 1 and len(self.oh_change) == 1 and not self.exposure_times_s and not self.drift_arcsec[0]:
+        """The scene as one exposure sees it: its time, place, sky lines and flexure in the fields of the set."""
+        along, across = self.exposure_flexure[number]
+        still = len(self.drift_arcsec) == 1 and not self.drift_arcsec[0] and not along and not across
+        if still and len(self.oh_change) == 1 and not self.exposure_times_s:
             return self
         moved = self.exposure_drift[number]
         second = None if self.second_offset_arcsec is None else self.second_offset_arcsec + moved
         changed = {
             "exptime_s": self.times_s[number], "oh_strength": self.exposure_oh[number], "offset_arcsec": self.offset_arcsec + moved,
-            "second_offset_arcsec": second,
+            "second_offset_arcsec": second, "flexure_dispersion_px": self.flexure_dispersion_px + along,
+            "flexure_slit_px": self.flexure_slit_px + across,
+            "flexure_dispersion_order_px": {order: px + along for order, px in self.flexure_dispersion_order_px.items()},
+            "flexure_slit_order_px": {order: px + across for order, px in self.flexure_slit_order_px.items()},
         }  # fmt: skip
         return self.model_copy(update=changed)
 

@@ -102,10 +102,10 @@ def _images(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, Image]:
     weight = {key: sum(id(orders) == key for orders in mean.orders) / n for key in distinct}
 
     def component(name: str) -> Image:
-        values = {
-            order: np.asarray(sum(weight[key] * getattr(orders[order], name) for key, orders in distinct.items())) for order in canvases
-        }
-        return bin_sum(add_orders(facts.optics.shape, canvases, values), scene.binning) * chip.response
+        image = np.zeros(chip.response.shape)
+        for key, orders in distinct.items():
+            image += weight[key] * _painted(scene, facts, orders, name)
+        return image * chip.response
 
     target, sky = component("target"), component("sky")
     images = {"TARGET": target, "OBJECT": target, "SKY": sky}
@@ -138,6 +138,14 @@ def _images(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, Image]:
     return images
 
 
+def _painted(scene: Scene, facts: Facts, orders: Mapping[int, OrderLight], name: str) -> Image:
+    """A component of one exposure on the binned frame, without the pixels' response."""
+    canvases = {order: light.canvas for order, light in orders.items()}
+    return bin_sum(
+        add_orders(facts.optics.shape, canvases, {order: getattr(light, name) for order, light in orders.items()}), scene.binning
+    )
+
+
 def _light(scene: Scene, facts: Facts, mean: MeanExposure, orders: Mapping[int, OrderLight]) -> Image:
     """All light of one exposure, binned, scattered light left out."""
     canvases = {order: light.canvas for order, light in orders.items()}
@@ -158,23 +166,19 @@ def _single_exposures(scene: Scene, facts: Facts, mean: MeanExposure, images: Ma
     common = _master_variance(scene, mean, images["OBJECT"] + images["SKY"], flat)
     found = []
     for orders, time_s in zip(mean.orders, scene.times_s, strict=True):
-        target, others, sky = (
-            bin_sum(
-                add_orders(facts.optics.shape, canvases, {order: getattr(light, name) for order, light in orders.items()}), scene.binning
-            )
-            * chip.response
-            for name in ("target", "others", "sky")
-        )
+        target, others, sky = (_painted(scene, facts, orders, name) * chip.response for name in ("target", "others", "sky"))
+        unmoved = {order: light.target if light.target_unmoved is None else light.target_unmoved for order, light in orders.items()}
+        at_first = bin_sum(add_orders(facts.optics.shape, canvases, unmoved), scene.binning) * chip.response
         light = target + others + sky
         light = light + scattered(light / chip.response, scene.scattered_light) * chip.response
         own = (chip.read_noise_e**2 + light + np.minimum(chip.dark_e_per_s * time_s, chip.saturation_e)) / scene.integrations
-        found.append({"TARGET": target, "VARIANCE": np.where(images["VARIANCE"] > 0, own + n * common, 0.0)})
+        found.append({"TARGET": target, "AT_FIRST": at_first, "VARIANCE": np.where(images["VARIANCE"] > 0, own + n * common, 0.0)})
     return found
 
 
 def _clear_target(scene: Scene, single: Sequence[Mapping[str, Image]]) -> Image:
-    """The target in a mean exposure through clear air: that of exposures within `CLEAR_SHARE` of the most transparent one."""
-    return _mean([factor * one["TARGET"] for factor, one in zip(_clear_factors(scene), single, strict=True)])
+    """The target in a mean exposure through clear air, where the first exposure has it: that of exposures within `CLEAR_SHARE` of the most transparent one."""
+    return _mean([factor * one["AT_FIRST"] for factor, one in zip(_clear_factors(scene), single, strict=True)])
 
 
 def _clear_factors(scene: Scene) -> FloatArray:
@@ -307,7 +311,7 @@ def _hit_height(cosmic_e: tuple[Image, ...], variance: Image) -> Image:
 
 def _binned_map(scene: Scene, facts: Facts, canvases: Mapping[int, OrderCanvas]) -> tuple[Image, Image, Image]:
     """True wavelength, slit position and order on the binned frame: means over blocks that are inside one order altogether."""
-    model = science_optics(scene, facts)
+    model = science_optics(scene.of_exposure(0), facts)
     images = map_images(model, canvases, 0.5 * facts.arm.slit_length_arcsec)
     area = scene.binning[0] * scene.binning[1]
     wave, slit, order = (bin_sum(image, scene.binning) / area for image in images)
@@ -359,6 +363,6 @@ def _header(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, str | i
         "FLEXSLIT": scene.flexure_slit_px,
         "TRANSP": float(np.mean(scene.exposure_transparency)),
         "COLLAREA": facts.arm.collecting_area_cm2,
-        **{f"FLEXD{order}": shift for order, shift in dispersion_flexure(scene, mean.orders[0]).items()},
-        **{f"FLEXS{order}": shift for order, shift in slit_flexure(scene, mean.orders[0]).items()},
+        **{f"FLEXD{order}": shift for order, shift in dispersion_flexure(scene.of_exposure(0), mean.orders[0]).items()},
+        **{f"FLEXS{order}": shift for order, shift in slit_flexure(scene.of_exposure(0), mean.orders[0]).items()},
     }

@@ -160,6 +160,25 @@ def test_exposures_that_drift_keep_their_light_and_their_places() -> None:
     assert abs(int(np.argmax(first)) - int(np.argmax(second))) > 3
 
 
+def test_exposures_that_flex_lie_elsewhere_and_the_truth_is_where_the_first_one_has_it() -> None:
+    clean = {**STAR, "hot_pixels": 0.0, "exposures": 2}
+    moved = small_scene("NIR", **clean, flexure_dispersion_exposures_px=(0.0, 3.0), flexure_slit_exposures_px=(0.0, 5.0))
+    still = small_scene("NIR", **clean)
+    first, second = (adu.astype(float) - np.median(adu) for adu in moved.simulation.raw_adu)
+    spectrum = [np.fft.fft2(np.clip(image, 0, 3000)) for image in (first, second)]
+    peak = np.unravel_index(np.argmax(np.abs(np.fft.ifft2(spectrum[1] * spectrum[0].conj()))), first.shape)
+    assert peak == (5, 3)
+    np.testing.assert_allclose(moved.truth.orders["WAVE"], still.truth.orders["WAVE"])
+    np.testing.assert_allclose(moved.truth.orders["OBJ_FLAT"], still.truth.orders["OBJ_FLAT"], rtol=1e-6)
+
+
+def test_the_slit_follows_the_rotator() -> None:
+    """From 0 in the arc to 30 degrees the sine grows by half."""
+    scene = small_scene("NIR", **STAR, flexure_slit_turn_px=4.0, rotator_deg=30.0)
+    still = small_scene("NIR", **STAR)
+    assert np.median(scene.truth.orders["TRACE"] - still.truth.orders["TRACE"]) == pytest.approx(2.0, abs=0.01)
+
+
 def test_unequal_times_and_their_headers() -> None:
     scene = small_scene("NIR", **STAR, exposures=2, exposure_times_s=(900.0, 100.0))
     assert scene.truth.header["EXPTIME"] == 500.0
