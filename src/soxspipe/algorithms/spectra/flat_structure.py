@@ -100,12 +100,15 @@ def remove_flat_structure(spectra: Sequence[OrderSpectrum], covariances: Sequenc
     textures = [_texture(one) for one in spectra]
     filters = [_measure(one, texture) for one, texture in zip(spectra, textures, strict=True)]
     arm = _Filter(**{name: np.sum([getattr(one, name) for one in filters], axis=0) for name in ("cross", "power", "chance")})
+    nothing = FlatStructure(spectra=tuple(spectra), covariances=tuple(covariances), rms={})
+    if not arm.exceeds(SURE).any():
+        return nothing
     parts = [_structure(texture, *_chosen(one, arm)) for one, texture in zip(filters, textures, strict=True)]
     rms: dict[int, float] = {}
     for one, (structure, _) in zip(spectra, parts, strict=True):
         rms[one.order] = max(rms.get(one.order, 0.0), float(np.sqrt(np.sum(structure**2) / max(structure.size, 1))))
     if max(rms.values(), default=0.0) < LEAST_SHARE:
-        return FlatStructure(spectra=tuple(spectra), covariances=tuple(covariances), rms={})
+        return nothing
     cleaned = [
         _without(one, covariance, structure, left) for one, covariance, (structure, left) in zip(spectra, covariances, parts, strict=True)
     ]
