@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ MAX_TABLE_BYTES = 32 << 20
 """Calibration tables have some kilobytes, sampled spectra some megabytes."""
 _FORMS = re.compile(r"(\d{0,6})([LABIJKED])")
 """Numbers, text and yes-or-no values of a fixed length."""
+_PLAIN = {"A": "S", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
+"""Types of numpy of the forms that lie in a file as they are used."""
 
 
 def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
@@ -28,8 +31,6 @@ def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
     InputError
         If the table is too large, or a column has a form that calibration tables do not use.
     """
-    from astropy.io import fits
-
     path, header = file.path, hdu.header
     n_rows, width, n_columns = (whole_number(path, header, key, most=1 << 31) for key in ("NAXIS2", "NAXIS1", "TFIELDS"))
     if n_rows * width > MAX_TABLE_BYTES:
@@ -42,14 +43,39 @@ def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
     for column, name in enumerate(names, start=1):
         cards += _column_cards(path, header, column, name)
     with errors_named(path), np.errstate(over="ignore", invalid="ignore"):
-        lead = extension_header("BINTABLE", cards)
-        table = fits.BinTableHDU.fromstring(lead + file.data(hdu)[: n_rows * width])
-        needed = table.columns.dtype.itemsize
+        data = file.data(hdu)[: n_rows * width]
+        columns, needed = _plain_columns(cards, data, width) or _converted_columns(cards, data)
         if needed != width:
             raise InputError(
                 f"{path}: the table is damaged: its rows have {width} bytes (NAXIS1), but their columns {needed} (TFORM); {FETCH_AGAIN}"
             )
-        return {name: _native(np.asarray(table.data.field(i)), header.get(f"TNULL{i + 1}")) for i, name in enumerate(names)}
+        return {name: _native(columns[i], header.get(f"TNULL{i + 1}")) for i, name in enumerate(names)}
+
+
+def _plain_columns(cards: Sequence[tuple[str, Any]], data: bytes, width: int) -> tuple[list[NDArray[Any]], int] | None:
+    """Columns as they lie in the file, and bytes of their rows; None where one has to be converted.
+
+    Tables of a cold command are such ones; astropy takes longer to import than all of them to read.
+    """
+    forms = [_FORMS.fullmatch(value) for key, value in cards if key.startswith("TFORM")]
+    if any(key.startswith(("TSCAL", "TZERO")) for key, _ in cards) or not all(
+        form and form[2] in _PLAIN and form[1] != "0" for form in forms
+    ):
+        return None
+    kinds = [f"S{form[1] or 1}" if form[2] == "A" else f"({form[1] or 1},){_PLAIN[form[2]]}" for form in forms if form]
+    record = np.dtype([(f"f{i}", kind.removeprefix("(1,)")) for i, kind in enumerate(kinds)])
+    if record.itemsize != width:
+        return [], record.itemsize
+    table = np.frombuffer(data, record)
+    return [table[f"f{i}"] for i in range(len(kinds))], width
+
+
+def _converted_columns(cards: Sequence[tuple[str, Any]], data: bytes) -> tuple[list[NDArray[Any]], int]:
+    """The same by astropy."""
+    from astropy.io import fits
+
+    table = fits.BinTableHDU.fromstring(extension_header("BINTABLE", list(cards)) + data)
+    return [np.asarray(table.data.field(i)) for i in range(len(table.columns))], table.columns.dtype.itemsize
 
 
 def _column_cards(path: Path, header: Header, column: int, name: str) -> list[tuple[str, Any]]:
