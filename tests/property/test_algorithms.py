@@ -26,7 +26,7 @@ from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import MergedSpectrum, OrderSpectrum, ResponseCurve
-from support.orders import NM_PER_PX, TinyOrder, make_geometry, observe, order_data, position, sky_light, tiny_order
+from support.orders import NM_PER_PX, TinyOrder, make_arm, make_geometry, observe, order_data, position, sky_light, tiny_order
 
 FEW = settings(max_examples=8, deadline=None, derandomize=True)
 JUNK = st.sampled_from([-1e7, -300.0, 0.0, 777.0, 1e9])
@@ -237,7 +237,8 @@ def test_a_longer_exposure_with_as_many_more_counts_is_the_same_flux(factor: flo
     none = TelluricBands(start_nm=np.empty(0), stop_nm=np.empty(0), mask_response=np.empty(0, dtype=bool))
 
     def calibrated(spectrum: MergedSpectrum, exptime_s: float) -> tuple[np.ndarray, np.ndarray]:
-        out = flux_calibrate(spectrum, curve, Observation(arm="NIR", kind="OBJECT", exptime_s=exptime_s, airmass=1.2), air, none)
+        seen = Observation(arm="NIR", kind="OBJECT", exptime_s=exptime_s, airmass=1.2)
+        out = flux_calibrate(spectrum, curve, seen, air, none, arm=make_arm())
         return out.flux, out.error
 
     flux, error = calibrated(merged, 100.0)

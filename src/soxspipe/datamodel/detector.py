@@ -146,6 +146,10 @@ class Arm:
         Join wavelengths that are fixed, by ``"<n-1><n>"``; otherwise measured.
     resolving_power_1arcsec : float or None
         Mean slit-limited resolving power of a slit of 1 arcsec; None if unknown.
+    refraction_left : float
+        Share of the refraction across its range that reaches the slit: 1 without a corrector.
+    centred_nm : float
+        Wavelength at which stars are centred on the slit.
     range_nm : (float, float)
         Range that the arm was built for; beyond it mirrors and dichroics may leave no light.
     flexure : Flexure
@@ -166,6 +170,8 @@ class Arm:
     response_bin_nm: float = 1.0
     joins_nm: Mapping[str, float] = field(default_factory=dict)
     resolving_power_1arcsec: float | None = None
+    refraction_left: float = 0.0
+    centred_nm: float = 550.0
     range_nm: tuple[float, float] = (0.0, math.inf)
     flexure: Flexure = field(default_factory=Flexure)
 

@@ -47,6 +47,8 @@ class Observation:
         From the slit's name.
     rotator_deg : float or None
         Angle of the rotator; None if the header has none, or a placeholder.
+    slit_angle_deg : float or None
+        Between the slit and the direction to the zenith; None if the header does not say.
     """
 
     arm: str
@@ -67,6 +69,7 @@ class Observation:
     slit_name: str = ""
     slit_width_arcsec: float | None = None
     rotator_deg: float | None = None
+    slit_angle_deg: float | None = None
 
     @property
     def duration_s(self) -> float:

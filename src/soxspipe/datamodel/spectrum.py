@@ -189,6 +189,8 @@ class ResponseCurve:
         Of the standard's profile, for the slit-loss ratio.
     slit_width_arcsec : float or None
         Of the standard's slit; None if unknown, which is taken for that of the object.
+    slit_angle_deg : float or None
+        Between the standard's slit and the direction to the zenith; None if unknown.
     flat_md5 : str
         Identity of the flat it holds for; empty if none or unknown.
     binning : tuple of int
@@ -211,6 +213,7 @@ class ResponseCurve:
     airmass: float | None = None
     seeing_arcsec: float | None = None
     slit_width_arcsec: float | None = None
+    slit_angle_deg: float | None = None
     flat_md5: str = ""
     binning: tuple[int, int] = (1, 1)
     flat_level: FlatLevel | None = None
@@ -258,6 +261,8 @@ class FluxedSpectrum:
         Light through the slit, object over standard, median over wavelength; None if it cannot be told.
     slit_loss_error : float
         1 sigma.
+    slit_loss_ends : tuple of float
+        The ratio at the first and the last wavelength.
     slit_loss_applied : bool
         Whether the flux was divided by it.
     """
@@ -268,6 +273,7 @@ class FluxedSpectrum:
     quality: IntArray
     slit_loss_ratio: float | None = None
     slit_loss_error: float = 0.0
+    slit_loss_ends: tuple[float, float] = (1.0, 1.0)
     slit_loss_applied: bool = False
 
     def __post_init__(self) -> None:

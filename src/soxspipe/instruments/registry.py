@@ -50,6 +50,7 @@ class Keywords:
     common_path_temperature: str | None
     rotator: str | None
     parallactic: str | None
+    position_angle: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +241,8 @@ def _build_arm(name: str, entry: dict[str, Any], facts: dict[str, Any]) -> ArmFa
             response_bin_nm=entry["response_bin_nm"],
             joins_nm=entry.get("joins_nm", {}),
             resolving_power_1arcsec=entry.get("resolving_power_1arcsec"),
+            refraction_left=entry["refraction_left"],
+            centred_nm=entry["centred_nm"],
             range_nm=tuple(entry.get("range_nm", (0.0, math.inf))),
             flexure=_build_flexure(entry.get("flexure", {})),
         ),

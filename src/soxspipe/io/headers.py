@@ -102,6 +102,7 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
         slit_name=slit,
         slit_width_arcsec=slit_width_of(slit),
         rotator_deg=rotator_of(header, keys),
+        slit_angle_deg=slit_angle_of(header, keys),
     )
 
 
@@ -165,6 +166,19 @@ def rotator_of(header: Header, keys: Keywords) -> float | None:
     angle = number_of(header, keys.rotator) if keys.rotator else None
     parallactic = number_of(header, keys.parallactic) if keys.parallactic else None
     return None if angle == 0.0 and parallactic == 0.0 else angle
+
+
+def slit_angle_of(header: Header, keys: Keywords) -> float | None:
+    """Angle between the slit and the direction to the zenith, degrees; None without a card, and where both are exactly 0: placeholders.
+
+    ESO counts the position angle of the slit from north over west, and the parallactic angle over east.
+    """
+    if keys.position_angle is None or keys.parallactic is None:
+        return None
+    position, parallactic = number_of(header, keys.position_angle), number_of(header, keys.parallactic)
+    if position is None or parallactic is None or position == parallactic == 0.0:
+        return None
+    return position + parallactic
 
 
 def read_arc(header: Header, keys: Keywords) -> Arc:

@@ -265,6 +265,7 @@ def response_cards(response: ResponseCurve) -> tuple[Card, ...]:
         ("SOXS RESP STAR", response.star, "standard star"),
         ("SOXS RESP AIRMASS", response.airmass, "mean air mass of the standard"),
         ("SOXS RESP SEEING", response.seeing_arcsec, "[arcsec] FWHM of the standard's profile"),
+        ("SOXS RESP SLITANG", response.slit_angle_deg, "[deg] between the standard's slit and the zenith"),
         ("SOXS RESP FLATMD5", response.flat_md5, "MD5 of the flat it holds for"),
         ("SOXS RESP BINX", response.binning[0], "binning along x"),
         ("SOXS RESP BINY", response.binning[1], "binning along y"),

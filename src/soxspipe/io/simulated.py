@@ -223,6 +223,7 @@ def _put_angles(header: fits.Header, scene: Scene, rotator_deg: float | None) ->
     parallactic = 0.0 if scene.rotator_placeholder else 10.0
     header["HIERARCH ESO TEL PARANG START"] = parallactic
     header["HIERARCH ESO TEL PARANG END"] = parallactic
+    header["HIERARCH ESO ADA POSANG"] = 0.0 if scene.rotator_placeholder else scene.slit_angle_deg - parallactic
     if scene.rotator_placeholder or rotator_deg is not None:
         header["HIERARCH ESO ADA ABSROT END"] = 0.0 if scene.rotator_placeholder else rotator_deg
 

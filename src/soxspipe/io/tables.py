@@ -193,6 +193,7 @@ def _sampled_response(file: ClassifiedFile, opened: FitsFile, index: int, polyno
         star=text_of(header, "SOXS RESP STAR"),
         airmass=number_of(header, "SOXS RESP AIRMASS"),
         seeing_arcsec=number_of(header, "SOXS RESP SEEING"),
+        slit_angle_deg=number_of(header, "SOXS RESP SLITANG"),
         flat_md5=text_of(header, "SOXS RESP FLATMD5"),
         binning=(int(_card(header, "BINX", 1.0)), int(_card(header, "BINY", 1.0))),
         flat_level=_flat_level(opened),

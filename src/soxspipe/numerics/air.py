@@ -15,6 +15,9 @@ from soxspipe.datamodel.arrays import FloatArray
 
 Nanometres = TypeVar("Nanometres", float, FloatArray)
 
+SCALE_HEIGHT_M = 8400.0
+"""Of the air's pressure."""
+ARCSEC_PER_RADIAN = 206264.806
 INVERSION_STEPS = 3
 """Each step gains five digits (the index changes by 1e-5 of a shift in wavelength); three give the last digit of a double."""
 
@@ -65,3 +68,22 @@ def hydrogen_lines_air_nm(lower: int, uppers: range) -> FloatArray:
     upper = np.array(list(uppers), dtype=np.float64)
     wavenumber_per_cm = 109677.576 * (1.0 / lower**2 - 1.0 / upper**2)
     return vacuum_to_air(1e7 / wavenumber_per_cm)
+
+
+def refraction_arcsec(wavelength_nm: FloatArray, *, reference_nm: float, airmass: float, height_m: float) -> FloatArray:
+    """How far the air lifts a star towards the zenith against another wavelength, arcsec, shape of the wavelengths.
+
+    Parameters
+    ----------
+    wavelength_nm : ndarray, any shape
+        Air.
+    reference_nm : float
+        Where it is 0.
+    airmass : float
+        Of the star (plane-parallel air).
+    height_m : float
+        Of the site; pressure falls by a factor e in 8.4 km.
+    """
+    tangent = float(np.sqrt(max(airmass**2 - 1.0, 0.0)))
+    pressure = float(np.exp(-height_m / SCALE_HEIGHT_M))
+    return ARCSEC_PER_RADIAN * pressure * tangent * (refractivity(wavelength_nm) - refractivity(reference_nm))

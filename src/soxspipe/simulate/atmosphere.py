@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -79,15 +79,17 @@ def moffat_through_slit(half_width: float, beta: float) -> SlitImage:
     )
 
 
-def slit_share(half_width: float, beta: float) -> float:
-    """Share of a centred Moffat star inside a slit of half width `half_width` core radii and any length."""
+def slit_share(half_width: float, beta: float, off: float = 0.0) -> float:
+    """Share of a Moffat star inside a slit of any length, half width and distance of its middle from the star in core radii."""
+    marginal = partial(_marginal, beta=beta)
+    return marginal(np.arctan(off - half_width), np.arctan(off + half_width)) / marginal(-0.5 * np.pi, 0.5 * np.pi)
+
+
+def _marginal(start: float, stop: float, *, beta: float) -> float:
+    """Integral of ``(1 + t^2)^(1/2 - beta)`` between angles whose tangents are the limits in t."""
     node, weight = _gauss_nodes(60)
-    angle = 0.5 * np.arctan(half_width) * (node + 1.0)
-    marginal = np.cos(angle) ** (2.0 * beta - 3.0)  # (1 + t^2)^(1/2 - beta) dt with t = tan(angle)
-    half = float(np.sum(weight * marginal) * 0.5 * np.arctan(half_width))
-    full_angle = 0.25 * np.pi * (node + 1.0)
-    full = float(np.sum(weight * np.cos(full_angle) ** (2.0 * beta - 3.0)) * 0.25 * np.pi)
-    return half / full
+    angle = 0.5 * (start + stop) + 0.5 * (stop - start) * node
+    return float(np.sum(weight * np.cos(angle) ** (2.0 * beta - 3.0)) * 0.5 * (stop - start))
 
 
 def gaussian_through_slit(half_width: float) -> SlitImage:

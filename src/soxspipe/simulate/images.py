@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from soxspipe.datamodel.arrays import FloatArray
-from soxspipe.simulate.atmosphere import SlitImage, moffat_alpha, moffat_through_slit, seeing_fwhm, slit_share
+from soxspipe.simulate.atmosphere import SlitImage, moffat_alpha, moffat_through_slit, refraction_arcsec, seeing_fwhm, slit_share
 from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.values import Facts
 
@@ -18,6 +18,12 @@ _STEP_ARCSEC = 0.1
 _REACH_ARCSEC = 20.0
 """Beyond the slit's ends."""
 _FINER = 5
+_SHARE_KNOTS, _SHARE_DEGREE = 17, 6
+"""Wavelengths at which the slit's share is integrated, and degree of the polynomial between: 1e-4, with a star that leaves the slit as well."""
+REFERENCE_NM = {"NIR": 1250.0, "VIS": 550.0, "UVB": 430.0}
+"""Where magnitudes count, and the slit is centred."""
+REFRACTION = {"NIR": 0.5, "VIS": 0.1, "UVB": 0.1}
+"""Share of the atmosphere's that is left: the corrector works in the visual only."""
 _TRAIL_POINTS = 15
 """Points closer than the image is wide."""
 _TAIL_POINTS = 25
@@ -93,10 +99,22 @@ def slit_shares(scene: Scene, facts: Facts, wavelength_nm: FloatArray, seeing_ar
 
 
 def _moffat_shares(scene: Scene, wavelength_nm: FloatArray, seeing_arcsec: float, exponent: float) -> FloatArray:
-    knots = np.linspace(wavelength_nm.min(), wavelength_nm.max(), 9)
+    knots = np.linspace(wavelength_nm.min(), wavelength_nm.max(), _SHARE_KNOTS)
     alpha = moffat_alpha(seeing_fwhm(knots, seeing_arcsec, scene.seeing_slope), exponent)
-    shares = np.array([slit_share(0.5 * scene.slit_width_arcsec / a, exponent) for a in alpha])
-    return np.asarray(np.polynomial.Polynomial.fit(knots, shares, 4)(wavelength_nm))
+    off = scene.across_offset_arcsec + refraction_across(scene, knots)
+    shares = np.array([slit_share(0.5 * scene.slit_width_arcsec / a, exponent, o / a) for a, o in zip(alpha, off, strict=True)])
+    return np.asarray(np.polynomial.Polynomial.fit(knots, shares, _SHARE_DEGREE)(wavelength_nm))
+
+
+def refraction_left(scene: Scene, wavelength_nm: FloatArray) -> FloatArray:
+    """Refraction that reaches the slit, towards the zenith, against the wavelength at which stars are centred, arcsec."""
+    share = REFRACTION[scene.arm] if scene.refraction is None else scene.refraction
+    return share * refraction_arcsec(wavelength_nm, reference_nm=REFERENCE_NM[scene.arm], airmass=scene.airmass)
+
+
+def refraction_across(scene: Scene, wavelength_nm: FloatArray) -> FloatArray:
+    """The part of it that a slit turned away from the vertical has across, arcsec."""
+    return np.sin(np.radians(scene.slit_angle_deg)) * refraction_left(scene, wavelength_nm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

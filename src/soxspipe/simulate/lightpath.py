@@ -13,12 +13,11 @@ from soxspipe.simulate.atmosphere import (
     SlitImage,
     extinction_transmission,
     gaussian_through_slit,
-    refraction_arcsec,
     seeing_fwhm,
 )
 from soxspipe.simulate.detector import stream
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
-from soxspipe.simulate.images import sersic_through_slit, star_parts
+from soxspipe.simulate.images import REFERENCE_NM, refraction_left, sersic_through_slit, star_parts
 from soxspipe.simulate.line_shape import horned, paint_slit_light, spread_along
 from soxspipe.simulate.optics import OpticalModel
 from soxspipe.simulate.paint import (
@@ -43,12 +42,8 @@ DESIGN_ARCSEC_PER_PX = {"NIR": 0.25, "VIS": 0.28, "UVB": 0.16}
 """Plate scales of the designs."""
 LAMP_K = {"NIR": 2800.0, "VIS": 4500.0, "UVB": 6000.0}
 """Of the flat's lamp with its balancing filter."""
-REFERENCE_NM = {"NIR": 1250.0, "VIS": 550.0, "UVB": 430.0}
-"""Where magnitudes count, and the slit is centred."""
 SKY_AB_MAG = {"NIR": 19.5, "VIS": 21.0, "UVB": 22.0}
 """Dark sky between lines, per square arcsec."""
-REFRACTION = {"NIR": 0.5, "VIS": 0.1, "UVB": 0.1}
-"""Share of the atmosphere's that is left: the corrector works in the visual only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -257,9 +252,8 @@ def sky_illumination(scene: Scene, slit: FloatArray) -> FloatArray:
 
 
 def target_drift(scene: Scene, wavelength_nm: FloatArray) -> FloatArray:
-    """Slit position of the target against that at the reference wavelength: atmospheric refraction, arcsec."""
-    share = REFRACTION[scene.arm] if scene.refraction is None else scene.refraction
-    return share * refraction_arcsec(wavelength_nm, reference_nm=REFERENCE_NM[scene.arm], airmass=scene.airmass)
+    """Slit position of the target against that at the reference wavelength: atmospheric refraction along the slit, arcsec."""
+    return np.cos(np.radians(scene.slit_angle_deg)) * refraction_left(scene, wavelength_nm)
 
 
 def add_orders(shape: tuple[int, int], canvases: Mapping[int, OrderCanvas], values: Mapping[int, FloatArray]) -> Image:

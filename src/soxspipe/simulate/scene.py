@@ -97,6 +97,13 @@ class Scene(BaseModel):
     airmass: float = Field(1.2, ge=1.0, le=3.0, description="air mass")
     telluric: bool = Field(True, description="absorption lines of the air: oxygen, water, carbon dioxide and methane")
     water_mm: float = Field(2.5, ge=0.0, le=20.0, description="precipitable water at the zenith, mm")
+    slit_angle_deg: float = Field(
+        0.0,
+        ge=-180.0,
+        le=180.0,
+        description="angle between the slit and the direction to the zenith; turned, refraction moves stars across it",
+    )
+    across_offset_arcsec: float = Field(0.0, ge=-3.0, le=3.0, description="distance of the target from the middle of the slit, across it")
     telluric_strength_scatter: float = Field(
         0.0, ge=0.0, le=2.0, description="scatter of the logarithm of the strengths of telluric lines about the shipped ones, line by line"
     )

@@ -180,3 +180,19 @@ def test_separation_of_two_positions() -> None:
     """One degree of right ascension at declination 60 is half a degree on the sky."""
     assert separation_arcsec((10.0, 60.0), (11.0, 60.0)) == pytest.approx(1800.0, rel=1e-4)
     assert separation_arcsec((359.999, 0.0), (0.001, 0.0)) == pytest.approx(7.2)
+
+
+@pytest.mark.parametrize(
+    ("position", "parallactic", "angle"),
+    [(-35.0, 40.0, 5.0), (20.0, 70.0, 90.0), (0.0, 0.0, None), (0.0, 12.0, 12.0), (None, 12.0, None), (12.0, None, None)],
+)
+def test_the_slit_s_angle_to_the_vertical_is_the_sum_of_both_cards(
+    position: float | None, parallactic: float | None, angle: float | None
+) -> None:
+    """ESO counts one over west, the other over east; both exactly 0 are placeholders."""
+    cards = {"ESO__ADA__POSANG": position, "ESO__TEL__PARANG__START": parallactic}
+    full = header(
+        EXPTIME=300, MJD_OBS=60000.5, ESO__DPR__TYPE="object", **{key: value for key, value in cards.items() if value is not None}
+    )
+    for instrument, arm in ((SOXS, "VIS"), (XSH, "NIR")):
+        assert read_observation(full, instrument, instrument.arms[arm], "a.fits").slit_angle_deg == angle

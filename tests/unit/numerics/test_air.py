@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.numerics.air import air_to_vacuum, hydrogen_lines_air_nm, refractivity, vacuum_to_air
+from soxspipe.numerics.air import air_to_vacuum, hydrogen_lines_air_nm, refraction_arcsec, refractivity, vacuum_to_air
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_both_ways_give_the_same_wavelength_from_300_to_2500_nm() -> None:
 def test_hydrogen_lines_in_air(lower: int, upper: int, air_nm: float) -> None:
     # NIST and Wiese & Fuhr (2009), air; 0.01 nm is the fine structure that is left out
     assert hydrogen_lines_air_nm(lower, range(upper, upper + 1))[0] == pytest.approx(air_nm, abs=0.012)
+
+
+def test_refraction_by_hand() -> None:
+    """Indices 1.00028275 at 400 nm and 1.00027896 at 500 nm; pressure exp(-2000/8400) = 0.788; tan z = 1.118 at air mass 1.5."""
+    lift = refraction_arcsec(np.array([400.0, 500.0]), reference_nm=500.0, airmass=1.5, height_m=2000.0)
+    assert lift == pytest.approx([206265 * 3.79e-6 * 0.788 * 1.118, 0.0], abs=0.005)
+    assert np.all(refraction_arcsec(np.array([400.0]), reference_nm=500.0, airmass=1.0, height_m=2000.0) == 0.0)

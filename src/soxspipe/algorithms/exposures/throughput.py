@@ -108,11 +108,17 @@ def slit_transmission(fwhm_arcsec: float, slit_width_arcsec: float | None) -> fl
     return float(share_within(np.asarray(fwhm_arcsec), slit_width_arcsec))
 
 
-def share_within(fwhm_arcsec: FloatArray, slit_width_arcsec: float, beta: float = TURBULENCE_BETA) -> FloatArray:
-    """Share of Moffat images of exponent `beta` within a slit on which they are centred; shape of the widths."""
+def share_within(
+    fwhm_arcsec: FloatArray, slit_width_arcsec: float, beta: float = TURBULENCE_BETA, off_arcsec: FloatArray | float = 0.0
+) -> FloatArray:
+    """Share of Moffat images of exponent `beta` within a slit whose middle is `off_arcsec` away; shape of the widths."""
     squared = 0.25 * fwhm_arcsec**2 / (2.0 ** (1.0 / beta) - 1.0)
-    half = 0.25 * slit_width_arcsec**2
-    return np.asarray(betainc(0.5, beta - 1.0, half / (squared + half)))
+
+    def beside(edge: FloatArray | float) -> FloatArray:
+        """Share between the image's middle and an edge, counted negative on its other side, twice."""
+        return np.sign(edge) * betainc(0.5, beta - 1.0, np.square(edge) / (squared + np.square(edge)))
+
+    return np.asarray(0.5 * (beside(0.5 * slit_width_arcsec - off_arcsec) + beside(0.5 * slit_width_arcsec + off_arcsec)))
 
 
 def round_transmission(seeing: Moffat | None, wavelength_nm: FloatArray, slit_width_arcsec: float | None) -> FloatArray:

@@ -32,6 +32,7 @@ def flux_calibrate(
     flat_level: FlatLevel | None = None,
     binning_ratio: float = 1.0,
     correct_slit_loss: bool = False,
+    arm: Arm,
 ) -> FluxedSpectrum:
     """Multiply the count rate per native pixel, extinction removed at the mean air mass, by the response.
 
@@ -51,9 +52,10 @@ def flux_calibrate(
         Of the flat the object was divided by; where the response holds that of its own flat, their ratio is taken out.
     binning_ratio : float
         Binning along the dispersion of the standard over that of the object: a pixel binned by two holds twice the counts.
-
     correct_slit_loss : bool
         Divide by the ratio of slit losses, whose error then counts; otherwise it is reported alone.
+    arm : Arm
+        How refraction reaches its slit.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def flux_calibrate(
     relative = np.hypot(
         np.divide(curve_error, curve, out=np.zeros_like(curve), where=curve > 0), 0.921 * EXTINCTION_ERROR_MAG * airmass_step
     )
-    loss = _slit_loss(wave, seeing_arcsec, observation, response)
+    loss = _slit_loss(wave, seeing_arcsec, observation, response, arm)
     if correct_slit_loss and loss is not None:
         scale, flux, relative = scale / loss.ratio, flux / loss.ratio, np.hypot(relative, loss.error / loss.ratio)
     error = np.hypot(np.sqrt(np.maximum(merged.variance, 0.0)) * scale, flux * relative)
@@ -88,6 +90,7 @@ def flux_calibrate(
         quality=quality,
         slit_loss_ratio=None if loss is None else float(np.median(loss.ratio)),
         slit_loss_error=0.0 if loss is None else float(np.median(loss.error)),
+        slit_loss_ends=(1.0, 1.0) if loss is None else (float(loss.ratio[0]), float(loss.ratio[-1])),
         slit_loss_applied=correct_slit_loss and loss is not None,
     )
 
@@ -116,7 +119,9 @@ def unbinned_response(response: ResponseCurve, arm: Arm, extinction: ExtinctionC
     return unbinned
 
 
-def _slit_loss(wave: FloatArray, seeing_arcsec: float | None, observation: Observation, response: ResponseCurve) -> SlitLoss | None:
+def _slit_loss(
+    wave: FloatArray, seeing_arcsec: float | None, observation: Observation, response: ResponseCurve, arm: Arm
+) -> SlitLoss | None:
     """Slit losses against the standard; None if they cannot be told.
 
     The standard's slit is taken to be the object's where it is not known.  Through another slit the ratio is told without the standard's
@@ -126,5 +131,11 @@ def _slit_loss(wave: FloatArray, seeing_arcsec: float | None, observation: Obser
     other_slit = standard_slit is not None and standard_slit != slit
     if not seeing_arcsec or not slit or not (response.seeing_arcsec or other_slit):
         return None
-    standard = SlitView(fwhm_arcsec=response.seeing_arcsec or seeing_arcsec, slit_arcsec=standard_slit or slit)
-    return measure_slit_loss(wave, SlitView(fwhm_arcsec=seeing_arcsec, slit_arcsec=slit), standard)
+    target = SlitView(fwhm_arcsec=seeing_arcsec, slit_arcsec=slit, airmass=observation.airmass or 1.0, angle_deg=observation.slit_angle_deg)
+    standard = SlitView(
+        fwhm_arcsec=response.seeing_arcsec or seeing_arcsec,
+        slit_arcsec=standard_slit or slit,
+        airmass=response.airmass or 1.0,
+        angle_deg=response.slit_angle_deg,
+    )
+    return measure_slit_loss(wave, target, standard, arm)

@@ -118,6 +118,7 @@ def fit_response(
         airmass=observation.airmass,
         seeing_arcsec=seeing_arcsec,
         slit_width_arcsec=observation.slit_width_arcsec,
+        slit_angle_deg=observation.slit_angle_deg,
         flat_md5=flat_md5,
         flat_level=flat_level,
         binning=observation.binning,

@@ -100,6 +100,7 @@ def make_fluxed(
         flat_level=flat_level,
         binning_ratio=_binning_ratio(response, inputs),
         correct_slit_loss=correct_slit_loss and not inputs.is_standard,
+        arm=inputs.arm,
     )
     done("flux_calibration", f"response of {response.star or 'unknown star'}")
     return fluxed

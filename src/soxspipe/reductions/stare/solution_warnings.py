@@ -26,6 +26,8 @@ ORDER_LIMIT_PX = 1.0
 """Orders move together; one that differs by more was seen wrongly, or its map is."""
 USUAL_PX = 11.0
 """Three arcsec, the largest motion seen on sky."""
+SLIT_COLOUR_SAID = 0.03
+"""Between the ends of an arm: as much as a flux calibration is good to."""
 SLIT_LOSS_SAID = 0.05
 """Through another slit than the standard's, a difference of light that a flux calibration to a few per cent does not bear."""
 
@@ -39,14 +41,18 @@ def slit_loss_warnings(fluxed: FluxedSpectrum | None, response: ResponseCurve | 
         yield (
             f'the standard behind the response was seen through a slit of {response.slit_width_arcsec:g}", the object through {slit:g}"; '
             f"by the seeing {ratio:.2f} +- {fluxed.slit_loss_error:.2f} times as much of its light came through; "
-            + ("fluxes are corrected for it" if fluxed.slit_loss_applied else _off_by(ratio))
+            + ("fluxes are corrected for it" if fluxed.slit_loss_applied else _off_by(fluxed))
         )
 
 
-def _off_by(ratio: float) -> str:
-    """What a loss that is not taken out does to the fluxes."""
-    low = "low" if ratio < 1.0 else "high"
-    return f"fluxes are {100 * abs(ratio - 1.0):.0f} % too {low} and not corrected (--slit-loss does)"
+def _off_by(fluxed: FluxedSpectrum) -> str:
+    """What a loss that is not taken out does to the fluxes, and to their colours."""
+    ratio, ends = fluxed.slit_loss_ratio or 1.0, fluxed.slit_loss_ends
+    colour = ""
+    if abs(ends[1] / ends[0] - 1.0) > SLIT_COLOUR_SAID:
+        first, last = (f"{100 * (end - 1.0):+.0f} %" for end in ends)
+        colour = f" ({first} at the blue end, {last} at the red one)"
+    return f"fluxes are {100 * abs(ratio - 1.0):.0f} % too {'low' if ratio < 1.0 else 'high'}{colour} and not corrected (--slit-loss does)"
 
 
 def host_warnings(host: HostLight | None) -> Iterator[str]:

@@ -15,6 +15,7 @@ from soxspipe.algorithms.spectra.flux_calibration import (
     sample_response,
     unbinned_response,
 )
+from soxspipe.algorithms.spectra.slit_losses import IMAGE_BETA, PLACE_ERROR_ARCSEC
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
@@ -49,7 +50,13 @@ def calibrated(
     counts: MergedSpectrum | None = None, curve: ResponseCurve | None = None, observation: Observation = OBSERVATION, **values: Any
 ) -> FluxedSpectrum:
     return flux_calibrate(
-        merged() if counts is None else counts, response() if curve is None else curve, observation, EXTINCTION, BANDS, **values
+        merged() if counts is None else counts,
+        response() if curve is None else curve,
+        observation,
+        EXTINCTION,
+        BANDS,
+        arm=make_arm("NIR"),
+        **values,
     )
 
 
@@ -140,12 +147,12 @@ def test_the_polynomial_serves_where_there_is_no_curve() -> None:
     np.testing.assert_array_equal(error, 0.0)
 
 
-def through_slit(width: float, fwhm: float, beta: float = 4.765) -> float:
-    """Share of a Moffat image within a slit, summed on a grid across it: its light along the slit is a Moffat with 1/2 less."""
+def through_slit(width: float, fwhm: float, beta: float = IMAGE_BETA) -> float:
+    """Share of a Moffat image, as far off the slit's middle as stars are, summed on a grid across it: a Moffat with 1/2 less."""
     alpha = fwhm / (2 * sqrt(2 ** (1 / beta) - 1))
-    across = (np.arange(400_000) + 0.5) * 1e-4
+    across = (np.arange(-400_000, 400_000) + 0.5) * 1e-4
     light = (1 + (across / alpha) ** 2) ** (0.5 - beta)
-    return float(light[across < width / 2].sum() / light.sum())
+    return float(light[np.abs(across - PLACE_ERROR_ARCSEC) < width / 2].sum() / light.sum())
 
 
 def seen(seeing: float | None, standard: float | None, slit: float | None, standard_slit: float | None = None) -> float | None:

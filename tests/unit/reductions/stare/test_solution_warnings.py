@@ -60,9 +60,18 @@ def test_a_standard_seen_through_another_slit(slit: float | None, ratio: float, 
     """Through the same slit the seeing alone differs, of which the verdict speaks."""
     response = SimpleNamespace(slit_width_arcsec=slit)
     observation = Observation(arm="VIS", kind="OBJECT", exptime_s=1.0, slit_width_arcsec=1.0)
-    found = list(
-        slit_loss_warnings(SimpleNamespace(slit_loss_ratio=ratio, slit_loss_error=0.03, slit_loss_applied=False), response, observation)
-    )
+    fluxed = SimpleNamespace(slit_loss_ratio=ratio, slit_loss_error=0.03, slit_loss_applied=False, slit_loss_ends=(ratio, ratio))
+    found = list(slit_loss_warnings(fluxed, response, observation))
     assert len(found) == said
     assert all('through a slit of 5"' in sentence and "0.73 +- 0.03 times" in sentence and "27 % too low" in sentence for sentence in found)
     assert list(slit_loss_warnings(None, None, observation)) == []
+
+
+def test_a_loss_that_changes_the_colours_is_said_for_both_ends_of_the_arm() -> None:
+    response, observation = (
+        SimpleNamespace(slit_width_arcsec=5.0),
+        Observation(arm="NIR", kind="OBJECT", exptime_s=1.0, slit_width_arcsec=1.0),
+    )
+    fluxed = SimpleNamespace(slit_loss_ratio=0.73, slit_loss_error=0.03, slit_loss_applied=False, slit_loss_ends=(0.6, 0.75))
+    (sentence,) = slit_loss_warnings(fluxed, response, observation)
+    assert "fluxes are 27 % too low (-40 % at the blue end, -25 % at the red one)" in sentence
