@@ -33,6 +33,8 @@ ADVICE = {
     "saturation_adu": "Give it where wells are known to be full, or the response to light bends, below the converter's limit.",
     "object_slit_arcsec": "Give it when the brightest object is not yours, or when nothing was found and a limit is wanted.",
     "correct_slit_loss": "On if target and standard were well centred and nothing better (photometry) gives the scale; errors hold that of the ratio.",
+    "wavelength_frame": "`barycentric` (`--frame barycentric`) writes `<sof>_FLUXCAL_barycentric_air.fits` and `.txt`; a night does so for every finished spectrum.",
+    "wavelength_medium": "`vacuum` (`--medium vacuum`) likewise; both together in one file. Column `WAVE_VAC` stands beside the air wavelengths in any case.",
     "finish_spectra": "Off if you correct and join by hand (`soxspipe telluric`, `soxspipe join`); the plain spectra are the same.",
     "apply_wavelength_shift": "Off if you correct flexure yourself; the shift is measured and reported all the same.",
     "compat": "`0.17` if scripts of yours expect the order numbers of that release; `soxspipe stare --compat 0.17` does the same.",

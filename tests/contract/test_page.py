@@ -192,6 +192,8 @@ IN_PRODUCTS = {"compat", "make_plots", "plots", "sky_model_qc_plot", "qc_accepta
 ELSEWHERE = {
     "stack_before_extraction": "tests/contract/test_page.py",
     "correct_slit_loss": "tests/unit/algorithms/spectra/test_flux_calibration.py",
+    "wavelength_frame": "tests/unit/reductions/stare/test_moved.py",
+    "wavelength_medium": "tests/unit/reductions/stare/test_moved.py",
     "finish_spectra": "tests/unit/night/test_finishing.py",
 }
 """Settings that change what a single set without a response does not hold, and the tests of their effect."""

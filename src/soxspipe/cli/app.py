@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -45,6 +45,10 @@ Poly = Annotated[str, typer.Option("--poly", metavar="DIGITS", help="Degrees of 
 Overwrite = Annotated[bool, typer.Option("-x", "--overwrite", help="Make products again that exist already.")]
 NoStack = Annotated[bool, typer.Option("--no-stack", help="Each exposure on its own, as products <sof>_F1, <sof>_F2, ...")]
 SlitLoss = Annotated[bool, typer.Option("--slit-loss", help="Correct fluxes for the light that the slits took from target and standard.")]
+WaveFrame = Annotated[
+    Literal["topocentric", "barycentric"], typer.Option("--frame", help="Write the calibrated spectrum in this frame of reference as well.")
+]
+WaveMedium = Annotated[Literal["air", "vacuum"], typer.Option("--medium", help="Write the calibrated spectrum in this medium as well.")]
 Verbose = Annotated[bool, typer.Option("-V", "--verbose", help="Full paths, per-order metrics and notes.")]
 Debug = Annotated[bool, typer.Option("-d", "--debug", help="Tracebacks, and plots of every sky model.")]
 
@@ -145,10 +149,13 @@ def _command_of(verb: str, text: str) -> Callable[..., int]:
 
     def stack_command(
         context: typer.Context, frames: Frames, output: Output = None, settings: SettingsFile = None, compat: Compat = None,
-        no_stack: NoStack = False, slit_loss: SlitLoss = False, overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
+        no_stack: NoStack = False, slit_loss: SlitLoss = False, frame: WaveFrame = "topocentric", medium: WaveMedium = "air",
+        overwrite: Overwrite = False, verbose: Verbose = False, debug: Debug = False,
     ) -> int:  # fmt: skip
-        chosen = {"stack_before_extraction": False} if no_stack else {}
+        chosen: dict[str, bool | str] = {"stack_before_extraction": False} if no_stack else {}
         chosen |= {"correct_slit_loss": True} if slit_loss else {}
+        chosen |= {"wavelength_frame": frame} if frame != "topocentric" else {}
+        chosen |= {"wavelength_medium": medium} if medium != "air" else {}
         return _reduce(frames, output, settings, compat, _merged(context.obj, overwrite, verbose, debug), verb=verb, chosen=chosen)
 
     if RECIPES[verb].stacks:
@@ -247,7 +254,7 @@ def _validate(
 
 def _reduce(
     frames: list[str], output: str | None, settings: str | None, compat: str | None, flags: Flags, *, verb: str,
-    chosen: Mapping[str, bool] | None = None, degrees: dict[str, Any] | None = None,
+    chosen: Mapping[str, bool | str] | None = None, degrees: dict[str, Any] | None = None,
 ) -> int:  # fmt: skip
     from soxspipe.cli.console import Console
     from soxspipe.reductions.engine import gather, run_reduction

@@ -16,6 +16,9 @@ Output = Annotated[
     typer.Option("-o", "--output", metavar="DIR", help="Folder for the product; default: beside the spectrum.", show_default=False),
 ]
 
+Frame = Annotated[Literal["topocentric", "barycentric"], typer.Option("--frame", help="Frame of reference of the wavelengths.")]
+Medium = Annotated[Literal["air", "vacuum"], typer.Option("--medium", help="Medium of the wavelengths.")]
+
 
 def add_finishing_commands(app: typer.Typer) -> None:
     """Add the commands to an application."""
@@ -30,15 +33,19 @@ def _telluric(
         list[str], typer.Option("--standard", metavar="FILE", help="Calibrated spectrum of a standard of the same arm; may be repeated.")
     ],
     output: Output = None,
+    frame: Frame = "topocentric",
+    medium: Medium = "air",
 ) -> int:
     """Take the telluric absorption out of a spectrum, measured on standard stars.
 
-    The plain spectrum stays; ``..._TELLURIC.fits`` stands beside it. Example: soxspipe telluric SN_FLUXCAL.fits --standard
+    The plain spectrum stays; ``..._TELLURIC.fits`` stands beside it, and, with --frame or --medium, once more at other wavelengths. Example: soxspipe telluric SN_FLUXCAL.fits --standard
     LTT7987_FLUXCAL.fits. Exit status: 0 done, 1 the data do not allow it, 2 wrong files.
     """
     from soxspipe.reductions.finish import take_out_telluric
 
-    return _say(take_out_telluric(Path(spectrum), [Path(path) for path in standard], None if output is None else Path(output)))
+    return _say(
+        take_out_telluric(Path(spectrum), [Path(path) for path in standard], None if output is None else Path(output)), frame, medium
+    )
 
 
 def _join(
@@ -48,22 +55,22 @@ def _join(
     scale: Annotated[
         bool, typer.Option("--scale/--no-scale", help="Scale the bluer arm to the redder one where that is significant and below 10 %.")
     ] = True,
+    frame: Frame = "topocentric",
+    medium: Medium = "air",
 ) -> int:
     """Join the two arms of one target in one spectrum.
 
-    Each keeps its samples; ``..._JOINED.fits`` stands beside the bluer one. Exit status: 0 done, 1 the data do not allow it, 2 wrong files.
+    Each keeps its samples; ``..._JOINED.fits`` stands beside the bluer one, and, with --frame or --medium, once more at other wavelengths. Exit status: 0 done, 1 the data do not allow it, 2 wrong files.
     """
     from soxspipe.reductions.finish import join_files
 
-    return _say(join_files(Path(first), Path(second), None if output is None else Path(output), apply_scale=scale))
+    return _say(join_files(Path(first), Path(second), None if output is None else Path(output), apply_scale=scale), frame, medium)
 
 
 def _convert(
     spectrum: Annotated[str, typer.Argument(metavar="SPECTRUM", help="A FLUXCAL, TELLURIC or JOINED spectrum.", show_default=False)],
-    frame: Annotated[
-        Literal["topocentric", "barycentric"], typer.Option("--frame", help="Frame of reference of the wavelengths.")
-    ] = "topocentric",
-    medium: Annotated[Literal["air", "vacuum"], typer.Option("--medium", help="Medium of the wavelengths.")] = "air",
+    frame: Frame = "topocentric",
+    medium: Medium = "air",
     output: Output = None,
 ) -> int:
     """Write a spectrum in another frame of reference or medium, as FITS and text.
@@ -76,9 +83,14 @@ def _convert(
     return _say(convert_spectrum(Path(spectrum), frame, medium, None if output is None else Path(output)))
 
 
-def _say(finished: Finished) -> int:
+def _say(finished: Finished, frame: str = "topocentric", medium: str = "air") -> int:
+    """Print what was made; with another frame or medium it is written so as well."""
     for warning in finished.warnings:
         typer.echo(f"! {warning}", err=True)
     typer.echo(finished.note)
     typer.echo(f"product: {finished.path}")
-    return 0
+    if (frame, medium) == ("topocentric", "air"):
+        return 0
+    from soxspipe.reductions.convert import convert_spectrum
+
+    return _say(convert_spectrum(finished.path, frame, medium))

@@ -131,11 +131,12 @@ def merged_hdus(cards: tuple[Card, ...], merged: MergedSpectrum, arm: Arm, *, li
     ]
     if limits:
         columns.append(Column(name="LIMIT_3SIGMA", values=3.0 * error, unit="ct", comment="no object was found"))
-    columns.append(_in_vacuum(merged.wavelength_nm))
+    columns.append(in_vacuum(merged.wavelength_nm))
     return Hdu(cards=(*cards, COUNTS_NOTE)), table_hdu("MERGED", columns)
 
 
-def _in_vacuum(wavelength_nm: FloatArray) -> Column:
+def in_vacuum(wavelength_nm: FloatArray) -> Column:
+    """Column ``WAVE_VAC``."""
     return Column(name="WAVE_VAC", values=air_to_vacuum(np.round(wavelength_nm, 2)), unit="nm", comment="WAVE in vacuum", extra=VACUUM)
 
 
@@ -169,6 +170,11 @@ def merged_ascii(merged: MergedSpectrum) -> bytes:
 
 def fluxed_hdus(cards: tuple[Card, ...], fluxed: FluxedSpectrum, *, limits: bool) -> tuple[Hdu, ...]:
     """``FLUXCAL``: the flux-calibrated spectrum with errors and quality."""
+    return Hdu(cards=cards), table_hdu("FLUXCAL", fluxed_columns(fluxed, limits=limits))
+
+
+def fluxed_columns(fluxed: FluxedSpectrum, *, limits: bool) -> list[Column]:
+    """Of ``FLUXCAL``; with upper limits where no object was found."""
     columns = [
         Column(name="WAVE", values=np.round(fluxed.wavelength_nm, 2), unit="nm", comment="air", extra=AIR),
         Column(name="FLUX_CALIBRATED", values=fluxed.flux.astype(np.float64), unit=FLUX_UNIT, extra=DENSITY),
@@ -179,8 +185,8 @@ def fluxed_hdus(cards: tuple[Card, ...], fluxed: FluxedSpectrum, *, limits: bool
         columns.append(
             Column(name="LIMIT_3SIGMA", values=3.0 * fluxed.error.astype(np.float64), unit=FLUX_UNIT, comment="no object was found")
         )
-    columns.append(_in_vacuum(fluxed.wavelength_nm))
-    return Hdu(cards=cards), table_hdu("FLUXCAL", columns)
+    columns.append(in_vacuum(fluxed.wavelength_nm))
+    return columns
 
 
 def fluxed_ascii(fluxed: FluxedSpectrum, about: Mapping[str, object]) -> bytes:

@@ -20,7 +20,7 @@ from soxspipe.io.fits_columns import read_table
 from soxspipe.io.fits_writer import Column, Hdu, table_hdu
 from soxspipe.io.headers import header_cards, number_of, text_of
 from soxspipe.io.product_headers import sorted_cards
-from soxspipe.io.products import FLUX_UNIT
+from soxspipe.io.products import FLUX_UNIT, in_vacuum
 
 COLUMNS = ("wave", "flux_calibrated", "flux_calibrated_err", "qual")
 CORRECTED_COLUMNS = ("wave", "flux", "flux_err", "qual")
@@ -190,6 +190,7 @@ def telluric_hdus(file: SpectrumFile, correction: TelluricCorrection, expected: 
         Column(name="FLUX_PLAIN", values=spectrum.flux, unit=FLUX_UNIT, comment="as observed"),
         Column(name="FLUX_PLAIN_ERR", values=spectrum.error, unit=FLUX_UNIT, comment="1 sigma"),
         Column(name="QUAL", values=correction.quality.astype(np.int32), comment="0 is good; bits as in SpectrumFlag"),
+        in_vacuum(spectrum.wavelength_nm),
     ]
     made: list[Card] = [
         ("SOXS TELL SHIFT", correction.shift_px, "[pix] lines against the standard's, merged samples"),
@@ -222,6 +223,7 @@ def joined_hdus(blue: SpectrumFile, red: SpectrumFile, joined: JoinedSpectrum, *
         Column(name="QUAL", values=joined.quality.astype(np.int32), comment="0 is good; bits as in SpectrumFlag"),
         Column(name="ARM", values=np.where(joined.from_red, red.arm, blue.arm), comment="arm of the sample"),
         Column(name="RESOLUTION", values=joined.resolving_power, comment="lambda / delta lambda of the slit; 0 unknown"),
+        in_vacuum(joined.wavelength_nm),
     ]
     made: list[Card] = [
         ("SOXS JOIN SCALE", joined.scale, "red over blue in the overlap"),

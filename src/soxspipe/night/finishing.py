@@ -14,14 +14,18 @@ FLUXCAL = "_FLUXCAL.fits"
 
 def finish(night: Night, request: Request) -> FinishedNight:
     """Correct and join the spectra of a night, unless the settings say no (`finish_spectra`)."""
-    wanted = {key: json.loads(text).get("finish_spectra", True) for key, text in settings_texts(night.plan, request.settings).items()}
-    targets, standards = [], []
+    chosen = {key: json.loads(text) for key, text in settings_texts(night.plan, request.settings).items()}
+    targets, standards, moves = [], [], {}
     for kind, verb, arm, path in _spectra(night):
+        settings = chosen.get((verb, arm), {})
         if "standard" in kind:
             standards.append(path)
-        elif wanted.get((verb, arm), True):
+        elif settings.get("finish_spectra", True):
             targets.append(path)
-    return finish_night(targets, standards)
+            move = (settings.get("wavelength_frame", "topocentric"), settings.get("wavelength_medium", "air"))
+            if move != ("topocentric", "air"):
+                moves[path] = move
+    return finish_night(targets, standards, moves)
 
 
 def _spectra(night: Night) -> Iterator[tuple[str, str, str, Path]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from soxspipe.algorithms.spectra.barycentric import moved_wavelengths
 from soxspipe.datamodel.provenance import Card
 from soxspipe.errors import InputError
 from soxspipe.io.atomic import write_whole
+from soxspipe.io.fits_writer import Hdu
 from soxspipe.io.products import write_fits
 from soxspipe.io.spectra import FinishedTable, moved_hdus, read_finished
 from soxspipe.io.spectrum_text import spectrum_text
@@ -23,8 +24,8 @@ NEEDED = (("MJD-OBS", "date"), ("RA", "right ascension"), ("DEC", "declination")
 
 def convert_spectrum(
     spectrum: Path,
-    frame: Literal["topocentric", "barycentric"] = "topocentric",
-    medium: Literal["air", "vacuum"] = "air",
+    frame: str = "topocentric",
+    medium: str = "air",
     output: Path | None = None,
 ) -> Finished:
     """Write a FLUXCAL, TELLURIC or JOINED spectrum with wavelengths in another frame or medium, beside it or into `output`.
@@ -36,7 +37,7 @@ def convert_spectrum(
     spectrum : Path
         As this program wrote it: topocentric, in air.
     frame, medium : str
-        Of the new wavelengths.
+        Of the new wavelengths: topocentric or barycentric, air or vacuum.
     output : Path, optional
         Another folder.
 
@@ -47,22 +48,47 @@ def convert_spectrum(
     ProductError
         If a file could not be written.
     """
-    table = read_finished(spectrum)
+    moved = move_table(read_finished(spectrum), frame, medium)
+    stem = f"{spectrum.name.split('.fits')[0]}{moved_suffix(frame, medium)}"
+    folder = spectrum.parent if output is None else output
+    path = write_fits(folder / f"{stem}.fits", moved.hdus)
+    write_whole(folder / f"{stem}.txt", [moved.text])
+    note = f"wavelengths {frame}, in {medium}" + (f"; {moved.velocity_km_s:+.3f} km/s applied" if moved.velocity_km_s else "")
+    return Finished(path=path, note=note, warnings=())
+
+
+def moved_suffix(frame: str, medium: str) -> str:
+    """What the name of a spectrum in another frame or medium ends with, before the type of the file."""
+    return f"_{frame}_{medium}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MovedSpectrum:
+    """A spectrum at other wavelengths, for both kinds of file, and the velocity that was applied."""
+
+    hdus: tuple[Hdu, ...]
+    text: bytes
+    velocity_km_s: float
+
+
+def move_table(table: FinishedTable, frame: str, medium: str) -> MovedSpectrum:
+    """The table with wavelengths in another frame or medium.
+
+    Raises
+    ------
+    InputError
+        If it has been converted before, or its header lacks what the velocity needs.
+    """
     velocity = _velocity(table) if frame == "barycentric" else 0.0
     if table.card("SPECSYS") not in (None, "TOPOCENT") or table.card("SOXS WAVE MEDIUM") not in (None, "air"):
-        raise InputError(f"{spectrum}: its wavelengths have been converted before; convert the spectrum it was made from")
+        raise InputError(f"{table.path}: its wavelengths have been converted before; convert the spectrum it was made from")
     wave = moved_wavelengths(np.asarray(table.values("WAVE"), dtype=np.float64), vacuum=medium == "vacuum", velocity_km_s=velocity)
     cards: list[Card] = [
         ("SPECSYS", "BARYCENT" if frame == "barycentric" else "TOPOCENT", "frame of reference of the wavelengths"),
         ("SOXS WAVE MEDIUM", medium, "medium of the wavelengths (Ciddor 1996)"),
         ("SOXS WAVE VELOCITY", velocity, "[km/s] applied to the wavelengths"),
     ]
-    stem = f"{spectrum.name.split('.fits')[0]}_{frame}_{medium}"
-    folder = spectrum.parent if output is None else output
-    path = write_fits(folder / f"{stem}.fits", moved_hdus(table, wave, cards))
-    write_whole(folder / f"{stem}.txt", [_text(table, wave, frame, medium)])
-    moved = f"wavelengths {frame}, in {medium}" + (f"; {velocity:+.3f} km/s applied" if velocity else "")
-    return Finished(path=path, note=moved, warnings=())
+    return MovedSpectrum(hdus=moved_hdus(table, wave, cards), text=_text(table, wave, frame, medium), velocity_km_s=velocity)
 
 
 def _velocity(table: FinishedTable) -> float:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from soxspipe.errors import SoxspipeError
 from soxspipe.io.spectra import SpectrumFile, read_fluxed
+from soxspipe.reductions.convert import convert_spectrum, moved_suffix
 from soxspipe.reductions.finish import Finished, corrected_path, join_files, joined_path, require_one_target, slit_of, take_out_telluric
 
 MOST_STANDARDS = 4
 """Each costs a fit; more than the nearest in time, of the target's slit first, say nothing new of its air."""
+NO_MOVES: Mapping[Path, tuple[str, str]] = MappingProxyType({})
 LONGEST_APART_D = 0.25
 """The arms of one observation begin within minutes; a target of both halves of a night is joined by halves."""
 
@@ -26,13 +29,15 @@ class FinishedNight:
     remarks: tuple[str, ...]
 
 
-def finish_night(targets: Sequence[Path], standards: Sequence[Path]) -> FinishedNight:
+def finish_night(targets: Sequence[Path], standards: Sequence[Path], moves: Mapping[Path, tuple[str, str]] = NO_MOVES) -> FinishedNight:
     """Correct and join what can be; one spectrum that cannot does not hold up the others.
 
     Parameters
     ----------
     targets, standards : sequence of Path
         FLUXCAL spectra of science targets, and of flux and telluric standards, of all arms.
+    moves : mapping of Path to (str, str)
+        Frame of reference and medium in which what is made from a target is written once more; for a joined spectrum that of the bluer arm.
 
     Returns
     -------
@@ -48,10 +53,20 @@ def finish_night(targets: Sequence[Path], standards: Sequence[Path]) -> Finished
         path = corrected_path(file.path)
         if near and _made(path, [file.path, *near], partial(take_out_telluric, file.path, near), made, remarks):
             best[file.path] = path
+            _move(path, moves.get(file.path), made, remarks)
     for blue, red in pairs_of_arms(seen):
         sources = (best[blue.path], best[red.path])
-        _made(joined_path(sources[0]), sources, partial(join_files, *sources), made, remarks)
+        path = joined_path(sources[0])
+        if _made(path, sources, partial(join_files, *sources), made, remarks):
+            _move(path, moves.get(blue.path), made, remarks)
     return FinishedNight(made=tuple(made), remarks=_together(remarks))
+
+
+def _move(path: Path, move: tuple[str, str] | None, made: list[Path], remarks: list[_Remark]) -> None:
+    """Write a finished spectrum once more in another frame or medium, where that is asked for."""
+    if move is not None:
+        moved = path.with_name(f"{path.stem}{moved_suffix(*move)}.fits")
+        _made(moved, [path], partial(convert_spectrum, path, *move), made, remarks)
 
 
 class _Remark(NamedTuple):

@@ -64,6 +64,14 @@ class StareSettings(ReductionSettings):
         False,
         description="Divide the fluxes by the share of light that the slit let through over the standard's, by their seeings and slits.",
     )
+    wavelength_frame: Literal["topocentric", "barycentric"] = Field(
+        "topocentric",
+        description="Frame of reference in which finished spectra are written once more, beside those as observed.",
+    )
+    wavelength_medium: Literal["air", "vacuum"] = Field(
+        "air",
+        description="Medium in which finished spectra are written once more, beside those in air.",
+    )
     finish_spectra: bool = Field(
         True,
         description="In a night, take the telluric absorption out of targets by the night's standards, and join their arms.",

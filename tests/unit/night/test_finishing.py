@@ -49,3 +49,11 @@ def test_the_setting_leaves_the_spectra_as_they_are(tmp_path: Path) -> None:
     settings = tmp_path / "mine.yaml"
     settings.write_text("finish_spectra: false\n", encoding="utf-8")
     assert finish(night, replace(request, settings=str(settings))).made == ()
+
+
+def test_the_settings_ask_for_another_medium(tmp_path: Path) -> None:
+    night, request = made(tmp_path)
+    settings = tmp_path / "mine.yaml"
+    settings.write_text("wavelength_medium: vacuum\n", encoding="utf-8")
+    names = [path.name for path in finish(night, replace(request, settings=str(settings))).made]
+    assert names == ["sn_TELLURIC.fits", "sn_TELLURIC_topocentric_vacuum.fits"]

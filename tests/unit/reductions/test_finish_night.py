@@ -9,7 +9,8 @@ import numpy as np
 
 from soxspipe.datamodel.spectrum import FluxedSpectrum
 from soxspipe.io.products import fluxed_hdus, write_fits
-from soxspipe.io.spectra import read_fluxed
+from soxspipe.io.spectra import read_finished, read_fluxed
+from soxspipe.numerics.air import air_to_vacuum
 from soxspipe.reductions.finish_night import finish_night, nearest_standards, pairs_of_arms
 
 WAVE = {"VIS": np.round(np.arange(640.0, 850.0, 0.06), 2), "NIR": np.round(np.arange(797.0, 1000.0, 0.06), 2)}
@@ -77,3 +78,22 @@ def test_a_night_is_corrected_and_joined_once_and_what_fails_is_said(tmp_path: P
     assert {path: path.stat().st_mtime_ns for path in again.made} == before
     os.utime(star, ns=(max(before.values()) + 10**9,) * 2)
     assert finish_night(targets, [star]).made[0].stat().st_mtime_ns > min(before.values())
+
+
+def test_what_was_finished_is_written_once_more_in_the_frame_that_is_asked_for(tmp_path: Path) -> None:
+    target, other = written(tmp_path, "v", "VIS"), written(tmp_path, "n", "NIR")
+    made = finish_night([target, other], [written(tmp_path, "star", "VIS")], {target: ("topocentric", "vacuum")}).made
+    assert [path.name for path in made] == [
+        "v_TELLURIC.fits", "v_TELLURIC_topocentric_vacuum.fits", "v_JOINED.fits", "v_JOINED_topocentric_vacuum.fits",
+    ]  # fmt: skip
+    air, vacuum = (read_finished(path).values("WAVE") for path in made[2:])
+    assert np.allclose(vacuum, air_to_vacuum(air))
+    unknown = finish_night([target], [tmp_path / "star_FLUXCAL.fits"], {target: ("barycentric", "air")})
+    assert any("barycentric velocity is not known" in remark for remark in unknown.remarks)
+
+
+def test_corrected_and_joined_spectra_hold_vacuum_wavelengths_beside_those_in_air(tmp_path: Path) -> None:
+    paths = finish_night([written(tmp_path, "v", "VIS"), written(tmp_path, "n", "NIR")], [written(tmp_path, "star", "VIS")]).made
+    for path in paths:
+        table = read_finished(path)
+        assert np.allclose(table.values("WAVE_VAC"), air_to_vacuum(table.values("WAVE")), rtol=1e-9)

@@ -152,7 +152,12 @@ def efficiency(context: StareContext) -> Contents:
 def fluxed(context: StareContext) -> Contents:
     """FLUXCAL."""
     spectrum = _present(context.result.fluxed, "flux-calibrated spectrum")
-    return fits_chunks(products.fluxed_hdus(_table_cards(context, SPECTRUM), spectrum, limits=context.result.trace.forced))
+    return fits_chunks(products.fluxed_hdus(fluxed_cards(context), spectrum, limits=context.result.trace.forced))
+
+
+def fluxed_cards(context: StareContext) -> tuple[Card, ...]:
+    """Header of FLUXCAL."""
+    return _table_cards(context, SPECTRUM)
 
 
 def spectrum_1d(context: StareContext) -> Contents:

@@ -49,6 +49,7 @@ from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, ma
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures, without_flat_structure
 from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.moved import frame_warnings
 from soxspipe.reductions.stare.prepared import PreparedSet, full_wells, prepare_set, too_many_full
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.solution_warnings import flat_warnings, slit_loss_warnings, solution_warnings
@@ -140,6 +141,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
             *solution_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
             *flat_warnings(flat_structure, inputs.arm),
             *slit_loss_warnings(fluxed, response.curve, inputs.observation),
+            *frame_warnings(inputs.observation, settings),
         ),
         failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
         diagnostics=diagnostics(solved, main.shown),

@@ -9,7 +9,7 @@ from functools import partial
 from soxspipe.io.classify import Kind
 from soxspipe.reductions.records import settings_used
 from soxspipe.reductions.spec import SAME_DETECTOR, SAME_LIGHT, InputRow, MetricRow, ProductRow, RecipeSpec, always
-from soxspipe.reductions.stare import figures, metrics, products
+from soxspipe.reductions.stare import figures, metrics, moved, products
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.ranges import is_standard, stare_ranges
 from soxspipe.settings.stare import StareSettings
@@ -154,6 +154,14 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
     ProductRow(
         label="EXTRACTED_FLUXCAL_ASCII", description="Flux calibrated spectrum as text, Angstrom", file_type="TXT", folder="reduced",
         suffix="_FLUXCAL.txt", when=_has_fluxed, contents=products.fluxed_ascii,
+    ),
+    ProductRow(
+        label="MOVED_FLUXCAL_SPECTRUM", description="Flux calibrated spectrum in another frame or medium", file_type="FITS", folder="reduced",
+        suffix=moved.suffix(".fits"), when=moved.is_asked_for, contents=moved.fits_table,
+    ),
+    ProductRow(
+        label="MOVED_FLUXCAL_ASCII", description="Flux calibrated spectrum in another frame or medium as text", file_type="TXT",
+        folder="reduced", suffix=moved.suffix(".txt"), when=moved.is_asked_for, contents=moved.text,
     ),
     ProductRow(
         label="LACOSMIC_MASK", description="Pixels struck by cosmic rays", file_type="FITS", folder="qc", suffix="_LACOSMIC_MASK.fits",
