@@ -23,10 +23,11 @@ LONGEST_APART_D = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedNight:
-    """Files that were made, and a sentence for each thing that a person should know."""
+    """Files that were made, a sentence for each thing that a person should know, and the spectra of both arms of each target, bluer first."""
 
     made: tuple[Path, ...]
     remarks: tuple[str, ...]
+    pairs: tuple[tuple[Path, Path], ...] = ()
 
 
 def finish_night(targets: Sequence[Path], standards: Sequence[Path], moves: Mapping[Path, tuple[str, str]] = NO_MOVES) -> FinishedNight:
@@ -54,12 +55,13 @@ def finish_night(targets: Sequence[Path], standards: Sequence[Path], moves: Mapp
         if near and _made(path, [file.path, *near], partial(take_out_telluric, file.path, near), made, remarks):
             best[file.path] = path
             _move(path, moves.get(file.path), made, remarks)
-    for blue, red in pairs_of_arms(seen):
+    pairs = tuple(pairs_of_arms(seen))
+    for blue, red in pairs:
         sources = (best[blue.path], best[red.path])
         path = joined_path(sources[0])
         if _made(path, sources, partial(join_files, *sources), made, remarks):
             _move(path, moves.get(blue.path), made, remarks)
-    return FinishedNight(made=tuple(made), remarks=_together(remarks))
+    return FinishedNight(made=tuple(made), remarks=_together(remarks), pairs=tuple((blue.path, red.path) for blue, red in pairs))
 
 
 def _move(path: Path, move: tuple[str, str] | None, made: list[Path], remarks: list[_Remark]) -> None:

@@ -19,6 +19,10 @@ _MARKS = {"good": "✓", "check": "!", "fail": "✕"}
 _FLAGS = {"pass": "✓ in range", "fail": "✕ out of range"}
 
 
+SEE_ALSO = "See also: "
+"""Before the links to files and to other pages."""
+
+
 def header(content: ReportContent, verdict: Verdict) -> Html:
     """Target, verdict, and the numbers that matter most."""
     observation = content.values.observation
@@ -57,9 +61,7 @@ def _see_also(content: ReportContent) -> Html | None:
     links = [*((link.text, link.href) for link in content.related), *files]
     if not links:
         return None
-    return tag(
-        "p", "See also: ", ((" · " if at else "", tag("a", text, href=href)) for at, (text, href) in enumerate(links)), class_="also"
-    )
+    return tag("p", SEE_ALSO, ((" · " if at else "", tag("a", text, href=href)) for at, (text, href) in enumerate(links)), class_="also")
 
 
 def _all_said(verdict: Verdict) -> Html | None:

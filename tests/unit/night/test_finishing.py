@@ -9,9 +9,9 @@ import numpy as np
 
 from soxspipe.datamodel.spectrum import FluxedSpectrum
 from soxspipe.io.products import fluxed_hdus, write_fits
-from soxspipe.night.finishing import finish
+from soxspipe.night.finishing import finish, link_arms
 from soxspipe.night.run import Night, Request, plan_folder
-from soxspipe.night.state import Outcome
+from soxspipe.night.state import Outcome, files_below, read_record, still_holds, write_record
 from support.night_headers import whole_night, write_headers
 from support.nights import every_recipe
 
@@ -57,3 +57,34 @@ def test_the_settings_ask_for_another_medium(tmp_path: Path) -> None:
     settings.write_text("wavelength_medium: vacuum\n", encoding="utf-8")
     names = [path.name for path in finish(night, replace(request, settings=str(settings))).made]
     assert names == ["sn_TELLURIC.fits", "sn_TELLURIC_topocentric_vacuum.fits"]
+
+
+def test_the_report_that_was_written_first_leads_to_the_other_arm_and_its_record_still_holds(tmp_path: Path) -> None:
+    night, _ = made(tmp_path)
+    output, pages, spectra = tmp_path / "out", [], []
+    tasks = [
+        next(task for task in night.plan.tasks if task.frames.rule.kind == "science" and task.frames.arm == arm) for arm in ("VIS", "NIR")
+    ]
+    outcomes = {}
+    for task in tasks:
+        page, spectrum = output / f"qc/{task.frames.arm}_report.html", output / f"reduced/{task.frames.arm}_FLUXCAL.fits"
+        for path in (page, spectrum):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text('<h1>x</h1><p class="also">See also: <a href="a.fits">table</a></p>', encoding="utf-8")
+        outcome = Outcome(
+            name=task.name, verb=task.verb, night="2026-03-01", status="done", report=str(page), files=files_below(output, [page, spectrum]),
+            fingerprint="same",
+        )  # fmt: skip
+        write_record(output, outcome)
+        outcomes[task.name] = outcome
+        pages.append(page)
+        spectra.append(spectrum)
+    night = replace(night, outcomes=outcomes)
+    for _ in range(2):  # once more changes nothing
+        link_arms(night, [(spectra[0], spectra[1])])
+        assert [page.read_text(encoding="utf-8") for page in pages] == [
+            f'<h1>x</h1><p class="also">See also: <a href="{arm}_report.html">the same target in {arm}</a> · <a href="a.fits">table</a></p>'
+            for arm in ("NIR", "VIS")
+        ]
+    for outcome in outcomes.values():
+        assert still_holds(output, read_record(output, "2026-03-01", outcome.name), "same") is not None

@@ -19,6 +19,11 @@ def relative_link(path: Path, page: Path) -> str:
     return quote(os.path.relpath(path, page.parent).replace(os.sep, "/"))
 
 
+def other_arm_words(arm: str) -> str:
+    """Words of the link to the report of another arm."""
+    return f"the same target in {arm}"
+
+
 def related_reports(page: Path, provenance: Provenance, instrument: str, arm: str) -> tuple[Link, ...]:
     """Reports of the other arm and of the standard star, as far as they are there.
 
@@ -46,7 +51,7 @@ def _other_arms(page: Path, sof_name: str, instrument: str, arm: str) -> Iterato
                 if f"_{other}_" in path.name and path.name.endswith(f"_{instrument}_{target}{REPORT}")
             ]
             if same:
-                yield f"the same target in {other}", max(same)
+                yield other_arm_words(other), max(same)
 
 
 def _standards(provenance: Provenance) -> Iterator[tuple[str, Path]]:
