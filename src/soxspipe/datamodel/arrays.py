@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.stored_image import StoredImage
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
+ComplexArray: TypeAlias = NDArray[np.complexfloating[Any, Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 BoolArray: TypeAlias = NDArray[np.bool_]
 FlagArray: TypeAlias = NDArray[np.unsignedinteger[Any]]

@@ -66,6 +66,8 @@ ROUNDS = 12
 """Bounds the time of a fit that does not converge."""
 CAP = 4.0
 """Residuals beyond this many errors count as this many: a cosmic ray is no absorption."""
+MOVING = ("shift", "blur")
+"""Parameters that move or widen the standard's lines; the others leave its depth as it is."""
 STEP = 1e-3
 """Of the derivatives: small against every parameter, large against rounding."""
 
@@ -256,10 +258,15 @@ class _Air:
     slope: FloatArray
 
 
-def _air(problem: _Problem, values: FloatArray) -> _Air:
-    """The air above the target at every sample; 1 with slope 0 outside the bands."""
+def _moved(problem: _Problem, values: FloatArray) -> FloatArray:
+    """The standard's optical depth with the shift and the blur among the parameters."""
     by_name = dict(zip(problem.names, values.tolist(), strict=True))
-    seen = problem.template.moved(by_name["shift"], by_name["blur"])
+    return problem.template.moved(by_name["shift"], by_name["blur"])
+
+
+def _air(problem: _Problem, values: FloatArray, seen: FloatArray) -> _Air:
+    """The air above the target at every sample, from the standard's depth `seen`; 1 with slope 0 outside the bands."""
+    by_name = dict(zip(problem.names, values.tolist(), strict=True))
     through, slope = np.ones(seen.shape), np.zeros(seen.shape)
     for number in problem.bands:
         inside = problem.template.band == number
@@ -284,16 +291,19 @@ def _fit(problem: _Problem) -> _Fitted:
     values, prior = problem.start.copy(), problem.scatter**-2
     if problem.flux.size < 3 * (problem.basis.n_splines + values.size):
         return _Fitted(values=values, covariance=np.diag(problem.scatter**2), told=np.zeros(values.size), chi=float("nan"))
-    continuum = _continuum(problem, _air(problem, values), np.zeros(problem.flux.size))
+    seen = _moved(problem, values)
+    continuum = _continuum(problem, _air(problem, values, seen), np.zeros(problem.flux.size))
     chi, normal = float("nan"), np.diag(prior)
     for _ in range(ROUNDS):
-        continuum = _continuum(problem, _air(problem, values), continuum)
-        residual = _residual(problem, values, continuum)
+        seen = _moved(problem, values)
+        continuum = _continuum(problem, _air(problem, values, seen), continuum)
+        residual = _residual(problem, values, continuum, seen)
         slopes = np.empty((residual.size, values.size))
         for k in range(values.size):
             ahead = values.copy()
             ahead[k] += STEP
-            slopes[:, k] = (residual - _residual(problem, ahead, continuum)) / STEP
+            moved = _moved(problem, ahead) if problem.names[k] in MOVING else seen
+            slopes[:, k] = (residual - _residual(problem, ahead, continuum, moved)) / STEP
         capped = np.clip(residual, -CAP, CAP)
         chi = float(np.sqrt(np.mean(capped[: problem.flux.size] ** 2)))
         normal = slopes.T @ slopes + np.diag(prior)
@@ -317,12 +327,12 @@ def _continuum(problem: _Problem, air: _Air, before: FloatArray) -> FloatArray:
     return problem.basis.fitted(problem.flux, problem.cells.mean(air.through), 1.0 / _total_error(problem, air, before))
 
 
-def _residual(problem: _Problem, values: FloatArray, continuum: FloatArray) -> FloatArray:
+def _residual(problem: _Problem, values: FloatArray, continuum: FloatArray, seen: FloatArray) -> FloatArray:
     """Flux less the best model with these parameters, in errors, then the logarithm of the errors as residuals of their own.
 
     The sum of squares is then minus twice the logarithm of the likelihood; `continuum` is only for the errors.
     """
-    air = _air(problem, values)
+    air = _air(problem, values, seen)
     through, error = problem.cells.mean(air.through), _total_error(problem, air, continuum)
     misfit = (problem.flux - problem.basis.fitted(problem.flux, through, 1.0 / error) * through) / error
     growth = np.sqrt(1.0 + 2.0 * np.log(np.maximum(error**2 / problem.variance, 1.0)) / 2.0)
@@ -353,13 +363,15 @@ class _Splines:
 
 
 def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, standards: tuple[str, ...]) -> TelluricCorrection:
-    air = _air(problem, fitted.values)
+    seen = _moved(problem, fitted.values)
+    air = _air(problem, fitted.values, seen)
     through = air.through
     slopes = np.empty((through.size, fitted.values.size))
     for k in range(fitted.values.size):
         ahead = fitted.values.copy()
         ahead[k] += STEP
-        slopes[:, k] = (_air(problem, ahead).through - through) / STEP
+        moved = _moved(problem, ahead) if problem.names[k] in MOVING else seen
+        slopes[:, k] = (_air(problem, ahead, moved).through - through) / STEP
     from_fit = np.maximum(np.einsum("ni,ij,nj->n", slopes, fitted.covariance, slopes), 0.0)
     from_standard = air.slope**2 * problem.template.variance
     doubt = MODEL_ERROR if not problem.template.paired else PAIRED_MODEL_ERROR

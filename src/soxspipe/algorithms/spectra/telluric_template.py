@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.fft import irfft, next_fast_len, rfft
 
 from soxspipe.algorithms.spectra.telluric_bands import BANDS, band_index, random_band_depth
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import FluxedSpectrum
 from soxspipe.datamodel.telluric import TelluricReference
@@ -24,7 +24,9 @@ LEAST_SIGNIFICANCE = 30.0
 MARGIN_NM = 14.0
 """Pieces over which the continuum of a standard is straight enough."""
 SMOOTHING, RESOLVING_POWER = 0.3, 5000.0
-"""Slopes of the standard's spectrum are taken after a Gaussian of 0.3 resolution elements (0.7 of the line-spread function's sigma)."""
+"""Lines are sharpened no further than to what a Gaussian of 0.3 resolution elements (0.7 of the line-spread function's sigma) leaves."""
+PADDING = 64
+"""Samples beyond the ends, more than any shift or width."""
 
 
 def reference_from_standard(
@@ -77,8 +79,14 @@ class Template:
     ----------
     transmission, variance : ndarray
         Of the air above the standard.
-    slope, curvature : ndarray
-        Derivatives of the transmission per sample.
+    spectrum : ndarray of complex, shape (n / 2 or so,)
+        Fourier transform of the transmission, with `PADDING` samples before and as many or more behind.
+    size : int
+        Number of samples behind the transform.
+    widening : ndarray
+        Blur of each sample over that in the middle.
+    smoothing_px : float
+        Width (sigma) of the Gaussian within which a spectrum has no structure of its own, in samples.
     band : ndarray of int
         Place in `BANDS`, -1 outside.
     airmass, water_mm
@@ -95,8 +103,10 @@ class Template:
 
     transmission: FloatArray
     variance: FloatArray
-    slope: FloatArray
-    curvature: FloatArray
+    spectrum: ComplexArray
+    size: int
+    widening: FloatArray
+    smoothing_px: float
     band: IntArray
     airmass: float
     water_mm: float | None
@@ -106,9 +116,29 @@ class Template:
     paired: bool = False
 
     def moved(self, shift_px: float, blur_px2: float) -> FloatArray:
-        """Optical depth with lines shifted and widened (second order in both)."""
-        seen = self.transmission - shift_px * self.slope + 0.5 * (blur_px2 + shift_px**2) * self.curvature
-        return -np.log(np.clip(seen, 0.5 * SATURATED_TRANSMISSION, 1.5))
+        """Optical depth with lines shifted, and widened or, for a negative blur, sharpened as far as noise allows; shape (n,).
+
+        Line-spread functions of a grating widen in proportion to wavelength: `blur_px2` holds at the middle of the spectrum.
+        """
+        n = self.transmission.size
+        wavenumber = 2.0 * np.pi * np.arange(self.spectrum.size) / self.size
+        blurs = np.maximum(blur_px2 * np.array([self.widening.min(), 1.0, self.widening.max()]), -(self.smoothing_px**2))[:, None]
+        change = np.exp(-0.5 * blurs * wavenumber**2)
+        if blur_px2 < 0:
+            change = 1.0 + (change - 1.0) * np.exp(-0.5 * (self.smoothing_px * wavenumber) ** 2)
+        seen = irfft(self.spectrum * np.exp(-1j * shift_px * wavenumber) * change, self.size, axis=1)[:, PADDING : PADDING + n]
+        return -np.log(np.clip(_between(seen, self.widening), 0.5 * SATURATED_TRANSMISSION, 1.5))
+
+
+def _between(seen: FloatArray, widening: FloatArray) -> FloatArray:
+    """Parabola through what is seen at the least, the middle and the largest blur, at the blur of each sample, shape (n,)."""
+    low, high = float(widening.min()), float(widening.max())
+    below, middle, above = seen
+    return np.asarray(
+        below * (widening - 1.0) * (widening - high) / ((low - 1.0) * (low - high))
+        + middle * (widening - low) * (widening - high) / ((1.0 - low) * (1.0 - high))
+        + above * (widening - low) * (widening - 1.0) / ((high - low) * (high - 1.0))
+    )
 
 
 def _level(wave: FloatArray, ratio: FloatArray, variance: FloatArray, clear: BoolArray) -> FloatArray:
@@ -134,22 +164,19 @@ def make_template(reference: TelluricReference, wave: FloatArray) -> Template:
     transmission = np.interp(wave, reference.wavelength_nm, reference.transmission, left=1.0, right=1.0)
     variance = np.interp(wave, reference.wavelength_nm, np.where(known, reference.variance, 0.0), left=0.0, right=0.0)
     band = np.where(variance > 0, band_index(wave), -1)
-    slope, curvature = _derivatives(transmission, smoothing_px(wave))
     share = np.array([*(one.water_share for one in BANDS), 0.0])  # the last one is for no band, -1
+    size = next_fast_len(wave.size + 2 * PADDING, real=True)
+    padded = np.pad(transmission, (PADDING, size - wave.size - PADDING), mode="edge")
     return Template(
-        transmission=transmission, variance=variance, slope=slope, curvature=curvature, band=band, airmass=reference.airmass,
-        water_mm=reference.water_mm, growth=np.full(wave.shape, np.nan), water_share=share[band], saturation=np.zeros(wave.shape),
+        transmission=transmission, variance=variance, band=band, airmass=reference.airmass, water_mm=reference.water_mm,
+        spectrum=rfft(padded), size=size, widening=(wave / float(np.median(wave))) ** 2, smoothing_px=_smoothing_px(wave),
+        growth=np.full(wave.shape, np.nan), water_share=share[band], saturation=np.zeros(wave.shape),
     )  # fmt: skip
 
 
-def smoothing_px(wavelength_nm: FloatArray) -> float:
+def _smoothing_px(wavelength_nm: FloatArray) -> float:
     """Width (sigma) of the Gaussian within which a spectrum has no structure of its own, in samples."""
     return SMOOTHING * float(np.median(wavelength_nm)) / RESOLVING_POWER / float(np.median(np.diff(wavelength_nm)))
-
-
-def _derivatives(values: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray]:
-    """First and second derivative per sample, after a Gaussian of `sigma` samples: what is narrower is noise."""
-    return gaussian_filter1d(values, sigma, order=1, mode="nearest"), gaussian_filter1d(values, sigma, order=2, mode="nearest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

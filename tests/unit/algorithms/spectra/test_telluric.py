@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from soxspipe.algorithms.spectra.telluric import correct_telluric
 from soxspipe.algorithms.spectra.telluric_bands import band_index
-from soxspipe.algorithms.spectra.telluric_template import reference_from_standard
+from soxspipe.algorithms.spectra.telluric_template import make_template, reference_from_standard
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import FluxedSpectrum
@@ -135,3 +136,33 @@ def test_amounts_are_followed_over_a_factor_of_four_though_the_gases_that_follow
     assert correction.amounts["H2O"].ratio == pytest.approx(
         2.0 / (1.7 * 4.5), rel=0.2
     )  # 0.87 with a common limit; the model of growth is good to 16 %
+
+
+@pytest.mark.parametrize("shift_px", [-2, 3])
+def test_lines_are_moved_by_as_much_as_they_lie_apart(shift_px: int) -> None:
+    template = make_template(standard(1.2, 3.0, noise=1e-5), WAVE)
+    expected = np.roll(template.transmission, shift_px)
+    good = (expected > 0.1) & (np.abs(WAVE - 744.0) < 100.0)  # without the ends, where `roll` goes round
+    assert np.exp(-template.moved(shift_px, 0.0))[good] == pytest.approx(expected[good], abs=1e-6)
+
+
+def test_lines_are_widened_and_sharpened() -> None:
+    """From R = 5200 to 4200 in the middle of the spectrum, and back as far as it goes."""
+    sharp, wide = seen(1.2, 3.0, 5200.0), seen(1.2, 3.0, 4200.0)
+    sigma = 750.0 / 2.3548 / (WAVE[1] - WAVE[0])
+    blur = (sigma / 4200.0) ** 2 - (sigma / 5200.0) ** 2
+    for start, goal, sign, left in ((sharp, wide, 1.0, 0.05), (wide, sharp, -1.0, 0.35)):
+        reference = reference_from_standard(spectrum(start, 1e-5, 1), np.ones(WAVE.size), star="star", airmass=1.2)
+        template = make_template(reference, WAVE)
+        inside = (template.band >= 0) & (goal > 0.2) & (goal < 0.95) & (np.abs(WAVE - 744.0) < 30.0)
+        moved, plain = np.exp(-template.moved(0.0, sign * blur)), template.transmission
+        assert np.std((moved - goal)[inside]) < left * np.std((plain - goal)[inside])
+
+
+def test_lines_widen_in_proportion_to_wavelength() -> None:
+    """At either end the transmission is that of a blur that holds there."""
+    template = make_template(standard(1.2, 3.0, noise=1e-5), WAVE)
+    even = replace(template, widening=1.0 + 1e-4 * np.linspace(-1.0, 1.0, WAVE.size))
+    for end in (slice(0, 200), slice(-200, None)):
+        here = float(np.mean(template.widening[end]))
+        assert template.moved(0.0, 2.0)[end] == pytest.approx(even.moved(0.0, 2.0 * here)[end], abs=2e-3)
