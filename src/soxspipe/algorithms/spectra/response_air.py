@@ -30,20 +30,33 @@ Carbon dioxide and methane lie among lines of water.  Depth over ripple is 1.0 t
 oxygen and water below 930 nm (line-by-line transmissions, bins of 2 and 4 nm)."""
 RIPPLE_DEPTH = 1.25
 """Depth over ripple of partly resolved lines."""
-RIPPLE_WEIGHT = 0.5
-"""Of the ripple in the depth of bin against bin of one band, where the model reaches: each is good to about 30 %, so both count alike."""
+MODEL_SCATTER, RIPPLE_SCATTER = 0.3, 0.3
+"""Of the logarithm of depth, bin against bin of one band: of the model about the air, and of the depth about what the ripple says."""
 LEVEL_DEPTHS = (0.01, 0.6)
 """Depths of the bins that set the level of the ripple against the model.  In deeper ones lines are black and ripple no more: they are left as
 they are; shallower ones have too little ripple to measure."""
 SHALLOWEST = 1e-3
 """Depth, and ripple, that no bin can tell from none."""
-LARGEST_MOVE = 1.0
-"""Of the logarithm of depth: a ripple that differs from the model by more than a factor e is no air."""
+MOVES = np.linspace(-1.0, 1.0, 21)
+"""Of the logarithm of a bin's depth: a ripple that differs from the model by more than a factor e is no air."""
 FEWEST_BINS = 5
 """From which a level is taken."""
 SATURATION_SCATTER = 0.5
 """Of the logarithm of the depth at which a band saturates: 0.25 to 1 line by line."""
 SMALLEST_STEP = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ripple:
+    """Square of the relative scatter of the samples of each bin, less that of their noise, and its error; shape (n,)."""
+
+    square: FloatArray
+    noise: FloatArray
+
+    @property
+    def size(self) -> FloatArray:
+        """The scatter; 0 where there is less than noise."""
+        return np.sqrt(np.maximum(self.square, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,7 +105,7 @@ class BinnedAir:
         return slopes
 
 
-def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: FloatArray, airmass: float) -> BinnedAir:
+def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: Ripple, airmass: float) -> BinnedAir:
     """Templates and expectations for the bins of a standard.
 
     Parameters
@@ -101,8 +114,8 @@ def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: FloatArra
         Of the bins, air.
     model_depth : ndarray, shape (n,)
         Of the model atmosphere for air mass 1, NaN where it does not reach.
-    ripple : ndarray, shape (n,)
-        Relative scatter of the samples of each bin beyond their noise.
+    ripple : Ripple
+        Of the samples of each bin.
     airmass : float
         Of the standard.
     """
@@ -110,7 +123,7 @@ def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: FloatArra
     number = np.where(modelled, _nearest_band(centre_nm), band_index(centre_nm))
     label = np.where(number >= 0, 2 * number + modelled, -1)  # a band that the model covers in part counts as two
     present = np.unique(label[label >= 0])
-    template = np.where(modelled, _refined(np.nan_to_num(model_depth), ripple, np.where(modelled, number, -1)), RIPPLE_DEPTH * ripple)
+    template = np.where(modelled, _refined(np.nan_to_num(model_depth), ripple, np.where(modelled, number, -1)), RIPPLE_DEPTH * ripple.size)
     expected, covariance = _expected(present, float(np.log(airmass)))
     return BinnedAir(
         template=np.where(number >= 0, template, 0.0),
@@ -127,17 +140,30 @@ def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: FloatArra
     )
 
 
-def _refined(model_depth: FloatArray, ripple: FloatArray, number: IntArray) -> FloatArray:
-    """The model's depths, moved half-way to where the ripple has them against the other bins of the band; shape (n,)."""
+def _refined(model_depth: FloatArray, ripple: Ripple, number: IntArray) -> FloatArray:
+    """The model's depths, moved to where model and ripple together have them against the other bins of their band; shape (n,)."""
     refined = np.array(model_depth)
-    off = np.log(np.maximum(ripple, SHALLOWEST) / np.maximum(model_depth, SHALLOWEST))
-    level = (model_depth > LEVEL_DEPTHS[0]) & (model_depth < LEVEL_DEPTHS[1])
+    expected = (np.maximum(model_depth, SHALLOWEST) / RIPPLE_DEPTH) ** 2
+    clear = ripple.noise < RIPPLE_SCATTER * expected
+    level = (model_depth > LEVEL_DEPTHS[0]) & (model_depth < LEVEL_DEPTHS[1]) & clear
     for band in np.unique(number[number >= 0]):
         if np.sum(level & (number == band)) >= FEWEST_BINS:
             bins = (number == band) & (model_depth < LEVEL_DEPTHS[1])
-            move = np.clip(off[bins] - np.median(off[level & bins]), -LARGEST_MOVE, LARGEST_MOVE)
-            refined[bins] *= np.exp(RIPPLE_WEIGHT * move)
+            height = float(np.median(ripple.square[level & bins] / expected[level & bins]))
+            refined[bins] *= np.exp(_mean_move(ripple.square[bins], ripple.noise[bins], max(height, 0.0) * expected[bins]))
     return refined
+
+
+def _mean_move(square: FloatArray, noise: FloatArray, expected: FloatArray) -> FloatArray:
+    """Mean of the logarithm of depth over the model's, given the square of the ripple, its error, and the square expected; shape (n,).
+
+    The square is taken as measured, negative ones as well: cut at 0, noise would only ever deepen the air.
+    """
+    there = np.exp(2.0 * MOVES[:, None]) * expected
+    variance = noise**2 + (2.0 * RIPPLE_SCATTER * there) ** 2
+    misfit = (square - there) ** 2 / variance + np.log(variance) + (MOVES[:, None] / MODEL_SCATTER) ** 2
+    weight = np.exp(-0.5 * (misfit - misfit.min(axis=0)))
+    return np.asarray(MOVES @ weight / weight.sum(axis=0))
 
 
 def _nearest_band(wavelength_nm: FloatArray) -> IntArray:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.algorithms.spectra.response_air import binned_air
+from soxspipe.algorithms.spectra.response_air import Ripple, binned_air
 from soxspipe.algorithms.spectra.response_curve import CLIP_SIGMA, StandardBins, fit_log_curve
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar, TelluricBands
@@ -162,12 +162,12 @@ def _measure_bins(
         wavelength_nm=centre[keep],
         log_ratio=np.log(safe_expected / safe_total)[keep],
         error=error[keep],
-        air=binned_air(centre[keep], model_depth[keep], ripple[keep], airmass),
+        air=binned_air(centre[keep], model_depth[keep], Ripple(square=ripple.square[keep], noise=ripple.noise[keep]), airmass),
         usable=(filled & ~line & ~telluric & (error < 0.2) & ~(weak & (error > 0.05)))[keep],
     )
 
 
-def _ripple(cell: IntArray, wave: FloatArray, ratio: FloatArray, noise: FloatArray, known: BoolArray) -> FloatArray:
+def _ripple(cell: IntArray, wave: FloatArray, ratio: FloatArray, noise: FloatArray, known: BoolArray) -> Ripple:
     """Relative scatter of the samples of each cell about a straight line, beyond their noise; shape (n_cells,)."""
     n = int(cell[-1]) + 1
     weight = known.astype(np.float64)
@@ -179,8 +179,9 @@ def _ripple(cell: IntArray, wave: FloatArray, ratio: FloatArray, noise: FloatArr
     place = wave - mean(wave)[cell]
     level = mean(ratio)
     slope = mean(place * ratio) / np.maximum(mean(place**2), 1e-12)
-    beyond = mean((ratio - level[cell] - slope[cell] * place) ** 2) - mean(noise**2)
-    return np.sqrt(np.maximum(beyond, 0.0)) / np.where(level > 0, level, 1.0)
+    variance, light = mean(noise**2), np.where(level > 0, level, 1.0)
+    beyond = mean((ratio - level[cell] - slope[cell] * place) ** 2) - variance
+    return Ripple(square=beyond / light**2, noise=variance * np.sqrt(2.0 / count) / light**2)
 
 
 def _average_library(standard: StandardStar, wave: FloatArray) -> FloatArray:

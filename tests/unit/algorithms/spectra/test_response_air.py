@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from soxspipe.algorithms.spectra.response_air import RIPPLE_DEPTH, binned_air
+from soxspipe.algorithms.spectra.response_air import RIPPLE_DEPTH, Ripple, binned_air
 from soxspipe.algorithms.spectra.response_function import ResponseSettings, fit_response
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar
@@ -18,6 +18,10 @@ from soxspipe.simulate.telluric import TelluricSpecies
 NO_EXTINCTION = ExtinctionCurve(site="none", wavelength_nm=np.array([300.0, 2500.0]), mag_per_airmass=np.zeros(2))
 FINE = 2e5
 """Samples of the sharp transmission per factor e."""
+
+
+def ripples(size: FloatArray, noise: float = 0.0) -> Ripple:
+    return Ripple(square=size**2, noise=np.full(size.size, noise))
 
 
 def seen_air(wave: FloatArray, airmass: float, water_mm: float, resolving_power: float) -> FloatArray:
@@ -63,7 +67,7 @@ def test_the_visual_arm_knows_its_water_by_the_ripple_of_the_lines() -> None:
 
 def test_templates_come_from_the_model_or_from_the_ripple_and_nothing_from_between_the_bands() -> None:
     centre = np.array([780.0, 820.0, 950.0, 1265.0])
-    air = binned_air(centre, np.array([np.nan, np.nan, 0.3, 0.2]), np.full(4, 0.02), 1.5)
+    air = binned_air(centre, np.array([np.nan, np.nan, 0.3, 0.2]), ripples(np.full(4, 0.02)), 1.5)
     assert air.template.tolist() == [0.0, 0.02 * RIPPLE_DEPTH, 0.3, 0.2]
     assert air.band.tolist() == [-1, 0, 1, 2]
     assert air.expected[:3] == pytest.approx([0.0, np.log(1.5 * 2.5 / 1.6), np.log(1.5)])
@@ -75,9 +79,22 @@ def test_templates_come_from_the_model_or_from_the_ripple_and_nothing_from_betwe
 
 def test_the_ripple_moves_the_models_depths_half_way_within_a_band_and_leaves_its_level() -> None:
     centre, model = np.arange(1300.0, 1312.0, 2.0), np.full(6, 0.1)
-    ripple = np.array([0.05, 0.05, 0.05, 0.05, 0.05, 0.1])
-    template = binned_air(centre, model, ripple, 1.5).template
-    assert template[:5] == pytest.approx(0.1)
-    assert template[5] == pytest.approx(0.1 * np.sqrt(2.0))
-    black = binned_air(centre, np.full(6, 0.8), ripple, 1.5).template
+    ripple = np.array([0.05, 0.05, 0.05, 0.05, 0.05, 0.08])
+    template = binned_air(centre, model, ripples(ripple), 1.5).template
+    assert template[:5] == pytest.approx(0.1, rel=0.03)  # the scatter counts in proportion to the square, which pulls by 2 %
+    assert template[5] == pytest.approx(0.1 * np.sqrt(1.6), rel=0.07)  # half-way in the logarithm
+    black = binned_air(centre, np.full(6, 0.8), ripples(ripple), 1.5).template
     assert black == pytest.approx(0.8)  # no bin there ripples in proportion
+    noisy = binned_air(centre, model, ripples(ripple, noise=0.05), 1.5).template
+    assert noisy == pytest.approx(0.1, rel=0.01)  # the error of its square is eight times what a depth of 0.1 ripples
+
+
+def test_noise_in_the_ripple_does_not_deepen_the_air() -> None:
+    """Many shallow bins beside deep ones; the noise of the square is as large as what they ripple."""
+    n = 4000
+    model = np.where(np.arange(n) < 200, 0.2, 0.02)
+    square = (model / 1.25) ** 2
+    noise = np.full(n, square[-1])
+    measured = square + noise * np.random.default_rng(1).normal(size=n)
+    template = binned_air(np.linspace(1300.0, 1500.0, n), model, Ripple(square=measured, noise=noise), 1.5).template
+    assert template[200:].mean() == pytest.approx(0.02, rel=0.05)
