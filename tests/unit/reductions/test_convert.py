@@ -64,11 +64,16 @@ def test_the_text_beside_it_loads_as_it_is(tmp_path: Path) -> None:
     assert "# target: SN" in text.read_text()
 
 
-def test_what_cannot_be_converted_is_said_and_nothing_is_written(tmp_path: Path) -> None:
-    nowhere = written(tmp_path, **{"SOXS BARY VEL": None, "RA": None})
-    with pytest.raises(InputError, match="has no right ascension"):
+@pytest.mark.parametrize(("card", "word"), [("RA", "right ascension"), ("DEC", "declination"), ("MJD-OBS", "date")])
+def test_without_position_or_date_it_says_so_and_nothing_is_written(tmp_path: Path, card: str, word: str) -> None:
+    nowhere = written(tmp_path, **{"SOXS BARY VEL": None, card: None})
+    with pytest.raises(InputError, match=f"has no {word}"):
         convert_spectrum(nowhere, "barycentric")
     assert list(tmp_path.iterdir()) == [nowhere]
+
+
+def test_what_has_been_converted_is_not_converted_again(tmp_path: Path) -> None:
+    nowhere = written(tmp_path)
     again = convert_spectrum(nowhere, medium="vacuum").path
     with pytest.raises(InputError, match="converted before"):
         convert_spectrum(again, medium="vacuum")

@@ -133,6 +133,15 @@ def test_two_targets_and_one_arm_twice_are_refused(tmp_path: Path) -> None:
     vis, _ = two_arms(tmp_path)
     with pytest.raises(InputError, match="both of the arm VIS"):
         join_files(vis, vis)
+    assert not list(tmp_path.glob("*JOINED*"))
+
+
+def test_without_a_position_the_name_tells_the_target(tmp_path: Path) -> None:
+    vis, nir = two_arms(tmp_path, RA=None)
+    assert any("no position in the headers" in warning for warning in join_files(vis, nir).warnings)
+    vis, other = two_arms(tmp_path, RA=None, OBJECT="SN 2")
+    with pytest.raises(InputError, match="two targets are not joined"):
+        join_files(vis, other)
 
 
 def test_commands(target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,6 +150,19 @@ def test_commands(target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert app.run(["join", *map(str, two_arms(tmp_path))]) == 0
     assert "v_JOINED.fits" in capsys.readouterr().out
     assert app.run(["telluric", str(target), "--standard", str(tmp_path / "none.fits")]) == 2
+
+
+@pytest.mark.parametrize("command", ["telluric", "join"])
+def test_commands_write_their_spectrum_in_another_medium_as_well(
+    command: str, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(target), "--standard", str(hot_star(tmp_path))] if command == "telluric" else [*map(str, two_arms(tmp_path))]
+    assert app.run([command, *given, "--medium", "vacuum"]) == 0
+    name = {"telluric": "sn_TELLURIC", "join": "v_JOINED"}[command]
+    assert f"{name}_topocentric_vacuum.fits" in capsys.readouterr().out
+    assert (tmp_path / f"{name}_topocentric_vacuum.txt").is_file()
+    assert app.run([command, *given, "--frame", "barycentric"]) == 2  # no velocity in these headers
+    assert not list(tmp_path.glob("*barycentric*"))
 
 
 def test_negative_flux_and_too_little_light_at_the_join_are_told_apart(tmp_path: Path) -> None:
