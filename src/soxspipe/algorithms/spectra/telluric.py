@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solveh_banded
+from scipy.ndimage import maximum_filter1d, percentile_filter
 
 from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED
 from soxspipe.algorithms.spectra.telluric_pairs import relative_amounts, with_others
@@ -57,6 +58,10 @@ SHIFT_PRIOR_PX, BLUR_PRIOR_PX2 = 1.0, 1.5
 KNOT_NM = 6.0
 """Distance of the knots of the target's own continuum: a third of the width of a supernova feature of 6000 km/s at 760 nm (followed to
 0.3 %), and wider than the structure of the bands, of 1 to 3 nm, that tells them apart."""
+LINE_WINDOW_NM, LINE_PERCENTILE, LINE_SIGMA, LINE_REACH = 12.0, 90.0, 6.0, 3
+"""Narrow emission lines stand by 6 sigma above the brightest tenth of the 12 nm around, twice the distance of the knots; three half resolution
+elements on either side go with them.  The continuum cannot follow them, and in the bands they would pull the amounts (9 times the water of
+the standard for a supernova whose host has H alpha in the band at 650 nm)."""
 MODEL_ERROR = 0.25
 """Relative error of the depth for a change of the amount by a factor e: lines of different strength grow differently (water from 1 to 6 mm,
 noise-free transmissions at R = 5000 from line-by-line depths, VIS 0.1, NIR 0.3)."""
@@ -201,7 +206,7 @@ def _problem(seen: _Seen, template: Template) -> _Problem:
     for number in present:
         near |= (wave > BANDS[number].start_nm - MARGIN_NM) & (wave < BANDS[number].stop_nm + MARGIN_NM)
     deep = (template.band >= 0) & (template.transmission < 2.5 * SATURATED_TRANSMISSION)
-    used = sound & near & ~deep
+    used = sound & near & ~deep & ~_emission_lines(target, seen.shared_noise)
     names, start, scatter = _parameters(seen, template, present)
     low, high = float(wave[0]), float(wave[-1])
     knots = clamped_knots(np.linspace(low, high, max(int((high - low) / KNOT_NM), 2) + 1), 3)
@@ -242,9 +247,26 @@ def _told(template: Template, number: int, paired: float, alone: float) -> float
     return paired if template.paired and BANDS[number].is_mixed else alone
 
 
+def _emission_lines(target: FluxedSpectrum, shared_noise: float) -> BoolArray:
+    """True for samples in narrow lines that stand above all light around: the air only takes light away; shape (n,)."""
+    width = _cell_width(target.wavelength_nm)
+    cell = np.arange(target.wavelength_nm.size) // width
+    count = np.bincount(cell)
+    flux = np.bincount(cell, target.flux) / count
+    error = np.sqrt(shared_noise * np.bincount(cell, target.error**2)) / count
+    window = max(3, round(LINE_WINDOW_NM / float(np.median(np.diff(target.wavelength_nm))) / width))
+    above = flux > percentile_filter(flux, LINE_PERCENTILE, size=window) + LINE_SIGMA * error
+    return np.asarray(maximum_filter1d(above.astype(np.int8), 2 * LINE_REACH + 1)[cell] > 0)
+
+
+def _cell_width(wave: FloatArray) -> int:
+    """Samples in half a resolution element."""
+    return max(1, round(0.5 * float(np.median(wave)) / RESOLVING_POWER / float(np.median(np.diff(wave)))))
+
+
 def _cells(wave: FloatArray, used: BoolArray, shared_noise: float) -> _Cells:
     """Cells of half a resolution element."""
-    width = max(1, round(0.5 * float(np.median(wave)) / RESOLVING_POWER / float(np.median(np.diff(wave)))))
+    width = _cell_width(wave)
     sample = np.flatnonzero(used)
     _, cell, count = np.unique(sample // width, return_inverse=True, return_counts=True)
     return _Cells(sample=sample, cell=cell, count=count.astype(np.float64), shared_noise=shared_noise)

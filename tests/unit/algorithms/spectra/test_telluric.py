@@ -166,3 +166,13 @@ def test_lines_widen_in_proportion_to_wavelength() -> None:
     for end in (slice(0, 200), slice(-200, None)):
         here = float(np.mean(template.widening[end]))
         assert template.moved(0.0, 2.0)[end] == pytest.approx(even.moved(0.0, 2.0 * here)[end], abs=2e-3)
+
+
+def test_emission_lines_of_a_host_do_not_pull_the_amounts() -> None:
+    truth = seen(1.2, 3.0)
+    lines = sum(20.0 * np.exp(-0.5 * ((WAVE - nm) / 0.15) ** 2) for nm in (654.8, 656.3, 658.3, 671.6, 673.1, 713.6))
+    target = spectrum((CONTINUUM + lines) * truth, 0.1, 2)
+    amounts = correct_telluric(target, [standard(1.2, 3.0)], airmass=1.2).amounts
+    assert abs(amounts["H2O"].ratio - 1.0) < 3.5 * amounts["H2O"].error
+    assert amounts["H2O"].error < 0.2
+    assert amounts["O2"].ratio == pytest.approx(1.0, abs=0.1)
