@@ -12,12 +12,12 @@ STEP_PX = 8
 """Every eighth pixel along both axes, 65 000 of a frame, knows the level to a per mille."""
 USUAL_LEVEL = (0.01, 100.0)
 """Flats are scaled to about 1; a factor of 100 either way is one that was not."""
-TOP_PERCENT = 98.0
-"""The brightest orders, without hot pixels."""
+LEVEL_PERCENT = 60.0
+"""Of the pixels inside orders: masters that are scaled to 1 at a typical order centre have 0.9 to 1.1 there, in both arms."""
 
 
 def level_of_flat(flat: AnyFrame, order: IntArray) -> float | None:
-    """Level that the flat reaches where orders are; None where nothing is lit.
+    """Level of the flat that is about 1 in one that was scaled; None where nothing is lit.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def level_of_flat(flat: AnyFrame, order: IntArray) -> float | None:
     some = (slice(None, None, STEP_PX), slice(None, None, STEP_PX))
     level = np.asarray(flat.electrons[some], dtype=np.float64)
     level = level[(flat.flags[some] == 0) & (level > 0) & (order[some] > 0)]
-    return float(np.percentile(level, TOP_PERCENT)) if level.size else None
+    return float(np.percentile(level, LEVEL_PERCENT)) if level.size else None
 
 
 def scale_flat(flat: AnyFrame | None, order: IntArray) -> tuple[AnyFrame | None, tuple[str, ...]]:
     """The flat near 1, divided by its own level where that is far from it, and what to tell the user.
 
-    Thresholds of later steps are shares of a flat near 1, and the response knows levels of flats within a factor of a few.
+    Thresholds of later steps are shares of a flat near 1, and the response is brought from flat to flat within a factor of 3.
     """
     level = None if flat is None else level_of_flat(flat, order)
     if flat is None or level is None or USUAL_LEVEL[0] < level < USUAL_LEVEL[1]:
@@ -46,4 +46,4 @@ def scale_flat(flat: AnyFrame | None, order: IntArray) -> tuple[AnyFrame | None,
         flags=flat.flags,
         exptime_s=flat.exptime_s,
     )
-    return scaled, (f"the master flat reaches {level:.3g}, about 1 is usual; it is divided by that",)
+    return scaled, (f"the master flat's level is {level:.3g}, about 1 is usual; it is divided by that",)

@@ -19,7 +19,7 @@ def flat(scale: float) -> Frame:
 
 
 @pytest.mark.parametrize("scale", [30_000.0, 1e-4])
-def test_flat_and_its_errors_are_divided_by_what_it_reaches(scale: float) -> None:
+def test_flat_and_its_errors_are_divided_by_its_level(scale: float) -> None:
     scaled, (said,) = scale_flat(flat(scale), ORDER)
     assert scaled is not None
     assert level_of_flat(scaled, ORDER) == pytest.approx(1.0, rel=1e-3)
