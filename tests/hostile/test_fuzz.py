@@ -313,11 +313,11 @@ def check_reduction(kit: Kit) -> None:
         assert all(np.all(np.isfinite(values)) for values in (merged.wavelength_nm, merged.flux, merged.variance, merged.density))
         assert not np.any(merged.variance < 0)
 
-    began = time.monotonic()
+    began = time.process_time()  # a machine at work on other things as well stretches the other clock
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert refusal((SoxspipeError, np.linalg.LinAlgError), reduced) != ""  # the recipe names both
-    assert time.monotonic() - began < LONGEST_S
+    assert time.process_time() - began < LONGEST_S
 
 
 # ----- all of them
