@@ -181,7 +181,7 @@ class Geometry:
         return self.binning[0] if self.arm.dispersion_axis == "x" else self.binning[1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, eq=False)
 class OrderWindow:
     """The pixels of one order as a rectangle that follows its curve: dispersion along axis 0, slit along axis 1.
 

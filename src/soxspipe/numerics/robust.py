@@ -51,22 +51,25 @@ def grouped_median(values: FloatArray, group: IntArray, n_groups: int) -> FloatA
     ndarray, shape (n_groups,)
         To the precision of float32; NaN for empty groups.
     """
-    # one sort of integers: the group in the high half, the value in an order-preserving form of its float32 bits in the low half
-    bits = np.asarray(values, dtype=np.float32).view(np.uint32)
-    ordered_bits = np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
-    ranked = np.sort((group.astype(np.uint64) << np.uint64(32)) | ordered_bits)
+    # one sort of integers: the group in the high half, the value's float32 bits in the low half, in a form that sorts as the values do
+    bits = np.asarray(values, dtype=np.float32).view(np.int32)
+    ranked = np.sort((group.astype(np.int64) << 32) + _sortable(bits))
     counts = np.bincount(group, minlength=n_groups)
     start = np.concatenate([[0], np.cumsum(counts)[:-1]])
     low, high = start + np.maximum(counts - 1, 0) // 2, start + counts // 2
 
     def value(index: IntArray) -> FloatArray:
-        code = (ranked[index] & np.uint64(0xFFFFFFFF)).astype(np.uint32)
-        return np.where(code >> 31, code ^ np.uint32(0x80000000), ~code).astype(np.uint32).view(np.float32).astype(np.float64)
+        return _sortable(ranked[index].astype(np.int32)).view(np.float32).astype(np.float64)
 
     result = np.full(n_groups, np.nan)
     filled = counts > 0
     result[filled] = 0.5 * (value(low[filled]) + value(high[filled]))
     return result
+
+
+def _sortable(bits: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Bits of float32 values as integers that sort as the values do, and back: those of negative values are turned over, but for the sign."""
+    return bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
 
 
 def running_mean(values: FloatArray, use: BoolArray, half_width: int) -> tuple[FloatArray, FloatArray]:

@@ -42,6 +42,10 @@ ROUNDS = 8
 """Hits are found from the brightest to the faintest, until a round finds none; bounds the time."""
 SMOOTH_PX = 5
 """Two line widths, so that one struck row does not set its own limit."""
+SMOOTH_ROWS = np.arange(-SMOOTH_PX // 2, SMOOTH_PX // 2 + 1)
+"""Offsets of the rows whose smoothed flux a row is part of."""
+NEIGHBOUR_ROWS = np.arange(-1, 2)
+"""Offsets of the rows that a hit may reach into."""
 CORE_SHARE = 0.3
 """Pixels above a third of the peak hold most of the light and of the profile's error."""
 LARGEST_STRUCK_SHARE = 0.03
@@ -138,31 +142,37 @@ def _reject(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: Flo
         return data.variance(sky[rows] + object_light, rows)
 
     variance = model_variance(flux)
-    flux = _not_above(flux, light, variance, shares, data.good, peak)
-    steep = _change_along_tilt(flux, shares, data.u_px)
-    rows: IntArray | slice = EVERY_ROW
+    # few rows hold a pixel that is far enough from the model; the others take no part in what follows
+    rows: IntArray = _rows_with(data.good & ((light - flux[:, None] * shares) ** 2 > min(limit, CONTRADICTION_SIGMA**2) * variance))
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX, whole)
+    flux[rows] = _not_above(flux[rows], steady[rows], light[rows], variance[rows], shares[rows], data.good[rows], peak[rows])
+    slope = _slope(flux)
+    rows = _near(rows, NEIGHBOUR_ROWS, flux.size)
     for _ in range(ROUNDS):
         use = data.good[rows] & ~rejected[rows]
         allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows]
-        allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + steep[rows] ** 2
+        steep = _change_along_tilt(slope[rows], shares[rows], data.u_px[rows])
+        allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + steep**2
         z = np.where(use, (light[rows] - flux[rows, None] * shares[rows]) / np.sqrt(variance[rows] + allowed), 0.0)
         worst = row_max(np.where(far[rows], 0.0, np.abs(z)))[:, None]
         fresh = np.zeros(light.shape, dtype=bool)
         fresh[rows] = (np.abs(z) > sigma) & (far[rows] | (np.abs(z) == worst))
         fresh[rows] |= dilate(rejected | fresh)[rows] & use & (z > GROW_SIGMA)
-        struck = np.flatnonzero(fresh.any(axis=1))
+        struck = _rows_with(fresh)
         if not struck.size:
             break
         rejected |= fresh
         bright[rows] |= fresh[rows] & (z > 0)
         flux[struck], _ = flux_along(light[struck], variance[struck], shares[struck], data.good[struck] & ~rejected[struck])
         # later rounds look at the rows whose flux or variance has changed, and at the neighbours of hits
-        rows = np.unique(np.clip(struck[:, None] + np.arange(-SMOOTH_PX // 2, SMOOTH_PX // 2 + 1), 0, flux.size - 1))
+        rows = _near(struck, SMOOTH_ROWS, flux.size)
         variance[rows] = model_variance(flux, rows)
     for _ in range(TRACK_ROUNDS):
         error = flux_error(variance, shares, data.good & ~rejected)
-        level = _level_of_tracks(flux, error, shares, data.good, rejected, far)
+        level = _level_of_tracks(flux, error, shares, data.good, rejected, far, whole)
         rows = np.flatnonzero(np.isfinite(level))
+        if not rows.size:
+            break
         expected = np.where(np.isfinite(level), level, flux)
         excess = (light[rows] - expected[rows, None] * shares[rows]) / np.sqrt(model_variance(expected, rows))
         track = data.good[rows] & ~far[rows] & ~rejected[rows] & (excess > GROW_SIGMA)
@@ -175,13 +185,27 @@ def _reject(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: Flo
     return Rejection(rejected=rejected, bright=bright, flux=flux, variance=variance, tolerance=tolerance)
 
 
-def _change_along_tilt(flux: FloatArray, shares: FloatArray, u_px: FloatArray) -> FloatArray:
+def _rows_with(mask: BoolArray) -> IntArray:
+    """Rows that hold a pixel of a mask, in order."""
+    return np.unique(np.flatnonzero(mask) // mask.shape[1])
+
+
+def _near(rows: IntArray, offsets: IntArray, n_rows: int) -> IntArray:
+    """Rows at some offsets from others, in order, within 0 .. `n_rows` - 1."""
+    return np.unique(np.clip(rows[:, None] + offsets, 0, n_rows - 1))
+
+
+def _slope(flux: FloatArray) -> FloatArray:
+    """Change of the flux per dispersion pixel, across its neighbours, so that a cosmic ray does not excuse itself; shape (n_disp,)."""
+    padded = edge_padded(flux, 1)
+    return 0.5 * np.abs(padded[2:] - padded[:-2])
+
+
+def _change_along_tilt(slope: FloatArray, shares: FloatArray, u_px: FloatArray) -> FloatArray:
     """How far an object pixel may lie from flux times profile because lines are tilted and the spectrum is steep, as in the telluric A band.
 
-    The slope is taken across the neighbours of a dispersion pixel, so that a cosmic ray does not excuse itself.
+    Of some rows, with the slope of their flux.
     """
-    padded = edge_padded(flux, 1)
-    slope = 0.5 * np.abs(padded[2:] - padded[:-2])
     weight = np.maximum(shares, 0.0)
     centre = row_dot(weight, u_px) / np.maximum(weight.sum(axis=1), 1e-30)
     return slope[:, None] * np.abs(u_px - centre[:, None]) * weight
@@ -204,7 +228,7 @@ def _spikes(flux: FloatArray, error: FloatArray) -> BoolArray:
 
 
 def _level_of_tracks(
-    flux: FloatArray, error: FloatArray, shares: FloatArray, good: BoolArray, rejected: BoolArray, far: BoolArray
+    flux: FloatArray, error: FloatArray, shares: FloatArray, good: BoolArray, rejected: BoolArray, far: BoolArray, whole: BoolArray
 ) -> FloatArray:
     """What dispersion pixels under a track should hold, NaN for all others.
 
@@ -213,9 +237,10 @@ def _level_of_tracks(
     `LINE_NEIGHBOUR_SHARE` of its height; what they show beyond two sigma is added to the running median, unless they are a spike
     themselves.
     """
-    steady = running_median(flux, SPIKE_NEIGHBOURS_PX, has_core(shares, good))
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX, whole)
     level = np.where(_spikes(flux, error), steady, np.nan)
-    sound = ~(rejected & ~far).any(axis=1) & np.isfinite(error)
+    sound = np.isfinite(error)
+    sound[_rows_with(rejected & ~far)] = False
     clean = np.flatnonzero(sound)
     if clean.size < 2 or clean.size == flux.size:
         return level
@@ -224,10 +249,13 @@ def _level_of_tracks(
     line = np.minimum(line, np.max([near[:-4], near[1:-3], near[3:-1], near[4:]], axis=0) / LINE_NEIGHBOUR_SHARE)
     after = np.clip(np.searchsorted(clean, np.arange(flux.size)), 1, clean.size - 1)
     beside = np.maximum(line[clean[after - 1]], line[clean[after]])
-    squared = shares**2
-    power, left = row_dot(squared, good.astype(np.float64)), row_dot(squared, (good & ~rejected).astype(np.float64))
-    contaminated = (left < STRUCK_POWER * power) & (flux - steady - beside / LINE_NEIGHBOUR_SHARE > SPIKE_SIGMA * error)
-    return np.where(contaminated & np.isnan(level), steady + beside, level)
+    rows = _rows_with(rejected)
+    squared = shares[rows] ** 2
+    power, left = (row_dot(squared, use.astype(np.float64)) for use in (good[rows], good[rows] & ~rejected[rows]))
+    contaminated = (left < STRUCK_POWER * power) & (flux - steady - beside / LINE_NEIGHBOUR_SHARE > SPIKE_SIGMA * error)[rows]
+    rows = rows[contaminated & np.isnan(level[rows])]
+    level[rows] = (steady + beside)[rows]
+    return level
 
 
 def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray) -> FloatArray:
@@ -242,26 +270,27 @@ def _median_flux(light: FloatArray, shares: FloatArray, good: BoolArray, peak: F
 
 
 def _not_above(
-    flux: FloatArray, light: FloatArray, variance: FloatArray, shares: FloatArray, good: BoolArray, peak: FloatArray
+    flux: FloatArray,
+    steady: FloatArray,
+    light: FloatArray,
+    variance: FloatArray,
+    shares: FloatArray,
+    good: BoolArray,
+    peak: FloatArray,
 ) -> FloatArray:
-    """Lower a starting flux that a pixel of the core contradicts.
+    """Starting flux of some rows, lowered where a pixel of the core contradicts it; `steady` is its running median.
 
     A track that hits most of a dispersion pixel's core lifts its median; a pixel it missed then lies far below the profile.  The flux
     starts from what the faintest core pixel allows instead.  An emission line lifts all core pixels alike and stays.
     """
-    core = good & (shares > 0.25 * peak[:, None]) & (shares > 0)
     sigma = np.sqrt(variance)
+    core = good & (shares > 0.25 * peak[:, None]) & (shares > 0)
     short = (core & (flux[:, None] * shares - light > CONTRADICTION_SIGMA * sigma)).any(axis=1)
     # a dead pixel lies low as well, but then the flux is that of the neighbours
-    steady = running_median(flux, SPIKE_NEIGHBOURS_PX, has_core(shares, good))
     power = row_dot(shares / variance, np.where(good, shares, 0.0))
     short &= flux - steady > CONTRADICTION_SIGMA / np.sqrt(np.maximum(power, 1e-30))
-    rows = np.flatnonzero(short)
-    struck = core[rows]
-    allowed = np.where(struck, (light[rows] + 2.0 * sigma[rows]) / np.where(struck, shares[rows], 1.0), np.inf).min(axis=1)
-    lowered = np.array(flux)
-    lowered[rows] = np.minimum(flux[rows], allowed)
-    return lowered
+    allowed = np.where(core, (light + 2.0 * sigma) / np.where(core, shares, 1.0), np.inf).min(axis=1)
+    return np.where(short, np.minimum(flux, allowed), flux)
 
 
 def dilate(mask: BoolArray) -> BoolArray:

@@ -11,7 +11,7 @@ from pydantic import Field
 from soxspipe.algorithms.objects.object_flux import has_core
 from soxspipe.algorithms.objects.trace_surface import TracePoints, TraceSurface, fit_surface
 from soxspipe.algorithms.orders.order_data import OrderData
-from soxspipe.algorithms.orders.windows import centre_wavelength
+from soxspipe.algorithms.orders.windows import middle_wavelength
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
@@ -179,7 +179,7 @@ def _traced_order(data: OrderData, sky: FloatArray) -> TracedOrder:
         data=data,
         light=data.electrons - sky,
         variance=data.variance(np.maximum(sky, running_mean(data.electrons, data.good, SMOOTH_HALF_PX)[0])),
-        centre_nm=centre_wavelength(data.window),
+        centre_nm=middle_wavelength(data.window),
         px_per_arcsec=1.0 / scale,
     )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.arrays import FloatArray, IntArray, read_only
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
+from soxspipe.numerics.made_once import once_for_each
 
 SHORTEST_ORDER_PX = 30
 """A shorter piece of an order has neither sky nor trace that could be fitted."""
@@ -82,7 +83,7 @@ def _window(order: int, first: IntArray, last: IntArray, geometry: Geometry) -> 
         slit_arcsec=np.where(inside, slit, np.nan),
         inside=inside,
     )
-    return window if np.count_nonzero(np.isfinite(centre_wavelength(window))) >= SHORTEST_ORDER_PX else None
+    return window if np.count_nonzero(np.isfinite(middle_wavelength(window))) >= SHORTEST_ORDER_PX else None
 
 
 def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
@@ -100,7 +101,7 @@ def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
     rms : float
         Of that polynomial (px).
     """
-    centre = centre_wavelength(window)
+    centre = middle_wavelength(window)
     found = np.isfinite(centre)
     b = window.b_px.astype(np.float64)
     series = np.polynomial.Chebyshev.fit(centre[found], b[found], min(POSITION_DEGREE, max(int(found.sum()) - 2, 1)))
@@ -108,6 +109,12 @@ def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
     # no slit is tilted by more than an order's length: a wavelength that says so is wrong
     u[window.inside] = np.clip(series(window.wavelength_nm[window.inside]), b[0] - b.size, b[-1] + b.size)
     return u, float(np.sqrt(np.mean((series(centre[found]) - b[found]) ** 2)))
+
+
+@once_for_each
+def middle_wavelength(window: OrderWindow) -> FloatArray:
+    """Wavelength (nm) at the slit's centre in every dispersion pixel (`centre_wavelength`), made once for all frames of a night."""
+    return read_only(centre_wavelength(window))
 
 
 def centre_wavelength(window: OrderWindow, slit_arcsec: FloatArray | float = 0.0) -> FloatArray:

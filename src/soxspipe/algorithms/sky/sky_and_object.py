@@ -77,7 +77,7 @@ class JointGeometry:
 def joint_geometry(spline: SkySpline, u_px: FloatArray, slit: FloatArray, good: BoolArray) -> JointGeometry:
     """Find the places of all pixels of a window within the spline; those that are not `good` are in no sum."""
     terms = spline.shape_terms(u_px, slit)
-    piece, t = spline.space.locate(spline.shifted(u_px, terms))
+    piece, t = spline.place(u_px, terms)
     return JointGeometry(
         blocks=pixel_blocks(piece, spline.space.n_pieces, np.flatnonzero(good)),
         piece=piece.reshape(u_px.shape),

@@ -111,6 +111,10 @@ class SkySpline:
             moved += along * across
         return np.clip(moved, self.knots[0], self.knots[-1], out=moved)
 
+    def place(self, u: FloatArray, terms: ShapeTerms) -> tuple[IntArray, FloatArray]:
+        """Piece of the spline that holds each pixel, and the position t within it; shape (n,)."""
+        return self.space.locate(self.shifted(u, terms))
+
     def gain(self, terms: ShapeTerms) -> FloatArray:
         """``g(s)``, shape (n,)."""
         return 1.0 + self.illumination @ terms.across[: self.illumination.size]
@@ -145,7 +149,7 @@ class SkySpline:
     def __call__(self, u: FloatArray, slit: FloatArray) -> FloatArray:
         """Sky in flattened electrons at any pixels, shape of `u`."""
         terms = self.shape_terms(u, slit)
-        piece, t = self.space.locate(self.shifted(u, terms))
+        piece, t = self.place(u, terms)
         sky = self.gain(terms) * self.plain(piece, t, self.widened(terms))
         return sky.reshape(np.shape(u))
 
@@ -267,7 +271,7 @@ class Placed:
 def place_pixels(spline: SkySpline, pixels: SkyPixels, terms: ShapeTerms | None = None) -> Placed:
     """Find the pixels' places on a spline, with its shift as it is; `terms` are those of the pixels, if they are at hand."""
     shape = terms if terms is not None else spline.shape_terms(pixels.u, pixels.slit)
-    piece, t = spline.space.locate(spline.shifted(pixels.u, shape))
+    piece, t = spline.place(pixels.u, shape)
     return Placed(piece=piece, t=t, blocks=pixel_blocks(piece, spline.space.n_pieces), terms=shape)
 
 
@@ -396,19 +400,19 @@ def _shape_normal(sums: FloatArray, width: int, n: int, rows: Sequence[FloatArra
     pieces, n_terms = sums.shape[0], len(rows)
     start = np.concatenate([[0], np.cumsum([row.shape[0] for row in rows])]).astype(np.int64)
     p = int(start[-1])
-    border, dense, right = np.zeros((n, p)), np.zeros((p, p)), np.zeros(p)
+    border, dense, right = np.zeros((p, n)), np.zeros((p, p)), np.zeros(p)
     for m in range(n_terms):
         here = slice(start[m], start[m + 1])
         right[here] = rows[m] @ sums[:, width + m, -1]
         for a in range(width):
-            border[a : a + pieces, here] += (sums[:, a, width + m] * rows[m]).T
+            border[here, a : a + pieces] += sums[:, a, width + m] * rows[m]
         for other in range(m, n_terms):
             there = slice(start[other], start[other + 1])
             block = (rows[m] * sums[:, width + m, width + other]) @ rows[other].T
             dense[here, there] = block
             dense[there, here] = block.T
     # the increments of the shape are counted from the current solution, which the spline's own unknowns already reproduce
-    return border, dense, right
+    return border.T, dense, right
 
 
 def regularised(band: FloatArray) -> FloatArray:

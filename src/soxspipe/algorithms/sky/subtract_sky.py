@@ -68,6 +68,9 @@ SETTLED_LIMIT = 0.5
 """Of the limit on residuals: a round that moves the model by less has left out no more than what it should."""
 SETTLED_SHARE = 0.003
 """Pixels of which that is not true.  Cosmic rays of an hour strike 0.001 of all; lines of one bright order are a tenth of it."""
+UNMOVED_LIMIT = 0.2
+"""Of the limit on residuals: the error of a round goes with the square of its step.  One more round from here moved the sky by 0.004 sigma
+rms, 0.15 at most (benchmarks/profile.md)."""
 START_SIGMA = 6.0
 """Only what is surely no sky goes before the first fit."""
 WIDTH_SIGMA = 12.0
@@ -157,11 +160,8 @@ def fit_order_sky(
         wings = np.stack([foreground, *(peak * placed.terms.across[:WING_TERMS])])
     clip = settings.bspline_fitting_residual_clipping_sigma
     here = linearise(spline, placed)
-    last = None
-    if start is None or settings.bspline_iteration_limit == 1:
-        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
-    # a first sky is made to see what else is there: if one round does not change it, that is enough
-    if last is None or (settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, placed.terms)):
+    last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
+    if settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, placed.terms, is_first=start is None):
         first = _one_round(FIRST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip)
         spline, placed = _widened(first, place_pixels(first.spline, pixels, placed.terms))
         here = linearise(spline, placed)
@@ -192,21 +192,24 @@ def _one_round(
     return _Round(spline=gauss_newton(spline, pixels, use / pixels.variance, here, wings), pixels=pixels, use=use, limit=limit)
 
 
-def _settled(before: SkySpline, found: _Round, here: Linearised, terms: ShapeTerms) -> bool:
-    """Whether a round from `before` left out no pixel that its own model would take in, and lines have one width."""
-    after = found.spline
+def _settled(before: SkySpline, found: _Round, here: Linearised, terms: ShapeTerms, *, is_first: bool) -> bool:
+    """Whether a round from `before` is enough: lines have one width, and it left out no pixel that its own model would take in.
+
+    A first sky is made to see what else is there, and may be wrong in a few pixels.  Of a better one no pixel may have moved far.
+    """
+    after, most = found.spline, SETTLED_SHARE * found.use.size
     change = (after.shift - before.shift).T @ terms.along
     moved = here.slope * np.einsum("ij,ij->j", change, terms.across[: change.shape[0]])
     moved += here.plain * ((after.illumination - before.illumination) @ terms.across[: after.illumination.size])
-    most = SETTLED_SHARE * found.use.size
-    if np.count_nonzero(~found.use) > most or np.count_nonzero(np.abs(moved) > SETTLED_LIMIT * found.limit) > most:
+    far = np.count_nonzero(np.abs(moved) > (SETTLED_LIMIT if is_first else UNMOVED_LIMIT) * found.limit)
+    if np.count_nonzero(~found.use) > most or far > (most if is_first else 0):
         return False
-    return not _width_changes(found, place_pixels(after, found.pixels, terms))
+    return not _width_changes(found, *after.place(found.pixels.u, terms), terms)
 
 
 def _widened(found: _Round, placed: Placed) -> tuple[SkySpline, Placed]:
     """The spline of a round and the pixels on it, with a change of the lines' width along the slit if they show one."""
-    if not _width_changes(found, placed):
+    if not _width_changes(found, placed.piece, placed.t, placed.terms):
         return found.spline, placed
     free = replace(found.spline, width=np.zeros(WIDTH_SLIT_DEGREE))
     there = place_pixels(free, found.pixels)
@@ -214,16 +217,19 @@ def _widened(found: _Round, placed: Placed) -> tuple[SkySpline, Placed]:
     return spline, place_pixels(spline, found.pixels, there.terms)
 
 
-def _width_changes(found: _Round, placed: Placed) -> bool:
-    """Whether residuals look like lines that are wider at one end of the slit, or at both, than in the middle; not asked twice."""
+def _width_changes(found: _Round, piece: IntArray, t: FloatArray, terms: ShapeTerms) -> bool:
+    """Whether residuals look like lines that are wider at one end of the slit, or at both, than in the middle; not asked twice.
+
+    The pixels lie at `t` in a `piece` of the spline that the round found.
+    """
     spline, pixels = found.spline, found.pixels
     if spline.width.size or spline.space.degree < 3 or not spline.shift.size:
         return False
     polynomials = spline.space.polynomials(spline.coefficients)
-    residual = pixels.electrons - spline.gain(placed.terms) * horner(polynomials, placed.piece, placed.t)
-    bend = spline.curvature(polynomials, placed.piece, placed.t)
+    residual = pixels.electrons - spline.gain(terms) * horner(polynomials, piece, t)
+    bend = spline.curvature(polynomials, piece, t)
     weight = found.use / pixels.variance
-    for across in placed.terms.across[:WIDTH_SLIT_DEGREE]:
+    for across in terms.across[:WIDTH_SLIT_DEGREE]:
         shape = bend * across
         power = float(np.sum(weight * shape**2))
         amount = float(np.sum(weight * shape * residual)) / max(power, 1e-30)

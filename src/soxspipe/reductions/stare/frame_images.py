@@ -9,7 +9,7 @@ import numpy as np
 
 from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
-from soxspipe.algorithms.orders.windows import centre_wavelength
+from soxspipe.algorithms.orders.windows import middle_wavelength
 from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.geometry import OrderWindow
@@ -119,7 +119,7 @@ def _sky_order(extracted: ExtractedOrder) -> SkyOrder:
     if fit is None:
         raise ValueError("an order without a sky fit has no sky solution")
     window = extracted.data.window
-    centre = centre_wavelength(window)
+    centre = middle_wavelength(window)
     known = np.isfinite(centre)
     grid = np.arange(float(window.b_px[known][0]), float(window.b_px[known][-1]), 0.5)
     z = (extracted.data.electrons - extracted.sky - np.nan_to_num(extracted.flux)[:, None] * extracted.shares) / np.sqrt(extracted.variance)
@@ -147,7 +147,7 @@ def uneven_wavelengths(solved: SolvedOrders) -> list[float]:
     for order in solved.orders:
         if order.uneven is not None:
             window = order.data.window
-            centre = centre_wavelength(window)
+            centre = middle_wavelength(window)
             known = np.isfinite(centre)
             middles = [0.5 * (low + high) for low, high in order.uneven.intervals]
             found += [float(nm) for nm in np.interp(middles, window.b_px[known], centre[known])]

@@ -129,6 +129,21 @@ def test_a_first_sky_has_all_the_rounds_it_needs(tilt_error: float) -> None:
     assert np.std(pulls(order, first.electrons, away(order))) == pytest.approx(1.0, abs=0.03)
 
 
+@pytest.mark.parametrize("shift_px", [0.0, 0.02, 0.3])
+def test_a_second_sky_stops_where_more_rounds_change_nothing(shift_px: float) -> None:
+    """From a start whose shift along the slit is right, nearly right, or wrong by much."""
+    order = tiny_order(lines=BRIGHT)
+    good = fit_order_sky(order.data, SETTINGS, keep=away(order)).spline
+    wrong = np.zeros(good.shift.shape)
+    wrong[0, 0] = shift_px
+    second = fit_order_sky(order.data, SETTINGS, keep=away(order), start=replace(good, shift=good.shift + wrong))
+    settled = second
+    for _ in range(3):
+        settled = fit_order_sky(order.data, SETTINGS, keep=away(order), start=settled.spline)
+    error = np.sqrt(order.data.variance(settled.electrons))
+    assert np.abs((second.electrons - settled.electrons) / error)[away(order)].max() < 0.1
+
+
 def test_one_round_is_enough_to_return() -> None:
     order = tiny_order(lines=BRIGHT)
     fit = fit_order_sky(order.data, SkySettings(bspline_iteration_limit=1), keep=away(order))

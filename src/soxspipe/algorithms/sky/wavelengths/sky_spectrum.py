@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from soxspipe.algorithms.orders.windows import centre_wavelength
+from soxspipe.algorithms.orders.windows import middle_wavelength
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import SkyLines
@@ -77,7 +77,7 @@ def sky_spectrum(fit: SkyFit, lines: SkyLines, slit_arcsec: float = 0.0) -> SkyS
         Slit position of the object.
     """
     window = fit.data.window
-    centre = centre_wavelength(window)
+    centre = middle_wavelength(window)
     known = np.isfinite(centre)
     b, wave = window.b_px[known].astype(np.float64), centre[known]
     good_in_row = fit.data.good.sum(axis=1)
