@@ -229,7 +229,7 @@ class _Problem:
             expected_illumination=self.illumination,
             illumination_prior=ORDER_ILLUMINATION_PRIOR,
         )
-        better = fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start)
+        better = fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start, start_is_good=True)
         return replace(better, uneven=fit.uneven), found.rejected
 
     def extract(self, fit: SkyFit, profile: ObjectProfile) -> ExtractedOrder:

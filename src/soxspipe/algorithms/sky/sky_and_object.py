@@ -116,7 +116,7 @@ def solve_sky_and_object(
     """
     n, used = spline.space.n_splines, weight > 0
     electrons = np.where(used, data.electrons - _second_order(spline, geometry), 0.0)
-    curved = None if geometry.widened is None else (geometry.widened * spline.space.per_unit.take(geometry.piece) ** 2).ravel()
+    curved = None if geometry.widened is None else spline.curved(geometry.widened, geometry.piece).ravel()
     powers = powers_of(geometry.t.ravel(), spline.space.degree, geometry.gain.ravel(), curved)
     sums = spline_products(spline.space, geometry.blocks, [*powers, electrons.ravel()], weight.ravel())
     band, right = spline_normal(sums, spline.space.degree + 1, n)

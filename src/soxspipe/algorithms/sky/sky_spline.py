@@ -123,6 +123,10 @@ class SkySpline:
         """Half the variance added to lines, px^2, shape (n,); None where lines have one width."""
         return self.width @ terms.across[: self.width.size] if self.width.size else None
 
+    def curved(self, widened: FloatArray, piece: IntArray) -> FloatArray:
+        """What second derivatives by the position within a piece are multiplied with where lines are widened, shape (n,)."""
+        return widened * self.space.per_unit.take(piece) ** 2
+
     def plain(self, piece: IntArray, t: FloatArray, widened: FloatArray | None) -> FloatArray:
         """``S + widened S'' + widened^2 S^(4) / 2`` at places on the spline, shape (n,): the sky without illumination."""
         polynomials = self.space.polynomials(self.coefficients)
@@ -288,7 +292,7 @@ def linearise(spline: SkySpline, placed: Placed) -> Linearised:
         fourth = spline.fourth(polynomials, placed.piece, placed.t, widened)
         second_order = 0.5 * gain * widened**2 * fourth
         plain = plain + widened * bend + 0.5 * widened**2 * fourth
-        curvature, curved = gain * (bend + widened * fourth), widened * space.per_unit.take(placed.piece) ** 2
+        curvature, curved = gain * (bend + widened * fourth), spline.curved(widened, placed.piece)
     return Linearised(
         blocks=placed.blocks,
         powers=powers_of(placed.t, space.degree, gain, curved),
@@ -302,9 +306,10 @@ def linearise(spline: SkySpline, placed: Placed) -> Linearised:
 
 
 def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, placed: Placed) -> SkySpline:
-    """Solve for the spline alone, illumination and shift held; weights of shape (n,), 0 leaves a pixel out."""
-    space = spline.space
-    columns = [*powers_of(placed.t, space.degree, spline.gain(placed.terms)), pixels.electrons]
+    """Solve for the spline alone, illumination, shift and width held (this to first order); weights of shape (n,), 0 leaves a pixel out."""
+    space, widened = spline.space, spline.widened(placed.terms)
+    curved = None if widened is None else spline.curved(widened, placed.piece)
+    columns = [*powers_of(placed.t, space.degree, spline.gain(placed.terms), curved), pixels.electrons]
     band, right = spline_normal(spline_products(space, placed.blocks, columns, weight), space.degree + 1, space.n_splines)
     factor = cholesky_banded(regularised(band), lower=True)
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))

