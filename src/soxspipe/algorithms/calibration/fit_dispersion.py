@@ -111,8 +111,8 @@ class DispersionFit:
     def errors(self, order: IntArray, wavelength_nm: FloatArray, slit_arcsec: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Errors of x and y (px) of light.
 
-        Those of the fit with every term, and its distance from the solution.  Where there is no such fit, those of the coefficients and the
-        scatter of lines beyond their errors.
+        The larger of two: the error of the fit with every term; that of the solution's coefficients and its distance from that fit, which
+        holds the noise of that fit already.  Where there is no such fit, the latter with the scatter of lines beyond their errors.
         """
         places = order, wavelength_nm, slit_arcsec
         x, y = (_axis_errors(basis, fit, places) for basis, fit in zip(self.bases, (self.x, self.y), strict=True))
@@ -121,11 +121,12 @@ class DispersionFit:
 
 def _axis_errors(basis: DispersionBasis, fit: AxisFit, places: tuple[IntArray, FloatArray, FloatArray]) -> FloatArray:
     design = basis.design(fit.terms, *places)
+    own = ((design @ fit.covariance) * design).sum(axis=1)
     if fit.every is None:
-        return np.asarray(np.sqrt(((design @ fit.covariance) * design).sum(axis=1) + fit.misfit_px**2))
+        return np.asarray(np.sqrt(own + fit.misfit_px**2))
     whole = basis.design(fit.every.terms, *places)
     apart = design @ fit.coefficients - whole @ fit.every.coefficients
-    return np.asarray(np.sqrt(((whole @ fit.every.covariance) * whole).sum(axis=1) + apart**2))
+    return np.asarray(np.sqrt(np.maximum(((whole @ fit.every.covariance) * whole).sum(axis=1), own + apart**2)))
 
 
 def fit_dispersion(
