@@ -170,4 +170,4 @@ def _through_pinholes(holes: Pinholes, canvas: OrderCanvas, per_px: FloatArray) 
     sigma = PINHOLE_SIGMA_PX * float(np.median(canvas.arcsec_per_px))
     apart = (canvas.slit_middle[..., None] - holes.slit_arcsec) / sigma
     illumination = (holes.share * np.exp(-0.5 * apart**2)).sum(axis=-1) / (sigma * np.sqrt(2.0 * np.pi))
-    return canvas.paint_extended(integrate(canvas.grid, per_px), illumination), np.interp(canvas.b_px, canvas.grid.b_px, per_px)
+    return canvas.paint_mask(integrate(canvas.grid, per_px), illumination), np.interp(canvas.b_px, canvas.grid.b_px, per_px)

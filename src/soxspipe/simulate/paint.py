@@ -146,8 +146,12 @@ class OrderCanvas(OrderPath):
 
     def paint_extended(self, spectrum: Cumulative, illumination: FloatArray | float = 1.0) -> FloatArray:
         """Uniform light: `spectrum` in electrons per pixel and arcsec, times `illumination` of each strip; shape (n, m)."""
+        return self.paint_mask(spectrum, self.open_share * illumination)
+
+    def paint_mask(self, spectrum: Cumulative, illumination: FloatArray) -> FloatArray:
+        """Light through a mask in the slit's place, which may reach beyond its ends; as `paint_extended` otherwise."""
         width = np.abs(np.diff(self.slit_edges, axis=1))
-        return self.to_pixels(self.along_dispersion(spectrum) * width * self.open_share * illumination)
+        return self.to_pixels(self.along_dispersion(spectrum) * width * illumination)
 
     def paint_source(self, spectrum: Cumulative, image: SlitImage, size_arcsec: FloatArray, position_arcsec: FloatArray) -> FloatArray:
         """A source: `spectrum` in electrons per pixel, its light along the slit `image` of size and position given per column; shape (n, m)."""

@@ -46,6 +46,10 @@ TURNS_WITHOUT = 4
 """Fits at most; wrong lines that are alone in their order go at once."""
 LEAST_LINES = 12
 """Fewer tell a mean and not whether it holds for the order."""
+LEAST_PINHOLES = 7
+"""Five inner pinholes or more tell a parabola and its continuation."""
+DISPLACED_END_PX = 0.2
+"""An end pinhole this far off the parabola through the others is half covered; curvature beyond a parabola is ten times less in all five arms."""
 LEAST_CONTRAST, LEAST_LIGHT = 1.3, 0.1
 """Light where the pattern lies over other places (1.0-1.2 for lines that are not there), and per image (0.01 without a lamp; 1 for good arcs)."""
 ANCHORED_REACH_PX = 2
@@ -256,6 +260,7 @@ def _finely(work: _Work, x: FloatArray, y: FloatArray) -> tuple[Pinholes, Judged
             sigma_x, sigma_y = _widths(work, pinholes, separation)
         assert pinholes is not None
         alone = judge_images(pinholes, separation, work.image.shape, work.shape[1], work.settings)
+        alone.state[_displaced_ends(work, pinholes, alone.state == ImageState.GOOD)] = ImageState.OFF
         dx, dy = pinholes.x.reshape(work.shape) - x, pinholes.y.reshape(work.shape) - y
         if turn == 0:
             far = np.hypot(dx, dy) > ROUGH_OFFSET_PX
@@ -315,6 +320,26 @@ def _box(work: _Work) -> _Boxes:
     settings, single = work.settings, work.slit_arcsec.size == 1
     x, y = ((settings.order_deg[k], settings.wavelength_deg[k], 0 if single else settings.slit_deg[k]) for k in range(2))
     return x, y
+
+
+def _displaced_ends(work: _Work, pinholes: Pinholes, good: BoolArray) -> BoolArray:
+    """Images of an end pinhole that lies off the line of the others in all of an order, shape (n_lines, n_pinholes): half covered, it would bend the slit."""
+    found = np.zeros(work.shape, dtype=bool)
+    n = work.shape[1]
+    if n < LEAST_PINHOLES:
+        return found
+    inner = slice(1, n - 1)
+    powers = np.vander(work.slit_arcsec, 3)
+    whole = good[:, inner].all(axis=1)
+    for end in (0, n - 1):
+        share = powers[end] @ np.linalg.pinv(powers[inner])
+        apart = [places[:, end] - places[:, inner] @ share for places in (pinholes.x.reshape(work.shape), pinholes.y.reshape(work.shape))]
+        for number in np.unique(work.lines.order):
+            mine = work.lines.order == number
+            use = mine & whole & good[:, end]
+            if use.sum() >= LEAST_LINES and max(abs(float(np.median(part[use]))) for part in apart) > DISPLACED_END_PX:
+                found[mine, end] = good[mine, end]
+    return found
 
 
 def _companions(order: IntArray, x: FloatArray, y: FloatArray) -> tuple[Companion, FloatArray]:

@@ -87,6 +87,20 @@ def test_a_vignetted_end_pinhole_is_named_and_the_solution_stays(single: tuple[P
     assert np.sqrt(np.mean((solution.fit_y - painted.y)[inside] ** 2)) < 0.03
 
 
+def test_half_covered_end_pinholes_are_left_out_and_do_not_bend_the_slit(single: tuple[PaintedArc, ArcSolution]) -> None:
+    # X-shooter's outer pinholes lie beyond the ends of its slit: what a slit would leave of them once bent all of the map by 0.3 px
+    covered = MASK.copy()
+    covered[[0, -1]] *= 0.94
+    painted = paint_arc(PREDICTION, LINES, covered, MOVED, seed=2)
+    solution = _multi(painted, single[1])
+    assert not solution.used[:, [0, -1]].any()
+    assert (solution.judged.state[:, [0, -1]] == ImageState.OFF).sum() > 100
+    x, y = solution.fit.pixels(LINES.order, LINES.wavelength_nm, np.full(len(LINES), 4.2))
+    true_x, true_y = _truth(4.2)
+    assert np.sqrt(np.mean((y - true_y) ** 2)) < 0.05
+    assert np.sqrt(np.mean((x - true_x) ** 2)) < 0.05
+
+
 def test_a_mask_off_by_one_pinhole_is_named_and_not_believed(single: tuple[PaintedArc, ArcSolution]) -> None:
     painted = paint_arc(PREDICTION, LINES, MASK + (MASK[1] - MASK[0]), MOVED, seed=2)
     solution = _multi(painted, single[1])
