@@ -206,7 +206,7 @@ def _problem(seen: _Seen, template: Template) -> _Problem:
     for number in present:
         near |= (wave > BANDS[number].start_nm - MARGIN_NM) & (wave < BANDS[number].stop_nm + MARGIN_NM)
     deep = (template.band >= 0) & (template.transmission < 2.5 * SATURATED_TRANSMISSION)
-    used = sound & near & ~deep & ~_emission_lines(target, seen.shared_noise)
+    used = sound & near & ~deep & ~_emission_lines(target, template, seen.shared_noise)
     names, start, scatter = _parameters(seen, template, present)
     low, high = float(wave[0]), float(wave[-1])
     knots = clamped_knots(np.linspace(low, high, max(int((high - low) / KNOT_NM), 2) + 1), 3)
@@ -247,15 +247,16 @@ def _told(template: Template, number: int, paired: float, alone: float) -> float
     return paired if template.paired and BANDS[number].is_mixed else alone
 
 
-def _emission_lines(target: FluxedSpectrum, shared_noise: float) -> BoolArray:
-    """True for samples in narrow lines that stand above all light around: the air only takes light away; shape (n,)."""
+def _emission_lines(target: FluxedSpectrum, template: Template, shared_noise: float) -> BoolArray:
+    """True for samples in narrow lines that stand above the light around, as it is above the standard's air; shape (n,)."""
     width = _cell_width(target.wavelength_nm)
     cell = np.arange(target.wavelength_nm.size) // width
     count = np.bincount(cell)
     flux = np.bincount(cell, target.flux) / count
     error = np.sqrt(shared_noise * np.bincount(cell, target.error**2)) / count
     window = max(3, round(LINE_WINDOW_NM / float(np.median(np.diff(target.wavelength_nm))) / width))
-    above = flux > percentile_filter(flux, LINE_PERCENTILE, size=window) + LINE_SIGMA * error
+    through = np.clip(np.bincount(cell, template.transmission) / count, 2.5 * SATURATED_TRANSMISSION, 1.0)
+    above = flux > percentile_filter(flux / through, LINE_PERCENTILE, size=window) + LINE_SIGMA * error
     return np.asarray(maximum_filter1d(above.astype(np.int8), 2 * LINE_REACH + 1)[cell] > 0)
 
 
