@@ -62,7 +62,7 @@ class TelluricCorrection:
     quality : ndarray of int, shape (n,)
         `SpectrumFlag` bits of the target, with those of the correction.
     saturated : ndarray of bool, shape (n,)
-        Where too little light passes for a correction.
+        Where too little light passes for a correction, or the standard was not seen.
     amounts : mapping of str to SpeciesAmount
         By species.
     shift_px, shift_error_px : float

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.linalg import solveh_banded
 from scipy.ndimage import maximum_filter1d, percentile_filter
 
-from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED
+from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED, band_index
 from soxspipe.algorithms.spectra.telluric_pairs import relative_amounts, with_others
 from soxspipe.algorithms.spectra.telluric_template import (
     MARGIN_NM,
@@ -403,6 +403,7 @@ def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, stand
     saturated = (problem.template.band >= 0) & (
         (through < SATURATED_TRANSMISSION) | (problem.template.transmission < SATURATED_TRANSMISSION)
     )
+    saturated |= (band_index(target.wavelength_nm) >= 0) & (problem.template.variance <= 0)  # the standard shows nothing there
     safe = np.where(saturated, 1.0, through)
     flux = np.where(saturated, 0.0, target.flux / safe)
     error = np.where(saturated, 0.0, np.hypot(target.error, target.flux / safe * transmission_error) / safe)

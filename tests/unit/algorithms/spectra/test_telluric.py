@@ -176,3 +176,14 @@ def test_emission_lines_of_a_host_do_not_pull_the_amounts() -> None:
     assert abs(amounts["H2O"].ratio - 1.0) < 3.5 * amounts["H2O"].error
     assert amounts["H2O"].error < 0.2
     assert amounts["O2"].ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_where_the_standard_has_no_data_the_band_is_flagged_not_passed_as_clear() -> None:
+    seen_star = spectrum(seen(1.2, 3.0), 0.002, 1)
+    gap = (WAVE > 725.0) & (WAVE < 727.0)
+    broken = replace(seen_star, error=np.where(gap, 0.0, seen_star.error))
+    reference = reference_from_standard(broken, np.ones(WAVE.size), star="star", airmass=1.2)
+    correction = correct_telluric(spectrum(CONTINUUM * seen(1.2, 3.0), 0.005, 2), [reference], airmass=1.2)
+    assert np.all(correction.quality[gap] & int(SpectrumFlag.TELLURIC_SATURATED))
+    assert np.all(correction.flux[gap] == 0.0)
+    assert not np.any(correction.saturated & (band_index(WAVE) < 0))
