@@ -21,14 +21,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solveh_banded
-from scipy.ndimage import maximum_filter1d, percentile_filter
 
 from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED, band_index
+from soxspipe.algorithms.spectra.telluric_cells import Cells, Splines, emission_lines, make_cells
 from soxspipe.algorithms.spectra.telluric_pairs import relative_amounts, with_others
 from soxspipe.algorithms.spectra.telluric_template import (
     MARGIN_NM,
-    RESOLVING_POWER,
     SATURATED_TRANSMISSION,
     SATURATION,
     SATURATION_PRIOR,
@@ -37,7 +35,7 @@ from soxspipe.algorithms.spectra.telluric_template import (
     grown,
     make_template,
 )
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import FluxedSpectrum
 from soxspipe.datamodel.telluric import SpeciesAmount, TelluricCorrection, TelluricReference
@@ -58,10 +56,6 @@ SHIFT_PRIOR_PX, BLUR_PRIOR_PX2 = 1.0, 1.5
 KNOT_NM = 6.0
 """Distance of the knots of the target's own continuum: a third of the width of a supernova feature of 6000 km/s at 760 nm (followed to
 0.3 %), and wider than the structure of the bands, of 1 to 3 nm, that tells them apart."""
-LINE_WINDOW_NM, LINE_PERCENTILE, LINE_SIGMA, LINE_REACH = 12.0, 90.0, 6.0, 3
-"""Narrow emission lines stand by 6 sigma above the brightest tenth of the 12 nm around, twice the distance of the knots; three half resolution
-elements on either side go with them.  The continuum cannot follow them, and in the bands they would pull the amounts (9 times the water of
-the standard for a supernova whose host has H alpha in the band at 650 nm)."""
 MODEL_ERROR = 0.25
 """Relative error of the depth for a change of the amount by a factor e: lines of different strength grow differently (water from 1 to 6 mm,
 noise-free transmissions at R = 5000 from line-by-line depths, VIS 0.1, NIR 0.3)."""
@@ -145,33 +139,15 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Cells:
-    """Samples that are fitted, shape (m,), the cell of each, and the number of samples in every cell, shape (n_cells,)."""
-
-    sample: IntArray
-    cell: IntArray
-    count: FloatArray
-    shared_noise: float
-
-    def mean(self, values: FloatArray) -> FloatArray:
-        """Mean over each cell of an array over all samples."""
-        return np.bincount(self.cell, values[self.sample], self.count.size) / self.count
-
-    def mean_variance(self, variance: FloatArray) -> FloatArray:
-        """Variance of the mean; neighbouring samples share noise."""
-        return self.mean(variance) / self.count * self.shared_noise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Problem:
     """What is fitted: means over resolution elements in and beside bands, the continuum's splines, and the parameters' names, starts, scatters."""
 
     target: FluxedSpectrum
     template: Template
-    cells: _Cells
+    cells: Cells
     flux: FloatArray
     variance: FloatArray
-    basis: _Splines
+    basis: Splines
     bands: tuple[int, ...]
     names: tuple[str, ...]
     start: FloatArray
@@ -206,11 +182,11 @@ def _problem(seen: _Seen, template: Template) -> _Problem:
     for number in present:
         near |= (wave > BANDS[number].start_nm - MARGIN_NM) & (wave < BANDS[number].stop_nm + MARGIN_NM)
     deep = (template.band >= 0) & (template.transmission < 2.5 * SATURATED_TRANSMISSION)
-    used = sound & near & ~deep & ~_emission_lines(target, template, seen.shared_noise)
+    used = sound & near & ~deep & ~emission_lines(target, template, seen.shared_noise)
     names, start, scatter = _parameters(seen, template, present)
     low, high = float(wave[0]), float(wave[-1])
     knots = clamped_knots(np.linspace(low, high, max(int((high - low) / KNOT_NM), 2) + 1), 3)
-    cells = _cells(wave, used, seen.shared_noise)
+    cells = make_cells(wave, used, seen.shared_noise)
     first, splines = bspline_basis(cells.mean(wave), knots, 3)
     return _Problem(
         target=target,
@@ -218,7 +194,7 @@ def _problem(seen: _Seen, template: Template) -> _Problem:
         cells=cells,
         flux=cells.mean(np.asarray(target.flux, dtype=np.float64)),
         variance=cells.mean_variance(np.asarray(target.error, dtype=np.float64) ** 2),
-        basis=_Splines(first=first, values=splines, n_splines=knots.size - 4),
+        basis=Splines(first=first, values=splines, n_splines=knots.size - 4),
         bands=tuple(present),
         names=names,
         start=start,
@@ -245,32 +221,6 @@ def _parameters(seen: _Seen, template: Template, bands: Sequence[int]) -> tuple[
 def _told(template: Template, number: int, paired: float, alone: float) -> float:
     """The narrower scatter for a mixed band of which other standards told."""
     return paired if template.paired and BANDS[number].is_mixed else alone
-
-
-def _emission_lines(target: FluxedSpectrum, template: Template, shared_noise: float) -> BoolArray:
-    """True for samples in narrow lines that stand above the light around, as it is above the standard's air; shape (n,)."""
-    width = _cell_width(target.wavelength_nm)
-    cell = np.arange(target.wavelength_nm.size) // width
-    count = np.bincount(cell)
-    flux = np.bincount(cell, target.flux) / count
-    error = np.sqrt(shared_noise * np.bincount(cell, target.error**2)) / count
-    window = max(3, round(LINE_WINDOW_NM / float(np.median(np.diff(target.wavelength_nm))) / width))
-    through = np.clip(np.bincount(cell, template.transmission) / count, 2.5 * SATURATED_TRANSMISSION, 1.0)
-    above = flux > percentile_filter(flux / through, LINE_PERCENTILE, size=window) + LINE_SIGMA * error
-    return np.asarray(maximum_filter1d(above.astype(np.int8), 2 * LINE_REACH + 1)[cell] > 0)
-
-
-def _cell_width(wave: FloatArray) -> int:
-    """Samples in half a resolution element."""
-    return max(1, round(0.5 * float(np.median(wave)) / RESOLVING_POWER / float(np.median(np.diff(wave)))))
-
-
-def _cells(wave: FloatArray, used: BoolArray, shared_noise: float) -> _Cells:
-    """Cells of half a resolution element."""
-    width = _cell_width(wave)
-    sample = np.flatnonzero(used)
-    _, cell, count = np.unique(sample // width, return_inverse=True, return_counts=True)
-    return _Cells(sample=sample, cell=cell, count=count.astype(np.float64), shared_noise=shared_noise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -360,29 +310,6 @@ def _residual(problem: _Problem, values: FloatArray, continuum: FloatArray, seen
     misfit = (problem.flux - problem.basis.fitted(problem.flux, through, 1.0 / error) * through) / error
     growth = np.sqrt(1.0 + 2.0 * np.log(np.maximum(error**2 / problem.variance, 1.0)) / 2.0)
     return np.concatenate([misfit, growth])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Splines:
-    """B-splines at the samples that are fitted: first spline of each sample, values of shape (degree + 1, n)."""
-
-    first: IntArray
-    values: FloatArray
-    n_splines: int
-
-    def fitted(self, flux: FloatArray, through: FloatArray, weight: FloatArray) -> FloatArray:
-        """The spline S that minimises the sum of ``(weight (flux - through S))^2``, at the samples."""
-        degree = self.values.shape[0] - 1
-        scaled = (through * weight) ** 2
-        bands = np.zeros((degree + 1, self.n_splines))
-        term = np.zeros(self.n_splines)
-        for i in range(degree + 1):
-            term += np.bincount(self.first + i, self.values[i] * flux * through * weight**2, self.n_splines)
-            for j in range(i + 1):
-                bands[i - j] += np.bincount(self.first + j, self.values[i] * self.values[j] * scaled, self.n_splines)
-        bands[0] += 1e-9 * max(float(bands[0].max()), 1e-300)
-        coefficients = solveh_banded(bands, term, lower=True)
-        return sum(self.values[i] * coefficients[self.first + i] for i in range(degree + 1))
 
 
 def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, standards: tuple[str, ...]) -> TelluricCorrection:
