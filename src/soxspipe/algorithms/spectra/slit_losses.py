@@ -32,6 +32,8 @@ UNKNOWN_ANGLE_DEG = 30.0
 IMAGE_BETA, WINGED_BETA = 3.6, 3.0
 """Exponent of the image: in the middle between the widest wings that telescopes show (2.5) and turbulent air alone (4.8), and a standard
 deviation of all between them away."""
+NODES = 129
+"""Wavelengths at which the shares are worked out; between them straight lines are right to 1e-4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +97,12 @@ def measure_slit_loss(wavelength_nm: FloatArray, target: SlitView, standard: Sli
     arm : Arm
         Where stars are centred, what the corrector leaves, and how high the site is.
     """
+    nodes = np.linspace(float(wavelength_nm[0]), float(wavelength_nm[-1]), NODES)
     height = arm.site.height_m if arm.site is not None else 0.0
-    lift = arm.refraction_left * refraction_arcsec(wavelength_nm, reference_nm=arm.centred_nm, airmass=float(np.sqrt(2.0)), height_m=height)
+    lift = arm.refraction_left * refraction_arcsec(nodes, reference_nm=arm.centred_nm, airmass=float(np.sqrt(2.0)), height_m=height)
 
     def ratio(one: SlitView = target, other: SlitView = standard, beta: float = IMAGE_BETA) -> FloatArray:
-        return one.share(wavelength_nm, lift, beta) / other.share(wavelength_nm, lift, beta)
+        return one.share(nodes, lift, beta) / other.share(nodes, lift, beta)
 
     best = ratio()
     changed = [
@@ -107,4 +110,5 @@ def measure_slit_loss(wavelength_nm: FloatArray, target: SlitView, standard: Sli
         *(ratio(one=view) for view in target.variants()),
         *(ratio(other=view) for view in standard.variants()),
     ]
-    return SlitLoss(ratio=best, error=np.sqrt(sum((other - best) ** 2 for other in changed)))
+    error = np.sqrt(sum((other - best) ** 2 for other in changed))
+    return SlitLoss(ratio=np.interp(wavelength_nm, nodes, best), error=np.interp(wavelength_nm, nodes, error))
