@@ -14,7 +14,7 @@ from soxspipe.night.run import Night, Request, settings_texts
 from soxspipe.night.state import Outcome, files_below, read_record, write_record
 from soxspipe.reductions.finish_night import FinishedNight, finish_night
 from soxspipe.reductions.stare.report_links import other_arm_words, relative_link
-from soxspipe.report.late_links import with_link
+from soxspipe.report.science.late_links import with_link
 
 FLUXCAL = "_FLUXCAL.fits"
 

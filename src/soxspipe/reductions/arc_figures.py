@@ -42,7 +42,7 @@ def residuals_suffix(context: ArcContext) -> str:
 def report(context: ArcContext) -> Contents:
     """The report, which lists every other file."""
     from soxspipe.plots.masters import thumbnail
-    from soxspipe.report.calibration_page import Curve, Sheet
+    from soxspipe.report.calibration import Curve, Sheet
 
     result = context.result
     solution, arm = result.solution, context.inputs.arm

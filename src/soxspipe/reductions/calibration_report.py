@@ -9,7 +9,7 @@ from soxspipe.reductions.gathered import Context
 from soxspipe.reductions.spec import Contents
 
 if TYPE_CHECKING:
-    from soxspipe.report.calibration_page import Curve, Sheet
+    from soxspipe.report.calibration import Curve, Sheet
 
 SHEET_PX = 400
 """Longest side of a picture."""
@@ -40,8 +40,8 @@ def report_of(
     notes : tuple of str
         Explanations under the pictures.
     """
-    from soxspipe.report.calibration_page import CalibrationReport, build_calibration_report
-    from soxspipe.report.content import ReportedProduct, ReportedStep
+    from soxspipe.report.calibration import CalibrationReport, build_calibration_report
+    from soxspipe.report.record import ReportedProduct, ReportedStep
 
     observation, arm = context.inputs.observation, context.inputs.arm
     page = CalibrationReport(

@@ -15,7 +15,7 @@ from soxspipe.reductions.gathered import Context
 from soxspipe.reductions.spec import Contents
 
 if TYPE_CHECKING:
-    from soxspipe.report.calibration_page import Sheet
+    from soxspipe.report.calibration import Sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +75,7 @@ def master_overview(context: Context[Any, Any, Any], shown: ShownMaster) -> Cont
 
 def master_report(context: Context[Any, Any, Any], shown: ShownMaster, more_sheets: Sequence[Sheet] = ()) -> Contents:
     """The report, which lists every other file; with pictures of the recipe's own."""
-    from soxspipe.report.calibration_page import Curve
+    from soxspipe.report.calibration import Curve
 
     good, kept = shown.reasons == 0, list(shown.frames.kept)
     numbers = np.arange(1, len(kept) + 1, dtype=np.float64)
@@ -101,7 +101,7 @@ def master_report(context: Context[Any, Any, Any], shown: ShownMaster, more_shee
 def _sheets(shown: ShownMaster) -> list[Sheet]:
     """Pictures of level, error and bad pixels."""
     from soxspipe.plots.masters import thumbnail
-    from soxspipe.report.calibration_page import Sheet
+    from soxspipe.report.calibration import Sheet
 
     level, noise = thumbnail(shown.electrons, SHEET_PX), shown.frames.noise_e
     low, high = float(np.median(level)) - noise, float(np.median(level)) + noise

@@ -1,8 +1,1 @@
-"""Figures, metrics and provenance of one reduction → one HTML page that works offline."""
-
-from __future__ import annotations
-
-from soxspipe.report.content import ReportContent, ReportedProduct, ReportedStep
-from soxspipe.report.page import build_report
-
-__all__ = ["ReportContent", "ReportedProduct", "ReportedStep", "build_report"]
+"""Figures, metrics and provenance as HTML pages that work offline: of a spectrum, of a calibration, of a night."""

@@ -81,6 +81,16 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Child]], *
     return tag("div", inner, class_="scroll", tabindex=0, role="region", aria_label=caption)
 
 
+def radio(group: str, value: str, text: str, *, checked: bool) -> Html:
+    """One of a group of choices."""
+    return tag("label", tag("input", type="radio", name=group, value=value, checked=checked), tag("span", text))
+
+
+def check(identity: str, text: str, *, checked: bool = False) -> Html:
+    """A box to tick, with its words."""
+    return tag("label", tag("input", type="checkbox", id=identity, checked=checked), f" {text}")
+
+
 def _attribute(key: str, value: Attribute) -> str:
     if value is None or value is False:
         return ""

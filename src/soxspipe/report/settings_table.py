@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from soxspipe.datamodel.detector import Arm
-from soxspipe.report.content import ReportContent
+from soxspipe.datamodel.provenance import Provenance
 from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import load_settings
 from soxspipe.settings.names import Leaf, leaves
@@ -23,30 +23,27 @@ class SettingRow:
     changed: bool
 
 
-def settings_rows(content: ReportContent) -> tuple[SettingRow, ...]:
-    """Every setting, those that are not at their default first.
+def settings_rows(settings: ReductionSettings | None, arm: Arm, provenance: Provenance) -> tuple[SettingRow, ...]:
+    """Every setting of a recipe beside its default for an arm, those that are not at their default first.
 
     Parameters
     ----------
-    content : ReportContent
-        Uses `settings`; without them the parameters of `provenance`, of which no defaults are known.
+    settings : ReductionSettings or None
+        As used; without them the parameters of `provenance` are listed, of which no defaults are known.
+    arm : Arm
+        Facts.
+    provenance : Provenance
+        Names the recipe.
 
     Returns
     -------
     tuple of SettingRow
     """
-    if content.settings is None:
-        return tuple(
-            SettingRow(name=name, value=_text(value), default="", description="", changed=False)
-            for name, value in content.provenance.parameters
-        )
-    return rows_of(content.settings, content.values.geometry.arm, content.provenance.recipe)
-
-
-def rows_of(settings: ReductionSettings, arm: Arm, recipe: str) -> tuple[SettingRow, ...]:
-    """Every setting of a recipe beside its default for an arm, those that are not at their default first."""
+    if settings is None:
+        parameters = provenance.parameters
+        return tuple(SettingRow(name=name, value=_text(value), default="", description="", changed=False) for name, value in parameters)
     model = type(settings)
-    defaults = load_settings(None, instrument=arm.instrument, recipe=recipe, arm=arm.name, model=model).settings
+    defaults = load_settings(None, instrument=arm.instrument, recipe=provenance.recipe, arm=arm.name, model=model).settings
     rows = [_row(leaf, settings, defaults) for leaf in leaves(model)]
     return tuple(sorted(rows, key=lambda row: not row.changed))
 

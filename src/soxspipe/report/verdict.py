@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.remark import Remark
-from soxspipe.report.content import ReportContent
 
 Level = Literal["good", "check", "fail"]
 
 TITLES: dict[Level, str] = {"good": "Good", "check": "Look closer", "fail": "Not good"}
 MAX_WORRIES = 2
 """Remarks in the headline; the others unfold."""
-SKY_LINE_LIMIT = 1.15
-"""Residual over noise on bright lines; the four scenes of the accuracy table give 0.96 to 1.07 (docs/validation.md)."""
-NOISE_LIMITS = (0.93, 1.08)
-"""Scatter over error without an object; a little wider than what the accuracy tables aim at (0.95 to 1.06)."""
-SHIFT_LIMIT_PX = 0.1
-"""Chosen by eye; no measurement is recorded."""
-JOIN_LIMIT = 0.05
-"""Said where it is four times its error as well; chosen by eye, no measurement is recorded."""
-SATURATED_LIMIT = 0.001
-"""Share of the samples; chosen by eye, no measurement is recorded."""
-SLIT_LOSS_LIMITS = (0.7, 1.4)
-"""Beyond them the flux scale is off by more than 30 to 40 %; chosen by eye, no measurement is recorded."""
-LEAST_CAUSE = 0.1
-"""Of the share that is missing: bad pixels in a column of the object's core take ten times their share of the spectrum."""
-REJECTED_LIMIT = 0.01
-"""Share of the pixels: three times what cosmic rays strike in an hour, at 0.05 hits a second and square centimetre of six pixels each."""
-APERTURE_LIMIT = 0.15
-"""Of the light, for the boxcar sum alone; chosen by eye, no measurement is recorded."""
-MISSING_LIMITS = (0.1, 0.5)
-"""Share without data from which one should look, of an order or of all; and from which nothing of the spectrum is good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,217 +54,44 @@ class Verdict:
         return shown if more <= 0 else f"{shown} ({more} more below.)"
 
 
-def judge(content: ReportContent) -> Verdict:
-    """Judge a reduction by its metrics, warnings and failures.
+def weigh(grave: Sequence[str], lesser: Sequence[str], warnings: Sequence[str], summary: str) -> Verdict:
+    """The verdict: not good with a grave worry, to be looked at with a lesser one; each is said once, remarks among the warnings apart.
 
     Parameters
     ----------
-    content : ReportContent
-        With metrics measured and their ranges set.
-
-    Returns
-    -------
-    Verdict
-        Level, summary and worries.
-    """
-    grave = (*_forced(content), *_out_of_range(content), *_mostly_missing(content))
-    lesser = tuple(worry for check in _CHECKS for worry in check(content))
-    level: Level = "fail" if grave else "check" if lesser else "good"
-    remarks = tuple(_sentence(warning) for warning in content.warnings if isinstance(warning, Remark))
-    return Verdict(level=level, summary=summarise(content), worries=tuple(dict.fromkeys((*grave, *lesser))), remarks=remarks)
-
-
-def judge_calibration(metrics: Sequence[Metric], warnings: Sequence[str], summary: str = "") -> Verdict:
-    """Judge a calibration: not good with a metric out of its range, to be looked at with a warning.
-
-    Parameters
-    ----------
-    metrics : sequence of Metric
-        With ranges set.
+    grave, lesser : sequence of str
+        Sentences.
     warnings : sequence of str
-        Of the reduction; those that are a `Remark` do not count.
+        Of the reduction; those that are a `Remark` are no worry.
     summary : str
         What was made, in one sentence.
     """
-    grave = [f"{metric.name} is {shown_value(metric)}, outside {shown_range(metric)}." for metric in metrics if metric.flag == "fail"]
-    lesser = [_sentence(warning) for warning in warnings if not isinstance(warning, Remark)]
     level: Level = "fail" if grave else "check" if lesser else "good"
-    remarks = tuple(_sentence(warning) for warning in warnings if isinstance(warning, Remark))
+    remarks = tuple(as_sentence(warning) for warning in warnings if isinstance(warning, Remark))
     return Verdict(level=level, summary=summary, worries=tuple(dict.fromkeys((*grave, *lesser))), remarks=remarks)
 
 
-def summarise(content: ReportContent) -> str:
-    """What was reduced, in one sentence."""
-    observation, values = content.values.observation, content.values
-    exposures = values.stacked.n_exposures
-    times = f"{exposures} exposures of {observation.exptime_s:g} s" if exposures > 1 else f"one exposure of {observation.exptime_s:g} s"
-    kind = "standard star " if content.is_standard else ""
-    orders = len(values.orders)
-    state = "flux-calibrated" if values.fluxed is not None else "extracted, not flux-calibrated"
-    snr = content.metric("SNR MEDIAN")
-    quality = f", median signal-to-noise {snr:.3g} per {values.geometry.arm.merge_step_nm:g} nm sample" if snr is not None else ""
-    unit = "bands" if values.geometry.arm.bands else "orders"
-    target = observation.target.strip() or "the target"
-    return f"{kind}{target}, {observation.arm} arm, {times}: {orders} {unit} {state}{quality}.".strip()
+def judge_calibration(metrics: Sequence[Metric], warnings: Sequence[str], summary: str = "") -> Verdict:
+    """Judge a calibration by its metrics (with ranges) and warnings alone."""
+    return weigh(tuple(out_of_range(metrics)), tuple(worrying(warnings)), warnings, summary)
 
 
-def _forced(content: ReportContent) -> Iterator[str]:
-    trace = content.values.trace
-    if not trace.forced:
-        return
-    if trace.sources:
-        yield "The position on the slit was given, not found."
-    else:
-        yield (
-            f"No object was found (significance {trace.significance:.1f}); the spectrum was extracted at a fixed position and"
-            " is an upper limit."
-        )
-
-
-def _out_of_range(content: ReportContent) -> Iterator[str]:
-    for metric in content.metrics:
+def out_of_range(metrics: Sequence[Metric]) -> Iterator[str]:
+    """A sentence about each metric out of its range."""
+    for metric in metrics:
         if metric.flag == "fail":
             yield f"{metric.name} is {shown_value(metric)}, outside {shown_range(metric)}."
 
 
-def _mostly_missing(content: ReportContent) -> Iterator[str]:
-    share = content.metric("NO DATA FRAC")
-    if share is not None and share > MISSING_LIMITS[1]:
-        yield f"{share:.0%} of the spectrum is missing: {_why_missing(content, share)}."
+def worrying(warnings: Sequence[str]) -> Iterator[str]:
+    """The warnings that are no remarks, as sentences."""
+    yield from (as_sentence(warning) for warning in warnings if warning.strip() and not isinstance(warning, Remark))
 
 
-def _missing(content: ReportContent) -> Iterator[str]:
-    limit, worst = MISSING_LIMITS
-    whole = content.metric("NO DATA FRAC")
-    if whole is not None and limit < whole <= worst:
-        yield f"{whole:.0%} of the spectrum is missing: {_why_missing(content, whole)}."
-    shares = {metric.order: metric.number for metric in content.metrics if metric.name == f"NO DATA FRAC O{metric.order}"}
-    bad = {order: share for order, share in shares.items() if share is not None and share > limit}
-    if bad and (whole is None or whole <= limit):
-        order = max(bad, key=lambda name: bad[name])
-        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        yield f"{bad[order]:.0%} of order {order}{more} is missing: {_why_missing(content, bad[order])}."
-
-
-def _why_missing(content: ReportContent, missing: float) -> str:
-    """The commonest flag of the pixels between the order edges, in words; a flag of few pixels is no reason for a loss of many samples."""
-    frame, mapped = content.values.sky_subtracted, content.values.geometry.dispersion_map
-    flags = frame.flags[mapped.order > 0]
-    shares = {words: float(np.mean((flags & np.uint8(flag)) != 0)) if flags.size else 0.0 for flag, words in _CAUSES.items()}
-    words = max(shares, key=lambda name: shares[name])
-    return (
-        f"{shares[words]:.0%} of the pixels in orders are {words}"
-        if shares[words] > LEAST_CAUSE * missing
-        else "the flat has no light there, or the object's profile was not measured"
-    )
-
-
-def _rejected(content: ReportContent) -> Iterator[str]:
-    frame, mapped = content.values.sky_subtracted, content.values.geometry.dispersion_map
-    flags = frame.flags[mapped.order > 0]
-    share = float(np.mean((flags & np.uint8(PixelFlag.COSMIC_RAY | PixelFlag.OUTLIER)) != 0)) if flags.size else 0.0
-    if share > REJECTED_LIMIT:
-        yield f"{share:.1%} of the pixels in orders were rejected as cosmic rays or outliers, more than cosmic rays can strike."
-
-
-def _failures(content: ReportContent) -> Iterator[str]:
-    for step, reason in content.failures.items():
-        yield f"The step “{step}” could not be done: {reason.rstrip('.')}."
-
-
-def _sky(content: ReportContent) -> Iterator[str]:
-    chi = content.metric("SKY CHI LINES")
-    if chi is not None and chi > SKY_LINE_LIMIT:
-        yield f"Bright sky lines leave residuals of {chi:.2f} times the noise."
-    noise = content.metric("EMPTY SKY CHI")
-    if noise is not None and not NOISE_LIMITS[0] <= noise <= NOISE_LIMITS[1]:
-        size = "too small" if noise > 1 else "too large"
-        yield f"Errors are {abs(noise - 1):.0%} {size}, judged by sky without an object."
-    if content.values.sky is not None and content.values.sky.failures:
-        yield f"The sky could not be modelled in {_listed(content, tuple(content.values.sky.failures))}."
-
-
-def _wavelength(content: ReportContent) -> Iterator[str]:
-    shift, arm = content.wavelength_shift, content.values.geometry.arm
-    if shift is None:
-        return
-    left = [(order, found) for order, found in shift.orders.items() if found.tied and not found.applied]
-    wrong = [(order, found) for order, found in left if abs(found.shift_px) > max(SHIFT_LIMIT_PX, 3.0 * found.error_px)]
-    if wrong:
-        order, worst = max(wrong, key=lambda one: abs(one[1].shift_px))
-        size = f"{worst.shift_px:+.2f} ± {worst.error_px:.2f} px"
-        yield f"Sky lines put the wavelength scale of order {arm.label(order)} off by {size}; it was not corrected."
-
-
-def _joins(content: ReportContent) -> Iterator[str]:
-    arm = content.values.geometry.arm
-    bad = [join for join in content.values.merged.joins if abs(join.scale - 1.0) > max(JOIN_LIMIT, 4.0 * join.scale_error)]
-    if bad:
-        worst = max(bad, key=lambda join: abs(join.scale - 1.0))
-        name = f"{arm.label(worst.blue_order)} and {arm.label(worst.red_order)} at {worst.wavelength_nm:.0f} nm"
-        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        yield f"Orders {name}{more} disagree by {abs(worst.scale - 1.0):.0%} where they meet."
-
-
-def _saturation(content: ReportContent) -> Iterator[str]:
-    quality = content.values.merged.quality
-    share = float(np.mean((quality & int(SpectrumFlag.SATURATED)) != 0)) if quality.size else 0.0
-    if share > SATURATED_LIMIT:
-        yield f"{share:.1%} of the spectrum is saturated."
-
-
-def _slit(content: ReportContent) -> Iterator[str]:
-    outside = content.metric("APERTURE LOSS")
-    if outside is not None and outside > APERTURE_LIMIT:
-        yield f"{outside:.0%} of the light falls outside the boxcar aperture."
-    fluxed = content.values.fluxed
-    response = content.values.response
-    other_slit = response is not None and response.slit_width_arcsec not in (None, content.values.observation.slit_width_arcsec)
-    told = (
-        fluxed is None or fluxed.slit_loss_ratio is None or fluxed.slit_loss_applied or other_slit
-    )  # through another slit a warning says it
-    if fluxed is not None and fluxed.slit_loss_ratio is not None and not content.is_standard and not told:
-        low, high = SLIT_LOSS_LIMITS
-        if not low <= fluxed.slit_loss_ratio <= high:
-            yield f"The slit let through {fluxed.slit_loss_ratio:.2f} times as much light as for the standard star; fluxes are not corrected for it."
-
-
-def _calibration(content: ReportContent) -> Iterator[str]:
-    if content.values.fluxed is None and "response" not in content.failures:
-        yield "There was no response, so the spectrum is in counts."
-
-
-def _warnings(content: ReportContent) -> Iterator[str]:
-    yield from map(_sentence, (warning for warning in content.warnings if warning.strip() and not isinstance(warning, Remark)))
-
-
-def _sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
+    """Text with a capital first letter and one full stop."""
     plain = text.strip().rstrip(".")
     return f"{plain[0].upper()}{plain[1:]}."
-
-
-_CAUSES = {
-    PixelFlag.BAD: "bad",
-    PixelFlag.COSMIC_RAY: "struck by cosmic rays",
-    PixelFlag.SATURATED: "saturated",
-    PixelFlag.LOW_FLAT: "without light in the flat",
-    PixelFlag.NOT_FINITE: "not finite",
-    PixelFlag.OUTLIER: "outliers",
-    PixelFlag.NO_SKY_MODEL: "without a sky model",
-}
-
-_CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
-    _failures,
-    _missing,
-    _rejected,
-    _saturation,
-    _sky,
-    _wavelength,
-    _joins,
-    _slit,
-    _calibration,
-    _warnings,
-)
 
 
 def shown_value(metric: Metric) -> str:
@@ -308,8 +113,3 @@ def shown_range(metric: Metric) -> str:
     if metric.low is None:
         return f"≤ {metric.high:g}"
     return f"≥ {metric.low:g}" if metric.high is None else f"{metric.low:g} to {metric.high:g}"
-
-
-def _listed(content: ReportContent, orders: tuple[int, ...]) -> str:
-    labels = [content.values.geometry.arm.label(order) for order in orders]
-    return f"order {labels[0]}" if len(labels) == 1 else f"orders {', '.join(labels)}"

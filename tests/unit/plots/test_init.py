@@ -104,5 +104,5 @@ def test_pyplot_is_not_imported() -> None:
 
 
 def test_the_report_does_without_matplotlib() -> None:
-    code = "import sys, soxspipe.report.page; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, soxspipe.report.science.page; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

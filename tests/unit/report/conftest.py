@@ -11,7 +11,8 @@ from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import InputFile, Provenance
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.report import ReportContent, ReportedProduct, ReportedStep
+from soxspipe.report.record import ReportedProduct, ReportedStep
+from soxspipe.report.science import ReportContent
 from soxspipe.settings.load import load_settings
 from support.browser import Page, find_browser, open_browser
 from support.results import make_run

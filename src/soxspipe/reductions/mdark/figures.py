@@ -13,7 +13,7 @@ from soxspipe.reductions.spec import Contents
 
 if TYPE_CHECKING:
     from soxspipe.datamodel.arrays import Image
-    from soxspipe.report.calibration_page import Sheet
+    from soxspipe.report.calibration import Sheet
 
 
 def overview(context: MdarkContext) -> Contents:
@@ -38,7 +38,7 @@ def _shown(context: MdarkContext) -> ShownMaster:
 def _rate_sheet(rate_e_per_s: Image) -> Sheet:
     """Picture of the dark current."""
     from soxspipe.plots.masters import thumbnail
-    from soxspipe.report.calibration_page import Sheet
+    from soxspipe.report.calibration import Sheet
 
     rate = thumbnail(rate_e_per_s, SHEET_PX)
     middle = float(np.median(rate))

@@ -35,7 +35,7 @@ def report(context: MflatContext) -> Contents:
     """The report, which lists every other file."""
     from soxspipe.algorithms.calibration.master_flat import flat_factor
     from soxspipe.plots.masters import thumbnail
-    from soxspipe.report.calibration_page import Curve, Sheet
+    from soxspipe.report.calibration import Curve, Sheet
 
     made, arm = context.result.master, context.inputs.arm
     value = thumbnail(made.value, SHEET_PX)

@@ -41,7 +41,7 @@ def residuals_suffix(context: OrderCentresContext) -> str:
 def report(context: OrderCentresContext) -> Contents:
     """The report, which lists every other file."""
     from soxspipe.plots.masters import thumbnail
-    from soxspipe.report.calibration_page import Curve, Sheet
+    from soxspipe.report.calibration import Curve, Sheet
 
     centres, arm = context.result.centres, context.inputs.arm
     samples = centres.samples

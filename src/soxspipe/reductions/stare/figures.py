@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from soxspipe.plots.inputs import FigureInputs
-    from soxspipe.report.content import ReportContent, ReportedProduct
+    from soxspipe.report.record import ReportedProduct
+    from soxspipe.report.science.content import ReportContent
     from soxspipe.report.verdict import Verdict
 
 
@@ -113,7 +114,7 @@ def sky_quicklook(context: StareContext) -> Contents:
 
 def report(context: StareContext) -> Contents:
     """The report, which lists every other file."""
-    from soxspipe.report.page import build_report
+    from soxspipe.report.science.page import build_report
 
     content = report_content(context)
     raw = tuple(_with_checksum(file) for file in context.provenance.raw)
@@ -122,14 +123,15 @@ def report(context: StareContext) -> Contents:
 
 def verdict(context: StareContext) -> Verdict:
     """What the report says first: how good the reduction is, and what there is to worry about."""
-    from soxspipe.report.verdict import judge
+    from soxspipe.report.science.judge import judge
 
     return judge(report_content(context))
 
 
 def report_content(context: StareContext) -> ReportContent:
     """The values that the report shows."""
-    from soxspipe.report.content import ReportContent, ReportedStep
+    from soxspipe.report.record import ReportedStep
+    from soxspipe.report.science.content import ReportContent
 
     page = next((file.path for file in context.files if file.label == "REPORT"), None)
     return ReportContent(
@@ -152,7 +154,7 @@ def report_content(context: StareContext) -> ReportContent:
 
 def _reported(file: ProductRecord, page: Path | None) -> ReportedProduct:
     """A product as the page lists it, with its address where the page has a place."""
-    from soxspipe.report.content import ReportedProduct
+    from soxspipe.report.record import ReportedProduct
 
     href = relative_link(file.path, page) if page else ""
     return ReportedProduct(label=file.label, file_name=file.path.name, description=file.description, href=href)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from soxspipe.datamodel.links import Link
 from soxspipe.report.assets import asset
+from soxspipe.report.document import document, script
 from soxspipe.report.markup import Child, Html, joined, table, tag
 from soxspipe.report.night.charts import chart, logarithms, thumbnail, wavelengths
 from soxspipe.report.night.content import (
@@ -19,7 +20,6 @@ from soxspipe.report.night.content import (
     TrendEntry,
 )
 
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _MARKS = {"good": "✓ good", "check": "! look closer", "fail": "✕ not good", "": "– none"}
 MOST_REMARKS = 2
 """Remarks shown in a row; the others unfold."""
@@ -51,18 +51,9 @@ def build_night_page(content: NightContent) -> str:
         tag("nav", (tag("a", title, href=f"#{name}") for name, title, _ in sections), aria_label="Sections"),
         tag("main", (tag("section", tag("h2", title), inner, id=name) for name, title, inner in sections)),
         tag("footer", f"soxs-stare {content.version}, {content.made_at} UTC. Raw files: {content.folder}"),
-        tag("script", Html(asset("assets", "night.js"))),
     )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"Night of {content.night} · {content.instrument}"),
-        tag("style", Html(asset("assets", "report.css") + asset("assets", "night.css"))),
-    )
-    return "<!doctype html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
+    styles = (("assets", "report.css"), ("assets", "night.css"))
+    return document(f"Night of {content.night} · {content.instrument}", body, styles=styles, scripts=(script(asset("assets", "night.js")),))
 
 
 def _header(content: NightContent) -> Html:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from soxspipe.report import ReportContent, build_report
+from soxspipe.report.science import ReportContent, build_report
 from support.browser import Page
 
 Make = Callable[..., ReportContent]

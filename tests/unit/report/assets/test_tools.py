@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from soxspipe.report import ReportContent, build_report
+from soxspipe.report.science import ReportContent, build_report
 from support.browser import Page
 
 pytestmark = pytest.mark.slow

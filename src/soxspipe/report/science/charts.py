@@ -10,8 +10,8 @@ from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, Respons
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.plots.decimate import bin_spectrum
 from soxspipe.plots.words import BLUE, FWHM_PER_SIGMA, GREEN, INK, VERMILION, power_of_ten
-from soxspipe.report.content import ReportContent
-from soxspipe.report.payload import CURVE_POINTS, Json, chart, one_series, thinned
+from soxspipe.report.science.content import ReportContent
+from soxspipe.report.science.payload import CURVE_POINTS, Json, chart, one_series, thinned
 
 WAVELENGTH = "wavelength in air (nm)"
 REACH_PERCENT = 8.0

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from soxspipe import __version__
-from soxspipe.report import charts, sections
 from soxspipe.report.assets import asset
-from soxspipe.report.content import ReportContent
+from soxspipe.report.document import document, script
 from soxspipe.report.markup import Html, joined, tag
-from soxspipe.report.payload import as_json, spectrum_payload
-from soxspipe.report.spectrum_section import spectrum
-from soxspipe.report.verdict import judge
-
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""The page may run its own scripts and show its own pictures, and fetch nothing from anywhere."""
+from soxspipe.report.science import charts, sections
+from soxspipe.report.science.content import ReportContent
+from soxspipe.report.science.judge import judge
+from soxspipe.report.science.payload import as_json, spectrum_payload
+from soxspipe.report.science.spectrum_section import spectrum
+from soxspipe.report.sections import provenance
 
 
 def build_report(content: ReportContent) -> str:
@@ -40,7 +39,7 @@ def build_report(content: ReportContent) -> str:
         ("exposures", "Exposures", sections.exposures(content)),
         ("quality", "Quality control", sections.quality(content)),
         ("settings", "Settings", sections.settings(content)),
-        ("provenance", "Provenance and files", sections.provenance(content)),
+        ("provenance", "Provenance and files", provenance(content)),
     )
     body = joined(
         tag("a", "Skip to the spectrum", href="#spectrum", class_="skip"),
@@ -48,29 +47,19 @@ def build_report(content: ReportContent) -> str:
         sections.contents(parts),
         tag("main", (part for _, _, part in parts)),
         tag("footer", f"soxs-stare {__version__}. Plots by uPlot {_UPLOT}, MIT licence."),
+    )
+    scripts = (
         _script_data({"spectrum": spectrum_payload(content.values), "charts": plots}),
-        _script(f"/*\n{asset('vendor', 'uPlot-LICENSE.txt').strip()}\n*/\n" + asset("vendor", "uPlot.iife.min.js")),
-        *(_script(asset("assets", name)) for name in _SCRIPTS),
+        script(f"/*\n{asset('vendor', 'uPlot-LICENSE.txt').strip()}\n*/\n" + asset("vendor", "uPlot.iife.min.js")),
+        *(script(asset("assets", name)) for name in _SCRIPTS),
     )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", title),
-        tag("style", Html(asset("vendor", "uPlot.min.css") + asset("assets", "report.css"))),
-    )
-    return "<!doctype html>\n" + tag("html", head, tag("body", body, data_name=content.values.sof_name), lang="en") + "\n"
+    styles = (("vendor", "uPlot.min.css"), ("assets", "report.css"))
+    return document(title, body, styles=styles, scripts=scripts, data_name=content.values.sof_name)
 
 
 _UPLOT = "1.6.32"
 _SCRIPTS = ("convert.js", "smooth.js", "measure.js", "parse.js", "theme.js", "spectrum.js", "tools.js", "report.js")
 """Pure functions first, then what draws with them, then what connects them with the page."""
-
-
-def _script(code: str) -> Html:
-    return tag("script", Html(code))
 
 
 def _script_data(value: object) -> Html:

@@ -17,7 +17,7 @@ from soxspipe.datamodel.spectrum import MergedSpectrum
 from soxspipe.numerics.air import air_to_vacuum
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.words import ELECTRONS, FLUX_DENSITY, power_of_ten
-from soxspipe.report.lines import LINES
+from soxspipe.report.science.lines import LINES
 
 Json: TypeAlias = Any
 Form: TypeAlias = Literal["line", "dashed", "dots", "area"]

@@ -15,7 +15,7 @@ import pytest
 
 from soxspipe.datamodel.links import Link
 from soxspipe.datamodel.metric import Metric
-from soxspipe.report import ReportContent, build_report
+from soxspipe.report.science import ReportContent, build_report
 
 Make = Callable[..., ReportContent]
 HOSTILE = "</title><script>window.stolen=1</script><img src=x onerror=window.stolen=1>\"'&\x1b"

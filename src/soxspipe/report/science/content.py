@@ -1,56 +1,18 @@
-"""What a report is made from."""
+"""What the report of a science exposure or a standard star is made from."""
 
 from __future__ import annotations
 
-import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import Protocol
 
-from soxspipe import __version__
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.links import Link
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import WavelengthShift
 from soxspipe.datamodel.provenance import Provenance
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.settings.stare import StareSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedProduct:
-    """A file that the run made: label, file name, one line about it, and its address for the page (empty: no link)."""
-
-    label: str
-    file_name: str
-    description: str = ""
-    href: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedStep:
-    """A step of the recipe: name, seconds it took, and the number or phrase worth knowing."""
-
-    step: str
-    seconds: float
-    note: str = ""
-
-
-class Record(Protocol):
-    """What every report says about how it was made."""
-
-    @property
-    def provenance(self) -> Provenance: ...
-    @property
-    def made_at(self) -> str: ...
-    @property
-    def products(self) -> tuple[ReportedProduct, ...]: ...
-    @property
-    def steps(self) -> tuple[ReportedStep, ...]: ...
-    @property
-    def versions(self) -> Mapping[str, str]: ...
+from soxspipe.report.record import ReportedProduct, ReportedStep, software_versions
+from soxspipe.settings.base import ReductionSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,7 +27,7 @@ class ReportContent:
         Whether the run was that of a standard star.
     provenance : Provenance
         Files, parameters, command.
-    settings : StareSettings or None
+    settings : ReductionSettings or None
         As used; None leaves the table to `provenance`.
     made_at : str
         ISO time (UTC) of the reduction.
@@ -90,7 +52,7 @@ class ReportContent:
     values: FigureInputs
     is_standard: bool
     provenance: Provenance
-    settings: StareSettings | None = None
+    settings: ReductionSettings | None = None
     made_at: str = ""
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -99,7 +61,7 @@ class ReportContent:
     products: tuple[ReportedProduct, ...] = ()
     steps: tuple[ReportedStep, ...] = ()
     related: tuple[Link, ...] = ()
-    versions: Mapping[str, str] = field(default_factory=lambda: software_versions())
+    versions: Mapping[str, str] = field(default_factory=software_versions)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -109,15 +71,3 @@ class ReportContent:
     def metric(self, name: str) -> float | None:
         """Value of a metric; None if it was not measured."""
         return next((metric.number for metric in self.metrics if metric.name == name), None)
-
-
-def software_versions() -> dict[str, str]:
-    """Versions of this program, of Python, of the numerical packages that this process has loaded, and of matplotlib, which draws beside it."""
-    versions = {"soxs-stare": __version__, "Python": platform.python_version()}
-    for name in ("numpy", "scipy", "astropy"):
-        module = sys.modules.get(name)
-        if module is not None:
-            versions[name] = str(getattr(module, "__version__", "unknown"))
-    versions["matplotlib"] = version("matplotlib")
-    versions["system"] = f"{platform.system()} {platform.machine()}"
-    return versions

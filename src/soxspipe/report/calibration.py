@@ -16,11 +16,11 @@ from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Provenance
 from soxspipe.report import sections
-from soxspipe.report.assets import asset
-from soxspipe.report.content import ReportedProduct, ReportedStep, software_versions
+from soxspipe.report.document import document
 from soxspipe.report.markup import Child, Html, joined, tag
-from soxspipe.report.settings_table import rows_of
-from soxspipe.report.verdict import Level, Verdict, judge_calibration
+from soxspipe.report.record import ReportedProduct, ReportedStep, software_versions
+from soxspipe.report.settings_table import settings_rows
+from soxspipe.report.verdict import Verdict, judge_calibration
 from soxspipe.settings.base import ReductionSettings
 
 LONGEST_SIDE_PX = 680
@@ -28,8 +28,6 @@ LONGEST_SIDE_PX = 680
 JPEG_QUALITY = 80
 """Noise of a frame costs bytes; below this blocks are seen."""
 CHART_WIDTH, CHART_HEIGHT = 560, 190
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_MARKS: Mapping[Level, str] = {"good": "✓", "check": "!", "fail": "✕"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,40 +106,23 @@ def build_calibration_report(report: CalibrationReport) -> str:
             if report.curves
             else None,
             sections.section("quality", "Quality control", sections.metric_table(whole), sections.order_table(report.metrics)),
-            sections.settings_section(rows_of(report.settings, report.arm, report.provenance.recipe)),
+            sections.settings_section(settings_rows(report.settings, report.arm, report.provenance)),
             sections.provenance(report),
         ),
         tag("footer", f"soxs-stare {__version__}."),
     )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"{report.title} · {report.arm.name} · {report.provenance.sof_name}"),
-        tag("style", Html(asset("assets", "report.css"))),
-    )
-    return "<!doctype html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
+    title = f"{report.title} · {report.arm.name} · {report.provenance.sof_name}"
+    return document(title, body, styles=(("assets", "report.css"),))
 
 
 def _header(report: CalibrationReport, verdict: Verdict) -> Html:
-    level, said = verdict.level, (*verdict.worries, *verdict.remarks)
     return tag(
         "header",
         tag("p", report.where, class_="where"),
         tag("h1", report.title),
-        tag(
-            "section",
-            tag("p", tag("span", _MARKS[level], class_="mark", aria_hidden="true"), verdict.title, class_="level"),
-            tag("div", tag("p", report.summary), tag("p", verdict.advice, class_="advice")),
-            class_=f"verdict {level}",
-            aria_label="Verdict",
-        ),
-        tag("details", tag("summary", f"All {len(said)} remarks"), tag("ul", (tag("li", one) for one in said)), class_="remarks")
-        if len(verdict.worries) > 2 or verdict.remarks
-        else None,
-        tag("dl", (tag("div", tag("dt", name), tag("dd", value)) for name, value in report.tiles), class_="tiles"),
+        sections.verdict_box(verdict),
+        sections.all_said(verdict),
+        sections.tiles(report.tiles),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from soxspipe.datamodel.links import Link
-from soxspipe.report.late_links import with_link
+from soxspipe.report.science.late_links import with_link
 
 PAGE = '<p class="also">See also: <a href="a.fits">table</a></p><p>rest</p>'
 LINK = Link(text="the same target in NIR", href="../x/n%20r_report.html")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from soxspipe.datamodel.flags import SpectrumFlag
-from soxspipe.report import ReportContent
-from soxspipe.report.payload import FLAG_TEXT, as_json, one_series, packed, spectrum_payload, thinned
+from soxspipe.report.science import ReportContent
+from soxspipe.report.science.payload import FLAG_TEXT, as_json, one_series, packed, spectrum_payload, thinned
 
 Make = Callable[..., ReportContent]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soxspipe.numerics.air import air_to_vacuum, vacuum_to_air
-from soxspipe.report.lines import LINES
+from soxspipe.report.science.lines import LINES
 
 
 def test_lines_stand_in_vacuum_and_come_back_to_air() -> None:

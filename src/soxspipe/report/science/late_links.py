@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from soxspipe.datamodel.links import Link
 from soxspipe.report.markup import tag
-from soxspipe.report.sections import SEE_ALSO
+from soxspipe.report.science.sections import SEE_ALSO
 
 _OPENING = f'class="also">{SEE_ALSO}'
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from soxspipe.report.content import ReportContent
-from soxspipe.report.markup import Child, Html, tag
-from soxspipe.report.sections import check, radio, section
+from soxspipe.report.markup import Child, Html, check, radio, tag
+from soxspipe.report.science.content import ReportContent
+from soxspipe.report.sections import section
 
 _AVERAGES = (("auto", "auto"), *((str(n), str(n)) for n in (1, 3, 5, 11, 25, 51)))
 _WAVE_UNITS = (("nm", "nm"), ("A", "Å"), ("um", "μm"))
