@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from soxspipe.settings.load import allowed, load_settings
-from soxspipe.settings.names import RECIPES, Leaf, leaves
+from soxspipe.settings.published_names import RECIPES, Leaf, leaves
 
 PAGE = Path(__file__).with_name("settings.md")
 START, END = "<!-- settings table: start -->", "<!-- settings table: end -->"

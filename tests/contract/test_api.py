@@ -289,7 +289,7 @@ class FakeGathered:
     def __init__(self, run):
         self.inputs, self.settings, self.recipe = run.inputs, run.settings, run.provenance.recipe
         self.warnings, self.notes, self.header = (), (), HEADER
-        self.names = self.provenance = lambda: run.provenance
+        self.provenance_so_far = self.provenance = lambda: run.provenance
 
 
 @pytest.fixture

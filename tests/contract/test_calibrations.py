@@ -19,7 +19,7 @@ from soxspipe.errors import SoxspipeError
 from soxspipe.instruments.registry import arm as arm_facts
 from soxspipe.reductions.registry import RECIPES, reduction
 from soxspipe.settings.load import load_settings
-from soxspipe.settings.names import leaf_by_name, normalised
+from soxspipe.settings.published_names import leaf_by_name, normalised
 from support.raw_calibrations import write_small_set, write_sof
 from support.small import small_detectors, write_small
 
@@ -92,7 +92,7 @@ def test_names_and_signature(row):
     published = getattr(importlib.import_module("soxspipe.recipes"), row["class"])
     assert list(inspect.signature(published.__init__).parameters)[1:] == CONTRACT["signature"]
     assert row["verb"] in RECIPES
-    assert reduction(row["verb"]).spec.names == (row["block"],)
+    assert reduction(row["verb"]).spec.recipe_names == (row["block"],)
 
 
 @pytest.mark.parametrize(("verb", "key"), [(verb, key) for verb in RECIPE_NAMES for key in CONTRACT["parameters"][verb]])
@@ -102,7 +102,9 @@ def test_parameters_are_read_in_both_spellings(verb, key):
     default = leaf.info.default
     value = not default if isinstance(default, bool) else default + (1 if key.endswith(("deg", "window")) else 0)
     for spelling in (key.replace("_", "-"), key.replace("-", "_")):
-        loaded = load_settings({spec.names[0]: {spelling: value}}, instrument="SOXS", recipe=spec.names[0], arm="NIR", model=spec.settings)
+        loaded = load_settings(
+            {spec.recipe_names[0]: {spelling: value}}, instrument="SOXS", recipe=spec.recipe_names[0], arm="NIR", model=spec.settings
+        )
         holder = getattr(loaded.settings, leaf.section) if leaf.section else loaded.settings
         assert getattr(holder, leaf.field) == value
         assert not loaded.warnings
@@ -153,7 +155,7 @@ def test_metrics_are_numeric_cards_and_rows(made, verb, arm, name):
 def test_ranges(which):
     verb, arm = which.split()
     spec = reduction(verb).spec
-    found = spec.ranges(spec.names[0], arm_facts("SOXS", arm))
+    found = spec.ranges(spec.recipe_names[0], arm_facts("SOXS", arm))
     assert {name: list(limits) for name, limits in found.items()} == CONTRACT["ranges"][which]
 
 

@@ -22,7 +22,7 @@ from soxspipe.io.simulated_calibrations import read_calibration_truth, write_cal
 from soxspipe.io.simulated_facts import make_scene_of, read_facts
 from soxspipe.reductions.registry import RECIPES, reduction
 from soxspipe.settings.load import load_settings
-from soxspipe.settings.names import leaf_by_name, normalised
+from soxspipe.settings.published_names import leaf_by_name, normalised
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibrations import make_calibration_set
 from support.raw_calibrations import write_sof
@@ -90,7 +90,7 @@ def test_names_and_signature(row):
     assert found[: len(SIGNATURE)] == SIGNATURE
     assert sorted(found[len(SIGNATURE) :]) == sorted(row["extra"])
     assert row["verb"] in RECIPES
-    assert reduction(row["verb"]).spec.names == (row["block"],)
+    assert reduction(row["verb"]).spec.recipe_names == (row["block"],)
 
 
 @pytest.mark.parametrize(("verb", "key"), [(verb, key) for verb, keys in CONTRACT["parameters"].items() for key in keys])
@@ -99,7 +99,9 @@ def test_parameters_are_read_in_both_spellings(verb, key):
     leaf = leaf_by_name(spec.settings)[normalised(key)]
     for spelling in (key.replace("_", "-"), key.replace("-", "_")):
         block = {"detect-continuum": {spelling: value}} if verb == "order_centres" else {spelling: value}
-        loaded = load_settings({spec.names[0]: block}, instrument="SOXS", recipe=spec.names[0], arm="VIS", model=spec.settings)
+        loaded = load_settings(
+            {spec.recipe_names[0]: block}, instrument="SOXS", recipe=spec.recipe_names[0], arm="VIS", model=spec.settings
+        )
         holder = getattr(loaded.settings, leaf.section) if leaf.section else loaded.settings
         found = getattr(holder, leaf.field)
         assert (list(found) if isinstance(found, tuple) else found) == value
@@ -111,7 +113,7 @@ def test_parameters_are_read_in_both_spellings(verb, key):
 def test_ranges(which):
     verb, arm = which.split()
     spec = reduction(verb).spec
-    found = spec.ranges(spec.names[0], arm_facts("SOXS", arm))
+    found = spec.ranges(spec.recipe_names[0], arm_facts("SOXS", arm))
     assert {name: list(limits) for name, limits in found.items()} == CONTRACT["ranges"][which]
 
 

@@ -28,7 +28,7 @@ from soxspipe.reductions.progress import StepTimer
 from soxspipe.reductions.stare.gather import Gathered, gather
 from soxspipe.reductions.stare.reduce import reduce_stare
 from soxspipe.settings.load import load_settings
-from soxspipe.settings.names import leaf_by_name, leaves
+from soxspipe.settings.published_names import leaf_by_name, leaves
 from soxspipe.settings.stare import StareSettings
 from support.small import Kit, small_detectors
 

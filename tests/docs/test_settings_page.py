@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from soxspipe.settings.names import leaves
+from soxspipe.settings.published_names import leaves
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs/make_tables.py"
 

@@ -30,7 +30,7 @@ from soxspipe.reductions.progress import StepTimer
 from soxspipe.reductions.stare.gather import gather
 from soxspipe.reductions.stare.reduce import reduce_stare
 from soxspipe.settings.load import load_settings
-from soxspipe.settings.names import leaves
+from soxspipe.settings.published_names import leaves
 from soxspipe.settings.yaml_text import parse_yaml
 from support.small import Kit, small_detectors
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from hostile.case import FINE, Case
-from soxspipe.settings.names import leaves
+from soxspipe.settings.published_names import leaves
 from support.small import Kit
 
 FILE = "mine.yaml"

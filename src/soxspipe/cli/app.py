@@ -195,7 +195,7 @@ def _settings(instrument: Annotated[str, typer.Option("-i", "--instrument", help
         name = find_instrument(instrument).name
     except KeyError as err:
         raise typer.BadParameter(str(err.args[0]), param_hint="--instrument") from err
-    classes = {block: spec.settings for verb in RECIPES for spec in [reduction(verb).spec] for block in spec.names}
+    classes = {block: spec.settings for verb in RECIPES for spec in [reduction(verb).spec] for block in spec.recipe_names}
     typer.echo(default_yaml(name, classes), nl=False)
     return 0
 
@@ -272,7 +272,7 @@ def _reduce(
     gathered = gather(recipe, given, overlaid(settings, options), verb=verb, command=command_text())
     if chosen:
         gathered = replace(gathered, settings=gathered.settings.model_copy(update=dict(chosen)))
-    console.note(f"{gathered.recipe}: {gathered.names().sof_name}")
+    console.note(f"{gathered.recipe}: {gathered.sof_name}")
     for warning in gathered.warnings:
         console.warn(warning)
     for note in gathered.notes if flags.verbose else ():

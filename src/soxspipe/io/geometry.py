@@ -13,13 +13,13 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geometry, OrderTable, SpectralFormat
 from soxspipe.datamodel.stored_frame import StoredMap
 from soxspipe.errors import InputError
+from soxspipe.io.calibration_tables import read_dispersion_table, read_order_table
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.frames import block_average, read_map_planes
 from soxspipe.io.geometry_checks import missing_wavelengths, require_one_place
 from soxspipe.io.kept import CALIBRATIONS
 from soxspipe.io.static import read_spectral_format
 from soxspipe.io.stored import Storing, store
-from soxspipe.io.tables import read_dispersion_table, read_order_table
 
 LARGEST_INCONSISTENCY_PX = 0.1
 """Image and table that differ by more are taken for different solutions; no measurement is recorded."""

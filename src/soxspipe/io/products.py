@@ -18,9 +18,9 @@ from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.io.atomic import write_whole
+from soxspipe.io.calibration_tables import BASIS_KEYWORD, RESPONSE_UNIT, UNBINNED
 from soxspipe.io.fits_writer import Column, Hdu, Pixels, fits_chunks, table_hdu
 from soxspipe.io.spectrum_text import spectrum_text
-from soxspipe.io.tables import BASIS_KEYWORD, RESPONSE_UNIT, UNBINNED
 from soxspipe.numerics.air import air_to_vacuum
 
 FLUX_UNIT = "erg s-1 cm-2 Angstrom-1"

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from soxspipe.night.frame_row import FrameRow
 from soxspipe.night.left_out import LeftOut, is_lamp_off, rule_of, sort_out
-from soxspipe.night.names import set_name
 from soxspipe.night.rules import COMMON, MAX_EXPOSURES, RULES, RUN_GAP_H, SETS, SetRule
+from soxspipe.night.set_names import set_name
 
 HOURS_PER_DAY = 24.0
 Key = tuple[object, ...]

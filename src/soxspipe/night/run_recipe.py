@@ -60,7 +60,7 @@ def settings_text(verb: str, instrument: str, arm: str, settings: str | None) ->
     from soxspipe.settings.load import load_settings
 
     spec: RecipeSpec[Any] = reduction(verb).spec
-    name = spec.names[-1] if verb.endswith("_std") else spec.names[0]
+    name = spec.recipe_names[-1] if verb.endswith("_std") else spec.recipe_names[0]
     return load_settings(settings, instrument=instrument, recipe=name, arm=arm, model=spec.settings).settings.model_dump_json()
 
 

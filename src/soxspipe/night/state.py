@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from soxspipe import __version__
 from soxspipe.io.atomic import write_whole
-from soxspipe.io.names import safe_name
+from soxspipe.io.file_names import safe_name
 
 Status = Literal["done", "unchanged", "failed", "blocked", "lost"]
 """``blocked``: a calibration that it needs could not be made; ``lost``: its worker or the scheduler was lost, or the run was stopped."""

@@ -12,8 +12,8 @@ from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.datamodel.stored_frame import AnyFrame
-from soxspipe.plots.images import View, orders_view, show_frame, stretch
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.show_image import View, orders_view, show_frame, stretch
 from soxspipe.plots.style import WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, new_figure
 from soxspipe.plots.words import BLUE, INK, ORANGE, PALE_BLUE, VERMILION
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
-from soxspipe.plots.images import show_image
 from soxspipe.plots.masters import thumbnail
+from soxspipe.plots.show_image import show_image
 from soxspipe.plots.style import WIDE, add_panel, colour_bar, dots, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, INK, MUTED, VERMILION
 

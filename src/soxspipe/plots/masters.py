@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.plots.decimate import block_mean
-from soxspipe.plots.images import show_image
+from soxspipe.plots.show_image import show_image
 from soxspipe.plots.style import WIDE, add_panel, few_ticks, logarithmic, new_figure, write
 from soxspipe.plots.words import INK, MID_BLUE, MUTED
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 from soxspipe.plots.decimate import block_mean
-from soxspipe.plots.images import orders_view, show_frame, show_image, stretch
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.show_image import orders_view, show_frame, show_image, stretch
 from soxspipe.plots.strips import Strip, lay_straight
 from soxspipe.plots.style import PAPER, WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, logarithmic, new_figure, write
 from soxspipe.plots.words import BLUE, INK, JOIN, MUTED, PALE_BLUE, VERMILION

@@ -12,8 +12,8 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace
 from soxspipe.plots.decimate import block_mean
-from soxspipe.plots.images import show_image, stretch
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.show_image import show_image, stretch
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
 from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, draw_line, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, FWHM_PER_SIGMA, GREEN, INK, JOIN, MUTED, VERMILION

@@ -104,7 +104,7 @@ class base_recipe(FrameSteps):
 
         command = self.command if isinstance(self.command, str) else ""
         gathered = engine.gather(self._reduction, self.inputFrames, self.settings, command=command, workers=1 if self.turnOffMP else 2)
-        require_new(self._reduction.spec, gathered.names(), self.workspaceRootPath, overwrite=self.overwrite)
+        require_new(self._reduction.spec, gathered.provenance_so_far(), self.workspaceRootPath, overwrite=self.overwrite)
         return gathered
 
     # ----- from end to end
@@ -115,7 +115,9 @@ class base_recipe(FrameSteps):
         from soxspipe.reductions.publish import final_product, last_path
 
         spec = self._reduction.spec
-        return str(final_product(spec, self._records) if self._records else last_path(spec, self._gathered.names(), self.workspaceRootPath))
+        if self._records:
+            return str(final_product(spec, self._records))
+        return str(last_path(spec, self._gathered.provenance_so_far(), self.workspaceRootPath))
 
     def verify_input_frames(self) -> None:
         """Verify that the input frames match those required by the recipe.

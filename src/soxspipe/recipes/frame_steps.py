@@ -248,9 +248,9 @@ class FrameSteps(RecipeFacts):
 
         from soxspipe.algorithms.frames.subtract_background import fit_background
         from soxspipe.algorithms.orders.windows import cut_orders
+        from soxspipe.io.calibration_tables import read_order_table
         from soxspipe.io.classify import classify
         from soxspipe.io.fits import read_header
-        from soxspipe.io.tables import read_order_table
 
         geometry = self._gathered.inputs.geometry
         if isinstance(order_table, str | os.PathLike):
@@ -273,7 +273,7 @@ class FrameSteps(RecipeFacts):
 
     def _frame_clipping(self) -> tuple[float | None, int]:
         """Sigma and rounds of clipping over a whole frame, from the settings as they were given."""
-        from soxspipe.settings.names import normalised
+        from soxspipe.settings.published_names import normalised
 
         given = self.settings if isinstance(self.settings, Mapping) else {}
         block = next((value for key, value in given.items() if normalised(key) == normalised(self._gathered.recipe)), given)

@@ -56,12 +56,12 @@ class RecipeFacts:
     @property
     def sofName(self) -> str:
         """Base name of the products."""
-        return self._gathered.names().sof_name
+        return self._gathered.sof_name
 
     @property
     def startNightDate(self) -> str:
         """Date at the start of the night."""
-        return self._gathered.names().night
+        return self._gathered.night
 
     @property
     def dateObs(self) -> str:
@@ -76,14 +76,14 @@ class RecipeFacts:
     @property
     def productDir(self) -> str:
         """Folder of the FITS and ASCII products."""
-        from soxspipe.io.names import reduced_folder
+        from soxspipe.io.file_names import reduced_folder
 
         return str(reduced_folder(self.workspaceRootPath, self.startNightDate, self._gathered.recipe))
 
     @property
     def qcDir(self) -> str:
         """Folder of plots, report and QC numbers."""
-        from soxspipe.io.names import qc_folder
+        from soxspipe.io.file_names import qc_folder
 
         return str(qc_folder(self.workspaceRootPath, self.startNightDate, self._gathered.recipe))
 

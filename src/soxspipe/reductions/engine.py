@@ -148,7 +148,7 @@ def _run_one(
         story.append(report)
         listener(report)
 
-    with claim_products(reduction.spec, gathered.names(), output, overwrite=overwrite), one_blas_thread():
+    with claim_products(reduction.spec, gathered.provenance_so_far(), output, overwrite=overwrite), one_blas_thread():
         done = StepTimer(remembered)
         with _named(gathered):
             result = reduction.reduce(gathered.inputs, gathered.settings, done)

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from soxspipe.datamodel.observation import Observation
 from soxspipe.errors import MissingInputError
 from soxspipe.io.classify import ClassifiedFile, classify, odd_tags, why_unknown
+from soxspipe.io.file_names import distinct_name, safe_name
 from soxspipe.io.files import md5_of
 from soxspipe.io.fits import read_header
 from soxspipe.io.headers import read_observation, text_of
-from soxspipe.io.names import distinct_name, safe_name
 from soxspipe.io.sof import InputFrames, resolve_inputs
 from soxspipe.reductions.repeated import without_repeats
 from soxspipe.reductions.select import SHOWN, Selected, select_inputs

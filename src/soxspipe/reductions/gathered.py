@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
@@ -112,8 +112,8 @@ class Gathered(Generic[In, Chosen]):
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def names(self) -> Provenance:
-        """Where data and choices came from, without waiting for checksums."""
+    def provenance_so_far(self) -> Provenance:
+        """Where data and choices came from, without the header and the checksums, which may not be there yet."""
         return Provenance(
             recipe=self.recipe,
             sof_name=self.sof_name,
@@ -126,19 +126,9 @@ class Gathered(Generic[In, Chosen]):
 
     def provenance(self) -> Provenance:
         """Where data and choices came from; waits for the checksums."""
-        return Provenance(
-            recipe=self.recipe,
-            sof_name=self.sof_name,
-            night=self.night,
-            header=self.header,
-            raw=tuple(InputFile(path=str(file.path), category=file.tag) for file in self.files.exposures),
-            calibrations=tuple(
-                InputFile(path=str(file.path), category=file.tag, md5=self.checksums[str(file.path)].result())
-                for file in self.files.calibrations
-            ),
-            parameters=parameters(self.settings),
-            command=self.command,
-        )
+        known = self.provenance_so_far()
+        calibrations = tuple(replace(file, md5=self.checksums[file.path].result()) for file in known.calibrations)
+        return replace(known, header=self.header, calibrations=calibrations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -21,12 +21,12 @@ from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import detector
 from soxspipe.io.arc_lines import read_arc_prediction
+from soxspipe.io.calibration_tables import read_dispersion_table, read_order_table
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_master, read_off_frame, read_raw
 from soxspipe.io.headers import read_observation, slit_width_of, text_of
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import read_bad_pixels
-from soxspipe.io.tables import read_dispersion_table, read_order_table
 from soxspipe.reductions.find_files import find_files
 from soxspipe.reductions.gathered import Gathered
 from soxspipe.reductions.raw_calibrations import gather_set

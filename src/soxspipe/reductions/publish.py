@@ -14,11 +14,11 @@ from soxspipe.datamodel.provenance import Provenance
 from soxspipe.errors import InputError, ProductError, ProductExistsError
 from soxspipe.io.atomic import Staged, discard, remove_unfinished, stage
 from soxspipe.io.commit_set import commit_set, recover
+from soxspipe.io.file_names import file_name, qc_folder, reduced_folder
 from soxspipe.io.fits import read_header
 from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import text_of
 from soxspipe.io.lock import only_run
-from soxspipe.io.names import file_name, qc_folder, reduced_folder
 from soxspipe.io.product_headers import SOF_KEYWORD, as_read, differences
 from soxspipe.qc.ranges import chosen_ranges, with_ranges
 from soxspipe.reductions.gathered import Context

@@ -27,7 +27,7 @@ from soxspipe.reductions.spec import RecipeSpec
 from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import SettingsSource, load_settings
 
-Values = TypeVar("Values", bound="HasRaw")
+Inputs = TypeVar("Inputs", bound="HasRaw")
 Chosen = TypeVar("Chosen", bound=ReductionSettings)
 
 RAW_CALIBRATIONS = (
@@ -79,12 +79,12 @@ def gather_frames(
     model: type[Chosen],
     inputs: InputFrames,
     settings_source: SettingsSource,
-    read: Callable[[Selected, Chosen], Values],
+    read: Callable[[Selected, Chosen], Inputs],
     *,
     what: str,
     command: str,
     workers: int,
-) -> Gathered[Values, Chosen]:
+) -> Gathered[Inputs, Chosen]:
     """Find, check and read the files of a calibration recipe.
 
     Parameters
@@ -144,7 +144,7 @@ def gather_set(
     """
     files = found.select(spec.inputs, spec.verb)
     first = files.exposures[0]
-    loaded = load_settings(settings_source, instrument=first.instrument.name, recipe=spec.names[0], arm=first.arm, model=model)
+    loaded = load_settings(settings_source, instrument=first.instrument.name, recipe=spec.recipe_names[0], arm=first.arm, model=model)
     pool = ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="gather")
     try:
         checksums = start_checksums(files.calibrations, pool)
@@ -158,7 +158,7 @@ def gather_set(
     return Gathered(
         inputs=values,
         settings=loaded.settings,
-        recipe=spec.names[0],
+        recipe=spec.recipe_names[0],
         warnings=(*files.warnings, *loaded.warnings),
         notes=(*(f"setting {name!r} has no use here" for name in loaded.unused), *found.unused_notes(spec.inputs)),
         sof_name=sof_name,

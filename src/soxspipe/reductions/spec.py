@@ -173,7 +173,7 @@ class RecipeSpec(Generic[Context]):
     ----------
     verb : str
         Its command, for example ``mbias``.
-    names : tuple of str
+    recipe_names : tuple of str
         Names of its blocks in the settings and of its folders, for example ``soxs-mbias``; a recipe may treat standards under a second
         name.
     settings : type
@@ -196,7 +196,7 @@ class RecipeSpec(Generic[Context]):
     """
 
     verb: str
-    names: tuple[str, ...]
+    recipe_names: tuple[str, ...]
     settings: type[ReductionSettings]
     inputs: tuple[InputRow, ...]
     products: tuple[ProductRow[Context], ...]

@@ -9,7 +9,7 @@ from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.provenance import Provenance
 from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import load_settings
-from soxspipe.settings.names import Leaf, leaves
+from soxspipe.settings.published_names import Leaf, leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

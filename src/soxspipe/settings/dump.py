@@ -8,7 +8,7 @@ from typing import Any
 
 from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import allowed, load_settings
-from soxspipe.settings.names import RECIPES, Leaf, leaves
+from soxspipe.settings.published_names import RECIPES, Leaf, leaves
 from soxspipe.settings.stare import StareSettings
 
 STARE: Mapping[str, type[ReductionSettings]] = dict.fromkeys(RECIPES, StareSettings)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from soxspipe.errors import SettingsError
 from soxspipe.settings.base import ReductionSettings
-from soxspipe.settings.names import BLOCK_SECTIONS, UNUSED, Leaf, leaf_by_name, normalised, sections_by_name
+from soxspipe.settings.published_names import BLOCK_SECTIONS, UNUSED, Leaf, leaf_by_name, normalised, sections_by_name
 from soxspipe.settings.stare import StareSettings
 from soxspipe.settings.yaml_text import parse_yaml, read_yaml, require_reasonable
 

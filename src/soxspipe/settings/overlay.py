@@ -8,7 +8,7 @@ from typing import Any
 from soxspipe.errors import SettingsError
 from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.load import SettingsSource
-from soxspipe.settings.names import normalised
+from soxspipe.settings.published_names import normalised
 from soxspipe.settings.yaml_text import read_yaml
 
 

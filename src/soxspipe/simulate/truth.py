@@ -12,10 +12,10 @@ from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.simulate.delivered import map_images
 from soxspipe.simulate.detector import Chip, bin_sum, scattered
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
-from soxspipe.simulate.images import slit_shares
 from soxspipe.simulate.lightpath import OrderLight, SourceTable, add_orders, science_optics
 from soxspipe.simulate.paint import OrderCanvas, OrderPath
 from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.slit_images import slit_shares
 from soxspipe.simulate.throughput import instrument_efficiency
 from soxspipe.simulate.values import Facts, MasterImage, Truth
 

@@ -36,7 +36,7 @@ def make_content(arm: str = "NIR", *, standard: bool = False, forced: bool = Fal
     kept = int(SpectrumFlag.FORCED | SpectrumFlag.COSMIC_RAY)
     merged = replace(result.merged, quality=result.merged.quality & kept)
     fluxed = replace(result.fluxed, quality=result.fluxed.quality & kept) if result.fluxed else None
-    values = FigureInputs(
+    reduction = FigureInputs(
         sof_name="2025_STARE", observation=inputs.observation, geometry=inputs.geometry, stacked=result.stacked,
         detrended=result.detrended, sky_subtracted=result.sky_subtracted, residual_sigma=result.residual_sigma, trace=result.trace,
         profile=result.profile, orders=result.orders, merged=merged, background=result.background, sky=result.sky,
@@ -45,7 +45,7 @@ def make_content(arm: str = "NIR", *, standard: bool = False, forced: bool = Fal
     )  # fmt: skip
     recipe = "soxs-stare-std" if standard else "soxs-stare"
     return ReportContent(
-        values=values,
+        reduction=reduction,
         is_standard=standard,
         provenance=Provenance(
             recipe=recipe,

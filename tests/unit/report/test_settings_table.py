@@ -12,7 +12,7 @@ Make = Callable[..., ReportContent]
 
 
 def _rows(base: ReportContent, settings: ReductionSettings | None) -> tuple[SettingRow, ...]:
-    return settings_rows(settings, base.values.geometry.arm, base.provenance)
+    return settings_rows(settings, base.reduction.geometry.arm, base.provenance)
 
 
 def test_mappings_among_the_settings_are_read_as_words(content: Make) -> None:

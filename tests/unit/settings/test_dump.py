@@ -9,7 +9,7 @@ import yaml
 
 from soxspipe.settings.dump import default_yaml, dump_settings, parameters
 from soxspipe.settings.load import LoadedSettings, load_settings
-from soxspipe.settings.names import leaves
+from soxspipe.settings.published_names import leaves
 
 
 def load(source: Any, *, recipe: str = "soxs-stare", arm: str = "VIS", instrument: str = "SOXS") -> LoadedSettings:

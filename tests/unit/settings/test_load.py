@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from soxspipe.errors import SettingsError
 from soxspipe.settings.load import LoadedSettings, load_settings
-from soxspipe.settings.names import leaves
+from soxspipe.settings.published_names import leaves
 from soxspipe.settings.stare import StareSettings
 
 REFERENCE = """

@@ -36,7 +36,7 @@ class LampFlat:
     variance: Image
     reasons: FlagArray
     levels_e: FloatArray
-    names: tuple[str, ...]
+    frame_names: tuple[str, ...]
     n_rejected: int
 
 
@@ -46,7 +46,7 @@ class LampSummary:
 
     lamp: str
     levels_e: FloatArray
-    names: tuple[str, ...]
+    frame_names: tuple[str, ...]
     n_rejected: int
 
 
@@ -82,7 +82,7 @@ def combine_lamp(
         variance=variance,
         reasons=reasons,
         levels_e=levels,
-        names=names,
+        frame_names=names,
         n_rejected=combined.n_rejected,
     )
 

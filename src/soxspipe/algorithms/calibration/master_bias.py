@@ -49,7 +49,7 @@ class MasterBias:
         `BadPixel` bits.
     frames : FrameNoise
         Levels and read noise of the frames.
-    names : tuple of str
+    frame_names : tuple of str
         Frames combined.
     n_rejected : int
         Pixels of single frames left out.
@@ -63,7 +63,7 @@ class MasterBias:
     variance: Image
     reasons: FlagArray
     frames: FrameNoise
-    names: tuple[str, ...]
+    frame_names: tuple[str, ...]
     n_rejected: int
     slope_x: float
     slope_y: float
@@ -106,7 +106,7 @@ def make_master_bias(frames: Sequence[RawCalibration], static_bad: BoolImage, se
         variance=combined.variance,
         reasons=reasons,
         frames=measured,
-        names=tuple(frame.name for frame in used),
+        frame_names=tuple(frame.name for frame in used),
         n_rejected=combined.n_rejected,
         slope_x=slope_x,
         slope_y=slope_y,

@@ -69,7 +69,7 @@ class MasterDark:
         `BadPixel` bits.
     frames : tuple of FrameNoise
         One for each exposure time; that of `exptime_s` first.
-    names : tuple of str
+    frame_names : tuple of str
         Frames combined, of every time.
     n_frames : int
         Frames in `electrons`.
@@ -88,7 +88,7 @@ class MasterDark:
     line: DarkLine | None
     reasons: FlagArray
     frames: tuple[FrameNoise, ...]
-    names: tuple[str, ...]
+    frame_names: tuple[str, ...]
     n_frames: int
     n_rejected: int
     read_noise_e: float
@@ -101,7 +101,7 @@ class _Set(NamedTuple):
     exptime_s: float
     measured: FrameNoise
     combined: Combined
-    names: tuple[str, ...]
+    frame_names: tuple[str, ...]
 
 
 def make_master_dark(frames: Sequence[RawCalibration], static_bad: BoolImage, settings: FrameClipSettings) -> MasterDark:
@@ -144,7 +144,7 @@ def make_master_dark(frames: Sequence[RawCalibration], static_bad: BoolImage, se
         line=line,
         reasons=reasons,
         frames=tuple(entry.measured for entry in sets),
-        names=tuple(name for entry in sets for name in entry.names),
+        frame_names=tuple(name for entry in sets for name in entry.frame_names),
         n_frames=main.combined.n_frames,
         n_rejected=sum(entry.combined.n_rejected for entry in sets),
         read_noise_e=read_noise,
@@ -217,7 +217,7 @@ def _fit_line(sets: Sequence[_Set]) -> DarkLine:
     Weights that are the same in all pixels keep level and rate linear in the data, so that noise does not bias them.
     """
     times = np.array([entry.exptime_s for entry in sets])
-    weight = np.array([len(entry.names) / entry.measured.noise_e**2 for entry in sets])
+    weight = np.array([len(entry.frame_names) / entry.measured.noise_e**2 for entry in sets])
     design = np.stack([np.ones_like(times), times], axis=1)
     solve = np.linalg.inv(design.T @ (weight[:, None] * design)) @ (design.T * weight)
     level, rate, level_var, rate_var, covariance = (np.zeros(sets[0].combined.electrons.shape, np.float32) for _ in range(5))
@@ -250,7 +250,7 @@ def _read_noise(sets: Sequence[_Set], line: DarkLine | None, frames: Sequence[Ra
     """Read noise without the noise of the dark charge where that is known, and whether it is."""
     if line is not None:
         rate = max(clipped_mean(line.rate_e_per_s.ravel()[::THINNING]), 0.0)
-        freedom = np.array([len(entry.names) - 1 for entry in sets])
+        freedom = np.array([len(entry.frame_names) - 1 for entry in sets])
         squares = np.array([entry.measured.noise_e**2 - rate * entry.exptime_s for entry in sets])
         mean = float((squares * freedom).sum() / freedom.sum())
         if mean > 0:

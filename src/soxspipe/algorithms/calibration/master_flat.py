@@ -207,7 +207,7 @@ def _assemble(
         norm_e=norm,
         orders=orders,
         order_table=replace(table, low=polynomials[0], high=polynomials[1]),
-        lamps=tuple(LampSummary(lamp=x.lamp, levels_e=x.levels_e, names=x.names, n_rejected=x.n_rejected) for x in lamps),
+        lamps=tuple(LampSummary(lamp=x.lamp, levels_e=x.levels_e, frame_names=x.frame_names, n_rejected=x.n_rejected) for x in lamps),
         order_levels_e=_order_levels(lit),
         table_misfit_px=misfit,
         blocked=tuple(n for n, o in orders.items() if not o.edges.lit),

@@ -38,7 +38,7 @@ METRICS: tuple[MetricRow[DispSolutionContext], ...] = arc_metrics.ROWS
 
 DISP_SOLUTION = RecipeSpec(
     verb="disp_solution",
-    names=("soxs-disp-solution",),
+    recipe_names=("soxs-disp-solution",),
     settings=DispSolutionSettings,
     inputs=INPUTS,
     products=PRODUCTS,

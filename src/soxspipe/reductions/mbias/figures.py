@@ -21,5 +21,5 @@ def _shown(context: MbiasContext) -> ShownMaster:
     made = context.result.master
     return ShownMaster(
         title="Master bias", electrons=made.electrons, variance=made.variance, reasons=made.reasons, frames=made.frames,
-        n_frames=len(made.names), read_noise_e=made.frames.noise_e,
+        n_frames=len(made.frame_names), read_noise_e=made.frames.noise_e,
     )  # fmt: skip

@@ -26,7 +26,9 @@ def level(context: MbiasContext) -> Metrics:
 def noise(context: MbiasContext) -> Metrics:
     """Read noise of a frame and of the master."""
     master = context.result.master
-    return masters.noise_metrics(master.frames.noise_e, master.frames.quadrant_noise_e, master.electrons, master.reasons, len(master.names))
+    return masters.noise_metrics(
+        master.frames.noise_e, master.frames.quadrant_noise_e, master.electrons, master.reasons, len(master.frame_names)
+    )
 
 
 def structure(context: MbiasContext) -> Metrics:

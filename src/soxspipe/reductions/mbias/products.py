@@ -13,6 +13,6 @@ def master(context: MbiasContext) -> Contents:
     """FLUX, QUAL and ERRS in electrons."""
     made = context.result.master
     cards = calibration_cards(
-        context, "MASTER_BIAS", "IMAGE", extra=(("ESO PRO DATANCOM", len(made.names), "number of raw exposures combined"),)
+        context, "MASTER_BIAS", "IMAGE", extra=(("ESO PRO DATANCOM", len(made.frame_names), "number of raw exposures combined"),)
     )
     return fits_chunks(master_hdus(cards, made.electrons, made.reasons, made.variance, unit="electron"))

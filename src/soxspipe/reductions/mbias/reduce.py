@@ -12,5 +12,5 @@ from soxspipe.settings.mbias import MbiasSettings
 def reduce_mbias(inputs: FrameSet, settings: MbiasSettings, done: Done) -> MbiasResult:
     """Combine bias frames to one."""
     master = make_master_bias(inputs.raw, inputs.bad_pixels > 0, settings.combination)
-    done("combine", f"{len(master.names)} frames, read noise {master.frames.noise_e:.2f} electrons")
+    done("combine", f"{len(master.frame_names)} frames, read noise {master.frames.noise_e:.2f} electrons")
     return MbiasResult(master=master, warnings=rejected_frames([master.frames]))

@@ -46,7 +46,7 @@ METRICS: tuple[MetricRow[MbiasContext], ...] = (
 
 MBIAS = RecipeSpec(
     verb="mbias",
-    names=("soxs-mbias",),
+    recipe_names=("soxs-mbias",),
     settings=MbiasSettings,
     inputs=INPUTS,
     products=PRODUCTS,

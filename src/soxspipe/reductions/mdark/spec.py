@@ -56,7 +56,7 @@ METRICS: tuple[MetricRow[MdarkContext], ...] = (
 
 MDARK = RecipeSpec(
     verb="mdark",
-    names=("soxs-mdark",),
+    recipe_names=("soxs-mdark",),
     settings=MdarkSettings,
     inputs=INPUTS,
     products=PRODUCTS,

@@ -78,7 +78,7 @@ def report(context: MflatContext) -> Contents:
             lines=tuple(_thin(order.edges.b_px.astype(np.float64), order.edges.middle - order.edges.centre) for order in lit),
         ),
     )
-    frames = sum(len(lamp.names) for lamp in made.lamps)
+    frames = sum(len(lamp.frame_names) for lamp in made.lamps)
     names = " and ".join(lamp.lamp for lamp in made.lamps)
     return report_of(
         context,

@@ -11,12 +11,12 @@ from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import InputError, MissingInputError
 from soxspipe.io.arc_lines import has_arc_prediction, read_arc_prediction
+from soxspipe.io.calibration_tables import read_order_table
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.frames import read_bad_pixel_map, read_master
 from soxspipe.io.headers import number_of, read_observation
 from soxspipe.io.raw_rows import detector_of, lamps_of
 from soxspipe.io.sof import InputFrames
-from soxspipe.io.tables import read_order_table
 from soxspipe.reductions.mflat.context import MflatGathered
 from soxspipe.reductions.mflat.inputs import MflatInputs
 from soxspipe.reductions.mflat.spec import MFLAT

@@ -87,7 +87,7 @@ def defects(context: MflatContext) -> Metrics:
     reasons = context.result.master.reasons
     cold = int(np.count_nonzero(reasons & np.uint8(BadPixel.COLD)))
     partly = int(np.count_nonzero(reasons & np.uint8(BadPixel.PARTLY_LIT)))
-    frames = [name for lamp in context.result.master.lamps for name in lamp.names]
+    frames = [name for lamp in context.result.master.lamps for name in lamp.frame_names]
     return (
         Metric(name="N LOW SENS", value=cold, comment="Pixels less sensitive than their neighbours"),
         Metric(name="N ORDER EDGE", value=partly, comment="Pixels lit by less than half of their row's light at an edge"),

@@ -18,7 +18,7 @@ def master(context: MflatContext) -> Contents:
         "MASTER_FLAT",
         "IMAGE",
         extra=(
-            ("ESO PRO DATANCOM", len(made.lamps[0].names), "number of raw exposures of the main lamp"),
+            ("ESO PRO DATANCOM", len(made.lamps[0].frame_names), "number of raw exposures of the main lamp"),
             ("SOXS FLAT NORM", made.norm_e, "[e-] of one frame at 1"),
         ),
     )

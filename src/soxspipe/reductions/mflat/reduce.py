@@ -27,7 +27,7 @@ def reduce_mflat(inputs: MflatInputs, settings: MflatSettings, done: Done) -> Mf
     """Combine flats to one, with edges, defects and factors of the light."""
     layout = make_layout(inputs.order_table, inputs.detector.shape, inputs.detector.binning)
     lamps = _combine_lamps(inputs, _background(inputs, settings, done), layout, settings)  # nobody holds the background any longer
-    done("combine", ", ".join(f"{lamp.lamp}: {len(lamp.names)} flats of {np.median(lamp.levels_e):.0f} electrons" for lamp in lamps))
+    done("combine", ", ".join(f"{lamp.lamp}: {len(lamp.frame_names)} flats of {np.median(lamp.levels_e):.0f} electrons" for lamp in lamps))
     master = make_master_flat(
         lamps, inputs.order_table, layout, inputs.bad_pixels, settings.flat, subtract_background=settings.subtract_background,
         joins=inputs.joins,

@@ -86,7 +86,7 @@ METRICS: tuple[MetricRow[MflatContext], ...] = (
 
 MFLAT = RecipeSpec(
     verb="mflat",
-    names=("soxs-mflat",),
+    recipe_names=("soxs-mflat",),
     settings=MflatSettings,
     inputs=INPUTS,
     products=PRODUCTS,

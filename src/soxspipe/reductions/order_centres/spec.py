@@ -60,7 +60,7 @@ METRICS: tuple[MetricRow[OrderCentresContext], ...] = (
 
 ORDER_CENTRES = RecipeSpec(
     verb="order_centres",
-    names=("soxs-order-centres",),
+    recipe_names=("soxs-order-centres",),
     settings=OrderCentresSettings,
     inputs=INPUTS,
     products=PRODUCTS,

@@ -60,7 +60,7 @@ METRICS: tuple[MetricRow[SpatialSolutionContext], ...] = (
 
 SPATIAL_SOLUTION = RecipeSpec(
     verb="spat_solution",
-    names=("soxs-spat-solution",),
+    recipe_names=("soxs-spat-solution",),
     settings=SpatialSolutionSettings,
     inputs=INPUTS,
     products=PRODUCTS,

@@ -13,7 +13,7 @@ from soxspipe.reductions.spec import Contents, ProductRecord
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.ranges import is_standard
 from soxspipe.reductions.stare.report_links import related_reports, relative_link
-from soxspipe.settings.names import leaves
+from soxspipe.settings.published_names import leaves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,7 +135,7 @@ def report_content(context: StareContext) -> ReportContent:
 
     page = next((file.path for file in context.files if file.label == "REPORT"), None)
     return ReportContent(
-        values=figure_inputs(context),
+        reduction=figure_inputs(context),
         is_standard=is_standard(context.provenance.recipe),
         provenance=context.provenance,
         settings=context.settings,

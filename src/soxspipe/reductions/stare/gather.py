@@ -20,6 +20,7 @@ from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.instruments.registry import detector
+from soxspipe.io.calibration_tables import read_response
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
@@ -28,7 +29,6 @@ from soxspipe.io.headers import gain_conflict, gain_of, header_cards, number_of,
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.spectrum_1d import missing_keywords
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
-from soxspipe.io.tables import read_response
 from soxspipe.numerics.threads import Workers
 from soxspipe.reductions.find_files import base_name, find_files, night_of, start_checksums
 from soxspipe.reductions.gathered import Gathered
@@ -82,7 +82,7 @@ def gather(
     files = found.select(STARE.inputs, STARE.verb)
     first = files.exposures[0]
     is_standard, warnings = _is_standard(first, verb)
-    recipe = STARE.names[is_standard]
+    recipe = STARE.recipe_names[is_standard]
     loaded = load_settings(settings_source, instrument=first.instrument.name, recipe=recipe, arm=first.arm)
     used = files if loaded.settings.use_flat else files.without("flat")
     pool = Workers(max_workers=max(1, workers), thread_name_prefix="gather")

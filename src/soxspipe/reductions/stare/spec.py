@@ -268,7 +268,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
 
 STARE = RecipeSpec(
     verb="stare",
-    names=("soxs-stare", "soxs-stare-std"),
+    recipe_names=("soxs-stare", "soxs-stare-std"),
     settings=StareSettings,
     inputs=INPUTS,
     products=PRODUCTS,

@@ -20,14 +20,19 @@ REACH_PERCENT = 8.0
 
 def all_charts(content: ReportContent) -> dict[str, Json]:
     """Every small plot that this reduction has, by name."""
-    values = content.values
-    plots = [profile_chart(values.profile), residual_chart(values.trace), position_chart(values.trace), width_chart(values.trace)]
-    if values.response is not None:
-        plots.append(response_chart(values.response))
-    if values.efficiency is not None:
-        plots.append(efficiency_chart(values.efficiency))
-    if content.is_standard and values.standard is not None and values.fluxed is not None:
-        plots.append(check_chart(values.standard, values.fluxed))
+    reduction = content.reduction
+    plots = [
+        profile_chart(reduction.profile),
+        residual_chart(reduction.trace),
+        position_chart(reduction.trace),
+        width_chart(reduction.trace),
+    ]
+    if reduction.response is not None:
+        plots.append(response_chart(reduction.response))
+    if reduction.efficiency is not None:
+        plots.append(efficiency_chart(reduction.efficiency))
+    if content.is_standard and reduction.standard is not None and reduction.fluxed is not None:
+        plots.append(check_chart(reduction.standard, reduction.fluxed))
     return {plot["name"]: plot for plot in plots}
 
 

@@ -21,7 +21,7 @@ class ReportContent:
 
     Attributes
     ----------
-    values : FigureInputs
+    reduction : FigureInputs
         Frames, trace, spectra, response and metrics (with ranges).
     is_standard : bool
         Whether the run was that of a standard star.
@@ -49,7 +49,7 @@ class ReportContent:
         Name and version of the software; those of this process by default.
     """
 
-    values: FigureInputs
+    reduction: FigureInputs
     is_standard: bool
     provenance: Provenance
     settings: ReductionSettings | None = None
@@ -66,7 +66,7 @@ class ReportContent:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Quality-control values, with ranges."""
-        return self.values.metrics
+        return self.reduction.metrics
 
     def metric(self, name: str) -> float | None:
         """Value of a metric; None if it was not measured."""

@@ -52,21 +52,22 @@ def judge(content: ReportContent) -> Verdict:
 
 def summarise(content: ReportContent) -> str:
     """What was reduced, in one sentence."""
-    observation, values = content.values.observation, content.values
-    exposures = values.stacked.n_exposures
+    reduction = content.reduction
+    observation = reduction.observation
+    exposures = reduction.stacked.n_exposures
     times = f"{exposures} exposures of {observation.exptime_s:g} s" if exposures > 1 else f"one exposure of {observation.exptime_s:g} s"
     kind = "standard star " if content.is_standard else ""
-    orders = len(values.orders)
-    state = "flux-calibrated" if values.fluxed is not None else "extracted, not flux-calibrated"
+    orders = len(reduction.orders)
+    state = "flux-calibrated" if reduction.fluxed is not None else "extracted, not flux-calibrated"
     snr = content.metric("SNR MEDIAN")
-    quality = f", median signal-to-noise {snr:.3g} per {values.geometry.arm.merge_step_nm:g} nm sample" if snr is not None else ""
-    unit = "bands" if values.geometry.arm.bands else "orders"
+    quality = f", median signal-to-noise {snr:.3g} per {reduction.geometry.arm.merge_step_nm:g} nm sample" if snr is not None else ""
+    unit = "bands" if reduction.geometry.arm.bands else "orders"
     target = observation.target.strip() or "the target"
     return f"{kind}{target}, {observation.arm} arm, {times}: {orders} {unit} {state}{quality}.".strip()
 
 
 def _forced(content: ReportContent) -> Iterator[str]:
-    trace = content.values.trace
+    trace = content.reduction.trace
     if not trace.forced:
         return
     if trace.sources:
@@ -99,7 +100,7 @@ def _missing(content: ReportContent) -> Iterator[str]:
 
 def _why_missing(content: ReportContent, missing: float) -> str:
     """The commonest flag of the pixels between the order edges, in words; a flag of few pixels is no reason for a loss of many samples."""
-    frame, mapped = content.values.sky_subtracted, content.values.geometry.dispersion_map
+    frame, mapped = content.reduction.sky_subtracted, content.reduction.geometry.dispersion_map
     flags = frame.flags[mapped.order > 0]
     shares = {words: float(np.mean((flags & np.uint8(flag)) != 0)) if flags.size else 0.0 for flag, words in _CAUSES.items()}
     words = max(shares, key=lambda name: shares[name])
@@ -111,7 +112,7 @@ def _why_missing(content: ReportContent, missing: float) -> str:
 
 
 def _rejected(content: ReportContent) -> Iterator[str]:
-    frame, mapped = content.values.sky_subtracted, content.values.geometry.dispersion_map
+    frame, mapped = content.reduction.sky_subtracted, content.reduction.geometry.dispersion_map
     flags = frame.flags[mapped.order > 0]
     share = float(np.mean((flags & np.uint8(PixelFlag.COSMIC_RAY | PixelFlag.OUTLIER)) != 0)) if flags.size else 0.0
     if share > REJECTED_LIMIT:
@@ -131,12 +132,12 @@ def _sky(content: ReportContent) -> Iterator[str]:
     if noise is not None and not NOISE_LIMITS[0] <= noise <= NOISE_LIMITS[1]:
         size = "too small" if noise > 1 else "too large"
         yield f"Errors are {abs(noise - 1):.0%} {size}, judged by sky without an object."
-    if content.values.sky is not None and content.values.sky.failures:
-        yield f"The sky could not be modelled in {_listed(content, tuple(content.values.sky.failures))}."
+    if content.reduction.sky is not None and content.reduction.sky.failures:
+        yield f"The sky could not be modelled in {_listed(content, tuple(content.reduction.sky.failures))}."
 
 
 def _wavelength(content: ReportContent) -> Iterator[str]:
-    shift, arm = content.wavelength_shift, content.values.geometry.arm
+    shift, arm = content.wavelength_shift, content.reduction.geometry.arm
     if shift is None:
         return
     left = [(order, found) for order, found in shift.orders.items() if found.tied and not found.applied]
@@ -148,8 +149,8 @@ def _wavelength(content: ReportContent) -> Iterator[str]:
 
 
 def _joins(content: ReportContent) -> Iterator[str]:
-    arm = content.values.geometry.arm
-    bad = [join for join in content.values.merged.joins if abs(join.scale - 1.0) > max(JOIN_LIMIT, 4.0 * join.scale_error)]
+    arm = content.reduction.geometry.arm
+    bad = [join for join in content.reduction.merged.joins if abs(join.scale - 1.0) > max(JOIN_LIMIT, 4.0 * join.scale_error)]
     if bad:
         worst = max(bad, key=lambda join: abs(join.scale - 1.0))
         name = f"{arm.label(worst.blue_order)} and {arm.label(worst.red_order)} at {worst.wavelength_nm:.0f} nm"
@@ -158,7 +159,7 @@ def _joins(content: ReportContent) -> Iterator[str]:
 
 
 def _saturation(content: ReportContent) -> Iterator[str]:
-    quality = content.values.merged.quality
+    quality = content.reduction.merged.quality
     share = float(np.mean((quality & int(SpectrumFlag.SATURATED)) != 0)) if quality.size else 0.0
     if share > SATURATED_LIMIT:
         yield f"{share:.1%} of the spectrum is saturated."
@@ -168,9 +169,9 @@ def _slit(content: ReportContent) -> Iterator[str]:
     outside = content.metric("APERTURE LOSS")
     if outside is not None and outside > APERTURE_LIMIT:
         yield f"{outside:.0%} of the light falls outside the boxcar aperture."
-    fluxed = content.values.fluxed
-    response = content.values.response
-    other_slit = response is not None and response.slit_width_arcsec not in (None, content.values.observation.slit_width_arcsec)
+    fluxed = content.reduction.fluxed
+    response = content.reduction.response
+    other_slit = response is not None and response.slit_width_arcsec not in (None, content.reduction.observation.slit_width_arcsec)
     told = (
         fluxed is None or fluxed.slit_loss_ratio is None or fluxed.slit_loss_applied or other_slit
     )  # through another slit a warning says it
@@ -181,7 +182,7 @@ def _slit(content: ReportContent) -> Iterator[str]:
 
 
 def _calibration(content: ReportContent) -> Iterator[str]:
-    if content.values.fluxed is None and "response" not in content.failures:
+    if content.reduction.fluxed is None and "response" not in content.failures:
         yield "There was no response, so the spectrum is in counts."
 
 
@@ -209,5 +210,5 @@ _CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
 
 
 def _listed(content: ReportContent, orders: tuple[int, ...]) -> str:
-    labels = [content.values.geometry.arm.label(order) for order in orders]
+    labels = [content.reduction.geometry.arm.label(order) for order in orders]
     return f"order {labels[0]}" if len(labels) == 1 else f"orders {', '.join(labels)}"

@@ -12,8 +12,8 @@ from PIL import Image as Picture
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.plots.decimate import block_mean
-from soxspipe.plots.images import stretch
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.show_image import stretch
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
 
 WIDTH_PX = 1024
@@ -54,12 +54,12 @@ class Gallery:
     labels: tuple[OrderLabel, ...]
 
 
-def make_gallery(values: FigureInputs) -> Gallery | None:
+def make_gallery(reduction: FigureInputs) -> Gallery | None:
     """Pictures of the orders before and after sky subtraction, and of what is left after the object as well.
 
     Parameters
     ----------
-    values : FigureInputs
+    reduction : FigureInputs
         Uses `detrended`, `sky_subtracted`, `residual_sigma`, `trace` and `geometry`.
 
     Returns
@@ -67,11 +67,11 @@ def make_gallery(values: FigureInputs) -> Gallery | None:
     Gallery or None
         All in units of the noise, so that faint orders are seen; before and after share one stretch.  None without orders.
     """
-    strips = lay_straight(values.geometry)
+    strips = lay_straight(reduction.geometry)
     if not strips:
         return None
     columns = max(1, round(max(strip.index.shape[1] for strip in strips) / WIDTH_PX))
-    cuts = [_cuts(strip, values, columns) for strip in strips]
+    cuts = [_cuts(strip, reduction, columns) for strip in strips]
     (before, bottoms), (after, _), (left, _) = (join_strips(pictures) for pictures in zip(*cuts, strict=True))
     low, high = -3.0, max(8.0, stretch(after, 1.0, 97.0)[1])
     scale = f"white {low:g}, black {high:.0f} times the noise"
@@ -84,28 +84,28 @@ def make_gallery(values: FigureInputs) -> Gallery | None:
             Sheet(name="after", caption=f"After sky subtraction ({scale})", uri=_jpeg(after, low, high)),
             Sheet(name="residual", caption="Minus sky and object (white −4, black +4 times the noise)", uri=_jpeg(left, -4.0, 4.0)),
         ),
-        traces=tuple(_trace(strip, bottom, height, columns, values) for strip, bottom in zip(strips, bottoms, strict=True)),
+        traces=tuple(_trace(strip, bottom, height, columns, reduction) for strip, bottom in zip(strips, bottoms, strict=True)),
         labels=tuple(_label(strip, bottom, height) for strip, bottom in zip(strips, bottoms, strict=True)),
     )
 
 
-def _cuts(strip: Strip, values: FigureInputs, columns: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _cuts(strip: Strip, reduction: FigureInputs, columns: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """One order before and after sky subtraction and without its object, in units of the noise, averaged along the dispersion."""
-    noise = _noise(strip, values)
+    noise = _noise(strip, reduction)
     return (
-        block_mean(strip.cutout(values.detrended) / noise, 1, columns),
-        block_mean(strip.cutout(values.sky_subtracted.electrons) / noise, 1, columns),
-        block_mean(strip.cutout(values.residual_sigma), 1, columns),
+        block_mean(strip.cutout(reduction.detrended) / noise, 1, columns),
+        block_mean(strip.cutout(reduction.sky_subtracted.electrons) / noise, 1, columns),
+        block_mean(strip.cutout(reduction.residual_sigma), 1, columns),
     )
 
 
-def _noise(strip: Strip, values: FigureInputs) -> FloatArray:
-    variance = strip.cutout(values.sky_subtracted.variance)
+def _noise(strip: Strip, reduction: FigureInputs) -> FloatArray:
+    variance = strip.cutout(reduction.sky_subtracted.variance)
     return np.sqrt(np.where(variance > 0, variance, np.float32(np.nan)))
 
 
-def _trace(strip: Strip, bottom: int, height: int, columns: int, values: FigureInputs) -> tuple[tuple[float, float], ...]:
-    rows = strip.trace_row(values.trace)[:: 16 * columns]
+def _trace(strip: Strip, bottom: int, height: int, columns: int, reduction: FigureInputs) -> tuple[tuple[float, float], ...]:
+    rows = strip.trace_row(reduction.trace)[:: 16 * columns]
     x = np.arange(rows.size) * 16.0
     finite = np.isfinite(rows)
     return tuple((float(at), round(float(height - bottom - row - 0.5), 2)) for at, row in zip(x[finite], rows[finite], strict=True))

@@ -29,8 +29,8 @@ def build_report(content: ReportContent) -> str:
     """
     verdict = judge(content)
     plots = charts.all_charts(content)
-    observation = content.values.observation
-    title = f"{observation.target or 'Unnamed target'} · {observation.arm} · {content.values.sof_name}"
+    observation = content.reduction.observation
+    title = f"{observation.target or 'Unnamed target'} · {observation.arm} · {content.reduction.sof_name}"
     parts = (
         ("spectrum", "Spectrum", spectrum(content)),
         ("frames", "Orders", sections.order_images(content)),
@@ -49,12 +49,12 @@ def build_report(content: ReportContent) -> str:
         tag("footer", f"soxs-stare {__version__}. Plots by uPlot {_UPLOT}, MIT licence."),
     )
     scripts = (
-        _script_data({"spectrum": spectrum_payload(content.values), "charts": plots}),
+        _script_data({"spectrum": spectrum_payload(content.reduction), "charts": plots}),
         script(f"/*\n{asset('vendor', 'uPlot-LICENSE.txt').strip()}\n*/\n" + asset("vendor", "uPlot.iife.min.js")),
         *(script(asset("assets", name)) for name in _SCRIPTS),
     )
     styles = (("vendor", "uPlot.min.css"), ("assets", "report.css"))
-    return document(title, body, styles=styles, scripts=scripts, data_name=content.values.sof_name)
+    return document(title, body, styles=styles, scripts=scripts, data_name=content.reduction.sof_name)
 
 
 _UPLOT = "1.6.32"

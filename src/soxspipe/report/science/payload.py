@@ -57,12 +57,12 @@ def as_json(value: Json) -> str:
     )
 
 
-def spectrum_payload(values: FigureInputs) -> Json:
+def spectrum_payload(reduction: FigureInputs) -> Json:
     """Everything that the interactive spectrum shows.
 
     Parameters
     ----------
-    values : FigureInputs
+    reduction : FigureInputs
         Uses `merged`, `fluxed`, `telluric_bands`, `sky_lines` and the arm.
 
     Returns
@@ -70,23 +70,23 @@ def spectrum_payload(values: FigureInputs) -> Json:
     dict
         ``views`` by name with their wavelengths, values, errors and flags; ``joins``, ``bands``, ``lines`` and names.
     """
-    merged, arm = values.merged, values.geometry.arm
+    merged, arm = reduction.merged, reduction.geometry.arm
     numbers = sorted(int(order) for order in np.unique(merged.order) if order != 0)
     return {
-        "views": _views(values),
+        "views": _views(reduction),
         "flags": {str(int(flag)): text for flag, text in FLAG_TEXT.items()},
         "unfair": int(SpectrumFlag.TELLURIC | SpectrumFlag.LOW_RESPONSE | SpectrumFlag.EXTRAPOLATED_RESPONSE | SpectrumFlag.WEAK_SKY_MODEL),
         "orders": {str(order): arm.label(order) for order in numbers},
         "joins": [round(join.wavelength_nm, 3) for join in merged.joins],
-        "bands": _bands(values),
+        "bands": _bands(reduction),
         "lines": {name: [[label, round(nm, 4)] for label, nm in lines] for name, lines in LINES.items()},
-        "night": _night_lines(values.sky_lines, merged.wavelength_nm),
+        "night": _night_lines(reduction.sky_lines, merged.wavelength_nm),
         "correlation": _correlation(merged),
     }
 
 
-def _views(values: FigureInputs) -> Json:
-    merged, fluxed, views = values.merged, values.fluxed, {}
+def _views(reduction: FigureInputs) -> Json:
+    merged, fluxed, views = reduction.merged, reduction.fluxed, {}
     wave = _axis(merged.wavelength_nm)
     measured = _measured(merged.quality)
     error = np.sqrt(merged.variance)
@@ -136,8 +136,8 @@ def _power(flux: FloatArray) -> int:
     return int(np.floor(np.log10(typical))) if typical > 0 else 0
 
 
-def _bands(values: FigureInputs) -> Json:
-    bands = values.telluric_bands
+def _bands(reduction: FigureInputs) -> Json:
+    bands = reduction.telluric_bands
     if bands is None:
         return []
     edges = zip(bands.start_nm.tolist(), bands.stop_nm.tolist(), bands.mask_response.tolist(), strict=True)

@@ -22,11 +22,16 @@ SEE_ALSO = "See also: "
 
 def header(content: ReportContent, verdict: Verdict) -> Html:
     """Target, verdict, and the numbers that matter most."""
-    observation = content.values.observation
+    observation = content.reduction.observation
     kind = "Flux standard" if content.is_standard else {"STD,TELLURIC": "Telluric standard"}.get(observation.kind, "Science target")
     where = " · ".join(
         part
-        for part in (f"{content.values.geometry.arm.instrument} {observation.arm}", kind, observation.date_obs[:19], observation.slit_name)
+        for part in (
+            f"{content.reduction.geometry.arm.instrument} {observation.arm}",
+            kind,
+            observation.date_obs[:19],
+            observation.slit_name,
+        )
         if part
     )
     return tag(
@@ -56,11 +61,11 @@ def _see_also(content: ReportContent) -> Html | None:
 
 
 def _key_numbers(content: ReportContent) -> Iterable[tuple[str, str]]:
-    values = content.values
+    reduction = content.reduction
     snr = content.metric("SNR MEDIAN")
     yield "median S/N", "–" if snr is None else f"{snr:.1f}"
-    yield "object", f"{values.trace.significance:.0f}σ" if not values.trace.forced else "not found"
-    yield "profile FWHM", f"{values.profile.fwhm_arcsec:.2f}″"
+    yield "object", f"{reduction.trace.significance:.0f}σ" if not reduction.trace.forced else "not found"
+    yield "profile FWHM", f"{reduction.profile.fwhm_arcsec:.2f}″"
     efficiency = content.metric("EFF MEDIAN")
     if efficiency is not None:
         yield "efficiency", f"{100 * efficiency:.1f} %"
@@ -70,8 +75,8 @@ def _key_numbers(content: ReportContent) -> Iterable[tuple[str, str]]:
     shift = content.wavelength_shift
     if shift is not None and shift.n_lines:
         yield f"wavelength shift{', applied' if shift.applied else ''}", _shift_size(shift)
-    if values.observation.airmass is not None:
-        yield "air mass", f"{values.observation.airmass:.2f}"
+    if reduction.observation.airmass is not None:
+        yield "air mass", f"{reduction.observation.airmass:.2f}"
 
 
 def _shift_size(shift: WavelengthShift) -> str:
@@ -87,7 +92,7 @@ ONE_SHIFT_PX = 0.2
 
 def order_images(content: ReportContent) -> Html | None:
     """The straightened orders before and after sky subtraction, one at a time, with the trace on top."""
-    gallery = make_gallery(content.values)
+    gallery = make_gallery(content.reduction)
     if gallery is None:
         return None
     radios = (radio("sheet", sheet.name, sheet.name, checked=at == 0) for at, sheet in enumerate(gallery.sheets))
@@ -147,7 +152,7 @@ def response_plots(plots: Mapping[str, Json], content: ReportContent) -> Html | 
     chosen = (("response", "Response"), ("efficiency", "Efficiency"), ("check", "Standard star against the library"))
     if not any(name in plots for name, _ in chosen):
         return None
-    response = content.values.response
+    response = content.reduction.response
     origin = None
     if response is not None:
         facts = [
@@ -224,12 +229,12 @@ _SAID_TWICE = "SKY SHIFT"
 
 def _per_order(content: ReportContent) -> Html | None:
     """Metrics of orders, from blue to red."""
-    blue_first = {spectrum.label: float(spectrum.wavelength_nm[0]) for spectrum in content.values.orders}
+    blue_first = {spectrum.label: float(spectrum.wavelength_nm[0]) for spectrum in content.reduction.orders}
     return order_table((metric for metric in content.metrics if not metric.name.startswith(_SAID_TWICE)), blue_first)
 
 
 def _joins(content: ReportContent) -> Html | None:
-    arm, joins = content.values.geometry.arm, content.values.merged.joins
+    arm, joins = content.reduction.geometry.arm, content.reduction.merged.joins
     if not joins:
         return None
     rows = (
@@ -245,4 +250,4 @@ def _joins(content: ReportContent) -> Html | None:
 
 def settings(content: ReportContent) -> Html:
     """Every setting that was used, the changed ones first."""
-    return settings_section(settings_rows(content.settings, content.values.geometry.arm, content.provenance))
+    return settings_section(settings_rows(content.settings, content.reduction.geometry.arm, content.provenance))

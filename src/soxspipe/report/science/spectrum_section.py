@@ -26,7 +26,7 @@ def spectrum(content: ReportContent) -> Html:
         "spectrum",
         "Spectrum",
         tag("noscript", tag("p", "The interactive spectrum needs JavaScript; the PDF plots beside this page show the same numbers.")),
-        _controls(has_flux=content.values.fluxed is not None),
+        _controls(has_flux=content.reduction.fluxed is not None),
         _lines(),
         tag("div", id="plot", class_="plot", tabindex=0, role="img", aria_label=_described(content)),
         tag("p", "Move over the spectrum to read it.", id="readout", class_="readout", aria_live="off"),
@@ -119,7 +119,7 @@ def _select(identity: str, choices: Iterable[tuple[str, str]], *, label: str | N
 
 
 def _described(content: ReportContent) -> str:
-    wave = content.values.merged.wavelength_nm
-    kind = "Flux-calibrated spectrum" if content.values.fluxed is not None else "Extracted spectrum in counts"
+    wave = content.reduction.merged.wavelength_nm
+    kind = "Flux-calibrated spectrum" if content.reduction.fluxed is not None else "Extracted spectrum in counts"
     extent = f" from {wave[0]:.0f} to {wave[-1]:.0f} nm" if wave.size else ""
-    return f"{kind}{extent}. {content.values.observation.target}"
+    return f"{kind}{extent}. {content.reduction.observation.target}"

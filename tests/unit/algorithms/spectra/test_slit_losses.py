@@ -9,7 +9,7 @@ from soxspipe.algorithms.spectra.slit_losses import PLACE_ERROR_ARCSEC, SlitLoss
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.instruments.registry import arm
 from soxspipe.simulate.atmosphere import seeing_fwhm
-from soxspipe.simulate.images import slit_shares
+from soxspipe.simulate.slit_images import slit_shares
 from soxspipe.simulate.scene import Scene
 
 WAVE = np.linspace(350.0, 850.0, 501)

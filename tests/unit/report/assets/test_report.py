@@ -21,9 +21,9 @@ STOLEN = "<img src=x onerror=window.stolen=1><script>window.stolen=1</script>"
 @pytest.fixture(scope="module")
 def report(content: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = content(standard=True)
-    hostile = replace(base.values.observation, target="LTT 7987 " + STOLEN)
+    hostile = replace(base.reduction.observation, target="LTT 7987 " + STOLEN)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(build_report(replace(base, values=replace(base.values, observation=hostile))), encoding="utf-8")
+    path.write_text(build_report(replace(base, reduction=replace(base.reduction, observation=hostile))), encoding="utf-8")
     return path
 
 
@@ -129,9 +129,11 @@ def test_zooming_in_ends_the_averaging(browser: Page, report: Path) -> None:
 
 @pytest.mark.parametrize("view", ["counts", "snr", "sky", "flux"])
 def test_views_show_their_own_numbers(browser: Page, report: Path, content: Make, view: str) -> None:
-    values = content(standard=True).values
-    assert values.fluxed is not None
-    expected = {"counts": values.merged.flux, "snr": values.merged.snr, "sky": values.merged.sky, "flux": values.fluxed.flux}[view]
+    reduction = content(standard=True).reduction
+    assert reduction.fluxed is not None
+    expected = {"counts": reduction.merged.flux, "snr": reduction.merged.snr, "sky": reduction.merged.sky, "flux": reduction.fluxed.flux}[
+        view
+    ]
     browser.open(report)
     browser.run(f"document.querySelector('input[name=view][value={view}]').click()")
     browser.run("(() => { const s = document.querySelector('#smooth'); s.value = '1'; s.dispatchEvent(new Event('change')); })()")
@@ -174,7 +176,7 @@ def test_tables_stand_in_one_column_on_a_phone(browser: Page, report: Path) -> N
 
 
 def test_averaged_error_counts_the_correlation_of_neighbours(browser: Page, report: Path, content: Make) -> None:
-    merged = content(standard=True).values.merged
+    merged = content(standard=True).reduction.merged
     browser.open(report)
     browser.run("document.querySelector('input[name=view][value=counts]').click()")
     browser.run("(() => { const s = document.querySelector('#smooth'); s.value = '3'; s.dispatchEvent(new Event('change')); })()")
@@ -214,13 +216,13 @@ def test_plots_follow_the_window(browser: Page, report: Path) -> None:
 
 def test_a_reduction_without_much_to_show_has_no_errors_either(browser: Page, content: Make, tmp_path: Path) -> None:
     base = content(forced=True)
-    nothing = np.zeros_like(base.values.merged.flux)
-    values = replace(
-        base.values, fluxed=None, response=None, merged=replace(base.values.merged, flux=nothing, variance=nothing), metrics=(),
+    nothing = np.zeros_like(base.reduction.merged.flux)
+    reduction = replace(
+        base.reduction, fluxed=None, response=None, merged=replace(base.reduction.merged, flux=nothing, variance=nothing), metrics=(),
         telluric_bands=None, sky_lines=None,
     )  # fmt: skip
     path = tmp_path / "poor.html"
-    path.write_text(build_report(replace(base, values=values)), encoding="utf-8")
+    path.write_text(build_report(replace(base, reduction=reduction)), encoding="utf-8")
     browser.open(path)
     for view in ("snr", "sky", "counts"):
         browser.run(f"document.querySelector('input[name=view][value={view}]').click()")

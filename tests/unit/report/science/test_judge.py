@@ -21,7 +21,7 @@ Make = Callable[..., ReportContent]
 
 def _with_metric(content: ReportContent, metric: Metric) -> ReportContent:
     others = tuple(entry for entry in content.metrics if entry.name != metric.name)
-    return replace(content, values=replace(content.values, metrics=(*others, metric)))
+    return replace(content, reduction=replace(content.reduction, metrics=(*others, metric)))
 
 
 def test_a_good_reduction_is_called_good(content: Make) -> None:
@@ -48,8 +48,11 @@ def test_no_object_is_a_failure_and_comes_first(content: Make) -> None:
 
 def test_a_position_given_by_the_user_is_not_called_a_miss(content: Make) -> None:
     given = content()
-    trace = replace(given.values.trace, forced=True)
-    assert judge(replace(given, values=replace(given.values, trace=trace))).worries[0] == "The position on the slit was given, not found."
+    trace = replace(given.reduction.trace, forced=True)
+    assert (
+        judge(replace(given, reduction=replace(given.reduction, trace=trace))).worries[0]
+        == "The position on the slit was given, not found."
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,9 +87,9 @@ def test_a_wavelength_shift_is_a_worry_unless_applied(content: Make) -> None:
 
 def test_orders_that_disagree_are_named(content: Make) -> None:
     base = content()
-    joins = tuple(replace(join, scale=1.2 if at == 0 else 1.0) for at, join in enumerate(base.values.merged.joins))
-    merged = replace(base.values.merged, joins=joins)
-    advice = judge(replace(base, values=replace(base.values, merged=merged))).advice
+    joins = tuple(replace(join, scale=1.2 if at == 0 else 1.0) for at, join in enumerate(base.reduction.merged.joins))
+    merged = replace(base.reduction.merged, joins=joins)
+    advice = judge(replace(base, reduction=replace(base.reduction, merged=merged))).advice
     assert "Orders 12 and 11" in advice
     assert "disagree by 20%" in advice
 
@@ -94,9 +97,9 @@ def test_orders_that_disagree_are_named(content: Make) -> None:
 @pytest.mark.parametrize(("share", "level"), [(0.05, "good"), (0.3, "check"), (0.6, "fail")])
 def test_nothing_with_half_of_the_spectrum_missing_is_good(content: Make, share: float, level: str) -> None:
     base = content()
-    metrics = [metric for metric in base.values.metrics if not metric.name.startswith("NO DATA FRAC")]
+    metrics = [metric for metric in base.reduction.metrics if not metric.name.startswith("NO DATA FRAC")]
     missing = Metric(name="NO DATA FRAC", value=share)
-    verdict = judge(replace(base, values=replace(base.values, metrics=(*metrics, missing))))
+    verdict = judge(replace(base, reduction=replace(base.reduction, metrics=(*metrics, missing))))
     assert verdict.level == level
     assert verdict.title == {"good": "Good", "check": "Look closer", "fail": "Not good"}[level]
     assert (f"{share:.0%} of the spectrum is missing" in verdict.advice) == (level != "good")
@@ -104,27 +107,27 @@ def test_nothing_with_half_of_the_spectrum_missing_is_good(content: Make, share:
 
 def test_an_order_without_data_is_named(content: Make) -> None:
     base = content()
-    metrics = [metric for metric in base.values.metrics if not metric.name.startswith("NO DATA FRAC")]
+    metrics = [metric for metric in base.reduction.metrics if not metric.name.startswith("NO DATA FRAC")]
     missing = (Metric(name="NO DATA FRAC", value=0.04), Metric(name="NO DATA FRAC O11", value=0.9, order="11"))
-    assert "90% of order 11 is missing" in judge(replace(base, values=replace(base.values, metrics=(*metrics, *missing)))).advice
+    assert "90% of order 11 is missing" in judge(replace(base, reduction=replace(base.reduction, metrics=(*metrics, *missing)))).advice
 
 
 def test_saturation_is_a_share_of_the_spectrum(content: Make) -> None:
     base = content()
-    quality = np.array(base.values.merged.quality)
+    quality = np.array(base.reduction.merged.quality)
     quality[: quality.size // 10] |= int(SpectrumFlag.SATURATED)
-    merged = replace(base.values.merged, quality=quality)
-    assert "10.0% of the spectrum is saturated" in judge(replace(base, values=replace(base.values, merged=merged))).advice
+    merged = replace(base.reduction.merged, quality=quality)
+    assert "10.0% of the spectrum is saturated" in judge(replace(base, reduction=replace(base.reduction, merged=merged))).advice
 
 
 @pytest.mark.parametrize(("share", "said"), [(0.005, False), (0.02, True)])
 def test_more_rejected_pixels_than_cosmic_rays_strike(content: Make, share: float, said: bool) -> None:
     base = content()
-    flags = np.zeros_like(base.values.sky_subtracted.flags)
-    inside = np.flatnonzero(base.values.geometry.dispersion_map.order.reshape(-1) > 0)
+    flags = np.zeros_like(base.reduction.sky_subtracted.flags)
+    inside = np.flatnonzero(base.reduction.geometry.dispersion_map.order.reshape(-1) > 0)
     flags.reshape(-1)[inside[: round(share * inside.size)]] = PixelFlag.OUTLIER
-    frame = replace(base.values.sky_subtracted, flags=flags)
-    verdict = judge(replace(base, values=replace(base.values, sky_subtracted=frame)))
+    frame = replace(base.reduction.sky_subtracted, flags=flags)
+    verdict = judge(replace(base, reduction=replace(base.reduction, sky_subtracted=frame)))
     assert ("2.0% of the pixels in orders were rejected" in verdict.advice) is said
     assert (verdict.level == "good") is not said
 
@@ -132,7 +135,7 @@ def test_more_rejected_pixels_than_cosmic_rays_strike(content: Make, share: floa
 def test_missing_calibration_failures_and_warnings_are_told_once(content: Make) -> None:
     base = content()
     bare = replace(
-        base, values=replace(base.values, fluxed=None, response=None), failures={"response": "the star is unknown."}, warnings=("flat missing",) * 2
+        base, reduction=replace(base.reduction, fluxed=None, response=None), failures={"response": "the star is unknown."}, warnings=("flat missing",) * 2
     )  # fmt: skip
     verdict = judge(bare)
     assert verdict.level == "check"

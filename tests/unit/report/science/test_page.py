@@ -97,25 +97,25 @@ def test_redshift_stands_with_the_plot_and_every_control_has_words(content: Make
     order = [attributes.get("id") for _, attributes in reader.elements]
     assert order.index("redshift") < order.index("redshift-words") < order.index("plot") < order.index("measured")
     assert all(attributes.get("aria-label") for name, attributes in reader.elements if attributes.get("id") in ("wave", "flux"))
-    without = replace(content(), values=replace(content().values, fluxed=None))
+    without = replace(content(), reduction=replace(content().reduction, fluxed=None))
     assert "flux" not in [attributes.get("id") for _, attributes in Reader(build_report(without)).elements]
 
 
 def test_header_text_stays_text(content: Make) -> None:
     base = content()
-    observation = replace(base.values.observation, target=HOSTILE, slit_name=HOSTILE, date_obs=HOSTILE)
-    profile = replace(base.values.profile, form=HOSTILE)
+    observation = replace(base.reduction.observation, target=HOSTILE, slit_name=HOSTILE, date_obs=HOSTILE)
+    profile = replace(base.reduction.profile, form=HOSTILE)
     metrics = (
         *base.metrics,
         Metric(name=HOSTILE, value=1.0, unit=HOSTILE, comment=HOSTILE, high=0.5),
         Metric(name=f"A O{HOSTILE}", value=1.0, order=HOSTILE),
     )
-    values = replace(base.values, observation=observation, profile=profile, sof_name=HOSTILE, metrics=metrics)
+    reduction = replace(base.reduction, observation=observation, profile=profile, sof_name=HOSTILE, metrics=metrics)
     provenance = replace(
         base.provenance, command=HOSTILE, night=HOSTILE, raw=tuple(replace(file, path=HOSTILE, category=HOSTILE) for file in base.provenance.raw)
     )  # fmt: skip
     spoilt = replace(
-        base, values=values, provenance=provenance, warnings=(HOSTILE,), failures={HOSTILE: HOSTILE}, versions={HOSTILE: HOSTILE}, made_at=HOSTILE
+        base, reduction=reduction, provenance=provenance, warnings=(HOSTILE,), failures={HOSTILE: HOSTILE}, versions={HOSTILE: HOSTILE}, made_at=HOSTILE
     )  # fmt: skip
     page, honest = build_report(spoilt), build_report(base)
     reader = Reader(page)
@@ -138,7 +138,7 @@ def test_every_picture_and_plot_has_words_and_every_table_heads(content: Make) -
 def test_metrics_out_of_range_stand_first_and_are_marked_in_words(content: Make) -> None:
     base = content(standard=True)
     bad = Metric(name="EFF MEDIAN", value=0.01, low=0.02, high=0.2)
-    page = build_report(replace(base, values=replace(base.values, metrics=(*base.metrics, bad))))
+    page = build_report(replace(base, reduction=replace(base.reduction, metrics=(*base.metrics, bad))))
     table = page[page.index("Metrics of the whole arm") :]
     assert table.index("EFF MEDIAN") < table.index("SNR MEDIAN")
     assert "✕ out of range" in table
@@ -153,16 +153,18 @@ def test_orders_have_their_own_table(content: Make) -> None:
 def test_what_was_not_measured_is_named_below_the_table(content: Make) -> None:
     base = content()
     missing = Metric(name="WAVE SHIFT", value=None, unit="px", comment="Zero-point shift on sky lines")
-    text = "".join(Reader(build_report(replace(base, values=replace(base.values, metrics=(*base.metrics, missing))))).text)
+    text = "".join(Reader(build_report(replace(base, reduction=replace(base.reduction, metrics=(*base.metrics, missing))))).text)
     assert re.search(r"Not measured: ([A-Z ]+, )*WAVE SHIFT\.", text)
     assert "Zero-point shift on sky lines" not in text
 
 
 def test_orders_that_do_not_overlap_have_no_ratio(content: Make) -> None:
     base = content()
-    first, *others = base.values.merged.joins
+    first, *others = base.reduction.merged.joins
     joins = (replace(first, scale=1.0, scale_error=0.0), *others)
-    text = "".join(Reader(build_report(replace(base, values=replace(base.values, merged=replace(base.values.merged, joins=joins))))).text)
+    text = "".join(
+        Reader(build_report(replace(base, reduction=replace(base.reduction, merged=replace(base.reduction.merged, joins=joins))))).text
+    )
     assert "no overlap" in text
     assert "1.0000 ± 0.0000" not in text
 
@@ -183,18 +185,18 @@ def test_provenance_names_inputs_with_hashes_and_how_to_repeat(content: Make) ->
 
 def test_a_poor_reduction_still_has_a_page(content: Make) -> None:
     base = content()
-    nothing = np.zeros_like(base.values.merged.flux)
-    samples = base.values.trace.samples
+    nothing = np.zeros_like(base.reduction.merged.flux)
+    samples = base.reduction.trace.samples
     none, blank = np.zeros(samples.order.shape, dtype=bool), np.full(samples.order.shape, np.nan)
     trace = replace(
-        base.values.trace, orders={}, sources=(), forced=True, significance=0.3,
+        base.reduction.trace, orders={}, sources=(), forced=True, significance=0.3,
         samples=replace(samples, detected=none, used=none, a_px=blank, residual_px=blank, sigma_px=blank),
     )  # fmt: skip
-    values = replace(
-        base.values, trace=trace, merged=replace(base.values.merged, flux=nothing, variance=nothing, joins=()), fluxed=None, response=None,
+    reduction = replace(
+        base.reduction, trace=trace, merged=replace(base.reduction.merged, flux=nothing, variance=nothing, joins=()), fluxed=None, response=None,
         sky=None, telluric_bands=None, sky_lines=None, metrics=(),
     )  # fmt: skip
-    page = build_report(replace(base, values=values, wavelength_shift=None, settings=None))
+    page = build_report(replace(base, reduction=reduction, wavelength_shift=None, settings=None))
     Reader(page)
     assert "No object was found" in page
 

@@ -47,26 +47,26 @@ def test_json_refuses_numbers_that_no_browser_reads() -> None:
 
 
 def test_views_hold_flux_error_and_a_regular_axis(content: Make) -> None:
-    values = content().values
-    assert values.fluxed is not None
-    payload = spectrum_payload(values)
+    reduction = content().reduction
+    assert reduction.fluxed is not None
+    payload = spectrum_payload(reduction)
     assert list(payload["views"]) == ["flux", "counts", "snr", "sky"]
     flux = payload["views"]["flux"]
     axis = flux["wave"]
-    np.testing.assert_allclose(axis["start"] + axis["step"] * np.arange(axis["n"]), values.fluxed.wavelength_nm, atol=1e-6)
-    exponent = np.log10(values.fluxed.flux[100] / unpacked(flux["value"])[100])
+    np.testing.assert_allclose(axis["start"] + axis["step"] * np.arange(axis["n"]), reduction.fluxed.wavelength_nm, atol=1e-6)
+    exponent = np.log10(reduction.fluxed.flux[100] / unpacked(flux["value"])[100])
     assert exponent == pytest.approx(round(exponent), abs=1e-6)
-    np.testing.assert_allclose(unpacked(flux["error"]) * 10.0 ** round(exponent), values.fluxed.error, rtol=1e-6)
-    np.testing.assert_array_equal(unpacked(payload["views"]["counts"]["quality"]), values.merged.quality)
+    np.testing.assert_allclose(unpacked(flux["error"]) * 10.0 ** round(exponent), reduction.fluxed.error, rtol=1e-6)
+    np.testing.assert_array_equal(unpacked(payload["views"]["counts"]["quality"]), reduction.merged.quality)
     assert payload["correlation"] == [0.4, 0.1, 0.02]
-    assert payload["joins"] == pytest.approx([join.wavelength_nm for join in values.merged.joins], abs=1e-3)
+    assert payload["joins"] == pytest.approx([join.wavelength_nm for join in reduction.merged.joins], abs=1e-3)
 
 
 def test_samples_without_data_become_gaps(content: Make) -> None:
-    values = content().values
-    quality = np.array(values.merged.quality)
+    reduction = content().reduction
+    quality = np.array(reduction.merged.quality)
     quality[10:20] |= int(SpectrumFlag.NO_DATA)
-    payload = spectrum_payload(replace(values, fluxed=None, merged=replace(values.merged, quality=quality)))
+    payload = spectrum_payload(replace(reduction, fluxed=None, merged=replace(reduction.merged, quality=quality)))
     assert list(payload["views"]) == ["counts", "snr", "sky"]
     counts = unpacked(payload["views"]["counts"]["value"])
     assert np.isnan(counts[10:20]).all()

@@ -12,9 +12,9 @@ from astropy.table import Table
 
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import find_instrument
+from soxspipe.io.calibration_tables import read_dispersion_table, read_order_table, read_response
 from soxspipe.io.classify import ClassifiedFile, classify
 from soxspipe.io.fits import read_header
-from soxspipe.io.tables import read_dispersion_table, read_order_table, read_response
 from support import inputs as kits
 
 CARDS = kits.raw_header("SOXS", "NIR")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from soxspipe.simulate.atmosphere import gaussian_through_slit, moffat_through_slit
-from soxspipe.simulate.images import image_motion, sersic_through_slit, smear
 from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.slit_images import image_motion, sersic_through_slit, smear
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from soxspipe.io.names import distinct_name, file_name, qc_folder, reduced_folder, safe_name
+from soxspipe.io.file_names import distinct_name, file_name, qc_folder, reduced_folder, safe_name
 
 
 @pytest.mark.parametrize("text", ["../../etc/passwd", "a/b\\c", ".hidden", "x" * 400, "", "nul\x00", "<img src=x>", "caf\u00e9", "a b\tc"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soxspipe.instruments.registry import find_instrument
-from soxspipe.io.names import file_name, reduced_folder, safe_name
+from soxspipe.io.file_names import file_name, reduced_folder, safe_name
 from soxspipe.night.frame_row import FrameRow
 from soxspipe.night.rules import SetRule
 
