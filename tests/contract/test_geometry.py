@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
-import inspect
 import logging
 import shutil
 from collections.abc import Mapping
@@ -17,10 +16,9 @@ import yaml
 from astropy.io import fits
 
 from soxspipe.errors import SoxspipeError
-from soxspipe.instruments.registry import arm as arm_facts
 from soxspipe.io.simulated_calibrations import read_calibration_truth, write_calibration_set
 from soxspipe.io.simulated_facts import make_scene_of, read_facts
-from soxspipe.reductions.registry import RECIPES, reduction
+from soxspipe.reductions.registry import reduction
 from soxspipe.settings.load import load_settings
 from soxspipe.settings.published_names import leaf_by_name, normalised
 from soxspipe.simulate.calibration_scene import CalibrationScene
@@ -29,7 +27,6 @@ from support.raw_calibrations import write_sof
 
 CONTRACT: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("geometry.yaml").read_text(encoding="utf-8"))
 LOG = logging.getLogger("test_geometry")
-SIGNATURE = ["log", "settings", "inputFrames", "verbose", "overwrite", "command", "debug", "turnOffMP"]
 CLASSES = {row["verb"]: row["class"] for row in CONTRACT["names"]}
 RAW = {"disp_solution": "pinhole_arc", "order_centres": "pinhole_flat", "spat_solution": "multi_pinhole_arc"}
 
@@ -83,16 +80,6 @@ def cases(table: str) -> list[tuple[str, Any]]:
     return [(verb, row) for verb, rows in CONTRACT[table].items() for row in rows]
 
 
-@pytest.mark.parametrize("row", CONTRACT["names"], ids=lambda row: row["class"])
-def test_names_and_signature(row):
-    published = getattr(importlib.import_module("soxspipe.recipes"), row["class"])
-    found = list(inspect.signature(published.__init__).parameters)[1:]
-    assert found[: len(SIGNATURE)] == SIGNATURE
-    assert sorted(found[len(SIGNATURE) :]) == sorted(row["extra"])
-    assert row["verb"] in RECIPES
-    assert reduction(row["verb"]).spec.recipe_names == (row["block"],)
-
-
 @pytest.mark.parametrize(("verb", "key"), [(verb, key) for verb, keys in CONTRACT["parameters"].items() for key in keys])
 def test_parameters_are_read_in_both_spellings(verb, key):
     spec, value = reduction(verb).spec, CONTRACT["parameters"][verb][key]
@@ -107,14 +94,6 @@ def test_parameters_are_read_in_both_spellings(verb, key):
         assert (list(found) if isinstance(found, tuple) else found) == value
         assert leaf.info.default != found
         assert not loaded.warnings
-
-
-@pytest.mark.parametrize("which", list(CONTRACT["ranges"]))
-def test_ranges(which):
-    verb, arm = which.split()
-    spec = reduction(verb).spec
-    found = spec.ranges(spec.recipe_names[0], arm_facts("SOXS", arm))
-    assert {name: list(limits) for name, limits in found.items()} == CONTRACT["ranges"][which]
 
 
 @pytest.mark.slow
