@@ -14,13 +14,13 @@ from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.metric import Metric
-from soxspipe.datamodel.models import OrderShift, SkyModel, WavelengthShift
+from soxspipe.datamodel.models import SkyModel
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.numerics.medians import quick_mad_sigma
 from soxspipe.numerics.robust import weighted_median
+from soxspipe.qc.numbers import finite_or_none
 
 CALIBRATION_FLAGS = PixelFlag.BAD | PixelFlag.NOT_FINITE
 NO_MEASUREMENT = SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED | SpectrumFlag.PARTIAL_PROFILE
@@ -144,7 +144,9 @@ def measure_snr(merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
 def measure_efficiency(efficiency: EfficiencyCurve | None, arm: Arm) -> tuple[Metric, ...]:
     """EFF MEDIAN, global and per order: slit and atmosphere included; without a value for frames that have no efficiency."""
     overall = Metric(
-        name="EFF MEDIAN", value=None if efficiency is None else _finite(efficiency.median), comment="Median efficiency across all orders"
+        name="EFF MEDIAN",
+        value=None if efficiency is None else finite_or_none(efficiency.median),
+        comment="Median efficiency across all orders",
     )
     if efficiency is None:
         return (overall,)
@@ -153,7 +155,7 @@ def measure_efficiency(efficiency: EfficiencyCurve | None, arm: Arm) -> tuple[Me
         *(
             Metric(
                 name=f"EFF MEDIAN O{arm.label(order)}",
-                value=_finite(value),
+                value=finite_or_none(value),
                 comment=f"Median efficiency in order {arm.label(order)}",
                 order=arm.label(order),
             )
@@ -192,12 +194,12 @@ def measure_sky(sky: SkyModel | None) -> tuple[Metric, ...]:
     return (
         Metric(
             name="SKY CHI LINES",
-            value=_finite(weighted_median(np.array([order.chi_lines for order in orders], dtype=np.float64), weights)),
+            value=finite_or_none(weighted_median(np.array([order.chi_lines for order in orders], dtype=np.float64), weights)),
             comment="Sky residual over noise on sky lines",
         ),
         Metric(
             name="SKY CHI CONT",
-            value=_finite(weighted_median(np.array([order.chi_continuum for order in orders], dtype=np.float64), weights)),
+            value=finite_or_none(weighted_median(np.array([order.chi_continuum for order in orders], dtype=np.float64), weights)),
             comment="Sky residual over noise between sky lines",
         ),
     )
@@ -218,12 +220,12 @@ def measure_object(
     trace: ObjectTrace, profile: SlitProfile, observation: Observation, orders: Sequence[OrderSpectrum]
 ) -> tuple[Metric, ...]:
     """Significance and width of the object, against the seeing the header gives, and its light outside the boxcar aperture."""
-    fwhm = None if trace.forced else _finite(profile.fwhm_arcsec)
+    fwhm = None if trace.forced else finite_or_none(profile.fwhm_arcsec)
     seeing = observation.seeing_arcsec
     outside = _median(np.concatenate([1.0 - spectrum.aperture_fraction for spectrum in orders])) if orders else None
     position = next((source.slit_arcsec for source in trace.sources), None)
     return (
-        Metric(name="TRACE SIGNIF", value=_finite(trace.significance), comment="Significance of the object's coherent light"),
+        Metric(name="TRACE SIGNIF", value=finite_or_none(trace.significance), comment="Significance of the object's coherent light"),
         Metric(name="TRACE FORCED", value=int(trace.forced), comment="1 if no object was found or its position given"),
         Metric(name="TRACE SLIT POS", value=position, unit="arcsec", comment="Object's distance from the slit centre"),
         Metric(name="N OBJECTS", value=len(trace.sources), comment="Objects found on the slit"),
@@ -251,121 +253,12 @@ def measure_flat_structure(structure: Mapping[int, float]) -> tuple[Metric, ...]
     return (Metric(name="FLAT STRUCTURE", value=worst, unit="percent", comment="Structure of the flat taken out of the flux, rms"),)
 
 
-def measure_slit(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:
-    """SLIT SHIFT, its error, and that of every order: motion of the slit's image along the slit against flat and map."""
-    most = LARGEST_SLIT_PX if slit.applied else None
-    return (
-        Metric(
-            name="SLIT SHIFT",
-            value=_finite(slit.px),
-            unit="px",
-            comment="Slit image against the flat's, along the slit",
-            low=None if most is None else -most,
-            high=most,
-        ),
-        Metric(name="SLIT SHIFT ERR", value=_finite(slit.error_px), unit="px", comment="Its error"),
-        Metric(name="SLIT SHIFT USED", value=int(slit.applied), comment="1 if slit positions follow it"),
-        *(
-            Metric(
-                name=f"SLIT SHIFT O{arm.label(order)}",
-                value=_finite(one.px),
-                unit="px",
-                comment=f"Of the order, error {one.error_px:.2f}",
-                order=arm.label(order),
-            )
-            for order, one in sorted(slit.orders.items())
-        ),
-    )
-
-
-def measure_wavelength_shift(shift: WavelengthShift | None) -> tuple[Metric, ...]:
-    """WAVE SHIFT, its error and the number of sky lines behind it, of the arm."""
-    lines = None if shift is None else shift.n_lines
-    return (
-        Metric(
-            name="WAVE SHIFT", value=None if shift is None else _finite(shift.shift_px), unit="px", comment="Zero-point shift on sky lines"
-        ),
-        Metric(name="WAVE SHIFT ERR", value=None if shift is None else _finite(shift.error_px), unit="px", comment="Its error"),
-        Metric(name="WAVE SHIFT LINES", value=lines, comment="Sky lines used"),
-    )
-
-
-def measure_order_shifts(shift: WavelengthShift | None, arm: Arm, orders: Sequence[OrderSpectrum]) -> tuple[Metric, ...]:
-    """WAVE SHIFT, WAVE ERR and WAVE SOURCE of every order, the orders not tied, and the same in the names of release 0.19 of the reference."""
-    if shift is None:
-        return ()
-    scale = {spectrum.order: float(np.nanmedian(spectrum.pixel_scale_nm)) for spectrum in orders}
-    loose = sum(not found.tied for found in shift.orders.values())
-    made = [Metric(name="WAVE UNTIED", value=loose, comment="Orders whose wavelengths are the arc's alone")]
-    for order, found in sorted(shift.orders.items()):
-        label = arm.label(order)
-        made += [
-            Metric(
-                name=f"WAVE SHIFT O{label}", value=_finite(found.shift_px), unit="px", comment=f"Mean shift of order {label}", order=label,
-                low=-LARGEST_SHIFT_PX if found.tied else None, high=LARGEST_SHIFT_PX if found.tied else None,
-            ),
-            Metric(
-                name=f"WAVE ERR O{label}", value=_finite(found.error_px), unit="px", comment="Its error", order=label,
-                high=LARGEST_SHIFT_ERROR_PX if found.n_lines else None,
-            ),
-            Metric(name=f"WAVE SOURCE O{label}", value=found.source, comment=found.reason or "What it rests on", order=label),
-            Metric(
-                name=f"SKY SHIFT O{order}", value=_finite(found.shift_px * scale.get(order, np.nan)) if found.applied else None, unit="nm",
-                comment=f"Shift of order {label} taken out", order=label,
-            ),
-            Metric(
-                name=f"SKY SHIFT O{order} PX", value=_finite(found.shift_px) if found.applied else None, unit="px",
-                comment=f"Shift of order {label} taken out", order=label,
-            ),
-            Metric(name=f"SKY LINE SNR O{order}", value=found.snr or None, comment=f"All sky lines of order {label} together", order=label),
-        ]  # fmt: skip
-    return (*made, *_tuning(shift, arm))
-
-
-LARGEST_SLIT_PX = 11.0
-"""Three arcsec, the largest motion seen on sky: beyond it flat or map are of another setting."""
-LARGEST_SHIFT_PX = 8.0
-"""No order was seen to move further."""
-
-LARGEST_SHIFT_ERROR_PX = 0.3
-"""Of a shift on an order's own lines; the arc itself is better within a night."""
-
-
-def _tuning(shift: WavelengthShift, arm: Arm) -> tuple[Metric, ...]:
-    """SKY TUNING and the sources of bands that follow others, in the words of the reference."""
-    applied = [found for found in shift.orders.values() if found.applied]
-    if not applied:
-        tuning = "skipped: attached arc" if shift.attached else "skipped: no lines"
-    elif arm.flexure.together:
-        tuning = "skylines-global" if np.isfinite(shift.scatter_px) else "skylines-per-order"
-    else:
-        tuning = "skylines"
-    made = [Metric(name="SKY TUNING", value=tuning, comment="How wavelengths were tied to the sky")]
-    if arm.flexure.together:
-        made += [
-            Metric(name="SKY FIT RMS PX", value=_finite(shift.scatter_px), unit="px", comment="Orders about a common motion"),
-            Metric(name="SKY FIT NLINES", value=shift.n_lines, comment="Sky lines in all orders"),
-        ]
-    followers = {arm.label(law.order): shift.orders[law.order] for law in arm.flexure.laws if law.order in shift.orders}
-    if "r" in followers:
-        made.append(Metric(name="R SHIFT SOURCE", value=_in_words(followers["r"]), comment="What the shift of r rests on"))
-    if "u" in followers and "g" in followers:
-        both = sorted({_in_words(followers[band]) for band in ("u", "g")})
-        made.append(Metric(name="UG SHIFT SOURCE", value=" / ".join(both), comment="What the shifts of u and g rest on"))
-    return tuple(made)
-
-
-def _in_words(found: OrderShift) -> str:
-    """`model` for a law, as the reference calls it."""
-    return {"law": "model", "none": f"none: {found.reason}" if found.reason else "none"}.get(found.source, found.source)[:60]
-
-
 def measure_joins(merged: MergedSpectrum, arm: Arm) -> tuple[Metric, ...]:
     """JOIN SCALE per overlap: flux of the redder order over the bluer one's, 1 when they agree."""
     return tuple(
         Metric(
             name=f"JOIN SCALE O{arm.label(join.blue_order)} O{arm.label(join.red_order)}",
-            value=_finite(join.scale) if join.measured else None,
+            value=finite_or_none(join.scale) if join.measured else None,
             comment=f"Flux ratio at {join.wavelength_nm:.1f} nm, error {join.scale_error:.4f}",
             order=arm.label(join.blue_order),
         )
@@ -450,7 +343,3 @@ def _median(values: FloatArray) -> float | None:
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

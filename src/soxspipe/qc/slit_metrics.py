@@ -12,11 +12,14 @@ from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.qc.numbers import finite_or_none
 
 EDGE_SHARE = 0.2
 """Of an order's pixels, from which the object spills over the slit's end (as the reference has it)."""
 FAINT_SHARE = 0.5
 """Of an order's samples; where fewer show the object, the trace rests on the other orders (as the reference has it)."""
+LARGEST_SLIT_PX = 11.0
+"""Three arcsec, the largest motion seen on sky: beyond it flat or map are of another setting."""
 
 
 def measure_slit_drift(trace: ObjectTrace, orders: Sequence[OrderSpectrum]) -> tuple[Metric, ...]:
@@ -76,3 +79,30 @@ def _along_spectrum(trace: ObjectTrace, orders: Sequence[OrderSpectrum]) -> tupl
     together = np.concatenate(wave)
     ascending = np.argsort(together, kind="stable")
     return together[ascending], np.concatenate(position)[ascending]
+
+
+def measure_slit(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:
+    """SLIT SHIFT, its error, and that of every order: motion of the slit's image along the slit against flat and map."""
+    most = LARGEST_SLIT_PX if slit.applied else None
+    return (
+        Metric(
+            name="SLIT SHIFT",
+            value=finite_or_none(slit.px),
+            unit="px",
+            comment="Slit image against the flat's, along the slit",
+            low=None if most is None else -most,
+            high=most,
+        ),
+        Metric(name="SLIT SHIFT ERR", value=finite_or_none(slit.error_px), unit="px", comment="Its error"),
+        Metric(name="SLIT SHIFT USED", value=int(slit.applied), comment="1 if slit positions follow it"),
+        *(
+            Metric(
+                name=f"SLIT SHIFT O{arm.label(order)}",
+                value=finite_or_none(one.px),
+                unit="px",
+                comment=f"Of the order, error {one.error_px:.2f}",
+                order=arm.label(order),
+            )
+            for order, one in sorted(slit.orders.items())
+        ),
+    )

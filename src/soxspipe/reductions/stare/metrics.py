@@ -11,7 +11,8 @@ from soxspipe.qc import metrics
 from soxspipe.qc.exposures import measure_exposures, measure_read_noise, measure_readout_pattern
 from soxspipe.qc.response_metrics import measure_response
 from soxspipe.qc.samples import measure_gaps
-from soxspipe.qc.slit_metrics import measure_slit_drift, measure_slit_illumination, measure_trace_quality
+from soxspipe.qc.slit_metrics import measure_slit, measure_slit_drift, measure_slit_illumination, measure_trace_quality
+from soxspipe.qc.wavelength_metrics import measure_order_shifts, measure_wavelength_shift
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.temperatures import header_temperatures
 
@@ -86,7 +87,7 @@ def flat_structure(context: StareContext) -> Metrics:
 
 def slit(context: StareContext) -> Metrics:
     """Motion of the slit's image."""
-    return metrics.measure_slit(context.result.slit, context.inputs.arm)
+    return measure_slit(context.result.slit, context.inputs.arm)
 
 
 def slit_drift(context: StareContext) -> Metrics:
@@ -111,12 +112,12 @@ def response(context: StareContext) -> Metrics:
 
 def wavelength_shift(context: StareContext) -> Metrics:
     """Zero-point on sky lines."""
-    return metrics.measure_wavelength_shift(context.result.wavelength_shift)
+    return measure_wavelength_shift(context.result.wavelength_shift)
 
 
 def order_shifts(context: StareContext) -> Metrics:
     """Shift of every order, its error and what it rests on."""
-    return metrics.measure_order_shifts(context.result.wavelength_shift, context.inputs.arm, context.result.orders)
+    return measure_order_shifts(context.result.wavelength_shift, context.inputs.arm, context.result.orders)
 
 
 def struck_pixels(context: StareContext) -> Metrics:
