@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from soxspipe.instruments.registry import find_instrument
 from soxspipe.night.frame_row import FrameRow
-from soxspipe.night.organise import FrameSet
+from soxspipe.night.frame_set import FrameSet
 from soxspipe.night.rules import Need
 
 MOST = 3

@@ -8,52 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from soxspipe.night.frame_row import FrameRow
+from soxspipe.night.frame_set import FrameSet
 from soxspipe.night.left_out import LeftOut, is_lamp_off, rule_of, sort_out
 from soxspipe.night.rules import COMMON, MAX_EXPOSURES, RULES, RUN_GAP_H, SETS, SetRule
 from soxspipe.night.set_names import set_name
 
 HOURS_PER_DAY = 24.0
 Key = tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameSet:
-    """Exposures that one recipe takes together.
-
-    Attributes
-    ----------
-    rule : SetRule
-        What it is.
-    name : str
-        Of the set-of-files, without ``.sof``.
-    frames : tuple of FrameRow
-        In order of time; exposures with the lamp on.
-    off_frames : tuple of FrameRow
-        The same with the lamp off.
-    warnings : tuple of str
-        For the user, one sentence each.
-    """
-
-    rule: SetRule
-    name: str
-    frames: tuple[FrameRow, ...]
-    off_frames: tuple[FrameRow, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def first(self) -> FrameRow:
-        """The earliest exposure, which stands for the set."""
-        return self.frames[0]
-
-    @property
-    def arm(self) -> str:
-        """Arm of the spectrograph."""
-        return self.first.arm
-
-    @property
-    def night(self) -> str:
-        """Date at the start of the night."""
-        return self.first.night
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from typing import Literal
 from soxspipe.instruments.registry import find_instrument
 from soxspipe.night.choose import Choice, Supplies, Supply, choose
 from soxspipe.night.frame_row import FrameRow
+from soxspipe.night.frame_set import FrameSet
 from soxspipe.night.left_out import LeftOut
-from soxspipe.night.organise import FrameSet, Organised
+from soxspipe.night.organise import Organised
 from soxspipe.night.rules import Need
 from soxspipe.night.set_names import calibration_paths, sof_path
 

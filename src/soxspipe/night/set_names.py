@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from soxspipe.instruments.registry import find_instrument
 from soxspipe.io.file_names import file_name, reduced_folder, safe_name
 from soxspipe.night.frame_row import FrameRow
+from soxspipe.night.frame_set import FrameSet
 from soxspipe.night.rules import SetRule
-
-if TYPE_CHECKING:
-    from soxspipe.night.organise import FrameSet
 
 SOF_FOLDER = "sof"
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from soxspipe.night.organise import FrameSet
+from soxspipe.night.frame_set import FrameSet
 from soxspipe.night.rules import MAX_EXPOSURES, SETS
 from support.night_headers import EVENING, Exposure, calibrations, run_of, stare, whole_night
 from support.nights import organised

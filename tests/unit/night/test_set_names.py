@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from soxspipe.night.organise import FrameSet
+from soxspipe.night.frame_set import FrameSet
 from support.night_headers import EVENING, Exposure, stare, whole_night
 from support.nights import organised
 
