@@ -10,6 +10,7 @@ from soxspipe.datamodel.spectrum import ResponseCurve
 BANDS_NM = ((350, 450), (450, 550), (550, 680), (680, 800), (850, 930), (990, 1090), (1180, 1300), (1500, 1750), (2050, 2300))
 """Between the telluric bands; those that a response does not reach have no value."""
 LEAST_BINS = 5
+"""A median of fewer bins of a band says little; no measurement is recorded."""
 
 
 def measure_response(response: ResponseCurve | None) -> tuple[Metric, ...]:

@@ -12,9 +12,8 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 
-FRAME_CLIPPING_SIGMA = 10.0
+FRAME_CLIPPING_SIGMA, FRAME_CLIPPING_ITERATIONS = 10.0, 2
 """As the published method does."""
-FRAME_CLIPPING_ITERATIONS = 2
 
 
 def given_frame(value: Any, name: str) -> Frame | None:

@@ -16,6 +16,7 @@ from soxspipe.simulate.values import DeliveredMap
 _ORDER_DEGREE = 6
 """Enough for a map that is as smooth as the real ones."""
 _ALONG_B_DEGREE = 5
+"""Of an order's centre along the dispersion, which is smooth; no measurement is recorded."""
 
 
 def make_delivered_map(

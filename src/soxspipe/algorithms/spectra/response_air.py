@@ -44,6 +44,7 @@ FEWEST_BINS = 5
 SATURATION_SCATTER = 0.5
 """Of the logarithm of the depth at which a band saturates: 0.25 to 1 line by line."""
 SMALLEST_STEP = 1e-3
+"""Of a parameter, by which slopes are measured: small beside what a parameter moves, large beside rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

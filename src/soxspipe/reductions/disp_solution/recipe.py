@@ -14,7 +14,7 @@ __all__ = ["REDUCTION"]
 
 
 def _reduce(inputs: LampInputs, settings: DispSolutionSettings, done: Done) -> ArcResult:
-    """The algorithm, imported when it is needed: wrong inputs are told of in a fraction of the time."""
+    """The algorithm, imported when it is needed: wrong inputs are reported in a fraction of the time."""
     from soxspipe.reductions.disp_solution import reduce
 
     return reduce.reduce_disp_solution(inputs, settings, done)

@@ -14,7 +14,7 @@ __all__ = ["REDUCTION"]
 
 
 def _reduce(inputs: FrameSet, settings: MbiasSettings, done: Done) -> MbiasResult:
-    """The algorithm, imported when it is needed: wrong inputs are told of in a fraction of the time."""
+    """The algorithm, imported when it is needed: wrong inputs are reported in a fraction of the time."""
     from soxspipe.reductions.mbias import reduce
 
     return reduce.reduce_mbias(inputs, settings, done)

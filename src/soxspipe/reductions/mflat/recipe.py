@@ -14,7 +14,7 @@ __all__ = ["REDUCTION"]
 
 
 def _reduce(inputs: MflatInputs, settings: MflatSettings, done: Done) -> MflatResult:
-    """The algorithm, imported when it is needed: wrong inputs are told of in a fraction of the time."""
+    """The algorithm, imported when it is needed: wrong inputs are reported in a fraction of the time."""
     from soxspipe.reductions.mflat import reduce
 
     return reduce.reduce_mflat(inputs, settings, done)

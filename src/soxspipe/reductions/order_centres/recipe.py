@@ -14,7 +14,7 @@ __all__ = ["REDUCTION"]
 
 
 def _reduce(inputs: LampInputs, settings: OrderCentresSettings, done: Done) -> OrderCentresResult:
-    """The algorithm, imported when it is needed: wrong inputs are told of in a fraction of the time."""
+    """The algorithm, imported when it is needed: wrong inputs are reported in a fraction of the time."""
     from soxspipe.reductions.order_centres import reduce
 
     return reduce.reduce_order_centres(inputs, settings, done)

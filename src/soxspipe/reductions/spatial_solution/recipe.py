@@ -14,7 +14,7 @@ __all__ = ["REDUCTION"]
 
 
 def _reduce(inputs: LampInputs, settings: SpatialSolutionSettings, done: Done) -> ArcResult:
-    """The algorithm, imported when it is needed: wrong inputs are told of in a fraction of the time."""
+    """The algorithm, imported when it is needed: wrong inputs are reported in a fraction of the time."""
     from soxspipe.reductions.spatial_solution import reduce
 
     return reduce.reduce_spatial_solution(inputs, settings, done)

@@ -16,7 +16,7 @@ __all__ = ["REDUCTION", "StareContext"]
 
 
 def _reduce(inputs: StareInputs, settings: StareSettings, done: Done) -> StareResult:
-    """The algorithm, imported when it is needed: wrong inputs are told of in a fraction of the time."""
+    """The algorithm, imported when it is needed: wrong inputs are reported in a fraction of the time."""
     from soxspipe.reductions.stare import reduce
 
     return reduce.reduce_stare(inputs, settings, done)

@@ -119,7 +119,7 @@ class Spectrum {
     return [x, high, low, shown];
   }
 
-  /* Limits that follow the object: flagged samples, and faint ones with four times the usual error, have no say. */
+  /* Limits that follow the object: flagged samples, and faint ones with four times the usual error, do not count. */
   yRange(u) {
     const { view, value, error } = this.current, [from, to] = u.series[0].idxs || [0, view.x.length - 1];
     const log = this.logarithmic, stride = Math.max(1, Math.floor((to - from) / 6000)), errors = [], chosen = [];
