@@ -61,7 +61,7 @@ BRIGHT_SIGNIFICANCE = 50.0
 
 
 def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lambda step, note: None) -> StareResult:
-    """Reduce one stare-mode observation; each line is one box of the recipe's algorithm figure.
+    """Reduce one stare-mode observation: what all exposures share; `solve_stack` has the boxes of the recipe's figure, one line each.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def _of_masters(order: ExtractedOrder, spectrum: OrderSpectrum, stacked: AnyFram
 def solve_stack(
     numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done, known_host: HostLight | None = None
 ) -> StackSolution:
-    """Average exposures that agree, and solve sky and object on their mean; `known_host` is what other exposures show."""
+    """Average exposures that agree, and solve sky and object on their mean, one line a box; `known_host` is what other exposures show."""
     inputs, windows = inputs_of_group(numbers, ready, plan), ready.windows
     half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
     stacked = clip_and_stack([ready.exposures[number] for number in numbers], settings.stack, _bias_level(inputs))
