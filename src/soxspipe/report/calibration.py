@@ -70,7 +70,7 @@ class CalibrationReport:
     notes : tuple of str
         Explanations under the pictures.
     provenance, settings, made_at, warnings, products, steps, versions
-        As in the report of a stare observation.
+        As in every report (`soxspipe.report.record`).
     """
 
     title: str
