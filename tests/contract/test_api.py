@@ -289,6 +289,7 @@ class FakeGathered:
     def __init__(self, run):
         self.inputs, self.settings, self.recipe = run.inputs, run.settings, run.provenance.recipe
         self.warnings, self.notes, self.header = (), (), HEADER
+        self.sof_name, self.night = run.provenance.sof_name, run.provenance.night
         self.provenance_so_far = self.provenance = lambda: run.provenance
 
 
