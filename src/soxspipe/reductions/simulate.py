@@ -12,7 +12,7 @@ from typing import Any
 from soxspipe.errors import SoxspipeError
 from soxspipe.io.simulated import write_data_set
 from soxspipe.io.simulated_calibrations import write_calibration_set
-from soxspipe.io.simulated_facts import make_scene, make_scene_of, read_facts, read_scene, read_scene_of
+from soxspipe.io.simulated_facts import AnyScene, make_scene_of, read_facts, read_scene_of
 from soxspipe.io.simulated_night import write_arm
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibrations import make_calibration_set
@@ -41,7 +41,7 @@ def simulate_dataset(scene: Scene | Mapping[str, Any] | str | Path, folder: str 
     SettingsError
         If the scene is not valid.
     """
-    checked = scene if isinstance(scene, Scene) else make_scene(scene) if isinstance(scene, Mapping) else read_scene(Path(scene))
+    checked = _checked(Scene, scene)
     return write_data_set(simulate(checked, read_facts(checked)), checked, Path(folder))
 
 
@@ -65,9 +65,15 @@ def simulate_calibrations(scene: CalibrationScene | Mapping[str, Any] | str | Pa
     SettingsError
         If the scene is not valid.
     """
-    if not isinstance(scene, CalibrationScene):
-        scene = make_scene_of(CalibrationScene, scene) if isinstance(scene, Mapping) else read_scene_of(CalibrationScene, Path(scene))
-    return write_calibration_set(make_calibration_set(scene, read_facts(scene)), Path(folder))
+    checked = _checked(CalibrationScene, scene)
+    return write_calibration_set(make_calibration_set(checked, read_facts(checked)), Path(folder))
+
+
+def _checked(kind: type[AnyScene], scene: AnyScene | Mapping[str, Any] | str | Path) -> AnyScene:
+    """The scene, made of its keys and values or of a file if it is not one yet."""
+    if isinstance(scene, kind):
+        return scene
+    return make_scene_of(kind, scene) if isinstance(scene, Mapping) else read_scene_of(kind, Path(scene))  # type: ignore[arg-type]
 
 
 def simulate_night(night: NightScene, folder: str | Path) -> list[Path]:

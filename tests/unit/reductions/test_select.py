@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from soxspipe.errors import InputError, MissingInputError
-from soxspipe.io.classify import ClassifiedFile, classify
-from soxspipe.io.fits_header import Header
+from soxspipe.io.classify import ClassifiedFile
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.select import select_inputs as select_by_rows
 from soxspipe.reductions.stare.spec import STARE as SPEC
-
-STARE = "ECHELLE,SLIT,STARE"
-
-
-def make(name: str, **cards: object) -> ClassifiedFile | None:
-    base: dict[str, object] = {"INSTRUME": "SOXS", "ESO SEQ ARM": "NIR", "EXPTIME": 10.0}
-    base |= {key.replace("__", " "): value for key, value in cards.items()}
-    return classify(Path(name), Header(tuple((key, value, "") for key, value in base.items() if value is not None)))  # type: ignore[misc]
-
-
-def raw(name: str = "raw.fits", dpr_type: str = "OBJECT", tech: str = STARE, **cards: object) -> ClassifiedFile:
-    file = make(name, ESO__DPR__TYPE=dpr_type, ESO__DPR__TECH=tech, **cards)
-    assert file is not None
-    return file
-
-
-def product(category: str, name: str | None = None, **cards: object) -> ClassifiedFile:
-    file = make(name or f"{category}.fits", ESO__PRO__CATG=category, **cards)
-    assert file is not None
-    return file
+from support.classified import product, raw
 
 
 def complete() -> list[ClassifiedFile]:
