@@ -25,11 +25,11 @@ class FakeGathered:
         self.run = run
         self.inputs = run.inputs
         self.settings = run.settings
-        self.recipe = run.provenance.recipe
+        self.recipe, self.sof_name, self.night = run.provenance.recipe, run.provenance.sof_name, run.provenance.night
         self.warnings = ("a warning\nin two lines",)
         self.notes = ("setting 'x' has no use here",)
 
-    def names(self):
+    def provenance_so_far(self):
         return self.run.provenance
 
     def provenance(self):
