@@ -17,7 +17,6 @@ from soxspipe.simulate.atmosphere import (
 )
 from soxspipe.simulate.detector import stream
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
-from soxspipe.simulate.slit_images import REFERENCE_NM, refraction_left, sersic_through_slit, star_parts
 from soxspipe.simulate.line_shape import horned, paint_slit_light, spread_along
 from soxspipe.simulate.optics import OpticalModel
 from soxspipe.simulate.paint import (
@@ -32,7 +31,7 @@ from soxspipe.simulate.paint import (
     slit_kernel,
 )
 from soxspipe.simulate.scene import ORDERS_BLOCKED_BY_JH, Scene
-from soxspipe.simulate.slit_images import sersic_through_slit, star_parts
+from soxspipe.simulate.slit_images import REFERENCE_NM, refraction_left, sersic_through_slit, star_parts
 from soxspipe.simulate.telluric import TelluricSpecies
 from soxspipe.simulate.throughput import instrument_efficiency
 from soxspipe.simulate.values import Facts

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from soxspipe.datamodel.observation import Observation
-from soxspipe.io.fits_writer import fits_chunks
 from soxspipe.io.file_names import file_name
+from soxspipe.io.fits_writer import fits_chunks
 from soxspipe.io.products import fluxed_columns
 from soxspipe.io.spectra import FinishedTable
 from soxspipe.reductions.convert import MovedSpectrum, move_table, moved_suffix

@@ -15,7 +15,6 @@ from soxspipe.report.sections import all_said, metric_table, order_table, sectio
 from soxspipe.report.settings_table import settings_rows
 from soxspipe.report.verdict import Verdict
 
-
 SEE_ALSO = "See also: "
 """Before the links to files and to other pages."""
 

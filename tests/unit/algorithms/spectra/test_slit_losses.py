@@ -9,8 +9,8 @@ from soxspipe.algorithms.spectra.slit_losses import PLACE_ERROR_ARCSEC, SlitLoss
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.instruments.registry import arm
 from soxspipe.simulate.atmosphere import seeing_fwhm
-from soxspipe.simulate.slit_images import slit_shares
 from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.slit_images import slit_shares
 
 WAVE = np.linspace(350.0, 850.0, 501)
 VIS, NIR = arm("SOXS", "VIS"), arm("SOXS", "NIR")
