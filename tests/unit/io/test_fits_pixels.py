@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from astropy.io import fits
 
 from soxspipe.errors import InputError
 from soxspipe.io.fits import open_fits
-from soxspipe.io.fits_pixels import read_image
+from soxspipe.io.fits_pixels import ROWS_AT_ONCE, read_image
 from support.claims import write_image
 
 
@@ -49,3 +50,17 @@ def test_shapes_that_no_detector_has(tmp_path: Path, shape: tuple[int, ...], mes
     file = open_fits(write_image(tmp_path / "bad.fits", np.zeros(shape, np.uint8)))
     with pytest.raises(InputError, match=message):
         read_image(file, file.images[0])
+
+
+ROWS = ROWS_AT_ONCE + 3
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.float32, np.float64])
+def test_more_rows_than_are_read_at_once(kind: type[Any], tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 200, (ROWS, 5)).astype(kind)
+    pixels[0, 0] = np.finfo(kind).max if np.issubdtype(kind, np.floating) else np.iinfo(kind).max
+    fits.writeto(tmp_path / "image.fits", pixels)
+    opened = open_fits(tmp_path / "image.fits")
+    found = read_image(opened, opened.images[0], None)
+    assert found.dtype == pixels.dtype
+    assert np.array_equal(found, pixels)
