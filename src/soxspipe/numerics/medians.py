@@ -30,4 +30,5 @@ def quick_percentile(values: FloatArray, percent: float) -> float:
 
 def quick_mad_sigma(values: FloatArray) -> float:
     """Standard deviation from the median absolute deviation about the median of finite values, shape (n,), n > 0."""
-    return MAD_TO_SIGMA * quick_median(np.abs(values - quick_median(values)))
+    deviation = values - quick_median(values)
+    return MAD_TO_SIGMA * quick_median(np.abs(deviation, out=deviation))  # in place: a sky has a million values

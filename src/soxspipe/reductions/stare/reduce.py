@@ -276,16 +276,29 @@ def solve_others(
     for numbers in plan.groups[1:]:
         names = ", ".join(ready.inputs.raw[number].name for number in numbers)
         try:
-            one = solve_stack(numbers, ready, plan, alike, _quiet, host)
+            group, note = _solve_other(numbers, ready, plan, alike, host, with_object=main.found.source is not None)
         except AlgorithmError as error:
             failures.append((numbers, str(error)))
             continue
-        if one.found.source is None and main.found.source is not None:
-            failures.append((numbers, f"its object does not stand out (strongest peak {one.found.significance:.1f} sigma)"))
-            continue
-        solved.append(one.group(numbers, ready.inputs.masters))
-        done("solve_exposure", f"{names}: {notes.trace(one.found)}, FWHM {one.solved.profile.fwhm_arcsec:.2f} arcsec")
+        solved.append(group)
+        done("solve_exposure", f"{names}: {note}")
     return solved, failures
+
+
+def _solve_other(
+    numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settings: StareSettings, host: HostLight | None, *, with_object: bool
+) -> tuple[GroupSpectra, str]:
+    """Spectra of one group and a note of them; its solution, which takes most of the memory, ends here.
+
+    Raises
+    ------
+    AlgorithmError
+        If it cannot be solved, or has no object where the others have one (`with_object`).
+    """
+    one = solve_stack(numbers, ready, plan, settings, _quiet, host)
+    if one.found.source is None and with_object:
+        raise AlgorithmError(f"its object does not stand out (strongest peak {one.found.significance:.1f} sigma)")
+    return one.group(numbers, ready.inputs.masters), f"{notes.trace(one.found)}, FWHM {one.solved.profile.fwhm_arcsec:.2f} arcsec"
 
 
 def _quiet(step: str, note: str) -> None:
