@@ -45,7 +45,7 @@ def test_a_column_of_variable_length_is_refused(tmp_path: Path) -> None:
         read_table(file, file.tables[0])
 
 
-def test_columns_of_every_form(tmp_path: Path) -> None:
+def test_columns_that_need_no_conversion(tmp_path: Path) -> None:
     columns: dict[str, tuple[str, NDArray[Any]]] = {
         "byte": ("B", np.array([1, 255], np.uint8)),
         "short": ("I", np.array([-1, 2], np.int16)),
@@ -65,7 +65,7 @@ def test_columns_of_every_form(tmp_path: Path) -> None:
         assert np.array_equal(found[name], values, equal_nan=values.dtype.kind == "f"), name
 
 
-def test_astropy_is_not_imported_for_them(tmp_path: Path) -> None:
+def test_astropy_is_imported_for_others_alone(tmp_path: Path) -> None:
     fits.BinTableHDU.from_columns([fits.Column("a", "D", array=[1.0])]).writeto(tmp_path / "table.fits")
     code = (
         "import sys; from pathlib import Path; from soxspipe.io.fits import open_fits; from soxspipe.io.fits_columns import read_table;"

@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from soxspipe.errors import InputError
 from soxspipe.io.fits import open_fits
-from soxspipe.io.fits_pixels import ROWS_AT_ONCE, read_image
+from soxspipe.io.fits_pixels import ROWS_AT_ONCE, image_rows, read_image
 from support.claims import write_image
 
 
@@ -24,6 +24,13 @@ def test_every_pixel_type(tmp_path: Path, dtype: type) -> None:
     assert pixels.dtype.isnative
     assert pixels.flags.writeable
     assert read_image(file, file.images[0]).dtype == np.float32
+
+
+def test_images_of_more_rows_than_are_read_at_once(tmp_path: Path) -> None:
+    data = np.arange(3.0 * (2 * ROWS_AT_ONCE + 5)).reshape(-1, 3)
+    file = open_fits(write_image(tmp_path / "a.fits", data))
+    np.testing.assert_array_equal(read_image(file, file.images[0], None), data)
+    assert [len(rows) for rows in image_rows(file, file.images[0])] == [ROWS_AT_ONCE, ROWS_AT_ONCE, 5]
 
 
 def test_unsigned_pixels_of_two_bytes_stay_what_they_are(tmp_path: Path) -> None:

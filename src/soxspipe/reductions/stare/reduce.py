@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from soxspipe.algorithms.exposures.common_noise import masters_variance
-from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder, order_spectrum
+from soxspipe.algorithms.extraction.horne_extraction import order_spectrum
 from soxspipe.algorithms.extraction.solve_orders import (
     FALLBACK_SEEING_ARCSEC,
     SolvedOrders,
@@ -17,7 +15,7 @@ from soxspipe.algorithms.extraction.solve_orders import (
     follow_object,
 )
 from soxspipe.algorithms.frames.clip_and_stack import clip_and_stack
-from soxspipe.algorithms.frames.detrend import bad_in_masters, defects_of_flat, make_pedestal
+from soxspipe.algorithms.frames.detrend import bad_in_masters, defects_of_flat
 from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
@@ -28,18 +26,14 @@ from soxspipe.algorithms.orders.windows import centre_wavelength
 from soxspipe.algorithms.sky.fit_skies import SkyFits, fit_sky
 from soxspipe.algorithms.sky.subtract_sky import first_sky
 from soxspipe.algorithms.sky.wavelengths.measure import corrected_wavelength
-from soxspipe.algorithms.spectra.flat_level import measure_flat_level
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
 from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image
-from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
-from soxspipe.datamodel.slit import SlitOffset
-from soxspipe.datamodel.spectrum import OrderSpectrum
-from soxspipe.datamodel.stored_frame import AnyFrame, StoredFrame
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.errors import AlgorithmError
 from soxspipe.io.stored import store_frame
@@ -47,12 +41,12 @@ from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures, without_flat_structure
-from soxspipe.reductions.stare.frame_images import diagnostics, paint_frames, sky_model, with_cosmic_rays
+from soxspipe.reductions.stare.frame_images import with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
-from soxspipe.reductions.stare.moved import frame_warnings
 from soxspipe.reductions.stare.prepared import PreparedSet, full_wells, prepare_set, too_many_full
 from soxspipe.reductions.stare.result import StareResult
-from soxspipe.reductions.stare.solution_warnings import flat_warnings, slit_loss_warnings, solution_warnings
+from soxspipe.reductions.stare.solution import Extracted, ShownSolution, StackSolution, show_solution
+from soxspipe.reductions.stare.solution_warnings import flat_warnings, slit_loss_warnings
 from soxspipe.reductions.stare.wavelengths import shift_note, tie_wavelengths
 from soxspipe.settings.stare import StareSettings
 
@@ -88,12 +82,11 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     plan = plan_exposures(ready, half_length_arcsec=0.5 * inputs.arm.slit_length_arcsec)
     if len(ready.exposures) > 1:
         done("compare_exposures", plan.note)
-    main = solve_stack(plan.groups[0], ready, plan, settings, done)
+    first, main = solve_main(ready, plan, settings, done)
     others, failures = solve_others(main, ready, plan, settings, done)
-    first = main.group(plan.groups[0], inputs.masters if others else None)
     groups, flat_structure = without_flat_structure([first, *others])
     combined = combine_groups(groups, plan, ready, failures)
-    spectra, solved = combined.spectra, main.solved
+    spectra = combined.spectra
     if others or failures:
         done("combine_exposures", f"{len(others) + 1} groups")
     for record in combined.records if len(combined.records) > 1 else ():
@@ -101,32 +94,28 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     flattened = settings.use_flat and inputs.masters.flat is not None
     merged = merge_orders(spectra, combined.covariances, inputs.arm.merge_step_nm, flattened=flattened)
     done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
-    flat_level = measure_flat_level([order.data for order in solved.orders]) if flattened else None
     unflattened = unflatten_orders(spectra) if inputs.is_standard else ()
     merged_unflattened = merge_unflattened(unflattened, inputs.arm) if unflattened else None
-    response = make_response(merged, solved.profile.fwhm_arcsec, flat_level, inputs, settings, done)
+    response = make_response(merged, first.fwhm_arcsec, main.flat_level, inputs, settings, done)
     efficiency = make_efficiency(spectra, inputs)
     fluxed = make_fluxed(
-        merged, response.curve, solved.profile.fwhm_arcsec, flat_level, inputs, done, correct_slit_loss=settings.correct_slit_loss
+        merged, response.curve, first.fwhm_arcsec, main.flat_level, inputs, done, correct_slit_loss=settings.correct_slit_loss
     )
-
-    frames = paint_frames(solved, main.flags, main.shown.exptime_s)
-    sky_failures = main.sky_failures
     return StareResult(
         stacked=main.shown,
-        detrended=frames.detrended,
+        detrended=main.frames.detrended,
         background=main.background,
-        sky=None if not main.has_sky else sky_model(solved, frames, sky_failures),
-        sky_subtracted=frames.sky_subtracted,
-        residual_sigma=frames.residual_sigma,
-        trace=solved.trace,
-        profile=solved.profile.summary(),
+        sky=main.sky,
+        sky_subtracted=main.frames.sky_subtracted,
+        residual_sigma=main.frames.residual_sigma,
+        trace=main.trace,
+        profile=main.profile,
         orders=spectra,
         merged=merged,
         orders_unflattened=unflattened,
         merged_unflattened=merged_unflattened,
         wavelength_shift=main.shift,
-        host=solved.host,
+        host=main.host,
         flat_structure=flat_structure,
         slit=main.slit,
         response=response.curve,
@@ -137,78 +126,22 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         exposures=combined.records,
         warnings=(
             *combined.warnings,
-            *ready.warnings(main.flags),
-            *solution_warnings(main.found, inputs, solved, main.slit, main.shift, response.failures, sky_failures),
+            *main.warnings,
+            *(f"{name} could not be made: {reason}" for name, reason in response.failures.items()),
             *flat_warnings(flat_structure, inputs.arm),
             *slit_loss_warnings(fluxed, response.curve, inputs.observation),
-            *frame_warnings(inputs.observation, settings),
         ),
-        failures={f"order {order}": reason for order, reason in sky_failures.items()} | dict(response.failures),
-        diagnostics=diagnostics(solved, main.shown),
+        failures={f"order {order}": reason for order, reason in main.sky_failures.items()} | dict(response.failures),
+        diagnostics=main.diagnostics,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StackSolution:
-    """One group of exposures, averaged as pixels and solved.
-
-    Attributes
-    ----------
-    shown : StoredFrame
-        The mean exposure, in single precision.
-    flags : ndarray of uint8
-        Of the frame, with the cosmic rays found on orders.
-    background : BackgroundModel or None
-        Scattered light.
-    found : FoundObject
-        Objects on the slit.
-    has_sky : bool
-        Whether a sky was subtracted.
-    sky_failures : mapping of int to str
-        Orders without a sky, and why.
-    solved : SolvedOrders
-        Profile and orders.
-    slit : SlitOffset
-        Motion of the slit's image against flat and map.
-    shift : WavelengthShift or None
-        Of the wavelengths.
-    extracted : tuple of _Extracted
-        Spectra with covariance.
-    """
-
-    shown: StoredFrame
-    flags: FlagArray
-    background: BackgroundModel | None
-    found: FoundObject
-    has_sky: bool
-    sky_failures: Mapping[int, str]
-    solved: SolvedOrders
-    slit: SlitOffset
-    shift: WavelengthShift | None
-    extracted: tuple[_Extracted, ...]
-
-    def group(self, exposures: tuple[int, ...], masters: Masters | None) -> GroupSpectra:
-        """Its spectra alone, and how much of their variance the masters make where it is asked for."""
-        return GroupSpectra(
-            exposures=exposures,
-            spectra=tuple(one.spectrum for one in self.extracted),
-            covariances=tuple(one.covariance for one in self.extracted),
-            fwhm_arcsec=self.solved.profile.fwhm_arcsec,
-            position_arcsec=self.found.source.slit_arcsec if self.found.source is not None else float("nan"),
-            seeing=self.solved.profile.moffat,
-            masters=tuple(
-                _of_masters(order, one.spectrum, self.shown, masters)
-                for order, one in zip(self.solved.orders, self.extracted, strict=True)
-                if masters is not None
-            ),
-        )
-
-
-def _of_masters(order: ExtractedOrder, spectrum: OrderSpectrum, stacked: AnyFrame, masters: Masters) -> FloatArray:
-    """Part of the variance of an order's spectrum that the masters make, in the order of its samples."""
-    window = order.data.window
-    pedestal = make_pedestal(stacked.exptime_s, masters.cutout(window.cutout), window.index.shape)
-    return masters_variance(order, pedestal.variance)[spectrum.b_px - window.b_px[0]]
+def solve_main(ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done) -> tuple[GroupSpectra, ShownSolution]:
+    """Solve the first group of exposures, whose frames are shown; its solved orders end here."""
+    main = solve_stack(plan.groups[0], ready, plan, settings, done)
+    masters = ready.inputs.masters
+    shown = show_solution(main, ready, flattened=settings.use_flat and masters.flat is not None)
+    return main.group(plan.groups[0], masters if len(plan.groups) > 1 else None), shown
 
 
 def solve_stack(
@@ -262,13 +195,13 @@ def solve_stack(
 
 
 def solve_others(
-    main: StackSolution, ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done
+    main: ShownSolution, ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done
 ) -> tuple[list[GroupSpectra], list[tuple[tuple[int, ...], str]]]:
     """Solve every other group of exposures and keep its spectra alone; say why where that was not possible.
 
     All exposures have the host of the deepest ones, or none: its light must not be in some of them.
     """
-    host = main.solved.host if main.solved.host is not None and main.solved.host.taken else None
+    host = main.host if main.host is not None and main.host.taken else None
     extraction = settings.extraction.model_copy(update={"subtract_host": settings.extraction.subtract_host and host is not None})
     alike = settings.model_copy(update={"extraction": extraction})
     solved: list[GroupSpectra] = []
@@ -276,7 +209,7 @@ def solve_others(
     for numbers in plan.groups[1:]:
         names = ", ".join(ready.inputs.raw[number].name for number in numbers)
         try:
-            group, note = _solve_other(numbers, ready, plan, alike, host, with_object=main.found.source is not None)
+            group, note = _solve_other(numbers, ready, plan, alike, host, with_object=main.source is not None)
         except AlgorithmError as error:
             failures.append((numbers, str(error)))
             continue
@@ -389,15 +322,9 @@ def _extract(
     return extract_with_sky(sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, known_host=known_host)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Extracted:
-    spectrum: OrderSpectrum
-    covariance: FloatArray
-
-
 def _spectra(
     solved: SolvedOrders, shift: WavelengthShift | None, stacked: AnyFrame, inputs: StareInputs, settings: StareSettings
-) -> list[_Extracted]:
+) -> list[Extracted]:
     aperture = 2 * int(settings.extraction.horne_extraction_slit_length / 2) / inputs.geometry.slit_binning
     saturated = (stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0
     spectra = []
@@ -418,5 +345,5 @@ def _spectra(
             saturated=window.cutout(saturated),
             forced=solved.trace.forced,
         )
-        spectra.append(_Extracted(spectrum=spectrum, covariance=covariance))
+        spectra.append(Extracted(spectrum=spectrum, covariance=covariance))
     return spectra

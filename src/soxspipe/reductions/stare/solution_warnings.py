@@ -119,10 +119,9 @@ def solution_warnings(
     solved: SolvedOrders,
     slit: SlitOffset,
     shift: WavelengthShift | None,
-    failures: Mapping[str, str],
     sky_failures: Mapping[int, str],
 ) -> tuple[str, ...]:
-    """All that is to be said of objects, host, slit, wavelengths and lines, and of what could not be made."""
+    """All that is to be said of objects, host, slit, wavelengths and lines, and of orders left out."""
     said: list[str] = []
     if found.source is None:
         where = "the position given" if inputs.object_slit_arcsec is not None else "the slit centre"
@@ -150,5 +149,4 @@ def solution_warnings(
         said.append(f"sky lines at {places} nm change along the slit; each has a polynomial of its own there")
     for order, reason in sky_failures.items():
         said.append(f"order {order} was left out: {reason}")
-    said.extend(f"{name} could not be made: {reason}" for name, reason in failures.items())
     return tuple(said)
