@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import betainc
 
-from soxspipe.algorithms.objects.object_profile import Moffat
+from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.numerics.robust import running_median

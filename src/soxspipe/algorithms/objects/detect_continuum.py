@@ -11,10 +11,10 @@ from pydantic import Field
 from soxspipe.algorithms.objects.object_flux import has_core
 from soxspipe.algorithms.objects.trace_surface import TracePoints, TraceSurface, fit_surface
 from soxspipe.algorithms.orders.order_data import OrderData
-from soxspipe.algorithms.orders.windows import middle_wavelength
+from soxspipe.algorithms.orders.windows import middle_wavelength, slit_to_pixel
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
-from soxspipe.datamodel.geometry import Geometry, OrderWindow
+from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace, OrderTrace, SlitSource
 from soxspipe.numerics.medians import MAD_TO_SIGMA
 from soxspipe.numerics.robust import row_median, running_mean, running_median
@@ -372,22 +372,6 @@ def _order_trace(one: TracedOrder, surface: TraceSurface | None, position: float
         slit_arcsec=offset,
         sigma_px=np.abs(one.px_per_arcsec) * fwhm / 2.3548,
     )
-
-
-def slit_to_pixel(window: OrderWindow, slit_arcsec: FloatArray) -> FloatArray:
-    """Slit-axis pixel at which each dispersion pixel has the slit position given, shape (n_disp,); extrapolated past the ends of the slit."""
-    distance = np.where(window.inside, np.abs(window.slit_arcsec - slit_arcsec[:, None]), np.inf)
-    rows = np.arange(distance.shape[0])
-    nearest = np.argmin(distance, axis=1)
-    distance[rows, nearest] = np.inf
-    second = np.argmin(distance, axis=1)
-    s0, s1 = window.slit_arcsec[rows, nearest], window.slit_arcsec[rows, second]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        pixel = window.a_start + nearest + (second - nearest) * (slit_arcsec - s0) / (s1 - s0)
-    known = np.isfinite(pixel)
-    if not known.any():
-        return np.full(rows.size, np.nan)
-    return np.where(known, pixel, np.interp(rows, rows[known], pixel[known]))
 
 
 def _samples(

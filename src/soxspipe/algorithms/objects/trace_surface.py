@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.sky.sky_spline import chebyshev
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.numerics.polynomials import chebyshev
 
 REFRACTION_PRIOR_ARCSEC = 3.0
 """About the refraction over one arm at air mass 2 without a corrector."""

@@ -130,3 +130,19 @@ def centre_wavelength(window: OrderWindow, slit_arcsec: FloatArray | float = 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
         wave = w0 + (w1 - w0) * (target - s0) / (s1 - s0)
     return np.where(np.abs(s0 - target) <= np.abs(s1 - s0), wave, np.nan)
+
+
+def slit_to_pixel(window: OrderWindow, slit_arcsec: FloatArray) -> FloatArray:
+    """Slit-axis pixel at which each dispersion pixel has the slit position given, shape (n_disp,); extrapolated past the ends of the slit."""
+    distance = np.where(window.inside, np.abs(window.slit_arcsec - slit_arcsec[:, None]), np.inf)
+    rows = np.arange(distance.shape[0])
+    nearest = np.argmin(distance, axis=1)
+    distance[rows, nearest] = np.inf
+    second = np.argmin(distance, axis=1)
+    s0, s1 = window.slit_arcsec[rows, nearest], window.slit_arcsec[rows, second]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pixel = window.a_start + nearest + (second - nearest) * (slit_arcsec - s0) / (s1 - s0)
+    known = np.isfinite(pixel)
+    if not known.any():
+        return np.full(rows.size, np.nan)
+    return np.where(known, pixel, np.interp(rows, rows[known], pixel[known]))

@@ -10,7 +10,7 @@ import numpy as np
 
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.find_sources import moffat
-from soxspipe.algorithms.objects.object_profile import BETA
+from soxspipe.algorithms.objects.moffat import BETA
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.algorithms.sky.uneven_lines import Intervals, find_uneven_lines, fit_uneven_light, within

@@ -19,7 +19,8 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from soxspipe.algorithms.orders.order_data import OrderData
-from soxspipe.algorithms.sky.sky_spline import SkySpline, powers_of, regularised, spline_normal
+from soxspipe.algorithms.sky.normal_equations import regularised, spline_normal
+from soxspipe.algorithms.sky.sky_spline import SkySpline, powers_of
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.numerics.piece_sums import PixelBlocks, pixel_blocks, spline_products
 from soxspipe.numerics.rows import row_dot

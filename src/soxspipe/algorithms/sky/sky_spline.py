@@ -13,14 +13,15 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
+from soxspipe.algorithms.sky.normal_equations import regularised, shape_normal, spline_normal
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.numerics.piece_sums import PixelBlocks, pixel_blocks, spline_products
+from soxspipe.numerics.polynomials import chebyshev, legendre
 from soxspipe.numerics.robust import largest_near
 from soxspipe.numerics.splines import SplineSpace, clamped_knots, horner, spline_space
 
@@ -181,29 +182,6 @@ def scale(u: FloatArray, u_range: tuple[float, float]) -> FloatArray:
     return np.clip((2.0 * u - u_range[0] - u_range[1]) / (u_range[1] - u_range[0]), -1.0, 1.0)
 
 
-def chebyshev(x: FloatArray, n: int) -> FloatArray:
-    """T_0 .. T_{n-1} at `x`, shape (n, ...)."""
-    terms = np.empty((max(n, 2), *np.shape(x)))
-    terms[0], terms[1] = 1.0, x
-    for k in range(2, n):
-        np.multiply(x, terms[k - 1], out=terms[k])
-        terms[k] *= 2.0
-        terms[k] -= terms[k - 2]
-    return terms[:n]
-
-
-def legendre(x: FloatArray, n: int) -> FloatArray:
-    """P_1 .. P_n at `x`, shape (n, ...): the constant is left out."""
-    terms = np.empty((n + 1, *np.shape(x)))
-    terms[0] = 1.0
-    terms[1:2] = x
-    for k in range(1, n):
-        np.multiply(x, terms[k], out=terms[k + 1])
-        terms[k + 1] *= (2 * k + 1) / (k + 1)
-        terms[k + 1] -= (k / (k + 1)) * terms[k - 1]
-    return terms[1:]
-
-
 def start_spline(breaks: FloatArray, degree: int, u_range: tuple[float, float], illumination_order: int, *, with_shift: bool) -> SkySpline:
     """A spline of zeros on `breaks`, to be filled by `gauss_newton`."""
     space = spline_space(clamped_knots(breaks, degree), degree)
@@ -350,7 +328,7 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     middle = 0.5 * (spline.knots[space.degree : n] + spline.knots[space.degree + 1 : n + 1])
     along = chebyshev(scale(middle, spline.u_range), n_along) if n_along else np.zeros((0, middle.size))
     once = np.ones((1, middle.size))
-    border, dense, dense_right = _shape_normal(
+    border, dense, dense_right = shape_normal(
         sums, space.degree + 1, n, [*[once] * n_gain, *[along] * n_across, *[once] * (n_width + len(more))]
     )
     shape_priors = ((n_gain, spline.illumination_prior), (n_along * n_across, SHIFT_PRIOR_PX))
@@ -373,65 +351,3 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
         shift=spline.shift + step[of_shift].reshape(n_across, n_along).T,
         width=spline.width + step[of_shift.stop : of_shift.stop + n_width],
     )
-
-
-def spline_normal(sums: FloatArray, width: int, n: int) -> tuple[FloatArray, FloatArray]:
-    """Lower band (width, n) of a spline's normal matrix and right-hand side (n,).
-
-    Parameters
-    ----------
-    sums : ndarray, shape (n - width + 1, m, m + 1)
-        Of `spline_products`, whose last column are the data.
-    width : int
-        Basis values per pixel.
-    n : int
-        Number of splines.
-    """
-    pieces = n - width + 1
-    band, right = np.zeros((width, n)), np.zeros(n)
-    for a in range(width):
-        right[a : a + pieces] += sums[:, a, -1]
-        for c in range(a, width):
-            band[c - a, a : a + pieces] += sums[:, a, c]
-    return band, right
-
-
-def _shape_normal(sums: FloatArray, width: int, n: int, rows: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Border (n, p), dense block (p, p) and right-hand side (p,) of the shape terms.
-
-    `rows` has for each term what it is multiplied with in every piece, shape (unknowns of the term, n_pieces): 1, or polynomials along
-    the order.
-    """
-    pieces, n_terms = sums.shape[0], len(rows)
-    start = np.concatenate([[0], np.cumsum([row.shape[0] for row in rows])]).astype(np.int64)
-    p = int(start[-1])
-    border, dense, right = np.zeros((p, n)), np.zeros((p, p)), np.zeros(p)
-    for m in range(n_terms):
-        here = slice(start[m], start[m + 1])
-        right[here] = rows[m] @ sums[:, width + m, -1]
-        for a in range(width):
-            border[here, a : a + pieces] += sums[:, a, width + m] * rows[m]
-        for other in range(m, n_terms):
-            there = slice(start[other], start[other + 1])
-            block = (rows[m] * sums[:, width + m, width + other]) @ rows[other].T
-            dense[here, there] = block
-            dense[there, here] = block.T
-    # the increments of the shape are counted from the current solution, which the spline's own unknowns already reproduce
-    return border.T, dense, right
-
-
-def regularised(band: FloatArray) -> FloatArray:
-    """Add a ridge relative to the local diagonal, and one that carries pieces without data by their neighbours."""
-    diagonal = band[0]
-    around = diagonal.copy()
-    for shift in (1, 2, 4, 8, 16):
-        ring = 1e-2 * np.concatenate([around[-shift:], around, around[:shift]])
-        around = np.maximum(around, np.maximum(ring[: diagonal.size], ring[2 * shift :]))
-    around = np.maximum(around, 1e-12 * max(float(diagonal.max(initial=0.0)), 1e-30))
-    tie = 1e-7 * around
-    result = band.copy()
-    result[0] += tie
-    result[0, 1:] += tie[:-1]
-    result[1, :-1] -= tie[:-1]
-    result[0] += 1e-10 * around
-    return result

@@ -15,8 +15,8 @@ import numpy as np
 
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX
-from soxspipe.algorithms.sky.sky_spline import legendre
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.numerics.polynomials import legendre
 from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
 BIN_PX = 1.5

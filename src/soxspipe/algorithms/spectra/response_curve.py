@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from soxspipe.algorithms.sky.sky_spline import chebyshev
 from soxspipe.algorithms.spectra.response_air import BinnedAir
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.polynomials import chebyshev
 from soxspipe.numerics.robust import mad_sigma
 from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 

@@ -21,7 +21,7 @@ from soxspipe.algorithms.exposures.throughput import (
     measure_ratio,
     round_transmission,
 )
-from soxspipe.algorithms.objects.object_profile import Moffat
+from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.algorithms.spectra.flat_structure import remove_flat_structure
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.exposure_record import ExposureRecord

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.exposures.throughput import clear_exposures, measure_ratio, round_transmission, slit_transmission
-from soxspipe.algorithms.objects.object_profile import Moffat
+from soxspipe.algorithms.objects.moffat import Moffat
 from unit.algorithms.exposures.test_align import order
 
 N = 2000

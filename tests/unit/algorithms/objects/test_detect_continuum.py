@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import median_filter
 
-from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, detect_continuum, slit_to_pixel
+from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 from soxspipe.numerics.robust import running_median
@@ -129,23 +129,6 @@ def test_a_dark_order_inherits_the_trace() -> None:
     dark = observe(window, sky_light(position(window)), np.zeros(300), rng=np.random.default_rng(3))
     trace = traced([orders[0], dark, orders[2]], geometry)
     np.testing.assert_allclose(trace.orders[12].slit_arcsec, bent(window.b_px), atol=0.1)
-
-
-def test_slit_position_to_pixel_by_hand() -> None:
-    window = cut_orders(make_geometry(axis="y", bend=0.0))[0]
-    # a = 22.5 + 3 s
-    np.testing.assert_allclose(slit_to_pixel(window, np.full(300, 1.0)), 25.5)
-    np.testing.assert_allclose(slit_to_pixel(window, np.full(300, -7.0)), 1.5)  # past the end of the slit
-
-
-def test_rows_without_a_slit_are_bridged() -> None:
-    window = cut_orders(make_geometry(axis="y", bend=0.0))[0]
-    inside = np.array(window.inside)
-    inside[100:103] = False
-    hidden = replace(window, inside=inside, slit_arcsec=np.where(inside, window.slit_arcsec, np.nan))
-    np.testing.assert_allclose(slit_to_pixel(hidden, np.full(300, 1.0)), 25.5)
-    nowhere = replace(window, inside=np.zeros_like(inside), slit_arcsec=np.full(inside.shape, np.nan))
-    assert np.isnan(slit_to_pixel(nowhere, np.full(300, 1.0))).all()
 
 
 @pytest.mark.parametrize("width", [1, 5, 15])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.object_profile import Moffat
+from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.algorithms.objects.point_source import fit_star, measure_smearing
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky

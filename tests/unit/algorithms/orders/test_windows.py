@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.orders.windows import SHORTEST_ORDER_PX, cut_orders, dispersion_position
+from soxspipe.algorithms.orders.windows import SHORTEST_ORDER_PX, cut_orders, dispersion_position, slit_to_pixel
 from soxspipe.datamodel.geometry import DispersionMap, Geometry, OrderPolynomial, OrderTable, SpectralFormat
 from support.orders import make_arm, make_geometry
 
@@ -124,3 +125,20 @@ def test_a_senseless_wavelength_has_no_position_beyond_an_orders_length() -> Non
     np.testing.assert_allclose(position[5], 5.0, atol=1e-6)
     assert position.min() >= -40
     assert position.max() <= 39 + 40
+
+
+def test_slit_position_to_pixel_by_hand() -> None:
+    window = cut_orders(make_geometry(axis="y", bend=0.0))[0]
+    # a = 22.5 + 3 s
+    np.testing.assert_allclose(slit_to_pixel(window, np.full(300, 1.0)), 25.5)
+    np.testing.assert_allclose(slit_to_pixel(window, np.full(300, -7.0)), 1.5)  # past the end of the slit
+
+
+def test_rows_without_a_slit_are_bridged() -> None:
+    window = cut_orders(make_geometry(axis="y", bend=0.0))[0]
+    inside = np.array(window.inside)
+    inside[100:103] = False
+    hidden = replace(window, inside=inside, slit_arcsec=np.where(inside, window.slit_arcsec, np.nan))
+    np.testing.assert_allclose(slit_to_pixel(hidden, np.full(300, 1.0)), 25.5)
+    nowhere = replace(window, inside=np.zeros_like(inside), slit_arcsec=np.full(inside.shape, np.nan))
+    assert np.isnan(slit_to_pixel(nowhere, np.full(300, 1.0))).all()

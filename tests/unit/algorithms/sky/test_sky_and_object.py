@@ -9,8 +9,9 @@ import pytest
 from scipy.interpolate import BSpline
 from scipy.linalg import cholesky_banded
 
+from soxspipe.algorithms.sky.normal_equations import regularised
 from soxspipe.algorithms.sky.sky_and_object import N_LAGS, JointSolution, _LocalInverse, evaluate_sky, joint_geometry, solve_sky_and_object
-from soxspipe.algorithms.sky.sky_spline import SkySpline, regularised, start_spline
+from soxspipe.algorithms.sky.sky_spline import SkySpline, start_spline
 from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 from support.orders import TinyOrder, tiny_order
 

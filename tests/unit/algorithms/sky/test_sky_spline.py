@@ -11,14 +11,11 @@ from scipy.interpolate import BSpline
 from soxspipe.algorithms.sky.sky_spline import (
     SkyPixels,
     SkySpline,
-    chebyshev,
     fit_linear,
     gauss_newton,
-    legendre,
     linearise,
     place_pixels,
     powers_of,
-    regularised,
     scale,
     start_spline,
 )
@@ -42,13 +39,6 @@ def scattered(n: int = 6000) -> tuple[np.ndarray, np.ndarray]:
 
 def test_scale_maps_the_range_and_is_clamped() -> None:
     np.testing.assert_allclose(scale(np.array([-5.0, 0.0, 60.0, 120.0, 200.0]), U_RANGE), [-1, -1, 0, 1, 1])
-
-
-@pytest.mark.parametrize("n", [1, 2, 5])
-def test_polynomials_are_numpys(n: int) -> None:
-    x = np.linspace(-1, 1, 9)
-    np.testing.assert_allclose(chebyshev(x, n), np.polynomial.chebyshev.chebvander(x, n - 1).T, atol=1e-14)
-    np.testing.assert_allclose(legendre(x, n), np.polynomial.legendre.legvander(x, n).T[1:], atol=1e-14)
 
 
 def test_value_is_gain_times_shifted_spline() -> None:
@@ -110,12 +100,6 @@ def test_pieces_without_data_are_carried_by_their_neighbours() -> None:
     pixels = SkyPixels(u=u, slit=s, electrons=np.full(u.size, 70.0), variance=np.ones(u.size))
     fitted = linear(spline(), pixels, np.where(keep, 1.0, 0.0))
     np.testing.assert_allclose(fitted(np.linspace(0, 120, 500), np.zeros(500)), 70.0, rtol=2e-3)
-
-
-def test_the_ridge_leaves_a_well_measured_matrix_alone() -> None:
-    band = np.stack([np.full(50, 4.0), np.full(50, 1.0), np.zeros(50), np.zeros(50)])
-    np.testing.assert_allclose(regularised(band), band, atol=1e-5)
-    np.testing.assert_array_equal(band[0], 4.0)
 
 
 def converged(start: SkySpline, pixels: SkyPixels, rounds: int = 8, wings: np.ndarray | None = None) -> SkySpline:

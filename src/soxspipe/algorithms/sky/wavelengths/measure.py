@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from soxspipe.algorithms.sky.sky_spline import chebyshev
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.algorithms.sky.wavelengths.arm_shifts import Circumstances, join_orders
 from soxspipe.algorithms.sky.wavelengths.line_shifts import measure_lines
@@ -16,6 +15,7 @@ from soxspipe.algorithms.sky.wavelengths.sky_spectrum import LineShape, SkySpect
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import SkyLines
 from soxspipe.datamodel.models import WavelengthShift
+from soxspipe.numerics.polynomials import chebyshev
 
 BOXES_PX = (0.0, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 14.0, 18.0, 22.0)
 """Images of the slit from a point to 5 arcsec."""

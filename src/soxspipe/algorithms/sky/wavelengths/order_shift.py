@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.sky.sky_spline import chebyshev
 from soxspipe.algorithms.sky.wavelengths.line_shifts import LineShifts
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.polynomials import chebyshev
 from soxspipe.numerics.robust import mad_sigma
 
 N_TERMS = 3
