@@ -43,7 +43,7 @@ class Storing:
         self._file: IO[bytes] | None = None
         self._close: weakref.finalize[[], Any] | None = None
         with suppress(OSError):
-            self._file = tempfile.TemporaryFile(prefix="soxspipe-")  # noqa: SIM115  # closed when nobody looks at it any more
+            self._file = tempfile.TemporaryFile(buffering=0, prefix="soxspipe-")  # noqa: SIM115  # closed when nobody looks at it any more
             self._close = weakref.finalize(self, self._file.close)
 
     def add(self, rows: NDArray[Any]) -> None:
@@ -51,8 +51,7 @@ class Storing:
         piece = np.ascontiguousarray(rows, self._dtype)
         if self._file is not None:
             try:
-                self._file.write(piece.data)
-                self._file.flush()
+                _write(self._file, piece)
             except OSError:
                 self._take_back(self._file)
         if self._file is None:
@@ -88,6 +87,13 @@ class Storing:
         self._held = [np.frombuffer(held, self._dtype).reshape(self._rows, self._columns)]
         self._file = None
         file.close()
+
+
+def _write(file: IO[bytes], piece: NDArray[Any]) -> None:
+    """Write all of an array: a file without a buffer, of which a full disk leaves nothing behind, may take a part at a time."""
+    left = piece.reshape(-1).view(np.uint8).data
+    while left:
+        left = left[file.write(left) :]
 
 
 def store(image: NDArray[Any], dtype: DTypeLike | None = None) -> StoredImage:

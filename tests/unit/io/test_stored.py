@@ -65,7 +65,7 @@ def test_an_exposure_out_of_a_file_is_that_out_of_memory(turned: Detector) -> No
 def test_the_file_goes_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     files = []
     opened = tempfile.TemporaryFile
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda prefix: files.append(opened(prefix=prefix)) or files[-1])
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **how: files.append(opened(**how)) or files[-1])
     stored = store(PIXELS)
     assert not files[0].closed
     del stored
@@ -96,12 +96,13 @@ def test_single_pixels_are_painted_on_a_blank_image() -> None:
 
 def test_what_a_full_disk_has_taken_is_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(io.BytesIO):
-        """Takes two rows and no more."""
+        """Takes two rows and a byte, and no more."""
 
         def write(self, rows: memoryview, /) -> int:
-            if self.tell() + len(rows) * rows.itemsize > 2 * PIXELS[0].nbytes:
+            room = 2 * PIXELS[0].nbytes + 1 - self.tell()
+            if room <= 0:
                 raise OSError(28, "No space left on device")
-            return super().write(rows)
+            return super().write(rows[:room])
 
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
     storing = Storing(4, PIXELS.dtype)
