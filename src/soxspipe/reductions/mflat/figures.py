@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.detector import Arm
 from soxspipe.reductions.calibration_report import SHEET_PX, report_of
 from soxspipe.reductions.mflat.context import MflatContext
 from soxspipe.reductions.spec import Contents
+
+if TYPE_CHECKING:
+    from soxspipe.algorithms.calibration.master_flat import FlatOrder, MasterFlat
+    from soxspipe.report.calibration import Curve, Sheet
 
 
 def background(context: MflatContext) -> Contents:
@@ -33,11 +41,33 @@ def order_location(context: MflatContext) -> Contents:
 
 def report(context: MflatContext) -> Contents:
     """The report, which lists every other file."""
+    made = context.result.master
+    lit = [order for order in made.orders.values() if order.edges.lit]
+    frames = sum(len(lamp.frame_names) for lamp in made.lamps)
+    names = " and ".join(lamp.lamp for lamp in made.lamps)
+    return report_of(
+        context,
+        title="Master flat",
+        summary=f"{frames} flats of {names} combined; {len(lit)} orders with light.",
+        tiles=(
+            ("flats", str(frames)),
+            ("light at the centres", f"{made.order_levels_e[1]:.0f} e⁻"),
+            ("orders", str(len(lit))),
+            ("edges of the table", f"{made.table_misfit_px:.3f} px"),
+            ("bad pixels", f"{np.mean(made.reasons > 0):.2%}"),
+        ),
+        sheets=_sheets(made, context.inputs.arm),
+        curves=_curves(lit),
+        notes=("Between the orders the flat is 1.",),
+    )
+
+
+def _sheets(made: MasterFlat, arm: Arm) -> list[Sheet]:
+    """The flat, its pixel response, bad pixels, and scattered light if it was taken off."""
     from soxspipe.algorithms.calibration.master_flat import flat_factor
     from soxspipe.plots.masters import thumbnail
-    from soxspipe.report.calibration import Curve, Sheet
+    from soxspipe.report.calibration import Sheet
 
-    made, arm = context.result.master, context.inputs.arm
     value = thumbnail(made.value, SHEET_PX)
     response = thumbnail(flat_factor(made, arm.dispersion_axis, "response"), SHEET_PX)
     bad = thumbnail((made.reasons > 0).astype(np.float32), SHEET_PX)
@@ -51,8 +81,14 @@ def report(context: MflatContext) -> Contents:
         scattered = thumbnail(made.background, SHEET_PX)
         most = float(scattered.max()) or 1.0
         sheets.append(Sheet(title="Scattered light", caption=f"White 0, black {most:.2g} of the flat", image=scattered, low=0.0, high=most))
-    lit = [order for order in made.orders.values() if order.edges.lit]
-    curves = (
+    return sheets
+
+
+def _curves(lit: Sequence[FlatOrder]) -> tuple[Curve, ...]:
+    """Factors of the light, and the slit's place and length, one line an order."""
+    from soxspipe.report.calibration import Curve
+
+    return (
         Curve(
             title="Lamp times blaze",
             x="dispersion (px)",
@@ -77,23 +113,6 @@ def report(context: MflatContext) -> Contents:
             y="px",
             lines=tuple(_thin(order.edges.b_px.astype(np.float64), order.edges.middle - order.edges.centre) for order in lit),
         ),
-    )
-    frames = sum(len(lamp.frame_names) for lamp in made.lamps)
-    names = " and ".join(lamp.lamp for lamp in made.lamps)
-    return report_of(
-        context,
-        title="Master flat",
-        summary=f"{frames} flats of {names} combined; {len(lit)} orders with light.",
-        tiles=(
-            ("flats", str(frames)),
-            ("light at the centres", f"{made.order_levels_e[1]:.0f} e⁻"),
-            ("orders", str(len(lit))),
-            ("edges of the table", f"{made.table_misfit_px:.3f} px"),
-            ("bad pixels", f"{np.mean(made.reasons > 0):.2%}"),
-        ),
-        sheets=sheets,
-        curves=curves,
-        notes=("Between the orders the flat is 1.",),
     )
 
 
