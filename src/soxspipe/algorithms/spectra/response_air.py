@@ -1,8 +1,8 @@
 r"""Absorption of the air in the bins of a standard star, for its response.
 
-Where the model atmosphere reaches, its depth is the template of a bin, moved half-way to what the ripple says that the lines leave within the
-bin; where it does not, the ripple alone is: lines that are resolved in part ripple in proportion to the light they take.  Of every band the amount and, for the model, the saturation
-are fitted along with the response; the bands of water share the weather.
+Where the model atmosphere reaches, its depth is the template of a bin, moved towards what the ripple says that the lines leave within the bin;
+where it does not, the ripple alone is: lines that are resolved in part ripple in proportion to the light they take.  Of every band the amount
+and, for the model, the saturation are fitted along with the response; the bands of water share the weather.
 
 .. math:: \tau_i = \beta_b \left(\sqrt{1 + (2 t_i + t_i^2 / \beta_b)\, e^{a_b} / \beta_b} - 1\right)
 
