@@ -22,6 +22,9 @@ YOUNG_S = 2.0
 CALIBRATION_BYTES = 400 << 20
 """Of temporary files; enough for both arms of a night: dark, flat and map take 117 MB in NIR, level and rate of the dark 34 MB more."""
 
+OPEN_FILE_BYTES = 4 << 20
+"""What a stored image counts for at least, so that no more than a hundred files are open: a process may have a thousand."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileState:
@@ -101,7 +104,7 @@ def size_of(value: object) -> int:
     if isinstance(value, np.ndarray):
         return int(value.nbytes if any(value.strides) else value.itemsize)
     if isinstance(value, StoredImage):
-        return value.nbytes
+        return max(value.nbytes, OPEN_FILE_BYTES)
     if isinstance(value, tuple | list):
         return sum(size_of(part) for part in value)
     if is_dataclass(value):

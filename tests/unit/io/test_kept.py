@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soxspipe.io.kept import YOUNG_S, Kept, size_of
+from soxspipe.io.kept import OPEN_FILE_BYTES, YOUNG_S, Kept, size_of
+from soxspipe.io.stored import store
 
 
 @pytest.fixture
@@ -119,3 +120,11 @@ def test_size() -> None:
     image = np.zeros((10, 10))
     assert size_of((image, "text")) == 800 + 64
     assert size_of(np.broadcast_to(np.float64(1.0), (10, 10))) == 8
+
+
+@pytest.mark.usefixtures("later")
+def test_files_of_small_images_are_few(old_file: Path) -> None:
+    kept = Kept(10 * OPEN_FILE_BYTES)
+    images = [kept.get([old_file], number, lambda: store(np.eye(3))) for number in range(12)]
+    assert kept.get([old_file], 11, lambda: store(np.eye(3))) is images[11]
+    assert kept.get([old_file], 0, lambda: store(np.eye(3))) is not images[0]  # went to make room
