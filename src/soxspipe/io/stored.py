@@ -70,6 +70,7 @@ class Storing:
         shape, dtype, file = (self._rows, self._columns), self._dtype, self._file
         if file is None:
             held = np.concatenate(self._held)
+            held.flags.writeable = False
             return StoredImage(shape=shape, dtype=dtype, look=lambda: held)
 
         def look() -> NDArray[Any]:

@@ -22,8 +22,6 @@ from soxspipe.numerics.robust import mad_sigma
 
 LEAST_LIT = 0.2
 """A row with fewer good pixels than this share of its window is a dark end of the order, which the flat does not light; no measurement is recorded."""
-
-
 OUTSIDE = {"electrons": 0.0, "light": 0.0, "total_variance": 0.0, "residual": np.nan, "sky": 0.0, "sky_variance": 0.0}
 """The planes that are painted, and what stands in the pixels of no order."""
 
