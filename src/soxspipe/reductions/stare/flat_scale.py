@@ -12,6 +12,8 @@ STEP_PX = 8
 """Every eighth pixel along both axes, 65 000 of a frame, knows the level to a per mille."""
 USUAL_LEVEL = (0.01, 100.0)
 """Flats are scaled to about 1; a factor of 100 either way is one that was not."""
+CREDIBLE_LEVEL = (1e-6, 1e9)
+"""From shares of a full well to sums of a thousand flats; other numbers are no flat."""
 LEVEL_PERCENT = 60.0
 """Of the pixels inside orders: masters that are scaled to 1 at a typical order centre have 0.9 to 1.1 there, in both arms."""
 
@@ -40,10 +42,13 @@ def scale_flat(flat: AnyFrame | None, order: IntArray) -> tuple[AnyFrame | None,
     level = None if flat is None else level_of_flat(flat, order)
     if flat is None or level is None or USUAL_LEVEL[0] < level < USUAL_LEVEL[1]:
         return flat, ()
+    said = f"the master flat's level is {level:.3g}, about 1 is usual"
+    if not CREDIBLE_LEVEL[0] < level < CREDIBLE_LEVEL[1]:
+        return flat, (f"{said}; the flux scale is off by as much",)
     scaled = Frame(
         electrons=flat.electrons / np.float32(level),
         variance=flat.variance / np.float32(level) ** 2,
         flags=flat.flags,
         exptime_s=flat.exptime_s,
     )
-    return scaled, (f"the master flat's level is {level:.3g}, about 1 is usual; it is divided by that",)
+    return scaled, (f"{said}; it is divided by that",)

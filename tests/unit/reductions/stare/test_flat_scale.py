@@ -33,6 +33,14 @@ def test_flats_near_one_stay_as_they_are(scale: float) -> None:
     assert scale_flat(given, ORDER) == (given, ())
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e12])
+def test_numbers_that_are_no_flat_are_left_and_said(scale: float) -> None:
+    given = flat(scale)
+    kept, (said,) = scale_flat(given, ORDER)
+    assert kept is given
+    assert "off by as much" in said
+
+
 def test_without_a_flat_or_light_nothing_is_done() -> None:
     dark = Frame(electrons=np.zeros(SHAPE), variance=np.ones(SHAPE), flags=np.zeros(SHAPE, np.uint8), exptime_s=0.0)
     assert scale_flat(None, ORDER) == (None, ())
