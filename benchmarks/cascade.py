@@ -44,7 +44,6 @@ TARGETS = {
 
 CASES: Mapping[str, Mapping[str, object]] = {
     "plain": {},
-    "binned": {"binning": [2, 2]},
     "deuterium": {"d2_frames": 4, "lamp_drift": 0.2},
     "reversed": {"dpr_type_order": "lamp_last"},
     "drift": {"bias_drift_e": 40.0},
