@@ -19,8 +19,9 @@ MAX_TABLE_BYTES = 32 << 20
 """Calibration tables have some kilobytes, sampled spectra some megabytes."""
 _FORMS = re.compile(r"(\d{0,6})([LABIJKED])")
 """Numbers, text and yes-or-no values of a fixed length."""
-_PLAIN = {"A": "S", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
-"""Types of numpy of the forms that lie in a file as they are used."""
+_PLAIN = {"A": "S", "L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
+"""Types of numpy of the forms that lie in a file as they are used; a yes or no is a letter there."""
+_YES = b"T"
 
 
 def read_table(file: FitsFile, hdu: Hdu) -> dict[str, NDArray[Any]]:
@@ -67,7 +68,8 @@ def _plain_columns(cards: Sequence[tuple[str, Any]], data: bytes, width: int) ->
     if record.itemsize != width:
         return [], record.itemsize
     table = np.frombuffer(data, record)
-    return [table[f"f{i}"] for i in range(len(kinds))], width
+    columns = [table[f"f{i}"] for i in range(len(kinds))]
+    return [np.asarray(column == _YES) if form and form[2] == "L" else column for form, column in zip(forms, columns, strict=True)], width
 
 
 def _converted_columns(cards: Sequence[tuple[str, Any]], data: bytes) -> tuple[list[NDArray[Any]], int]:

@@ -55,6 +55,7 @@ def test_columns_that_need_no_conversion(tmp_path: Path) -> None:
         "double": ("1D", np.array([0.1, 2.0])),
         "several": ("3E", np.arange(6, dtype=np.float32).reshape(2, 3)),
         "text": ("6A", np.array(["ab", "c d e"])),
+        "yes": ("L", np.array([True, False])),
     }
     made = [fits.Column(name, form, array=values) for name, (form, values) in columns.items()]
     fits.BinTableHDU.from_columns(made).writeto(tmp_path / "table.fits")
