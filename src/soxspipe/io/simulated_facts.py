@@ -125,7 +125,7 @@ def read_facts(scene: Scene) -> Facts:
         arc_line_ion=_arc_ions(entry.static.spectral_format),
         pinholes_arcsec=_arc_table("mask", entry.static.spectral_format),
         target=target,
-        pointing_deg=_pointing(target),
+        pointing_deg=_pointing(target, scene),
     )
 
 
@@ -190,12 +190,12 @@ def _target(scene: Scene) -> StandardStar | None:
     return star
 
 
-def _pointing(target: StandardStar | None) -> tuple[float, float]:
-    """Where the telescope points: at the standard, or anywhere."""
+def _pointing(target: StandardStar | None, scene: Scene) -> tuple[float, float]:
+    """Where the telescope points: at the standard, or where the scene has its target."""
     if target is not None and target.name in static.standard_names():
         ra, dec = _member("standards", "index/position")[static.standard_names().index(target.name)]
         return float(ra), float(dec)
-    return 246.0, -39.2
+    return scene.ra_deg, scene.dec_deg
 
 
 def _telluric() -> TelluricSpecies:

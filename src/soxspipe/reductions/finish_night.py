@@ -121,7 +121,8 @@ def pairs_of_arms(seen: Sequence[SpectrumFile]) -> Iterator[tuple[SpectrumFile, 
             and _one_target(blue, red)
         ]
         if redder:
-            yield blue, min(redder, key=lambda red: (red.spectrum.wavelength_nm[0], _apart_d(blue, red)))
+            next_arm = min(redder, key=lambda red: red.spectrum.wavelength_nm[0]).arm
+            yield blue, min((red for red in redder if red.arm == next_arm), key=lambda red: _apart_d(blue, red))
 
 
 def _apart_d(first: SpectrumFile, second: SpectrumFile) -> float:

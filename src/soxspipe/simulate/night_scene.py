@@ -22,6 +22,8 @@ EXPOSURES_APART = 1000
 """Exposure numbers left to each observation, so that no two share their noise."""
 ARMS_MEET_NM = 820.0
 """Where the magnitudes of targets hold: the arms show one star."""
+FIRST_TARGET_RA_DEG, TARGETS_APART_DEG = 150.0, 2.5
+"""Right ascension of the first target, and from one to the next: a night goes from west to east."""
 
 
 class NightScene(BaseModel):
@@ -120,7 +122,8 @@ def _target(night: NightScene, arm: ArmName, number: int) -> Visit:
     rotator_deg = -40.0 + 25.0 * (number % 5)
     name = f"SN2026s{chr(ord('a') + number % 26)}{'' if number < 26 else number // 26}"
     scene = Scene(
-        **_geometry(night, arm), target="supernova", name=name, ab_mag=16.5 + 0.5 * (number % 5),
+        **_geometry(night, arm), target="supernova", name=name, ra_deg=FIRST_TARGET_RA_DEG + number * TARGETS_APART_DEG,
+        ab_mag=16.5 + 0.5 * (number % 5),
         mag_wavelength_nm=ARMS_MEET_NM, exptime_s=night.exptime_s,
         exposures=night.exposures, slit_width_arcsec=night.slit_arcsec, airmass=1.05 + 0.1 * (number % 6),
         seeing_arcsec=(0.8 + 0.1 * (number % 4),), offset_arcsec=0.4 - 0.3 * (number % 3), redshift=0.01 + 0.005 * number,

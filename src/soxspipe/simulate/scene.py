@@ -53,6 +53,8 @@ class Scene(BaseModel):
     spectrum_file: str | None = Field(
         None, description="ASCII (nm, erg/s/cm2/A) or FITS table of the target `file`, relative to the scene file"
     )
+    ra_deg: float = Field(246.0, ge=0.0, lt=360.0, description="where a target that no library knows stands, right ascension, degrees")
+    dec_deg: float = Field(-39.2, ge=-90.0, le=90.0, description="declination, degrees")
     offset_arcsec: float = Field(0.4, ge=-6.0, le=6.0, description="position of the target along the slit, arcsec from its centre")
     second_offset_arcsec: float | None = Field(None, ge=-6.0, le=6.0, description="position of a second object")
     second_ab_mag: float = Field(18.0, ge=5.0, le=30.0, description="magnitude of the second object")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,16 @@ def test_arms_belong_together_by_target_and_time(tmp_path: Path) -> None:
         )
     ]  # fmt: skip
     assert [(blue.path.name[0], red.path.name[0]) for blue, red in pairs_of_arms(seen)] == [("a", "b")]
+
+
+def test_the_same_target_twice_in_a_night_is_paired_by_time(tmp_path: Path) -> None:
+    seen = [
+        read_fluxed(written(tmp_path, name, arm, mjd=mjd))
+        for name, arm, mjd in (("a", "VIS", 61000.1), ("b", "NIR", 61000.1), ("c", "VIS", 61000.2), ("d", "NIR", 61000.2))
+    ]
+    shorter = replace(seen[1].spectrum, wavelength_nm=seen[1].spectrum.wavelength_nm + 0.3)  # begins a little later than the other
+    seen[1] = replace(seen[1], spectrum=shorter)
+    assert [(blue.path.name[0], red.path.name[0]) for blue, red in pairs_of_arms(seen)] == [("a", "b"), ("c", "d")]
 
 
 def test_what_holds_for_several_spectra_is_said_once(tmp_path: Path) -> None:
