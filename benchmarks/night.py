@@ -42,6 +42,7 @@ from astropy.io import fits
 from soxspipe.io.files import md5_of
 from soxspipe.io.sof import resolve_inputs
 from soxspipe.night.execute import Engine, connected
+from soxspipe.night.finishing import finish
 from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.job import Job, run_job
 from soxspipe.night.pages import write_pages
@@ -51,6 +52,7 @@ from soxspipe.night.run_recipe import run_recipe, takes
 from soxspipe.night.state import Outcome, record_path
 from soxspipe.night.watch import Watching
 from soxspipe.night.watch import watch as keep_watch
+from soxspipe.night.workers import Workers
 from soxspipe.reductions.spec import Published
 from support.dask_processes import dask_processes
 from support.night_headers import EVENING, Exposure, header_block, whole_night, write_headers
@@ -343,7 +345,9 @@ def _reduce(request: Request, recipe: Callable[..., Published], takes: Takes) ->
     """All that the command does."""
     plan = plan_folder(request, takes=takes)
     write_sofs(plan)
-    made = reduce_night(request, plan, recipe=recipe)
+    with Workers(request) as workers:
+        made = reduce_night(request, plan, recipe=recipe, workers=workers)
+        finish(made, request, workers.each)
     write_pages(made)
     return made
 

@@ -242,14 +242,16 @@ def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
     from soxspipe.night.pages import write_pages
     from soxspipe.night.plan_text import summary_line
     from soxspipe.night.run import plan_folder, reduce_night, write_sofs
+    from soxspipe.night.workers import Workers
 
     console, began = _console(verbose), time.perf_counter()
     index = open_index(request.output)
     plan = plan_folder(request, index=index)
     write_sofs(plan)
     console.note(summary_line(plan))
-    night = reduce_night(request, plan, index=index, listener=progress_for(console))
-    finished = finish(night, request)
+    with Workers(request) as workers:
+        night = reduce_night(request, plan, index=index, listener=progress_for(console), workers=workers)
+        finished = finish(night, request, workers.each)
     pages = write_pages(night)
     _close(console, night, as_json=as_json)
     for remark in finished.remarks:

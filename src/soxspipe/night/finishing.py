@@ -12,14 +12,14 @@ from soxspipe.io.atomic import write_whole
 from soxspipe.night.plan import Task
 from soxspipe.night.run import Night, Request, settings_texts
 from soxspipe.night.state import Outcome, files_below, read_record, write_record
-from soxspipe.reductions.finish_night import FinishedNight, finish_night
+from soxspipe.reductions.finish_night import Each, FinishedNight, finish_night
 from soxspipe.reductions.stare.report_links import other_arm_words, relative_link
 from soxspipe.report.science.late_links import with_link
 
 FLUXCAL = "_FLUXCAL.fits"
 
 
-def finish(night: Night, request: Request) -> FinishedNight:
+def finish(night: Night, request: Request, each: Each = map) -> FinishedNight:
     """Correct and join the spectra of a night, unless the settings say no (`finish_spectra`)."""
     chosen = {key: json.loads(text) for key, text in settings_texts(night.plan, request.settings).items()}
     targets, standards, moves = [], [], {}
@@ -32,7 +32,7 @@ def finish(night: Night, request: Request) -> FinishedNight:
             move = (settings.get("wavelength_frame", "topocentric"), settings.get("wavelength_medium", "air"))
             if move != ("topocentric", "air"):
                 moves[path] = move
-    finished = finish_night(targets, standards, moves)
+    finished = finish_night(targets, standards, moves, each)
     link_arms(night, finished.pairs)
     return finished
 

@@ -19,6 +19,7 @@ from soxspipe.night.progress import Course, Listener, Quiet
 from soxspipe.night.run_recipe import run_recipe, settings_text, takes
 from soxspipe.night.sofs import write_sof
 from soxspipe.night.state import Outcome, record_path
+from soxspipe.night.workers import Workers
 
 GOOD, FAILED, OUT_OF_RANGE = 0, 1, 3
 """Exit statuses."""
@@ -123,7 +124,13 @@ def write_sofs(plan: Plan) -> int:
 
 
 def reduce_night(
-    request: Request, plan: Plan, *, index: Index | None = None, listener: Listener | None = None, recipe: Recipe = run_recipe
+    request: Request,
+    plan: Plan,
+    *,
+    index: Index | None = None,
+    listener: Listener | None = None,
+    recipe: Recipe = run_recipe,
+    workers: Workers | None = None,
 ) -> Night:
     """Reduce what a plan asks for and is not done yet.
 
@@ -139,6 +146,8 @@ def reduce_night(
         Hears of progress.
     recipe : callable
         What reduces a set-of-files.
+    workers : Workers, optional
+        Of the whole command; absent: some for this call alone.
 
     Returns
     -------
@@ -160,7 +169,8 @@ def reduce_night(
     outcomes = settled_outcomes(nodes)
     pending = [node for node in nodes if node.job.name not in outcomes]
     if pending:
-        outcomes = _run(request, nodes, outcomes, listener, recipe)
+        with workers or Workers(request) as ready:
+            outcomes = _run(ready, request, nodes, outcomes, listener, recipe)
         _remember(index, outcomes.values())
     return Night(plan=plan, outcomes=outcomes)
 
@@ -201,13 +211,10 @@ def default_workers() -> int:
 
 
 def _run(
-    request: Request, nodes: Sequence[Node], known: Mapping[str, Outcome], listener: Listener, recipe: Recipe
+    workers: Workers, request: Request, nodes: Sequence[Node], known: Mapping[str, Outcome], listener: Listener, recipe: Recipe
 ) -> dict[str, Outcome]:  # fmt: skip
-    from soxspipe.night.execute import Engine, connected, execute, with_place
+    from soxspipe.night.execute import execute, with_place
 
-    engine = Engine(
-        scheduler=request.scheduler, workers=request.workers, processes=request.processes, dashboard=request.dashboard
-    )  # fmt: skip
     jobs = {node.job.name: node.job for node in nodes}
     course = Course(workers=request.workers)
     course.plan([node for node in nodes if node.job.name not in known])
@@ -219,10 +226,10 @@ def _run(
 
     listener.begin(course.standing())
     try:
-        with connected(engine) as client:
-            if request.scheduler:
-                course.workers = max(1, sum(client.nthreads().values()))
-            outcomes = execute(client, nodes, known, recipe, done)
+        client = workers.client()
+        if request.scheduler:
+            course.workers = max(1, sum(client.nthreads().values()))
+        outcomes = execute(client, nodes, known, recipe, done)
     finally:
         listener.end()
     return {name: with_place(outcome, jobs[name]) for name, outcome in outcomes.items()}

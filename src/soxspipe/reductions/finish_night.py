@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,39 @@ class FinishedNight:
     pairs: tuple[tuple[Path, Path], ...] = ()
 
 
-def finish_night(targets: Sequence[Path], standards: Sequence[Path], moves: Mapping[Path, tuple[str, str]] = NO_MOVES) -> FinishedNight:
+class _Remark(NamedTuple):
+    """A sentence, and the file that it is about; none where the sentence names it."""
+
+    sentence: str
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishingStep:
+    """One file that a night ends with, as it travels to a worker: what it is made from and how, and the frame and medium of a second one."""
+
+    path: Path
+    sources: tuple[Path, ...]
+    make: Callable[[], Finished]
+    move: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishingResult:
+    """The files of a step that are there now, the step's own first, and what is to be said about them."""
+
+    sources: tuple[Path, ...]
+    made: tuple[Path, ...]
+    remarks: tuple[_Remark, ...]
+
+
+Each = Callable[[Callable[[FinishingStep], FinishingResult], Sequence[FinishingStep]], Iterable[FinishingResult]]
+"""Applies a function to each step and keeps their order, as `map` does; perhaps on several processors."""
+
+
+def finish_night(
+    targets: Sequence[Path], standards: Sequence[Path], moves: Mapping[Path, tuple[str, str]] = NO_MOVES, each: Each = map
+) -> FinishedNight:
     """Correct and join what can be; one spectrum that cannot does not hold up the others.
 
     Parameters
@@ -39,43 +71,36 @@ def finish_night(targets: Sequence[Path], standards: Sequence[Path], moves: Mapp
         FLUXCAL spectra of science targets, and of flux and telluric standards, of all arms.
     moves : mapping of Path to (str, str)
         Frame of reference and medium in which what is made from a target is written once more; for a joined spectrum that of the bluer arm.
+    each : callable
+        Runs the steps: first all corrections, then all joined spectra, each of which stands alone.
 
     Returns
     -------
     FinishedNight
         Files that are newer than what they are made from are left alone and count as made.
     """
-    made: list[Path] = []
     remarks: list[_Remark] = []
     stars, seen = _readable(standards, remarks), _readable(targets, remarks)
-    best = {file.path: file.path for file in seen}
-    for file in seen:
-        near = nearest_standards(file, stars)
-        path = corrected_path(file.path)
-        if near and _made(path, [file.path, *near], partial(take_out_telluric, file.path, near), made, remarks):
-            best[file.path] = path
-            _move(path, moves.get(file.path), made, remarks)
-    pairs = tuple(pairs_of_arms(seen))
-    for blue, red in pairs:
-        sources = (best[blue.path], best[red.path])
-        path = joined_path(sources[0])
-        if _made(path, sources, partial(join_files, *sources), made, remarks):
-            _move(path, moves.get(blue.path), made, remarks)
-    return FinishedNight(made=tuple(made), remarks=_together(remarks), pairs=tuple((blue.path, red.path) for blue, red in pairs))
+    corrected = list(each(make_step, [step for file in seen for step in _correction(file, stars, moves)]))
+    best = {file.path: file.path for file in seen} | {result.sources[0]: result.made[0] for result in corrected if result.made}
+    pairs = tuple((blue.path, red.path) for blue, red in pairs_of_arms(seen))
+    joined = list(each(make_step, [_junction((best[blue], best[red]), moves.get(blue)) for blue, red in pairs]))
+    results = [*corrected, *joined]
+    remarks += [remark for result in results for remark in result.remarks]
+    return FinishedNight(made=tuple(path for result in results for path in result.made), remarks=_together(remarks), pairs=pairs)
 
 
-def _move(path: Path, move: tuple[str, str] | None, made: list[Path], remarks: list[_Remark]) -> None:
-    """Write a finished spectrum once more in another frame or medium, where that is asked for."""
-    if move is not None:
-        moved = path.with_name(f"{path.stem}{moved_suffix(*move)}.fits")
-        _made(moved, [path], partial(convert_spectrum, path, *move), made, remarks)
+def _correction(file: SpectrumFile, stars: Sequence[SpectrumFile], moves: Mapping[Path, tuple[str, str]]) -> Iterator[FinishingStep]:
+    """How a spectrum loses its telluric absorption; nothing without a standard."""
+    near = nearest_standards(file, stars)
+    if near:
+        make = partial(take_out_telluric, file.path, near)
+        yield FinishingStep(path=corrected_path(file.path), sources=(file.path, *near), make=make, move=moves.get(file.path))
 
 
-class _Remark(NamedTuple):
-    """A sentence, and the file that it is about; none where the sentence names it."""
-
-    sentence: str
-    file: str = ""
+def _junction(both: tuple[Path, Path], move: tuple[str, str] | None) -> FinishingStep:
+    """How two arms become one spectrum."""
+    return FinishingStep(path=joined_path(both[0]), sources=both, make=partial(join_files, *both), move=move)
 
 
 def _together(remarks: Sequence[_Remark]) -> tuple[str, ...]:
@@ -138,8 +163,18 @@ def _one_target(first: SpectrumFile, second: SpectrumFile) -> bool:
     return True
 
 
-def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], made: list[Path], remarks: list[_Remark]) -> bool:
-    """Make a file unless it is newer than its sources; whether it is there, with what is to be said about it."""
+def make_step(step: FinishingStep) -> FinishingResult:
+    """Make a file unless it is newer than its sources, and the same in another frame or medium where that is asked for."""
+    remarks: list[_Remark] = []
+    made = [step.path] if _made(step.path, step.sources, step.make, remarks) else []
+    if made and step.move is not None:
+        moved = step.path.with_name(f"{step.path.stem}{moved_suffix(*step.move)}.fits")
+        made += [moved] if _made(moved, made, partial(convert_spectrum, step.path, *step.move), remarks) else []
+    return FinishingResult(sources=step.sources, made=tuple(made), remarks=tuple(remarks))
+
+
+def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], remarks: list[_Remark]) -> bool:
+    """Make a file unless it is newer than its sources; whether it is there."""
     if not path.exists() or path.stat().st_mtime_ns < max(source.stat().st_mtime_ns for source in sources):
         try:
             remarks += [_Remark(warning, path.name) for warning in make().warnings]
@@ -149,5 +184,4 @@ def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], mad
         except Exception as error:  # a fault of the program ends one spectrum, not the night
             remarks.append(_Remark(f"unexpected {type(error).__name__}: {error}", path.name))
             return False
-    made.append(path)
     return True

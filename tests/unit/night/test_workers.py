@@ -1,0 +1,50 @@
+"""The workers of one command."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from distributed import KilledWorker
+
+from soxspipe.night.execute import each
+from soxspipe.night.run import Request
+from soxspipe.night.workers import Workers
+
+
+def thread_of(number: int) -> tuple[int, bool]:
+    return number, threading.current_thread() is threading.main_thread()
+
+
+def request_in(folder: Path) -> Request:
+    return Request(folder=folder, output=folder, workers=2, processes=False)
+
+
+def test_work_is_done_here_where_no_workers_were_needed(tmp_path: Path) -> None:
+    with Workers(request_in(tmp_path)) as workers:
+        assert workers.each(thread_of, [1, 2]) == [(1, True), (2, True)]
+
+
+def test_workers_that_were_started_do_the_work_in_its_order(tmp_path: Path) -> None:
+    with Workers(request_in(tmp_path)) as workers:
+        with workers as the_same:
+            client = the_same.client()
+        assert workers.client() is client  # still there after the inner one
+        assert workers.each(thread_of, [3, 1, 2]) == [(3, False), (1, False), (2, False)]
+    assert client.status == "closed"
+
+
+class Lost:
+    """A client whose worker dies over the work."""
+
+    def map(self, *_: object, **__: object) -> list[int]:
+        return []
+
+    def gather(self, _: object) -> list[int]:
+        raise KilledWorker("finish", None, 5)
+
+
+@pytest.mark.parametrize("work", [[1, 2], []])
+def test_work_of_lost_workers_is_done_here(work: list[int]) -> None:
+    assert each(Lost(), thread_of, work) == [(number, True) for number in work]  # type: ignore[arg-type]
