@@ -4,7 +4,8 @@
 
 Both checkouts reduce the same simulated sets in turn, in processes whose PYTHONPATH names their sources, with one BLAS thread; medians.
 Writes side_by_side.md and lines of history.csv for each commit beside this file.  ``--prepare`` simulates the sets and compiles, and
-stops: with a folder that is ready, seven runs take about seven minutes of an idle machine.  Needs Linux and what both commits import.
+stops: with a folder that is ready, seven runs take about seven minutes of an idle machine, and memory is right (a process starts with the
+peak of the one that started it, and simulating takes gigabytes).  Needs Linux and what both commits import.
 """
 
 from __future__ import annotations
