@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -23,6 +24,7 @@ PROPER_MOTION_ARCSEC = 90.0
 """How far a star of the library moves between 2000, for which its position holds, and 2033: LTT 4364 by 2.7 arcsec a year."""
 SAME_STAR_ARCSEC = 300.0
 """A star whose name is known may have its pointing so far off: proper motion, and coordinates of low accuracy."""
+_READING = threading.Lock()
 _CHECK = "(correct OBJECT, or RA and DEC, in the header)"
 _REMEDY = "(correct OBJECT, or RA and DEC, in the header, or add a RESP_TAB of another star to the set of files)"
 _ALIASES = {"CD3017706": "LTT7987", "CD3810980": "EG274", "CD325613": "LTT3218", "CPD69177": "EG21"}
@@ -147,8 +149,30 @@ def find_standard(name: str, ra_deg: float | None, dec_deg: float | None) -> tup
 def _archive(name: str) -> Mapping[str, Any]:
     """An archive of the package; members are read when asked for."""
     location = resources.files("soxspipe.instruments").joinpath("static", f"{name}.npz")
-    archive: Mapping[str, Any] = np.load(io.BytesIO(location.read_bytes()), allow_pickle=False)
-    return archive
+    return _Archive(np.load(io.BytesIO(location.read_bytes()), allow_pickle=False))
+
+
+class _Archive(Mapping[str, Any]):
+    """Members of an archive of numpy, read by one thread at a time.
+
+    The header of a member is a Python literal, and Python up to 3.11.7 may fail (``SystemError``) where two threads parse at once.
+    """
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self._members = members
+
+    def __getitem__(self, name: str) -> Any:
+        with _READING:
+            return self._members[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -130,3 +133,23 @@ def test_geometry_members() -> None:
     assert static.read_geometry("model/soxs_nir").shape == (58, 5)
     assert static.read_geometry("pinholes/xsh_vis").shape[0] == 5
     assert static.read_single_sky_lines("nir")[0].size == 1574
+
+
+def test_members_of_an_archive_are_read_by_one_thread_at_a_time() -> None:
+    at_once: list[str] = []
+    most: list[int] = []
+
+    class Members(dict[str, int]):
+        def __getitem__(self, name: str) -> int:
+            at_once.append(name)
+            time.sleep(0.002)
+            most.append(len(at_once))
+            at_once.remove(name)
+            return 1
+
+    archive = static._Archive(Members(a=1, b=1))
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(archive.__getitem__, "abab")) == [1] * 4
+    assert max(most) == 1
+    assert "a" in archive
+    assert (list(archive), len(archive)) == (["a", "b"], 2)
