@@ -255,21 +255,20 @@ SIMULATE = (
     "print(*simulate_dataset(json.loads(sys.argv[1]), sys.argv[2]), sep='\\n')"
 )
 
-EFFECT_COLUMNS = (
+ORDER_COLUMNS = (
     ("snr", "orders/snr_ratio", ".3f"),
     ("rms", "orders/snr_ratio_rms", ".3f"),
     ("bias%", "orders/bias_pct", "+.2f"),
     ("worst", "orders/bias_pct_worst_order", "+.2f"),
     ("chi", "orders/chi_std", ".3f"),
+)
+EFFECT_COLUMNS = (
+    *ORDER_COLUMNS,
     ("wave", "worst_wavelength_px", ".2f"),
     ("said", "said", ""),
 )
 COLUMNS = (
-    ("snr", "orders/snr_ratio", ".3f"),
-    ("rms", "orders/snr_ratio_rms", ".3f"),
-    ("bias%", "orders/bias_pct", "+.2f"),
-    ("worst", "orders/bias_pct_worst_order", "+.2f"),
-    ("chi", "orders/chi_std", ".3f"),
+    *ORDER_COLUMNS,
     ("out", "orders/outliers_per_1000", ".2f"),
     ("wave", "orders/wavelength_error_px", "+.3f"),
     ("trace", "orders/trace_error_rms_px", ".3f"),

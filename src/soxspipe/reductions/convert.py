@@ -49,12 +49,16 @@ def convert_spectrum(
         If a file could not be written.
     """
     moved = move_table(read_finished(spectrum), frame, medium)
-    stem = f"{spectrum.name.split('.fits')[0]}{moved_suffix(frame, medium)}"
-    folder = spectrum.parent if output is None else output
-    path = write_fits(folder / f"{stem}.fits", moved.hdus)
-    write_whole(folder / f"{stem}.txt", [moved.text])
+    path = write_fits(moved_path(spectrum, frame, medium, output), moved.hdus)
+    write_whole(path.with_suffix(".txt"), [moved.text])
     note = f"wavelengths {frame}, in {medium}" + (f"; {moved.velocity_km_s:+.3f} km/s applied" if moved.velocity_km_s else "")
     return Finished(path=path, note=note, warnings=())
+
+
+def moved_path(spectrum: Path, frame: str, medium: str, output: Path | None = None) -> Path:
+    """Where a spectrum is written once more in another frame or medium: beside itself, or in `output`."""
+    folder = spectrum.parent if output is None else output
+    return folder / f"{spectrum.name.split('.fits')[0]}{moved_suffix(frame, medium)}.fits"
 
 
 def moved_suffix(frame: str, medium: str) -> str:

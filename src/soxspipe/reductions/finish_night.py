@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from soxspipe.errors import SoxspipeError
 from soxspipe.io.spectra import SpectrumFile, read_fluxed
-from soxspipe.reductions.convert import convert_spectrum, moved_suffix
+from soxspipe.reductions.convert import convert_spectrum, moved_path
 from soxspipe.reductions.finish import Finished, corrected_path, join_files, joined_path, require_one_target, slit_of, take_out_telluric
 
 MOST_STANDARDS = 4
@@ -168,7 +168,7 @@ def make_step(step: FinishingStep) -> FinishingResult:
     remarks: list[_Remark] = []
     made = [step.path] if _made(step.path, step.sources, step.make, remarks) else []
     if made and step.move is not None:
-        moved = step.path.with_name(f"{step.path.stem}{moved_suffix(*step.move)}.fits")
+        moved = moved_path(step.path, *step.move)
         made += [moved] if _made(moved, made, partial(convert_spectrum, step.path, *step.move), remarks) else []
     return FinishingResult(sources=step.sources, made=tuple(made), remarks=tuple(remarks))
 

@@ -120,11 +120,7 @@ def middle_wavelength(window: OrderWindow) -> FloatArray:
 def centre_wavelength(window: OrderWindow, slit_arcsec: FloatArray | float = 0.0) -> FloatArray:
     """Wavelength (nm) at a slit position in every dispersion pixel, linear between neighbouring pixels; NaN where the map ends."""
     target = np.broadcast_to(np.asarray(slit_arcsec, dtype=np.float64), window.b_px.shape)
-    distance = np.where(window.inside, np.abs(window.slit_arcsec - target[:, None]), np.inf)
-    rows = np.arange(distance.shape[0])
-    nearest = np.argmin(distance, axis=1)
-    distance[rows, nearest] = np.inf
-    second = np.argmin(distance, axis=1)
+    rows, nearest, second = _two_nearest(window, target)
     s0, s1 = window.slit_arcsec[rows, nearest], window.slit_arcsec[rows, second]
     w0, w1 = window.wavelength_nm[rows, nearest], window.wavelength_nm[rows, second]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -134,11 +130,7 @@ def centre_wavelength(window: OrderWindow, slit_arcsec: FloatArray | float = 0.0
 
 def slit_to_pixel(window: OrderWindow, slit_arcsec: FloatArray) -> FloatArray:
     """Slit-axis pixel at which each dispersion pixel has the slit position given, shape (n_disp,); extrapolated past the ends of the slit."""
-    distance = np.where(window.inside, np.abs(window.slit_arcsec - slit_arcsec[:, None]), np.inf)
-    rows = np.arange(distance.shape[0])
-    nearest = np.argmin(distance, axis=1)
-    distance[rows, nearest] = np.inf
-    second = np.argmin(distance, axis=1)
+    rows, nearest, second = _two_nearest(window, slit_arcsec)
     s0, s1 = window.slit_arcsec[rows, nearest], window.slit_arcsec[rows, second]
     with np.errstate(invalid="ignore", divide="ignore"):
         pixel = window.a_start + nearest + (second - nearest) * (slit_arcsec - s0) / (s1 - s0)
@@ -146,3 +138,12 @@ def slit_to_pixel(window: OrderWindow, slit_arcsec: FloatArray) -> FloatArray:
     if not known.any():
         return np.full(rows.size, np.nan)
     return np.where(known, pixel, np.interp(rows, rows[known], pixel[known]))
+
+
+def _two_nearest(window: OrderWindow, slit_arcsec: FloatArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Every row (dispersion pixel) of a window, and the columns of the pixel nearest to its slit position and of the next one; shape (n_disp,)."""
+    distance = np.where(window.inside, np.abs(window.slit_arcsec - slit_arcsec[:, None]), np.inf)
+    rows = np.arange(distance.shape[0])
+    nearest = np.argmin(distance, axis=1)
+    distance[rows, nearest] = np.inf
+    return rows, nearest, np.argmin(distance, axis=1)
