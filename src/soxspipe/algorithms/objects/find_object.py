@@ -150,8 +150,15 @@ def find_line_object(
     chosen = _chosen(sources, sources[0].significance, found.skies, named_arcsec)
     if _is_companion(chosen.source, found, fwhm_arcsec):
         return found  # its continuum has been compared with the brighter one's already
-    missing = tuple(source for source in found.sources if source.relative_flux < 0)
-    return replace(chosen, sources=(*chosen.sources, *missing), lines_alone=True)
+    return replace(chosen, sources=_with_continuum(chosen.sources, found.sources, fwhm_arcsec), lines_alone=True)
+
+
+def _with_continuum(by_lines: Sequence[SlitSource], by_continuum: Sequence[SlitSource], fwhm_arcsec: float) -> tuple[SlitSource, ...]:
+    """Sources of lines, with those of continuum that lie elsewhere; a fainter one is where its continuum, which has more light, shows it."""
+    first, *others = by_lines
+    elsewhere = [source for source in by_continuum if abs(source.slit_arcsec - first.slit_arcsec) >= fwhm_arcsec]
+    apart = [line for line in others if all(abs(line.slit_arcsec - source.slit_arcsec) >= fwhm_arcsec for source in elsewhere)]
+    return (first, *elsewhere, *apart)
 
 
 def _is_companion(source: SlitSource | None, found: FoundObject, fwhm_arcsec: float) -> bool:

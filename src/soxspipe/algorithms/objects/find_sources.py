@@ -299,28 +299,38 @@ def _filtered(slit_light: SlitLight, light: FloatArray, away: BoolArray | None =
 
 
 def measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float, float, float]:
-    """Position, FWHM (arcsec) and height of a peak from its half-height crossings and centroid."""
+    """Position, FWHM (arcsec) and height of a peak from its half-height crossings and centroid.
+
+    An object at the end of the lit slit has one crossing: it is then where it is brightest, and as wide as that side says twice over.
+    """
     # bins without pixels (an undersampled object always at one pixel phase) are bridged
     known = np.isfinite(light)
     value = np.interp(slit, slit[known], light[known]) - float(np.median(light[known]))
-    window = slice(max(peak - 3, 0), peak + 4)
-    peak = window.start + int(np.argmax(value[window]))
-    height = float(value[peak])
-    half = 0.5 * height
-    left, right = peak, peak
-    while left > 0 and value[left] > half:
-        left -= 1
-    while right < value.size - 1 and value[right] > half:
-        right += 1
-    x_left = np.interp(half, [value[left], value[left + 1]], [slit[left], slit[left + 1]]) if value[left + 1] > value[left] else slit[left]
-    x_right = (
-        np.interp(half, [value[right], value[right - 1]], [slit[right], slit[right - 1]])
-        if value[right - 1] > value[right]
-        else slit[right]
-    )
-    core = np.clip(value[left : right + 1], 0.0, None)
-    centroid = float(np.sum(core * slit[left : right + 1]) / max(core.sum(), 1e-30)) if core.sum() > 0 else float(slit[peak])
-    return centroid, float(np.clip(x_right - x_left, 2 * BIN_ARCSEC, 6.0)), height
+    lit = np.flatnonzero(known)
+    window = slice(max(peak - 3, int(lit[0])), min(peak + 3, int(lit[-1])) + 1)
+    top = window.start + int(np.argmax(value[window]))
+    height = float(value[top])
+    sides = [_half_height(slit, value, top, end, 0.5 * height) for end in (int(lit[0]), int(lit[-1]))]
+    crossings = [crossing for crossing in sides if crossing is not None]
+    if len(crossings) == 1:
+        centroid, width = float(slit[top]), 2.0 * abs(crossings[0] - float(slit[top]))
+    else:
+        low, high = crossings if crossings else (slit[lit[0]], slit[lit[-1]])
+        bins = (slit > low - BIN_ARCSEC) & (slit < high + BIN_ARCSEC)
+        core = np.clip(value[bins], 0.0, None)
+        centroid = float(np.sum(core * slit[bins]) / core.sum()) if core.sum() > 0 else float(slit[top])
+        width = high - low
+    return centroid, float(np.clip(width, 2 * BIN_ARCSEC, 6.0)), height
+
+
+def _half_height(slit: FloatArray, value: FloatArray, top: int, end: int, half: float) -> float | None:
+    """Where light falls to half its height between a peak and the last bin on a side; None if it does not."""
+    step = 1 if end > top else -1
+    below = np.flatnonzero(value[top : end + step if end + step >= 0 else None : step] <= half)
+    if not below.size or top == end:
+        return None
+    at = top + step * int(below[0])
+    return float(np.interp(half, [value[at], value[at - step]], [slit[at], slit[at - step]]))
 
 
 def moffat(distance: FloatArray, fwhm: FloatArray | float, beta: FloatArray | float = 3.5) -> FloatArray:
