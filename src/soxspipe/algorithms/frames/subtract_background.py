@@ -48,7 +48,13 @@ NO_MASTERS = Masters()
 
 
 def fit_background(
-    frame: Frame, windows: Sequence[OrderWindow], geometry: Geometry, settings: BackgroundSettings, masters: Masters = NO_MASTERS
+    frame: Frame,
+    windows: Sequence[OrderWindow],
+    geometry: Geometry,
+    settings: BackgroundSettings,
+    masters: Masters = NO_MASTERS,
+    *,
+    slit_motion_px: float = 0.0,
 ) -> BackgroundModel:
     """Model scattered light from the pixels between the orders.
 
@@ -68,6 +74,8 @@ def fit_background(
         Degree of the spline, sigma of the Gaussian (px).
     masters : Masters
         Bias and dark that the frame still holds.
+    slit_motion_px : float
+        By how much the slit's image lies off the windows along the slit axis: what it lights there is no scattered light.
 
     Returns
     -------
@@ -82,7 +90,7 @@ def fit_background(
     axis = geometry.arm.dispersion_axis
     shape = frame.shape[::-1] if axis == "x" else frame.shape
     used = np.empty(shape, dtype=bool)
-    samples = list(_inter_order(frame, windows, masters, axis, used))
+    samples = list(_inter_order(frame, _lit(windows, used.shape, slit_motion_px), masters, axis, used))
     cells = _measure_cells(samples, shape)
     knots = _knots(shape[1], settings.bspline_deg)
     coefficients, variance = _fit_cells(cells, knots, settings)
@@ -106,17 +114,26 @@ class _Sample(NamedTuple):
     a_px: IntArray
 
 
-def _inter_order(frame: Frame, windows: Sequence[OrderWindow], masters: Masters, axis: Axis, used: BoolImage) -> Iterator[_Sample]:
-    """Good pixels outside all orders, within `OUTER_REACH_PX` of one, some rows of cells at a time; they are marked in `used`."""
-    n_b, n_a = used.shape
-    blocked = np.zeros(used.shape, dtype=bool)
+def _lit(windows: Sequence[OrderWindow], shape: tuple[int, int], slit_motion_px: float) -> BoolImage:
+    """Pixels of all orders, where the map has them and where a slit whose image has moved lights them."""
+    lit = np.zeros(shape, dtype=bool)
+    moved = round(slit_motion_px)
     for window in windows:
-        blocked.reshape(-1)[(window.b_px[:, None] * n_a + window.a_px)[window.inside]] = True
+        b_px = np.broadcast_to(window.b_px[:, None], window.inside.shape)[window.inside]
+        a_px = window.a_px[window.inside]
+        lit[b_px, a_px] = True
+        lit[b_px, np.clip(a_px + moved, 0, shape[1] - 1)] = True
+    return lit
+
+
+def _inter_order(frame: Frame, lit: BoolImage, masters: Masters, axis: Axis, used: BoolImage) -> Iterator[_Sample]:
+    """Good pixels that no order lights, within `OUTER_REACH_PX` of one, some rows of cells at a time; they are marked in `used`."""
+    n_b, n_a = used.shape
     for start in range(0, n_b, CELLS_AT_ONCE * CELL_DISPERSION_PX):
         rows = slice(start, start + CELLS_AT_ONCE * CELL_DISPERSION_PX)
         part, pedestal = frame.cutout(_rows(rows, axis)), masters.cutout(_rows(rows, axis))
-        near = largest_near(blocked[rows], OUTER_REACH_PX)
-        used[rows] = near & ~largest_near(blocked[rows], ORDER_MARGIN_PX) & (part.flags == 0)
+        near = largest_near(lit[rows], OUTER_REACH_PX)
+        used[rows] = near & ~largest_near(lit[rows], ORDER_MARGIN_PX) & (part.flags == 0)
         light = np.subtract(part.electrons, pedestal_level(frame.exptime_s, pedestal), order="C", dtype=np.float64)
         place = np.flatnonzero(used[rows]).astype(np.int32)
         b = place // n_a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -153,16 +154,16 @@ def solve_stack(
     stacked = clip_and_stack([ready.exposures[number] for number in numbers], settings.stack, _bias_level(inputs))
     sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     done("clip_and_stack", notes.stack(stacked))
-    background = _background(sound, windows, inputs, settings)
+    in_place = _without_background(sound, windows, inputs, settings)
+    slit = measure_slit_offset(in_place.orders, in_place.skies)
+    done("slit_offset", notes.slit(slit))
+    detrended = _without_background(sound, windows, inputs, settings, slit.px) if slit.applied else in_place
+    on_slit = [follow_slit(order, slit, half_slit) for order in detrended.orders] if slit.applied else detrended.orders
+    background, skies = detrended.background, detrended.skies
     done("subtract_background", notes.background(background))
-    detrended = [_detrended(sound, window, background, inputs, settings) for window in windows]
     done("detrend", f"{len(windows)} orders")
     flags, shown = sound.flags, store_frame(stacked)
-    del stacked, sound  # only shown and counted from here on
-    skies = tuple(first_sky(order) if settings.sky.subtract_sky else np.zeros(order.electrons.shape) for order in detrended)
-    slit = measure_slit_offset(detrended, skies)
-    on_slit = [follow_slit(order, slit, half_slit) for order in detrended] if slit.applied else detrended
-    done("slit_offset", notes.slit(slit))
+    del stacked, sound, in_place, detrended  # only shown and counted from here on
     cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(on_slit, skies, strict=True)]
     orders = _without_full_wells([order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)], flags)
     if settings.use_lacosmic:
@@ -174,7 +175,7 @@ def solve_stack(
     done("subtract_sky", notes.sky(sky))
     trace = _trace(orders, skies, sky, found, inputs, settings)
     done("detect_continuum", notes.trace(found))
-    del detrended, on_slit, skies, first  # the solution needs the memory
+    del on_slit, skies, first  # the solution needs the memory
     solved = _extract(orders, sky, trace, inputs, settings, known_host)
     shift = tie_wavelengths(solved, inputs, settings)
     done("tie_wavelengths", shift_note(shift, inputs.arm))
@@ -243,11 +244,32 @@ def _bias_level(inputs: StareInputs) -> Image | None:
     return None if inputs.masters.bias is None else inputs.masters.bias.electrons
 
 
-def _background(sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings) -> BackgroundModel | None:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Detrended:
+    """Scattered light, the flattened orders without it, and the median sky of each."""
+
+    background: BackgroundModel | None
+    orders: Sequence[OrderData]
+    skies: tuple[FloatArray, ...]
+
+
+def _without_background(
+    sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings, slit_motion_px: float = 0.0
+) -> _Detrended:
+    """Orders of a frame in which the slit's image lies off the map by so many pixels."""
+    background = _background(sound, windows, inputs, settings, slit_motion_px)
+    orders = [_detrended(sound, window, background, inputs, settings) for window in windows]
+    skies = tuple(first_sky(order) if settings.sky.subtract_sky else np.zeros(order.electrons.shape) for order in orders)
+    return _Detrended(background=background, orders=orders, skies=skies)
+
+
+def _background(
+    sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings, slit_motion_px: float
+) -> BackgroundModel | None:
     if not settings.subtract_background:
         return None
     without_defects = sound.flagged(defects_of_flat(inputs.masters.flat, sound.shape), PixelFlag.BAD)
-    return fit_background(without_defects, windows, inputs.geometry, settings.background, inputs.masters)
+    return fit_background(without_defects, windows, inputs.geometry, settings.background, inputs.masters, slit_motion_px=slit_motion_px)
 
 
 def _detrended(

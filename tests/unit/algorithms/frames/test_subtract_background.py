@@ -112,6 +112,20 @@ def test_pixels_used_are_good_and_outside_the_orders() -> None:
     assert not model.used[grown].any()
 
 
+@pytest.mark.parametrize("axis", ["x", "y"])
+@pytest.mark.parametrize("motion", [-6, 6])
+def test_light_of_a_slit_that_has_moved_is_no_scattered_light(axis: Literal["x", "y"], motion: int) -> None:
+    frame, windows, geometry, truth = scene(axis)
+    along = 0 if axis == "x" else 1
+    orders = geometry.dispersion_map.order > 0  # type: ignore[attr-defined]
+    sky = np.where(orders, 3000.0, 0.0)
+    moved = replace(frame, electrons=frame.electrons - sky + np.roll(sky, motion, axis=along))
+    model = fit_background(moved, windows, geometry, BackgroundSettings(), slit_motion_px=motion)  # type: ignore[arg-type]
+    # half of the pixels of a gap are left, so the noise is larger than in a frame whose slit has not moved
+    assert np.sqrt(np.mean((model.electrons - truth)[orders] ** 2)) < 1.5 * np.sqrt(2.0)
+    assert not model.used[np.roll(orders, motion, axis=along)].any()
+
+
 def test_stars_between_the_orders_do_not_count() -> None:
     frame, windows, geometry, truth = scene()
     electrons = np.array(frame.electrons)

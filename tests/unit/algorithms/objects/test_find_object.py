@@ -89,3 +89,17 @@ def test_lines_do_not_exchange_the_brightest_object_for_a_fainter_one() -> None:
     assert find_line_object(fits, first, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None) is first
     alone = replace(first, sources=(bright,))
     assert find_line_object(fits, alone, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None).lines_alone
+
+
+def test_lines_that_show_the_object_do_not_hide_its_companions() -> None:
+    """A companion whose lines are too faint, or pull it aside, is known from its continuum."""
+    orders = line_scene(600.0)
+    seen = found_in(orders)
+    fits = fit_sky([o.data for o in orders], seen, SkySettings(), half_length_arcsec=HALF).fits
+    own, other = (SlitSource(slit_arcsec=at, fwhm_arcsec=0.9, significance=9.0, relative_flux=f) for at, f in ((1.0, 1.0), (-3.0, 0.3)))
+    by_continuum = replace(seen, source=own, sources=(own, other), significance=9.0)
+    found = find_line_object(fits, by_continuum, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None)
+    assert found.lines_alone
+    assert found.source is not None
+    assert found.source.slit_arcsec == pytest.approx(1.0, abs=0.1)
+    assert found.sources == (found.source, other)

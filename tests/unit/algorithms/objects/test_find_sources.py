@@ -73,6 +73,18 @@ def test_empty_bins_are_passed_over() -> None:
     assert found.slit_arcsec == pytest.approx(1.0, abs=0.07)
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_an_object_at_the_end_of_the_lit_slit_is_found(side: int) -> None:
+    """Its other half lies in the dark: no light is there that could fall to half its height."""
+    whole = light((0.5 * side, 300.0, 1.1), (-3.9 * side, 100.0, 1.1))
+    lit = side * CENTRES > -4.1
+    cut = replace(whole, light=np.where(lit, whole.light, np.nan), error=np.where(lit, whole.error, np.nan))
+    first, second = find_sources(cut, 8.0)
+    assert first.slit_arcsec == pytest.approx(0.5 * side, abs=0.07)
+    assert second.slit_arcsec == pytest.approx(-3.9 * side, abs=0.15)
+    assert second.fwhm_arcsec == pytest.approx(1.1, rel=0.3)
+
+
 def test_nothing_measured_nothing_found() -> None:
     nothing = SlitLight(slit_arcsec=CENTRES, light=np.full(80, np.nan), error=np.full(80, np.nan))
     assert find_sources(nothing, 8.0) == ()
