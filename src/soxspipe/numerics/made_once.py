@@ -13,6 +13,8 @@ Made = TypeVar("Made")
 
 REMEMBERED = 2
 """Both arms of a night; what is made of a geometry takes 30 MB."""
+REMEMBERED_ORDERS = 64
+"""Orders of both arms of a night, some 20, and as many again that follow the slit of a frame; what is made of an order takes 50 kB."""
 
 
 def once_for_each(make: Callable[[Source], Made]) -> Callable[[Source], Made]:
@@ -23,6 +25,15 @@ def once_for_each(make: Callable[[Source], Made]) -> Callable[[Source], Made]:
     make : callable
         Takes one object that never changes, is compared by identity and can be referred to weakly; nobody may change what it returns.
     """
+    return _remembering(make, REMEMBERED)
+
+
+def once_for_each_order(make: Callable[[Source], Made]) -> Callable[[Source], Made]:
+    """As `once_for_each`, for a function of one order: there are more of these."""
+    return _remembering(make, REMEMBERED_ORDERS)
+
+
+def _remembering(make: Callable[[Source], Made], most: int) -> Callable[[Source], Made]:
     known: WeakKeyDictionary[Source, Made] = WeakKeyDictionary()
     lock = threading.Lock()
 
@@ -35,7 +46,7 @@ def once_for_each(make: Callable[[Source], Made]) -> Callable[[Source], Made]:
         made = make(source)
         with lock:
             made = known.setdefault(source, made)
-            while len(known) > REMEMBERED:
+            while len(known) > most:
                 del known[next(iter(known))]
             return made
 

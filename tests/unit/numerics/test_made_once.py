@@ -6,7 +6,7 @@ import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
-from soxspipe.numerics.made_once import REMEMBERED, once_for_each
+from soxspipe.numerics.made_once import REMEMBERED, once_for_each, once_for_each_order
 
 
 class Source:
@@ -60,3 +60,18 @@ def test_what_was_used_longest_ago_is_made_again() -> None:
     assert calls == sources
     make(sources[1])
     assert calls == [*sources, sources[1]]
+
+
+def test_all_orders_of_a_frame_are_remembered() -> None:
+    calls: list[Source] = []
+
+    @once_for_each_order
+    def make(source: Source) -> Made:
+        calls.append(source)
+        return Made()
+
+    orders = [Source() for _ in range(15)]
+    for _ in range(2):  # frames of a night, each of which asks for its orders in turn
+        for order in orders:
+            make(order)
+    assert calls == orders

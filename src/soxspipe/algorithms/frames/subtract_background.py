@@ -134,12 +134,11 @@ def _inter_order(frame: Frame, lit: BoolImage, masters: Masters, axis: Axis, use
         part, pedestal = frame.cutout(_rows(rows, axis)), masters.cutout(_rows(rows, axis))
         near = largest_near(lit[rows], OUTER_REACH_PX)
         used[rows] = near & ~largest_near(lit[rows], ORDER_MARGIN_PX) & (part.flags == 0)
-        light = np.subtract(part.electrons, pedestal_level(frame.exptime_s, pedestal), order="C", dtype=np.float64)
-        place = np.flatnonzero(used[rows]).astype(np.int32)
-        b = place // n_a
-        a = place - b * n_a
+        place = np.nonzero(used[rows])
+        b, a = (index.astype(np.int32) for index in place)
+        level = np.broadcast_to(pedestal_level(frame.exptime_s, pedestal), part.electrons.shape)
         cell = b // CELL_DISPERSION_PX * _n_cells(n_a, CELL_SLIT_PX) + a // CELL_SLIT_PX
-        yield _Sample(light.reshape(-1).take(place), cell, a)
+        yield _Sample(part.electrons[place] - level[place], cell, a)
 
 
 def _rows(rows: slice, axis: Axis) -> Take:

@@ -11,7 +11,7 @@ from pydantic import Field
 from soxspipe.algorithms.objects.object_flux import has_core
 from soxspipe.algorithms.objects.trace_surface import TracePoints, TraceSurface, fit_surface
 from soxspipe.algorithms.orders.order_data import OrderData
-from soxspipe.algorithms.orders.windows import middle_wavelength, slit_to_pixel
+from soxspipe.algorithms.orders.windows import middle_wavelength, rows_px_per_arcsec, slit_to_pixel
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.geometry import Geometry
@@ -168,19 +168,12 @@ def detect_continuum(
 
 
 def _traced_order(data: OrderData, sky: FloatArray) -> TracedOrder:
-    slit = data.window.slit_arcsec
-    with np.errstate(invalid="ignore"):
-        step = np.diff(slit, axis=1)
-    filled = np.isfinite(step)
-    scale = np.sum(np.where(filled, step, 0.0), axis=1) / np.maximum(filled.sum(axis=1), 1)
-    typical = np.median(scale[filled.any(axis=1)])
-    scale = np.where((filled.sum(axis=1) >= 3) & (scale != 0), scale, typical)
     return TracedOrder(
         data=data,
         light=data.electrons - sky,
         variance=data.variance(np.maximum(sky, running_mean(data.electrons, data.good, SMOOTH_HALF_PX)[0])),
         centre_nm=middle_wavelength(data.window),
-        px_per_arcsec=1.0 / scale,
+        px_per_arcsec=rows_px_per_arcsec(data.window),
     )
 
 

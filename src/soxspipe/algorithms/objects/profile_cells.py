@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from soxspipe.algorithms.objects.object_flux import LEAST_SIGNIFICANCE, SOUND_POWER, flux_along, has_core, steady_flux
 from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.orders.windows import rows_px_per_arcsec
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
+from soxspipe.numerics.made_once import once_for_each_order
 from soxspipe.numerics.rows import row_dot, row_max
 
 CELL_ARCSEC = 0.05
@@ -44,8 +46,9 @@ class Chunks:
     pixel_arcsec: FloatArray
 
 
+@once_for_each_order
 def chunks_of(window: OrderWindow) -> Chunks:
-    """Parts of an order's window."""
+    """Parts of an order's window, made once for all frames of a night."""
     number = np.arange(window.b_px.size) * CHUNKS // window.b_px.size
     wave = np.full(CHUNKS, np.nan)
     for chunk in np.unique(number[window.inside.any(axis=1)]):
@@ -55,7 +58,7 @@ def chunks_of(window: OrderWindow) -> Chunks:
     return Chunks(
         number=number,
         wavelength_nm=wave if known.all() else np.interp(np.arange(CHUNKS), np.flatnonzero(known), wave[known]),
-        pixel_arcsec=1.0 / np.maximum(np.abs(_scale(window.slit_arcsec)), 1e-6),
+        pixel_arcsec=1.0 / np.maximum(np.abs(rows_px_per_arcsec(window)), 1e-6),
     )
 
 
@@ -135,13 +138,3 @@ def _order_cells(
         part.wavelength_nm,
         np.full(CHUNKS, np.median(pixel)),
     )
-
-
-def _scale(slit: FloatArray) -> FloatArray:
-    """Pixels per arcsec of every row; the median where a row has too few pixels."""
-    step = np.diff(slit, axis=1)
-    count = np.isfinite(step).sum(axis=1)
-    mean = np.nansum(step, axis=1) / np.maximum(count, 1)
-    known = (count >= 3) & (mean != 0)
-    mean = np.where(known, mean, np.median(mean[known]) if known.any() else 1.0)
-    return 1.0 / mean

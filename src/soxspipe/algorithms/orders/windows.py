@@ -6,12 +6,14 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray, IntArray, read_only
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
-from soxspipe.numerics.made_once import once_for_each
+from soxspipe.numerics.made_once import once_for_each_order
 
 SHORTEST_ORDER_PX = 30
 """A shorter piece of an order has neither sky nor trace that could be fitted."""
 POSITION_DEGREE = 6
 """The position of a wavelength along the dispersion is smooth."""
+LEAST_STEPS = 3
+"""Fewer do not tell the length of a pixel on the slit."""
 ROWS_AT_ONCE = 64
 """Bounds the memory; the result does not depend on it."""
 
@@ -101,17 +103,39 @@ def dispersion_position(window: OrderWindow) -> tuple[FloatArray, float]:
     rms : float
         Of that polynomial (px).
     """
-    centre = middle_wavelength(window)
-    found = np.isfinite(centre)
-    b = window.b_px.astype(np.float64)
-    series = np.polynomial.Chebyshev.fit(centre[found], b[found], min(POSITION_DEGREE, max(int(found.sum()) - 2, 1)))
+    series, rms = _position_series(window)
+    b = window.b_px
     u = np.zeros(window.index.shape)
     # no slit is tilted by more than an order's length: a wavelength that says so is wrong
-    u[window.inside] = np.clip(series(window.wavelength_nm[window.inside]), b[0] - b.size, b[-1] + b.size)
-    return u, float(np.sqrt(np.mean((series(centre[found]) - b[found]) ** 2)))
+    u[window.inside] = np.clip(series(window.wavelength_nm[window.inside]), float(b[0]) - b.size, float(b[-1]) + b.size)
+    return u, rms
 
 
-@once_for_each
+@once_for_each_order
+def _position_series(window: OrderWindow) -> tuple[np.polynomial.Chebyshev, float]:
+    """Dispersion pixel as a polynomial of the wavelength at slit centre, and its rms (px); made once for all frames of a night."""
+    centre = middle_wavelength(window)
+    found = np.isfinite(centre)
+    b = window.b_px[found].astype(np.float64)
+    series = np.polynomial.Chebyshev.fit(centre[found], b, min(POSITION_DEGREE, max(b.size - 2, 1)))
+    return series, float(np.sqrt(np.mean((series(centre[found]) - b) ** 2)))
+
+
+@once_for_each_order
+def rows_px_per_arcsec(window: OrderWindow) -> FloatArray:
+    """Pixels along the slit axis per arcsec of every dispersion pixel, negative where the slit runs against them, shape (n_disp,).
+
+    The median of the order where the map has less than `LEAST_STEPS` pixels of the slit; made once for all frames of a night.
+    """
+    with np.errstate(invalid="ignore"):
+        step = np.diff(window.slit_arcsec, axis=1)
+    count = np.isfinite(step).sum(axis=1)
+    arcsec = np.nansum(step, axis=1) / np.maximum(count, 1)
+    known = (count >= LEAST_STEPS) & (arcsec != 0)
+    return read_only(1.0 / np.where(known, arcsec, np.median(arcsec[known]) if known.any() else 1.0))
+
+
+@once_for_each_order
 def middle_wavelength(window: OrderWindow) -> FloatArray:
     """Wavelength (nm) at the slit's centre in every dispersion pixel (`centre_wavelength`), made once for all frames of a night."""
     return read_only(centre_wavelength(window))

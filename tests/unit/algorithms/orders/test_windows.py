@@ -8,7 +8,14 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.orders.windows import SHORTEST_ORDER_PX, cut_orders, dispersion_position, slit_to_pixel
+from soxspipe.algorithms.orders.windows import (
+    SHORTEST_ORDER_PX,
+    cut_orders,
+    dispersion_position,
+    middle_wavelength,
+    rows_px_per_arcsec,
+    slit_to_pixel,
+)
 from soxspipe.datamodel.geometry import DispersionMap, Geometry, OrderPolynomial, OrderTable, SpectralFormat
 from support.orders import make_arm, make_geometry
 
@@ -125,6 +132,22 @@ def test_a_senseless_wavelength_has_no_position_beyond_an_orders_length() -> Non
     np.testing.assert_allclose(position[5], 5.0, atol=1e-6)
     assert position.min() >= -40
     assert position.max() <= 39 + 40
+
+
+def test_pixels_per_arcsec_of_rows_by_hand() -> None:
+    wave, slit, order = slanted()
+    (window,) = cut_orders(geometry(wave, 0.25 * slit, order))
+    few = np.array(window.slit_arcsec)
+    few[7, 2:] = np.nan  # one step is left in this row
+    few[8] *= -1.0
+    scale = rows_px_per_arcsec(replace(window, slit_arcsec=few))
+    np.testing.assert_allclose(scale[[5, 7, 8]], [4.0, 4.0, -4.0])
+
+
+def test_what_is_made_of_an_order_is_made_once() -> None:
+    (window,) = cut_orders(geometry(*slanted()))
+    assert middle_wavelength(window) is middle_wavelength(window)
+    assert rows_px_per_arcsec(window) is rows_px_per_arcsec(window)
 
 
 def test_slit_position_to_pixel_by_hand() -> None:
