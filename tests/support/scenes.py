@@ -12,6 +12,7 @@ from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, RawFrame
 from soxspipe.datamodel.geometry import DispersionMap, DispersionPolynomial, Geometry, OrderPolynomial, OrderTable
 from soxspipe.datamodel.observation import Observation
+from soxspipe.io.frames import as_dark
 from soxspipe.io.simulated_facts import make_scene, read_facts
 from soxspipe.io.static import read_sky_lines, read_telluric_bands
 from soxspipe.reductions.stare.inputs import StareInputs
@@ -75,7 +76,11 @@ def prepare_scene(scene: Scene, facts: Facts) -> Prepared:
     """Simulate, and arrange the values as reading the files would."""
     simulation = simulate(scene, facts)
     masters = {name: _frame(master) for name, master in simulation.masters.items()}
+    if simulation.off_adu is not None:
+        beside = RawFrame(adu=simulation.off_adu, observation=_observation(scene, simulation.mjd[0]), name="off.fits")
+        masters["dark"] = as_dark(beside, simulation.detector, masters.get("bias"))
     inputs = StareInputs(
+        with_off_frame=simulation.off_adu is not None,
         raw=tuple(
             RawFrame(adu=adu, observation=_observation(scene, mjd), name=f"raw_{number}.fits")
             for number, (adu, mjd) in enumerate(zip(simulation.raw_adu, simulation.mjd, strict=True))

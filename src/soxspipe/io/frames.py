@@ -199,8 +199,12 @@ def read_bad_pixel_map(file: ClassifiedFile, shape: tuple[int, int]) -> FlagArra
 
 
 def read_off_frame(file: ClassifiedFile, detector: Detector, bias: AnyFrame | None) -> Frame:
-    """Read a raw off-frame in the place of a master dark: electrons with read noise and the photon noise of what it holds above the bias."""
-    raw = read_raw(file, detector)
+    """Read a raw off-frame in the place of a master dark."""
+    return as_dark(read_raw(file, detector), detector, bias)
+
+
+def as_dark(raw: RawFrame, detector: Detector, bias: AnyFrame | None) -> Frame:
+    """A raw frame as a master dark: electrons with read noise and the photon noise of what it holds above the bias."""
     turned = np.rot90(seen(raw.adu), detector.quarter_turns)
     electrons = turned[detector.row_slice, detector.column_slice].astype(np.float32) * np.float32(detector.gain_e_per_adu)
     flags = np.zeros(electrons.shape, np.uint8)

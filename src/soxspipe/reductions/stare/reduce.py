@@ -44,6 +44,7 @@ from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, ma
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan, combine_groups, inputs_of_group, plan_exposures, without_flat_structure
 from soxspipe.reductions.stare.frame_images import with_cosmic_rays
 from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.off_frame import give_back_star
 from soxspipe.reductions.stare.prepared import PreparedSet, full_wells, prepare_set, too_many_full
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.solution import Extracted, ShownSolution, StackSolution, show_solution
@@ -165,9 +166,10 @@ def solve_stack(
     flags, shown = sound.flags, store_frame(stacked)
     del stacked, sound, in_place, detrended  # only shown and counted from here on
     cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(on_slit, skies, strict=True)]
-    orders = _without_full_wells([order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)], flags)
+    sound_orders = _without_full_wells([order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)], flags)
     if settings.use_lacosmic:
         done("flag_cosmic_rays", notes.cosmic_rays(cosmic_rays))
+    orders, off_star = give_back_star(sound_orders, skies, windows, slit, inputs, settings)
     by_continuum = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=named, with_negatives=inputs.with_off_frame)
     first = fit_sky(orders, by_continuum, settings.sky, half_length_arcsec=half_slit) if settings.sky.subtract_sky else None
     found = by_continuum if first is None else _with_lines(first, by_continuum, inputs)
@@ -175,7 +177,7 @@ def solve_stack(
     done("subtract_sky", notes.sky(sky))
     trace = _trace(orders, skies, sky, found, inputs, settings)
     done("detect_continuum", notes.trace(found))
-    del on_slit, skies, first  # the solution needs the memory
+    del on_slit, sound_orders, skies, first  # the solution needs the memory
     solved = _extract(orders, sky, trace, inputs, settings, known_host)
     shift = tie_wavelengths(solved, inputs, settings)
     done("tie_wavelengths", shift_note(shift, inputs.arm))
@@ -186,6 +188,7 @@ def solve_stack(
         flags=with_cosmic_rays(flags, windows, cosmic_rays),
         background=background,
         found=found,
+        off_star=off_star,
         has_sky=sky is not None,
         sky_failures={} if sky is None else sky.failures,
         solved=solved,

@@ -22,7 +22,7 @@ from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 from soxspipe.reductions.stare.exposures import GroupSpectra
 from soxspipe.reductions.stare.frame_images import FrameImages, diagnostics, paint_frames, sky_model
 from soxspipe.reductions.stare.prepared import PreparedSet
-from soxspipe.reductions.stare.solution_warnings import solution_warnings
+from soxspipe.reductions.stare.solution_warnings import off_star_warnings, solution_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +47,8 @@ class StackSolution:
         Scattered light.
     found : FoundObject
         Objects on the slit.
+    off_star : SlitSource or None
+        A star of the off-frame within the object's image, whose light was given back.
     has_sky : bool
         Whether a sky was subtracted.
     sky_failures : mapping of int to str
@@ -65,6 +67,7 @@ class StackSolution:
     flags: FlagArray
     background: BackgroundModel | None
     found: FoundObject
+    off_star: SlitSource | None
     has_sky: bool
     sky_failures: Mapping[int, str]
     solved: SolvedOrders
@@ -157,6 +160,7 @@ def show_solution(main: StackSolution, ready: PreparedSet, *, flattened: bool) -
         host=solved.host,
         warnings=(
             *ready.warnings(main.flags),
+            *off_star_warnings(main.off_star, main.found.source),
             *solution_warnings(main.found, inputs, solved, main.slit, main.shift, main.sky_failures),
         ),
         diagnostics=diagnostics(solved, main.shown),

@@ -14,6 +14,7 @@ from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import FluxedSpectrum, ResponseCurve
+from soxspipe.datamodel.trace import SlitSource
 from soxspipe.reductions.stare.frame_images import uneven_wavelengths
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.wavelengths import shift_warnings
@@ -111,6 +112,17 @@ def slit_warnings(slit: SlitOffset, arm: Arm) -> Iterator[str]:
             + ", ".join(f"{arm.label(order)} ({slit.of(order):+.1f} px)" for order in odd)
             + " moved differently"
         )
+
+
+def off_star_warnings(star: SlitSource | None, target: SlitSource | None) -> list[str]:
+    """What is told of a star of the off-frame within the object's image."""
+    if star is None or target is None:
+        return []
+    apart = abs(star.slit_arcsec - target.slit_arcsec)
+    return [
+        f'a star of the off-frame lies {apart:.1f}" from the object; its light was measured in the off-frame and given back, '
+        "which leaves about 3 % of the flux uncertain, more where orders are faint"
+    ]
 
 
 def solution_warnings(
