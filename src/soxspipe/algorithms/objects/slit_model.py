@@ -48,8 +48,8 @@ LEAST_HOST_FWHM, LARGEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC = 1.8, 9.0, 3.0
 """A host must be wider than the star, narrower than the slit, and on it."""
 HOST_SOFTENING_FWHM = 0.5
 """Seeing rounds off a host's cusp."""
-STEPS = (1e-3, 1e-3, 1e-2, 1e-2)
-"""Of the derivatives: small against the parameters' range, large against rounding."""
+STEP = 1e-3
+"""Of the host's derivatives: small against the parameters' range, large against rounding."""
 LARGEST_STEP = 0.4
 """Keeps the fit where it is nearly linear."""
 ROUNDS = 40
@@ -119,12 +119,36 @@ class SlitModel:
         self.parabola_prior = 1.0 / ((PARABOLA_OF_PEAK * self.peak) ** 2 + (PARABOLA_OF_SKY * rows.sky) ** 2)
         self.shift_prior = 1.0 / (SHIFT_OF_FWHM * fwhm_arcsec * self.peak) ** 2
 
-    def moffats(self, shape: FloatArray) -> FloatArray:
-        """The Moffat at every place, unit height, shape (rows, bins, nodes)."""
+    def moffats(self, shape: FloatArray, shares: FloatArray | None = None) -> FloatArray:
+        """The Moffat at every place, unit height, shape (rows, bins, nodes); summed with the places' shares if given, shape (rows, bins)."""
+        if shares is None:
+            return self._powers(shape, self.places)[0]
+        stood = shares > 0
+        return self._powers(shape, self.places[stood])[0] @ shares[stood]
+
+    def _powers(self, shape: FloatArray, places: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Moffats at places and what their derivatives are made of: ``base^-beta``, log base, base, (2 distance / width)^2, and beta."""
         width = self.fwhm * np.exp(shape[0]) * self.colour ** shape[1]
-        beta = np.clip(shape[2] + shape[3] * np.log(self.colour), SHAPE_LIMITS[0][2], SHAPE_LIMITS[1][2])
-        t = (self.x[:, :, None] - self.places) / width
-        return (1.0 + 4.0 * (2.0 ** (1.0 / beta) - 1.0) * t * t) ** -beta
+        beta = np.clip(self._exponent(shape), SHAPE_LIMITS[0][2], SHAPE_LIMITS[1][2])
+        square = np.square((self.x[:, :, None] - places) * (2.0 / width))
+        base = 1.0 + (2.0 ** (1.0 / beta) - 1.0) * square
+        logarithm = np.log(base)
+        return np.exp(-beta * logarithm), logarithm, base, square, beta
+
+    def _exponent(self, shape: FloatArray) -> FloatArray:
+        """The Moffats' exponent without its limits, shape (rows, 1, 1)."""
+        return np.asarray(shape[2] + shape[3] * np.log(self.colour))
+
+    def moffats_and_slopes(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
+        """The Moffats of a fit, and the derivatives of the star by the four parameters of its shape, shape (4, rows, bins)."""
+        moffats, logarithm, base, square, beta = self._powers(fit.shape, self.places)
+        steep = 2.0 ** (1.0 / beta)
+        per_square = beta * moffats / base
+        by_width = (2.0 * (steep - 1.0) * per_square * square) @ fit.shares
+        by_beta = (np.log(2.0) * steep / beta**2 * per_square * square - logarithm * moffats) @ fit.shares
+        by_beta *= (beta == self._exponent(fit.shape))[:, :, 0]  # beyond its limits it stands still
+        log_colour = np.log(self.colour[:, :, 0])
+        return moffats, np.stack([by_width, by_width * log_colour, by_beta, by_beta * log_colour])
 
     def host_shape(self, host: FloatArray) -> FloatArray:
         """The host, unit height, shape (rows, bins)."""
@@ -159,10 +183,10 @@ class SlitModel:
 
     def promise(self, fit: SlitFit, size_arcsec: float, offset_arcsec: float = 0.0) -> float:
         """Chi squared that a host of a size and a distance from the object could save at most by one step from a point source."""
-        moffats = self.moffats(fit.shape)
+        moffats, by_shape = self.moffats_and_slopes(fit)
         star = moffats @ fit.shares
         host = self.host_shape(np.array([np.log(size_arcsec), offset_arcsec]))
-        slopes = self._slopes(fit, moffats, star)
+        slopes = self._slopes(fit, moffats, by_shape)
         without, with_it = (self._step(self._terms(star, h), slopes, fit)[2] for h in (None, host))
         return without - with_it
 
@@ -177,10 +201,9 @@ class SlitModel:
         """
         fit, damping = start, 1.0
         for _ in range(ROUNDS):
-            moffats = self.moffats(fit.shape)
-            star = moffats @ fit.shares
+            moffats, by_shape = self.moffats_and_slopes(fit)
             host = None if fit.host is None else self.host_shape(fit.host)
-            normal, right, _ = self._step(self._terms(star, host), self._slopes(fit, moffats, star), fit)
+            normal, right, _ = self._step(self._terms(moffats @ fit.shares, host), self._slopes(fit, moffats, by_shape), fit)
             held = self._held(fit, right)
             if not moving:
                 held[len(SHAPE_MEAN) : len(SHAPE_MEAN) + NODES.size - 1] = True
@@ -211,7 +234,7 @@ class SlitModel:
 
     def own_light(self, fit: SlitFit) -> float:
         """Light of the point source in all rows, electrons times bins."""
-        return float(np.sum(fit.own * (self.moffats(fit.shape) @ fit.shares).sum(axis=1)))
+        return float(np.sum(fit.own * self.moffats(fit.shape, fit.shares).sum(axis=1)))
 
     def host_light(self, fit: SlitFit) -> float:
         """Light of the host in all rows, electrons times bins."""
@@ -247,7 +270,7 @@ class SlitModel:
         return np.linalg.solve(normal, weighted @ values)
 
     def _at(self, shape: FloatArray, shares: FloatArray, host: FloatArray | None) -> SlitFit:
-        terms = self._terms(self.moffats(shape) @ shares, None if host is None else self.host_shape(host))
+        terms = self._terms(self.moffats(shape, shares), None if host is None else self.host_shape(host))
         found = self._solve(terms, self.light[..., None])
         residual = self.light - (terms @ found)[..., 0]
         found = found[..., 0]
@@ -263,21 +286,17 @@ class SlitModel:
         mean, width = self._priors(here)
         return replace(here, misfit=here.misfit + float(np.sum(((_vector(here) - mean) / width) ** 2)))
 
-    def _slopes(self, fit: SlitFit, moffats: FloatArray, star: FloatArray) -> list[FloatArray]:
+    def _slopes(self, fit: SlitFit, moffats: FloatArray, by_shape: FloatArray) -> list[FloatArray]:
         """Derivatives of the model by the parameters of shape, shape (rows, bins) each."""
         own = fit.own[:, None]
-        slopes: list[FloatArray] = []
-        for k, step in enumerate(STEPS):
-            changed = fit.shape.copy()
-            changed[k] += step
-            slopes.append(own * (self.moffats(changed) @ fit.shares - star) / step)
+        slopes = [own * slope for slope in by_shape]
         slopes += [own * (moffats[..., k] - moffats[..., MIDDLE]) for k in range(NODES.size) if k != MIDDLE]
         if fit.host is not None:
             host = self.host_shape(fit.host)
             for k in range(2):
                 other = fit.host.copy()
-                other[k] += STEPS[0]
-                slopes.append(fit.peak[:, None] * (self.host_shape(other) - host) / STEPS[0])
+                other[k] += STEP
+                slopes.append(fit.peak[:, None] * (self.host_shape(other) - host) / STEP)
         return slopes
 
     def _step(self, terms: FloatArray, slopes: Sequence[FloatArray], fit: SlitFit) -> tuple[FloatArray, FloatArray, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,27 @@ def test_a_plain_star_needs_no_host(beta: float) -> None:
     assert model.promise(fit, 4.0) < 15.0
     gained = fit.misfit - model.with_host(fit, 4.0).misfit
     assert gained < 2.5 * COLOUR.size + 10.0
+
+
+@pytest.mark.parametrize("shape", [(-0.1, -0.2, 3.0, 0.0), (0.1, 0.3, 2.0, 1.5)])
+def test_slopes_of_the_star_are_its_differences(shape: tuple[float, ...]) -> None:
+    model = SlitModel(rows(2000.0 * star(0.9, 3.0)), 0.9, 1.0)
+    fit = replace(model.start(), shape=np.array(shape))
+    moffats, slopes = model.moffats_and_slopes(fit)
+    np.testing.assert_array_equal(moffats, model.moffats(fit.shape))
+    np.testing.assert_allclose(model.moffats(fit.shape, fit.shares), moffats @ fit.shares, atol=1e-14)
+    for slope, step in zip(slopes, 1e-5 * np.eye(4), strict=True):
+        below, above = (model.moffats(fit.shape + sign * step, fit.shares) for sign in (-1.0, 1.0))
+        np.testing.assert_allclose(slope, (above - below) / 2e-5, atol=1e-8)
+
+
+def test_an_exponent_beyond_its_limit_stands_still() -> None:
+    model = SlitModel(rows(2000.0 * star(0.9, 3.0)), 0.9, 1.0)
+    fit = replace(model.start(), shape=np.array([-0.1, -0.2, 1.4, 1.0]))
+    _, slopes = model.moffats_and_slopes(fit)
+    below = COLOUR < 1.0  # 1.4 is the least exponent
+    np.testing.assert_array_equal(slopes[2:, below], 0.0)
+    assert np.all(np.any(slopes[2:, ~below] != 0.0, axis=2))
 
 
 @pytest.mark.parametrize("places", [((-0.3, 0.5), (0.5, 0.3), (0.9, 0.2)), ((0.0, 0.7), (1.1, 0.3))])
