@@ -27,9 +27,9 @@ from soxspipe.algorithms.sky.sky_spline import (
 from soxspipe.algorithms.sky.uneven_lines import UnevenLight
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.piece_sums import pixel_blocks
 from soxspipe.numerics.robust import largest_near
 from soxspipe.numerics.rows import row_max
-from soxspipe.numerics.splines import horner
 
 
 class SkySettings(AlgorithmSettings):
@@ -170,36 +170,78 @@ def fit_order_sky(
     here = linearise(spline, placed)
     last = None
     if start is None or start_is_good or settings.bspline_iteration_limit == 1:
-        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
-    if last is None or (settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, placed.terms, is_first=start is None)):
-        first = _one_round(FIRST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip)
-        spline, placed = _widened(first, place_pixels(first.spline, pixels, placed.terms))
+        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, placed.terms, clip, wings)
+    if last is None or (settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, is_first=start is None)):
+        first = _one_round(FIRST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, placed.terms, clip)
+        spline, placed = _widened(first)
         here = linearise(spline, placed)
-        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, clip, wings)
-    spline, use = last.spline, last.use
-    model = np.where(window.inside, spline(data.u_px, data.slit), 0.0)
-    used = np.zeros(model.shape, dtype=bool)
-    used.ravel()[index] = use
-    return SkyFit(data=data, spline=spline, electrons=model, used=used)
+        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, placed.terms, clip, wings)
+    used = np.zeros(data.good.shape, dtype=bool)
+    used.ravel()[index] = last.use
+    return SkyFit(data=data, spline=last.spline, electrons=_on_window(last, data, index), used=used)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Round:
-    """What a round made: the spline, the pixels with the variance that was used, which of them took part, and the limit on residuals."""
+    """What a round made.
+
+    Attributes
+    ----------
+    spline : SkySpline
+        The model.
+    pixels : SkyPixels
+        With the variance that was used.
+    use : ndarray of bool, shape (n,)
+        Which of them took part.
+    weight, limit : ndarray, shape (n,)
+        Their weight, 0 for those that took no part, and the limit on residuals.
+    piece, t : ndarray, shape (n,)
+        Where they lie on the spline.
+    terms : ShapeTerms
+        Polynomials of its shape at the pixels.
+    sky : ndarray, shape (n,)
+        The model at the pixels.
+    """
 
     spline: SkySpline
     pixels: SkyPixels
     use: BoolArray
+    weight: FloatArray
     limit: FloatArray
+    piece: IntArray
+    t: FloatArray
+    terms: ShapeTerms
+    sky: FloatArray
 
 
 def _one_round(
-    limits: RoundLimits, spline: SkySpline, pixels: SkyPixels, here: Linearised, clip_sigma: float, wings: FloatArray | None = None
+    limits: RoundLimits,
+    before: SkySpline,
+    pixels: SkyPixels,
+    here: Linearised,
+    terms: ShapeTerms,
+    clip_sigma: float,
+    wings: FloatArray | None = None,
 ) -> _Round:
     """Leave outliers out and step once; with `wings` where the round is to say what the slit's illumination is."""
-    limit = _limit(limits, spline, pixels, clip_sigma)
+    limit = _limit(limits, before, pixels, clip_sigma)
     use = np.abs(pixels.electrons - here.sky) <= limit
-    return _Round(spline=gauss_newton(spline, pixels, use / pixels.variance, here, wings), pixels=pixels, use=use, limit=limit)
+    weight = use / pixels.variance
+    spline = gauss_newton(before, pixels, weight, here, wings)
+    piece, t = spline.place(pixels.u, terms)
+    sky = spline.gain(terms) * spline.plain(piece, t, spline.widened(terms))
+    return _Round(spline=spline, pixels=pixels, use=use, weight=weight, limit=limit, piece=piece, t=t, terms=terms, sky=sky)
+
+
+def _on_window(found: _Round, data: OrderData, index: IntArray) -> FloatArray:
+    """The sky on the whole window; of the pixels that were fitted (flat indices), a round has it already."""
+    others = np.array(data.window.inside).reshape(-1)
+    others[index] = False
+    rest = np.flatnonzero(others)
+    sky = np.zeros(others.size)
+    sky[index] = found.sky
+    sky[rest] = found.spline(data.u_px.take(rest), data.slit.take(rest))
+    return sky.reshape(data.good.shape)
 
 
 def _limit(limits: RoundLimits, spline: SkySpline, pixels: SkyPixels, clip_sigma: float) -> FloatArray:
@@ -207,47 +249,44 @@ def _limit(limits: RoundLimits, spline: SkySpline, pixels: SkyPixels, clip_sigma
     return limits.clip * clip_sigma * np.sqrt(pixels.variance) + limits.tolerance * spline.local_range(pixels.u)
 
 
-def _settled(before: SkySpline, found: _Round, here: Linearised, terms: ShapeTerms, *, is_first: bool) -> bool:
+def _settled(before: SkySpline, found: _Round, here: Linearised, *, is_first: bool) -> bool:
     """Whether a round from `before` is enough: lines have one width, and it left out no pixel that its own model would take in.
 
     A first sky is made to see what else is there, and may be wrong in a few pixels.  Of a better one no pixel may have moved far.
     """
-    after, most = found.spline, SETTLED_SHARE * found.use.size
+    after, terms, most = found.spline, found.terms, SETTLED_SHARE * found.use.size
     change = (after.shift - before.shift).T @ terms.along
     moved = here.slope * np.einsum("ij,ij->j", change, terms.across[: change.shape[0]])
     moved += here.plain * ((after.illumination - before.illumination) @ terms.across[: after.illumination.size])
     far = np.count_nonzero(np.abs(moved) > (SETTLED_LIMIT if is_first else UNMOVED_LIMIT) * found.limit)
     if np.count_nonzero(~found.use) > most or far > (most if is_first else 0):
         return False
-    return not _width_changes(found, *after.place(found.pixels.u, terms), terms)
+    return not _width_changes(found)
 
 
-def _widened(found: _Round, placed: Placed) -> tuple[SkySpline, Placed]:
+def _widened(found: _Round) -> tuple[SkySpline, Placed]:
     """The spline of a round and the pixels on it, with a change of the lines' width along the slit if they show one."""
-    if not _width_changes(found, placed.piece, placed.t, placed.terms):
-        return found.spline, placed
+    if not _width_changes(found):
+        blocks = pixel_blocks(found.piece, found.spline.space.n_pieces)
+        return found.spline, Placed(piece=found.piece, t=found.t, blocks=blocks, terms=found.terms)
     free = replace(found.spline, width=np.zeros(WIDTH_SLIT_DEGREE))
     there = place_pixels(free, found.pixels)
-    spline = gauss_newton(free, found.pixels, found.use / found.pixels.variance, linearise(free, there))
+    spline = gauss_newton(free, found.pixels, found.weight, linearise(free, there))
     return spline, place_pixels(spline, found.pixels, there.terms)
 
 
-def _width_changes(found: _Round, piece: IntArray, t: FloatArray, terms: ShapeTerms) -> bool:
-    """Whether residuals look like lines that are wider at one end of the slit, or at both, than in the middle; not asked twice.
-
-    The pixels lie at `t` in a `piece` of the spline that the round found.
-    """
-    spline, pixels = found.spline, found.pixels
+def _width_changes(found: _Round) -> bool:
+    """Whether residuals look like lines that are wider at one end of the slit, or at both, than in the middle; not asked twice."""
+    spline = found.spline
     if spline.width.size or spline.space.degree < 3 or not spline.shift.size:
         return False
-    polynomials = spline.space.polynomials(spline.coefficients)
-    residual = pixels.electrons - spline.gain(terms) * horner(polynomials, piece, t)
-    bend = spline.curvature(polynomials, piece, t)
-    weight = found.use / pixels.variance
-    for across in terms.across[:WIDTH_SLIT_DEGREE]:
+    residual = found.pixels.electrons - found.sky
+    bend = spline.curvature(spline.space.polynomials(spline.coefficients), found.piece, found.t)
+    for across in found.terms.across[:WIDTH_SLIT_DEGREE]:
         shape = bend * across
-        power = float(np.sum(weight * shape**2))
-        amount = float(np.sum(weight * shape * residual)) / max(power, 1e-30)
+        weighted = found.weight * shape
+        power = float(weighted @ shape)
+        amount = float(weighted @ residual) / max(power, 1e-30)
         if abs(amount) > LEAST_WIDTH_PX2 and abs(amount) * np.sqrt(power) > WIDTH_SIGMA:
             return True
     return False

@@ -167,7 +167,7 @@ def diagnostics(solved: SolvedOrders, stacked: AnyFrame) -> dict[str, float]:
         "stack_rejected_pixels": float(stack_rejected(stacked)),
         "cosmic_ray_pixels": float(sum(int((e.rejection.bright & e.data.window.inside).sum()) for e in solved.orders)),
         "outlier_pixels": float(sum(int((e.rejection.rejected & ~e.rejection.bright).sum()) for e in solved.orders)),
-        "saturated_pixels": float(np.sum((stacked.flags & np.uint8(PixelFlag.SATURATED)) != 0)),
+        "saturated_pixels": float(np.count_nonzero(stacked.flags & np.uint8(PixelFlag.SATURATED))),
         "empty_sky_chi": mad_sigma(empty),
         "empty_sky_median_sigma": quick_median(empty) if empty.size else float("nan"),
         "uneven_lines": float(sum(len(e.uneven.intervals) for e in solved.orders if e.uneven is not None)),

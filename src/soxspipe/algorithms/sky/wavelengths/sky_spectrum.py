@@ -169,9 +169,8 @@ def listed_sky(spectrum: SkySpectrum, shape: LineShape, margin_px: float = 0.0) 
 
 def _correlate_sparse(comb: FloatArray, kernel: FloatArray, n: int) -> FloatArray:
     """Sum of a (symmetric) kernel at the few places where the comb is not 0; `n` samples from the kernel's first full overlap on."""
-    total = np.zeros(comb.size + kernel.size)
-    stretch = np.arange(kernel.size)
     places = np.flatnonzero(comb)
-    np.add.at(total, places[:, None] + stretch, comb[places, None] * kernel)
+    covered = places[:, None] + np.arange(kernel.size)
+    total = np.bincount(covered.ravel(), (comb[places, None] * kernel).ravel(), comb.size + kernel.size)
     first = kernel.size - 1
-    return total[first : first + n]
+    return np.asarray(total[first : first + n], dtype=np.float64)
