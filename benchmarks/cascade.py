@@ -40,7 +40,8 @@ TARGETS = {
     "order edges, worst offset, px": "<= 0.1",
     "cold pixels found": "",
 }
-
+FLAT_S = 20.0
+"""Exposure time of a simulated flat."""
 
 CASES: Mapping[str, Mapping[str, object]] = {
     "plain": {},
@@ -48,8 +49,11 @@ CASES: Mapping[str, Mapping[str, object]] = {
     "reversed": {"dpr_type_order": "lamp_last"},
     "drift": {"bias_drift_e": 40.0},
     "strong scattered light": {"scattered_light": 0.05},
+    "binned 2x1": {"binning": [2, 1], "lamp_electrons": 22000.0},
+    "binned 2x2": {"binning": [2, 2], "lamp_electrons": 11000.0},
 }
-"""What a scene has beside the geometry: unequal levels and both lamps, the other spelling of DPR TYPE, a level that drifts by ten read noises."""
+"""What a scene has beside the geometry: unequal levels and both lamps, the other spelling of DPR TYPE, a level that drifts by ten read noises; binned
+flats of as much light as others in a pixel of the frame."""
 
 
 def make_set(folder: Path, arm: str, seed: int, **values: object) -> tuple[list[Path], Path]:
@@ -57,7 +61,8 @@ def make_set(folder: Path, arm: str, seed: int, **values: object) -> tuple[list[
     geometry = {"geometry_shift_px": [1.2, -0.8], "geometry_rotation_deg": 0.02, "seed": seed, "arm": arm}
     scene = make_scene_of(CalibrationScene, {"dark_times_s": [60.0] if arm == "NIR" else [], **geometry, **values})
     files = write_calibration_set(make_calibration_set(scene, read_facts(scene)), folder / "cal")
-    observation = make_scene({**geometry, "target": "empty", "exptime_s": 1.0})
+    shared = {name: values[name] for name in ("instrument", "binning") if name in values}
+    observation = make_scene({**geometry, **shared, "target": "empty", "exptime_s": 1.0})
     kit = write_data_set(simulate(observation, read_facts(observation)), observation, folder / "sci")
     return files, next(path for path in kit if path.name.startswith("order_table"))
 
@@ -98,6 +103,12 @@ def measure_pedestal(path: Path, truth: CalibrationTruth, n: int, seconds: float
     }
 
 
+def block_means(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """An unbinned image in the pixels of a binned frame of `shape`."""
+    y, x = image.shape[0] // shape[0], image.shape[1] // shape[1]
+    return image[: y * shape[0], : x * shape[1]].reshape(shape[0], y, shape[1], x).astype(float).mean(axis=(1, 3))
+
+
 def measure_flat(path: Path, table: Path, truth: CalibrationTruth, n: int) -> dict[str, float]:
     """Figures of a master flat and its order table."""
     from scipy.ndimage import uniform_filter
@@ -105,7 +116,8 @@ def measure_flat(path: Path, table: Path, truth: CalibrationTruth, n: int) -> di
     images = truth.images
     with fits.open(path) as hdus:
         value, bad, error = hdus["FLUX"].data.astype(float), hdus["QUAL"].data > 0, hdus["ERRS"].data.astype(float)
-    light, slit, order, wave = (images[name].astype(float) for name in ("FLAT_QTH", "SLIT", "ORDER", "WAVE"))
+    light = images["FLAT_QTH"].astype(float)
+    slit, order, wave = (block_means(images[name], light.shape) for name in ("SLIT", "ORDER", "WAVE"))
     defects = (images["HOT"] + images["COLD"] + images["UNSTABLE"]) > 0
     core = np.isfinite(slit) & (np.abs(slit) < 5.0) & ~defects & (light > 300)
     centres = truth.tables["CENTRES"]
@@ -119,7 +131,8 @@ def measure_flat(path: Path, table: Path, truth: CalibrationTruth, n: int) -> di
     scale = np.ones(value.shape)
     for number in np.unique(order[use]):
         scale[order == number] = np.median((value[use & (order == number)]) / light[use & (order == number)])
-    ideal = np.sqrt((light + images["SCATTER_QTH"] + (2 if nir else 1) * float(truth.header["RON"]) ** 2) / n)
+    behind = float(truth.header["RON"]) ** 2 + FLAT_S * (images["DARKRATE"] + images.get("THERMAL", 0.0))
+    ideal = np.sqrt((light + images["SCATTER_QTH"] + (2 if nir else 1) * behind) / n)
     ratio = value / np.where(light > 0, light * scale, np.nan) - 1
     counted = uniform_filter(use.astype(float), 25)
     smooth = uniform_filter(np.where(use, ratio, 0.0), 25)[use & (counted > 0.3)] / counted[use & (counted > 0.3)]

@@ -29,6 +29,7 @@ LAMP_CARDS = {
 
 TRUTH_STEPS = {
     "WAVE": 1e-5, "SLIT": 1e-4, "ORDER": 0.5, "PEDESTAL": 0.01, "DARKRATE": 1e-4, "RESPONSE": 1e-5, "ILLUMINATION": 1e-5,
+    "THERMAL": 1e-3,
 }  # fmt: skip
 """Steps in which truth images are stored; light in steps of 0.1 electron."""
 

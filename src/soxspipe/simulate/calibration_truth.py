@@ -32,7 +32,7 @@ class CalibrationTruth:
     images : mapping of str to ndarray
         Of the trimmed, binned frame: ``WAVE``, ``SLIT``, ``ORDER`` (unbinned), ``PEDESTAL`` (e-), ``DARKRATE`` (e-/s), light of each flat
         (``FLAT_QTH``, ``FLAT_D2``, e-), its scattered light (``SCATTER_QTH``), ``RESPONSE`` of the pixels, ``ILLUMINATION`` of the slit,
-        lamp times blaze (``BLAZE_QTH``), ``HOT``, ``COLD`` and ``UNSTABLE`` pixels.
+        lamp times blaze (``BLAZE_QTH``), ambient light through the slit (``THERMAL``, e-/s, NIR), ``HOT``, ``COLD`` and ``UNSTABLE`` pixels.
     """
 
     header: Mapping[str, str | int | float | bool]
@@ -70,6 +70,8 @@ def make_calibration_truth(
             images[f"FLAT_{lamp}"] = light_images[name] * chip.response * chip.defect_response
             images[f"SCATTER_{lamp}"] = scattered(light_images[name], scene.scattered_light) * chip.response * chip.defect_response
             images[f"BLAZE_{lamp}"] = _along_image(scene, optics.shape, canvases, lights[name])
+    if "thermal" in light_images:
+        images["THERMAL"] = light_images["thermal"] * chip.response * chip.defect_response
     tables = {"CENTRES": _centres(facts, canvases)}
     for name in ("multi_pinhole_arc", "pinhole_arc"):  # images of the mask hold those of the single pinhole
         if name in lights:

@@ -16,12 +16,19 @@ from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
 from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.medians import quick_median
 
 SATURATED_SHARE = 0.01
 """A flat in which more of the lit pixels than this are saturated is not a flat."""
 
 LEAST_LIGHT_SIGMA = 10.0
 """Light of the middle of the orders over the noise of a pixel; less is no lamp."""
+
+DARKEST_PERCENT = 10.0
+"""The pixels of a flat that see least light, in per cent: gaps between orders take more of any detector."""
+
+DARK_STEP = 4
+"""Every fourth pixel of a sample is looked at for them: five thousand give the level of a frame to a tenth of an electron."""
 
 CAPPED_RATIO = 0.5
 """Scatter of two flats in their brightest pixels over the photon noise; less means that the charge is cut off."""
@@ -60,19 +67,19 @@ def combine_lamp(
     AlgorithmError
         If there is no light, or the flats are saturated or copies of each other.
     """
-    samples = _centre_samples(frames, background, layout, settings.centre_order_window)
+    samples, dark = _samples(frames, background, layout, settings.centre_order_window)
     names = tuple(frame.name for frame in frames)
-    levels = np.array([level_of(sample) for sample in samples])
+    levels, drift = light_and_drift(samples, dark)
     _require_light(lamp, frames, samples, levels, read_noise_e)
     _require_unsaturated(lamp, frames, samples, layout, read_noise_e)
-    relative = levels / levels.mean()
     noise = NoiseModel(read_e=read_noise_e)
     limit = settings.stacked_clipping_sigma if settings.stacked_clipping_iterations else 1e9
+    pedestal = None if background is None else background.electrons
     combined = combine(
-        frames, noise, clip_sigma=limit, levels=relative.tolist(), pedestal=None if background is None else background.electrons
+        frames, noise, clip_sigma=limit, offsets_e=drift.tolist(), levels=(levels / levels.mean()).tolist(), pedestal=pedestal
     )
     reasons = combined.reasons | _saturated(frames) * np.uint8(BadPixel.SATURATED)
-    bent = find_nonlinear(frames, levels, noise, clip_sigma=limit, pedestal=None if background is None else background.electrons)
+    bent = find_nonlinear(frames, levels, noise, clip_sigma=limit, offsets_e=drift, pedestal=pedestal)
     if bent is not None:
         reasons |= bent * np.uint8(BadPixel.NONLINEAR)
     variance = combined.variance if background is None else combined.variance + background.variance
@@ -101,8 +108,39 @@ def brightest_lamp(lamps: Sequence[LampFlat], layout: Layout) -> dict[int, int]:
     return best
 
 
-def _centre_samples(frames: Sequence[RawCalibration], background: AnyFrame | None, layout: Layout, width_px: int) -> list[FloatArray]:
-    """Electrons around the order centres of a sample of rows, one array for each frame, the same pixels in all."""
+def light_and_drift(lit: Sequence[FloatArray], dark: Sequence[FloatArray] | FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Light of each flat, and the level of its read-out against their mean.
+
+    Parameters
+    ----------
+    lit, dark : sequence of ndarray
+        Electrons of each frame in pixels at the order centres, and in pixels that see little light; the same pixels in all frames.
+
+    Returns
+    -------
+    level : ndarray, shape (n,)
+        Light at the order centres, electrons, drift left out.
+    drift : ndarray, shape (n,)
+        Electrons that every pixel of a frame holds more than in the mean frame.
+
+    Notes
+    -----
+    A frame is ``l F + d`` with F the mean frame, scattered light in it: two levels, a bright and a dark one, give light l and drift d.  The mean
+    drift is not known from flats; as light of the gaps it is taken off with scattered light.
+    """
+    bright = np.array([level_of(sample) for sample in lit])
+    faint = np.array([quick_median(sample[np.isfinite(sample)]) if np.isfinite(sample).any() else 0.0 for sample in dark])
+    contrast = bright - faint
+    if not contrast.mean() > 0:
+        return bright, np.zeros(bright.size)
+    drift = faint - contrast / contrast.mean() * faint.mean()
+    return bright - drift, drift
+
+
+def _samples(
+    frames: Sequence[RawCalibration], background: AnyFrame | None, layout: Layout, width_px: int
+) -> tuple[list[FloatArray], FloatArray]:
+    """Electrons of a sample of rows, one array for each frame, the same pixels in all: around the order centres, and where least light falls."""
     shape = frames[0].detector.shape
     band = np.zeros(shape, dtype=bool)
     turned = band.T if layout.axis == "x" else band
@@ -112,13 +150,17 @@ def _centre_samples(frames: Sequence[RawCalibration], background: AnyFrame | Non
             turned[b, np.clip(np.rint(centre).astype(np.int64) + step, 0, turned.shape[1] - 1)] = True
     starts = sample_rows(shape[0])
     inside = np.concatenate([band[start : start + 4] for start in starts])
-    samples = []
+    samples, thinned = [], []
     for frame in frames:
         electrons = read_sample(frame, starts)
         if background is not None:
             electrons = electrons - np.concatenate([background.electrons[start : start + 4] for start in starts])
         samples.append(electrons[inside])
-    return samples
+        thinned.append(electrons.ravel()[::DARK_STEP])
+    elsewhere = np.stack(thinned)
+    mean = elsewhere.mean(axis=0)
+    finite = mean[np.isfinite(mean)]
+    return samples, elsewhere[:, mean <= (np.percentile(finite, DARKEST_PERCENT) if finite.size else 0.0)]
 
 
 def level_of(sample: FloatArray) -> float:

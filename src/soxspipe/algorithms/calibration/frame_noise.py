@@ -94,9 +94,9 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
     rows = sample_rows(frames[0].detector.shape[0])
     sample = np.stack([read_sample(frame, rows) for frame in frames])
     _require_different(frames, sample)
-    flat = sample.reshape(len(frames), -1)
-    level = np.array([quick_median(values[np.isfinite(values)]) for values in flat])
-    kept, rejected = _agreeing(frames, flat, level)
+    level = sample_levels(sample)
+    border = _measure_border(frames)
+    kept, rejected = _agreeing(frames, sample.reshape(len(frames), -1), level, border.levels_e - border.levels_e.mean())
     if len(kept) < 2:
         raise AlgorithmError(f"no two of the {len(frames)} frames agree: {'; '.join(reason for _, reason in rejected)}")
     used = sample[list(kept)]
@@ -111,9 +111,7 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
             for y in _halves(mean.shape[0])
         ]
     )
-    border = _measure_border([frames[i] for i in kept])
-    drift = np.zeros(len(frames))
-    drift[list(kept)] = border.drift_e
+    border_level = float(border.levels_e[list(kept)].mean())
     return FrameNoise(
         kept=kept,
         rejected=rejected,
@@ -122,9 +120,9 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
         noise_e=_difference_noise(differences, ordinary),
         quadrant_noise_e=quadrants,
         scatter_e=float(np.mean([clipped_std((frame - np.median(frame[ordinary]))[ordinary]) for frame in used])),
-        border_level_e=border.level_e,
+        border_level_e=border_level if border.lives else float("nan"),
         border_noise_e=border.noise_e,
-        border_drift_e=drift,
+        border_drift_e=border.levels_e - border_level,
     )
 
 
@@ -138,6 +136,18 @@ def read_sample(frame: RawCalibration, starts: IntArray) -> FloatArray:
     """The rows of a sample, electrons, shape (rows, nx)."""
     n_rows = frame.detector.shape[0]
     return np.concatenate([frame.electrons(int(start), min(int(start) + ROWS_TOGETHER, n_rows)) for start in starts])
+
+
+def sample_levels(samples: Sequence[FloatArray] | FloatArray) -> FloatArray:
+    """Median of each sample."""
+    return np.array([quick_median(values[np.isfinite(values)]) for values in samples])
+
+
+def level_offsets(frames: Sequence[RawCalibration]) -> FloatArray:
+    """Level of each frame against their mean, electrons, shape (n,)."""
+    rows = sample_rows(frames[0].detector.shape[0])
+    level = sample_levels([read_sample(frame, rows) for frame in frames])
+    return np.asarray(level - level.mean())
 
 
 def clipped_std(values: FloatArray) -> float:
@@ -168,22 +178,24 @@ def clipped_mean(values: FloatArray) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Border:
-    level_e: float
+    """Columns beside the science area: level of each frame (zeros where there are none that live) and noise."""
+
+    levels_e: FloatArray
     noise_e: float
-    drift_e: FloatArray
+
+    @property
+    def lives(self) -> bool:
+        return self.noise_e > 0
 
 
 def _measure_border(frames: Sequence[RawCalibration]) -> _Border:
-    """Level and noise of the columns beside the science area; none where they are missing or dead (constant)."""
-    none = _Border(float("nan"), float("nan"), np.zeros(len(frames)))
+    """Levels and noise of the columns beside the science area; none where they are missing or dead (constant)."""
+    none = _Border(np.zeros(len(frames)), float("nan"))
     borders = [frame.border() for frame in frames]
     if borders[0].size < 1000 or any(border.shape != borders[0].shape for border in borders):
         return none
     noise = _difference_noise([borders[i] - borders[i + 1] for i in range(len(borders) - 1)], np.ones(borders[0].shape, dtype=bool))
-    if not noise > 0:
-        return none
-    levels = np.array([clipped_mean(border) for border in borders])
-    return _Border(float(levels.mean()), noise, levels - levels.mean())
+    return _Border(np.array([clipped_mean(border) for border in borders]), noise) if noise > 0 else none
 
 
 def _require_different(frames: Sequence[RawCalibration], sample: FloatArray) -> None:
@@ -195,11 +207,18 @@ def _require_different(frames: Sequence[RawCalibration], sample: FloatArray) -> 
                 )
 
 
-def _agreeing(frames: Sequence[RawCalibration], flat: FloatArray, level: FloatArray) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
-    """Frames that agree with the median frame in level and scatter, and the others with the reason; two frames are never judged."""
+def _agreeing(
+    frames: Sequence[RawCalibration], flat: FloatArray, level: FloatArray, drift: FloatArray
+) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
+    """Frames that agree with the median frame in level and scatter, and the others with the reason; two frames are never judged.
+
+    A level that moves with the border's (`drift`) is the read-out's and agrees.
+    """
     n = len(frames)
     if n == 2:
         return (0, 1), ()
+    if np.ptp(level - drift) < np.ptp(level):
+        flat, level = flat - drift[:, None], level - drift
     middle = np.median(flat, axis=0)
     scatter = np.array([clipped_std(values - middle) for values in flat])
     typical, usual = float(np.median(level)), float(np.median(scatter))

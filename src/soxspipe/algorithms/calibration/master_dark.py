@@ -203,7 +203,7 @@ def _combine_set(group: Sequence[RawCalibration], settings: FrameClipSettings) -
     used = [group[i] for i in measured.kept]
     noise = NoiseModel(
         read_e=measured.noise_e,
-        floor_e=float(np.median(measured.level_e[list(measured.kept)])),
+        floor_e=float(np.mean(measured.level_e[list(measured.kept)])),  # offsets bring all frames to their mean
         least_e=PHOTON_SIGMA * measured.noise_e / np.sqrt(len(used)),
     )
     offsets = [measured.offset_e[i] for i in measured.kept]

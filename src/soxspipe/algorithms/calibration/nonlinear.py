@@ -21,7 +21,13 @@ LEAST_CHANGE, LEAST_SIGMA = 0.05, 6.0
 
 
 def find_nonlinear(
-    frames: Sequence[RawCalibration], levels: FloatArray, noise: NoiseModel, *, clip_sigma: float, pedestal: Image | None
+    frames: Sequence[RawCalibration],
+    levels: FloatArray,
+    noise: NoiseModel,
+    *,
+    clip_sigma: float,
+    offsets_e: FloatArray,
+    pedestal: Image | None,
 ) -> BoolImage | None:
     """Pixels whose light does not go with the level of the flats; None if the levels are too much alike to tell.
 
@@ -31,7 +37,7 @@ def find_nonlinear(
         Flats of one lamp and exposure time.
     levels : ndarray, shape (n,)
         Light of each.
-    noise, clip_sigma, pedestal
+    noise, clip_sigma, offsets_e, pedestal
         As `combine` takes them.
     """
     faint, bright = np.flatnonzero(levels <= levels.min() * ALIKE), np.flatnonzero(levels >= levels.max() / ALIKE)
@@ -41,7 +47,8 @@ def find_nonlinear(
     for group in (faint, bright):
         mean = float(levels[group].mean())
         made = combine(
-            [frames[int(i)] for i in group], noise, clip_sigma=clip_sigma, levels=(levels[group] / mean).tolist(), pedestal=pedestal
+            [frames[int(i)] for i in group], noise, clip_sigma=clip_sigma, offsets_e=offsets_e[group].tolist(),
+            levels=(levels[group] / mean).tolist(), pedestal=pedestal,
         )  # fmt: skip
         light = np.maximum(made.electrons, np.float32(1.0))
         response.append(light / np.float32(mean))

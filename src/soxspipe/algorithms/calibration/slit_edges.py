@@ -23,6 +23,8 @@ CENTRE_PX = 5
 
 INSIDE_PX, LIT_PX, OUTSIDE_PX, DARK_PX = 3, 7, 3, 3
 """From an edge inwards: first pixel that is fully lit, and how many of them give the level; outwards: the same for no light."""
+LEVEL_PX = INSIDE_PX + (LIT_PX + 1) // 2
+"""From an edge inwards to the middle of the pixels that give the level."""
 
 SMOOTH_PX = 8
 """Levels to either side of an edge are averaged over twice as many neighbours along the dispersion; lamp and gaps change much more slowly."""
@@ -161,9 +163,9 @@ def measure_edges(
 
     Notes
     -----
-    In one column let L be the level just inside an edge and S that just outside.  The sum of (F - S) / (L - S) over the pixels from well inside
-    to well outside is the number of lit pixels: it gives the place at which the light falls to half for any symmetric blur, exactly, whatever
-    part of it a pixel holds.  Lower and upper edge are fitted through middle and length of the slit, relative to the centre that was given.
+    In one column let L be the level just inside an edge, carried on to it by the slope of the light along the slit, and S that just outside.
+    The sum of (F - S) / (L - S) over the pixels from well inside to well outside is the number of lit pixels: it gives the place at which
+    the light falls to half for any symmetric blur, exactly, whatever part of it a pixel holds.  Lower and upper edge are fitted through middle and length of the slit, relative to the centre that was given.
     """
     found = {}
     for order, (b_px, centre) in centres.items():
@@ -184,8 +186,12 @@ def _measure_order(
     fitted_low, fitted_high, rms = low, high, float("nan")
     measured_low = measured_high = nowhere
     for settled in (False, True):  # the second time from where the first has found the edges
+        guesses = fitted_low - strip.a_start, fitted_high - strip.a_start
+        lit = _lit_level(strip, guesses[0], -1), _lit_level(strip, guesses[1], 1)
+        slope = _slope_across(guesses, lit)
         low_column, high_column = (
-            _edge_columns(strip, guess - strip.a_start, side, settled=settled) for guess, side in ((fitted_low, -1), (fitted_high, 1))
+            _edge_columns(strip, guess, level, slope, side, settled=settled)
+            for guess, level, side in zip(guesses, lit, (-1, 1), strict=True)
         )
         measured_low, measured_high = strip.a_start + low_column, strip.a_start + high_column
         fit = _fit_edges(b_px, centre, measured_low, measured_high, degree, clip_sigma)
@@ -237,30 +243,48 @@ def _dark_run(below: BoolArray) -> BoolArray:
     return run & below
 
 
-def _edge_columns(strip: Strip, guess: FloatArray, side: int, *, settled: bool) -> FloatArray:
+def _pixels(strip: Strip, nearest: IntArray, side: int, first: int, count: int) -> FloatArray:
+    """Pixels of every row from `first` pixels beyond `nearest` on, outwards; NaN beyond the strip."""
+    n, m = strip.values.shape
+    columns = nearest[:, None] + side * (first + np.arange(count))[None, :]
+    outside = (columns < 0) | (columns >= m)
+    return np.where(outside, np.nan, strip.values[np.arange(n)[:, None], np.clip(columns, 0, m - 1)])
+
+
+def _lit_level(strip: Strip, guess: FloatArray, side: int) -> FloatArray:
+    """Light well inside an edge, about `LEVEL_PX` from it."""
+    return _smooth_level(_pixels(strip, np.rint(guess).astype(np.int64), side, -INSIDE_PX - LIT_PX, LIT_PX))
+
+
+def _slope_across(guesses: tuple[FloatArray, FloatArray], lit: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Change of the light from pixel to pixel along the slit, from the levels near both edges; 0 where they are too near to each other to tell.
+
+    A tilted slit shows other wavelengths at its ends, whose light differs where blaze and lamp are steep.
+    """
+    apart = guesses[1] - guesses[0] - 2 * LEVEL_PX
+    slope = (lit[1] - lit[0]) / np.maximum(apart, 1.0)
+    return np.where((apart >= LIT_PX) & np.isfinite(slope), slope, 0.0)
+
+
+def _edge_columns(strip: Strip, guess: FloatArray, lit: FloatArray, slope: FloatArray, side: int, *, settled: bool) -> FloatArray:
     """Place of one edge in every column of the strip (column number), from lit pixels near `guess`; NaN where there is no contrast.
 
+    `lit` is the level inside, `slope` its change from pixel to pixel along the slit, by which it is carried on to the edge.
     Once `guess` is `settled`, pixels that are clearly within or beyond the slit and do not look so are defects, and are not counted.
     """
     n, m = strip.values.shape
-    rows = np.arange(n)[:, None]
     nearest = np.rint(guess).astype(np.int64)
-
-    def pixels(first: int, count: int) -> FloatArray:
-        columns = nearest[:, None] + side * (first + np.arange(count))[None, :]
-        outside = (columns < 0) | (columns >= m)
-        return np.where(outside, np.nan, strip.values[rows, np.clip(columns, 0, m - 1)])
-
-    lit = _smooth_level(pixels(-INSIDE_PX - LIT_PX, LIT_PX))
-    dark = _smooth_level(pixels(OUTSIDE_PX + 1, DARK_PX))
-    across = pixels(-INSIDE_PX, INSIDE_PX + OUTSIDE_PX + 1)
+    dark = _smooth_level(_pixels(strip, nearest, side, OUTSIDE_PX + 1, DARK_PX))
+    across = _pixels(strip, nearest, side, -INSIDE_PX, INSIDE_PX + OUTSIDE_PX + 1)
+    beyond = np.arange(-INSIDE_PX, OUTSIDE_PX + 1)
     contrast = lit - dark
     column = np.clip(nearest - side * INSIDE_PX, 0, m - 1)
     noise = np.sqrt(np.maximum(strip.variance[np.arange(n), column], 1e-12))
     with np.errstate(invalid="ignore", divide="ignore"):
-        share: FloatArray = (across - dark[:, None]) / np.where(contrast > LEAST_SNR * noise, contrast, np.nan)[:, None]
+        there = contrast[:, None] + side * slope[:, None] * (beyond + LEVEL_PX)
+        share: FloatArray = (across - dark[:, None]) / np.where((contrast > LEAST_SNR * noise)[:, None] & (there > 0), there, np.nan)
         if settled:
-            steps = nearest[:, None] + side * np.arange(-INSIDE_PX, OUTSIDE_PX + 1)[None, :]
+            steps = nearest[:, None] + side * beyond[None, :]
             share = _without_defects(share, noise / contrast, side * (steps - guess[:, None]), strip.a_start[:, None] + steps)
         number = share.sum(axis=1)
         sound = np.isfinite(number) & (number > 0) & (number < INSIDE_PX + OUTSIDE_PX + 1)
@@ -310,22 +334,29 @@ def _fit_edges(
     use = np.isfinite(offsets)
     if use.sum(axis=1).min() < min(LEAST_COLUMNS, b_px.size // 2):
         return None
-    seen = b_px[use.any(axis=0)]
-    span = float(np.ptp(seen)) / max(float(np.ptp(b_px)), 1.0)
-    degree = degree if span >= SPAN_OF_DEGREE else min(degree, 2 if span >= SPAN_OF_PARABOLA else 0)
+    degree = _degree_for(b_px, np.asarray(use.any(axis=0)), degree)
+    of_length = _degree_for(b_px, np.asarray(use.all(axis=0)), min(degree, LENGTH_DEGREE))
     scaled = (2.0 * b_px - b_px[0] - b_px[-1]) / max(float(b_px[-1] - b_px[0]), 1.0)
-    fitted, kept = _clipped_fit(legvander(scaled, degree), offsets, use, clip_sigma)
+    fitted, kept = _clipped_fit(legvander(scaled, degree), of_length, offsets, use, clip_sigma)
     rms = float(np.sqrt(np.mean((offsets - fitted)[kept] ** 2)))
     return centre + fitted[0], centre + fitted[1], rms
 
 
-def _clipped_fit(powers: FloatArray, offsets: FloatArray, use: BoolArray, clip_sigma: float) -> tuple[FloatArray, BoolArray]:
-    """Polynomials of middle and half length through both edges, shape (2, n), with clipping; and which columns were used in the end."""
+def _degree_for(b_px: IntArray, seen: BoolArray, degree: int) -> int:
+    """Degree that can be continued from where an order is seen to its ends."""
+    span = float(np.ptp(b_px[seen])) / max(float(np.ptp(b_px)), 1.0) if seen.any() else 0.0
+    return degree if span >= SPAN_OF_DEGREE else min(degree, 2 if span >= SPAN_OF_PARABOLA else 0)
+
+
+def _clipped_fit(
+    powers: FloatArray, of_length: int, offsets: FloatArray, use: BoolArray, clip_sigma: float
+) -> tuple[FloatArray, BoolArray]:
+    """Polynomials of middle and half length (of degree `of_length`) through both edges, shape (2, n), with clipping; and the columns used."""
     kept = use.copy()
     fitted: FloatArray = np.zeros_like(offsets)
     degree = powers.shape[1] - 1
     for rising in (0, min(1, degree), degree, degree):
-        middle, half = powers[:, : rising + 1], powers[:, : min(rising, LENGTH_DEGREE) + 1]
+        middle, half = powers[:, : rising + 1], powers[:, : min(rising, of_length) + 1]
         design = np.stack([np.concatenate([middle, sign * half], axis=1) for sign in (-1.0, 1.0)])
         some = design[kept]
         fitted = design @ np.linalg.solve(some.T @ some, some.T @ offsets[kept])

@@ -9,7 +9,7 @@ import numpy as np
 from soxspipe.algorithms.calibration.combine import NoiseModel, combine
 from soxspipe.algorithms.calibration.combine_flats import LampFlat, combine_lamp
 from soxspipe.algorithms.calibration.flat_layout import Layout, make_layout
-from soxspipe.algorithms.calibration.frame_noise import clipped_mean
+from soxspipe.algorithms.calibration.frame_noise import clipped_mean, level_offsets
 from soxspipe.algorithms.calibration.master_flat import MasterFlat, make_master_flat
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.raw_calibration import RawCalibration
@@ -42,9 +42,10 @@ def _background(inputs: MflatInputs, settings: MflatSettings, done: Done) -> Any
         done("background", "from the master")
         return inputs.master
     sample = inputs.off[0].electrons(0, min(256, inputs.detector.shape[0]))
-    floor = clipped_mean(sample.ravel())
+    offsets = level_offsets(inputs.off)
+    floor = clipped_mean(sample.ravel()) - offsets[0]
     noise = NoiseModel(read_e=inputs.read_noise_e, floor_e=floor, least_e=3.0 * inputs.read_noise_e / np.sqrt(len(inputs.off)))
-    combined = combine(inputs.off, noise, clip_sigma=settings.flat.stacked_clipping_sigma)
+    combined = combine(inputs.off, noise, clip_sigma=settings.flat.stacked_clipping_sigma, offsets_e=offsets.tolist())
     done("background", f"{len(inputs.off)} frames with the lamp off")
     return Frame(
         electrons=combined.electrons, variance=combined.variance, flags=combined.reasons, exptime_s=inputs.off[0].exptime_s,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.calibration.combine_flats import level_of
+from soxspipe.algorithms.calibration.combine_flats import level_of, light_and_drift
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,18 @@ from soxspipe.algorithms.calibration.combine_flats import level_of
 )
 def test_level_of_a_lamp(sample: list[float], level: float) -> None:
     assert level_of(np.array(sample)) == level
+
+
+def test_light_and_drift_of_flats_are_told_apart():
+    # frames l F + d with F = 1000 at the centres and 20 in the gaps (scattered light), l = 0.9, 1.0, 1.1 and d = -40, 10, 30
+    light, drift = np.array([0.9, 1.0, 1.1]), np.array([-40.0, 10.0, 30.0])
+    lit, dark = ([np.full(50, level * one + more) for one, more in zip(light, drift, strict=True)] for level in (1000.0, 20.0))
+    levels, found = light_and_drift(lit, dark)
+    np.testing.assert_allclose(found, drift, atol=1e-9)
+    np.testing.assert_allclose(levels / levels.mean(), light, atol=1e-12)
+
+
+def test_without_contrast_there_is_no_drift():
+    levels, drift = light_and_drift([np.full(9, 5.0), np.full(9, 7.0)], [np.full(9, 5.0), np.full(9, 7.0)])
+    assert levels.tolist() == [5.0, 7.0]
+    assert drift.tolist() == [0.0, 0.0]

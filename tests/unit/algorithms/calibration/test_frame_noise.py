@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.calibration.frame_noise import clipped_std, measure_frames
+from soxspipe.algorithms.calibration.frame_noise import clipped_std, level_offsets, measure_frames
 from soxspipe.errors import AlgorithmError
 from support.raw_calibrations import in_memory, noisy
 
@@ -46,6 +46,18 @@ def test_levels_drift_and_the_border_sees_it():
     np.testing.assert_allclose(measured.border_drift_e, drifts, atol=0.1)
     assert measured.border_level_e == pytest.approx(300.0, abs=0.1)
     assert measured.border_noise_e == pytest.approx(4.0, rel=0.02)
+
+
+def test_a_level_that_drifts_with_the_border_is_no_disagreement():
+    # ten read noises; where the border does not move with it, such a frame is of another kind
+    rng = np.random.default_rng(8)
+    arrays = [300.0 + drift + 4.0 * rng.normal(size=SHAPE) for drift in (0.0, 5.0, -4.0, 40.0, 3.0)]
+    frames = [in_memory(array, border=50) for array in arrays]
+    assert measure_frames(frames).kept == (0, 1, 2, 3, 4)
+    np.testing.assert_allclose(level_offsets(frames), [-8.8, -3.8, -12.8, 31.2, -5.8], atol=0.1)
+    for array in arrays:
+        array[:, :50] = array[:, -50:] = 4.0 * rng.normal(size=(SHAPE[0], 50))
+    assert measure_frames([in_memory(array, border=50) for array in arrays]).kept == (0, 1, 2, 4)
 
 
 def test_dead_borders_are_none():

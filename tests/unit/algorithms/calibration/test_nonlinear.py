@@ -22,7 +22,7 @@ def flats(levels, bend=0.2, seed=1):
 
 
 def find(frames, levels):
-    return find_nonlinear(frames, levels, NoiseModel(read_e=5.0), clip_sigma=6.0, pedestal=None)
+    return find_nonlinear(frames, levels, NoiseModel(read_e=5.0), clip_sigma=6.0, offsets_e=np.zeros(len(frames)), pedestal=None)
 
 
 def test_a_pixel_that_bends_is_found_and_no_other():
