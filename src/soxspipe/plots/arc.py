@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
-from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, new_figure, write
+from soxspipe.plots.edges import draw_edges
+from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, name_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, GREEN, INK, JOIN, MUTED, VERMILION
 
 MOST_VECTORS = 2500
@@ -81,7 +82,7 @@ def plot_arc(content: ArcFigure) -> Figure:
     _histogram(add_panel(figure, (0.73, 0.22, 0.25, 0.16)), content)
     for k, text in enumerate(content.facts):
         write(figure, 0.07 + 0.31 * (k % 3), 0.15 - 0.022 * (k // 3), text, color=MUTED, fontsize=7.0)
-    return figure
+    return draw_edges(figure)
 
 
 def _vectors(axes: Axes, content: ArcFigure, colours: dict[str, str]) -> None:
@@ -120,7 +121,8 @@ def _by_order(axes: Axes, content: ArcFigure, values: FloatArray, name: str, col
     axes.axhline(0.0, color=INK, lw=0.5)
     axes.set_ylim(-limit, limit)
     axes.set_xlim(0, len(orders))
-    axes.set_xticks(np.arange(len(orders)) + 0.5, [content.labels.get(int(order), str(order)) for order in orders])
+    places = (np.arange(len(orders)) + 0.5).tolist()
+    name_ticks(axes.xaxis, places, [content.labels.get(int(order), str(order)) for order in orders])
     axes.set_ylabel(f"{name} residual (px)")
     few_ticks(axes, y=4)
 

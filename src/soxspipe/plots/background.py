@@ -12,6 +12,7 @@ from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.datamodel.stored_frame import AnyFrame
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.show_image import View, orders_view, show_frame, stretch
 from soxspipe.plots.style import WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, new_figure
@@ -67,7 +68,7 @@ def plot_background(inputs: FigureInputs) -> Figure:
     entries = [Key(text=f"cut at {dispersion_axis} = {share * view.n_disp:.0f}", colour=colour) for share, colour in _CUTS]
     points = Key(text=f"pixels between orders, mean of {2 * _HALF_WIDTH_PX} × {_GROUP_PX} px", colour=INK, form="dot")
     draw_key(figure, [*entries, Key(text="± 1σ of the model", colour=PALE_BLUE, form="patch"), points])
-    return figure
+    return draw_edges(figure)
 
 
 def measured_limits(electrons: Image, used: BoolArray) -> tuple[float, float]:

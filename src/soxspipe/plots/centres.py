@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
-from soxspipe.plots.style import WIDE, add_panel, few_ticks, new_figure, write
+from soxspipe.plots.edges import draw_edges
+from soxspipe.plots.style import WIDE, add_panel, few_ticks, name_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, GREEN, INK, MUTED, VERMILION
 
 
@@ -46,7 +47,7 @@ def plot_centres(content: CentresFigure) -> Figure:
     for k, text in enumerate(content.facts):
         write(figure, 0.07 + 0.31 * (k % 3), 0.14 - 0.022 * (k // 3), text, color=MUTED, fontsize=7.0)
     few_ticks(traces, x=5, y=5)
-    return figure
+    return draw_edges(figure)
 
 
 def _panel(axes: Axes, content: CentresFigure, values: FloatArray, line: FloatArray | None, label: str) -> None:
@@ -60,7 +61,8 @@ def _panel(axes: Axes, content: CentresFigure, values: FloatArray, line: FloatAr
         if line is not None:
             axes.plot(at, line[here], color=GREEN, lw=0.9)
     axes.set_xlim(0, len(orders))
-    axes.set_xticks(np.arange(len(orders)) + 0.5, [content.labels.get(int(order), str(order)) for order in orders])
+    places = (np.arange(len(orders)) + 0.5).tolist()
+    name_ticks(axes.xaxis, places, [content.labels.get(int(order), str(order)) for order in orders])
     axes.axhline(0.0 if line is not None or "residual" in label else float(np.median(values)), color=INK, lw=0.4)
     axes.set_ylabel(label)
     few_ticks(axes, y=4)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.masters import thumbnail
 from soxspipe.plots.show_image import show_image
 from soxspipe.plots.style import WIDE, add_panel, colour_bar, dots, few_ticks, new_figure, write
@@ -81,7 +82,7 @@ def plot_edges(flat: Image, orders: Mapping[str, Edges], axis: Axis, subtitle: s
     few_ticks(residuals, x=8, y=5)
     worst = [f"{name}: {edges.rms_px:.3f}" for name, edges in orders.items() if np.isfinite(edges.rms_px)]
     write(figure, 0.07, 0.02, "rms of single columns by order (px)  " + "  ".join(worst), fontsize=7, color=MUTED)
-    return figure
+    return draw_edges(figure)
 
 
 def plot_scattered(image: Image, subtitle: str) -> Figure:
@@ -96,4 +97,4 @@ def plot_scattered(image: Image, subtitle: str) -> Figure:
     axes.set_ylabel("y (px)")
     few_ticks(axes, x=6, y=6)
     colour_bar(figure, (0.925, 0.08, 0.014, 0.81), limits, "viridis", "share of the flat")
-    return figure
+    return draw_edges(figure)

@@ -9,6 +9,7 @@ from soxspipe.datamodel.calibrations import TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import JoinedSpectrum
 from soxspipe.plots.decimate import bin_spectrum, object_limits
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.style import draw_binned, draw_line, few_ticks, new_figure, shade_bands, stack_axes
 from soxspipe.plots.words import MUTED, power_of_ten
 
@@ -48,4 +49,4 @@ def plot_joined(joined: JoinedSpectrum, bands: TelluricBands, *, title: str, sub
     panel.set_xlabel("wavelength in air (nm)")
     panel.set_ylabel(f"flux ({power_of_ten(exponent)} erg s⁻¹ cm⁻² Å⁻¹)")
     few_ticks(panel, x=9, y=5)
-    return figure
+    return draw_edges(figure)

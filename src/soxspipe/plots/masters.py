@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.plots.decimate import block_mean
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.show_image import show_image
 from soxspipe.plots.style import WIDE, add_panel, few_ticks, logarithmic, new_figure, write
 from soxspipe.plots.words import INK, MID_BLUE, MUTED
@@ -80,7 +81,7 @@ def plot_master(content: MasterFigure) -> Figure:
     for line, text in enumerate(content.facts):
         write(figure, 0.07, 0.125 - 0.022 * line, text, color=MUTED)
     few_ticks(picture, x=5, y=5)
-    return figure
+    return draw_edges(figure)
 
 
 def _histogram(axes: Axes, content: MasterFigure, level: float) -> None:

@@ -10,6 +10,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.plots.decimate import BinnedSpectrum, bin_spectrum, object_limits
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.style import (
     PAPER,
@@ -60,7 +61,7 @@ def plot_response(inputs: FigureInputs) -> Figure:
         raise ValueError("there is no response to draw")
     low_nm, high_nm = float(inputs.merged.wavelength_nm[0]), float(inputs.merged.wavelength_nm[-1])
     figure = new_figure(f"Response and efficiency ({inputs.observation.arm})", inputs.subtitle, WIDE)
-    panels = stack_axes(figure, (1.1, 1.3, 0.7, 0.7, 0.9), gap=0.018, digits=3)
+    panels = stack_axes(figure, (1.1, 1.3, 0.7, 0.7, 0.9), gap=0.018)
     star, curve, bins, checked, efficiency = panels
     for panel in panels:
         shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
@@ -84,7 +85,7 @@ def plot_response(inputs: FigureInputs) -> Figure:
             Key(text="telluric band", colour=BAND, form="patch"),
         ],
     )
-    return figure
+    return draw_edges(figure)
 
 
 def _star_panel(star: Axes, checked: Axes, inputs: FigureInputs) -> None:

@@ -10,18 +10,22 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 from soxspipe.plots.decimate import block_mean
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.show_image import orders_view, show_frame, show_image, stretch
 from soxspipe.plots.strips import Strip, lay_straight
-from soxspipe.plots.style import PAPER, WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, logarithmic, new_figure, write
+from soxspipe.plots.style import PAPER, WIDE, Key, add_panel, dots, draw_key, few_ticks, logarithmic, new_figure, write
 from soxspipe.plots.words import BLUE, INK, JOIN, MUTED, PALE_BLUE, VERMILION
 
 KNOT_BOXES = 240
 """As many shades as the strip is wide in the report."""
+GAP = 0.08
+"""Free space under each of the strips of an order, as a share of its place."""
 
 
 def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
@@ -54,18 +58,16 @@ def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
     figure = new_figure("Sky-subtraction quicklook", inputs.subtitle, WIDE)
     for position, (name, image, limits) in enumerate(images):
         bottom = 0.655 - 0.297 * position
-        axes = add_panel(figure, (0.07, bottom, 0.84, 0.252))
+        axes = add_panel(figure, (0.07, bottom, 0.915, 0.252))
         show_frame(axes, image, view, limits, width=1020)
-        axes.set_title(name, fontsize=8.5, loc="left", pad=3)
+        scale = f"{name}: white {limits[0]:.3g}, black {limits[1]:.3g} electrons"
+        write(axes, 0.0, 1.015, scale, transform=axes.transAxes, va="bottom", fontsize=8.5)
         axes.set_ylabel(f"{inputs.geometry.arm.slit_axis} (px)")
         few_ticks(axes, x=10, y=5)
         if position < 2:
             axes.xaxis.set_visible(False)
-        if position != 1:
-            height = 0.252 if position else 0.549
-            colour_bar(figure, (0.925, bottom if position else bottom - 0.297, 0.014, height), limits, "gray_r", "light (electrons)")
     axes.set_xlabel(f"{inputs.geometry.arm.dispersion_axis} (px)")
-    return figure
+    return draw_edges(figure)
 
 
 def plot_sky_order(inputs: FigureInputs, order: int) -> Figure:
@@ -112,7 +114,7 @@ def plot_sky_order(inputs: FigureInputs, order: int) -> Figure:
     _strip_panels(figure, inputs, model, strip)
     _spline_panel(add_panel(figure, (0.07, 0.305, 0.915, 0.165)), solution, strip)
     _residual_panels(figure, inputs, strip)
-    return figure
+    return draw_edges(figure)
 
 
 def middle_order(inputs: FigureInputs) -> int | None:
@@ -138,30 +140,37 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
         ("residual / noise", inputs.residual_sigma, (-4.0, 4.0)),
     )
     columns = max(1, round(strip.index.shape[1] / 1020))
-    extent = (float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]), 0.0, float(strip.index.shape[0]))
+    extent = (float(strip.wavelength_nm[0]), float(strip.wavelength_nm[-1]))
     limits = stretch(strip.cutout(model.electrons), 2.0, 98.0)
     pick = _even_columns(strip)
-    row = strip.trace_row(inputs.trace)
+    variance = strip.cutout(inputs.sky_subtracted.variance)[:, pick]
+    axes = add_panel(figure, (0.07, 0.5195, 0.915, 0.3655))
     for position, (name, image, fixed) in enumerate(images):
-        bottom = 0.80 - 0.0935 * position
-        axes = add_panel(figure, (0.07, bottom, 0.915, 0.085))
+        floor = len(images) - 1 - position
+        place = (*extent, floor + GAP, floor + 1.0)
         cut = block_mean(strip.cutout(image)[:, pick], 1, columns)
-        shown = fixed or (
-            limits
-            if position < 2
-            else stretch(cut[:, _quiet(block_mean(strip.cutout(inputs.sky_subtracted.variance)[:, pick], 1, columns))], 5.0, 99.3)
-        )
-        show_image(axes, np.nan_to_num(cut, nan=0.0) if fixed else cut, extent, shown)
-        axes.xaxis.set_visible(False)
-        axes.set_yticks([])
-        axes.set_ylabel("slit")
+        shown = fixed or (limits if position < 2 else stretch(cut[:, _quiet(block_mean(variance, 1, columns))], 5.0, 99.3))
+        show_image(axes, np.nan_to_num(cut, nan=0.0) if fixed else cut, place, shown)
         scale = f"{name}: white {shown[0]:.3g}, black {shown[1]:.3g} {'σ' if fixed else 'electrons'}"
-        write(axes, 0.005, 0.93, scale, transform=axes.transAxes, fontsize=7, va="top", bbox=PAPER)
-        if name == "model":
-            axes.plot(strip.wavelength_nm[::16], row[::16] + 0.5, color=VERMILION, lw=0.6, ls=(0, (6, 6)))
-        if fixed:
-            rows, at = np.nonzero(strip.inside & (strip.cutout(inputs.sky_subtracted.flags) > 0))
-            dots(axes, strip.wavelength_nm[at], rows + 0.5, size=0.9, colour=BLUE).set_gid("left out")
+        write(axes, 0.005, (floor + 0.93) / len(images), scale, transform=axes.transAxes, fontsize=7, va="top", bbox=PAPER)
+    height = (1.0 - GAP) / strip.index.shape[0]
+    _mark_strips(axes, inputs, strip, height)
+    axes.set_xlim(*extent)
+    axes.set_ylim(GAP, len(images))
+    axes.xaxis.set_visible(False)
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.set_ylabel("slit")
+
+
+def _mark_strips(axes: Axes, inputs: FigureInputs, strip: Strip, height: float) -> None:
+    """Draw the object's trace on the model, the third strip from below, and the pixels left out on the residuals, the lowest.
+
+    `height` is that of a pixel, in strips.
+    """
+    row = strip.trace_row(inputs.trace)[::16] + 0.5
+    axes.plot(strip.wavelength_nm[::16], 2 + GAP + row * height, color=VERMILION, lw=0.6, ls=(0, (6, 6)))
+    rows, at = np.nonzero(strip.inside & (strip.cutout(inputs.sky_subtracted.flags) > 0))
+    dots(axes, strip.wavelength_nm[at], GAP + (rows + 0.5) * height, size=0.9, colour=BLUE).set_gid("left out")
 
 
 def _even_columns(strip: Strip) -> IntArray:

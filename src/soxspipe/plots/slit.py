@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import OrderSpectrum
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.style import WIDE, add_panel, draw_line, error_bars, few_ticks, new_figure, write
+from soxspipe.plots.style import WIDE, add_panel, draw_line, error_bars, few_ticks, name_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, INK, MUTED, ORDER_COLOURS, PALE_BLUE, VERMILION
 
 LEAST_SPREAD = 0.2
@@ -25,11 +27,12 @@ def plot_slit_illumination(inputs: FigureInputs) -> Figure:
     slit, arm = inputs.slit, inputs.geometry.arm
     orders = [entry.order for entry in inputs.geometry.spectral_format.orders]
     half = 0.5 * arm.slit_length_arcsec
-    for place, order in enumerate(orders):
-        shift = slit.arcsec.get(order, 0.0)
-        for at, offset, colour in ((place - 0.15, 0.0, PALE_BLUE), (place + 0.15, shift, BLUE)):
-            low, high = slit.edges_of(order, half)
-            lit.plot([at, at], [low + offset, high + offset], color=colour, lw=4.0, solid_capstyle="butt")
+    ends = np.array([slit.edges_of(order, half) for order in orders], dtype=np.float64).reshape(-1, 2)
+    shifts = np.array([slit.arcsec.get(order, 0.0) for order in orders])
+    for beside, colour, moved_ends in ((-0.15, PALE_BLUE, ends), (0.15, BLUE, ends + shifts[:, None])):
+        at = np.arange(len(orders)) + beside
+        bars = np.stack([np.column_stack([at, end]) for end in moved_ends.T], axis=1)
+        lit.add_collection(LineCollection(list(bars), colors=colour, linewidths=4.0, capstyle="butt"), autolim=False)
     lit.set_ylabel("lit part of the slit (arcsec)")
     lit.set_ylim(-half - 3.0, half + 3.0)
     seen = [
@@ -46,7 +49,7 @@ def plot_slit_illumination(inputs: FigureInputs) -> Figure:
     _by_order(lit, [arm.label(order) for order in orders])
     _by_order(moved, [arm.label(order) for order in orders])
     write(figure, 0.07, 0.02, _illumination_words(inputs), color=MUTED, fontsize=7.0)
-    return figure
+    return draw_edges(figure)
 
 
 def plot_slit_drift(inputs: FigureInputs) -> Figure:
@@ -64,7 +67,7 @@ def plot_slit_drift(inputs: FigureInputs) -> Figure:
     panel.set_xlabel("wavelength (nm)")
     panel.set_ylabel("object on the slit (arcsec)")
     few_ticks(panel, x=9, y=6)
-    return figure
+    return draw_edges(figure)
 
 
 def _curve(inputs: FigureInputs, spectrum: OrderSpectrum) -> tuple[FloatArray, FloatArray] | None:
@@ -78,7 +81,7 @@ def _curve(inputs: FigureInputs, spectrum: OrderSpectrum) -> tuple[FloatArray, F
 
 def _by_order(axes: Axes, labels: list[str]) -> None:
     axes.set_xlim(-0.6, len(labels) - 0.4)
-    axes.set_xticks(range(len(labels)), labels)
+    name_ticks(axes.xaxis, range(len(labels)), labels)
     few_ticks(axes, y=5)
 
 

@@ -14,6 +14,7 @@ from soxspipe.datamodel.calibrations import SkyLines, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.plots.decimate import BinnedSpectrum, bin_spectrum, object_limits
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.style import (
     Key,
@@ -115,7 +116,7 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
     ):
         panel.set_ylabel(label)
     _finish(panels, low_nm, high_nm)
-    return figure
+    return draw_edges(figure)
 
 
 def plot_merged(inputs: FigureInputs) -> Figure:
@@ -159,7 +160,7 @@ def plot_merged(inputs: FigureInputs) -> Figure:
         shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
         mark_joins(panel, merged.joins)
     _finish(panels, low_nm, high_nm)
-    return figure
+    return draw_edges(figure)
 
 
 def plot_fluxed(inputs: FigureInputs) -> Figure:
@@ -201,7 +202,7 @@ def plot_fluxed(inputs: FigureInputs) -> Figure:
         shade_bands(panel, inputs.telluric_bands, low_nm, high_nm)
         mark_joins(panel, inputs.merged.joins)
     _finish(panels, low_nm, high_nm)
-    return figure
+    return draw_edges(figure)
 
 
 def _spectrum_panels(

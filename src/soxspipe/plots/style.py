@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import TelluricBands
@@ -28,13 +29,8 @@ WIDE = (11.0, 8.5)
 
 STYLE: dict[str, dict[str, Any]] = {
     "text": {"fontsize": 8.0, "color": INK, "parse_math": False},  # a dollar sign in a header is a dollar sign
-    "label": {"fontsize": 8.5, "color": INK, "parse_math": False},
-    "ticks": {"direction": "in", "length": 3.2, "width": 0.6, "pad": 3.5, "color": INK, "labelcolor": INK, "labelsize": 8.0},
-    "spines": {"linewidth": 0.6, "edgecolor": INK},
 }
 """The look of the package, given to every artist; matplotlib's own settings belong to the user, and to all threads at once."""
-DIGIT_PT, PADS_PT = 5.0, 7.5
-"""Width of a digit of a tick label, and what stands free on either side of it."""
 
 
 def new_figure(title: str, subtitle: str = "", size: tuple[float, float] = LANDSCAPE) -> Figure:
@@ -52,14 +48,10 @@ def write(host: Figure | Axes, x: float, y: float, text: str, **look: Any) -> No
 
 
 def add_panel(figure: Figure, rect: tuple[float, float, float, float], *, sharex: Axes | None = None) -> Axes:
-    """Add axes in the look of the package to a rectangle of the figure (left, bottom, width, height)."""
+    """Add axes to a rectangle of the figure (left, bottom, width, height); `soxspipe.plots.edges.draw_edges` draws what frames them."""
     axes = figure.add_axes(rect, sharex=sharex)
     axes.set_xmargin(0.0)
-    axes.tick_params(**STYLE["ticks"])
-    for spine in axes.spines.values():
-        spine.set(**STYLE["spines"])
     for axis in (axes.xaxis, axes.yaxis):
-        axis.label.set(**STYLE["label"])
         axis.set_major_formatter(_plain_numbers())
     return axes
 
@@ -80,20 +72,14 @@ def stack_axes(
     bottom: float = 0.065,
     top: float = 0.885,
     gap: float = 0.022,
-    digits: int = 5,
 ) -> list[Axes]:
-    """Add panels that share the horizontal axis, from top to bottom, with ticks under the last one only.
-
-    Their labels stand in one line, with room for numbers of some digits.
-    """
-    label_at = -(digits * DIGIT_PT + PADS_PT) / (72.0 * float(figure.get_size_inches()[0]) * (right - left))
+    """Add panels that share the horizontal axis, from top to bottom, with ticks under the last one only."""
     unit = (top - bottom - gap * (len(heights) - 1)) / sum(heights)
     panels: list[Axes] = []
     edge = top
     for height in heights:
         edge -= unit * height
         panel = add_panel(figure, (left, edge, right - left, unit * height), sharex=panels[0] if panels else None)
-        panel.yaxis.set_label_coords(label_at, 0.5)
         edge -= gap
         panel.xaxis.set_visible(False)
         panels.append(panel)
@@ -107,6 +93,12 @@ def few_ticks(axes: Axes, *, x: int | None = None, y: int | None = None) -> None
         axes.xaxis.set_major_locator(MaxNLocator(nbins=x, steps=[1, 2, 2.5, 5, 10]))
     if y is not None:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=y, steps=[1, 2, 2.5, 5, 10]))
+
+
+def name_ticks(axis: Axis, places: Sequence[float], names: Sequence[str]) -> None:
+    """Put names at places of an axis, in place of numbers."""
+    axis.set_major_locator(FixedLocator(places))
+    axis.set_major_formatter(FixedFormatter(names))
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:
@@ -256,5 +248,4 @@ def colour_bar(figure: Figure, rect: tuple[float, float, float, float], limits: 
     axes.xaxis.set_major_locator(NullLocator())
     few_ticks(axes, y=5)
     axes.yaxis.tick_right()
-    axes.yaxis.set_label_position("right")
     axes.set_ylabel(label)

@@ -12,10 +12,11 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace
 from soxspipe.plots.decimate import block_mean
+from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.show_image import show_image, stretch
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
-from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, draw_line, few_ticks, new_figure, write
+from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, draw_line, few_ticks, name_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, FWHM_PER_SIGMA, GREEN, INK, JOIN, MUTED, VERMILION
 
 _QUOTED = frozenset(
@@ -69,7 +70,7 @@ def plot_trace(inputs: FigureInputs) -> Figure:
     names, numbers = _numbers(inputs)
     write(figure, 0.715, 0.272, names, fontsize=6.3, va="top", linespacing=1.32)
     write(figure, 0.985, 0.272, numbers, fontsize=6.3, va="top", ha="right", linespacing=1.32)
-    return figure
+    return draw_edges(figure)
 
 
 def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
@@ -92,7 +93,8 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
     for state, size, colour in (("used", 1.0, BLUE), ("clipped", 2.2, VERMILION), ("missed", 1.6, INK)):
         x, y = (np.concatenate(part) for part in zip(*marks[state], strict=True))
         dots(axes, x, y, size=size, colour=colour).set_gid(state)
-    axes.set_yticks([bottom + strip.index.shape[0] / 2 for strip, bottom in zip(strips, bottoms, strict=True)], [s.label for s in strips])
+    middles = [bottom + strip.index.shape[0] / 2 for strip, bottom in zip(strips, bottoms, strict=True)]
+    name_ticks(axes.yaxis, middles, [strip.label for strip in strips])
     axes.set_xlim(-0.5, longest - 0.5)
     axes.set_ylim(-0.5, sheet.shape[0] - 0.5)
     axes.set_xlabel("pixels along the order, from blue to red")

@@ -37,8 +37,8 @@ def _middle(inputs: FigureInputs) -> Figure:
 
 ALL: dict[str, tuple[Callable[[FigureInputs], Figure], int]] = {
     "background": (plot_background, 3),
-    "quicklook": (plot_sky_quicklook, 5),
-    "sky order": (_middle, 8),
+    "quicklook": (plot_sky_quicklook, 3),
+    "sky order": (_middle, 5),
     "trace": (plot_trace, 6),
     "orders": (plot_orders, 4),
     "merged": (plot_merged, 4),
