@@ -14,7 +14,7 @@ import pytest
 from soxspipe.reductions.stare.reduce import reduce_stare
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.settings.stare import StareSettings
-from soxspipe.simulate.values import Score
+from soxspipe.simulate.simulation import Score
 from support.scenes import Prepared, score_result, small_scene
 
 

@@ -22,7 +22,7 @@ from soxspipe.simulate.detector import bin_sum
 from soxspipe.simulate.observe import simulate
 from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.score import Extracted, Products, score
-from soxspipe.simulate.values import Facts, MasterImage, Score, Simulation, Truth
+from soxspipe.simulate.simulation import Facts, MasterImage, Score, Simulation, Truth
 
 Window = tuple[tuple[int, int], tuple[int, int]]
 

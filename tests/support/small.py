@@ -21,7 +21,7 @@ from soxspipe.io.simulated import write_data_set
 from soxspipe.io.simulated_facts import make_scene, read_facts
 from soxspipe.simulate.crop import crop
 from soxspipe.simulate.observe import simulate
-from soxspipe.simulate.values import Facts
+from soxspipe.simulate.simulation import Facts
 
 Window = tuple[tuple[int, int], tuple[int, int]]
 

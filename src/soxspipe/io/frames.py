@@ -34,10 +34,17 @@ LARGEST = 1e12
 
 
 def read_raw(file: ClassifiedFile, detector: Detector, *, stored: bool = False) -> RawFrame:
-    """Read one exposure, in ADU as it was written.
+    """Read one exposure, in ADU as it was written; arguments and errors as for `raw_of`."""
+    return raw_of(open_fits(file.path), file, detector, stored=stored)
+
+
+def raw_of(opened: FitsFile, file: ClassifiedFile, detector: Detector, *, stored: bool = False) -> RawFrame:
+    """Read one exposure of a file that is open already.
 
     Parameters
     ----------
+    opened : FitsFile
+        The file.
     file : ClassifiedFile
         The exposure.
     detector : Detector
@@ -50,7 +57,6 @@ def read_raw(file: ClassifiedFile, detector: Detector, *, stored: bool = False) 
     InputError
         If the file cannot be read, has been prepared already, or does not hold the science area.
     """
-    opened = open_fits(file.path)
     hdu = _first_image(opened)
     if "SXSPRE" in file.header and len(opened.images) > 1:
         raise InputError(f"{file.path}: SXSPRE is set, the frame was prepared before; the raw frame is needed")

@@ -6,7 +6,6 @@ import os
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from soxspipe.instruments.registry import detector
 from soxspipe.io.classify import ClassifiedFile
 from soxspipe.io.fits import FitsFile, open_fits
 from soxspipe.io.fits_units import Hdu
-from soxspipe.io.frames import read_raw
+from soxspipe.io.frames import raw_of
 from soxspipe.io.headers import read_observation, text_of
 from soxspipe.regular_files import open_regular
 
@@ -37,7 +36,11 @@ _SIGN_BIT = np.uint16(32768)
 
 
 class Spool:
-    """Frames one after the other in a temporary file that vanishes with the last of them."""
+    """Frames one after the other in a temporary file that vanishes with the last of them.
+
+    A set of calibrations may have more packed frames than a process may have files open; `soxspipe.io.stored.Storing` has a file open for
+    each image, which it can map.
+    """
 
     def __init__(self) -> None:
         self.file = tempfile.TemporaryFile(prefix="soxspipe-")  # noqa: SIM115  # closed when nobody reads from it any more
@@ -73,11 +76,11 @@ def read_raw_calibration(file: ClassifiedFile, spool: Spool | None = None) -> Ra
     InputError
         If the file cannot be read, or is no raw frame of the arm.
     """
-    used = detector_of(file)
-    raw = read_raw(file, used)
+    used, opened = detector_of(file), open_fits(file.path)
+    raw = raw_of(opened, file, used)
     adu = seen(raw.adu)
     turned = np.rot90(adu, used.quarter_turns) if used.quarter_turns else adu
-    read_rows = None if used.quarter_turns else rows_in_place(file.path, adu)
+    read_rows = None if used.quarter_turns else rows_in_place(opened, adu)
     if read_rows is None:
         read_rows = _rows_of(turned) if spool is None else spool.add(turned)
     return RawCalibration(
@@ -86,7 +89,7 @@ def read_raw_calibration(file: ClassifiedFile, spool: Spool | None = None) -> Ra
     )  # fmt: skip
 
 
-def rows_in_place(path: Path, adu: NDArray[Any]) -> Callable[[int, int], NDArray[Any]] | None:
+def rows_in_place(opened: FitsFile, adu: NDArray[Any]) -> Callable[[int, int], NDArray[Any]] | None:
     """What reads rows of a frame out of the user's own file.
 
     The file is opened for each reading: a set may have more frames than a process may have files open.  It is not mapped into memory: a
@@ -94,8 +97,8 @@ def rows_in_place(path: Path, adu: NDArray[Any]) -> Callable[[int, int], NDArray
 
     Parameters
     ----------
-    path : Path
-        Where the frame lies.
+    opened : FitsFile
+        The frame's file.
     adu : ndarray, shape (ny, nx)
         The frame, read and checked.
 
@@ -104,8 +107,7 @@ def rows_in_place(path: Path, adu: NDArray[Any]) -> Callable[[int, int], NDArray
     callable or None
         None for a packed or tiled file, one whose numbers are scaled, and one with pixels that are no numbers, which were cleaned when they were read.
     """
-    opened = open_fits(path)
-    hdu = opened.images[0]
+    path, hdu = opened.path, opened.images[0]
     dtype = _type_in_place(opened, hdu)
     if dtype is None or hdu.n_bytes != adu.size * dtype.itemsize or not np.isfinite(adu.sum()):
         return None

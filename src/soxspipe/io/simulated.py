@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from astropy.io import fits
@@ -13,12 +13,13 @@ from astropy.io import fits
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.detector import Detector
 from soxspipe.simulate.scene import Scene
-from soxspipe.simulate.values import DeliveredMap, MasterImage, Simulation, Truth
+from soxspipe.simulate.simulation import DeliveredMap, MasterImage, Simulation, Truth
 
 ARC_EXPTIME_S = 60.0
 READ_OUT_S = 3.3
 """Pause after each integration (2413 s for 4 of 600 s)."""
 EPOCH = datetime(1858, 11, 17)
+HeaderCard: TypeAlias = tuple[str, Any]
 _TRUTH_UNITS = {
     "WAVE": "nm",
     "WAVE_MAP": "nm",
@@ -230,11 +231,19 @@ def _put_angles(header: fits.Header, scene: Scene, rotator_deg: float | None) ->
 
 def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fits.Header:
     """Cards that raw frames and calibrations share."""
-    slit = f"SLIT{scene.slit_width_arcsec:.1f}{'JH' if scene.blocking_filter else ''}"
-    seeing = round(float(np.mean(scene.exposure_seeing)), 3)
+    cards = [*_exposure_cards(scene, simulation, mjd), *_template_cards(scene, mjd), *_telescope_cards(scene)]
+    header = fits.Header()
+    for keyword, value in [*cards, *detector_cards(scene, simulation.detector)]:
+        header[f"HIERARCH {keyword}" if keyword.startswith("ESO ") else keyword] = value
+    return header
+
+
+def _exposure_cards(scene: Scene, simulation: Simulation, mjd: float) -> list[HeaderCard]:
+    """What was observed, when and through which slit."""
     soxs = scene.instrument == "SOXS"
+    slit = f"SLIT{scene.slit_width_arcsec:.1f}{'JH' if scene.blocking_filter else ''}"
     slit_keys = ("INS VISE NAME", "INS NISE NAME") if soxs else ("INS OPTI3 NAME", "INS OPTI4 NAME", "INS OPTI5 NAME")
-    cards: list[tuple[str, Any]] = [
+    return [
         ("ORIGIN", "ESO-LASILLA" if soxs else "ESO-PARANAL"),
         ("INSTRUME", "SOXS" if soxs else "XSHOOTER"),
         ("TELESCOP", "ESO-NTT" if soxs else "ESO-VLT-U3"),
@@ -254,6 +263,12 @@ def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fit
         ("ESO SEQ ARM", scene.arm),
         ("ESO DET READ CURID" if soxs else "ESO DET READ SPEED", 1 if soxs else "100k/1pt/hg"),
         *((f"ESO {key}", slit) for key in slit_keys),
+    ]
+
+
+def _template_cards(scene: Scene, mjd: float) -> list[HeaderCard]:
+    """Observing block and template."""
+    return [
         ("ESO OBS PROG ID", "60.A-9000(A)"),
         ("ESO OBS CONTAINER ID", 0),
         ("ESO OBS EXECTIME", 600),
@@ -274,6 +289,15 @@ def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fit
         ("ESO TPL VERSION", "1.0"),
         ("ESO TPL EXPNO", 1),
         ("ESO TPL NEXP", scene.exposures),
+    ]
+
+
+def _telescope_cards(scene: Scene) -> list[HeaderCard]:
+    """Telescope, air and instrument."""
+    soxs = scene.instrument == "SOXS"
+    seeing = round(float(np.mean(scene.exposure_seeing)), 3)
+    temperatures = {"TEMP217": 40.0, "TEMP104": 153.0, "TEMP301": 12.0} if soxs else {}
+    return [
         ("ESO TEL AIRM START", scene.airmass),
         ("ESO TEL AIRM END", scene.airmass),
         ("ESO TEL AMBI FWHM START", seeing),
@@ -296,13 +320,8 @@ def _observation_header(scene: Scene, simulation: Simulation, mjd: float) -> fit
         ("ESO INS MODE", "SLITSPEC"),
         ("ESO TEL AZ", 100.0),
         ("ESO TEL ALT", 55.0),
+        *((f"ESO INS {name} VAL", celsius) for name, celsius in temperatures.items()),
     ]
-    if soxs:
-        cards += [("ESO INS TEMP217 VAL", 40.0), ("ESO INS TEMP104 VAL", 153.0), ("ESO INS TEMP301 VAL", 12.0)]
-    header = fits.Header()
-    for keyword, value in [*cards, *detector_cards(scene, simulation.detector)]:
-        header[f"HIERARCH {keyword}" if keyword.startswith("ESO ") else keyword] = value
-    return header
 
 
 def _time_at(scene: Scene, simulation: Simulation, mjd: float) -> float:

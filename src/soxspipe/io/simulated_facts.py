@@ -18,9 +18,9 @@ from soxspipe.instruments.registry import find_instrument
 from soxspipe.io import static
 from soxspipe.simulate.optics import OpticalModel, OrderOptics, fit_orders, orders_from_surface
 from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.simulation import Facts
 from soxspipe.simulate.spectra import HC_ERG_CM
 from soxspipe.simulate.telluric import TelluricSpecies
-from soxspipe.simulate.values import Facts
 
 AnyScene = TypeVar("AnyScene", bound=BaseModel)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from soxspipe.algorithms.calibration.judge_lines import ImageState
@@ -9,6 +11,9 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.reductions.arc_tables import ArcContext
 from soxspipe.reductions.calibration_report import SHEET_PX, report_of
 from soxspipe.reductions.spec import Contents
+
+if TYPE_CHECKING:
+    from soxspipe.report.calibration import Curve, Sheet
 
 
 def residuals(context: ArcContext) -> Contents:
@@ -41,31 +46,8 @@ def residuals_suffix(context: ArcContext) -> str:
 
 def report(context: ArcContext) -> Contents:
     """The report, which lists every other file."""
-    from soxspipe.plots.masters import thumbnail
-    from soxspipe.report.calibration import Curve, Sheet
-
     result = context.result
     solution, arm = result.solution, context.inputs.arm
-    light = thumbnail(np.maximum(result.image.electrons, 0.0), SHEET_PX)
-    sheets = [
-        Sheet(title="Arc", caption="Light of all lamps, averaged in blocks", image=light, low=0.0, high=float(np.percentile(light, 99.5)))
-    ]
-    if result.solved_map is not None:
-        error = thumbnail(np.nan_to_num(result.solved_map.wavelength_error_nm), SHEET_PX)
-        high = float(np.percentile(error[error > 0], 98.0)) if np.any(error > 0) else 1.0
-        sheets.append(
-            Sheet(title="Error of the wavelength", caption=f"White 0, black {1e3 * high:.1f} pm", image=error, low=0.0, high=high)
-        )
-    curves = tuple(
-        Curve(
-            title=title, x="wavelength (nm, air)", y="px",
-            lines=tuple(_medians(context, values, order) for order in np.unique(solution.lines.order)),
-        )
-        for title, values in (
-            ("Residual along x", solution.residual_x), ("Residual along y", solution.residual_y), ("FWHM of a pinhole image", result.widths.fwhm_px),
-            *([] if result.slit_widths is None else [("FWHM of the slit's image", result.slit_widths.fwhm_px)]),
-        )
-    )  # fmt: skip
     used = int(solution.used.any(axis=1).sum())
     fit = solution.fit
     return report_of(
@@ -78,9 +60,45 @@ def report(context: ArcContext) -> Contents:
             ("motion of the pattern", f"{solution.pattern.shift[0]:+.1f}, {solution.pattern.shift[1]:+.1f} px"),
             ("pinhole image", f"{float(np.nanmedian(result.widths.fwhm_px)):.2f} px" if np.isfinite(result.widths.fwhm_px).any() else "–"),
         ),
-        sheets=sheets,
-        curves=curves,
+        sheets=_sheets(context),
+        curves=_curves(context),
         notes=(_slit_fact(context) or "Resolution is that of a pinhole, not of a slit.", "Wavelengths are in air."),
+    )
+
+
+def _sheets(context: ArcContext) -> list[Sheet]:
+    """Light of the lamps, and the error of the map's wavelengths where there is a map."""
+    from soxspipe.plots.masters import thumbnail
+    from soxspipe.report.calibration import Sheet
+
+    light = thumbnail(np.maximum(context.result.image.electrons, 0.0), SHEET_PX)
+    high = float(np.percentile(light, 99.5))
+    sheets = [Sheet(title="Arc", caption="Light of all lamps, averaged in blocks", image=light, low=0.0, high=high)]
+    if context.result.solved_map is not None:
+        error = thumbnail(np.nan_to_num(context.result.solved_map.wavelength_error_nm), SHEET_PX)
+        high = float(np.percentile(error[error > 0], 98.0)) if np.any(error > 0) else 1.0
+        sheets.append(
+            Sheet(title="Error of the wavelength", caption=f"White 0, black {1e3 * high:.1f} pm", image=error, low=0.0, high=high)
+        )
+    return sheets
+
+
+def _curves(context: ArcContext) -> tuple[Curve, ...]:
+    """Residuals and widths over wavelength, order by order."""
+    from soxspipe.report.calibration import Curve
+
+    result, solution = context.result, context.result.solution
+    shown = {
+        "Residual along x": solution.residual_x,
+        "Residual along y": solution.residual_y,
+        "FWHM of a pinhole image": result.widths.fwhm_px,
+    }
+    if result.slit_widths is not None:
+        shown["FWHM of the slit's image"] = result.slit_widths.fwhm_px
+    orders = np.unique(solution.lines.order)
+    return tuple(
+        Curve(title=title, x="wavelength (nm, air)", y="px", lines=tuple(_medians(context, values, order) for order in orders))
+        for title, values in shown.items()
     )
 
 

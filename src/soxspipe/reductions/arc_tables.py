@@ -67,53 +67,68 @@ def missed_lines(context: ArcContext) -> Contents:
 
 
 def line_rows(context: ArcContext) -> Rows:
-    """Columns of the table of fitted lines."""
-    result = context.result
-    solution = result.solution
-    seen = solution.detected
-    line, _ = np.nonzero(seen)
-    pinholes, state = solution.pinholes, solution.judged.state[seen]
-
-    def taken(values: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(values.reshape(solution.shape)[seen], dtype=np.float64)
-
-    x, y = taken(pinholes.x), taken(pinholes.y)
-    dx, dy = solution.fit_x[seen] - x, solution.fit_y[seen] - y
-    peak = taken(pinholes.electrons) / (2 * np.pi * taken(pinholes.sigma_x) * taken(pinholes.sigma_y))
-    fwhm, nan, through = result.widths.fwhm_px[seen], np.full(line.size, np.nan), result.slit_widths
+    """Columns of the table of fitted lines: the reference's first, in its order."""
+    solution = context.result.solution
+    line, _ = np.nonzero(solution.detected)
     return {
         "ion": solution.lines.ion[line],
-        **_places(solution, seen),
+        **_places(solution, solution.detected),
+        **_fit_columns(solution),
+        **_image_columns(context),
+        "observed_x_err": solution.judged.x_error[solution.detected],
+        "observed_y_err": solution.judged.y_error[solution.detected],
+        "significance": _of_detected(solution, solution.pinholes.significance),
+        "state": np.array([ImageState(int(value)).name for value in solution.judged.state[solution.detected]]),
+        "doubtful": solution.lines.doubtful[line],
+    }
+
+
+def _of_detected(solution: ArcSolution, values: NDArray[Any]) -> NDArray[Any]:
+    """Values of the pinhole images that were detected, in rows."""
+    return np.asarray(values.reshape(solution.shape)[solution.detected], dtype=np.float64)
+
+
+def _fit_columns(solution: ArcSolution) -> Rows:
+    """Where images were seen, where they were predicted, and where the fit has them."""
+    detected, state = solution.detected, solution.judged.state[solution.detected]
+    x, y = _of_detected(solution, solution.pinholes.x), _of_detected(solution, solution.pinholes.y)
+    dx, dy = solution.fit_x[detected] - x, solution.fit_y[detected] - y
+    return {
         "observed_x": x,
         "observed_y": y,
-        "x_diff": solution.predicted_x[seen] - x,
-        "y_diff": solution.predicted_y[seen] - y,
-        "fit_x": solution.fit_x[seen],
-        "fit_y": solution.fit_y[seen],
+        "x_diff": solution.predicted_x[detected] - x,
+        "y_diff": solution.predicted_y[detected] - y,
+        "fit_x": solution.fit_x[detected],
+        "fit_y": solution.fit_y[detected],
         "residuals_x": dx,
         "residuals_y": dy,
         "residuals_xy": np.hypot(dx, dy),
         "sigma_clipped": state != ImageState.GOOD,
         "set_offset_clipped": state == ImageState.WRONG,
+    }
+
+
+def _image_columns(context: ArcContext) -> Rows:
+    """Light and width of the images; columns of the reference that nothing here measures are empty."""
+    result, solution = context.result, context.result.solution
+    detected, pinholes, through = solution.detected, solution.pinholes, context.result.slit_widths
+    area = 2 * np.pi * _of_detected(solution, pinholes.sigma_x) * _of_detected(solution, pinholes.sigma_y)
+    electrons, nan = _of_detected(solution, pinholes.electrons), np.full(np.count_nonzero(detected), np.nan)
+    return {
         "sharpness": nan,
         "roundness1": nan,
         "roundness2": nan,
-        "npix": np.full(line.size, 81, dtype=np.int64),
+        "npix": np.full(nan.size, 81, dtype=np.int64),
         "sky": nan,
-        "peak": peak,
-        "flux": taken(pinholes.electrons),
-        "fwhm_pin_px": fwhm,
-        "R_pin": result.widths.resolution[seen],
-        "pixelScaleNm": result.widths.scale_nm[seen],
-        "detector_x_shifted": solution.fit_x[seen],
-        "detector_y_shifted": solution.fit_y[seen],
-        "R_slit": nan if through is None else through.resolution[seen],
-        "fwhm_slit_px": nan if through is None else through.fwhm_px[seen],
-        "observed_x_err": solution.judged.x_error[seen],
-        "observed_y_err": solution.judged.y_error[seen],
-        "significance": taken(pinholes.significance),
-        "state": np.array([ImageState(int(value)).name for value in state]),
-        "doubtful": solution.lines.doubtful[line],
+        "peak": electrons / area,
+        "flux": electrons,
+        "fwhm_pin_px": result.widths.fwhm_px[detected],
+        "R_pin": result.widths.resolution[detected],
+        "pixelScaleNm": result.widths.scale_nm[detected],
+        "detector_x_shifted": solution.fit_x[detected],
+        "detector_y_shifted": solution.fit_y[detected],
+        "R_slit": nan if through is None else through.resolution[detected],
+        "fwhm_slit_px": nan if through is None else through.fwhm_px[detected],
     }
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import numpy as np
 
 from soxspipe.algorithms.calibration.combine_lamps import LampFrames, Lamps
 from soxspipe.algorithms.calibration.predict_lines import ArcPrediction
@@ -19,23 +16,17 @@ from soxspipe.datamodel.geometry import DispersionPolynomial, OrderTable
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import InputError
-from soxspipe.instruments.registry import detector
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.calibration_tables import read_dispersion_table, read_order_table
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import read_master, read_off_frame, read_raw
 from soxspipe.io.headers import read_observation, slit_width_of, text_of
-from soxspipe.io.sof import InputFrames
-from soxspipe.io.static import read_bad_pixels
-from soxspipe.reductions.find_files import find_files
-from soxspipe.reductions.gathered import Gathered
-from soxspipe.reductions.raw_calibrations import gather_set
+from soxspipe.io.raw_rows import detector_of
+from soxspipe.reductions.raw_calibrations import static_bad_pixels
 from soxspipe.reductions.select import Selected
-from soxspipe.reductions.spec import SAME_DETECTOR, InputRow, RecipeSpec
+from soxspipe.reductions.spec import SAME_DETECTOR, InputRow
 from soxspipe.settings.base import ReductionSettings
-from soxspipe.settings.load import SettingsSource
 
-Chosen = TypeVar("Chosen", bound=ReductionSettings)
 BLANK = "BLANK"
 """Name of the slit wheel's position without a mask: such frames exist, and hold no pinholes."""
 USUAL_SLIT_ARCSEC = 1.0
@@ -127,54 +118,17 @@ class LampInputs:
         return frozenset(element for lamps in self.lamps for element in lamps)
 
 
-def gather_lamp_frames(
-    spec: RecipeSpec[Any],
-    model: type[Chosen],
-    inputs: InputFrames,
-    settings_source: SettingsSource,
-    *,
-    what: str,
-    command: str,
-    workers: int,
-) -> Gathered[LampInputs, Chosen]:
-    """Find, check and read the files of one of these recipes.
-
-    Parameters
-    ----------
-    spec : RecipeSpec
-        Its tables.
-    model : type
-        Class of its settings.
-    inputs, settings_source, command, workers
-        As the engine gives them.
-    what : str
-        Kind of set, in the names of products of which there is no set-of-files.
-
-    Raises
-    ------
-    InputError
-        If the files do not suit the recipe.
-    """
-    return gather_set(
-        find_files(inputs), spec, model, settings_source, lambda files, _, pool: _read(files, pool), what=what, command=command, workers=workers,
-        named_by_target=False,
-    )  # fmt: skip
-
-
 def describe(inputs: LampInputs) -> str:
     """What was gathered, in one line."""
     lamps = "+".join(sorted(inputs.elements)) or "lamps not named"
     return f"{len(inputs.raw)} x {inputs.observation.exptime_s:g} s, {inputs.arm.name}, {lamps}"
 
 
-def _read(files: Selected, pool: ThreadPoolExecutor) -> LampInputs:
+def read_lamp_frames(files: Selected, _settings: ReductionSettings, pool: ThreadPoolExecutor) -> LampInputs:
+    """Read the chosen files of one of these recipes, several at a time."""
     _require_masks(files.exposures)
     first = files.exposures[0]
-    observation = read_observation(first.header, first.instrument, first.facts, str(first.path))
-    used = detector(
-        first.instrument.name, first.arm, binning=observation.binning, gain_e_per_adu=observation.gain_e_per_adu,
-        read_noise_e=observation.read_noise_e,
-    )  # fmt: skip
+    used = detector_of(first)
     raw, slit_raw = ([pool.submit(read_raw, file, used) for file in some] for some in (files.exposures, files.all("slit_arc")))
     masters = {name: pool.submit(_master, files.one(name), used) for name in ("bias", "dark", "flat")}
     bias, dark, flat = (masters[name].result() for name in ("bias", "dark", "flat"))
@@ -183,10 +137,10 @@ def _read(files: Selected, pool: ThreadPoolExecutor) -> LampInputs:
     return LampInputs(
         raw=tuple(future.result() for future in raw),
         lamps=tuple(lamps_on(file) for file in files.exposures),
-        observation=observation,
+        observation=read_observation(first.header, first.instrument, first.facts, str(first.path)),
         detector=used,
         arm=first.facts.arm,
-        bad_pixels=_bad_pixels(first, used),
+        bad_pixels=static_bad_pixels(first, used) > 0,
         masters=Masters(bias=bias, dark=dark if lamp_off is None else read_off_frame(lamp_off, used, bias), flat=flat),
         prediction=read_arc_prediction(first.instrument.name, first.arm),
         first=None if dispersion is None else read_dispersion_table(dispersion),
@@ -209,11 +163,6 @@ def lamps_on(file: ClassifiedFile) -> Lamps:
 
 def _master(file: ClassifiedFile | None, used: Detector) -> AnyFrame | None:
     return None if file is None else read_master(file, used.shape, used.gain_e_per_adu)
-
-
-def _bad_pixels(first: ClassifiedFile, used: Detector) -> BoolImage:
-    known = read_bad_pixels(first.instrument.name, first.arm, used.binning)
-    return np.zeros(used.shape, dtype=bool) if known is None or known.shape != used.shape else known
 
 
 def _require_masks(files: Sequence[ClassifiedFile]) -> None:

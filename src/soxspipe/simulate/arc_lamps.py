@@ -14,7 +14,7 @@ from soxspipe.simulate.detector import stream
 from soxspipe.simulate.lamps import QTH_K, LampLight
 from soxspipe.simulate.lightpath import DESIGN_ARCSEC_PER_PX, order_efficiency
 from soxspipe.simulate.paint import OrderCanvas, integrate, line_spread, slit_kernel
-from soxspipe.simulate.values import Facts
+from soxspipe.simulate.simulation import Facts
 
 PINHOLE_SIGMA_PX = 0.8
 """Width of a pinhole's image: the reference reports a full width at half maximum of 1.6 to 1.9 px."""

@@ -15,7 +15,7 @@ from soxspipe.simulate.detector import Chip, bin_sum, scattered
 from soxspipe.simulate.lamps import LampLight, slit_transmission
 from soxspipe.simulate.lightpath import calibration_optics
 from soxspipe.simulate.paint import OrderCanvas, add_to_image
-from soxspipe.simulate.values import Facts
+from soxspipe.simulate.simulation import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

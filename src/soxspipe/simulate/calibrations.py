@@ -17,7 +17,7 @@ from soxspipe.simulate.lamps import LampLight, flat_light, thermal_light
 from soxspipe.simulate.lightpath import add_orders, calibration_optics, make_canvases
 from soxspipe.simulate.observe import SOXS_GAIN
 from soxspipe.simulate.paint import OrderCanvas
-from soxspipe.simulate.values import Facts
+from soxspipe.simulate.simulation import Facts
 
 START_MJD = 60735.9
 """Afternoon before the night of the simulated observations."""

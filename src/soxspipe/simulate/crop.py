@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from soxspipe.simulate.optics import OrderOptics
-from soxspipe.simulate.values import Facts
+from soxspipe.simulate.simulation import Facts
 
 _CLEARANCE_PX = 4.0
 """Blur of an order's edge."""

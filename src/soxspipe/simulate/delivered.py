@@ -11,7 +11,7 @@ from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.geometry import SpectralFormat
 from soxspipe.simulate.optics import SLIT_UNIT_ARCSEC, OpticalModel
 from soxspipe.simulate.paint import OrderPath
-from soxspipe.simulate.values import DeliveredMap
+from soxspipe.simulate.simulation import DeliveredMap
 
 _ORDER_DEGREE = 6
 """Enough for a map that is as smooth as the real ones."""

@@ -14,7 +14,7 @@ from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.detector import stream
 from soxspipe.simulate.lightpath import order_efficiency
 from soxspipe.simulate.paint import OrderCanvas, integrate
-from soxspipe.simulate.values import Facts
+from soxspipe.simulate.simulation import Facts
 
 QTH_K = {"NIR": 2800.0, "VIS": 3000.0, "UVB": 3000.0}
 """Filaments of halogen lamps, with the filters of the unit in the visual."""

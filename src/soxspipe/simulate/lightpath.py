@@ -31,10 +31,10 @@ from soxspipe.simulate.paint import (
     slit_kernel,
 )
 from soxspipe.simulate.scene import ORDERS_BLOCKED_BY_JH, Scene
+from soxspipe.simulate.simulation import Facts
 from soxspipe.simulate.slit_images import REFERENCE_NM, refraction_left, sersic_through_slit, star_parts
 from soxspipe.simulate.telluric import TelluricSpecies
 from soxspipe.simulate.throughput import instrument_efficiency
-from soxspipe.simulate.values import Facts
 
 SOURCE_STEP_NM = 0.005
 """A tenth of a pixel in every arm."""

@@ -43,8 +43,8 @@ from soxspipe.simulate.lightpath import (
 )
 from soxspipe.simulate.paint import OrderCanvas
 from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.simulation import Facts, MasterImage, Simulation
 from soxspipe.simulate.truth import MeanExposure, make_truth
-from soxspipe.simulate.values import Facts, MasterImage, Simulation
 
 SOXS_GAIN = {"NIR": 2.3, "VIS": 1.25}
 """Electrons per ADU, as delivered."""
@@ -104,10 +104,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
         column_through=_column_through(scene, lights[0]) if scene.bad_column_on_trace else None,
     )
     lamp = _lamp(scene, facts, flat_canvases, calibration.shape)
-    exposures: list[_Exposure] = []
-    for number, (light, time_s) in enumerate(zip(lights, scene.times_s, strict=True), start=scene.first_exposure):
-        before_e = exposures[-1].charge_e if exposures else None
-        exposures.append(_expose(scene, facts, chip, light, number, time_s=time_s, before_e=before_e))
+    exposures = _expose_all(scene, facts, chip, lights)
     masters = make_masters(scene, chip, lamp)
     off = _off_exposure(scene, facts, source, canvases[0], chip) if scene.off_frame else None
     delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))
@@ -129,16 +126,9 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
         masters=masters,
         delivered=delivered,
         truth=make_truth(scene, facts, source, mean, delivered_paths),
-        detector=replace(
-            facts.detector,
-            gain_e_per_adu=chip.gain_e_per_adu,
-            read_noise_e=chip.read_noise_e,
-            binning=scene.binning,
-        ),
+        detector=replace(facts.detector, gain_e_per_adu=chip.gain_e_per_adu, read_noise_e=chip.read_noise_e, binning=scene.binning),
         arc_mjd=FIRST_MJD - scene.arc_before_min / 1440.0,
-        mjd=tuple(
-            FIRST_MJD + sum(_duration_s(scene, time) for time in scene.times_s[:number]) / 86400.0 for number in range(scene.exposures)
-        ),
+        mjd=_starts_mjd(scene),
         pointing_deg=facts.pointing_deg,
     )
 
@@ -191,6 +181,21 @@ def _canvases_of_exposures(scene: Scene, facts: Facts, flat: dict[int, OrderCanv
         if shift not in known:
             known[shift] = make_canvases(own, facts, science_optics(own, facts)) if moves(own) else flat
     return [known[shift] for shift in scene.exposure_flexure]
+
+
+def _starts_mjd(scene: Scene) -> tuple[float, ...]:
+    """When each exposure starts: one after the other, with the pauses between them."""
+    durations_s = [_duration_s(scene, time_s) for time_s in scene.times_s]
+    return tuple(FIRST_MJD + sum(durations_s[:number]) / 86400.0 for number in range(scene.exposures))
+
+
+def _expose_all(scene: Scene, facts: Facts, chip: Chip, lights: list[dict[int, OrderLight]]) -> list[_Exposure]:
+    """All exposures in order of time, each with what the one before it left on the detector."""
+    exposures: list[_Exposure] = []
+    for number, (light, time_s) in enumerate(zip(lights, scene.times_s, strict=True), start=scene.first_exposure):
+        before_e = exposures[-1].charge_e if exposures else None
+        exposures.append(_expose(scene, facts, chip, light, number, time_s=time_s, before_e=before_e))
+    return exposures
 
 
 def _light_of_exposures(

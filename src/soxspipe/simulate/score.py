@@ -11,6 +11,7 @@ from scipy.ndimage import binary_dilation
 from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray
 from soxspipe.simulate.score_flux import score_efficiency, score_flux
 from soxspipe.simulate.score_merged import score_merged
+from soxspipe.simulate.simulation import Score, Truth
 from soxspipe.simulate.statistics import (
     clipped_rms,
     inverse,
@@ -20,7 +21,6 @@ from soxspipe.simulate.statistics import (
     running_median,
     share_per_1000,
 )
-from soxspipe.simulate.values import Score, Truth
 
 _CALIBRATION_WIDTH = 201
 """Averages the noise of the ratio, not the calibration."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.simulate.score_merged import follow_truth
+from soxspipe.simulate.simulation import Score, Truth
 from soxspipe.simulate.statistics import median, percentile, pure_noise, robust_std, running_mean, running_median
-from soxspipe.simulate.values import Score, Truth
 
 CLEAR_TRANSMISSION = 0.97
 """Where the atmosphere hardly absorbs."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.simulate.simulation import Score
 from soxspipe.simulate.statistics import median, robust_std, running_median, share_per_1000
-from soxspipe.simulate.values import Score
 
 _CALIBRATION_WIDTH = 201
 """Averages the noise of the ratio, not the calibration."""

@@ -11,7 +11,7 @@ from scipy.signal import fftconvolve
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.simulate.atmosphere import SlitImage, moffat_alpha, moffat_through_slit, refraction_arcsec, seeing_fwhm, slit_share
 from soxspipe.simulate.scene import Scene
-from soxspipe.simulate.values import Facts
+from soxspipe.simulate.simulation import Facts
 
 _STEP_ARCSEC = 0.1
 """A third of a pixel, of which `_FINER` parts are averaged near the centre."""

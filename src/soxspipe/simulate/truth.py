@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
 from soxspipe.simulate.lightpath import OrderLight, SourceTable, add_orders, science_optics
 from soxspipe.simulate.paint import OrderCanvas, OrderPath
 from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.simulation import Facts, MasterImage, Truth
 from soxspipe.simulate.slit_images import slit_shares
 from soxspipe.simulate.throughput import instrument_efficiency
-from soxspipe.simulate.values import Facts, MasterImage, Truth
 
 APERTURE_HALF_PX = 7
 """As far as light of a point source is counted."""
@@ -58,6 +58,10 @@ class MeanExposure:
     cosmic_e: tuple[Image, ...]
     n_cosmic_rays: int
     off: Mapping[int, OrderLight] | None = None
+
+
+Place: TypeAlias = tuple[IntArray, FloatArray, FloatArray, int, int]
+"""Of an order: its rows, the trace and the middle of the slit in each of them, half its width, and its number."""
 
 
 def make_truth(scene: Scene, facts: Facts, source: SourceTable, mean: MeanExposure, delivered: Mapping[int, OrderPath]) -> Truth:
@@ -216,11 +220,7 @@ def _order_rows(
     use = (binned(wave) >= low) & (binned(wave) <= high)
     use &= (trace_binned > -0.5) & (trace_binned < facts.optics.n_slit / slit_binning - 0.5)
     place = (b, trace_binned, binned(canvas.a_px.mean(axis=1)), canvas.a_px.shape[1] // 2, order)
-    sums = _column_sums(scene, facts, images, *place)
-    if "CLEAR" in images:
-        at_clear = _column_sums(scene, facts, {**images, "TARGET": images["CLEAR"]}, *place)
-        own = [_column_sums(scene, facts, {**images, **one}, *place)["snr"] for one in single]
-        sums |= {"object": at_clear["object"], "flattened": at_clear["flattened"], "snr": np.sqrt(np.sum(np.square(own), axis=0))}
+    sums = _clear_sums(scene, facts, images, single, place)
     efficiency = instrument_efficiency(binned(wave), order, facts.arm, facts.spectral_format)
     columns: dict[str, Any] = {
         "ORDER": np.full(n, order),
@@ -243,6 +243,18 @@ def _order_rows(
         "EFF_TOTAL": binned(_mean([light.efficiency * factor for light, factor in zip(lights, scene.exposure_transparency, strict=True)])),
     }
     return {name: values[use] for name, values in columns.items()}
+
+
+def _clear_sums(
+    scene: Scene, facts: Facts, images: Mapping[str, Image], single: Sequence[Mapping[str, Image]], place: Place
+) -> dict[str, FloatArray]:
+    """Sums of one order; where transparency differs between exposures, the object's in clear air and the S/N of all exposures together."""
+    sums = _column_sums(scene, facts, images, *place)
+    if "CLEAR" in images:
+        at_clear = _column_sums(scene, facts, {**images, "TARGET": images["CLEAR"]}, *place)
+        own = [_column_sums(scene, facts, {**images, **one}, *place)["snr"] for one in single]
+        sums |= {"object": at_clear["object"], "flattened": at_clear["flattened"], "snr": np.sqrt(np.sum(np.square(own), axis=0))}
+    return sums
 
 
 def _column_sums(

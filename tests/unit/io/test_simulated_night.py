@@ -17,7 +17,7 @@ from soxspipe.night.index import open_index
 from soxspipe.night.organise import organise
 from soxspipe.simulate.night_scene import NightScene, afternoons, visits
 from soxspipe.simulate.scene import Scene
-from soxspipe.simulate.values import Facts
+from soxspipe.simulate.simulation import Facts
 from support.small import small_facts
 
 SMALL = NightScene(

@@ -13,6 +13,7 @@ from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.calibrations import Masters, StandardStar
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Frame, RawFrame
+from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.raw_calibration import BadPixel
@@ -159,15 +160,12 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     geometry_read = pool.submit(read_geometry, geometry_files, used)
     masters_read = [pool.submit(_master, files.one(name), used) for name in ("bias", "dark", "flat")]
     raw_read: list[Future[RawFrame]] = [pool.submit(read_raw, file, used, stored=True) for file in files.exposures]
-    response_file, off_frame, dark_file = files.one("response"), files.one("off_frame"), files.one("dark")
+    response_file, off_frame = files.one("response"), files.one("off_frame")
     response = read_response(response_file) if response_file is not None else None
     star, star_warnings = _standard(observations[0], wanted=is_standard)
     defects = _bad_pixels(first, used, files.one("bad_pixels"))
-    bias, dark, flat = (future.result() for future in masters_read)
-    if off_frame is not None:
-        dark = read_off_frame(off_frame, used, bias)
     geometry, geometry_warnings = geometry_read.result()
-    flat, flat_warnings = scale_flat(flat, geometry.dispersion_map.order)
+    masters, flat_warnings = _masters(files, used, [future.result() for future in masters_read], geometry)
     values = StareInputs(
         raw=tuple(future.result() for future in raw_read),
         observation=_of_the_set(observations),
@@ -175,13 +173,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         arm=first.facts.arm.numbered_as(settings.compat),
         bad_pixels=defects.bad,
         partly_lit=defects.partly_lit,
-        masters=Masters(
-            bias=bias,
-            dark=dark,
-            flat=flat,
-            dark_law=None if dark_file is None else read_dark_law(dark_file, used.shape, used.gain_e_per_adu),
-            dark_scales_with_time=used.dark_scales_with_time,
-        ),
+        masters=masters,
         geometry=geometry,
         is_standard=is_standard,
         standard=star,
@@ -195,6 +187,21 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     )
     header_warnings = _header_warnings(files, observations, values, settings)
     return values, [*places, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]
+
+
+def _masters(files: Selected, used: Detector, read: Sequence[AnyFrame | None], geometry: Geometry) -> tuple[Masters, tuple[str, ...]]:
+    """Bias, dark and flat as they were read, an off-frame in place of the dark, and the flat on the scale of its orders."""
+    bias, dark, flat = read
+    off_frame, dark_file = files.one("off_frame"), files.one("dark")
+    flat, flat_warnings = scale_flat(flat, geometry.dispersion_map.order)
+    masters = Masters(
+        bias=bias,
+        dark=dark if off_frame is None else read_off_frame(off_frame, used, bias),
+        flat=flat,
+        dark_law=None if dark_file is None else read_dark_law(dark_file, used.shape, used.gain_e_per_adu),
+        dark_scales_with_time=used.dark_scales_with_time,
+    )
+    return masters, flat_warnings
 
 
 def _master(file: ClassifiedFile | None, used: Detector) -> AnyFrame | None:
