@@ -307,6 +307,7 @@ def measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float,
     known = np.isfinite(light)
     value = np.interp(slit, slit[known], light[known]) - float(np.median(light[known]))
     lit = np.flatnonzero(known)
+    peak = int(np.clip(peak, lit[0], lit[-1]))  # the filter sees an object at the end of the lit bins beyond them too
     window = slice(max(peak - 3, int(lit[0])), min(peak + 3, int(lit[-1])) + 1)
     top = window.start + int(np.argmax(value[window]))
     height = float(value[top])
