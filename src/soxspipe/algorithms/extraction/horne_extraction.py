@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.extraction.reject_outliers import FAR_SHARE, Rejection, reject_outliers
+from soxspipe.algorithms.extraction.steep_flanks import light_beside_trace
 from soxspipe.algorithms.objects.object_flux import flux_along
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
@@ -130,6 +131,7 @@ def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings
     weight = np.where(data.good & ~rejection.rejected, 1.0 / rejection.variance, 0.0)
     final = solve_sky_and_object(data, sky_fit.spline, geometry, shares, weight)
     sky = np.where(data.window.inside, evaluate_sky(final.spline, geometry), 0.0)
+    beside = light_beside_trace(final.flux, np.sqrt(final.variance), shares, weight, data.u_px)
     return ExtractedOrder(
         data=data,
         sky=sky,
@@ -137,8 +139,8 @@ def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings
         shares=shares,
         variance=rejection.variance,
         rejection=rejection,
-        flux=final.flux,
-        flux_variance=final.variance,
+        flux=final.flux + beside,
+        flux_variance=final.variance + beside**2,
         covariance=final.covariance,
         sky_fit=replace(sky_fit, spline=final.spline, electrons=sky),
     )
