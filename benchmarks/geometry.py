@@ -22,7 +22,7 @@ from soxspipe.algorithms.calibration.trace_orders import trace_orders
 from soxspipe.algorithms.calibration.trace_settings import TraceSettings
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.simulated_facts import read_optics
-from soxspipe.simulate.arcs import ArcTruth, PinholeScene, Ripple, arc_lines, light_places, paint_images, pinhole_flat
+from soxspipe.simulate.arcs import ArcTruth, PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
 from soxspipe.simulate.optics import OpticalModel
 
 READ_NOISE_E = {"NIR": 7.3, "VIS": 3.8}
@@ -36,7 +36,7 @@ PIXEL_RESPONSE = 0.01
 """Scatter of the pixels' response, as `soxspipe simulate` has it; arcs are not flattened."""
 
 
-def geometry(arm: str, seed: int) -> tuple[OpticalModel, Ripple]:
+def geometry(arm: str, seed: int) -> OpticalModel:
     """An alignment of its own for each seed."""
     draw = np.random.default_rng(100 + seed)
     size = draw.uniform(0.5, 3.0)
@@ -44,7 +44,7 @@ def geometry(arm: str, seed: int) -> tuple[OpticalModel, Ripple]:
     optics = read_optics("SOXS", arm)
     longest = max(optics.shape) / 2
     rotation, stretch = np.degrees(draw.uniform(-1, 1) * 1.5 / longest), draw.uniform(-1, 1) * 1.5 / longest
-    return optics.realigned((shift[0], shift[1]), float(rotation), float(stretch)), Ripple(rms_px=RIPPLE_PX, seed=seed)
+    return optics.realigned((shift[0], shift[1]), float(rotation), float(stretch)).rippled(RIPPLE_PX, draw)
 
 
 def frame(image: np.ndarray, arm: str, seed: int) -> ArcImage:
@@ -57,14 +57,12 @@ def frame(image: np.ndarray, arm: str, seed: int) -> ArcImage:
     )  # fmt: skip
 
 
-def map_errors(
-    arm: str, optics: OpticalModel, ripple: Ripple, fit: DispersionFit, ranges: dict[int, tuple[float, float]]
-) -> dict[str, object]:
+def map_errors(arm: str, optics: OpticalModel, fit: DispersionFit, ranges: dict[int, tuple[float, float]]) -> dict[str, object]:
     """Errors along dispersion and slit (px) on a grid that fills the orders on the detector, and pulls."""
     orders, errors, slit_errors, pulls = [], [], [], []
     for order, (low, high) in ranges.items():
         wave, slit = (v.ravel() for v in np.meshgrid(np.linspace(low, high, 90), np.linspace(-HALF_SLIT, HALF_SLIT, 13), indexing="ij"))
-        x, y = light_places(optics, ripple, order, wave, slit)
+        x, y = light_places(optics, order, wave, slit)
         inside = (x > -0.5) & (x < optics.shape[1] - 0.5) & (y > -0.5) & (y < optics.shape[0] - 0.5)
         number = np.full(int(inside.sum()), order)
         at = fit.pixels(number, wave[inside], slit[inside])
@@ -115,7 +113,7 @@ def lines_used(solution: ArcSolution, truth: ArcTruth, arm: str, shape: tuple[in
 def one(arm: str, seed: int) -> dict[str, object]:
     """One seed: single-pinhole arc, multi-pinhole arc, pinhole flat."""
     prediction = read_arc_prediction("SOXS", arm)
-    optics, ripple = geometry(arm, seed)
+    optics = geometry(arm, seed)
     ranges = dict(prediction.ranges_nm)
     out = (OUT[seed % 3],) if arm == "NIR" else ()
     elements = {"Ar", "Ne", "Hg", "Xe"} - set(out) if arm == "NIR" else {"ThAr"}
@@ -128,30 +126,30 @@ def one(arm: str, seed: int) -> dict[str, object]:
     result: dict[str, object] = {"arm": arm, "seed": seed}
     start = None
     for holes, name in ((np.zeros(1), "single"), (prediction.mask_arcsec, "multi")):
-        truth = arc_lines(scene, optics, ripple, ranges, known, holes, seed)
+        truth = arc_lines(scene, optics, ranges, known, holes, seed)
         image = frame(paint_images(optics.shape, truth.x, truth.y, truth.electrons, scene.sigma_px), arm, 10 * seed + holes.size)
         began = time.process_time()
         solution = solve_arc(image, prediction, lines, holes, ArcSettings(), dispersion_axis=axis, start=start)
         result[f"{name} cpu"] = time.process_time() - began
         if name == "single":
             start = (solution.fit.x_polynomial, solution.fit.y_polynomial)
-            flat = frame(pinhole_flat(optics, ripple, ranges, 4000.0, scene.sigma_px), arm, 10 * seed + 5)
+            flat = frame(pinhole_flat(optics, ranges, 4000.0, scene.sigma_px), arm, 10 * seed + 5)
             began = time.process_time()
             centres = trace_orders(flat, *start, ranges, axis, TraceSettings())
             result["centres cpu"] = time.process_time() - began
-            result["centres"] = centre_error(arm, optics, ripple, ranges, centres)
-    result |= map_errors(arm, optics, ripple, solution.fit, ranges)
+            result["centres"] = centre_error(arm, optics, ranges, centres)
+    result |= map_errors(arm, optics, solution.fit, ranges)
     result["used"], result["wrong"], result["centroid pull"] = lines_used(solution, truth, arm, optics.shape)
     result["degrees"] = f"{solution.fit.x.degrees} {solution.fit.y.degrees}"
     return result
 
 
-def centre_error(arm: str, optics: OpticalModel, ripple: Ripple, ranges: dict[int, tuple[float, float]], centres: object) -> float:
+def centre_error(arm: str, optics: OpticalModel, ranges: dict[int, tuple[float, float]], centres: object) -> float:
     """Rms error of the order table's polynomial, px."""
     errors = []
     for order, (low, high) in ranges.items():
         wave = np.linspace(low, high, 300)
-        x, y = light_places(optics, ripple, order, wave, np.zeros(300))
+        x, y = light_places(optics, order, wave, np.zeros(300))
         b, a = (x, y) if arm == "NIR" else (y, x)
         inside = (b > 0) & (b < optics.n_dispersion - 1)
         errors.append(centres.centre(order, b[inside]) - a[inside])

@@ -13,7 +13,7 @@ from soxspipe.algorithms.calibration.trace_orders import trace_orders
 from soxspipe.algorithms.calibration.trace_settings import TraceSettings
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.simulated_facts import read_optics
-from soxspipe.simulate.arcs import PinholeScene, Ripple, arc_lines, light_places, paint_images, pinhole_flat
+from soxspipe.simulate.arcs import PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
 
 
 def _frame(image: np.ndarray, noise: float, seed: int) -> ArcImage:
@@ -28,22 +28,22 @@ def _frame(image: np.ndarray, noise: float, seed: int) -> ArcImage:
 @pytest.mark.parametrize(("arm", "noise", "out"), [("NIR", 7.3, ("Xe",)), ("VIS", 3.8, ())])
 def test_cascade_of_the_geometry(arm: str, noise: float, out: tuple[str, ...]) -> None:
     prediction = read_arc_prediction("SOXS", arm)
-    optics, ripple = read_optics("SOXS", arm).realigned((1.7, -2.1), 0.04, 0.0007), Ripple(rms_px=0.03, seed=11)
+    optics = read_optics("SOXS", arm).realigned((1.7, -2.1), 0.04, 0.0007).rippled(0.03, np.random.default_rng(11))
     ranges, axis = dict(prediction.ranges_nm), "x" if arm == "NIR" else "y"
     known = (prediction.lines.wavelength_nm, tuple(element_of(ion) for ion in prediction.lines.ion))
     elements = {"Ar", "Ne", "Hg", "Xe"} - set(out) if arm == "NIR" else {"ThAr"}
     lines, scene, start = candidate_lines(prediction, elements, optics.shape), PinholeScene(off_elements=out), None
     for holes in (np.zeros(1), prediction.mask_arcsec):
-        truth = arc_lines(scene, optics, ripple, ranges, known, holes, 7)
+        truth = arc_lines(scene, optics, ranges, known, holes, 7)
         image = _frame(paint_images(optics.shape, truth.x, truth.y, truth.electrons, scene.sigma_px), noise, holes.size)
         solution = solve_arc(image, prediction, lines, holes, ArcSettings(), dispersion_axis=axis, start=start)
         start = start or (solution.fit.x_polynomial, solution.fit.y_polynomial)
-    flat = _frame(pinhole_flat(optics, ripple, ranges, 4000.0, scene.sigma_px), noise, 3)
+    flat = _frame(pinhole_flat(optics, ranges, 4000.0, scene.sigma_px), noise, 3)
     centres = trace_orders(flat, start[0], start[1], ranges, axis, TraceSettings())
     along, across, traced = [], [], []
     for order, (low, high) in ranges.items():
         wave, slit = (v.ravel() for v in np.meshgrid(np.linspace(low, high, 80), np.linspace(-5.8, 5.8, 9), indexing="ij"))
-        x, y = light_places(optics, ripple, order, wave, slit)
+        x, y = light_places(optics, order, wave, slit)
         inside = (x > 0) & (x < optics.shape[1] - 1) & (y > 0) & (y < optics.shape[0] - 1)
         fit_x, fit_y = solution.fit.pixels(np.full(wave.size, order), wave, slit)
         dx, dy = (fit_x - x)[inside], (fit_y - y)[inside]

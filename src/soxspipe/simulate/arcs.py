@@ -18,25 +18,6 @@ CHUNK = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ripple:
-    """A distortion that is no polynomial: waves over the detector, `rms_px` on each axis, their phases from a seed."""
-
-    rms_px: float
-    seed: int
-
-    def moved(self, b: FloatArray, a: FloatArray, shape: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
-        """Places (dispersion, slit) with the distortion; `shape` is pixels along dispersion and slit."""
-        draw = np.random.default_rng(self.seed)
-        result = []
-        for values in (b, a):
-            p, q, r = draw.uniform(0, 2 * np.pi, 3)
-            u, v = 2 * np.pi * b / shape[0], 2 * np.pi * a / shape[1]
-            wave = np.sin(1.1 * u + p) * np.cos(0.7 * v + q) + 0.5 * np.sin(0.6 * u - 1.3 * v + r)
-            result.append(values + self.rms_px * wave / np.sqrt(0.375))
-        return result[0], result[1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PinholeScene:
     """How a lamp through pinholes looks.
 
@@ -81,21 +62,16 @@ class ArcTruth:
     listed: BoolArray
 
 
-def light_places(
-    optics: OpticalModel, ripple: Ripple | None, order: int, wavelength_nm: FloatArray, slit_arcsec: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def light_places(optics: OpticalModel, order: int, wavelength_nm: FloatArray, slit_arcsec: FloatArray) -> tuple[FloatArray, FloatArray]:
     """True x and y of light of one order, unbinned pixels."""
     one = optics.orders[order]
     b, a = one.b_px(wavelength_nm, slit_arcsec), one.a_px(wavelength_nm, slit_arcsec)
-    if ripple is not None:
-        b, a = ripple.moved(b, a, (optics.n_dispersion, optics.n_slit))
     return (b, a) if optics.dispersion_axis == "x" else (a, b)
 
 
 def arc_lines(
     scene: PinholeScene,
     optics: OpticalModel,
-    ripple: Ripple | None,
     ranges_nm: Mapping[int, tuple[float, float]],
     lines: tuple[FloatArray, tuple[str, ...]],
     mask_arcsec: FloatArray,
@@ -118,7 +94,7 @@ def arc_lines(
         bright = light[here] * np.cos(0.45 * np.pi * u) ** 2
         for hole, slit in enumerate(mask_arcsec):
             dark = scene.dark_holes is not None and hole in scene.dark_holes.get(order, ())
-            x, y = light_places(optics, ripple, order, every[here], np.full(here.size, slit + scene.mask_shift_arcsec))
+            x, y = light_places(optics, order, every[here], np.full(here.size, slit + scene.mask_shift_arcsec))
             share = 0.0 if dark else 1.0 - 0.1 * (slit / 6.0) ** 2
             parts.append((np.full(here.size, order), every[here], np.full(here.size, slit), x, y, bright * share, known[here]))
     columns = [np.concatenate([part[k] for part in parts]) for k in range(7)]
@@ -152,7 +128,6 @@ def _pixel_share(pixels: IntArray, centre: FloatArray, sigma_px: float) -> Float
 
 def pinhole_flat(
     optics: OpticalModel,
-    ripple: Ripple | None,
     ranges_nm: Mapping[int, tuple[float, float]],
     electrons: float,
     sigma_px: float,
@@ -164,7 +139,7 @@ def pinhole_flat(
     rows = np.arange(-REACH_PX, REACH_PX + 1)
     for order, (low, high) in ranges_nm.items():
         wave = np.linspace(low, high, 2 * optics.n_dispersion)
-        x, y = light_places(optics, ripple, order, wave, np.full(wave.size, slit_arcsec))
+        x, y = light_places(optics, order, wave, np.full(wave.size, slit_arcsec))
         along, across = (x, y) if optics.dispersion_axis == "x" else (y, x)
         rank = np.argsort(along)
         b = np.arange(max(0, int(np.ceil(along.min()))), min(optics.n_dispersion, int(along.max()) + 1))

@@ -153,7 +153,9 @@ def calibration_optics(scene: Scene, facts: Facts) -> OpticalModel:
     optics = facts.optics if scene.orders is None else facts.optics.only(scene.orders)
     if any(scene.geometry_shift_px) or scene.geometry_rotation_deg or scene.geometry_stretch:
         optics = optics.realigned(scene.geometry_shift_px, scene.geometry_rotation_deg, scene.geometry_stretch)
-    return optics.distorted(scene.geometry_distortion_px, stream(scene.seed, "geometry")) if scene.geometry_distortion_px else optics
+    if scene.geometry_distortion_px:
+        optics = optics.distorted(scene.geometry_distortion_px, stream(scene.seed, "geometry"))
+    return optics.rippled(scene.geometry_ripple_px, stream(scene.seed, "ripple")) if scene.geometry_ripple_px else optics
 
 
 def make_paths(scene: Scene, facts: Facts, optics: OpticalModel) -> dict[int, OrderPath]:

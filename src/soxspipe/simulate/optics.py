@@ -21,6 +21,8 @@ _SLIT_DEGREE = 4
 _T_SCALE_PX = 25.0
 """Half a slit, so that coordinates are about 1."""
 _NEWTON_STEPS = 5
+RIPPLE_DEGREES, RIPPLE_REACH = (14, 3), 1.3
+"""Waves of the detector are followed to 1e-3 of their size by these degrees in scaled wavelength and slit, over this range of scaled wavelengths."""
 """Doubles the digits at each step."""
 
 
@@ -158,6 +160,23 @@ class OpticalModel:
                 along_b=_add(optics.along_b, rms_px * _collapse(bumps["b"], q)),
                 along_a=_add(optics.along_a, rms_px * _collapse(bumps["a"], q)),
             )
+        return replace(self, orders=changed)
+
+    def rippled(self, rms_px: float, rng: np.random.Generator) -> OpticalModel:
+        """Return the model with waves of `rms_px` over the detector on both axes, about one along each side, as no geometry of low degree has them."""
+        phases = rng.uniform(0, 2 * np.pi, (2, 3))
+        u, s = (
+            grid.ravel() for grid in np.meshgrid(np.linspace(-RIPPLE_REACH, RIPPLE_REACH, 81), np.linspace(-1.2, 1.2, 7), indexing="ij")
+        )
+        inverse = np.linalg.pinv(polynomial.polyvander2d(u, s, RIPPLE_DEGREES))
+        changed = {}
+        for order, optics in self.orders.items():
+            b, a = (_evaluate(along, u, s) for along in (optics.along_b, optics.along_a))
+            waves = (
+                rms_px * (inverse @ _waves(b / self.n_dispersion, a / self.n_slit, phase)).reshape(np.add(RIPPLE_DEGREES, 1))
+                for phase in phases
+            )
+            changed[order] = replace(optics, along_b=_add(optics.along_b, next(waves)), along_a=_add(optics.along_a, next(waves)))
         return replace(self, orders=changed)
 
 
@@ -311,6 +330,13 @@ def _random_surface(rng: np.random.Generator) -> FloatArray:
         basis = [np.pad(legendre.leg2poly(unit), (0, 4))[: coefficients.shape[axis]] for unit in np.eye(coefficients.shape[axis])]
         coefficients = np.moveaxis(np.tensordot(np.transpose(basis), coefficients, axes=(1, axis)), 0, axis)
     return np.asarray(coefficients / rms)
+
+
+def _waves(b: FloatArray, a: FloatArray, phase: FloatArray) -> FloatArray:
+    """Waves of unit rms at places along dispersion and slit in units of the detector's sides; `phase` has three."""
+    u, v = 2 * np.pi * b, 2 * np.pi * a
+    wave = np.sin(1.1 * u + phase[0]) * np.cos(0.7 * v + phase[1]) + 0.5 * np.sin(0.6 * u - 1.3 * v + phase[2])
+    return np.asarray(wave / np.sqrt(0.375))
 
 
 def _collapse(surface: FloatArray, q: float) -> FloatArray:

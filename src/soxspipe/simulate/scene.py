@@ -148,6 +148,7 @@ class Scene(BaseModel):
     geometry_rotation_deg: float = Field(0.0, ge=-0.5, le=0.5, description="rotation about the middle of the detector, degrees")
     geometry_stretch: float = Field(0.0, ge=-0.01, le=0.01, description="relative change of scale about the middle of the detector")
     geometry_distortion_px: float = Field(0.0, ge=0.0, le=1.0, description="rms of a smooth distortion on top of it, px")
+    geometry_ripple_px: float = Field(0.0, ge=0.0, le=1.0, description="rms of waves over the detector, as no polynomial follows them, px")
 
     # the calibration against the exposure
     flexure_dispersion_px: float = Field(

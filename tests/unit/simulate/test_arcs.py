@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from soxspipe.io.simulated_facts import read_optics
-from soxspipe.simulate.arcs import PinholeScene, Ripple, arc_lines, light_places, paint_images, pinhole_flat
+from soxspipe.simulate.arcs import PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
 
 
 def test_an_image_holds_its_light_about_its_place() -> None:
@@ -17,35 +17,25 @@ def test_an_image_holds_its_light_about_its_place() -> None:
     assert (image * rows).sum() / image.sum() == pytest.approx(15.8, abs=1e-4)
 
 
-def test_the_ripple_is_as_large_as_asked_for_and_no_polynomial() -> None:
-    b, a = (part.ravel() for part in np.meshgrid(np.linspace(0, 2039, 80), np.linspace(0, 2039, 80)))
-    moved = Ripple(rms_px=0.03, seed=4).moved(b, a, (2040, 2040))
-    assert np.std(moved[0] - b) == pytest.approx(0.03, rel=0.35)
-    u, v = b / 1020 - 1, a / 1020 - 1
-    plane = np.stack([np.ones(u.size), u, v], axis=1)
-    left = (moved[0] - b) - plane @ np.linalg.lstsq(plane, moved[0] - b, rcond=None)[0]
-    assert np.std(left) > 0.01
-
-
 def test_missing_unlisted_and_dark_lines() -> None:
     optics = read_optics("SOXS", "VIS")
     waves = np.linspace(540.0, 670.0, 40)
     scene = PinholeScene(missing=0.25, unlisted=0.1, dark_holes={1: (8,)}, off_elements=("Ne",))
-    truth = arc_lines(scene, optics, None, {1: (530.0, 680.0)}, (waves, ("Ar", "Ne") * 20), np.linspace(-5.5, 5.5, 9), 3)
+    truth = arc_lines(scene, optics, {1: (530.0, 680.0)}, (waves, ("Ar", "Ne") * 20), np.linspace(-5.5, 5.5, 9), 3)
     assert np.all(truth.electrons[truth.slit_arcsec == 5.5] == 0)
     listed = np.unique(truth.wavelength_nm[truth.listed & (truth.electrons > 0)])
     assert 8 <= listed.size <= 20
     assert not np.isin(listed, waves[1::2]).any()  # the lamp that is out
     assert np.unique(truth.wavelength_nm[~truth.listed]).size == 4
-    x, y = light_places(optics, None, 1, truth.wavelength_nm, truth.slit_arcsec)
+    x, y = light_places(optics, 1, truth.wavelength_nm, truth.slit_arcsec)
     np.testing.assert_allclose((truth.x, truth.y), (x, y))
 
 
 def test_a_pinhole_flat_runs_along_the_slit_centre() -> None:
     optics = read_optics("SOXS", "VIS")
-    image = pinhole_flat(optics, None, {1: (530.0, 680.0)}, 1000.0, 0.8)
+    image = pinhole_flat(optics, {1: (530.0, 680.0)}, 1000.0, 0.8)
     row = 1800
     wave = np.linspace(530, 680, 4000)
-    x, y = light_places(optics, None, 1, wave, np.zeros(4000))
+    x, y = light_places(optics, 1, wave, np.zeros(4000))
     centre = np.interp(row, y, x)
     assert (image[row] * np.arange(optics.shape[1])).sum() / image[row].sum() == pytest.approx(centre, abs=0.02)

@@ -128,3 +128,15 @@ def test_a_moved_geometry_moves_as_it_says(arm):
     turn = np.deg2rad(0.1)
     expected = 1.001 * np.array([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y]) + middle + [1.2, -0.8]
     np.testing.assert_allclose(after, expected, atol=1e-9)
+
+
+def test_waves_over_the_detector_are_as_large_as_asked_for_and_no_polynomial_of_low_degree(vis):
+    moved = vis.rippled(0.03, np.random.default_rng(4))
+    left, size = [], []
+    for number, order in vis.orders.items():
+        wave = order.centre_nm + order.scale_nm * np.linspace(-1, 1, 200)
+        change = moved.orders[number].b_px(wave, np.zeros(200)) - order.b_px(wave, np.zeros(200))
+        size.append(change)
+        left.append(change - np.polynomial.Polynomial.fit(wave, change, 2)(wave))
+    assert np.std(size) == pytest.approx(0.03, rel=0.35)
+    assert np.std(left) > 0.003

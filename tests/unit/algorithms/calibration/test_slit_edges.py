@@ -73,7 +73,7 @@ def test_a_cold_column_that_an_edge_crosses_does_not_move_it(column):
 
 
 def test_light_that_changes_along_the_slit_does_not_move_edges():
-    # a tilted slit shows other wavelengths at its ends; 2 per cent from pixel to pixel moved both edges by 0.3 px
+    # a tilted slit shows other wavelengths at its ends; 2 per cent from pixel to pixel moved both edges by half a pixel
     edges, image, variance = two_orders()
     low, high = edges[5]
     image *= 1.0 + 0.02 * (np.arange(N_A)[None, :] - 0.5 * (low + high)[:, None])
