@@ -12,10 +12,14 @@ from soxspipe.algorithms.frames.read_noise import unlit_pixels
 from soxspipe.algorithms.frames.readout_pattern import measure_readout_pattern
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.remark import Remark
 from soxspipe.reductions.stare.inputs import StareInputs
 
 WITH_PATTERN = "NIR"
 """The arm whose detector is read through many channels at once."""
+
+WORTH_SAYING = 0.2
+"""Of the read noise: a smaller pattern is within 2 % of the noise of a pixel."""
 
 
 def without_pattern(exposures: Sequence[RawExposure], windows: Sequence[OrderWindow], inputs: StareInputs) -> tuple[RawExposure, ...]:
@@ -26,8 +30,8 @@ def without_pattern(exposures: Sequence[RawExposure], windows: Sequence[OrderWin
     return tuple(replace(exposure, pattern=measure_readout_pattern(exposure, inputs.masters, unlit)) for exposure in exposures)
 
 
-def pattern_words(names: Sequence[str], patterns: Sequence[ReadoutPattern | None]) -> tuple[str, ...]:
-    """One sentence on what was taken off."""
+def pattern_words(names: Sequence[str], patterns: Sequence[ReadoutPattern | None], read_noise_e: float) -> tuple[str, ...]:
+    """One sentence on what was taken off; a remark where it is small beside the read noise."""
     found = [(name, pattern) for name, pattern in zip(names, patterns, strict=True) if pattern is not None]
     if not found:
         return ()
@@ -41,4 +45,5 @@ def pattern_words(names: Sequence[str], patterns: Sequence[ReadoutPattern | None
         )
     )
     parts = [f"{kind} of {size:.1f} e-" for kind, size in (("offsets of channels", columns), ("stripes", rows)) if size > 0]
-    return (f"{who}: {' and '.join(parts)} (rms), as unlit pixels show them, were taken off; {error:.1f} e- is added to the error",)
+    said = f"{who}: {' and '.join(parts)} (rms), as unlit pixels show them, were taken off; {error:.1f} e- is added to the error"
+    return (said if np.hypot(columns, rows) > WORTH_SAYING * read_noise_e else Remark(said),)

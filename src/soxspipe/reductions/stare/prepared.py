@@ -66,7 +66,8 @@ class PreparedSet:
 
     def warnings(self, flags: FlagArray) -> tuple[str, ...]:
         """What to tell the user of noise, patterns and saturation, with the flags of the stacked frame."""
-        said = (*self.noise.warnings, *pattern_words([raw.name for raw in self.inputs.raw], self.patterns))
+        read_noise_e = min(noise.used_e for noise in self.noise.exposures)
+        said = (*self.noise.warnings, *pattern_words([raw.name for raw in self.inputs.raw], self.patterns, read_noise_e))
         return (*said, *saturation_words(flags, self.windows, self.exposures[0].detector.saturation_adu))
 
 
