@@ -109,12 +109,13 @@ def _blanked(light: SlitLight, sources: Sequence[SlitSource]) -> SlitLight:
 
 
 def _chosen(sources: tuple[SlitSource, ...], significance: float, skies: tuple[FloatArray, ...], named_arcsec: float | None) -> FoundObject:
-    """The brightest object, or the one nearest to the position that the user named."""
+    """The brightest object, or the one nearest to the position that the user named; `significance` is that of the strongest peak."""
+    highest = max((source.significance for source in sources), default=significance)
     if named_arcsec is None:
-        return FoundObject(source=sources[0] if sources else None, sources=sources, significance=significance, skies=skies)
+        return FoundObject(source=sources[0] if sources else None, sources=sources, significance=highest, skies=skies)
     near = [source for source in sources if abs(source.slit_arcsec - named_arcsec) <= NAMED_NEAR_ARCSEC]
     chosen = min(near, key=lambda source: abs(source.slit_arcsec - named_arcsec)) if near else None
-    return FoundObject(source=chosen, sources=sources, significance=significance, skies=skies)
+    return FoundObject(source=chosen, sources=sources, significance=highest, skies=skies)
 
 
 def find_line_object(

@@ -187,10 +187,27 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
         reach = APART_FWHM * min(fwhm, found[0][1])
         near = np.abs(slit_light.slit_arcsec - position) < reach
         remaining[near] = np.minimum(remaining[near], 0.0)
+    # while the first was looked for, the others' light and its own wings were scatter
+    _, against_empty_slit = _filtered(slit_light, slit_light.light, _away(slit_light, found))
     return tuple(
-        SlitSource(slit_arcsec=p, fwhm_arcsec=w, significance=z, relative_flux=h / found[0][3] if found[0][3] else 1.0)
+        SlitSource(
+            slit_arcsec=p,
+            fwhm_arcsec=w,
+            significance=max(z, _largest_near(slit_light, against_empty_slit, p)),
+            relative_flux=h / found[0][3] if found[0][3] else 1.0,
+        )
         for p, w, z, h in found
     )
+
+
+def _largest_near(slit_light: SlitLight, significance: FloatArray, position: float) -> float:
+    """Largest significance within the core of an object."""
+    return float(np.nan_to_num(significance[np.abs(slit_light.slit_arcsec - position) < BIN_ARCSEC * 2]).max(initial=0.0))
+
+
+def is_alike(fwhm_arcsec: float, brightest_fwhm_arcsec: float) -> bool:
+    """Whether an image beside the brightest is as wide as a star's there is: seeing is one for all of a slit."""
+    return NARROWEST_FWHM * brightest_fwhm_arcsec < fwhm_arcsec < WIDEST_FWHM * brightest_fwhm_arcsec
 
 
 def _is_another(position: float, fwhm: float, height: float, explained: float, found: Sequence[tuple[float, float, float, float]]) -> bool:
@@ -200,7 +217,7 @@ def _is_another(position: float, fwhm: float, height: float, explained: float, f
     much wider than the brightest object's image is a galaxy's, and much narrower is no star's.
     """
     apart = all(abs(position - other) > APART_FWHM * width for other, width, *_ in found)
-    return apart and height > CONTRAST * max(explained, 0.0) and NARROWEST_FWHM * found[0][1] < fwhm < WIDEST_FWHM * found[0][1]
+    return apart and height > CONTRAST * max(explained, 0.0) and is_alike(fwhm, found[0][1])
 
 
 def _unmirrored(slit_light: SlitLight, position: float, centre: float) -> float:
