@@ -85,6 +85,14 @@ def test_an_object_at_the_end_of_the_lit_slit_is_found(side: int) -> None:
     assert second.fwhm_arcsec == pytest.approx(1.1, rel=0.3)
 
 
+def test_significance_is_against_the_slit_without_the_others() -> None:
+    """A star and a companion are each other's scatter while the first of them is looked for."""
+    alone = find_sources(light((-2.3, 50.0, 1.0), error=0.15), 8.0)
+    first, second = find_sources(light((-2.3, 50.0, 1.0), (0.8, 30.0, 1.0), error=0.15), 8.0)
+    assert first.significance > 0.3 * alone[0].significance
+    assert 0.4 < second.significance / first.significance < 1.0
+
+
 def test_nothing_measured_nothing_found() -> None:
     nothing = SlitLight(slit_arcsec=CENTRES, light=np.full(80, np.nan), error=np.full(80, np.nan))
     assert find_sources(nothing, 8.0) == ()
