@@ -220,9 +220,12 @@ class OrderWindow:
 
     def cutout(self, image: NDArray[Scalar]) -> NDArray[Scalar]:
         """Cut the order out of a full frame."""
-        if image.flags.c_contiguous:
-            return image.reshape(-1).take(self.index)
         if not any(image.strides):  # one number stands for the whole frame
             return np.full(self.index.shape, image[0, 0])
+        n_slit = self.index.shape[1]
+        if n_slit > 1 and self.index[0, 1] == self.index[0, 0] + 1:  # the slit lies along rows, of which pieces are copied whole
+            return np.lib.stride_tricks.sliding_window_view(image, n_slit, axis=1)[self.b_px, self.a_start]
+        if image.flags.c_contiguous:
+            return image.reshape(-1).take(self.index)
         rows, columns = np.divmod(self.index, image.shape[1])  # without a copy of the frame
         return image[rows, columns]

@@ -62,6 +62,20 @@ def test_dispersion_along_x_is_cut_with_dispersion_first() -> None:
     assert window.cutout(image)[11, 2] == image[6, 11]
 
 
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_an_order_is_cut_out_of_any_view_of_a_frame(axis: Literal["x", "y"]) -> None:
+    wave, slit, order = (image.T if axis == "x" else image for image in slanted())
+    (window,) = cut_orders(geometry(wave, slit, order, axis))
+    image = np.arange(wave.size, dtype=np.float32).reshape(wave.shape)
+    expected = image.ravel()[window.index]
+    for view in (image, np.asfortranarray(image), np.repeat(image, 2, axis=1)[:, ::2], image[::-1][::-1]):
+        found = window.cutout(view)
+        np.testing.assert_array_equal(found, expected)
+        assert found.flags.c_contiguous
+        assert found.flags.writeable
+    np.testing.assert_array_equal(window.cutout(np.broadcast_to(np.float64(3.0), wave.shape)), np.full(window.index.shape, 3.0))
+
+
 def test_pixels_off_the_slit_or_unsolved_are_not_inside() -> None:
     wave, slit, order = slanted()
     slit[5, 7 - 4] = 2.1  # first pixel of row 5, beyond half of the slit
