@@ -1,4 +1,4 @@
-"""Commands for calibrated spectra: ``telluric``, ``join`` and ``convert``."""
+"""Commands for calibrated spectra: ``fluxcal``, ``telluric``, ``join`` and ``convert``."""
 
 from __future__ import annotations
 
@@ -22,9 +22,40 @@ Medium = Annotated[Literal["air", "vacuum"], typer.Option("--medium", help="Medi
 
 def add_finishing_commands(app: typer.Typer) -> None:
     """Add the commands to an application."""
+    app.command("fluxcal")(_fluxcal)
     app.command("telluric")(_telluric)
     app.command("join")(_join)
     app.command("convert")(_convert)
+
+
+def _fluxcal(
+    spectrum: Annotated[
+        str, typer.Argument(metavar="SPECTRUM", help="A reduced spectrum in counts (..._EXTRACTED_MERGED.fits).", show_default=False)
+    ],
+    response: Annotated[
+        str, typer.Option("--response", metavar="FILE", help="Response of a standard star of the same arm (..._RESP.fits).")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for the spectra; default: the reduction's own.", show_default=False),
+    ] = None,
+) -> int:
+    """Calibrate a reduced spectrum with a response that came later, or is better, without reducing it again.
+
+    The calibrated spectra, the report and the quality control are what the reduction would have made with that response. Example:
+    soxspipe fluxcal SN_EXTRACTED_MERGED.fits --response LTT7987_RESP.fits. Exit status: 0 done, 2 wrong files.
+    """
+    from soxspipe.cli.console import Console
+    from soxspipe.reductions.registry import reduction
+
+    console, stare = Console(), reduction("stare")
+    assert stare.recalibrate is not None
+    made = stare.recalibrate(Path(spectrum), Path(response), None if output is None else Path(output))
+    for warning in made.warnings:
+        console.warn(warning)
+    typer.echo(f"product: {made.final}")
+    console.verdict(made)
+    return 0
 
 
 def _telluric(

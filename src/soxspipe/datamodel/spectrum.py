@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray, freeze
+from soxspipe.datamodel.observation import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -163,6 +164,40 @@ class FlatLevel:
     def __post_init__(self) -> None:
         shape = self.order.shape
         freeze(self, order=shape, wavelength_nm=shape, level=shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CountsSpectrum:
+    """A merged spectrum in counts, and all that a response has to know of it to make it a flux.
+
+    Attributes
+    ----------
+    merged : MergedSpectrum
+        In full precision.
+    observation : Observation
+        Exposure time, air mass, binning, slit and its angle count.
+    fwhm_arcsec : float
+        Of the object's profile.
+    flat_level : FlatLevel or None
+        Of the flat that was divided out.
+    flat_md5 : str
+        Identity of that flat; empty if there was none.
+    in_doubt : float
+        Share of the light that may not be the object's.
+    is_standard : bool
+        Whether the object is a flux standard.
+    correct_slit_loss : bool
+        Whether the settings ask that fluxes be corrected for the light that the slits took.
+    """
+
+    merged: MergedSpectrum
+    observation: Observation
+    fwhm_arcsec: float
+    flat_level: FlatLevel | None = None
+    flat_md5: str = ""
+    in_doubt: float = 0.0
+    is_standard: bool = False
+    correct_slit_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

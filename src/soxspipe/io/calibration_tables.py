@@ -196,11 +196,18 @@ def _sampled_response(file: ClassifiedFile, opened: FitsFile, index: int, polyno
         slit_angle_deg=number_of(header, "SOXS RESP SLITANG"),
         flat_md5=text_of(header, "SOXS RESP FLATMD5"),
         binning=(int(_card(header, "BINX", 1.0)), int(_card(header, "BINY", 1.0))),
-        flat_level=_flat_level(opened),
+        flat_level=read_flat_level(opened),
     )
 
 
-def _flat_level(opened: FitsFile) -> FlatLevel | None:
+def read_flat_level(opened: FitsFile) -> FlatLevel | None:
+    """The table ``FLAT_LEVEL`` of a product, samples sorted by order and wavelength; None if it has none.
+
+    Raises
+    ------
+    InputError
+        If it holds what is no number, or no order.
+    """
     index = next((index for index, hdu in enumerate(opened.tables) if hdu.name == "FLAT_LEVEL"), None)
     if index is None:
         return None

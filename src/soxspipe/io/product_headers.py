@@ -6,11 +6,11 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from soxspipe.datamodel.metric import Metric
-from soxspipe.datamodel.provenance import Card, CardValue, Provenance
+from soxspipe.datamodel.provenance import Card, CardValue, InputFile, Provenance
 from soxspipe.io.fits_header import Header, parse_header
 from soxspipe.io.fits_writer import format_card
 
@@ -22,6 +22,7 @@ _REMOVED = re.compile(r"ESO (DPR|PRO|QC) .*")
 _DETECTOR_OF_IMAGE = re.compile(r"GAIN|ESO DET (READ (CURID|SPEED)|OUT1 (CONAD|GAIN|RON)|CHIP RON)")
 _RENAMED = {"RADECSYS": "RADESYS", "ESO TEL TARG EQUINOX": "EQUINOX"}
 SOF_KEYWORD = "ESO PRO REC1 SOF"
+_CALIBRATION = re.compile(r"ESO PRO REC1 CAL\d+ (NAME|CATG|DATAMD5)")
 _DIGITS = re.compile(r"(\d+)")
 _UNIT_IN_COMMENT = {"electrons": "e-", "electron": "e-", "kelvin": "K", "celsius": "C"}
 
@@ -77,6 +78,33 @@ def product_cards(
     return sorted_cards([*raw, *(card for card in made if card[1] != "")])
 
 
+def later_calibration(cards: Sequence[Card], file: InputFile, moment: str) -> tuple[Card, ...]:
+    """Header of a product that was calibrated again: one more calibration in the place of those of its category, and the time of it.
+
+    Parameters
+    ----------
+    cards : sequence of Card
+        Of the product as it was.
+    file : InputFile
+        The calibration.
+    moment : str
+        ISO time (UTC).
+    """
+    known = {name: (value, comment) for name, value, comment in cards}
+    count = len(_listed(known, "ESO PRO REC1 CAL{} NAME"))
+    kept = [i for i in range(1, count + 1) if known.get(f"ESO PRO REC1 CAL{i} CATG", ("",))[0] != file.category]
+    others = [(name, *rest) for name, rest in known.items() if not _CALIBRATION.fullmatch(name) and name != "COMMENT"]
+    listed = [
+        (f"ESO PRO REC1 CAL{place} {what}", *known[f"ESO PRO REC1 CAL{i} {what}"])
+        for place, i in enumerate(kept, start=1)
+        for what in ("NAME", "CATG", "DATAMD5")
+        if f"ESO PRO REC1 CAL{i} {what}" in known
+    ]
+    made = [("DATE", moment, known.get("DATE", ("", ""))[1]), ("SXSPRE", moment, known.get("SXSPRE", ("", ""))[1])]
+    comments = [card for card in cards if card[0] == "COMMENT"]
+    return sorted_cards([*others, *listed, *_calibration_cards(file, len(kept) + 1), *made, *comments])
+
+
 def differences(header: Header, provenance: Provenance) -> tuple[str, ...]:
     """What made a product and is not the same now: ``inputs`` (their names), settings by published name, nothing if all is the same."""
     found: list[str] = []
@@ -93,7 +121,7 @@ def differences(header: Header, provenance: Provenance) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _listed(header: Header, keyword: str) -> list[Any]:
+def _listed(header: Header | Mapping[str, Any], keyword: str) -> list[Any]:
     """Values of numbered keywords, from 1 until one is missing."""
     keywords = (keyword.format(i) for i in itertools.count(1))
     return [header.get(name) for name in itertools.takewhile(header.__contains__, keywords)]
@@ -160,11 +188,15 @@ def _provenance_cards(provenance: Provenance, arm: str, version: str) -> list[Ca
             (f"ESO PRO REC1 RAW{i} CATG", file.category or f"OBJECT_{arm}", "its category"),
         ]
     for i, file in enumerate(provenance.calibrations, start=1):
-        cards += [
-            (f"ESO PRO REC1 CAL{i} NAME", os.path.basename(file.path), "calibration"),
-            (f"ESO PRO REC1 CAL{i} CATG", file.category, "its category"),
-            (f"ESO PRO REC1 CAL{i} DATAMD5", file.md5, "MD5 of the whole file"),
-        ]
+        cards += _calibration_cards(file, i)
     for i, (name, value) in enumerate(provenance.parameters, start=1):
         cards += [(f"ESO PRO REC1 PARAM{i} NAME", name, ""), (f"ESO PRO REC1 PARAM{i} VALUE", value, "")]
     return cards
+
+
+def _calibration_cards(file: InputFile, i: int) -> list[Card]:
+    return [
+        (f"ESO PRO REC1 CAL{i} NAME", os.path.basename(file.path), "calibration"),
+        (f"ESO PRO REC1 CAL{i} CATG", file.category, "its category"),
+        (f"ESO PRO REC1 CAL{i} DATAMD5", file.md5, "MD5 of the whole file"),
+    ]

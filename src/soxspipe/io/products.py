@@ -237,7 +237,7 @@ def response_hdus(cards: tuple[Card, ...], response: ResponseCurve, unbinned: Fl
     ]
     tables = [table_hdu("RESPONSE_SAMPLED", sampled, response_cards(response)), table_hdu("RESPONSE_BINS", bins)]
     if response.flat_level is not None:
-        tables.append(_flat_level_hdu(response.flat_level))
+        tables.append(flat_level_hdu(response.flat_level))
     tables.append(table_hdu("RESPONSE", _unbinned_columns(response.wavelength_nm, unbinned)))
     return Hdu(cards=(*cards, (BASIS_KEYWORD, UNBINNED, "what the table RESPONSE counts in"))), table_hdu("", polynomial), *tables
 
@@ -255,7 +255,7 @@ def _unbinned_columns(wavelength_nm: FloatArray, unbinned: FloatArray) -> list[C
     ]
 
 
-def _flat_level_hdu(flat: FlatLevel) -> Hdu:
+def flat_level_hdu(flat: FlatLevel) -> Hdu:
     """``FLAT_LEVEL``: mean flat over the slit along every order, numbered as in the order table."""
     columns = [
         Column(name="ORDER", values=np.asarray(flat.order, dtype=np.int64), comment="numbered as in the order table"),

@@ -118,6 +118,23 @@ def read_fluxed(path: Path) -> SpectrumFile:
     )
 
 
+def full_cards(path: Path) -> tuple[Card, ...]:
+    """Cards of a product's primary header; what was too long for its card is there in full, from the table ``LONG_VALUES``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    opened = open_fits(path)
+    long: dict[str, str] = {}
+    for unit in (unit for unit in opened.tables if unit.name == "LONG_VALUES"):
+        table = read_table(opened, unit)
+        rows = zip(table["HDU"].tolist(), table["KEYWORD"].tolist(), table["VALUE"].tolist(), strict=True)
+        long |= {str(keyword).strip(): str(value).rstrip() for number, keyword, value in rows if number == 0}
+    return tuple((name, long.get(name, value), comment) for name, value, comment in header_cards(opened.header))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FinishedTable:
     """A table of one of our calibrated spectra (FLUXCAL, TELLURIC, JOINED), and the cards of its file."""

@@ -9,8 +9,10 @@ References
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -19,12 +21,15 @@ from soxspipe.datamodel.flags import MASKED
 from soxspipe.datamodel.observation import Observation, TimeSpan
 from soxspipe.datamodel.provenance import Card, InputFile
 from soxspipe.datamodel.spectrum import FluxedSpectrum, MergedSpectrum, ResponseCurve
+from soxspipe.io.fits import open_fits
 from soxspipe.io.fits_writer import Column, Hdu, table_hdu
+from soxspipe.io.headers import header_cards
 from soxspipe.io.product_headers import header_text, sorted_cards
 from soxspipe.io.products import COUNTS_NOTE, FLUX_UNIT
 from soxspipe.numerics.air import air_to_vacuum
 
 _AXIS = "Spectrum.Data"
+_OF_COLUMNS = re.compile(r"T[A-Z]+\d+")
 NOT_IN_SPECTRA = ("BUNIT", "CDELT1", "CRPIX1", "CRVAL1", "CTYPE1")
 UNCALIBRATED, UNKNOWN = -1.0, -2.0
 """FLUXERR of spectra in counts, and of a flux scale whose error is not known."""
@@ -129,6 +134,15 @@ def spectrum_images(cards: tuple[Card, ...], spectrum: Spectrum1D, circumstances
     QUALITY is 1 where a flag of `soxspipe.datamodel.flags.MASKED` is set; FLAGS holds all `SpectrumFlag` bits.
     """
     wave = _grid(spectrum)
+    made: Sequence[Card] = [*cards, *_primary_cards(cards, spectrum, wave, circumstances), ("DISPAXIS", 1, "dispersion axis of the images")]
+    return (
+        Hdu(cards=tuple(card for card in sorted_cards(made) if card[0] not in NOT_IN_SPECTRA)),
+        *_images(spectrum, wave),
+    )
+
+
+def _images(spectrum: Spectrum1D, wave: FloatArray) -> tuple[Hdu, ...]:
+    """FLUX, STD, QUALITY and FLAGS."""
     axis: tuple[Card, ...] = (
         ("CTYPE1", "AWAV", "wavelength in air"),
         ("CUNIT1", "nm", ""),
@@ -140,14 +154,33 @@ def spectrum_images(cards: tuple[Card, ...], spectrum: Spectrum1D, circumstances
     flux, error = (np.asarray(values, dtype=np.float64) for values in (spectrum.flux, spectrum.error))
     bits = np.asarray(spectrum.quality, dtype=np.int32)
     unit: Card = ("BUNIT", _unit(spectrum), "")
-    made: Sequence[Card] = [*cards, *_primary_cards(cards, spectrum, wave, circumstances), ("DISPAXIS", 1, "dispersion axis of the images")]
     return (
-        Hdu(cards=tuple(card for card in sorted_cards(made) if card[0] not in NOT_IN_SPECTRA)),
         Hdu(name="FLUX", data=flux, cards=(unit, *axis)),
         Hdu(name="STD", data=error, cards=(unit, *axis)),
         Hdu(name="QUALITY", data=((bits & int(MASKED)) != 0).astype(np.uint8), cards=(("BFORM", "L", "1 masks a sample"), *axis)),
         Hdu(name="FLAGS", data=bits, cards=axis),
     )
+
+
+def calibrated_later(path: Path, cards: Sequence[Card], spectrum: Spectrum1D) -> tuple[Hdu, ...]:
+    """``SPECTRUM_1D`` or ``SPECTRUM_1D_IMAGE`` once more, now that its flux is calibrated.
+
+    Parameters
+    ----------
+    path : Path
+        The file as it is: what it says of the observation stays.
+    cards : sequence of Card
+        Its new primary header, but for what says that it is calibrated.
+    spectrum : Spectrum1D
+        Calibrated.
+    """
+    opened, wave = open_fits(path), _grid(spectrum)
+    primary = Hdu(cards=sorted_cards([*cards, *_scale_cards(spectrum)]))
+    if not opened.images:
+        known = header_cards(opened.tables[0].header)
+        said = [card for card in known if not _OF_COLUMNS.fullmatch(card[0]) and card[0] != "COMMENT"]
+        return primary, table_hdu("SPECTRUM", _columns(spectrum, wave), said)
+    return primary, *_images(spectrum, wave)
 
 
 def _grid(spectrum: Spectrum1D) -> FloatArray:
@@ -210,7 +243,6 @@ def _columns(spectrum: Spectrum1D, wave: FloatArray) -> list[Column]:
 def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArray, circumstances: Circumstances) -> list[Card]:
     observation = circumstances.observation
     program, block = header_text(cards, "ESO OBS PROG ID", "PROG_ID"), header_text(cards, "ESO OBS ID", "OBID1")
-    scale_error = UNKNOWN if spectrum.scale_error is None else round(100.0 * spectrum.scale_error, 3)
     made: list[Card] = [
         ("ORIGIN", "ESO", "European Southern Observatory"),
         ("PRODCATG", "SCIENCE.SPECTRUM", "data product category"),
@@ -228,8 +260,7 @@ def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArr
         ("OBSTECH", "ECHELLE,SLIT,STARE", "technique of observation"),
         ("SPECSYS", "TOPOCENT", "frame of reference of the wavelengths"),
         ("TIMESYS", "UTC", "time system"),
-        ("FLUXCAL", "ABSOLUTE" if spectrum.calibrated else "UNCALIBRATED", "certifies the flux calibration"),
-        ("FLUXERR", scale_error if spectrum.calibrated else UNCALIBRATED, "[%] uncertainty of the flux scale"),
+        *_scale_cards(spectrum),
         ("CONTNORM", False, "spectrum normalised to the continuum"),
         ("TOT_FLUX", False, "the slit does not collect all the light"),
         ("EXT_OBJ", False, "extended object"),
@@ -242,3 +273,12 @@ def _primary_cards(cards: tuple[Card, ...], spectrum: Spectrum1D, wave: FloatArr
         ("PROCSOFT", header_text(cards, "ESO PRO REC1 PIPE ID"), "reduction software"),
     ]
     return [card for card in made if card[1] not in (None, "") and not (isinstance(card[1], float) and not math.isfinite(card[1]))]
+
+
+def _scale_cards(spectrum: Spectrum1D) -> tuple[Card, ...]:
+    """Whether the flux is calibrated, and how well."""
+    scale_error = UNKNOWN if spectrum.scale_error is None else round(100.0 * spectrum.scale_error, 3)
+    return (
+        ("FLUXCAL", "ABSOLUTE" if spectrum.calibrated else "UNCALIBRATED", "certifies the flux calibration"),
+        ("FLUXERR", scale_error if spectrum.calibrated else UNCALIBRATED, "[%] uncertainty of the flux scale"),
+    )

@@ -22,6 +22,9 @@ from soxspipe.night.sofs import is_hand_made, write_sof
 from soxspipe.night.state import Outcome, files_below, fingerprint, read_record, still_holds, write_record
 from soxspipe.reductions.spec import Published
 
+RESPONSE = "RESP_TAB"
+"""Category of the one calibration that comes after the extraction."""
+
 
 class Recipe(Protocol):
     """Something that turns a set-of-files into products."""
@@ -185,10 +188,11 @@ class _Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Identity:
-    """What tells these inputs from others: path, size, time and MD5 of each file, and the digest of all and of the settings."""
+    """What tells these inputs from others: path, size, time and MD5 of each file, the digest of all and of the settings, and without the response."""
 
     checksums: tuple[tuple[str, int, int, str], ...]
     fingerprint: str
+    counts: str
 
 
 def _gathered(job: Job, upstream: Mapping[str, Outcome]) -> _Inputs:
@@ -213,7 +217,9 @@ def _identified(job: Job, inputs: _Inputs) -> _Identity:
     """
     checksums = tuple(_checksum(job, path, state) for (path, _), state in zip(inputs.entries, inputs.states, strict=True))
     named = [(tag, Path(path).name, md5) for (path, tag), (_, _, _, md5) in zip(inputs.entries, checksums, strict=True)]
-    return _Identity(checksums=checksums, fingerprint=fingerprint(job.verb, named, job.settings_text))
+    before_flux = [entry for entry in named if entry[0] != f"{RESPONSE}_{job.arm}"]
+    digests = [fingerprint(job.verb, entries, job.settings_text) for entries in (named, before_flux)]
+    return _Identity(checksums=checksums, fingerprint=digests[0], counts=digests[1])
 
 
 def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: Recipe, started: float) -> Outcome:
@@ -225,7 +231,7 @@ def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: 
     if known is not None:
         return known
     record = read_record(Path(job.output), job.night, job.name)
-    made = _published(job, recipe, overwrite=record is not None and record.succeeded)
+    made = _calibrated_again(job, inputs, record) or _published(job, recipe, overwrite=record is not None and record.succeeded)
     if made is None:  # another run was faster, or one that died left no record
         known = _made_before(job, inputs)
         if known is not None:
@@ -234,7 +240,7 @@ def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: 
     identity = _identified(job, inputs)  # after the recipe, which reads every file and remembers its checksum
     outcome = replace(
         _outcome(job, blank, made, inputs.taken, [*job.warnings, *inputs.warnings]),
-        fingerprint=identity.fingerprint, checksums=identity.checksums, seconds=time.perf_counter() - started,
+        fingerprint=identity.fingerprint, counts=identity.counts, checksums=identity.checksums, seconds=time.perf_counter() - started,
     )  # fmt: skip
     write_record(Path(job.output), outcome)
     return outcome
@@ -249,6 +255,24 @@ def _made_before(job: Job, inputs: _Inputs) -> Outcome | None:
     identity = _identified(job, inputs)
     known = still_holds(output, record, identity.fingerprint)
     return None if known is None else replace(known, checksums=identity.checksums)
+
+
+def _calibrated_again(job: Job, inputs: _Inputs, record: Outcome | None) -> Published | None:
+    """The spectrum of an earlier run calibrated with the response that there is now; None where that takes a reduction.
+
+    It does where there is no response, where anything else has changed, and where the products are gone or of an earlier version.
+    """
+    response, output = inputs.taken.get(RESPONSE), Path(job.output)
+    if response is None or record is None or not record.counts or record.counts != _identified(job, inputs).counts:
+        return None
+    if still_holds(output, record, record.fingerprint) is None:
+        return None
+    from soxspipe.night.run_recipe import calibrate_again
+
+    try:
+        return calibrate_again(job.verb, [output / name for name, _ in record.files], Path(response))
+    except SoxspipeError:
+        return None
 
 
 def _published(job: Job, recipe: Recipe, *, overwrite: bool) -> Published | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -95,6 +95,19 @@ def run_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, over
     command = f"soxspipe {verb} {sof} -o {output}" + (f" -s {settings}" if settings else "")
     gathered = gather(recipe, str(sof), settings, verb=verb, command=command, workers=1)
     return run_reduction(recipe, gathered, output, overwrite=overwrite)
+
+
+def calibrate_again(verb: str, products: Sequence[Path], response: Path) -> Published | None:
+    """Calibrate the spectrum among some products with another response, without its frames; None where that cannot be.
+
+    Raises
+    ------
+    SoxspipeError
+        If it cannot be calibrated.
+    """
+    recipe = reduction(verb)
+    last = next((path for path in products if path.name.endswith(str(recipe.spec.last.suffix))), None)
+    return None if last is None or recipe.recalibrate is None else recipe.recalibrate(last, response, None)
 
 
 def dask_setup(worker: object) -> None:

@@ -39,6 +39,8 @@ class Outcome:
         One sentence why it failed or was blocked.
     fingerprint : str
         Of inputs, settings and program.
+    counts : str
+        Fingerprint without the response: while it is the same, another response needs no new reduction.
     raw : tuple of str
         Names of the exposures.
     inputs : mapping of str to str
@@ -76,6 +78,7 @@ class Outcome:
     status: Status = "done"
     cause: str = ""
     fingerprint: str = ""
+    counts: str = ""
     raw: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)

@@ -47,6 +47,9 @@ class Reduction(Generic[In, Out, Chosen]):
         What was gathered, in one line for the user.
     split : callable or None
         The sets that are reduced in the place of the one gathered, each with products of its own; None reduces what was gathered.
+    recalibrate : callable or None
+        ``recalibrate(last product, calibration, output)``: finish a set that was reduced before with a calibration that came later,
+        without its frames; None where the recipe has no such calibration.
     """
 
     spec: RecipeSpec[Context[In, Out, Chosen]]
@@ -54,6 +57,7 @@ class Reduction(Generic[In, Out, Chosen]):
     reduce: Callable[[In, Chosen, Done], Out]
     describe: Callable[[In], str]
     split: Callable[[Gathered[In, Chosen]], tuple[Gathered[In, Chosen], ...]] | None = None
+    recalibrate: Callable[[Path, Path, Path | None], Published] | None = None
 
 
 def gather(

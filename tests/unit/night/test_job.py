@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from soxspipe.night.job import Job, Offer, run_job, take_calibrations
 from soxspipe.night.state import Outcome, read_record
+from soxspipe.reductions.progress import StepTimer
+from soxspipe.reductions.spec import Published
+from soxspipe.settings.stare import StareSettings
+from support.counts import counts_run
 from support.nights import cheap_recipe
+from support.runs import make_stare_run, publish_stare
 
 
 def test_a_file_that_vanishes_after_the_plan(tmp_path: Path) -> None:
@@ -64,3 +70,31 @@ def test_partners_are_taken_together(tmp_path: Path) -> None:
     taken, warnings, lacking = take_calibrations(job, upstream)
     assert (Path(taken["DISP_TAB"]).name, Path(taken["DISP_IMAGE"]).name, lacking) == ("t2", "i2", [])
     assert warnings == ["the dispersion solution is of B, since A could not be used"]
+
+
+def test_a_response_that_comes_later_needs_no_new_reduction(tmp_path: Path) -> None:
+    reduced: list[str] = []
+
+    def in_counts(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
+        reduced.append(verb)
+        return publish_stare(counts_run(None, StareSettings(make_plots=False)), output, StepTimer())
+
+    standard = publish_stare(make_stare_run("NIR", standard=True), tmp_path / "standard", StepTimer())
+    response = next(record.path for record in standard.products if record.label == "RESPONSE_FUNC")
+    raw = tmp_path / "raw_NIR_0.fits"
+    raw.write_bytes(b"x")
+    output = tmp_path / "out"
+    job = Job(
+        name="x", verb="stare", arm="NIR", night="n", sof=str(tmp_path / "x.sof"), output=str(output), raw=((str(raw), "OBJECT_NIR"),)
+    )
+    counts = run_job(job, [], in_counts)
+    later = replace(job, offers=(Offer(category="RESP_TAB", required=False, with_="", sources=(("", str(response)),)),))
+    first, again = run_job(later, [], in_counts), run_job(later, [], in_counts)
+    assert (reduced, counts.status, first.status, again.status) == (["stare"], "done", "done", "unchanged")
+    assert counts.final.endswith("_EXTRACTED_MERGED.fits")
+    assert first.final.endswith("_FLUXCAL.fits")
+    assert first.metric("SNR MEDIAN") == counts.metric("SNR MEDIAN")
+    assert {name for name, _ in counts.files} < {name for name, _ in first.files}
+    raw.write_bytes(b"another exposure")
+    assert run_job(later, [], in_counts).status == "done"
+    assert reduced == ["stare", "stare"]

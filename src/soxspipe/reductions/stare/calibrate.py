@@ -12,8 +12,18 @@ from soxspipe.algorithms.spectra.flux_calibration import flux_calibrate
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
 from soxspipe.algorithms.spectra.response_function import fit_response, measure_efficiency
 from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
 from soxspipe.datamodel.detector import Arm
-from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.spectrum import (
+    CountsSpectrum,
+    EfficiencyCurve,
+    FlatLevel,
+    FluxedSpectrum,
+    MergedSpectrum,
+    OrderSpectrum,
+    ResponseCurve,
+)
 from soxspipe.errors import ResponseError
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare.inputs import StareInputs
@@ -78,40 +88,29 @@ def make_efficiency(spectra: Sequence[OrderSpectrum], inputs: StareInputs) -> Ef
 
 
 def make_fluxed(
-    merged: MergedSpectrum,
-    response: ResponseCurve | None,
-    fwhm_arcsec: float,
-    flat_level: FlatLevel | None,
-    inputs: StareInputs,
-    done: Done,
-    *,
-    correct_slit_loss: bool = False,
-) -> FluxedSpectrum | None:
-    """The flux-calibrated spectrum; None without a response."""
-    if response is None:
-        return None
-    fluxed = flux_calibrate(
-        merged,
+    counts: CountsSpectrum, response: ResponseCurve, arm: Arm, extinction: ExtinctionCurve, telluric_bands: TelluricBands
+) -> FluxedSpectrum:
+    """The flux-calibrated spectrum, of a reduction and of one whose response comes later."""
+    return flux_calibrate(
+        counts.merged,
         response,
-        inputs.observation,
-        inputs.extinction,
-        inputs.telluric_bands,
-        seeing_arcsec=fwhm_arcsec,
-        flat_level=flat_level,
-        binning_ratio=_binning_ratio(response, inputs),
-        correct_slit_loss=correct_slit_loss and not inputs.is_standard,
-        arm=inputs.arm,
+        counts.observation,
+        extinction,
+        telluric_bands,
+        seeing_arcsec=counts.fwhm_arcsec,
+        flat_level=counts.flat_level,
+        binning_ratio=_binning_ratio(response, counts.observation, arm),
+        correct_slit_loss=counts.correct_slit_loss and not counts.is_standard,
+        arm=arm,
     )
-    done("flux_calibration", f"response of {response.star or 'unknown star'}")
-    return fluxed
 
 
-def _binning_ratio(response: ResponseCurve, inputs: StareInputs) -> float:
+def _binning_ratio(response: ResponseCurve, observation: Observation, arm: Arm) -> float:
     """Pixels of the standard over those of the frame along the dispersion; 1 for a polynomial, which does not say."""
     if not response.is_sampled:
         return 1.0
-    along = inputs.arm.dispersion_index
-    return response.binning[along] / inputs.observation.binning[along]
+    along = arm.dispersion_index
+    return response.binning[along] / observation.binning[along]
 
 
 def _unflatten(spectrum: OrderSpectrum, flat: FloatArray) -> OrderSpectrum:

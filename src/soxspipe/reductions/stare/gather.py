@@ -18,7 +18,6 @@ from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.provenance import Card
 from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.datamodel.remark import Remark
-from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.instruments.registry import detector
 from soxspipe.io.calibration_tables import read_response
@@ -38,6 +37,7 @@ from soxspipe.reductions.stare.context import StareGathered
 from soxspipe.reductions.stare.flat_scale import scale_flat
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.one_target import require_one_target
+from soxspipe.reductions.stare.response_doubts import response_doubts
 from soxspipe.reductions.stare.sanity_checks import sanity_checks
 from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.load import SettingsSource, load_settings
@@ -351,14 +351,5 @@ def _first_known(values: Sequence[float | None], exposures: Sequence[ClassifiedF
 
 def _response_warnings(values: StareInputs) -> list[str]:
     """What does not fit between the response given and this reduction."""
-    response: ResponseCurve | None = values.response
-    if response is None:
-        return []
-    found = []
-    other_flat = bool(response.flat_md5) and response.flat_md5 != values.masters.flat_md5
-    if other_flat and (response.flat_level is None or values.masters.flat is None):
-        found.append("the response was made with another master flat than the one used here; the flux scale may be wrong")
-    along = values.arm.dispersion_index
-    if not response.is_sampled and values.observation.binning[along] != 1:
-        found.append("the response does not say at which binning it was made; it is taken to be that of the frame")
-    return found
+    flat = values.masters.flat
+    return response_doubts(values.response, values.masters.flat_md5, values.observation, values.arm, flattened=flat is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,12 +16,13 @@ from soxspipe.algorithms.spectra.flux_calibration import unbinned_response
 from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.frame import RawFrame
-from soxspipe.datamodel.observation import TimeSpan
-from soxspipe.datamodel.provenance import Card
+from soxspipe.datamodel.observation import Observation, TimeSpan
+from soxspipe.datamodel.provenance import Card, CardValue
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.stored_image import Pixels
 from soxspipe.errors import ProductError
 from soxspipe.io import products
+from soxspipe.io.counts import counts_hdus
 from soxspipe.io.fits_writer import ComputedImage, Hdu, fits_chunks
 from soxspipe.io.product_headers import product_cards
 from soxspipe.io.spectrum_1d import Circumstances, Spectrum1D, as_spectrum_1d, spectrum_1d_hdus, spectrum_images
@@ -30,6 +31,8 @@ from soxspipe.reductions.records import finite_number, metric_row
 from soxspipe.reductions.spec import Contents
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.exposures_used import exposures_used
+from soxspipe.reductions.stare.response_doubts import response_doubts
+from soxspipe.reductions.stare.solution_warnings import slit_loss_warnings
 from soxspipe.reductions.stare.struck_pixels import struck_pixels
 from soxspipe.reductions.stare.trace_table import trace_polynomials
 
@@ -98,8 +101,9 @@ def orders_unflattened(context: StareContext) -> Contents:
 
 def merged(context: StareContext) -> Contents:
     """EXTRACTED_MERGED."""
-    cards = _table_cards(context, SPECTRUM)
-    return fits_chunks(products.merged_hdus(cards, context.result.merged, context.inputs.arm, limits=context.result.trace.forced))
+    result, cards = context.result, _table_cards(context, SPECTRUM)
+    hdus = products.merged_hdus(cards, result.merged, context.inputs.arm, limits=result.trace.forced)
+    return fits_chunks((*hdus, *(() if result.counts is None else counts_hdus(result.counts))))
 
 
 def merged_unflattened(context: StareContext) -> Contents:
@@ -124,23 +128,28 @@ def response(context: StareContext) -> Contents:
 
 def fluxed_ascii(context: StareContext) -> Contents:
     """FLUXCAL.txt."""
-    seen, used = context.inputs.observation, exposures_used(context)
-    about = {
-        "target": seen.target,
-        "date": seen.date_obs,
-        "exposure": f"{used.total_exptime_s:g} s in {used.number} exposure{'s' if used.number > 1 else ''}",
-        "instrument": f"{context.inputs.arm.instrument} {context.inputs.arm.name}, slit {seen.slit_name or 'unknown'}",
-        "barycentric": _barycentric_text(context),
-    }
+    used = exposures_used(context)
+    known = {name: value for name, value, _ in _frame_of_reference(context, used.span)}
+    about = fluxed_about(
+        context.inputs.observation, number=used.number, total_s=used.total_exptime_s, instrument=context.inputs.arm.instrument, known=known
+    )
     return [products.fluxed_ascii(_present(context.result.fluxed, "flux-calibrated spectrum"), about)]
 
 
-def _barycentric_text(context: StareContext) -> str:
-    """Velocity and time at the barycentre in words; empty if a date or position is missing."""
-    known = {name: value for name, value, _ in _frame_of_reference(context, exposures_used(context).span)}
-    if "SOXS BARY VEL" not in known:
-        return ""
-    return f"add {known['SOXS BARY VEL']} km/s to velocities (not applied); BJD_TDB {known['SOXS BARY BJD']}"
+def fluxed_about(
+    seen: Observation, *, number: int, total_s: float, instrument: str, known: Mapping[str, CardValue]
+) -> dict[str, str]:  # fmt: skip
+    """Header of the text: target, date, exposure, instrument; velocity and time at the barycentre where `known`, a header, has them."""
+    text = ""
+    if "SOXS BARY VEL" in known:
+        text = f"add {known['SOXS BARY VEL']} km/s to velocities (not applied); BJD_TDB {known['SOXS BARY BJD']}"
+    return {
+        "target": seen.target,
+        "date": seen.date_obs,
+        "exposure": f"{total_s:g} s in {number} exposure{'s' if number > 1 else ''}",
+        "instrument": f"{instrument} {seen.arm}, slit {seen.slit_name or 'unknown'}",
+        "barycentric": text,
+    }
 
 
 def efficiency(context: StareContext) -> Contents:
@@ -209,12 +218,26 @@ def metrics_json(context: StareContext) -> Contents:
         "level": judged.level,
         "worries": list(judged.worries),
         "warnings": list(context.result.warnings),
+        "about_flux": _about_flux(context),
         "failures": dict(context.result.failures),
         "exposures": [_exposure_row(record) for record in context.result.exposures],
         "metrics": [metric_row(metric) for metric in context.metrics],
         "diagnostics": {name: finite_number(value) for name, value in context.result.diagnostics.items()},
     }
     return [(json.dumps(answer, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")]
+
+
+def _about_flux(context: StareContext) -> list[str]:
+    """Those of the warnings and worries that a response which comes later replaces."""
+    from soxspipe.report.science.judge import flux_worries
+    from soxspipe.report.verdict import as_sentence
+
+    inputs, result = context.inputs, context.result
+    flat = inputs.masters.flat is not None
+    doubts = response_doubts(inputs.response, inputs.masters.flat_md5, inputs.observation, inputs.arm, flattened=flat)
+    said = [*doubts, *slit_loss_warnings(result.fluxed, result.response, inputs.observation)]
+    own = flux_worries(result.fluxed, result.response, inputs.observation, is_standard=inputs.is_standard)
+    return [*said, *map(as_sentence, said), *own]
 
 
 def _exposure_row(record: ExposureRecord) -> dict[str, Any]:

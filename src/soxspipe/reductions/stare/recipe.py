@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from soxspipe.reductions.engine import Reduction
 from soxspipe.reductions.progress import Done
+from soxspipe.reductions.spec import Published
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.gather import describe, gather
 from soxspipe.reductions.stare.inputs import StareInputs
@@ -22,4 +25,11 @@ def _reduce(inputs: StareInputs, settings: StareSettings, done: Done) -> StareRe
     return reduce.reduce_stare(inputs, settings, done)
 
 
-REDUCTION = Reduction(spec=STARE, gather=gather, reduce=_reduce, describe=describe, split=split_exposures)
+def _recalibrate(spectrum: Path, response: Path, output: Path | None) -> Published:
+    """Flux with a response that came later, imported when it is needed as well."""
+    from soxspipe.reductions.stare.recalibrate import recalibrate
+
+    return recalibrate(spectrum, response, output)
+
+
+REDUCTION = Reduction(spec=STARE, gather=gather, reduce=_reduce, describe=describe, split=split_exposures, recalibrate=_recalibrate)

@@ -34,6 +34,7 @@ from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
+from soxspipe.datamodel.spectrum import CountsSpectrum, MergedSpectrum
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.errors import AlgorithmError
@@ -100,9 +101,11 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     merged_unflattened = merge_unflattened(unflattened, inputs.arm) if unflattened else None
     response = make_response(merged, first.fwhm_arcsec, main.flat_level, inputs, settings, done)
     efficiency = make_efficiency(spectra, inputs)
-    fluxed = make_fluxed(
-        merged, response.curve, first.fwhm_arcsec, main.flat_level, inputs, done, correct_slit_loss=settings.correct_slit_loss
-    )
+    counts = _counts(merged, main, inputs, settings)
+    fluxed = None
+    if response.curve is not None:
+        fluxed = make_fluxed(counts, response.curve, inputs.arm, inputs.extinction, inputs.telluric_bands)
+        done("flux_calibration", f"response of {response.curve.star or 'unknown star'}")
     return StareResult(
         stacked=main.shown,
         detrended=main.frames.detrended,
@@ -120,6 +123,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         host=main.host,
         flat_structure=flat_structure,
         slit=main.slit,
+        counts=counts,
         response=response.curve,
         efficiency=efficiency,
         fluxed=fluxed,
@@ -135,6 +139,20 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         ),
         failures={f"order {order}": reason for order, reason in main.sky_failures.items()} | dict(response.failures),
         diagnostics=main.diagnostics,
+    )
+
+
+def _counts(merged: MergedSpectrum, main: ShownSolution, inputs: StareInputs, settings: StareSettings) -> CountsSpectrum:
+    """The merged spectrum with all that a response, of now or later, has to know of it."""
+    return CountsSpectrum(
+        merged=merged,
+        observation=inputs.observation,
+        fwhm_arcsec=main.profile.fwhm_arcsec,
+        flat_level=main.flat_level,
+        flat_md5=inputs.masters.flat_md5,
+        in_doubt=0.0 if main.host is None else main.host.doubt,
+        is_standard=inputs.is_standard,
+        correct_slit_loss=settings.correct_slit_loss,
     )
 
 

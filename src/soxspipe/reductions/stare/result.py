@@ -10,7 +10,15 @@ from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, SkyModel, WavelengthShift
 from soxspipe.datamodel.slit import SlitOffset
-from soxspipe.datamodel.spectrum import EfficiencyCurve, FluxedSpectrum, MergedSpectrum, OrderSpectrum, ResponseCurve, SlitProfile
+from soxspipe.datamodel.spectrum import (
+    CountsSpectrum,
+    EfficiencyCurve,
+    FluxedSpectrum,
+    MergedSpectrum,
+    OrderSpectrum,
+    ResponseCurve,
+    SlitProfile,
+)
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.stored_image import Pixels
 from soxspipe.datamodel.trace import ObjectTrace
@@ -43,6 +51,8 @@ class StareResult:
         Only for flux standards.
     wavelength_shift : WavelengthShift or None
         From sky lines.
+    counts : CountsSpectrum or None
+        The merged spectrum with all that a response has to know of it.
     response, efficiency, fluxed
         As far as they could be made.
     host : HostLight or None
@@ -78,6 +88,7 @@ class StareResult:
     orders_unflattened: tuple[OrderSpectrum, ...] = ()
     merged_unflattened: MergedSpectrum | None = None
     wavelength_shift: WavelengthShift | None = None
+    counts: CountsSpectrum | None = None
     response: ResponseCurve | None = None
     efficiency: EfficiencyCurve | None = None
     fluxed: FluxedSpectrum | None = None

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from soxspipe.datamodel.flags import PixelFlag, SpectrumFlag
+from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.spectrum import FluxedSpectrum, ResponseCurve
 from soxspipe.report.science.content import ReportContent
 from soxspipe.report.verdict import Verdict, out_of_range, weigh, worrying
 
@@ -169,21 +171,29 @@ def _slit(content: ReportContent) -> Iterator[str]:
     outside = content.metric("APERTURE LOSS")
     if outside is not None and outside > APERTURE_LIMIT:
         yield f"{outside:.0%} of the light falls outside the boxcar aperture."
-    fluxed = content.reduction.fluxed
-    response = content.reduction.response
-    other_slit = response is not None and response.slit_width_arcsec not in (None, content.reduction.observation.slit_width_arcsec)
-    told = (
-        fluxed is None or fluxed.slit_loss_ratio is None or fluxed.slit_loss_applied or other_slit
-    )  # through another slit a warning says it
-    if fluxed is not None and fluxed.slit_loss_ratio is not None and not content.is_standard and not told:
-        low, high = SLIT_LOSS_LIMITS
-        if not low <= fluxed.slit_loss_ratio <= high:
-            yield f"The slit let through {fluxed.slit_loss_ratio:.2f} times as much light as for the standard star; fluxes are not corrected for it."
 
 
-def _calibration(content: ReportContent) -> Iterator[str]:
-    if content.reduction.fluxed is None and "response" not in content.failures:
+def _flux(content: ReportContent) -> Iterator[str]:
+    if content.reduction.fluxed is None and "response" in content.failures:
+        return
+    yield from flux_worries(
+        content.reduction.fluxed, content.reduction.response, content.reduction.observation, is_standard=content.is_standard
+    )
+
+
+def flux_worries(
+    fluxed: FluxedSpectrum | None, response: ResponseCurve | None, observation: Observation, *, is_standard: bool
+) -> Iterator[str]:
+    """What there is to worry about in the flux scale, or that there is none; through another slit a warning says it."""
+    if fluxed is None:
         yield "There was no response, so the spectrum is in counts."
+        return
+    other_slit = response is not None and response.slit_width_arcsec not in (None, observation.slit_width_arcsec)
+    if is_standard or other_slit or fluxed.slit_loss_ratio is None or fluxed.slit_loss_applied:
+        return
+    low, high = SLIT_LOSS_LIMITS
+    if not low <= fluxed.slit_loss_ratio <= high:
+        yield f"The slit let through {fluxed.slit_loss_ratio:.2f} times as much light as for the standard star; fluxes are not corrected for it."
 
 
 _CAUSES = {
@@ -205,7 +215,7 @@ _CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
     _wavelength,
     _joins,
     _slit,
-    _calibration,
+    _flux,
 )
 
 

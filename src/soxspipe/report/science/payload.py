@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import SkyLines
 from soxspipe.datamodel.flags import SpectrumFlag
-from soxspipe.datamodel.spectrum import MergedSpectrum
+from soxspipe.datamodel.spectrum import FluxedSpectrum, MergedSpectrum
 from soxspipe.numerics.air import air_to_vacuum
 from soxspipe.plots.inputs import FigureInputs
 from soxspipe.plots.words import ELECTRONS, FLUX_DENSITY, power_of_ten
@@ -92,15 +92,8 @@ def _views(reduction: FigureInputs) -> Json:
     error = np.sqrt(merged.variance)
     quality, order = packed(merged.quality, "i2"), packed(merged.order, "i2")
     if fluxed is not None:
-        usable = _measured(fluxed.quality) & np.isfinite(fluxed.error)
-        exponent = _power(fluxed.flux[usable & ((fluxed.quality & int(SpectrumFlag.TELLURIC)) == 0)])
-        scale = np.where(usable, 10.0**-exponent, np.nan)
         same = fluxed.wavelength_nm.shape == merged.wavelength_nm.shape and np.array_equal(fluxed.wavelength_nm, merged.wavelength_nm)
-        views["flux"] = {
-            "title": "Flux", "unit": f"flux density ({power_of_ten(exponent)} {FLUX_DENSITY})", "power": exponent, "wave": _axis(fluxed.wavelength_nm),
-            "value": packed(fluxed.flux * scale), "error": packed(fluxed.error * scale), "quality": packed(fluxed.quality, "i2"),
-            "order": order if same else None,
-        }  # fmt: skip
+        views["flux"] = flux_view(fluxed, order if same else None)
     gap = np.where(measured, 1.0, np.nan)
     views["counts"] = {
         "title": "Counts", "unit": f"{ELECTRONS}{', flat divided out' if merged.flattened else ''}", "wave": wave,
@@ -112,6 +105,18 @@ def _views(reduction: FigureInputs) -> Json:
         "order": order,
     }  # fmt: skip
     return views
+
+
+def flux_view(fluxed: FluxedSpectrum, order: Json) -> Json:
+    """The calibrated spectrum; `order` as `packed` gives it, None where the orders of its samples are not known."""
+    usable = _measured(fluxed.quality) & np.isfinite(fluxed.error)
+    exponent = _power(fluxed.flux[usable & ((fluxed.quality & int(SpectrumFlag.TELLURIC)) == 0)])
+    scale = np.where(usable, 10.0**-exponent, np.nan)
+    return {
+        "title": "Flux", "unit": f"flux density ({power_of_ten(exponent)} {FLUX_DENSITY})", "power": exponent, "wave": _axis(fluxed.wavelength_nm),
+        "value": packed(fluxed.flux * scale), "error": packed(fluxed.error * scale), "quality": packed(fluxed.quality, "i2"),
+        "order": order,
+    }  # fmt: skip
 
 
 def _measured(quality: IntArray) -> BoolArray:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from soxspipe.datamodel.exposure_record import RECORD_HEAD
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.models import WavelengthShift
+from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.report.markup import Html, check, radio, table, tag
 from soxspipe.report.science.content import ReportContent
 from soxspipe.report.science.order_images import Gallery, make_gallery, svg_points
@@ -148,10 +149,14 @@ def object_plots(plots: Mapping[str, Json]) -> Html:
 
 def response_plots(plots: Mapping[str, Json], content: ReportContent) -> Html | None:
     """Response and efficiency, as far as they exist."""
+    return response_section(plots, content.reduction.response)
+
+
+def response_section(plots: Mapping[str, Json], response: ResponseCurve | None) -> Html | None:
+    """The section of the response; `plots` need no more than their axes here."""
     chosen = (("response", "Response"), ("efficiency", "Efficiency"), ("check", "Standard star against the library"))
     if not any(name in plots for name, _ in chosen):
         return None
-    response = content.reduction.response
     origin = None
     if response is not None:
         facts = [

@@ -26,7 +26,7 @@ def spectrum(content: ReportContent) -> Html:
         "spectrum",
         "Spectrum",
         tag("noscript", tag("p", "The interactive spectrum needs JavaScript; the PDF plots beside this page show the same numbers.")),
-        _controls(has_flux=content.reduction.fluxed is not None),
+        controls(has_flux=content.reduction.fluxed is not None),
         _lines(),
         tag("div", id="plot", class_="plot", tabindex=0, role="img", aria_label=_described(content)),
         tag("p", "Move over the spectrum to read it.", id="readout", class_="readout", aria_live="off"),
@@ -42,7 +42,7 @@ def spectrum(content: ReportContent) -> Html:
     )
 
 
-def _controls(*, has_flux: bool) -> Html:
+def controls(*, has_flux: bool) -> Html:
     """What is shown, and how."""
     names = {"flux": "Flux", "counts": "Counts", "snr": "S/N", "sky": "Sky"}
     views = [view for view in names if has_flux or view != "flux"]
