@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.polynomial import Legendre
 
 from soxspipe.algorithms.calibration.flat_layout import Layout
 from soxspipe.algorithms.calibration.flat_settings import FlatSettings
-from soxspipe.algorithms.calibration.slit_edges import OrderEdges, fit_order_polynomial
+from soxspipe.algorithms.calibration.slit_edges import OrderEdges
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.geometry import OrderPolynomial
 
@@ -46,3 +47,38 @@ def _unbinned(edges: Mapping[int, OrderEdges], name: str, layout: Layout) -> dic
         along, across = order.b_px[some], getattr(order, name)[some]
         curves[number] = ((along + 0.5) * layout.binning_b - 0.5, (across + 0.5) * layout.binning_a - 0.5)
     return curves
+
+
+def fit_order_polynomial(curves: Mapping[int, tuple[FloatArray, FloatArray]], order_degree: int, axis_degree: int) -> OrderPolynomial:
+    """Fit one polynomial in order and dispersion pixel through curves of all orders (dispersion pixel, slit-axis pixel; unbinned).
+
+    Notes
+    -----
+    Fitted in scaled Legendre polynomials, which are well conditioned, and turned into powers of order and pixel as the order table holds them.
+    """
+    numbers = np.concatenate([np.full(b.size, float(order)) for order, (b, _) in curves.items()])
+    b = np.concatenate([values for values, _ in curves.values()])
+    a = np.concatenate([values for _, values in curves.values()])
+    order_degree = min(order_degree, len(curves) - 1)
+    n_domain, b_domain = _domain(numbers), _domain(b)
+    design = np.polynomial.legendre.legvander2d(_scaled(numbers, n_domain), _scaled(b, b_domain), [order_degree, axis_degree])
+    fit = np.linalg.lstsq(design, a, rcond=None)[0].reshape(order_degree + 1, axis_degree + 1)
+    return OrderPolynomial(coefficients=_powers(order_degree, n_domain).T @ fit @ _powers(axis_degree, b_domain))
+
+
+def _domain(values: FloatArray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if high > low else (low - 1.0, low + 1.0)
+
+
+def _scaled(values: FloatArray, domain: tuple[float, float]) -> FloatArray:
+    return np.asarray((2.0 * values - domain[0] - domain[1]) / (domain[1] - domain[0]))
+
+
+def _powers(degree: int, domain: tuple[float, float]) -> FloatArray:
+    """Row i: the Legendre polynomial of degree i on `domain` in powers of the unscaled variable."""
+    rows = np.zeros((degree + 1, degree + 1))
+    for i in range(degree + 1):
+        series = Legendre.basis(i, domain=list(domain)).convert(kind=np.polynomial.Polynomial, domain=[-1, 1], window=[-1, 1])
+        rows[i, : series.coef.size] = series.coef
+    return rows

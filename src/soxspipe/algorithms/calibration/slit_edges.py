@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial import Legendre
 from numpy.polynomial.legendre import legvander
 
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
-from soxspipe.datamodel.geometry import OrderPolynomial
 from soxspipe.numerics.medians import quick_mad_sigma
 from soxspipe.numerics.robust import row_median, running_mean
 
@@ -386,38 +384,3 @@ def _borrow_lengths(found: Mapping[int, OrderEdges]) -> dict[int, OrderEdges]:
                                rms_px=edges.rms_px, lit=False)  # fmt: skip
         complete[order] = edges
     return complete
-
-
-def fit_order_polynomial(curves: Mapping[int, tuple[FloatArray, FloatArray]], order_degree: int, axis_degree: int) -> OrderPolynomial:
-    """Fit one polynomial in order and dispersion pixel through curves of all orders (dispersion pixel, slit-axis pixel; unbinned).
-
-    Notes
-    -----
-    Fitted in scaled Legendre polynomials, which are well conditioned, and turned into powers of order and pixel as the order table holds them.
-    """
-    numbers = np.concatenate([np.full(b.size, float(order)) for order, (b, _) in curves.items()])
-    b = np.concatenate([values for values, _ in curves.values()])
-    a = np.concatenate([values for _, values in curves.values()])
-    order_degree = min(order_degree, len(curves) - 1)
-    n_domain, b_domain = _domain(numbers), _domain(b)
-    design = np.polynomial.legendre.legvander2d(_scaled(numbers, n_domain), _scaled(b, b_domain), [order_degree, axis_degree])
-    fit = np.linalg.lstsq(design, a, rcond=None)[0].reshape(order_degree + 1, axis_degree + 1)
-    return OrderPolynomial(coefficients=_powers(order_degree, n_domain).T @ fit @ _powers(axis_degree, b_domain))
-
-
-def _domain(values: FloatArray) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    return (low, high) if high > low else (low - 1.0, low + 1.0)
-
-
-def _scaled(values: FloatArray, domain: tuple[float, float]) -> FloatArray:
-    return np.asarray((2.0 * values - domain[0] - domain[1]) / (domain[1] - domain[0]))
-
-
-def _powers(degree: int, domain: tuple[float, float]) -> FloatArray:
-    """Row i: the Legendre polynomial of degree i on `domain` in powers of the unscaled variable."""
-    rows = np.zeros((degree + 1, degree + 1))
-    for i in range(degree + 1):
-        series = Legendre.basis(i, domain=list(domain)).convert(kind=np.polynomial.Polynomial, domain=[-1, 1], window=[-1, 1])
-        rows[i, : series.coef.size] = series.coef
-    return rows

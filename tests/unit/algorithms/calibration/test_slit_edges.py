@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.calibration.slit_edges import fit_order_polynomial, measure_edges
+from soxspipe.algorithms.calibration.slit_edges import measure_edges
 from support.flats import N_A, N_B, B, two_orders
 
 
@@ -91,10 +91,3 @@ def test_edges_seen_over_a_small_part_keep_their_distance_from_the_centre():
         image, variance, np.zeros(image.shape, dtype=bool), {6: (B, centre)}, "y", half_slit_px=16.0, degree=5, clip_sigma=4.0
     )
     assert np.abs(found[6].middle - centre).max() < 0.3
-
-
-def test_the_polynomial_of_an_order_table_is_exact_where_it_can_be():
-    curves = {n: (B.astype(float), 10.0 * n + 0.01 * n * B + 1e-6 * B**2) for n in range(10, 25)}
-    polynomial = fit_order_polynomial(curves, 6, 5)
-    for n, (b, a) in curves.items():
-        np.testing.assert_allclose(polynomial(n, b), a, atol=1e-6)
