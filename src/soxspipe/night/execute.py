@@ -35,6 +35,8 @@ CONFIGURATION: Mapping[str, Any] = {
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
+    # Dask looks a hundred times a second where a worker's Python is, and keeps that for each of the last thousand seconds: 1 MB a second here.
+    "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.limit": "30s",
     "distributed.comm.timeouts.connect": f"{CONNECT_S:g}s",
     # Dask lets workers hand memory back to the system at once (MALLOC_TRIM_THRESHOLD_ = 64 kB). A reduction then gets its arrays from it

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from soxspipe.night.execute import Engine, SchedulerError, connected, execute
 from soxspipe.night.graph import build_graph
@@ -29,3 +30,8 @@ def test_jobs_of_a_job_that_was_given_up_are_told(client: object, tmp_path: Path
     nodes = build_graph(planned(whole_night()))[:1]
     outcomes = execute(client, nodes, {}, cheap_recipe, lambda _: True)  # type: ignore[arg-type]
     assert [outcome.status for outcome in outcomes.values()] == ["failed"]
+
+
+def test_workers_keep_no_record_of_where_their_python_is(client: Client) -> None:
+    watched = client.run(lambda dask_worker: "profile" in dask_worker.periodic_callbacks)
+    assert set(watched.values()) == {False}
