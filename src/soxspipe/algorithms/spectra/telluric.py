@@ -206,7 +206,7 @@ def _parameters(seen: _Seen, template: Template, bands: Sequence[int]) -> tuple[
     """Names of what is fitted, with what is expected of each before the fit, and its scatter."""
     species = sorted({BANDS[number].species for number in bands} | ({"H2O"} if any(BANDS[number].is_mixed for number in bands) else set()))
     mixed = [number for number in bands if BANDS[number].is_mixed]
-    random = [number for number in bands if np.isnan(template.growth[template.band == number]).any()]
+    random = [number for number in bands if np.isnan(template.growth[0, template.band == number]).any()]
     expected = {
         "shift": (0.0, SHIFT_PRIOR_PX),
         "blur": (0.0, BLUR_PRIOR_PX2),

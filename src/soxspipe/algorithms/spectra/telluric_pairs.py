@@ -9,7 +9,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED
+from soxspipe.algorithms.spectra.telluric_lines import Sight, find_lines
 from soxspipe.algorithms.spectra.telluric_template import (
+    GROWTH_NODES,
     SATURATED_TRANSMISSION,
     SATURATION,
     SATURATION_PRIOR,
@@ -18,18 +20,12 @@ from soxspipe.algorithms.spectra.telluric_template import (
 )
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 
-SHALLOWEST_DEPTH = 1e-3
-"""Less absorption than this is lost in the continuum."""
 SMALLEST_CHANGE = 0.4
 """Logarithm of the ratio of amounts below which the growth between two standards would be noise, and the random-band model is better."""
 WEAK_DEPTH = 0.15
 """Weak absorption grows in proportion to the air; only there do two stars tell how much."""
 FEWEST_WEAK = 50
 """Samples with weak lines from which the ratio of water is taken."""
-GROWTH_SCATTER = 0.2
-"""Of the power with which depth grows with amount, about the random-band model: it runs from 1 for weak to 0.5 for saturated lines."""
-LEAST_POWER, MOST_POWER = 0.3, 1.1
-"""What noise makes of a power is no air: black lines in clear windows grow with 0.3, weak ones with 1."""
 SHARE_SCATTER = 0.3
 """Of water's share of the depth from sample to sample of a band that it shares: single lines are of one gas or the other."""
 SHARES = np.linspace(0.0, 1.0, 6)
@@ -44,8 +40,7 @@ PAIR_FLOOR = 0.01
 def with_others(nearest: Template, others: Sequence[Template]) -> Template:
     """The nearest standard with what others show of its lines.
 
-    In a band of one gas the standard that differs most from the nearest one tells with what power the depth of each sample grows; in a band that
-    water shares, all tell which part of the depth is water's and how the lines saturate.
+    In bands of one gas the lines that give all standards tell how the depth of each sample grows; in a band that water shares, all tell which part of the depth is water's and how the lines saturate.
 
     Parameters
     ----------
@@ -59,14 +54,8 @@ def with_others(nearest: Template, others: Sequence[Template]) -> Template:
     ]
     if not pairs:
         return nearest
-    growth = np.array(nearest.growth)
-    for number, band in enumerate(BANDS):
-        inside = nearest.band == number
-        other, amounts = max(pairs, key=lambda pair: abs(pair[1][band.species]))
-        if inside.any() and not band.is_mixed and abs(amounts[band.species]) > SMALLEST_CHANGE:
-            growth[inside] = _growth(nearest, other, inside, amounts[band.species])
     share, saturation = _mixture(nearest, pairs)
-    return replace(nearest, growth=growth, water_share=share, saturation=saturation, paired=True)
+    return replace(nearest, growth=_growth(nearest, pairs), water_share=share, saturation=saturation, paired=True)
 
 
 def relative_amounts(first: Template, other: Template) -> Mapping[str, float]:
@@ -87,16 +76,26 @@ def _depth(transmission: FloatArray) -> FloatArray:
     return -np.log(np.clip(transmission, 0.5 * SATURATED_TRANSMISSION, 1.5))
 
 
-def _growth(first: Template, other: Template, inside: BoolArray, change: float) -> FloatArray:
-    """Power of the growth at each sample, pulled by noise to that of the random-band model."""
-    depth = [np.maximum(_depth(gaussian_filter1d(one.transmission, 1.0)[inside]), SHALLOWEST_DEPTH) for one in (first, other)]
-    expected = (1.0 + 0.5 * depth[0] / SATURATION) / (1.0 + depth[0] / SATURATION)
-    noise = sum(
-        one.variance[inside] / np.maximum(np.exp(-d) * d, SHALLOWEST_DEPTH) ** 2 for one, d in zip((first, other), depth, strict=True)
-    )
-    measured, error = np.log(depth[1] / depth[0]) / change, np.sqrt(noise) / abs(change)
-    weight = GROWTH_SCATTER**2 / (GROWTH_SCATTER**2 + error**2)
-    return np.clip(expected + weight * (measured - expected), LEAST_POWER, MOST_POWER)
+def _growth(first: Template, pairs: Sequence[tuple[Template, Mapping[str, float]]]) -> FloatArray:
+    """Logarithm of the depth over the first one's at every node of the amount, NaN where no other standard tells; shape (nodes, n)."""
+    growth = np.full((GROWTH_NODES.size, first.band.size), np.nan)
+    told = np.zeros(first.band.shape, dtype=bool)
+    for number, band in enumerate(BANDS):
+        if not band.is_mixed and max(abs(amounts[band.species]) for _, amounts in pairs) > SMALLEST_CHANGE:
+            told |= first.band == number
+    if told.any():
+        sights = [_sight(first, told, None), *(_sight(other, told, amounts) for other, amounts in pairs)]
+        growth[:, told] = find_lines(first.wavelength_nm, sights).growth(GROWTH_NODES)[:, told]
+    return growth
+
+
+def _sight(one: Template, told: BoolArray, amounts: Mapping[str, float] | None) -> Sight:
+    """A standard for the search of lines; `amounts` are logarithms over the first one's."""
+    log_amount = np.zeros(told.shape)
+    for number, band in enumerate(BANDS):
+        log_amount[one.band == number] = amounts[band.species] if amounts is not None else 0.0
+    error = np.where(told & (one.variance > 0), np.sqrt(one.variance), np.inf)
+    return Sight(transmission=one.transmission, error=error, log_amount=log_amount)
 
 
 def _mixture(first: Template, pairs: Sequence[tuple[Template, Mapping[str, float]]]) -> tuple[FloatArray, FloatArray]:

@@ -25,6 +25,8 @@ MARGIN_NM = 14.0
 """Pieces over which the continuum of a standard is straight enough."""
 SMOOTHING, RESOLVING_POWER = 0.3, 5000.0
 """Lines are sharpened no further than to what a Gaussian of 0.3 resolution elements (0.7 of the line-spread function's sigma) leaves."""
+GROWTH_NODES = np.linspace(-3.0, 3.0, 25)
+"""Logarithms of an amount over the nearest standard's at which growth is known; straight lines between them are right to 0.2 % of the depth."""
 PADDING = 64
 """Samples beyond the ends, more than any shift or width."""
 
@@ -73,10 +75,12 @@ def reference_from_standard(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Template:
-    """What one standard, with the help of others, says of the air, on the target's grid; every array of shape (n,).
+    """What one standard, with the help of others, says of the air, on the target's grid; every array of shape (n,) unless said.
 
     Attributes
     ----------
+    wavelength_nm : ndarray
+        The target's grid.
     transmission, variance : ndarray
         Of the air above the standard.
     spectrum : ndarray of complex, shape (n / 2 or so,)
@@ -91,8 +95,9 @@ class Template:
         Place in `BANDS`, -1 outside.
     airmass, water_mm
         Of the standard.
-    growth : ndarray
-        Power with which the depth grows with the amount of the band's species, as other standards show; NaN where none does.
+    growth : ndarray, shape (nodes, n)
+        Logarithm of the depth over the standard's own for the amounts of the band's species at `GROWTH_NODES`, as other standards show it;
+        NaN where none does.
     water_share : ndarray
         Part of the depth that is water's.
     saturation : ndarray
@@ -101,6 +106,7 @@ class Template:
         Whether other standards had a say.
     """
 
+    wavelength_nm: FloatArray
     transmission: FloatArray
     variance: FloatArray
     spectrum: ComplexArray
@@ -168,9 +174,9 @@ def make_template(reference: TelluricReference, wave: FloatArray) -> Template:
     size = next_fast_len(wave.size + 2 * PADDING, real=True)
     padded = np.pad(transmission, (PADDING, size - wave.size - PADDING), mode="edge")
     return Template(
-        transmission=transmission, variance=variance, band=band, airmass=reference.airmass, water_mm=reference.water_mm,
+        wavelength_nm=wave, transmission=transmission, variance=variance, band=band, airmass=reference.airmass, water_mm=reference.water_mm,
         spectrum=rfft(padded), size=size, widening=(wave / float(np.median(wave))) ** 2, smoothing_px=_smoothing_px(wave),
-        growth=np.full(wave.shape, np.nan), water_share=share[band], saturation=np.zeros(wave.shape),
+        growth=np.full((1, wave.size), np.nan), water_share=share[band], saturation=np.zeros(wave.shape),
     )  # fmt: skip
 
 
@@ -196,11 +202,19 @@ def grown(template: Template, number: int, inside: BoolArray, depth: FloatArray,
         share = np.clip(template.water_share[inside] + change.more_water, 0.0, 1.0)
         saturation = change.saturation * np.exp(template.saturation[inside])
         return two_species_depth(depth, share, change.log_water, change.log_mixed, saturation)
-    log_ratio, power = change.log_water if band.species == "H2O" else change.log_mixed, template.growth[inside]
-    if np.isnan(power).any():
+    log_ratio = change.log_water if band.species == "H2O" else change.log_mixed
+    if np.isnan(template.growth[0, inside]).any():
         return random_band_depth(depth, float(np.exp(log_ratio)), change.saturation)
-    factor = np.exp(log_ratio * power)
+    factor = np.exp(_at_node(template.growth, inside, log_ratio))
     return depth * factor, factor
+
+
+def _at_node(growth: FloatArray, inside: BoolArray, log_ratio: float) -> FloatArray:
+    """Straight lines between the nodes of the growth, and beyond the outermost ones."""
+    place = (log_ratio - GROWTH_NODES[0]) / (GROWTH_NODES[1] - GROWTH_NODES[0])
+    below = int(np.clip(np.floor(place), 0, GROWTH_NODES.size - 2))
+    low, high = growth[below, inside], growth[below + 1, inside]
+    return np.asarray(low + (place - below) * (high - low))
 
 
 def two_species_depth(
