@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.objects.find_sources import BIN_ARCSEC, LARGEST_COUNT, SlitLight, collapse, find_sources, strongest
+from soxspipe.algorithms.objects.find_sources import BIN_ARCSEC, LARGEST_COUNT, SlitLight, collapse, find_sources, is_alike, strongest
 from support.orders import tiny_order
 
 HALF = 6.0
@@ -164,3 +164,8 @@ def test_what_the_model_leaves_of_a_bright_core_does_not_hide_a_companion() -> N
 def test_a_galaxy_around_an_object_is_no_companion() -> None:
     galaxy = 1500.0 * np.exp(-0.5 * ((CENTRES + 0.9) / (0.42466 * 3.5)) ** 2)
     assert len(find_sources(seen(star(-0.9, 2e4, 0.9, 2.7) + galaxy), 8.0)) == 1
+
+
+@pytest.mark.parametrize(("fwhm", "alike"), [(0.3, False), (0.8, True), (1.0, True), (1.7, True), (2.5, False)])
+def test_stars_on_one_slit_have_about_one_width(fwhm: float, alike: bool) -> None:
+    assert is_alike(fwhm, 1.0) is alike
