@@ -146,14 +146,14 @@ def order_data(
     exposures: Array | int = 1, masked: Array | None = None,
 ) -> OrderData:  # fmt: skip
     """Pixels of one order from arrays of the window's shape: counted electrons and variance before flat division, and the flat."""
-    size = int(window.index.max()) + 1
+    shape = _frame_shape(window)
 
     def full(values: Array | float, fill: float) -> Array:
-        image = np.full((1, size), fill)
+        image = np.full(shape, fill)
         image.reshape(-1)[window.index] = np.broadcast_to(values, window.index.shape)
         return image
 
-    flags = np.zeros((1, size), dtype=np.uint8)
+    flags = np.zeros(shape, dtype=np.uint8)
     if masked is not None:
         flags.reshape(-1)[window.index[masked & window.inside]] = PixelFlag.BAD
     counts = None if np.isscalar(exposures) else full(exposures, 1.0).astype(np.int64)
@@ -161,6 +161,14 @@ def order_data(
     frame = Frame(electrons=full(electrons, 0.0), variance=full(floor, 1.0), flags=flags, exptime_s=1.0, n_exposures=n, counts=counts)
     response = Frame(electrons=full(flat, 1.0), variance=full(flat_variance, 0.0), flags=np.zeros_like(flags), exptime_s=1.0)
     return cut_order_data(frame, response, (window,))[0]
+
+
+def _frame_shape(window: OrderWindow) -> tuple[int, int]:
+    """Shape of a frame that holds the order; where its slit lies along columns, all pixels are one row, which is as good."""
+    along_rows = window.index[0, 1] == window.index[0, 0] + 1
+    steps = np.diff(window.index[:2, 0]) - np.diff(window.a_start[:2])
+    width = int(steps[0]) if along_rows else int(window.index.max()) + 1
+    return int(window.index.max()) // width + 1, width
 
 
 def object_trace(*orders: TinyOrder, fwhm: float = 1.0, forced: bool = False) -> ObjectTrace:
