@@ -11,7 +11,7 @@ from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.style import WIDE, add_panel, draw_line, error_bars, few_ticks, name_ticks, new_figure, write
+from soxspipe.plots.style import WIDE, add_panel, draw_line, error_bars, few_ticks, name_ticks, new_figure, stack_axes, write
 from soxspipe.plots.words import BLUE, INK, MUTED, ORDER_COLOURS, PALE_BLUE, VERMILION
 
 LEAST_SPREAD = 0.2
@@ -23,7 +23,7 @@ SAMPLES = 64
 def plot_slit_illumination(inputs: FigureInputs) -> Figure:
     """Lit range of every order in flat and science frame, and how far the slit's image moved."""
     figure = new_figure("Slit illumination", inputs.subtitle, WIDE)
-    lit, moved = add_panel(figure, (0.07, 0.52, 0.91, 0.36)), add_panel(figure, (0.07, 0.10, 0.91, 0.30))
+    lit, moved = stack_axes(figure, (1.2, 1.0), right=0.98, bottom=0.10, top=0.88)
     slit, arm = inputs.slit, inputs.geometry.arm
     orders = [entry.order for entry in inputs.geometry.spectral_format.orders]
     half = 0.5 * arm.slit_length_arcsec
@@ -46,8 +46,8 @@ def plot_slit_illumination(inputs: FigureInputs) -> Figure:
         moved.axhline(slit.px, color=VERMILION, lw=0.8)
     moved.axhline(0.0, color=INK, lw=0.4)
     moved.set_ylabel("slit's image against the flat's (px)")
-    _by_order(lit, [arm.label(order) for order in orders])
     _by_order(moved, [arm.label(order) for order in orders])
+    few_ticks(lit, y=5)
     write(figure, 0.07, 0.02, _illumination_words(inputs), color=MUTED, fontsize=7.0)
     return draw_edges(figure)
 

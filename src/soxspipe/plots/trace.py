@@ -67,9 +67,7 @@ def plot_trace(inputs: FigureInputs) -> Figure:
     _width_panel(boxes[2], samples)
     _position_panel(boxes[3], inputs)
     _profile_panel(add_panel(figure, (0.73, 0.325, 0.255, 0.125)), inputs)
-    names, numbers = _numbers(inputs)
-    write(figure, 0.715, 0.272, names, fontsize=6.3, va="top", linespacing=1.32)
-    write(figure, 0.985, 0.272, numbers, fontsize=6.3, va="top", ha="right", linespacing=1.32)
+    write(figure, 0.715, 0.272, _numbers(inputs), fontsize=6.3, va="top", linespacing=1.32)
     return draw_edges(figure)
 
 
@@ -209,10 +207,9 @@ def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
     few_ticks(axes, x=5, y=4)
 
 
-def _numbers(inputs: FigureInputs) -> tuple[str, str]:
+def _numbers(inputs: FigureInputs) -> str:
     """Names and values of the trace metrics, then of the settings of the fit, one a line."""
     quoted = [metric for metric in inputs.metrics if metric.name in _QUOTED and metric.number is not None]
-    rows = [(metric.name, f"{metric.value:.4g} {metric.unit}".rstrip()) for metric in quoted]
-    if inputs.trace_settings:
-        rows += [("", ""), *inputs.trace_settings]
-    return "\n".join(name for name, _ in rows), "\n".join(value for _, value in rows)
+    metrics = [f"{metric.name}: {metric.value:.4g} {metric.unit}".rstrip() for metric in quoted]
+    settings = [f"{name}: {value}" for name, value in inputs.trace_settings]
+    return "\n".join([*metrics, *(["", *settings] if settings else [])])
