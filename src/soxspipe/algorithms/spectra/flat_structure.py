@@ -28,12 +28,16 @@ ComplexArray = NDArray[np.complex128]
 
 LEVEL_PX = 101
 """Lamp, blaze and continua are smooth over as many pixels."""
+SKY_LEVEL_PX = 31
+"""Wider than a sky line, narrower than what the object's continuum bends over."""
 SEGMENT_PX = 256
 """Twice the longest period, so that a window does not mix it with the level."""
 PERIODS_PX = (128.0, 64.0, 32.0, 16.0, 8.0)
 """Ends of the bands.  Shorter structure is within the width of a line, where the pixels' own noise rules, which the errors have."""
 CLIP_SIGMA = 4.0
 """Lines of air and object that are deeper are not to outweigh the rest."""
+ROUNDS = 8
+"""Of fits with clipped rests, each of which takes half of what is missing, and mostly more."""
 LARGEST_TEXTURE = 0.1
 """Defects are deeper than fringes are."""
 LEAST_SNR = 3.0
@@ -95,7 +99,7 @@ def remove_flat_structure(spectra: Sequence[OrderSpectrum], covariances: Sequenc
     Returns
     -------
     FlatStructure
-        Fluxes and sums over 1 + structure, the mean flat times it; what the filter leaves uncertain is in variance and covariance.
+        Fluxes and sums over 1 + structure, less its share of the sky, the mean flat times it; what stays is in variance and covariance.
     """
     textures = [_texture(one) for one in spectra]
     filters = [_measure(one, texture) for one, texture in zip(spectra, textures, strict=True)]
@@ -112,6 +116,11 @@ def remove_flat_structure(spectra: Sequence[OrderSpectrum], covariances: Sequenc
     cleaned = [
         _without(one, covariance, structure, left) for one, covariance, (structure, left) in zip(spectra, covariances, parts, strict=True)
     ]
+    rows, rest = _rows_of_sky([one for one, _ in cleaned], [structure for structure, _ in parts])
+    if rows:
+        cleaned = [
+            _without_sky(one, covariance, rows, rest, structure) for (one, covariance), (structure, _) in zip(cleaned, parts, strict=True)
+        ]
     return FlatStructure(spectra=tuple(one for one, _ in cleaned), covariances=tuple(one for _, one in cleaned), rms=rms)
 
 
@@ -199,6 +208,57 @@ def _structure(texture: FloatArray, value: ComplexArray, variance: FloatArray) -
         for lag in range(N_LAGS + 1):
             covariance[lag] += share * running_mean(part * np.roll(part, -lag), everywhere, LEVEL_PX // 2)[0]
     return filtered, covariance
+
+
+def _rows_of_sky(spectra: Sequence[OrderSpectrum], structures: Sequence[FloatArray]) -> tuple[float, float]:
+    """How many rows of sky the structure has left in the flux, and the square of how many are left without its likeness; 0 if not beyond doubt.
+
+    The flat's error is in the sky under the object too.  The sky's model, which all rows of the slit make, holds part of it, and the
+    rest is in the flux, as so many pixels as the profile weighs: fitted to all orders, weighted by their variances.
+    """
+    expected, sizes, seen = [], [], []
+    for one, structure in zip(spectra, structures, strict=True):
+        known = np.isfinite(one.flux) & np.isfinite(one.variance) & (one.variance > 0)
+        if known.sum() < SEGMENT_PX:
+            continue
+        sky_error = np.where(known, one.sky, 0.0) / np.sqrt(np.where(known, one.variance, 1.0))
+        expected.append(_in_pixels(one, structure) * sky_error)
+        sizes.append(float(structure.std()) * sky_error)
+        seen.append(_above_level(np.where(known, one.flux, 0.0), known) / np.sqrt(np.where(known, one.variance, np.inf)))
+    x, z, y = (np.concatenate([*some, np.zeros(1)]) for some in (expected, sizes, seen))
+    power, rows = max(float(x @ x), 1e-300), 0.0
+    for _ in range(ROUNDS):  # what is left is clipped, so that lines of air and object do not count, and those of the sky do
+        left = x * np.clip(y - rows * x, -CLIP_SIGMA, CLIP_SIGMA)
+        rows += float(left.sum()) / power
+    if rows <= 0 or (rows * power) ** 2 <= SURE * float(left @ left):
+        return 0.0, 0.0
+    rest = np.clip(y - rows * x, -CLIP_SIGMA, CLIP_SIGMA) ** 2 - 1.0
+    return rows, max(float(np.sum(rest * z**2) / np.sum(z**4)), 0.0)
+
+
+def _above_level(values: FloatArray, known: BoolArray) -> FloatArray:
+    """Values less a level that lines and single pixels do not move; 0 where they are not known."""
+    filled = np.interp(np.arange(values.size), np.flatnonzero(known), values[known])
+    return np.where(known, filled - running_median(filled, SKY_LEVEL_PX), 0.0)
+
+
+def _without_sky(
+    one: OrderSpectrum, covariance: FloatArray, rows: float, rest: float, structure: FloatArray
+) -> tuple[OrderSpectrum, FloatArray]:
+    """An order without the structure of so many rows of sky, and its covariance; what stays, `rest` (rows squared), is as wide as the structure."""
+    structure, sky = _in_pixels(one, structure), np.maximum(np.nan_to_num(one.sky), 0.0)
+    away = structure * rows * sky
+    alike = rest * np.array([float(np.mean(structure * np.roll(structure, -lag))) for lag in range(N_LAGS + 1)])
+    cleaned = replace(
+        one,
+        flux=one.flux - away,
+        variance=one.variance + alike[0] * sky**2,
+        boxcar=one.boxcar - away,
+        boxcar_robust=one.boxcar_robust - away,
+        boxcar_restored=one.boxcar_restored - away,
+    )
+    neighbours = [covariance[lag - 1] + alike[lag] * sky * np.roll(sky, -lag) for lag in range(1, N_LAGS + 1)]
+    return cleaned, np.where(np.isfinite(cleaned.flux), np.stack(neighbours), 0.0)
 
 
 def _without(one: OrderSpectrum, covariance: FloatArray, structure: FloatArray, left: FloatArray) -> tuple[OrderSpectrum, FloatArray]:
