@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from soxspipe.errors import InputError
+
 if TYPE_CHECKING:
     from soxspipe.reductions.finish import Finished
 
@@ -48,9 +50,10 @@ def _fluxcal(
     from soxspipe.cli.console import Console
     from soxspipe.reductions.registry import reduction
 
-    console, stare = Console(), reduction("stare")
-    assert stare.recalibrate is not None
-    made = stare.recalibrate(Path(spectrum), Path(response), None if output is None else Path(output))
+    console, recalibrate = Console(), reduction("stare").recalibrate
+    if recalibrate is None:
+        raise InputError("this recipe cannot calibrate a spectrum later")
+    made = recalibrate(Path(spectrum), Path(response), None if output is None else Path(output))
     for warning in made.warnings:
         console.warn(warning)
     typer.echo(f"product: {made.final}")

@@ -18,6 +18,7 @@ from soxspipe.errors import InputError, ProductError, SoxspipeError
 from soxspipe.io.files import md5_of
 from soxspipe.io.sof import resolve_inputs
 from soxspipe.night.choose import WORDS
+from soxspipe.night.memory import hand_back_memory
 from soxspipe.night.sofs import is_hand_made, write_sof
 from soxspipe.night.state import Outcome, files_below, fingerprint, read_record, still_holds, write_record
 from soxspipe.reductions.spec import Published
@@ -115,6 +116,8 @@ def run_job(job: Job, upstream: Sequence[Outcome], recipe: Recipe) -> Outcome:
     if outcome.status in ("failed", "blocked"):
         outcome = replace(outcome, seconds=time.perf_counter() - started)
         _remember(Path(job.output), outcome)
+    if outcome.status != "unchanged":
+        hand_back_memory()
     return outcome
 
 
