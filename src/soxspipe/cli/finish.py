@@ -44,7 +44,8 @@ def _fluxcal(
 ) -> int:
     """Calibrate a reduced spectrum with a response that came later, or is better, without reducing it again.
 
-    The calibrated spectra, the report and the quality control are what the reduction would have made with that response. Example:
+    The calibrated spectra are those that the reduction would have made with that response; report and quality control are brought up to
+    date. Example:
     soxspipe fluxcal SN_EXTRACTED_MERGED.fits --response LTT7987_RESP.fits. Exit status: 0 done, 2 wrong files.
     """
     from soxspipe.cli.console import Console
