@@ -192,7 +192,7 @@ def _require_unsaturated(
         share = 0.0 if level is None else float(np.mean(sample >= 0.98 * level * frame.detector.gain_e_per_adu))
         if share > SATURATED_SHARE:
             raise AlgorithmError(f"{frame.name}: {share:.0%} of the order centres are saturated; flats of less light are needed")
-    if level is None and len(samples) > 1:
+    if len(samples) > 1:  # wells may be full below the level that is known
         bright = samples[0] >= np.nanpercentile(samples[0], 100 * (1 - 2 * SATURATED_SHARE))
         difference = (samples[0] - samples[1])[bright]
         expected = 2.0 * (float(np.nanmedian(samples[0][bright])) + read_noise_e**2)

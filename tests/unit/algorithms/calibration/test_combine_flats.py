@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.calibration.combine_flats import level_of, light_and_drift
+from soxspipe.algorithms.calibration.combine_flats import combine_lamp, level_of, light_and_drift
+from soxspipe.algorithms.calibration.flat_layout import Layout
+from soxspipe.algorithms.calibration.flat_settings import FlatSettings
+from soxspipe.errors import AlgorithmError
+from support.flats import B, two_orders
+from support.raw_calibrations import in_memory
 
 
 @pytest.mark.parametrize(
@@ -34,3 +41,18 @@ def test_without_contrast_there_is_no_drift():
     levels, drift = light_and_drift([np.full(9, 5.0), np.full(9, 7.0)], [np.full(9, 5.0), np.full(9, 7.0)])
     assert levels.tolist() == [5.0, 7.0]
     assert drift.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("full_well", [None, 16000.0])
+def test_wells_that_are_full_below_the_known_level_are_told(full_well: float | None) -> None:
+    edges, _, _ = two_orders()
+    centres = {n: (B, 0.5 * (low + high)) for n, (low, high) in edges.items()}
+    images = [np.minimum(two_orders(seed)[1], full_well or np.inf) for seed in (1, 2, 3)]
+    frames = [in_memory(image, name=f"flat_{i}.fits") for i, image in enumerate(images)]
+    frames = [replace(frame, detector=replace(frame.detector, saturation_adu=65535.0)) for frame in frames]
+    layout = Layout("y", 1, 1, centres, 16.0)
+    if full_well is None:
+        assert combine_lamp("QTH", frames, None, layout, 5.0, FlatSettings()).levels_e.size == 3
+    else:
+        with pytest.raises(AlgorithmError, match="the detector is saturated"):
+            combine_lamp("QTH", frames, None, layout, 5.0, FlatSettings())
