@@ -49,7 +49,7 @@ LEAST_HOST_FWHM, LARGEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC = 1.8, 9.0, 3.0
 HOST_SOFTENING_FWHM = 0.5
 """Seeing rounds off a host's cusp."""
 STEP = 1e-3
-"""Of the host's derivatives: small against the parameters' range, large against rounding."""
+"""Of numerical derivatives: small against the parameters' range, large against rounding."""
 LARGEST_STEP = 0.4
 """Keeps the fit where it is nearly linear."""
 ROUNDS = 40
@@ -201,9 +201,7 @@ class SlitModel:
         """
         fit, damping = start, 1.0
         for _ in range(ROUNDS):
-            moffats, by_shape = self.moffats_and_slopes(fit)
-            host = None if fit.host is None else self.host_shape(fit.host)
-            normal, right, _ = self._step(self._terms(moffats @ fit.shares, host), self._slopes(fit, moffats, by_shape), fit)
+            normal, right = self._normal(fit)
             held = self._held(fit, right)
             if not moving:
                 held[len(SHAPE_MEAN) : len(SHAPE_MEAN) + NODES.size - 1] = True
@@ -223,6 +221,13 @@ class SlitModel:
                 break
         return fit
 
+    def _normal(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
+        """Normal matrix and right-hand side of a step from a fit."""
+        moffats, by_shape = self.moffats_and_slopes(fit)
+        host = None if fit.host is None else self.host_shape(fit.host)
+        normal, right, _ = self._step(self._terms(moffats @ fit.shares, host), self._slopes(fit, moffats, by_shape), fit)
+        return normal, right
+
     def _held(self, fit: SlitFit, right: FloatArray) -> BoolArray:
         """Parameters that stand at a limit and are drawn beyond it."""
         low, high = (np.array([*limits, *(edge,) * (NODES.size - 1)]) for limits, edge in zip(SHAPE_LIMITS, (0.0, 1.0), strict=True))
@@ -235,6 +240,14 @@ class SlitModel:
     def own_light(self, fit: SlitFit) -> float:
         """Light of the point source in all rows, electrons times bins."""
         return float(np.sum(fit.own * self.moffats(fit.shape, fit.shares).sum(axis=1)))
+
+    def own_light_error(self, fit: SlitFit) -> float:
+        """Error of `own_light` that the parameters of shape leave, all of them free together; those at a limit stay there."""
+        normal, right = self._normal(fit)
+        free = np.flatnonzero(~self._held(fit, right))
+        light = self.own_light(fit)
+        slope = [(self.own_light(self._moved(fit, step)) - light) / STEP for step in STEP * np.eye(right.size)[free]]
+        return float(np.sqrt(slope @ np.linalg.solve(normal[np.ix_(free, free)], slope)))
 
     def host_light(self, fit: SlitFit) -> float:
         """Light of the host in all rows, electrons times bins."""

@@ -63,7 +63,7 @@ def host_warnings(host: HostLight | None) -> Iterator[str]:
     if not host.taken:
         yield (
             f"light around the object may be a host's or its own wings ({host.significance:.1f} sigma); it was left in: "
-            f"if it is a host's, the flux is {100 * host.doubt:.0f} % too high"
+            f"if it is a host's, the flux is up to {100 * host.doubt:.0f} % too high"
         )
         return
     doubt = f"; its shape leaves {100 * host.doubt:.0f} % of the object's flux uncertain" if host.doubt >= DOUBT_SAID else ""

@@ -119,3 +119,26 @@ def test_unknowns_are_not_negative() -> None:
     normal, right = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), np.array([4.0, -3.0, -3.0])
     assert not_negative(normal, right, free=1).tolist() == pytest.approx([2.0, 0.0, -3.0])
     assert NODES[MIDDLE] == 0
+
+
+def test_the_error_of_the_light_beside_a_host_covers_what_noise_does() -> None:
+    """Twelve noises about one scene; errors hold priors and tolerances of the formula too, and are not below the scatter."""
+    alone = 2000.0 * star(0.9, 2.7)
+    galaxy = 200.0 * np.broadcast_to(np.exp(-0.5 * (CENTRES / (0.42466 * 3.5)) ** 2), alone.shape)
+    found, errors = [], []
+    for seed in range(12):
+        model = SlitModel(rows(alone + galaxy, error=8.0, seed=seed), 0.95, 0.5)
+        both = model.with_host(model.start(), 4.0)
+        found.append(model.own_light(both))
+        errors.append(model.own_light_error(both))
+    off = np.std(found) / np.median(errors)
+    assert 0.4 < off < 1.3
+    assert abs(np.mean(found) - alone.sum()) < 2.0 * np.median(errors)
+
+
+def test_the_light_of_a_star_alone_is_known_better_than_beside_a_host() -> None:
+    alone = 2000.0 * star(0.9, 2.7)
+    galaxy = 200.0 * np.broadcast_to(np.exp(-0.5 * (CENTRES / (0.42466 * 3.5)) ** 2), alone.shape)
+    model, bare = (SlitModel(rows(light, error=8.0), 0.95, 0.5) for light in (alone + galaxy, alone))
+    both = model.with_host(model.start(), 4.0)
+    assert 0.0 < bare.own_light_error(bare.start()) < model.own_light_error(both)
