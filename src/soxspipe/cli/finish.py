@@ -10,7 +10,7 @@ import typer
 from soxspipe.errors import InputError
 
 if TYPE_CHECKING:
-    from soxspipe.reductions.finish import Finished
+    from soxspipe.reductions.finished import Finished
 
 Spectrum = Annotated[str, typer.Argument(metavar="SPECTRUM", help="A flux-calibrated spectrum (..._FLUXCAL.fits).", show_default=False)]
 Output = Annotated[

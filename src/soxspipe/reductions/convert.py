@@ -15,7 +15,7 @@ from soxspipe.io.fits_writer import Hdu
 from soxspipe.io.products import write_fits
 from soxspipe.io.spectra import FinishedTable, moved_hdus, read_finished
 from soxspipe.io.spectrum_text import spectrum_text
-from soxspipe.reductions.finish import Finished
+from soxspipe.reductions.finished import Finished
 
 FRAMES, MEDIA = ("topocentric", "barycentric"), ("air", "vacuum")
 NEEDED = (("MJD-OBS", "date"), ("RA", "right ascension"), ("DEC", "declination"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from soxspipe.io.atomic import write_whole
 from soxspipe.io.products import write_fits
 from soxspipe.io.spectra import SpectrumFile, joined_hdus, read_fluxed, telluric_hdus
 from soxspipe.io.static import find_standard, read_telluric_bands
+from soxspipe.reductions.finished import Finished
 
 SAME_TARGET_ARCSEC = 30.0
 """Two arms of one target point to within the length of the slit and the offset of a blind acquisition."""
@@ -31,17 +31,6 @@ CONTINUED = 0.15
 """Of the logarithm of wavelength: over as much a hot star's continuum is a power law to 1 %, beyond the last clear part of an arm as well
 (water takes the visual arm from 784 nm to its end)."""
 SUFFIXES = ("_FLUXCAL", "_TELLURIC")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Finished:
-    """A file that was made, what went into it, and what the user should know."""
-
-    path: Path
-    note: str
-    warnings: tuple[str, ...]
-    correction: TelluricCorrection | None = None
-    joined: JoinedSpectrum | None = None
 
 
 def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | None = None) -> Finished:

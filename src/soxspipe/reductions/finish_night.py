@@ -12,7 +12,8 @@ from typing import NamedTuple
 from soxspipe.errors import SoxspipeError
 from soxspipe.io.spectra import SpectrumFile, read_fluxed
 from soxspipe.reductions.convert import convert_spectrum, moved_path
-from soxspipe.reductions.finish import Finished, corrected_path, join_files, joined_path, require_one_target, slit_of, take_out_telluric
+from soxspipe.reductions.finish import corrected_path, join_files, joined_path, require_one_target, slit_of, take_out_telluric
+from soxspipe.reductions.finished import Finished
 
 MOST_STANDARDS = 4
 """Each costs a fit; more than the nearest in time, of the target's slit first, say nothing new of its air."""
