@@ -177,7 +177,7 @@ class CountsSpectrum:
     observation : Observation
         Exposure time, air mass, binning, slit and its angle count.
     fwhm_arcsec : float
-        Of the object's profile.
+        Of the light along the slit at the middle of the spectrum, without what pixels add.
     flat_level : FlatLevel or None
         Of the flat that was divided out.
     flat_md5 : str

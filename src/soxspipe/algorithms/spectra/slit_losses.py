@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.algorithms.exposures.throughput import share_within
+from soxspipe.algorithms.exposures.throughput import round_width, share_within
 from soxspipe.datamodel.arrays import FloatArray, freeze
 from soxspipe.datamodel.detector import Arm
 from soxspipe.numerics.air import refraction_arcsec
@@ -43,7 +43,7 @@ class SlitView:
     Attributes
     ----------
     fwhm_arcsec, slit_arcsec : float
-        Width of its image at the middle of the arm, and of the slit.
+        Width of its light along the slit at the middle of the arm, without what pixels add; and of the slit.
     airmass : float
         Of the star.
     angle_deg : float or None
@@ -63,7 +63,8 @@ class SlitView:
         scale = np.power(wavelength_nm / float(np.median(wavelength_nm)), SEEING_EXPONENT)
         sine = abs(float(np.sin(np.radians(self.angle_deg or 0.0))))
         across = np.abs(lift_arcsec) * sine * np.sqrt(max(self.airmass**2 - 1.0, 0.0))
-        shares = [share_within(self.fwhm_arcsec * scale, self.slit_arcsec, beta, across + place) for place in self.places_arcsec]
+        image = round_width(self.fwhm_arcsec, self.slit_arcsec, beta)
+        shares = [share_within(image * scale, self.slit_arcsec, beta, across + place) for place in self.places_arcsec]
         return np.asarray(np.mean(shares, axis=0))
 
     def variants(self) -> tuple[SlitView, ...]:

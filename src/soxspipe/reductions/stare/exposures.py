@@ -62,6 +62,12 @@ class GroupSpectra:
     seeing: Moffat | None
     masters: tuple[FloatArray, ...]
 
+    def star_width(self, wavelength_nm: float) -> float:
+        """FWHM of the object's light along the slit at a wavelength, arcsec, without what pixels add; as fitted if it has no shape."""
+        if self.seeing is None:
+            return self.fwhm_arcsec
+        return self.seeing.width_arcsec * float(wavelength_nm / self.seeing.pivot_nm) ** self.seeing.slope
+
     def masters_at(self, reference: OrderSpectrum) -> FloatArray:
         """The masters' part at the wavelengths of another exposure; 0 of an order that this one has not."""
         for one, variance in zip(self.spectra, self.masters, strict=True):

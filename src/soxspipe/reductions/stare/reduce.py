@@ -99,9 +99,10 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     done("merge_orders", f"median SNR {np.median(merged.snr[merged.variance > 0]):.1f}")
     unflattened = unflatten_orders(spectra) if inputs.is_standard else ()
     merged_unflattened = merge_unflattened(unflattened, inputs.arm) if unflattened else None
-    response = make_response(merged, first.fwhm_arcsec, main.flat_level, inputs, settings, done)
+    width = first.star_width(float(np.median(merged.wavelength_nm)))
+    response = make_response(merged, width, main.flat_level, inputs, settings, done)
     efficiency = make_efficiency(spectra, inputs)
-    counts = _counts(merged, main, inputs, settings)
+    counts = _counts(merged, width, main, inputs, settings)
     fluxed = None
     if response.curve is not None:
         fluxed = make_fluxed(counts, response.curve, inputs.arm, inputs.extinction, inputs.telluric_bands)
@@ -142,12 +143,14 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     )
 
 
-def _counts(merged: MergedSpectrum, main: ShownSolution, inputs: StareInputs, settings: StareSettings) -> CountsSpectrum:
+def _counts(
+    merged: MergedSpectrum, width_arcsec: float, main: ShownSolution, inputs: StareInputs, settings: StareSettings
+) -> CountsSpectrum:
     """The merged spectrum with all that a response, of now or later, has to know of it."""
     return CountsSpectrum(
         merged=merged,
         observation=inputs.observation,
-        fwhm_arcsec=main.profile.fwhm_arcsec,
+        fwhm_arcsec=width_arcsec,
         flat_level=main.flat_level,
         flat_md5=inputs.masters.flat_md5,
         in_doubt=0.0 if main.host is None else main.host.doubt,
