@@ -191,6 +191,12 @@ def _electrons_per_unit(file: ClassifiedFile, hdu: Hdu, gain_e_per_adu: float) -
     return 1.0
 
 
+def lacks_unit(file: ClassifiedFile) -> bool:
+    """Whether a master does not say (BUNIT) what its values are; they are taken for electrons."""
+    opened = open_fits(file.path)
+    return not any(text_of(header, "BUNIT") for header in (file.header, *(hdu.header for hdu in opened.images)))
+
+
 def read_bad_pixel_map(file: ClassifiedFile, shape: tuple[int, int]) -> FlagArray:
     """Read a bad-pixel map with its reasons (`BadPixel` bits), uint8.
 

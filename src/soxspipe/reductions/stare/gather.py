@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -22,10 +22,10 @@ from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.instruments.registry import detector
 from soxspipe.io.calibration_tables import read_response
 from soxspipe.io.classify import ClassifiedFile, Kind
-from soxspipe.io.frames import read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
+from soxspipe.io.frames import lacks_unit, read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.header_checks import header_doubts
-from soxspipe.io.headers import gain_conflict, gain_of, header_cards, number_of, read_arc, read_observation, text_of
+from soxspipe.io.headers import gain_conflict, gain_of, header_cards, number_of, read_arc, read_observation, slit_width_of, text_of
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.spectrum_1d import missing_keywords
 from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, read_sky_lines, read_telluric_bands
@@ -36,7 +36,7 @@ from soxspipe.reductions.select import Selected
 from soxspipe.reductions.stare.context import StareGathered
 from soxspipe.reductions.stare.flat_scale import scale_flat
 from soxspipe.reductions.stare.inputs import StareInputs
-from soxspipe.reductions.stare.one_target import require_one_target
+from soxspipe.reductions.stare.one_target import other_names, require_one_target
 from soxspipe.reductions.stare.response_doubts import response_doubts
 from soxspipe.reductions.stare.sanity_checks import sanity_checks
 from soxspipe.reductions.stare.spec import STARE
@@ -150,7 +150,9 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     """Read every file, several at a time."""
     first = files.exposures[0]
     observations = [read_observation(file.header, file.instrument, file.facts, str(file.path)) for file in files.exposures]
-    places = require_one_target([file.path.name for file in files.exposures], observations)
+    names, first_keys = [file.path.name for file in files.exposures], first.instrument.keywords
+    places = require_one_target(names, observations)
+    other = other_names(names, [text_of(file.header, first_keys.target) for file in files.exposures], first_keys.target)
     used = detector_used(files, observations, settings)
     geometry_files = GeometryFiles(
         order_table=files.required("order_table"),
@@ -186,7 +188,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         with_off_frame=off_frame is not None,
     )
     header_warnings = _header_warnings(files, observations, values, settings)
-    return values, [*places, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]
+    return values, [*places, *other, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]
 
 
 def _masters(files: Selected, used: Detector, read: Sequence[AnyFrame | None], geometry: Geometry) -> tuple[Masters, tuple[str, ...]]:
@@ -287,7 +289,24 @@ def _header_warnings(files: Selected, observations: Sequence[Observation], value
         found.append(Remark(f"{off_frame.path.name}: an off-frame takes the place of the master dark"))
     if settings.use_flat and files.one("flat") is None:
         found.append("no master flat is given; the frame is not divided by one")
+    found += _calibration_doubts(files)
     return [sentence for sentence in found if sentence]
+
+
+def _calibration_doubts(files: Selected) -> Iterator[str]:
+    """What headers of calibrations lack, or hold that cannot be used."""
+    for master in (files.one("bias"), files.one("dark")):
+        if master is not None and lacks_unit(master):
+            yield f"{master.path.name}: BUNIT is missing; its values are taken for electrons"
+    response = files.one("response")
+    if response is not None:
+        keyword = response.facts.slit_keyword
+        slit = text_of(response.header, keyword)
+        if slit and slit_width_of(slit) is None:
+            yield (
+                f"{response.path.name}: {keyword} is {slit!r}, which is no slit; "
+                "how much light the standard's slit took is not known, so fluxes hold for a slit like it"
+            )
 
 
 def _dark_use(masters: Masters) -> str:

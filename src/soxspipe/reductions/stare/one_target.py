@@ -53,11 +53,25 @@ def require_one_target(names: Sequence[str], observations: Sequence[Observation]
 def _require_one_name(files: Sequence[str], observations: Sequence[Observation]) -> None:
     names: dict[str, str] = {}
     for file, observation in zip(files, observations, strict=True):
-        plain = re.sub(r"[^a-z0-9+.]", "", observation.target.lower())
+        plain = _plain(observation.target)
         if plain:
             names.setdefault(plain, f"{observation.target!r} in {file}")
     if len(names) > 1:
         raise InputError(f"the exposures are of {len(names)} targets, {', '.join(names.values())}; give those of one")
+
+
+def other_names(files: Sequence[str], names: Sequence[str], keyword: str) -> tuple[str, ...]:
+    """A sentence where a second name of the target, that of its observing block, differs between exposures of one name and place."""
+    known = [(file, name) for file, name in zip(files, names, strict=True) if _plain(name)]
+    differing = [(file, name) for file, name in known if _plain(name) != _plain(known[0][1])]
+    if not differing:
+        return ()
+    file, name = differing[0]
+    return (f"{file}: {keyword} is {name!r}, {known[0][1]!r} in {known[0][0]}; are these exposures of one object?",)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9+.]", "", name.lower())
 
 
 def _shown(arcsec: float) -> str:

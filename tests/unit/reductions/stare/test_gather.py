@@ -296,6 +296,22 @@ def test_masters_in_adu_are_multiplied_by_the_gain(own: InputKit) -> None:
         gather(own.sof)
 
 
+def test_a_master_without_a_unit_is_named(own: InputKit) -> None:
+    path = own.files["bias"]
+    with fits.open(path, mode="update") as file:
+        for hdu in file:
+            hdu.header.remove("BUNIT", ignore_missing=True)
+    assert any(warning.startswith(f"{path.name}: BUNIT is missing") for warning in gather(own.sof).warnings)
+
+
+def test_a_slit_of_the_response_that_is_none_is_named(own: InputKit) -> None:
+    cards = kits.raw_header("SOXS", "VIS", binning=(2, 2))
+    for slit, said in (("SLIT5.0", False), ("MIRROR?", True)):
+        table = kits.write_response_table(own.folder / "resp.fits", cards | {"ESO INS VISE NAME": slit}, "VIS", [1e-3, 2.0])
+        warnings = gather(rewrite_sof(own, extra=(table,))).warnings
+        assert any("ESO INS VISE NAME is 'MIRROR?', which is no slit" in warning for warning in warnings) is said
+
+
 def test_mixed_arms_are_refused(vis: InputKit, nir: InputKit) -> None:
     with pytest.raises(
         InputError,

@@ -6,7 +6,7 @@ import pytest
 
 from soxspipe.datamodel.observation import Observation
 from soxspipe.errors import InputError
-from soxspipe.reductions.stare.one_target import require_one_target
+from soxspipe.reductions.stare.one_target import other_names, require_one_target
 
 
 def seen(target: str, ra: float | None = 150.0, dec: float | None = -30.0) -> Observation:
@@ -32,3 +32,9 @@ def test_places_a_little_apart_are_said() -> None:
     assert require_one_target(["a", "b"], [seen("SN1"), seen("SN1", dec=-30.0 + 20 / 3600)]) == (
         "b: RA and DEC are 20 arcsec from those of a; are these exposures of one object?",
     )
+
+
+def test_a_second_name_that_differs_is_said() -> None:
+    (said,) = other_names(["a", "b", "c"], ["SN 1", "", "SN2"], "ESO OBS TARG NAME")
+    assert said == "c: ESO OBS TARG NAME is 'SN2', 'SN 1' in a; are these exposures of one object?"
+    assert other_names(["a", "b"], ["SN 1", "sn-1"], "ESO OBS TARG NAME") == ()
