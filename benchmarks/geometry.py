@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 import resource
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the painter of pinholes
 from soxspipe.algorithms.calibration.arc_image import ArcImage
 from soxspipe.algorithms.calibration.arc_settings import ArcSettings
 from soxspipe.algorithms.calibration.fit_dispersion import DispersionFit
@@ -22,8 +25,8 @@ from soxspipe.algorithms.calibration.trace_orders import trace_orders
 from soxspipe.algorithms.calibration.trace_settings import TraceSettings
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.simulated_facts import read_optics
-from soxspipe.simulate.arcs import ArcTruth, PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
 from soxspipe.simulate.optics import OpticalModel
+from support.pinholes import ArcTruth, PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
 
 READ_NOISE_E = {"NIR": 7.3, "VIS": 3.8}
 RIPPLE_PX = 0.03

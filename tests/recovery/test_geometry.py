@@ -13,7 +13,7 @@ from soxspipe.algorithms.calibration.trace_orders import trace_orders
 from soxspipe.algorithms.calibration.trace_settings import TraceSettings
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.simulated_facts import read_optics
-from soxspipe.simulate.arcs import PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
+from support.pinholes import PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
 
 
 def _frame(image: np.ndarray, noise: float, seed: int) -> ArcImage:

@@ -1,4 +1,7 @@
-"""Lamps through pinholes: arc lines and a continuum on the detector, with the place of every image known."""
+"""Lamps through pinholes: arc lines and a continuum on the detector, with the place of every image known.
+
+Quicker than `soxspipe simulate`, whose frames have detector, headers and files around them, and apart from it: the two judge each other.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from soxspipe.io.simulated_facts import read_optics
-from soxspipe.simulate.arcs import PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
+from support.pinholes import PinholeScene, arc_lines, light_places, paint_images, pinhole_flat
 
 
 def test_an_image_holds_its_light_about_its_place() -> None:
