@@ -316,12 +316,7 @@ def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, stand
     seen = _moved(problem, fitted.values)
     air = _air(problem, fitted.values, seen)
     through = air.through
-    slopes = np.empty((through.size, fitted.values.size))
-    for k in range(fitted.values.size):
-        ahead = fitted.values.copy()
-        ahead[k] += STEP
-        moved = _moved(problem, ahead) if problem.names[k] in MOVING else seen
-        slopes[:, k] = (_air(problem, ahead, moved).through - through) / STEP
+    slopes = _slopes(problem, fitted.values, seen, through)
     from_fit = np.maximum(np.einsum("ni,ij,nj->n", slopes, fitted.covariance, slopes), 0.0)
     from_standard = air.slope**2 * problem.template.variance
     doubt = MODEL_ERROR if not problem.template.paired else PAIRED_MODEL_ERROR
@@ -354,6 +349,17 @@ def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, stand
         chi=fitted.chi,
         standards=standards,
     )
+
+
+def _slopes(problem: _Problem, values: FloatArray, seen: FloatArray, through: FloatArray) -> FloatArray:
+    """Derivatives of the transmission by the fitted values, shape (samples, values)."""
+    slopes = np.empty((through.size, values.size))
+    for k in range(values.size):
+        ahead = values.copy()
+        ahead[k] += STEP
+        moved = _moved(problem, ahead) if problem.names[k] in MOVING else seen
+        slopes[:, k] = (_air(problem, ahead, moved).through - through) / STEP
+    return slopes
 
 
 def _log_ratio(problem: _Problem, values: FloatArray) -> FloatArray:

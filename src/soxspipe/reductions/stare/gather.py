@@ -150,9 +150,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     """Read every file, several at a time."""
     first = files.exposures[0]
     observations = [read_observation(file.header, file.instrument, file.facts, str(file.path)) for file in files.exposures]
-    names, first_keys = [file.path.name for file in files.exposures], first.instrument.keywords
-    places = require_one_target(names, observations)
-    other = other_names(names, [text_of(file.header, first_keys.target) for file in files.exposures], first_keys.target)
+    targets = _one_target(files.exposures, observations)
     used = detector_used(files, observations, settings)
     geometry_files = GeometryFiles(
         order_table=files.required("order_table"),
@@ -188,7 +186,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         with_off_frame=off_frame is not None,
     )
     header_warnings = _header_warnings(files, observations, values, settings)
-    return values, [*places, *other, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]
+    return values, [*targets, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]
 
 
 def _masters(files: Selected, used: Detector, read: Sequence[AnyFrame | None], geometry: Geometry) -> tuple[Masters, tuple[str, ...]]:
@@ -272,6 +270,12 @@ def _elapsed(observations: Sequence[Observation]) -> float:
 def _mean_known(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def _one_target(exposures: Sequence[ClassifiedFile], observations: Sequence[Observation]) -> tuple[str, ...]:
+    """What makes it doubtful that the exposures are of one target; an `InputError` if they are not."""
+    names, keyword = [file.path.name for file in exposures], exposures[0].instrument.keywords.target
+    return (*require_one_target(names, observations), *other_names(names, [text_of(file.header, keyword) for file in exposures], keyword))
 
 
 def _header_warnings(files: Selected, observations: Sequence[Observation], values: StareInputs, settings: StareSettings) -> list[str]:
