@@ -98,7 +98,8 @@ def plot_sky_order(inputs: FigureInputs, order: int) -> Figure:
         raise ValueError(f"there is no sky model of order {order}")
     strip = strips[0]
     figure = new_figure(f"Sky model of order {strip.label}", inputs.subtitle, WIDE)
-    numbers = f"residual/noise: {solution.chi_lines:.2f} on lines, {solution.chi_continuum:.2f} between"
+    on_lines = f"{solution.chi_lines:.2f} on lines, " if np.isfinite(solution.chi_lines) else "no bright lines, "
+    numbers = f"residual/noise: {on_lines}{solution.chi_continuum:.2f} between"
     counts = f"{solution.n_used} pixels used, {solution.n_rejected} rejected"
     draw_key(
         figure,
