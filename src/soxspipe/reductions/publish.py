@@ -137,7 +137,7 @@ def require_new(spec: Spec, provenance: Provenance, output: Path, *, overwrite: 
         name, which is never overwritten.
     """
     path = last_path(spec, provenance, output)
-    shared = [row for row in spec.products if row.upper_case and isinstance(row.suffix, str)]
+    shared = [row for row in spec.products if (row.upper_case or row.longest) and isinstance(row.suffix, str)]  # names two sets may share
     for place in (path, *(_path(row, str(row.suffix), provenance, output) for row in shared)):
         header = _header_of(place)
         owner = text_of(header, SOF_KEYWORD) if header else ""
@@ -182,8 +182,7 @@ def product_path(row: ProductRow[Any], context: Run, output: Path) -> Path:
 
 def _path(row: ProductRow[Any], suffix: str, provenance: Provenance, output: Path) -> Path:
     folder = reduced_folder if row.folder == "reduced" else qc_folder
-    name = provenance.sof_name if row.base_name is None else row.base_name(provenance.sof_name)
-    return folder(output, provenance.night, provenance.recipe) / file_name(name, suffix, upper=row.upper_case)
+    return folder(output, provenance.night, provenance.recipe) / row.named(provenance.sof_name, suffix)
 
 
 def _stage_all(context: Run, rows: Sequence[ProductRow[Any]], paths: Sequence[Path], done: StepTimer) -> list[Staged]:

@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.metric import Metric
 from soxspipe.io.classify import Kind
+from soxspipe.io.file_names import file_name
 from soxspipe.qc.ranges import Range
 from soxspipe.settings.base import ReductionSettings
 
@@ -128,6 +129,11 @@ class ProductRow(Generic[Context]):
     def suffix_in(self, context: Context) -> str:
         """What follows the SOF's name in this run."""
         return self.suffix if isinstance(self.suffix, str) else self.suffix(context)
+
+    def named(self, sof_name: str, suffix: str) -> str:
+        """Name of the file of one set of files."""
+        base = sof_name if self.base_name is None else self.base_name(sof_name)
+        return file_name(base, suffix, upper=self.upper_case, longest=self.longest)
 
     @property
     def kind(self) -> str:

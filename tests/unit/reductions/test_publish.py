@@ -255,3 +255,48 @@ def test_a_set_whose_name_differs_in_case_is_never_overwritten(tmp_path, run, ov
     with pytest.raises(ProductError, match="belongs to the set of files"), claim_products(other, tmp_path, overwrite=overwrite):
         pass
     assert contents(tmp_path) == before
+
+
+def test_the_science_product_alone_has_a_shortened_name(tmp_path, run):
+    long = replace(run, provenance=replace(run.provenance, sof_name="20250302T020000_NIR_1X1_SLIT1.0_600PT0S_STARE_SOXS_sn2026abc_visit_2"))
+    names = {record.label: record.path.name for record in publish_stare(long, tmp_path, StepTimer()).products}
+    short = names.pop("SPECTRUM_1D")
+    assert len(short) == 68
+    assert short.startswith("20250302T020000_NIR_1X1_SLIT1.0_600PT0S_STAR_")
+    assert short.endswith("_SPECTRUM_1D.fits")
+    names["OBJECT_TRACE"] = names["OBJECT_TRACE"].replace(long.provenance.sof_name.upper(), long.provenance.sof_name)
+    assert all(name.startswith(long.provenance.sof_name) for name in names.values())
+
+
+def test_no_two_sets_of_a_night_share_the_name_of_the_science_product():
+    sets = [
+        f"20250302T0200{second:02}_{arm}_1X1_SLIT1.0_600PT0S_STARE_SOXS_{target}_F{number}"
+        for second in range(0, 60, 10) for arm in ("NIR", "VIS") for target in ("SN2026abc", "SN2026abd", "LTT7987") for number in range(1, 60)
+    ]  # fmt: skip
+    row = next(row for row in STARE.products if row.label == "SPECTRUM_1D")
+    names = {row.named(name, str(row.suffix)) for name in sets}
+    assert len(names) == len(sets) == 2124
+    assert max(map(len, names)) == 68
+
+
+def test_a_set_that_is_called_as_another_was_shortened_is_refused(tmp_path, run):
+    long = replace(run, provenance=replace(run.provenance, sof_name="a" * 90))
+    published = publish_stare(long, tmp_path, StepTimer())
+    shortened = next(record.path.name for record in published.products if record.label == "SPECTRUM_1D").removesuffix("_SPECTRUM_1D.fits")
+    before = contents(tmp_path)
+    for overwrite in (False, True):
+        twin = replace(run.provenance, sof_name=shortened)
+        with pytest.raises(ProductError, match="belongs to the set of files"), claim_products(twin, tmp_path, overwrite=overwrite):
+            pass
+        with claim_products(replace(long.provenance, sof_name="a" * 89), tmp_path, overwrite=overwrite):
+            pass
+    with claim_products(long.provenance, tmp_path, overwrite=True):
+        pass
+    assert contents(tmp_path) == before
+
+
+def test_the_shortened_product_goes_with_its_set(tmp_path, run):
+    long = replace(run, provenance=replace(run.provenance, sof_name="a" * 90))
+    for _ in range(2):
+        publish_stare(long, tmp_path, StepTimer())
+        assert len(list(tmp_path.rglob("*SPECTRUM_1D.fits"))) == 1

@@ -207,8 +207,9 @@ def _spectra(found: _Calibrated, folder: Path) -> Iterator[tuple[Path, Contents]
 def _archive_spectra(found: _Calibrated, folder: Path) -> Iterator[tuple[Path, Contents]]:
     """The spectra in ESO's form, made again of those that the reduction wrote."""
     spectrum = as_spectrum_1d(found.counts.merged, found.fluxed, found.response, found.counts.in_doubt)
-    for suffix, long_values in (("_SPECTRUM_1D.fits", False), ("_SPECTRUM_1D_IMAGE.fits", True)):
-        name = f"{found.name}{suffix}"
+    rows = {row.label: row for row in STARE.products}
+    for label, long_values in (("SPECTRUM_1D", False), ("SPECTRUM_1D_IMAGE", True)):
+        name = rows[label].named(found.name, str(rows[label].suffix))
         old = found.path.parent / name
         if old.is_file():
             kept = [card for card in full_cards(old) if card[0] != SLIT_LOSS]
@@ -233,6 +234,6 @@ def _records(name: str, folder: Path, quality: Path) -> Iterator[ProductRecord]:
     for row in STARE.products:
         place = folder if row.folder == "reduced" else quality
         if isinstance(row.suffix, str):
-            path = place / file_name(name, row.suffix, upper=row.upper_case)
+            path = place / row.named(name, row.suffix)
             if path.is_file():
                 yield ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def test_the_spectra_are_those_of_a_reduction_with_that_response_to_the_last_bit
     for end in SAME:
         (first,), (second,) = ((tmp_path / place).rglob(f"*{end}") for place in ("at_once", "later"))
         assert first.read_bytes() == second.read_bytes(), fits.FITSDiff(first, second).report() if end.endswith("fits") else end
+
+
+def test_a_set_with_a_long_name_gets_its_science_product_too(response: Path, tmp_path: Path) -> None:
+    for place, given in (("at_once", response), ("later", None)):
+        run = counts_run(given, SETTINGS)
+        publish_stare(replace(run, provenance=replace(run.provenance, sof_name="a" * 90)), tmp_path / place, StepTimer())
+    made = recalibrate(_merged(tmp_path / "later"), response)
+    first, second = (sorted((tmp_path / place).rglob("*_SPECTRUM_1D*.fits")) for place in ("at_once", "later"))
+    assert [path.name for path in first] == [path.name for path in second]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    assert {record.path for record in made.products if record.label.startswith("SPECTRUM_1D")} == set(second)
 
 
 def test_a_better_response_takes_the_place_of_the_one_before(response: Path, tmp_path: Path) -> None:
