@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,7 +49,21 @@ def test_lists_and_raw_frames(place: Path, capsys: pytest.CaptureFixture[str]) -
     assert run(["list", "ob", "raw", "-o", "out"]) == 0
     assert "4001" in capsys.readouterr().out
     assert run(["raw", "sof", "20260301T180000_VIS_1X1_1_MBIAS_SOXS", "raw", "-o", "out"]) == 0
-    assert len(list((place / "exported").glob("*.fits"))) == 5
+    assert len(list((place / "out" / "exported").glob("*.fits"))) == 5
+
+
+def test_exported_frames_are_not_searched_again_and_keep_apart_where_names_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, entry in enumerate(run_of(2, "VIS", EVENING, "BIAS", "IMAGE", exptime=0.0)):
+        write_headers(tmp_path / "raw" / str(number), [replace(entry, name="frame.fits")])
+    monkeypatch.chdir(tmp_path)
+    assert run(["raw", "sof", "20260301T180000_VIS_1X1_1_MBIAS_SOXS"]) == 0
+    copies = sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "exported").rglob("*.fits"))
+    assert copies == ["exported/raw/0/frame.fits", "exported/raw/1/frame.fits"]
+    capsys.readouterr()
+    assert run(["prep"]) == 0
+    assert "2 exposures in 1 sets, 1 to reduce, 0 files take no part" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("what", "status"), [("start", 2), ("stop", 0), ("status", 0)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from soxspipe.night.plan import Task
     from soxspipe.night.run import Night, Request
 
-EXPORTED = "exported"
 SHOWN_FAILURES = 20
 """Failures that the closing lines name; the page names all."""
 
@@ -170,15 +170,19 @@ def _raw_sof(
     folder: Folder = ".",
     output: Output = None,
 ) -> int:
-    """Copy all raw frames that a set-of-files and its calibrations need to ./exported."""
+    """Copy all raw frames that a set-of-files and its calibrations need to `exported` in the folder of products."""
+    from soxspipe.night.index import EXPORTED
     from soxspipe.night.plan import frames_of
     from soxspipe.night.run import plan_folder
 
-    target = Path(EXPORTED)
-    target.mkdir(exist_ok=True)
-    rows = list(frames_of(plan_folder(_request(folder, output, None, [name])).tasks))
+    request = _request(folder, output, None, [name])
+    rows = list(frames_of(plan_folder(request).tasks))
+    names = Counter(row.name for row in rows)
+    target = request.output / EXPORTED
     for row in rows:
-        shutil.copy2(row.path, target / row.name)
+        copy = target / (row.name if names[row.name] == 1 else Path(row.path).relative_to(request.folder))
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(row.path, copy)
     typer.echo(f"{len(rows)} raw frames copied to {target.resolve()}")
     return 0
 

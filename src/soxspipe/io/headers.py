@@ -120,7 +120,11 @@ def mjd_of(header: Header, keys: Keywords) -> float:
 
 def date_of(header: Header, keys: Keywords) -> float:
     """Modified Julian date that DATE-OBS says; NaN where it is no date with a time."""
-    text = text_of(header, keys.date_obs)
+    return mjd_of_text(text_of(header, keys.date_obs))
+
+
+def mjd_of_text(text: str) -> float:
+    """Modified Julian date of an ISO date; NaN where it is no date with a time."""
     if "T" not in text:
         return math.nan
     try:

@@ -24,6 +24,10 @@ SAME_GAIN = 0.05
 UNKNOWN = 0.5
 """What an unknown angle or temperature costs: as much as half the scale, so that known ones near by are taken first."""
 
+OTHER_BINNING = 0.25
+"""What another binning costs, where it need not agree: as much as 6 h; a same afternoon's arc of the frames' own sampling comes first,
+while an arc beside the target stays ahead of it."""
+
 WORDS: Mapping[str, str] = {
     "MASTER_BIAS": "master bias",
     "MASTER_DARK": "master dark",
@@ -36,6 +40,9 @@ WORDS: Mapping[str, str] = {
 }
 NEIGHBOURS = 40
 """Calibrations on either side in time that are looked at where none is young enough; so a year of nights takes a year's worth of time."""
+
+DAYS_IN_TENTHS = 10.0
+"""Ages below this are said to a tenth of a day: the limits are 1 and 7 days."""
 
 _FIELD_WORDS = {"readout": "read-out", "binning": "binning", "gain": "gain", "slit": "slit"}
 
@@ -185,9 +192,15 @@ def _rank(need: Need, user: FrameRow, supply: Supply, with_: Supply | None) -> t
         float(sum(not _preferred(name, value, user, supply.row) for name, value in need.prefer)),
         float("slit" in need.match and _plain_slit(supply.row) != _plain_slit(user)),
         0.0 if not need.first else _or_infinite(difference(need.first, user, supply.row)),
-        math.fsum(_scaled(difference(name, user, supply.row), scale) for name, scale in need.near),
+        _distance(need, user, supply.row),
         float(bool(supply.maker)),
     )
+
+
+def _distance(need: Need, user: FrameRow, row: FrameRow) -> float:
+    """The need's differences, each over its scale, and what another binning costs."""
+    binning = OTHER_BINNING if row.binning not in ("", user.binning) else 0.0
+    return binning + math.fsum(_scaled(difference(name, user, row), scale) for name, scale in need.near)
 
 
 def _scaled(apart: float | None, scale: float) -> float:
@@ -257,13 +270,18 @@ def _age(user: FrameRow, row: FrameRow) -> str:
     return f"{size} {'before' if days >= 0 else 'after'}"
 
 
+def _days(days: float) -> str:
+    """A tenth of a day tells 1.3 days from the limit of 1."""
+    return f"{days:.1f}" if days < DAYS_IN_TENTHS else f"{days:.0f}"
+
+
 def _warnings(need: Need, user: FrameRow, supply: Supply) -> Iterator[str]:
     word, row = WORDS[need.category], supply.row
     days = difference("mjd", user, row)
     if supply.kind != need.makers[0]:
         yield f"the {word} comes from a {supply.kind}, since there is none from a {need.makers[0]}"
     if days is not None and days > need.old_days:
-        yield f"the {word} is {days:.0f} days away; up to {need.old_days:g} are usual"
+        yield f"the {word} is {_days(days)} days away; up to {need.old_days:g} are usual"
     time = difference("exptime_s", user, row)
     if need.first == "exptime_s" and time is not None and time > SAME_EXPOSURE_S:
         yield f"the {word} was exposed for {row.exptime_s:g} s, the frames for {user.exptime_s:g} s"
@@ -280,6 +298,7 @@ def _missing(need: Need, user: FrameRow, kept: Sequence[Supply], supplies: Suppl
     if not kept:
         unmade = next((name for kind in need.makers if (name := supplies.never_made(user, kind))), "")
         return f"no {word}: {unmade} cannot be reduced" if unmade else f"no {word}: no {need.makers[0]} was observed"
-    name = _mismatch(need, user, kept[0].row)
-    found = ", ".join(sorted({str(getattr(supply.row, name)) for supply in kept}))
+    faults = [(_mismatch(need, user, supply.row), supply.row) for supply in kept]
+    name = faults[0][0]
+    found = ", ".join(sorted({str(getattr(row, name)) for fault, row in faults if fault == name}))
     return f"no {word} with {_FIELD_WORDS[name]} {getattr(user, name)} (found: {found})"

@@ -19,7 +19,9 @@ from soxspipe.io.packed import FITS_SUFFIX, packing_of
 from soxspipe.night.frame_row import FIELDS, FrameRow, row_of, unreadable_row
 
 INDEX_NAME = ".soxspipe-index.sqlite"
-PRODUCT_FOLDERS = ("reduced", "qc", "sof")
+EXPORTED = "exported"
+"""Where `soxspipe raw sof` copies raw frames to."""
+PRODUCT_FOLDERS = ("reduced", "qc", "sof", EXPORTED)
 """Below the folder of products; never searched for input."""
 
 LAYOUT = 1

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from soxspipe.night.frame_row import FrameRow
+from soxspipe.io.headers import mjd_of_text
+from soxspipe.night.frame_row import FrameRow, night_of_mjd
 from soxspipe.night.frame_set import FrameSet
 from soxspipe.night.left_out import LeftOut, is_lamp_off, rule_of, sort_out
 from soxspipe.night.rules import COMMON, MAX_EXPOSURES, RULES, RUN_GAP_H, SETS, SetRule
@@ -15,6 +16,7 @@ from soxspipe.night.set_names import set_name
 
 HOURS_PER_DAY = 24.0
 Key = tuple[object, ...]
+Taken = dict[Key, dict[str, set[int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +41,18 @@ def organise(rows: Iterable[FrameRow]) -> Organised:
     Organised
         Every row is in a set, among the delivered calibrations, or left out with a reason.
     """
+    rows = list(rows)
     kept, left_out = sort_out(rows)
     exposures = [row for row in kept if row.is_raw and not is_lamp_off(row)]
     off = [row for row in kept if is_lamp_off(row)]
     groups = [group for rule in SETS for group in _groups(rule, [row for row in exposures if rule_of(row) is rule])]
     joined, left = _with_off_frames(groups, off)
     names: Counter[str] = Counter()
-    sets = tuple(_frame_set(rule, frames, off_frames, names) for rule, frames, off_frames in joined)
-    left_out += [LeftOut(row=row, reason="the lamp was off, and no exposure with it on has this mask and exposure time") for row in left]
+    taken = _taken(rows)
+    sets = tuple(_frame_set(rule, frames, off_frames, names, taken) for rule, frames, off_frames in joined)
+    left_out += [
+        LeftOut(row=row, reason="the lamp was off, and no set of exposures with it on has this mask and exposure time") for row in left
+    ]
     return Organised(
         sets=tuple(sorted(sets, key=_order)),
         delivered=tuple(row for row in kept if not row.is_raw),
@@ -66,12 +72,26 @@ def _groups(rule: SetRule, rows: Sequence[FrameRow]) -> Iterator[tuple[SetRule, 
     for frames in by_key.values():
         for run in _runs(frames) if rule.in_runs else [frames]:
             for part in _one_time_per_lamp(run) if "exptime of a lamp" in rule.agree else [run]:
-                for start in range(0, len(part), MAX_EXPOSURES):
-                    yield rule, part[start : start + MAX_EXPOSURES]
+                for some in _split(part, evenly=rule.in_runs):
+                    yield rule, some
+
+
+def _split(frames: list[FrameRow], *, evenly: bool) -> Iterator[list[FrameRow]]:
+    """Parts of at most `MAX_EXPOSURES`; those of an observation block are full ones, so that a late exposure changes the last part alone."""
+    n_parts = -(-len(frames) // MAX_EXPOSURES)
+    size = -(-len(frames) // n_parts) if evenly else MAX_EXPOSURES
+    for start in range(0, len(frames), size):
+        yield frames[start : start + size]
 
 
 def _key(rule: SetRule, row: FrameRow) -> Key:
     return tuple(_AGREEMENTS[name](row) for name in (*COMMON, *rule.agree) if name in _AGREEMENTS)
+
+
+def _night(row: FrameRow) -> str:
+    """Night of the template's start, so that a template that runs on past noon stays whole; without a start that of the exposure."""
+    start = mjd_of_text(row.tpl_start)
+    return night_of_mjd(start) if row.mjd is not None and 0.0 <= row.mjd - start < 1.0 else row.night
 
 
 def _observation(row: FrameRow) -> Key:
@@ -84,7 +104,7 @@ def _observation(row: FrameRow) -> Key:
 _AGREEMENTS: Mapping[str, Callable[[FrameRow], object]] = {
     "instrument": lambda row: row.instrument,
     "arm": lambda row: row.arm,
-    "night": lambda row: row.night,
+    "night": _night,
     "readout": lambda row: row.readout,
     "binning": lambda row: row.binning,
     "exptime": lambda row: round(row.exptime_s or 0.0, 2),
@@ -152,7 +172,7 @@ def _distance(off: FrameRow, frames: Sequence[FrameRow]) -> float:
     return min(abs((off.mjd or 0.0) - (on.mjd or 0.0)) for on in frames)
 
 
-def _frame_set(rule: SetRule, frames: Sequence[FrameRow], off: Sequence[FrameRow], names: Counter[str]) -> FrameSet:
+def _frame_set(rule: SetRule, frames: Sequence[FrameRow], off: Sequence[FrameRow], names: Counter[str], taken: Taken) -> FrameSet:
     ordered = tuple(sorted(frames, key=lambda row: (row.mjd or 0.0, row.path)))
     name = set_name(rule, ordered)
     names[name] += 1
@@ -161,18 +181,39 @@ def _frame_set(rule: SetRule, frames: Sequence[FrameRow], off: Sequence[FrameRow
         name=name if names[name] == 1 else f"{name}_{names[name]}",
         frames=ordered,
         off_frames=tuple(sorted(off, key=lambda row: (row.mjd or 0.0, row.path))),
-        warnings=tuple(_warnings(rule, ordered)),
+        warnings=tuple(_warnings(rule, ordered, taken)),
     )
 
 
-def _warnings(rule: SetRule, frames: Sequence[FrameRow]) -> Iterator[str]:
+def _taken(rows: Iterable[FrameRow]) -> Taken:
+    """Which exposures of each template are there, by arm, whatever set they are in."""
+    taken: Taken = defaultdict(lambda: defaultdict(set))
+    for row in rows:
+        if row.tpl_exposures and row.tpl_start:
+            taken[_template(row)][row.arm].add(row.tpl_number)
+    return taken
+
+
+def _template(row: FrameRow) -> Key:
+    return row.instrument, row.tpl_name, row.tpl_start
+
+
+def _count(by_arm: Mapping[str, set[int]], arm: str) -> int:
+    """Exposures of a template: arms that share its start either count each for itself, or go on with one another's numbers."""
+    own, others = by_arm[arm], {number for other, numbers in by_arm.items() if other != arm for number in numbers}
+    return len(own) if own & others else len(own | others)
+
+
+def _warnings(rule: SetRule, frames: Sequence[FrameRow], taken: Taken) -> Iterator[str]:
     if len(frames) < rule.few:
         yield f"only {len(frames)} frame{'s' if len(frames) > 1 else ''}; {rule.few} are usual"
-    by_template: dict[Key, list[FrameRow]] = defaultdict(list)
+    if not rule.in_runs or rule.off_frames:
+        return
+    planned: dict[Key, FrameRow] = {}
     for row in frames:
         if row.tpl_exposures and row.tpl_start:
-            by_template[row.tpl_name, row.tpl_start].append(row)
-    for rows in by_template.values():
-        taken, planned = len({row.tpl_number for row in rows}), max(row.tpl_exposures for row in rows)
-        if taken < planned and rule.in_runs and not rule.off_frames:
-            yield f"{taken} of the {planned} exposures of the template {rows[0].tpl_name} are here"
+            planned[_template(row)] = max(planned.get(_template(row), row), row, key=lambda one: one.tpl_exposures)
+    for template, row in planned.items():
+        n = _count(taken[template], row.arm)
+        if n < row.tpl_exposures:
+            yield f"{n} of the {row.tpl_exposures} exposures of the template {row.tpl_name} are here"

@@ -18,7 +18,7 @@ RUN_GAP_H = 2.0
 """Calibrations further apart than this are separate runs: an evening's and a morning's flats are not averaged."""
 
 MAX_EXPOSURES = 40
-"""Stare exposures of one set; more are split, since the recipe takes no more."""
+"""Exposures of one set; more are split: the stare recipe takes no more, and a master of so many adds little noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,11 @@ _MAP = Need(
     category="DISP_IMAGE", makers=("multi-pinhole arc",), near=_FLEXURE, with_="DISP_TAB", required=False, old_days=LAMP_DAYS
 )  # fmt: skip
 _RESPONSE = Need(
-    category="RESP_TAB", makers=("flux standard",), prefer=(("slit", "SLIT5.0"), ("binning", "=")), required=False, old_days=LAMP_DAYS
+    category="RESP_TAB",
+    makers=("flux standard", "flux standard (nod)", "flux standard (offset)"),
+    prefer=(("slit", "SLIT5.0"), ("binning", "=")),
+    required=False,
+    old_days=LAMP_DAYS,
 )
 
 _LAMP_NEEDS = (_BIAS, _DARK)
@@ -159,7 +163,7 @@ _TELLURIC = ("STD,TELLURIC",)
 _OBJECT = ("OBJECT", "OBJECT,ASYNC")
 _FLATS = ("LAMP,FLAT", "LAMP,DFLAT", "LAMP,QFLAT")
 _ARC = ("LAMP,WAVE", "LAMP,FMTCHK")
-_TRACE = ("LAMP,FLAT", "LAMP,ORDERDEF", "LAMP,DORDERDEF", "LAMP,QORDERDEF")
+_TRACE = (*_FLATS, "LAMP,ORDERDEF", "LAMP,DORDERDEF", "LAMP,QORDERDEF")
 
 _STARE, _NOD, _OFFSET = ("ECHELLE,SLIT,STARE",), ("ECHELLE,SLIT,NODDING",), ("ECHELLE,SLIT,OFFSET",)
 
@@ -209,7 +213,7 @@ SETS: tuple[SetRule, ...] = (
 
 RULES: Mapping[str, SetRule] = {rule.kind: rule for rule in SETS}
 
-LAMP_OFF_TYPES = ("LAMP,WAVE", "LAMP,FMTCHK", *_FLATS, *_TRACE)
+LAMP_OFF_TYPES = (*_ARC, *_TRACE)
 """With DPR TECH IMAGE these are exposures with the lamp off."""
 
 ARC_LAMPS: Mapping[tuple[str, str], str] = {("SOXS", "VIS"): "ThAr"}

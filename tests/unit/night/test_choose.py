@@ -57,6 +57,29 @@ def test_a_bias_of_another_setting_is_no_bias(cards: dict[str, object], word: st
     assert f"no master bias with {word}" in task.reason
 
 
+def test_what_was_found_is_only_what_differs_in_that_field() -> None:
+    task = science(planned(bias(0, **{"ESO DET BINX": 2}) + bias(1, **{"ESO DET READ CURID": 7}) + STAR))
+    assert "no master bias with binning 1x1 (found: 2x1)" in task.reason
+
+
+def test_a_little_over_the_limit_is_said_to_a_tenth() -> None:
+    task = science(planned(calibrations("VIS", EVENING - timedelta(days=1)) + STAR))
+    assert choice(task, "DISP_TAB").candidates[0].warnings == ("the dispersion solution is 1.3 days away; up to 1 are usual",)
+
+
+def test_of_an_afternoons_arcs_the_one_of_the_same_binning_is_taken() -> None:
+    binned = {"ESO DET BINX": 2, "ESO DET BINY": 2}
+    afternoon = calibrations("VIS") + bias(0.02, **binned) + arc(3.0, **binned)
+    assert choice(science(planned(afternoon + STAR)), "DISP_TAB").candidates[0].supply.row.binning == "1x1"
+    beside = arc(8.2, **binned, **{"ESO ADA ABSROT END": 35.0, "ESO TEL PARANG START": 12.0})
+    assert choice(science(planned(afternoon + beside + STAR)), "DISP_TAB").candidates[0].supply.row.mjd > 61101.0
+
+
+def test_a_standard_that_was_nodded_is_named() -> None:
+    nodded = run_of(4, "VIS", EVENING, "STD,FLUX", "ECHELLE,SLIT,NODDING", exptime=60.0, slit="SLIT5.0")
+    assert "_NOD_STD_FLUX_" in choice(science(planned(nodded + STAR)), "RESP_TAB").missing
+
+
 def test_a_gain_that_differs_by_rounding_fits() -> None:
     assert best(science(planned(bias(0, **{"ESO DET OUT1 CONAD": 1.251}) + STAR)), "MASTER_BIAS")
     assert not choice(science(planned(bias(0, **{"ESO DET OUT1 CONAD": 0.6}) + STAR)), "MASTER_BIAS").candidates

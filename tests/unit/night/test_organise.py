@@ -9,7 +9,7 @@ import pytest
 
 from soxspipe.night.frame_set import FrameSet
 from soxspipe.night.rules import MAX_EXPOSURES, SETS
-from support.night_headers import EVENING, Exposure, calibrations, run_of, stare, whole_night
+from support.night_headers import EVENING, Exposure, calibrations, exposure, run_of, stare, whole_night
 from support.nights import organised
 
 
@@ -104,7 +104,9 @@ def test_exposures_with_the_lamp_off_join_those_with_it_on() -> None:
     lonely = [entry for entry in night if entry.cards["ESO DPR TECH"] == "IMAGE" and entry.cards["ESO DPR TYPE"] != "DARK"]
     made = organised(lonely)
     assert made.sets == ()
-    assert [entry.reason for entry in made.left_out] == ["the lamp was off, and no exposure with it on has this mask and exposure time"] * 4
+    assert [entry.reason for entry in made.left_out] == [
+        "the lamp was off, and no set of exposures with it on has this mask and exposure time"
+    ] * 4
 
 
 def test_nodding_templates_keep_their_runs() -> None:
@@ -119,6 +121,48 @@ def test_nodding_templates_keep_their_runs() -> None:
 
 def test_more_exposures_than_the_recipe_takes_are_split() -> None:
     assert [len(made.frames) for made in sets(stare("VIS", EVENING, n=MAX_EXPOSURES + 2, exptime=10.0))] == [MAX_EXPOSURES, 2]
+
+
+def test_a_split_bias_template_is_complete() -> None:
+    made = sets(run_of(50, "VIS", EVENING, "BIAS", "IMAGE", exptime=0.0))
+    assert [(len(entry.frames), entry.warnings) for entry in made] == [(25, ()), (25, ())]
+
+
+def test_darks_of_several_times_in_one_template_are_complete() -> None:
+    at = EVENING
+    frames = []
+    for number, time in enumerate((20.0,) * 5 + (300.0,) * 5, start=1):
+        frames.append(exposure("NIR", at, "DARK", "IMAGE", exptime=time, number=number, of=10, template_start=EVENING))
+        at += timedelta(seconds=time + 5.0)
+    assert [made.warnings for made in sets(frames)] == [(), ()]
+    assert [made.warnings for made in sets(frames[:-1])] == [("9 of the 10 exposures of the template SOXS_gen_cal are here",)] * 2
+
+
+@pytest.mark.parametrize(("step", "of", "short"), [(1, 3, "2 of the 3"), (2, 6, "5 of the 6")])
+def test_arms_that_share_a_template_count_each_or_both_together(step: int, of: int, short: str) -> None:
+    def darks(arm: str, first: int) -> list[Exposure]:
+        starts = [EVENING + timedelta(seconds=30 * index) for index in range(3)]
+        return [
+            exposure(arm, at, "DARK", "IMAGE", exptime=20.0, number=first + step * index, of=of, template_start=EVENING)
+            for index, at in enumerate(starts)
+        ]
+
+    frames = [*darks("VIS", 1), *darks("NIR", 1 if step == 1 else 2)]
+    assert [made.warnings for made in sets(frames)] == [(), ()]
+    cut = next(made for made in sets(frames[:2] + frames[3:]) if made.arm == "VIS")
+    assert any(short in warning for warning in cut.warnings)
+
+
+def test_a_template_that_runs_on_past_noon_stays_whole() -> None:
+    start = EVENING.replace(hour=14, minute=40)
+    (made,) = sets(run_of(5, "NIR", start, "DARK", "IMAGE", exptime=600.0))
+    assert (made.night, len(made.frames), made.warnings) == ("2026-02-28", 5, ())
+
+
+@pytest.mark.parametrize("dpr_type", ["LAMP,FLAT", "FLAT,LAMP", "LAMP,DFLAT", "LAMP,QFLAT", "LAMP,ORDERDEF", "LAMP,DORDERDEF"])
+def test_every_type_of_pinhole_flat_that_the_recipe_takes(dpr_type: str) -> None:
+    (made,) = sets(run_of(1, "VIS", EVENING, dpr_type, "ECHELLE,PINHOLE", exptime=20.0, slit="PINHOLE", lamp="D"))
+    assert made.rule.kind == "pinhole flat"
 
 
 def test_few_frames_and_unfinished_templates_are_said() -> None:
