@@ -353,6 +353,7 @@ FOUND = {
     "orders of noise": ("disp_image", 2, [(0.342, 0.969, 0.159, 0.6946, 1.0, "noise")] * 2),
     "another order in part of the image": ("disp_image", 2, [(0.0, 0.45, 0.2244, 0.4225, 1.0, "set"), (0.0, 0.0, 0.0792, 1.0, 1.0, "set")]),
     "light at the end of what is left of the slit": ("bias", 0, [(0.0, 1.0, 0.75, 0.25, -1e12, "set")]),
+    "some rows are not saturated": ("raw0", 0, [(0.0, 0.96875, 0.0, 1.0, 1e12, "set")]),
     "raw counts of -10^12": ("raw0", 0, [(0.211, 0.0, 0.28, 1.0, -1e12, "set"), (0.951, 0.234, 0.956, 0.0, 65535.0, "add")]),
     "raw counts beyond float32": ("raw0", 0, [(0.0, 0.651, 0.0, 0.4535, 3.4e38, "noise"), (0.944, 0.336, 0.906, 0.0, 1000.0, "times")]),
 }

@@ -59,8 +59,9 @@ def regularised(band: FloatArray) -> FloatArray:
     diagonal = band[0]
     around = diagonal.copy()
     for shift in (1, 2, 4, 8, 16):
-        ring = 1e-2 * np.concatenate([around[-shift:], around, around[:shift]])
-        around = np.maximum(around, np.maximum(ring[: diagonal.size], ring[2 * shift :]))
+        reach = min(shift, diagonal.size)  # what little light a frame may have left makes short splines
+        ring = 1e-2 * np.concatenate([around[-reach:], around, around[:reach]])
+        around = np.maximum(around, np.maximum(ring[: diagonal.size], ring[2 * reach :]))
     around = np.maximum(around, 1e-12 * max(float(diagonal.max(initial=0.0)), 1e-30))
     tie = 1e-7 * around
     result = band.copy()
