@@ -109,6 +109,11 @@ class ObjectTrace:
     axis_deg: int
 
     @property
+    def slit_arcsec(self) -> float:
+        """Median place on the slit, arcsec from its centre."""
+        return float(np.median(np.concatenate([order.slit_arcsec for order in self.orders.values()])))
+
+    @property
     def residual_sd_px(self) -> float:
         """Standard deviation of the residuals of the samples that were used."""
         residual = self.samples.residual_px[self.samples.used]

@@ -23,8 +23,10 @@ from soxspipe.algorithms.objects.host_light import measure_host
 from soxspipe.algorithms.objects.host_removal import host_image
 from soxspipe.algorithms.objects.object_flux import flux_error, smooth_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
-from soxspipe.algorithms.objects.point_source import ROWS_WANTED, fit_star, measure_smearing, parts_for
+from soxspipe.algorithms.objects.place_companions import place_companions
+from soxspipe.algorithms.objects.point_source import ROWS_WANTED, SmearedStar, fit_star, measure_smearing, parts_for
 from soxspipe.algorithms.objects.profile_cells import Chunks, chunks_of
+from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.along_lines import follow_lines
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.fit_skies import common_illumination, inside_edges, share_illumination
@@ -32,7 +34,7 @@ from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.host import HostLight
-from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 
 FALLBACK_SEEING_ARCSEC = 1.0
 """Typical of La Silla, where neither header nor trace tell."""
@@ -155,18 +157,17 @@ def extract_with_sky(
         chunks=[chunks_of(fit.data.window) for fit in fits],
     )
     companions = other_sources(trace)
-    rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks)
-    mask = partial(mask_companions, trace=trace, companions=companions, profile=rough)
-    alone = list(map(mask, fits)) if companions else fits
-    shares = problem.shares_of(alone, rough)
-    rough_rejected = list(map(problem.rough_rejected, alone, shares))
-    star = fit_star(alone, rough_rejected, trace, parts_for(ROWS_WANTED, len(fits)))
+    rough, alone, shares, rough_rejected = problem.begin(fits, companions)
+    parts = parts_for(ROWS_WANTED, len(fits))
+    placed = place_companions(measure_rows(fits, rough_rejected, trace, parts), trace, companions) if companions else None
+    if placed is not None:
+        companions = placed.companions
+        rough, alone, shares, rough_rejected = problem.begin(fits, companions, placed.star)
+    star = fit_star(alone, rough_rejected, trace, parts)
     smeared = measure_smearing(star, trace)
     if smeared is not None:
-        rough = starting_profile([fit.data for fit in fits], trace, half_length_arcsec, problem.chunks, smeared)
-        alone = list(map(partial(mask, profile=rough), fits)) if companions else fits
-        shares = problem.shares_of(alone, rough)
-        rough_rejected, star = list(map(problem.rough_rejected, alone, shares)), None
+        rough, alone, shares, rough_rejected = problem.begin(fits, companions, smeared)
+        star = None
     host = measure_host(alone, rough_rejected, trace, known_host, star) if settings.subtract_host else None
     hostless, kept = alone, fits
     if host is not None and host.taken:
@@ -186,7 +187,8 @@ def extract_with_sky(
         extracted = tuple(
             replace(order, data=fit.data, masked=fit.data.good & ~order.data.good) for order, fit in zip(extracted, kept, strict=True)
         )
-    return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted, along_lines=along_lines, host=host)
+    seen = trace if placed is None else placed.instead_of(other_sources(trace), trace)
+    return SolvedOrders(trace=replace_width(seen, profile), profile=profile, orders=extracted, along_lines=along_lines, host=host)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -199,6 +201,15 @@ class _Problem:
     half_length_arcsec: float
     illumination: FloatArray
     chunks: Sequence[Chunks]
+
+    def begin(
+        self, fits: Sequence[SkyFit], companions: Sequence[SlitSource], star: SmearedStar | None = None
+    ) -> tuple[ObjectProfile, Sequence[SkyFit], list[FloatArray], list[BoolArray]]:
+        """A first profile, the orders without the companions' light, the profile's shares in them, and outliers against it."""
+        rough = starting_profile([fit.data for fit in fits], self.trace, self.half_length_arcsec, self.chunks, star)
+        alone = [mask_companions(fit, self.trace, companions, rough) for fit in fits] if companions else fits
+        shares = self.shares_of(alone, rough)
+        return rough, alone, shares, list(map(self.rough_rejected, alone, shares))
 
     def shares(self, fit: SkyFit, profile: ObjectProfile) -> FloatArray:
         """The profile in an order."""

@@ -24,8 +24,7 @@ def other_sources(trace: ObjectTrace) -> tuple[SlitSource, ...]:
     """Other objects on the slit, far enough from the one that is extracted to be told apart."""
     if not trace.sources:
         return ()
-    here = float(np.median(np.concatenate([order.slit_arcsec for order in trace.orders.values()])))
-    return tuple(source for source in trace.sources if abs(source.slit_arcsec - here) > APART_FWHM * trace.fwhm_arcsec)
+    return tuple(source for source in trace.sources if abs(source.slit_arcsec - trace.slit_arcsec) > APART_FWHM * trace.fwhm_arcsec)
 
 
 def mask_companions(fit: SkyFit, trace: ObjectTrace, companions: Sequence[SlitSource], profile: ObjectProfile) -> SkyFit:
@@ -51,13 +50,12 @@ def mask_companions(fit: SkyFit, trace: ObjectTrace, companions: Sequence[SlitSo
         With data that hold the object and the sky alone.
     """
     data, path = fit.data, trace.orders[fit.data.window.order]
-    here = float(np.median(path.slit_arcsec))
     own = profile.shares(data, path)
     light = data.electrons - fit.electrons
     weight = np.where(data.good, 1.0 / data.variance(np.maximum(fit.electrons, 0.0) + np.maximum(light, 0.0)), 0.0)
     taken, masked = np.zeros(light.shape), np.zeros(light.shape, dtype=bool)
     for companion in companions:
-        other = profile.shares(data, replace(path, slit_arcsec=path.slit_arcsec + (companion.slit_arcsec - here)))
+        other = profile.shares(data, replace(path, slit_arcsec=path.slit_arcsec + (companion.slit_arcsec - trace.slit_arcsec)))
         flux, error = flux_beside(light, weight, own, other)
         taken += companion.of_its_sign(smooth_flux(flux, error))[:, None] * other
         masked |= (other > MASKED_SHARE * other.max(axis=1, keepdims=True)) & (own < MASKED_OWN_SHARE * own.max(axis=1, keepdims=True))
