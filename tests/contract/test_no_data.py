@@ -37,6 +37,11 @@ def stripes(value: float) -> Change:
     return change
 
 
+def strips(value: float) -> Change:
+    """Every second strip of 15 columns holds one number."""
+    return lambda image: np.where(np.arange(image.shape[1]) // 15 % 2 == 0, value, image).astype(np.float32)
+
+
 def noise(image: np.ndarray) -> np.ndarray:
     level = np.median(image)
     return np.random.default_rng(1).normal(level, 4.0, image.shape).astype(image.dtype)
@@ -105,6 +110,13 @@ def test_a_set_without_data_is_never_good(name: str, small_kit, small, tmp_path:
     verdict, worries = reasons(kit, tmp_path / "out", tmp_path / "settings.yaml")
     assert verdict != "Good"
     assert any(re.search(said, worry) for worry in worries), worries
+
+
+def test_a_flat_without_data_in_strips_along_the_order_is_reduced(small_kit, small, tmp_path: Path) -> None:
+    """The slit's edge has nothing on its inner side there; the object stands in a strip that has data."""
+    kit = changed(small_kit(ab_mag=15.0).copy(tmp_path / "set"), "flat", 0, strips(np.nan))
+    verdict, _ = reasons(kit, tmp_path / "out", tmp_path / "settings.yaml")
+    assert verdict == "Look closer"
 
 
 @pytest.mark.parametrize("name", list(MISSHAPEN))

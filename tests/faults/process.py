@@ -18,7 +18,7 @@ from support.small import ENVIRONMENT, Kit
 DATE = {"SOURCE_DATE_EPOCH": "1700000000"}
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 UNFINISHED, FONT_CACHE = ".unfinished-", "soxspipe-matplotlib-"
-_SECONDS = re.compile(rb"\d+\.\d\d s")
+_SECONDS, _WIDTHS = re.compile(rb"\d+\.\d\d s"), re.compile(rb"  +|--+")
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,16 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def products(place: Path) -> dict[str, bytes]:
-    """Whole files below ``place/out`` by name; seconds in log and report are blanked, since no two runs take equally long."""
+    """Whole files below ``place/out`` by name; seconds in log and report are blanked, since no two runs take equally long.
+
+    So are the widths of columns: that of the seconds grows where a step takes ten of them on a busy machine.
+    """
     found = {}
     for path in (place / "out").rglob("*"):
         if path.is_file() and not path.name.startswith((UNFINISHED, ".")):
             content = path.read_bytes()
-            found[str(path.relative_to(place / "out"))] = _SECONDS.sub(b"# s", content) if path.suffix in (".log", ".html") else content
+            is_text = path.suffix in (".log", ".html")
+            found[str(path.relative_to(place / "out"))] = _WIDTHS.sub(b" ", _SECONDS.sub(b"# s", content)) if is_text else content
     return found
 
 

@@ -145,6 +145,8 @@ def require_new(spec: Spec, provenance: Provenance, output: Path, *, overwrite: 
             raise ProductError(f"{place}: belongs to the set of files {owner!r}; rename one of the two or choose another folder (-o)")
     if path.exists() and not overwrite:
         header = _header_of(path)
+        if header is None and path.suffix == ".fits":
+            raise ProductError(f"{path}: exists, but cannot be read; use -x (overwrite) to make it again")
         different = differences(header, provenance) if header and text_of(header, SOF_KEYWORD) else ()
         if different:
             raise ProductError(f"{path}: exists, but was made with other {_shown(different)}; use -x (overwrite) to make it again")

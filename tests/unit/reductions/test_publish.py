@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import threading
 from dataclasses import replace
 
@@ -86,6 +87,20 @@ def test_existing_products_are_not_made_again(tmp_path, run):
         pytest.fail("the body must not run")
     with claim_products(run.provenance, tmp_path, overwrite=True):
         pass
+
+
+@pytest.mark.parametrize("spoil", ["emptied", "a pipe", "cut short"])
+def test_a_product_that_cannot_be_read_is_not_taken_for_made(tmp_path, run, spoil):
+    publish_stare(run, tmp_path, StepTimer())
+    path = merged_path(run.provenance, tmp_path)
+    content = path.read_bytes()
+    path.unlink()
+    if spoil == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content[:1000] if spoil == "cut short" else b"")
+    with pytest.raises(ProductError, match="exists, but cannot be read; use -x"), claim_products(run.provenance, tmp_path, overwrite=False):
+        pytest.fail("the body must not run")
 
 
 def test_of_two_runs_at_once_one_makes_the_products(tmp_path, run):

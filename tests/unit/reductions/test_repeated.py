@@ -85,6 +85,16 @@ def test_a_tiled_copy(tmp_path: Path) -> None:
     assert names(first, again) == ["a.fits"]
 
 
+@pytest.mark.parametrize(("mjd", "kept"), [(60000.25, ["a.fits"]), (60000.2501, ["a.fits", "b.fits"])])
+def test_a_copy_packed_with_loss_is_known_by_its_noise(tmp_path: Path, mjd: float, kept: list[str]) -> None:
+    """As ``fpack`` does it: in steps of a quarter of the noise; at another time the pixels must be the same to the last bit."""
+    first, again = exposure(tmp_path / "a.fits"), exposure(tmp_path / "b.fits", mjd=mjd)
+    with fits.open(again) as hdus:
+        header, rounded = hdus[0].header, np.round(hdus[0].data / 70.0) * np.float32(70.0)  # noise of 290
+    fits.PrimaryHDU(rounded, header).writeto(again, overwrite=True)
+    assert names(first, again) == kept
+
+
 def test_calibrations_are_chosen_elsewhere(tmp_path: Path) -> None:
     masters = [exposure(tmp_path / name, catg="MASTER_DARK_NIR") for name in ("a.fits", "b.fits")]
     assert len(without_repeats(classified(*masters))[0]) == 2

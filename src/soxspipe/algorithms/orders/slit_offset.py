@@ -277,7 +277,7 @@ def _edge_misfit(depth: FloatArray, light: FloatArray, error: FloatArray, steps:
 def _lit_beyond(depth: FloatArray, light: FloatArray, blur: float) -> bool:
     """Whether light comes from beyond an edge, `depth` being the distance from it inwards: then the slit has not ended there."""
     beyond, inside = light[depth < -blur], light[depth > blur]
-    if not beyond.size:
+    if not beyond.size or not inside.size:  # nothing to compare, where much of the slit has no data
         return False
     most = LARGEST_SHARE * min(1.0, quick_percentile(inside, FAINTEST_PERCENTILE))
     return quick_percentile(beyond, BRIGHTEST_PERCENTILE) > most
