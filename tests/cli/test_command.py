@@ -14,6 +14,7 @@ from soxspipe.datamodel.metric import Metric
 from soxspipe.errors import AlgorithmError, InputError, ProductError, ProductExistsError, SettingsError
 from soxspipe.reductions.output_folder import output_folder
 from soxspipe.reductions.progress import StepReport
+from soxspipe.reductions.registry import RECIPES, reduction
 from soxspipe.reductions.spec import ProductRecord, Published
 from support.runs import make_stare_run
 
@@ -257,6 +258,30 @@ def test_the_installed_command_starts_without_heavy_imports():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_no_help_text_is_cut(capsys):
-    assert app.run(["--help"]) == 0
+GROUPS = ("reduce", "list", "raw")
+COMMANDS = (*RECIPES, "settings", "simulate", "validate", "fluxcal", "telluric", "join", "convert", "night", "prep", "watch")
+PARTS = ("reduce all", "reduce sof", "list ob", "list sof", "raw sof")
+
+
+@pytest.mark.parametrize("group", ["", *GROUPS])
+def test_no_help_text_is_cut(group, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert app.run([*group.split(), "--help"]) == 0
     assert not [line for line in capsys.readouterr().out.splitlines()[1:] if line.rstrip().endswith("...")]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, *PARTS])
+def test_every_help_has_an_example_and_the_exit_status_within_80_columns(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert app.run([*command.split(), "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    said = " ".join(" ".join(lines).split())
+    assert "Example: soxspipe" in said
+    assert "Exit status: 0" in said
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_recipe_that_makes_a_missing_input_is_a_command():
+    makers = {row.made_by for verb in RECIPES for row in reduction(verb).spec.inputs if row.made_by}
+    assert makers
+    assert makers <= set(RECIPES)

@@ -22,7 +22,7 @@ QC_FAILED = 3
 """A metric of a standard or calibration is out of its range; products are there."""
 EXIT_CODES = (
     "Exit status: 0 made, or there already; 1 could not be reduced; 2 wrong usage, settings or "
-    "inputs; 3 a standard star out of its acceptable ranges; 130 interrupted."
+    "inputs; 3 made, but a standard star or a master is out of its acceptable ranges; 130 interrupted."
 )
 INTERRUPTED = 130
 """Of a program that Ctrl-C ended, as shells count it (128 + SIGINT)."""
@@ -95,6 +95,7 @@ def application() -> typer.Typer:
     """The commands."""
     app = typer.Typer(
         name="soxspipe", help="Reduce SOXS spectra: one exposure, or a whole night.", add_completion=False, no_args_is_help=True,
+        epilog=f"Example: soxspipe night raw -o out.  {EXIT_CODES}",
         rich_markup_mode=None,
         pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
@@ -102,16 +103,18 @@ def application() -> typer.Typer:
     for verb, entry in RECIPES.items():
         command = _command_with_degrees(verb, entry.help, entry.poly) if entry.poly else _command_of(verb, entry.help)
         app.command(verb, epilog=f"Example: soxspipe {verb} files.sof -o out.  {EXIT_CODES}")(command)
-    app.command("settings")(_settings)
+    app.command("settings", epilog="Example: soxspipe settings > my.yaml.  Exit status: 0 printed, 2 wrong usage.")(_settings)
     app.command(
         "simulate",
         options_metavar="[SCENE.yaml] [OPTIONS] [--key value]...",
+        epilog="Example: soxspipe simulate --arm VIS -o data.  Exit status: 0 made, 1 could not be written, 2 wrong usage or scene.",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(_simulate)
-    app.command("validate")(_validate)
+    app.command("validate", epilog="Example: soxspipe validate out data.  Exit status: 0 compared, 2 wrong usage or files.")(_validate)
     add_finishing_commands(app)
     add_night_commands(app)
-    for known in app.registered_commands:  # or each is cut after 45 letters
+    groups = [group.typer_instance for group in app.registered_groups if group.typer_instance is not None]
+    for known in (command for commands in (app, *groups) for command in commands.registered_commands):  # or each is cut after 45 letters
         known.short_help = known.short_help or _first_sentence(inspect.getdoc(known.callback) or "")
     return app
 

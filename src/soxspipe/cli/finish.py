@@ -95,7 +95,8 @@ def _join(
 ) -> int:
     """Join the two arms of one target in one spectrum.
 
-    Each keeps its samples; ``..._JOINED.fits`` stands beside the bluer one, and, with --frame or --medium, once more at other wavelengths. Exit status: 0 done, 1 the data do not allow it, 2 wrong files.
+    Each keeps its samples; ``..._JOINED.fits`` stands beside the bluer one, and, with --frame or --medium, once more at other wavelengths. Example:
+    soxspipe join SN_VIS_FLUXCAL.fits SN_NIR_FLUXCAL.fits. Exit status: 0 done, 1 the data do not allow it, 2 wrong files.
     """
     from soxspipe.reductions.finish import join_files
 

@@ -41,23 +41,30 @@ Only = Annotated[
 Verbose = Annotated[bool, typer.Option("-V", "--verbose", help="Every warning.")]
 
 
+LOOKED = "Exit status: 0 done, 2 wrong usage or folder."
+REDUCED = (
+    "Exit status: 0 all done; 1 a reduction failed; 2 wrong usage, settings or folder; 3 all made, but a standard star or a master is out of "
+    "its acceptable ranges; 130 interrupted."
+)
+
+
 def add_night_commands(app: typer.Typer) -> None:
     """Add the commands to an application."""
-    app.command("night")(_night)
-    app.command("prep")(_prep)
+    app.command("night", epilog=f"Example: soxspipe night raw -o out.  {REDUCED}")(_night)
+    app.command("prep", epilog=f"Example: soxspipe prep raw -o out.  {LOOKED}")(_prep)
     reduce = typer.Typer(help="Reduce what `prep` found: everything, or one set-of-files.", no_args_is_help=True, rich_markup_mode=None)
-    reduce.command("all")(_reduce_all)
-    reduce.command("sof")(_reduce_sof)
+    reduce.command("all", epilog=f"Example: soxspipe reduce all raw -o out.  {REDUCED}")(_reduce_all)
+    reduce.command("sof", epilog=f"Example: soxspipe reduce sof NAME raw -o out.  {REDUCED}")(_reduce_sof)
     app.add_typer(reduce, name="reduce")
     listing = typer.Typer(help="List observation blocks or sets-of-files.", no_args_is_help=True, rich_markup_mode=None)
-    listing.command("ob")(_list_ob)
-    listing.command("sof")(_list_sof)
+    listing.command("ob", epilog=f"Example: soxspipe list ob raw.  {LOOKED}")(_list_ob)
+    listing.command("sof", epilog=f"Example: soxspipe list sof raw.  {LOOKED}")(_list_sof)
     app.add_typer(listing, name="list")
     raw = typer.Typer(help="Copy the raw frames that a set-of-files needs.", no_args_is_help=True, rich_markup_mode=None)
     raw.callback()(_raw)
-    raw.command("sof")(_raw_sof)
+    raw.command("sof", epilog=f"Example: soxspipe raw sof NAME raw.  {LOOKED}")(_raw_sof)
     app.add_typer(raw, name="raw")
-    app.command("watch")(_watch)
+    app.command("watch", epilog="Example: soxspipe night raw --watch -o out.  Exit status: 0 said, 2 for start and wrong usage.")(_watch)
 
 
 def _night(
@@ -78,7 +85,7 @@ def _night(
 ) -> int:
     """Reduce a folder of raw files: calibrations, standards and targets, to calibrated spectra.
 
-    Moves no file.  A rerun does what is not done yet.  Exit status: 1 if a reduction failed, 3 if a standard or master is out of range.
+    Moves no file.  A rerun does what is not done yet.
     """
     request = _request(folder, output, settings, only, workers=workers, scheduler=scheduler, stop=stop, dashboard=dashboard)
     if plan:

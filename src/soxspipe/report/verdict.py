@@ -89,9 +89,10 @@ def worrying(warnings: Sequence[str]) -> Iterator[str]:
 
 
 def as_sentence(text: str) -> str:
-    """Text with a capital first letter and one full stop."""
+    """Text with a capital first letter, unless it begins with the name of a file or of a setting, and one full stop."""
     plain = text.strip().rstrip(".")
-    return f"{plain[0].upper()}{plain[1:]}."
+    is_name = any(mark in plain.split()[0] for mark in "._/")
+    return f"{plain}." if is_name else f"{plain[0].upper()}{plain[1:]}."
 
 
 def shown_value(metric: Metric) -> str:

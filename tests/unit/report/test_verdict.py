@@ -6,7 +6,7 @@ import pytest
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.remark import Remark
-from soxspipe.report.verdict import judge_calibration, shown_range, shown_value
+from soxspipe.report.verdict import as_sentence, judge_calibration, shown_range, shown_value
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_nothing_to_say_is_good():
 
 def test_a_warning_is_worth_a_look():
     verdict = judge_calibration([INSIDE], ["dark_3.fits: its level is 40.0 electrons"])
-    assert (verdict.level, verdict.worries) == ("check", ("Dark_3.fits: its level is 40.0 electrons.",))
+    assert (verdict.level, verdict.worries) == ("check", ("dark_3.fits: its level is 40.0 electrons.",))
 
 
 def test_a_metric_out_of_its_range_comes_first():
@@ -44,3 +44,15 @@ def test_a_metric_out_of_its_range_comes_first():
     assert verdict.title == "Not good"
     assert [worry.split()[0] for worry in verdict.worries] == ["MASTER", "A"]
     assert "0 to 10" in verdict.worries[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("raw_NIR_1.fits: MJD-OBS is missing", "raw_NIR_1.fits: MJD-OBS is missing."),
+        ("the gain is missing.", "The gain is missing."),
+        ("use_flat is off", "use_flat is off."),
+    ],
+)
+def test_sentences_begin_with_a_capital_but_names_stay(text: str, sentence: str) -> None:
+    assert as_sentence(text) == sentence

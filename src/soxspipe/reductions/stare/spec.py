@@ -113,11 +113,11 @@ INPUTS: tuple[InputRow, ...] = (
     ),
     InputRow(
         name="dispersion_table", description="Wavelength and slit position to pixel", kinds=(Kind.DISPERSION_TABLE,), take="first",
-        made_by="spatial_solution", prefers=("slit_positions",),
+        made_by="spat_solution", prefers=("slit_positions",),
     ),
     InputRow(
         name="dispersion_image", description="Wavelength, slit position and order of every pixel", kinds=(Kind.DISPERSION_IMAGE,),
-        minimum=0, take="first", made_by="spatial_solution", prefers=("three_planes",),
+        minimum=0, take="first", made_by="spat_solution", prefers=("three_planes",),
     ),
     InputRow(
         name="bad_pixels", description="Bad pixels with their reasons, measured on darks and flats", kinds=(Kind.BAD_PIXEL_MAP,), minimum=0,
