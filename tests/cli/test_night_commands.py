@@ -66,6 +66,18 @@ def test_exported_frames_are_not_searched_again_and_keep_apart_where_names_are_t
     assert "2 exposures in 1 sets, 1 to reduce, 0 files take no part" in capsys.readouterr().out
 
 
+def test_an_exposure_that_came_late_but_was_taken_first_gives_its_set_a_new_name_which_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for hours in (8, 7):
+        write_headers(tmp_path / "raw", stare("VIS", EVENING + timedelta(hours=hours)))
+        assert run(["prep", "raw"]) == 0
+        assert ("is of an earlier plan" in capsys.readouterr().out) is (hours == 7)
+    assert run(["prep", "raw", "-o", "elsewhere"]) == 0
+    assert "is of an earlier plan" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("what", "status"), [("start", 2), ("stop", 0), ("status", 0)])
 def test_watch_says_how_it_is_done_here(what: str, status: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["watch", what]) == status
@@ -77,6 +89,7 @@ def test_watch_says_how_it_is_done_here(what: str, status: int, capsys: pytest.C
     [
         (["night", "nowhere"], "does not exist"),
         (["night", "raw", "-o", "out", "--only", "SN1987A"], "answers to SN1987A"),
+        (["night", "raw", "-o", "out", "--plan", "--only", "VIS", "--only", "SN1987A"], "answers to SN1987A:"),
         (["night", "raw", "-o", "out", "--workers", "0"], ""),
         (["watch", "never"], ""),
     ],

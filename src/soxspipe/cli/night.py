@@ -232,7 +232,7 @@ def _console(verbose: bool) -> Console:
 
 def _print_plan(request: Request, *, as_json: bool) -> int:
     from soxspipe.night.plan_text import plan_json, plan_lines, summary_line
-    from soxspipe.night.run import plan_folder, write_sofs
+    from soxspipe.night.run import plan_folder, replaced_sofs, write_sofs
 
     plan = plan_folder(request)
     n = write_sofs(plan)
@@ -242,6 +242,8 @@ def _print_plan(request: Request, *, as_json: bool) -> int:
     for line in plan_lines(plan):
         typer.echo(line)
     typer.echo(summary_line(plan))
+    for sentence in replaced_sofs(plan):
+        typer.echo(sentence)
     typer.echo(f"{n} sets-of-files in {request.output / 'sof'}; `soxspipe night` without --plan reduces them")
     return 0
 
@@ -252,7 +254,7 @@ def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
     from soxspipe.night.index import open_index
     from soxspipe.night.pages import write_pages
     from soxspipe.night.plan_text import summary_line
-    from soxspipe.night.run import plan_folder, reduce_night, write_sofs
+    from soxspipe.night.run import plan_folder, reduce_night, replaced_sofs, write_sofs
     from soxspipe.night.workers import Workers
 
     console, began = _console(verbose), time.perf_counter()
@@ -260,6 +262,8 @@ def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
     plan = plan_folder(request, index=index)
     write_sofs(plan)
     console.note(summary_line(plan))
+    for sentence in replaced_sofs(plan):
+        console.note(sentence)
     with Workers(request) as workers:
         night = reduce_night(request, plan, index=index, listener=progress_for(console), workers=workers)
         finished = finish(night, request, workers.each)

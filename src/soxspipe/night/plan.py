@@ -147,7 +147,7 @@ def narrowed(plan: Plan, only: Sequence[str]) -> Plan:
     """
     if not only:
         return plan
-    wanted = {word.strip().removesuffix(".sof").rpartition("/")[2].upper() for word in only}
+    wanted = {_plain(word) for word in only}
     kept = {task.name for task in plan.tasks if wanted & _answers_to(task)}
     by_name = {task.name: task for task in plan.tasks}
     pending = list(kept)
@@ -159,6 +159,16 @@ def narrowed(plan: Plan, only: Sequence[str]) -> Plan:
     return Plan(
         folder=plan.folder, output=plan.output, tasks=tuple(task for task in plan.tasks if task.name in kept), left_out=plan.left_out
     )  # fmt: skip
+
+
+def unanswered(plan: Plan, only: Sequence[str]) -> tuple[str, ...]:
+    """Words that no task of a plan answers to."""
+    known = {word for task in plan.tasks for word in _answers_to(task)}
+    return tuple(word for word in only if _plain(word) not in known)
+
+
+def _plain(word: str) -> str:
+    return word.strip().removesuffix(".sof").rpartition("/")[2].upper()
 
 
 def _answers_to(task: Task) -> set[str]:

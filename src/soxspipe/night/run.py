@@ -14,10 +14,11 @@ from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.index import Index, Seen, open_index
 from soxspipe.night.job import Recipe, settled
 from soxspipe.night.organise import organise
-from soxspipe.night.plan import Plan, Takes, make_plan, narrowed
+from soxspipe.night.plan import Plan, Takes, make_plan, narrowed, unanswered
 from soxspipe.night.progress import Course, Listener, Quiet
 from soxspipe.night.run_recipe import run_recipe, settings_text, takes
-from soxspipe.night.sofs import write_sof
+from soxspipe.night.set_names import SOF_FOLDER
+from soxspipe.night.sofs import first_entry, write_sof
 from soxspipe.night.state import Outcome, record_path
 from soxspipe.night.workers import Workers
 
@@ -98,17 +99,17 @@ def plan_folder(request: Request, *, index: Index | None = None, seen: Seen | No
     Raises
     ------
     InputError
-        If the folder does not exist, or holds no file that belongs to a known instrument.
+        If the folder does not exist or holds no FITS file, or nothing answers to a word that was asked for.
     """
     index = index or open_index(request.output)
     rows = index.rows(request.folder, request.output, seen)
     if not rows:
         raise InputError(f"{request.folder}: holds no FITS file")
     plan = plan_of(rows, request, takes)
-    chosen = narrowed(plan, request.only)
-    if request.only and not chosen.tasks:
-        raise InputError(f"nothing in {request.folder} answers to {', '.join(request.only)}: give an arm, a target or the name of a set")
-    return chosen
+    unknown = unanswered(plan, request.only)
+    if unknown:
+        raise InputError(f"nothing in {request.folder} answers to {', '.join(unknown)}: give an arm, a target or the name of a set")
+    return narrowed(plan, request.only)
 
 
 def plan_of(rows: Iterable[FrameRow], request: Request, takes: Takes = takes) -> Plan:
@@ -121,6 +122,20 @@ def write_sofs(plan: Plan) -> int:
     for task in plan.tasks:
         write_sof(task.sof, task.entries())
     return len(plan.tasks)
+
+
+def replaced_sofs(plan: Plan) -> tuple[str, ...]:
+    """Sentences about sets-of-files of an earlier plan whose exposures are now in a set of another name, as after an earlier exposure came late."""
+    set_of = {row.path: task.name for task in plan.tasks for row in task.frames.frames}
+    planned = {task.sof.name for task in plan.tasks}
+    said = []
+    for path in sorted((plan.output / SOF_FOLDER).glob("*.sof")):
+        first = "" if path.name in planned else first_entry(path)
+        if first in set_of:
+            said.append(
+                f"{path.name} is of an earlier plan: its exposures are now in {set_of[first]}, and what was made of it is not renewed"
+            )
+    return tuple(said)
 
 
 def reduce_night(

@@ -33,6 +33,13 @@ def is_hand_made(path: Path) -> bool:
     return found is not None and is_edited(found)
 
 
+def first_entry(path: Path) -> str:
+    """Path of the first file that a set-of-files names, if this program wrote it and nobody has edited it; else empty."""
+    found = _found(path)
+    line = "" if found is None or is_edited(found) else found.partition("\n")[0]
+    return line.rpartition(" ")[0].rstrip()
+
+
 def write_sof(path: Path, entries: Entries) -> bool:
     """Write a set-of-files unless a person has edited it.
 

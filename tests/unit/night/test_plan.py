@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from soxspipe.night.plan import narrowed
+from soxspipe.night.plan import narrowed, unanswered
 from support.night_headers import EVENING, run_of, whole_night
 from support.nights import planned
 
@@ -28,6 +28,7 @@ def test_an_arm_or_a_set_can_be_named() -> None:
     name = "20260301T180000_VIS_1X1_1_MBIAS_SOXS"
     assert [task.name for task in narrowed(whole, [f"./sof/{name}.sof"]).tasks] == [name]
     assert narrowed(whole, ["SN1987A"]).tasks == ()
+    assert unanswered(whole, ["vis", f"{name}.sof", "SN1987A"]) == ("SN1987A",)
 
 
 def test_nodding_exposures_are_listed_with_their_sets_and_calibrations() -> None:

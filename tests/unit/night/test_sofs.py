@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from soxspipe.night.sofs import is_edited, is_hand_made, sof_text, write_sof
+from soxspipe.night.sofs import first_entry, is_edited, is_hand_made, sof_text, write_sof
 
 
 def test_a_set_of_files_is_two_columns(tmp_path: Path) -> None:
@@ -27,3 +27,12 @@ def test_an_edited_set_of_files_is_left_alone(tmp_path: Path) -> None:
     assert "/mine.fits" in path.read_text()
     (tmp_path / "y.sof").write_text("/own.fits TAG\n")
     assert is_hand_made(tmp_path / "y.sof")
+
+
+def test_the_first_entry_of_what_was_written_here(tmp_path: Path) -> None:
+    path = tmp_path / "x.sof"
+    assert first_entry(path) == ""
+    write_sof(path, [("/with a blank/b.fits", "STD,FLUX_VIS"), ("/c.fits", "T")])
+    assert first_entry(path) == "/with a blank/b.fits"
+    path.write_text("/own.fits TAG\n")
+    assert first_entry(path) == ""
