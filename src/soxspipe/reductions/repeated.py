@@ -112,8 +112,8 @@ def _same_noise(one: ClassifiedFile, other: ClassifiedFile) -> bool:
     first, second = _some_rows(one), _some_rows(other)
     if first.shape != second.shape:
         return False
-    apart = np.abs(first - second)
-    noise = np.abs(np.diff(first, axis=1))
+    with np.errstate(invalid="ignore"):  # infinite pixels
+        apart, noise = np.abs(first - second), np.abs(np.diff(first, axis=1))
     both = np.isfinite(apart[:, 1:]) & np.isfinite(noise)
     return bool(both.any() and np.median(apart[:, 1:][both]) < MOST_APART * np.median(noise[both]))
 
