@@ -30,6 +30,8 @@ LARGEST_PASSED = 3
 """Peaks that turn out to belong to objects already found before the search ends."""
 COMPANION_SHARE = 0.01
 """Of the brightest: what is fainter cannot be told from its wings."""
+CLEAR_SHARE, CLEAR_SIGNIFICANCE = 0.1, 30.0
+"""Of the brightest, and in sigma of its errors: so much is no scatter, but makes it; what fits leave of a bright star's wings is 6 % at most."""
 APART_FWHM = 1.5
 """Nearer than this two images are one."""
 CONTRAST = 1.0
@@ -172,11 +174,12 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
     explained = np.zeros(remaining.size)
     found: list[tuple[float, float, float, float]] = []
     for _ in range(LARGEST_COUNT + LARGEST_PASSED):
-        level, significance = _filtered(slit_light, remaining, _away(slit_light, found))
+        level, significance, scatter = _filtered(slit_light, remaining, _away(slit_light, found))
         peak = int(np.nanargmax(significance)) if np.isfinite(significance).any() else 0
         strength = float(np.nan_to_num(significance[peak], nan=-np.inf))
         share = float(level[peak] / found[0][3]) if found and found[0][3] > 0 else 1.0
-        if strength < needed or share < COMPANION_SHARE or len(found) == LARGEST_COUNT:
+        clear = share > CLEAR_SHARE and strength * scatter > CLEAR_SIGNIFICANCE
+        if (strength < needed and not clear) or share < COMPANION_SHARE or len(found) == LARGEST_COUNT:
             break
         position, fwhm, _ = measure_peak(slit_light.slit_arcsec, remaining, peak)
         seen = position if not found else _unmirrored(slit_light, position, found[0][0])
@@ -188,7 +191,7 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
         near = np.abs(slit_light.slit_arcsec - position) < reach
         remaining[near] = np.minimum(remaining[near], 0.0)
     # while the first was looked for, the others' light and its own wings were scatter
-    _, against_empty_slit = _filtered(slit_light, slit_light.light, _away(slit_light, found))
+    _, against_empty_slit, _ = _filtered(slit_light, slit_light.light, _away(slit_light, found))
     return tuple(
         SlitSource(
             slit_arcsec=p,
@@ -285,7 +288,7 @@ def _side_light(distance: FloatArray, light: FloatArray, error: FloatArray, use:
 
 def strongest(slit_light: SlitLight) -> float:
     """Significance of the strongest peak, for the message that nothing was found."""
-    _, significance = _filtered(slit_light, slit_light.light)
+    _, significance, _ = _filtered(slit_light, slit_light.light)
     return float(np.nanmax(significance)) if np.isfinite(significance).any() else 0.0
 
 
@@ -297,8 +300,8 @@ def _away(slit_light: SlitLight, found: Sequence[tuple[float, float, float, floa
     return away
 
 
-def _filtered(slit_light: SlitLight, light: FloatArray, away: BoolArray | None = None) -> tuple[FloatArray, FloatArray]:
-    """Light under a matched filter above the level of the slit, and its significance, against the scatter seen in the bins `away`."""
+def _filtered(slit_light: SlitLight, light: FloatArray, away: BoolArray | None = None) -> tuple[FloatArray, FloatArray, float]:
+    """Light under a matched filter above the level of the slit, its significance, and by how much scatter in the bins `away` has lowered that."""
     usable = np.isfinite(light)
     base = float(np.median(light[usable])) if usable.any() else 0.0
     bin_arcsec = float(slit_light.slit_arcsec[1] - slit_light.slit_arcsec[0])
@@ -312,7 +315,8 @@ def _filtered(slit_light: SlitLight, light: FloatArray, away: BoolArray | None =
     significance = np.where(power > 0, signal / np.sqrt(np.maximum(power, 1e-30)), np.nan)
     rest = significance if away is None or np.count_nonzero(away & usable) <= FEWEST_AWAY else significance[away]
     floor = mad_sigma(rest[rest < np.nanpercentile(rest, 70)]) if usable.sum() > 10 else 1.0
-    return amplitude, significance / max(1.0, 1.6 * floor)
+    lowered = max(1.0, 1.6 * floor)
+    return amplitude, significance / lowered, lowered
 
 
 def measure_peak(slit: FloatArray, light: FloatArray, peak: int) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.objects.find_sources import COMPANION_SHARE, is_alike, measure_peak
+from soxspipe.algorithms.objects.find_sources import is_alike, measure_peak
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.trace import SlitSource
@@ -96,7 +96,7 @@ def find_line_sources(
             break
         centre, fwhm = _stacked_shape(orders, skies, spots, own, position)
         share = significance / found[0].significance if found else 1.0
-        if not found or (share > COMPANION_SHARE and is_alike(fwhm, found[0].fwhm_arcsec)):
+        if not found or is_alike(fwhm, found[0].fwhm_arcsec):
             found.append(SlitSource(slit_arcsec=centre, fwhm_arcsec=fwhm, significance=significance, relative_flux=min(share, 1.0)))
         left &= np.abs(spots.slit_arcsec - position) > 2.0 * CLUSTER_ARCSEC
     return tuple(found)

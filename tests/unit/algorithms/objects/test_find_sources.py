@@ -85,6 +85,18 @@ def test_an_object_at_the_end_of_the_lit_slit_is_found(side: int) -> None:
     assert second.fwhm_arcsec == pytest.approx(1.1, rel=0.3)
 
 
+def test_a_companion_of_a_quarter_is_found_though_it_makes_most_of_the_scatter() -> None:
+    """Light along the slit of a simulated NIR exposure, AB 17.2 in a seeing of 1.4 arcsec, with a companion of 31 % at +1.2 arcsec."""
+    seen = np.array([-2.4, -1.4, -0.1, 0.0, 0.2, 1.0, 1.3, 2.4, 4.1, 7.0, 10.5, 14.5, 18.5, 19.7, 19.0, 15.4, 11.4, 7.3, 4.2, 2.5, 1.4, 0.4, 0.0, 0.0,
+-0.0, 0.4, 1.0, 1.7, 2.8, 4.1, 5.0, 5.3, 4.3, 3.4, 2.0, 1.0, 0.5, 0.1, -0.2, -0.3, -0.3, -0.3, -0.1, -0.3, -0.2, -0.2, -0.2, -0.1,
+-0.3, 0.2, 0.3, -0.1, 0.4, 0.3, 0.2, 0.0, -1.0])  # fmt: skip
+    dark, beyond = np.full(8, np.nan), np.full(2, np.nan)
+    slit = np.linspace(-5.909, 6.077, dark.size + seen.size + beyond.size)
+    error = np.r_[dark, 1.62, 0.31, np.full(seen.size - 3, 0.16), 0.42, beyond]
+    _, second = find_sources(SlitLight(slit_arcsec=slit, light=np.r_[dark, seen, beyond], error=error), 8.0)
+    assert second.slit_arcsec == pytest.approx(1.2, abs=0.1)
+
+
 def test_significance_is_against_the_slit_without_the_others() -> None:
     """A star and a companion are each other's scatter while the first of them is looked for."""
     alone = find_sources(light((-2.3, 50.0, 1.0), error=0.15), 8.0)
