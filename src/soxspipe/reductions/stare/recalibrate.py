@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Card, CardValue, InputFile
-from soxspipe.datamodel.spectrum import CountsSpectrum, FluxedSpectrum, ResponseCurve
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import Instrument
 from soxspipe.io.atomic import Staged, discard, stage
@@ -49,18 +47,12 @@ SLIT_LOSS = "ESO QC SLIT LOSS RATIO"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Calibrated:
-    """A spectrum, the response, and what came out: flux, metrics, warnings, header, and the time of it."""
+    """A spectrum of an instrument, what is new, and its header with that."""
 
     path: Path
-    counts: CountsSpectrum
     instrument: Instrument
-    response: ResponseCurve
-    response_file: InputFile
-    fluxed: FluxedSpectrum
-    metrics: tuple[Metric, ...]
-    warnings: tuple[str, ...]
+    new: LateFlux
     cards: tuple[Card, ...]
-    made_at: str
 
     @property
     def name(self) -> str:
@@ -105,7 +97,7 @@ def recalibrate(spectrum: Path, response: Path, output: Path | None = None) -> P
     folder, owner = spectrum.parent if output is None else output, file_name(found.name, "")
     with only_run(folder / f".{file_name(found.name, '.lock')}", timeout_s=LOCK_TIMEOUT_S):
         recover(folder, owner)
-        updated = with_late_flux(_quality_folder(spectrum), found.name, _news(found))
+        updated = with_late_flux(_quality_folder(spectrum), found.name, found.new)
         files = dict(_spectra(found, folder)) | dict(updated.files if output is None else {})
         _write(files, folder / f"{found.name}{FLUX_END}", owner, updated if output is None else Updated())
     return Published(
@@ -113,7 +105,7 @@ def recalibrate(spectrum: Path, response: Path, output: Path | None = None) -> P
         products=tuple(_records(found.name, folder, _quality_folder(spectrum) if output is None else folder)),
         metrics=updated.metrics,
         warnings=updated.warnings,
-        made_at=found.made_at,
+        made_at=found.new.made_at,
         verdict=updated.verdict,
         reasons=updated.worries,
     )
@@ -133,15 +125,17 @@ def _calibrated(spectrum: Path, response: Path) -> _Calibrated:
     doubts = response_doubts(curve, counts.flat_md5, counts.observation, arm, flattened=bool(counts.flat_md5))
     return _Calibrated(
         path=spectrum,
-        counts=counts,
         instrument=file.instrument,
-        response=curve,
-        response_file=response_file,
-        fluxed=fluxed,
-        metrics=metrics,
-        warnings=(*doubts, *slit_loss_warnings(fluxed, curve, counts.observation)),
+        new=LateFlux(
+            counts=counts,
+            fluxed=fluxed,
+            response=curve,
+            response_file=response_file,
+            metrics=metrics,
+            warnings=(*doubts, *slit_loss_warnings(fluxed, curve, counts.observation)),
+            made_at=moment,
+        ),
         cards=later_calibration([*kept, *map(metric_card, metrics)], response_file, moment),
-        made_at=moment,
     )
 
 
@@ -169,27 +163,15 @@ def _quality_folder(spectrum: Path) -> Path:
     return night.parent.parent / "qc" / night.name / spectrum.parent.name if night.parent.name == "reduced" else spectrum.parent
 
 
-def _news(found: _Calibrated) -> LateFlux:
-    return LateFlux(
-        counts=found.counts,
-        fluxed=found.fluxed,
-        response=found.response,
-        response_file=found.response_file,
-        metrics=found.metrics,
-        warnings=found.warnings,
-        made_at=found.made_at,
-    )
-
-
 def _spectra(found: _Calibrated, folder: Path) -> Iterator[tuple[Path, Contents]]:
     """Every file that holds the flux, and its contents."""
-    fluxed, limits = found.fluxed, found.card("SOXS FORCED") is True
+    fluxed, limits = found.new.fluxed, found.card("SOXS FORCED") is True
     flux_path = folder / f"{found.name}{FLUX_END}"
     yield flux_path, fits_chunks(fluxed_hdus(found.cards, fluxed, limits=limits))
     about = fluxed_about(
-        found.counts.observation,
+        found.new.counts.observation,
         number=int(float(str(found.card("NCOMBINE") or 1))),
-        total_s=float(str(found.card("TEXPTIME") or found.counts.observation.exptime_s)),
+        total_s=float(str(found.card("TEXPTIME") or found.new.counts.observation.exptime_s)),
         instrument=found.instrument.name,
         known={name: value for name, value, _ in found.cards},
     )
@@ -206,14 +188,14 @@ def _spectra(found: _Calibrated, folder: Path) -> Iterator[tuple[Path, Contents]
 
 def _archive_spectra(found: _Calibrated, folder: Path) -> Iterator[tuple[Path, Contents]]:
     """The spectra in ESO's form, made again of those that the reduction wrote."""
-    spectrum = as_spectrum_1d(found.counts.merged, found.fluxed, found.response, found.counts.in_doubt)
+    spectrum = as_spectrum_1d(found.new.counts.merged, found.new.fluxed, found.new.response, found.new.counts.in_doubt)
     rows = {row.label: row for row in STARE.products}
     for label, long_values in (("SPECTRUM_1D", False), ("SPECTRUM_1D_IMAGE", True)):
         name = rows[label].named(found.name, str(rows[label].suffix))
         old = found.path.parent / name
         if old.is_file():
             kept = [card for card in full_cards(old) if card[0] != SLIT_LOSS]
-            cards = later_calibration([*kept, *map(metric_card, found.metrics)], found.response_file, found.made_at)
+            cards = later_calibration([*kept, *map(metric_card, found.new.metrics)], found.new.response_file, found.new.made_at)
             yield folder / name, fits_chunks(calibrated_later(old, cards, spectrum), long_values=long_values)
 
 
