@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -202,45 +203,51 @@ def order_spectrum(
     ndarray, shape (n_lags, n)
         Covariance of neighbouring fluxes in the same sequence.
     """
-    data, good = extracted.data, extracted.data.good & ~extracted.rejection.rejected
-    aperture = _aperture(data, trace.a_px, aperture_px)
-    light = data.electrons - extracted.sky
-    fraction = np.sum(np.where(good, np.maximum(extracted.shares, 0.0), 0.0), axis=1)
-    model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
-    mean_flat = _mean_flat(extracted)
-    total = np.sum(aperture, axis=1)
-    columns = {
-        "b_px": data.window.b_px,
+    aperture = _aperture(extracted.data, trace.a_px, aperture_px)
+    columns = _columns(extracted, aperture) | {
         "a_px": trace.a_px,
         "wavelength_nm": wavelength_nm,
-        "pixel_scale_nm": _pixel_scale(data.window.b_px, wavelength_nm),
-        "flux": extracted.flux,
-        "variance": extracted.flux_variance,
+        "pixel_scale_nm": _pixel_scale(extracted.data.window.b_px, wavelength_nm),
+    }
+    quality = _quality(extracted, aperture, saturated, columns["profile_fraction"], forced=forced)
+    weak = columns["mean_flat"] < LEAST_FLAT
+    columns["flux"] = np.where(weak, np.nan, extracted.flux)
+    columns["variance"] = np.where(weak, np.inf, extracted.flux_variance)
+    quality = np.where(weak, quality | int(SpectrumFlag.LOW_RESPONSE), quality)
+    columns["quality"] = np.where(~np.isfinite(columns["flux"]), quality | int(SpectrumFlag.NO_DATA), quality)
+    keep = np.flatnonzero(np.isfinite(wavelength_nm))
+    keep = keep[np.argsort(wavelength_nm[keep], kind="stable")]
+    covariance = np.where(np.isfinite(columns["flux"][keep]), _sorted_covariance(extracted.covariance, keep), 0.0)
+    spectrum = OrderSpectrum(order=extracted.data.window.order, label=label, **{name: column[keep] for name, column in columns.items()})
+    return spectrum, covariance
+
+
+def _columns(extracted: ExtractedOrder, aperture: FloatArray) -> dict[str, Any]:
+    """Sums over the slit by name, one value for every dispersion pixel of the window."""
+    data, good = extracted.data, extracted.data.good & ~extracted.rejection.rejected
+    light = data.electrons - extracted.sky
+    model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
+    sky = np.sum(aperture * extracted.whole_sky, axis=1)
+    return {
+        "b_px": data.window.b_px,
         "boxcar": np.sum(aperture * light, axis=1),
         "boxcar_robust": np.sum(aperture * np.where(good, light, 0.0), axis=1),
         "boxcar_restored": np.sum(aperture * np.where(good, light, model), axis=1),
-        "sky": np.sum(aperture * extracted.whole_sky, axis=1) / np.maximum(total, 1e-9),
-        "sky_aperture": np.sum(aperture * extracted.whole_sky, axis=1),
-        "profile_fraction": fraction,
+        "sky": sky / np.maximum(np.sum(aperture, axis=1), 1e-9),
+        "sky_aperture": sky,
+        "profile_fraction": np.sum(np.where(good, np.maximum(extracted.shares, 0.0), 0.0), axis=1),
         "aperture_fraction": np.sum(aperture * extracted.shares, axis=1),
-        "mean_flat": mean_flat,
-        "quality": _quality(extracted, aperture, saturated, fraction, forced=forced),
+        "mean_flat": _mean_flat(extracted),
     }
-    weak = mean_flat < LEAST_FLAT
-    columns["flux"] = np.where(weak, np.nan, columns["flux"])
-    columns["variance"] = np.where(weak, np.inf, columns["variance"])
-    columns["quality"] = np.where(weak, columns["quality"] | int(SpectrumFlag.LOW_RESPONSE), columns["quality"])
-    columns["quality"] = np.where(~np.isfinite(columns["flux"]), columns["quality"] | int(SpectrumFlag.NO_DATA), columns["quality"])
-    keep = np.flatnonzero(np.isfinite(wavelength_nm))
-    keep = keep[np.argsort(wavelength_nm[keep], kind="stable")]
-    descending = keep.size > 1 and keep[0] > keep[-1]
-    covariance = np.array(extracted.covariance[:, keep])
-    if descending:
-        for lag in range(1, covariance.shape[0] + 1):
-            covariance[lag - 1] = np.roll(covariance[lag - 1], -lag)
-    covariance = np.where(np.isfinite(columns["flux"][keep]), covariance, 0.0)
-    spectrum = OrderSpectrum(order=data.window.order, label=label, **{name: column[keep] for name, column in columns.items()})
-    return spectrum, covariance
+
+
+def _sorted_covariance(covariance: FloatArray, keep: IntArray) -> FloatArray:
+    """Covariance with the pixel that follows by each lag, in the sequence of `keep`, which runs up or down; shape (n_lags, n)."""
+    kept = np.array(covariance[:, keep])
+    if keep.size > 1 and keep[0] > keep[-1]:
+        for lag in range(1, kept.shape[0] + 1):
+            kept[lag - 1] = np.roll(kept[lag - 1], -lag)
+    return kept
 
 
 def _pixel_scale(b_px: IntArray, wavelength_nm: FloatArray) -> FloatArray:

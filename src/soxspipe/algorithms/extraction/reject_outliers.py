@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -128,30 +128,77 @@ def _struck_share(found: Rejection, data: OrderData, shares: FloatArray) -> floa
 
 def _reject(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: FloatArray, limit: float, tolerance: float) -> Rejection:
     """Rejection with one tolerance; arguments as for `reject_outliers`."""
-    sigma = float(np.sqrt(limit))
-    light = np.where(data.good, data.electrons - sky, 0.0)
     peak = row_max(shares)
-    flux = _median_flux(light, shares, data.good, peak)
-    far = shares < FAR_SHARE * peak[:, None]
-    whole = has_core(shares, data.good)
-    rejected = np.zeros(light.shape, dtype=bool)
-    bright = np.zeros(light.shape, dtype=bool)
+    order = _Order(
+        data=data,
+        sky=sky,
+        shares=shares,
+        light=np.where(data.good, data.electrons - sky, 0.0),
+        peak=peak,
+        far=shares < FAR_SHARE * peak[:, None],
+        whole=has_core(shares, data.good),
+    )
+    flux, variance, rows = _start(order, limit)
+    return _reject_tracks(order, _reject_hits(order, flux, variance, rows, sky_range, limit, tolerance))
 
-    def model_variance(flux: FloatArray, rows: IntArray | slice = EVERY_ROW) -> FloatArray:
-        object_light = np.maximum(running_median(flux, SMOOTH_PX, whole), 0.0)[rows, None] * np.maximum(shares[rows], 0.0)
-        return data.variance(sky[rows] + object_light, rows)
 
-    variance = model_variance(flux)
-    # few rows hold a pixel that is far enough from the model; the others take no part in what follows
-    rows: IntArray = _rows_with(data.good & ((light - flux[:, None] * shares) ** 2 > min(limit, CONTRADICTION_SIGMA**2) * variance))
-    steady = running_median(flux, SPIKE_NEIGHBOURS_PX, whole)
-    flux[rows] = _not_above(flux[rows], steady[rows], light[rows], variance[rows], shares[rows], data.good[rows], peak[rows])
-    slope = _slope(flux)
-    rows = _near(rows, NEIGHBOUR_ROWS, flux.size)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Order:
+    """What the search looks at.
+
+    Attributes
+    ----------
+    data : OrderData
+        The order.
+    sky, shares, light : ndarray, shape of the window
+        Sky model, object profile, and what the sky leaves of the good pixels (0 in others).
+    peak : ndarray, shape (n_disp,)
+        Peak of the profile.
+    far : ndarray of bool, shape of the window
+        Pixels where the profile's error does not count.
+    whole : ndarray of bool, shape (n_disp,)
+        Dispersion pixels whose core can be measured.
+    """
+
+    data: OrderData
+    sky: FloatArray
+    shares: FloatArray
+    light: FloatArray
+    peak: FloatArray
+    far: BoolArray
+    whole: BoolArray
+
+    def variance(self, flux: FloatArray, rows: IntArray | slice = EVERY_ROW) -> FloatArray:
+        """Model variance of some rows at a flux, which is given for all rows."""
+        object_light = np.maximum(running_median(flux, SMOOTH_PX, self.whole), 0.0)[rows, None] * np.maximum(self.shares[rows], 0.0)
+        return self.data.variance(self.sky[rows] + object_light, rows)
+
+
+def _start(order: _Order, limit: float) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Flux and variance to start from, and the rows to look at.
+
+    Few rows hold a pixel that is far enough from the model; the others take no part in what follows.
+    """
+    light, shares, good, peak = order.light, order.shares, order.data.good, order.peak
+    flux = _median_flux(light, shares, good, peak)
+    variance = order.variance(flux)
+    rows = _rows_with(good & ((light - flux[:, None] * shares) ** 2 > min(limit, CONTRADICTION_SIGMA**2) * variance))
+    steady = running_median(flux, SPIKE_NEIGHBOURS_PX, order.whole)
+    flux[rows] = _not_above(flux[rows], steady[rows], light[rows], variance[rows], shares[rows], good[rows], peak[rows])
+    return flux, variance, _near(rows, NEIGHBOUR_ROWS, flux.size)
+
+
+def _reject_hits(
+    order: _Order, flux: FloatArray, variance: FloatArray, rows: IntArray, sky_range: FloatArray, limit: float, tolerance: float
+) -> Rejection:
+    """Reject hits from the brightest to the faintest; `flux` and `variance` follow in place."""
+    light, shares, good, far = order.light, order.shares, order.data.good, order.far
+    rejected, bright = np.zeros(light.shape, dtype=bool), np.zeros(light.shape, dtype=bool)
+    sigma, slope = float(np.sqrt(limit)), _slope(flux)
     for _ in range(ROUNDS):
-        use = data.good[rows] & ~rejected[rows]
-        allowed = (tolerance * np.maximum(flux, 0.0) * peak)[rows, None] ** 2 * ~far[rows]
-        steep = _change_along_tilt(slope[rows], shares[rows], data.u_px[rows])
+        use = good[rows] & ~rejected[rows]
+        allowed = (tolerance * np.maximum(flux, 0.0) * order.peak)[rows, None] ** 2 * ~far[rows]
+        steep = _change_along_tilt(slope[rows], shares[rows], order.data.u_px[rows])
         allowed += (SKY_TOLERANCE * sky_range[rows]) ** 2 + steep**2
         z = np.where(use, (light[rows] - flux[rows, None] * shares[rows]) / np.sqrt(variance[rows] + allowed), 0.0)
         worst = row_max(np.where(far[rows], 0.0, np.abs(z)))[:, None]
@@ -163,26 +210,32 @@ def _reject(data: OrderData, sky: FloatArray, shares: FloatArray, sky_range: Flo
             break
         rejected |= fresh
         bright[rows] |= fresh[rows] & (z > 0)
-        flux[struck], _ = flux_along(light[struck], variance[struck], shares[struck], data.good[struck] & ~rejected[struck])
+        flux[struck], _ = flux_along(light[struck], variance[struck], shares[struck], good[struck] & ~rejected[struck])
         # later rounds look at the rows whose flux or variance has changed, and at the neighbours of hits
         rows = _near(struck, SMOOTH_ROWS, flux.size)
-        variance[rows] = model_variance(flux, rows)
+        variance[rows] = order.variance(flux, rows)
+    return Rejection(rejected=rejected, bright=bright, flux=flux, variance=variance, tolerance=tolerance)
+
+
+def _reject_tracks(order: _Order, found: Rejection) -> Rejection:
+    """Reject tracks along the slit too, and give their dispersion pixels the flux that they should hold."""
+    shares, good = order.shares, order.data.good
     for _ in range(TRACK_ROUNDS):
-        error = flux_error(variance, shares, data.good & ~rejected)
-        level = _level_of_tracks(flux, error, shares, data.good, rejected, far, whole)
+        error = flux_error(found.variance, shares, good & ~found.rejected)
+        level = _level_of_tracks(found.flux, error, shares, good, found.rejected, order.far, order.whole)
         rows = np.flatnonzero(np.isfinite(level))
         if not rows.size:
             break
-        expected = np.where(np.isfinite(level), level, flux)
-        excess = (light[rows] - expected[rows, None] * shares[rows]) / np.sqrt(model_variance(expected, rows))
-        track = data.good[rows] & ~far[rows] & ~rejected[rows] & (excess > GROW_SIGMA)
+        expected = np.where(np.isfinite(level), level, found.flux)
+        excess = (order.light[rows] - expected[rows, None] * shares[rows]) / np.sqrt(order.variance(expected, rows))
+        track = np.zeros(shares.shape, dtype=bool)
+        track[rows] = good[rows] & ~order.far[rows] & ~found.rejected[rows] & (excess > GROW_SIGMA)
         if not track.any():
             break
-        rejected[rows] |= track
-        bright[rows] |= track
-        flux = expected
-        variance = model_variance(flux)
-    return Rejection(rejected=rejected, bright=bright, flux=flux, variance=variance, tolerance=tolerance)
+        found = replace(
+            found, rejected=found.rejected | track, bright=found.bright | track, flux=expected, variance=order.variance(expected)
+        )
+    return found
 
 
 def _rows_with(mask: BoolArray) -> IntArray:

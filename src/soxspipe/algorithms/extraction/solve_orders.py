@@ -148,14 +148,8 @@ def extract_with_sky(
     SolvedOrders
         Profile and extracted orders.
     """
-    problem = _Problem(
-        trace=trace,
-        sky_settings=sky_settings,
-        settings=settings,
-        half_length_arcsec=half_length_arcsec,
-        illumination=common_illumination(fits),
-        chunks=[chunks_of(fit.data.window) for fit in fits],
-    )
+    chunks = [chunks_of(fit.data.window) for fit in fits]
+    problem = _Problem(trace, sky_settings, settings, half_length_arcsec, common_illumination(fits), chunks)
     companions = other_sources(trace)
     rough, alone, shares, rough_rejected = problem.begin(fits, companions)
     parts = parts_for(ROWS_WANTED, len(fits))
@@ -171,27 +165,41 @@ def extract_with_sky(
     host = measure_host(alone, rough_rejected, trace, known_host, star) if settings.subtract_host else None
     hostless, kept = alone, fits
     if host is not None and host.taken:
-        # the companions' pixels come back for the aperture sums; the host's light does not
-        images = [host_image(fit, hits, host, trace, rough) for fit, hits in zip(alone, rough_rejected, strict=True)]
-        hostless, kept = ([image.off(fit) for image, fit in zip(images, some, strict=True)] for some in (alone, fits))
+        hostless, kept = _without_host(host, trace, rough, rough_rejected, alone, fits)
     first = problem.measure(hostless, rough_rejected, rough, shares)
     shares = problem.shares_of(hostless, first)
     refined = list(map(problem.refine, hostless, shares))
     profile = problem.measure([fit for fit, _ in refined], [rejected for _, rejected in refined], first, shares)
     better = share_illumination([fit for fit, _ in refined])
     extracted = tuple(map(partial(problem.extract, profile=profile), better))
-    along_lines: tuple[ExtractedOrder, ...] = ()
-    if settings.horne_extraction_along_lines:
-        along_lines = tuple(map(partial(problem.extract_along_lines, profile=profile), better))
+    tilted = better if settings.horne_extraction_along_lines else ()
+    along_lines = tuple(map(partial(problem.extract_along_lines, profile=profile), tilted))
     if companions:
-        extracted = tuple(
-            replace(order, data=fit.data, masked=fit.data.good & ~order.data.good) for order, fit in zip(extracted, kept, strict=True)
-        )
+        extracted = _companions_given_back(extracted, kept)
     seen = trace if placed is None else placed.instead_of(other_sources(trace), trace)
     return SolvedOrders(trace=replace_width(seen, profile), profile=profile, orders=extracted, along_lines=along_lines, host=host)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+def _without_host(
+    host: HostLight,
+    trace: ObjectTrace,
+    rough: ObjectProfile,
+    rejected: Sequence[BoolArray],
+    alone: Sequence[SkyFit],
+    fits: Sequence[SkyFit],
+) -> tuple[Sequence[SkyFit], Sequence[SkyFit]]:
+    """The orders less the host's light: without their companions and with them."""
+    images = [host_image(fit, hits, host, trace, rough) for fit, hits in zip(alone, rejected, strict=True)]
+    hostless, kept = ([image.off(fit) for image, fit in zip(images, some, strict=True)] for some in (alone, fits))
+    return hostless, kept
+
+
+def _companions_given_back(extracted: Sequence[ExtractedOrder], kept: Sequence[SkyFit]) -> tuple[ExtractedOrder, ...]:
+    """The orders with their companions' pixels back for the aperture sums, and marked as masked; the host's light stays out."""
+    return tuple(replace(order, data=fit.data, masked=fit.data.good & ~order.data.good) for order, fit in zip(extracted, kept, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Problem:
     """What stays the same while sky and profile are improved."""
 

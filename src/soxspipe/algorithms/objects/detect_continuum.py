@@ -139,20 +139,10 @@ def detect_continuum(
     slices = [_measure_slices(one, position, width, half_b, settings) for one in traced]
     points = _points([s.points for s in slices])
     offset, error = (np.concatenate([getattr(s, name) for s in slices]) for name in ("offset_arcsec", "error_arcsec"))
-    if source is None:
-        surface, used = None, np.zeros(offset.size, dtype=bool)
-    else:
-        surface, used = fit_surface(
-            points,
-            offset,
-            error,
-            centre_arcsec=position,
-            orders=numbers,
-            order_deg=settings.order_deg,
-            axis_deg=settings.disp_axis_deg,
-            clip_sigma=settings.poly_fitting_residual_clipping_sigma,
-            clip_rounds=settings.poly_clipping_iteration_limit,
-        )
+    surface: TraceSurface | None = None
+    used = np.zeros(offset.size, dtype=bool)
+    if source is not None:
+        surface, used = _surface_of_slices(points, offset, error, position, numbers, settings)
         surface = _refine(traced, surface, width, half_b, settings, keep_lines=keep_lines)
     traces = {one.data.window.order: _order_trace(one, surface, position, width, half_b) for one in traced}
     return ObjectTrace(
@@ -164,6 +154,23 @@ def detect_continuum(
         fwhm_arcsec=width,
         order_deg=settings.order_deg,
         axis_deg=settings.disp_axis_deg,
+    )
+
+
+def _surface_of_slices(
+    points: TracePoints, offset: FloatArray, error: FloatArray, centre_arcsec: float, orders: tuple[int, ...], settings: ContinuumSettings
+) -> tuple[TraceSurface, BoolArray]:
+    """Surface through the slices of all orders with the settings' degrees and clipping, and which slices it follows."""
+    return fit_surface(
+        points,
+        offset,
+        error,
+        centre_arcsec=centre_arcsec,
+        orders=orders,
+        order_deg=settings.order_deg,
+        axis_deg=settings.disp_axis_deg,
+        clip_sigma=settings.poly_fitting_residual_clipping_sigma,
+        clip_rounds=settings.poly_clipping_iteration_limit,
     )
 
 

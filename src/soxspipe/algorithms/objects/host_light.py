@@ -77,33 +77,22 @@ def measure_host(
     fitted = star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts)
     if fitted is None:
         return None
-    rows, alone = fitted.rows, fitted.fit
-    smooth = SlitModel(rows, trace.fwhm_arcsec, INDICES[0])
     if known is not None:
-        return _as_known(fits, rejected, trace, rows, alone, known)
-    if _promises_too_little(smooth, alone):
-        return None
-    tried = _hosts(rows, trace.fwhm_arcsec, alone)
-    if tried and _at_the_end(_best(tried)[1]):
-        # another object, too faint to have been found as one: the host is looked for on the other side and near the object
-        rows = _without_side(rows, _best(tried)[1], trace.fwhm_arcsec)
-        smooth = SlitModel(rows, trace.fwhm_arcsec, INDICES[0])
-        alone = smooth.start()
-        tried = _hosts(rows, trace.fwhm_arcsec, alone)
+        return _as_known(fits, rejected, trace, fitted.rows, fitted.fit, known)
+    smooth, alone, tried = _search(fitted, trace.fwhm_arcsec)
     if not tried:
         return None
     model, best = _best(tried)
-    own, light = model.own_light(best), model.host_light(best)
+    own = model.own_light(best)
     # every row's height is one more unknown, and a fit that is bad all over says less
     scatter = max(1.0, best.misfit / max(int((model.weight > 0).sum()) - 4 * model.n_rows, 1))
     net = (alone.misfit - best.misfit) / scatter - model.n_rows
     if net < WORTH_SAYING**2 or own <= 0.0 or best.host is None or _at_the_end(best):
         return None
-    share, significance = light / own, float(np.sqrt(net))
+    share, significance = model.host_light(best) / own, float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
     as_good = [m.own_light(fit) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
-    point = max(smooth.own_light(alone), 1e-30)
-    doubt = _doubt_of_taken(model, best, as_good, scatter) if taken else max(0.0, 1.0 - min(as_good) / point)
+    doubt = _doubt_of_taken(model, best, as_good, scatter) if taken else _doubt_of_left(smooth.own_light(alone), as_good)
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
@@ -123,6 +112,11 @@ def _doubt_of_taken(model: SlitModel, best: SlitFit, as_good: Sequence[float], s
     """Relative error of the object's light beside a host: what the fit leaves, and how far shapes of the host that fit as well differ."""
     own = model.own_light(best)
     return float(np.hypot(np.sqrt(scatter) * model.own_light_error(best) / own, max(abs(other / own - 1.0) for other in as_good)))
+
+
+def _doubt_of_left(all_light: float, as_good: Sequence[float]) -> float:
+    """Relative error of the object's light with a host left in: the largest share of it that a host may be."""
+    return max(0.0, 1.0 - min(as_good) / max(all_light, 1e-30))
 
 
 def _promises_too_little(smooth: SlitModel, alone: SlitFit) -> bool:
@@ -153,6 +147,19 @@ def _as_known(
     softening = HOST_SOFTENING_FWHM * trace.fwhm_arcsec
     share = model.host_light(best) / max(model.own_light(best), 1e-30)
     return replace(known, share=share, softening_arcsec=softening, middle_px=middles, peak=peaks)
+
+
+def _search(star: StarFit, fwhm_arcsec: float) -> tuple[SlitModel, SlitFit, list[tuple[SlitModel, SlitFit]]]:
+    """Model and fit of the point source alone, and the hosts that may be there beside it; none where none is promised."""
+    smooth, alone = SlitModel(star.rows, fwhm_arcsec, INDICES[0]), star.fit
+    tried = [] if _promises_too_little(smooth, alone) else _hosts(star.rows, fwhm_arcsec, alone)
+    if tried and _at_the_end(_best(tried)[1]):
+        # another object, too faint to have been found as one: the host is looked for on the other side and near the object
+        rows = _without_side(star.rows, _best(tried)[1], fwhm_arcsec)
+        smooth = SlitModel(rows, fwhm_arcsec, INDICES[0])
+        alone = smooth.start()
+        tried = _hosts(rows, fwhm_arcsec, alone)
+    return smooth, alone, tried
 
 
 def _hosts(rows: SlitRows, fwhm_arcsec: float, alone: SlitFit) -> list[tuple[SlitModel, SlitFit]]:
