@@ -171,27 +171,8 @@ def _assemble(
     shape = lamps[0].electrons.shape
     value, variance = np.ones(shape, np.float32), np.zeros(shape, np.float32)
     reasons = np.array(bad | lamps[0].reasons)
-    turned = (value.T, variance.T, reasons.T) if layout.axis == "x" else (value, variance, reasons)
-    flagged = [(lamp.reasons & ~np.uint8(BadPixel.UNSTABLE)) > 0 for lamp in lamps]
-    orders: dict[int, FlatOrder] = {}
-    light: dict[int, OrderLight] = {}
-    of_second: dict[int, tuple[IntArray, IntArray]] = {}
-    for number in sorted(edges):
-        order, pixels = _one_order(lamps, scattered, edges[number], layout, flagged, settings)
-        orders[number] = order
-        rows, columns = pixels.place
-        turned[0][rows, columns], turned[1][rows, columns] = pixels.values, pixels.variance
-        turned[2][rows, columns] |= pixels.reasons
-        if pixels.light is not None:
-            light[number] = pixels.light
-            if pixels.light.spectrum == 1:
-                of_second[number] = pixels.place
-    scale = second_lamp_scale(joins, light) if of_second else None
-    if scale is not None:
-        for number, (rows, columns) in of_second.items():
-            turned[0][rows, columns] *= np.float32(scale)
-            turned[1][rows, columns] *= np.float32(scale**2)
-            orders[number] = replace(orders[number], scale=scale)
+    planes = _Planes(value.T, variance.T, reasons.T) if layout.axis == "x" else _Planes(value, variance, reasons)
+    orders, joined = _put_orders(planes, lamps, scattered, edges, layout, settings, joins)
     lit = [order for order in orders.values() if order.edges.lit]
     norm = float(np.mean(np.concatenate([order.scale * order.parts.blaze for order in lit])))
     inside = variance > 0
@@ -211,8 +192,32 @@ def _assemble(
         order_levels_e=_order_levels(lit),
         table_misfit_px=misfit,
         blocked=tuple(n for n, o in orders.items() if not o.edges.lit),
-        lamps_joined=scale is not None or not of_second,
+        lamps_joined=joined,
     )
+
+
+def _put_orders(
+    planes: _Planes, lamps: Sequence[LampFlat], scattered: Sequence[tuple[Image, float] | None], edges: Mapping[int, OrderEdges],
+    layout: Layout, settings: FlatSettings, joins: Sequence[OrderJoin],
+) -> tuple[dict[int, FlatOrder], bool]:  # fmt: skip
+    """Write every order into the planes, those of the second lamp on the scale of the first; also whether that scale is known, or not needed."""
+    flagged = [(lamp.reasons & ~np.uint8(BadPixel.UNSTABLE)) > 0 for lamp in lamps]
+    orders: dict[int, FlatOrder] = {}
+    light: dict[int, OrderLight] = {}
+    of_second: dict[int, tuple[IntArray, IntArray]] = {}
+    for number in sorted(edges):
+        orders[number], pixels = _one_order(lamps, scattered, edges[number], layout, flagged, settings)
+        planes.put(pixels)
+        if pixels.light is not None:
+            light[number] = pixels.light
+            if pixels.light.spectrum == 1:
+                of_second[number] = pixels.place
+    scale = second_lamp_scale(joins, light) if of_second else None
+    if scale is not None:
+        for number, place in of_second.items():
+            planes.multiply(place, scale)
+            orders[number] = replace(orders[number], scale=scale)
+    return orders, scale is not None or not of_second
 
 
 class _Pixels(NamedTuple):
@@ -223,6 +228,25 @@ class _Pixels(NamedTuple):
     variance: FloatArray
     reasons: FlagArray
     light: OrderLight | None
+
+
+class _Planes(NamedTuple):
+    """Value, variance and reasons while a flat is put together, dispersion along axis 0; written in place."""
+
+    value: Image
+    variance: Image
+    reasons: FlagArray
+
+    def put(self, pixels: _Pixels) -> None:
+        """Write the pixels of an order; reasons are added to those that are there."""
+        self.value[pixels.place] = pixels.values
+        self.variance[pixels.place] = pixels.variance
+        self.reasons[pixels.place] |= pixels.reasons
+
+    def multiply(self, place: tuple[IntArray, IntArray], factor: float) -> None:
+        """Multiply the light of some pixels."""
+        self.value[place] *= np.float32(factor)
+        self.variance[place] *= np.float32(factor**2)
 
 
 def _one_order(

@@ -155,22 +155,14 @@ def solve_arc(
     AlgorithmError
         If the pattern of lines is not on the frame, or too few lines are left.
     """
-    if len(lines) < LEAST_LINES:
-        raise AlgorithmError(
-            f"{len(lines)} lines of these lamps are expected on the frame, {LEAST_LINES} are needed: are the lamps those of this arm, and is it a "
-            "whole frame?"
-        )
+    _require_candidates(lines)
     work = _Work(image=image, prediction=prediction, lines=lines, slit_arcsec=slit_arcsec, settings=settings)
     expected = prediction if start is None else anchored(prediction, *start)
     x0, y0 = work.pixels(expected.x, expected.y)
     order = np.repeat(lines.order, slit_arcsec.size)
     reach = settings.pixel_window_size if start is None else ANCHORED_REACH_PX
     pattern = find_pattern(image, order, x0.ravel(), y0.ravel(), reach, rigid=start is not None)
-    if pattern.contrast < LEAST_CONTRAST or pattern.light < LEAST_LIGHT:
-        raise AlgorithmError(
-            f"the pattern of {len(lines)} arc lines is not on the frame within {reach} px of where it is expected: "
-            "is the lamp on, and is it the lamp that the header names?"
-        )
+    _require_on_frame(pattern, lines, reach)
     dx, dy = (motion.reshape(x0.shape) for motion in pattern.motion(order, x0.ravel(), y0.ravel(), image.shape))
     x: FloatArray = x0 + dx
     y: FloatArray = y0 + dy
@@ -187,6 +179,22 @@ def solve_arc(
         lines=lines, slit_arcsec=slit_arcsec, pattern=pattern, predicted_x=x0, predicted_y=y0, pinholes=pinholes, judged=judged, fit=fit,
         fit_x=fit_x, fit_y=fit_y,
     )  # fmt: skip
+
+
+def _require_candidates(lines: ArcLines) -> None:
+    if len(lines) < LEAST_LINES:
+        raise AlgorithmError(
+            f"{len(lines)} lines of these lamps are expected on the frame, {LEAST_LINES} are needed: are the lamps those of this arm, and is it a "
+            "whole frame?"
+        )
+
+
+def _require_on_frame(pattern: Pattern, lines: ArcLines, reach_px: float) -> None:
+    if pattern.contrast < LEAST_CONTRAST or pattern.light < LEAST_LIGHT:
+        raise AlgorithmError(
+            f"the pattern of {len(lines)} arc lines is not on the frame within {reach_px} px of where it is expected: "
+            "is the lamp on, and is it the lamp that the header names?"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -97,9 +97,7 @@ def solve_map(
     planes = {name: np.full(shape, np.nan, np.float32) for name in ("wavelength", "slit", "order", "error")}
     constrained, nearest = np.zeros(shape, np.uint8), np.full(shape, np.inf, np.float32)
     worst = 0.0
-    for order in table.orders:
-        if order not in ranges_nm:
-            continue
+    for order in (order for order in table.orders if order in ranges_nm):
         rows, columns = _inside(table, order, shape)
         span = on_detector(x, y, order, ranges_nm[order], table.dispersion_axis, shape)
         solution = solve_order(x, y, order, span, 0.5 * slit_length_arcsec)

@@ -91,14 +91,9 @@ def combine_order(
     measured = norm > 0
     share = weight / np.where(measured, norm, 1.0)
     mean = np.sum(share * np.where(kept, flux, 0.0), axis=0)
-    carried = [np.sum(share**2 * np.where(kept, variance, 0.0), axis=0)]
+    carried = np.sum(share**2 * np.where(kept, variance, 0.0), axis=0)
     if common is not None:
-        carried[0] += common(share)
-    for lag in range(1, covariances[0].shape[0] + 1):
-        row = np.zeros(mean.size)
-        pairs = share[:, :-lag] * share[:, lag:] * np.stack([one[lag - 1] for one in covariances])[:, :-lag]
-        row[:-lag] = pairs.sum(axis=0)
-        carried.append(row)
+        carried += common(share)
     part = np.where(measured, weight * t / np.where(measured, norm, 1.0), 0.0)
     sums: dict[str, Any] = {name: _mean(spectra, name, share) for name in ("boxcar", "boxcar_robust", "boxcar_restored")}
     means: dict[str, Any] = {
@@ -107,12 +102,22 @@ def combine_order(
     spectrum = replace(
         spectra[0],
         flux=np.where(measured, mean, np.nan),
-        variance=np.where(measured, carried[0], np.inf),
+        variance=np.where(measured, carried, np.inf),
         quality=_quality(spectra, part, rejected, measured),
         **sums,
         **means,
     )
-    return CombinedOrder(spectrum=spectrum, covariance=np.stack(carried[1:]), share=part, rejected=rejected)
+    return CombinedOrder(spectrum=spectrum, covariance=_carried_covariance(covariances, share), share=part, rejected=rejected)
+
+
+def _carried_covariance(covariances: Sequence[FloatArray], share: FloatArray) -> FloatArray:
+    """Covariance of neighbouring samples of the sum, shape (n_lags, n)."""
+    n_lags = len(covariances[0])
+    carried = np.zeros((n_lags, share.shape[1]))
+    for lag in range(1, n_lags + 1):
+        pairs = share[:, :-lag] * share[:, lag:] * np.stack([one[lag - 1] for one in covariances])[:, :-lag]
+        carried[lag - 1, :-lag] = pairs.sum(axis=0)
+    return carried
 
 
 def _steady_variance(variance: FloatArray, usable: BoolArray) -> FloatArray:

@@ -163,10 +163,7 @@ def fit_order_sky(
         spline, placed = _restart(start, pixels, variance, clip)
     else:
         spline, placed = start, place_pixels(start, pixels)
-    wings = None
-    if object_light is not None:
-        peak = row_max(object_light).take(index // object_light.shape[1])
-        wings = np.stack([foreground, *(peak * placed.terms.across[:WING_TERMS])])
+    wings = None if object_light is None else _wings(object_light, index, placed.terms)
     here = linearise(spline, placed)
     last = None
     if start is None or start_is_good or settings.bspline_iteration_limit == 1:
@@ -179,6 +176,12 @@ def fit_order_sky(
     used = np.zeros(data.good.shape, dtype=bool)
     used.ravel()[index] = last.use
     return SkyFit(data=data, spline=last.spline, electrons=_on_window(last, data, index), used=used)
+
+
+def _wings(object_light: FloatArray, index: IntArray, terms: ShapeTerms) -> FloatArray:
+    """What the object's wings may look like at the pixels: its light, and polynomials across the slit as high as its peak; shape (n_wings, n)."""
+    peak = row_max(object_light).take(index // object_light.shape[1])
+    return np.stack([object_light.take(index), *(peak * terms.across[:WING_TERMS])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 
 from soxspipe.algorithms.spectra.flat_level import flat_ratio
 from soxspipe.algorithms.spectra.slit_losses import SlitLoss, SlitView, measure_slit_loss
-from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, TelluricBands
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.flags import SpectrumFlag
@@ -78,21 +78,27 @@ def flux_calibrate(
     if correct_slit_loss and loss is not None:
         scale, flux, relative = scale / loss.ratio, flux / loss.ratio, np.hypot(relative, loss.error / loss.ratio)
     error = np.hypot(np.sqrt(np.maximum(merged.variance, 0.0)) * scale, flux * relative)
-    quality = np.array(merged.quality)
-    quality[telluric_bands.contains(wave)] |= int(SpectrumFlag.TELLURIC)
-    quality[~known] |= int(SpectrumFlag.EXTRAPOLATED_RESPONSE)
-    typical = float(np.median(curve[known & (curve > 0)])) if (known & (curve > 0)).any() else 1.0
-    quality[curve > LOW_RESPONSE * typical] |= int(SpectrumFlag.LOW_RESPONSE)
     return FluxedSpectrum(
         wavelength_nm=wave,
         flux=flux,
         error=error,
-        quality=quality,
+        quality=_quality(merged, telluric_bands, curve, known),
         slit_loss_ratio=None if loss is None else float(np.median(loss.ratio)),
         slit_loss_error=0.0 if loss is None else float(np.median(loss.error)),
         slit_loss_ends=(1.0, 1.0) if loss is None else (float(loss.ratio[0]), float(loss.ratio[-1])),
         slit_loss_applied=correct_slit_loss and loss is not None,
     )
+
+
+def _quality(merged: MergedSpectrum, telluric_bands: TelluricBands, curve: FloatArray, known: BoolArray) -> IntArray:
+    """Flags of the merged spectrum, and of what the response `curve` cannot be trusted with."""
+    quality = np.array(merged.quality)
+    quality[telluric_bands.contains(merged.wavelength_nm)] |= int(SpectrumFlag.TELLURIC)
+    quality[~known] |= int(SpectrumFlag.EXTRAPOLATED_RESPONSE)
+    measured = known & (curve > 0)
+    typical = float(np.median(curve[measured])) if measured.any() else 1.0
+    quality[curve > LOW_RESPONSE * typical] |= int(SpectrumFlag.LOW_RESPONSE)
+    return quality
 
 
 def sample_response(response: ResponseCurve, wave: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:

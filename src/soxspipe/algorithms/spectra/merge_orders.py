@@ -189,13 +189,7 @@ def _combine(
     sky = sum((s * r.sky for s, r in zip(share, rebinned, strict=True)), np.zeros(n))
     density = sum((s * r.density for s, r in zip(share, rebinned, strict=True)), np.zeros(n))
     variance = sum((s**2 * r.variance for s, r in zip(share, rebinned, strict=True)), np.zeros(n))
-    correlation = np.zeros((N_LAGS, n))
-    for lag in range(1, N_LAGS + 1):
-        together = np.zeros(n)
-        for s, r in zip(share, rebinned, strict=True):
-            together[:-lag] += s[:-lag] * s[lag:] * r.covariance[lag - 1][:-lag]
-        scale = np.sqrt(variance[:-lag] * variance[lag:])
-        correlation[lag - 1, :-lag] = np.where(scale > 0, together[:-lag] / np.where(scale > 0, scale, 1.0), 0.0)
+    correlation = _correlation(rebinned, share, variance)
     quality: IntArray = np.zeros(n, dtype=np.int32)
     for s, r in zip(share, rebinned, strict=True):
         quality |= np.where(s > 0.1, r.quality, 0).astype(np.int32)
@@ -214,6 +208,19 @@ def _combine(
         joins=joins,
         flattened=flattened,
     )
+
+
+def _correlation(rebinned: Sequence[_Rebinned], share: FloatArray, variance: FloatArray) -> FloatArray:
+    """Correlation of each sample of the mean with the next ones, shape (n_lags, n)."""
+    n = variance.size
+    correlation = np.zeros((N_LAGS, n))
+    for lag in range(1, N_LAGS + 1):
+        together = np.zeros(n)
+        for s, r in zip(share, rebinned, strict=True):
+            together[:-lag] += s[:-lag] * s[lag:] * r.covariance[lag - 1][:-lag]
+        scale = np.sqrt(variance[:-lag] * variance[lag:])
+        correlation[lag - 1, :-lag] = np.where(scale > 0, together[:-lag] / np.where(scale > 0, scale, 1.0), 0.0)
+    return correlation
 
 
 def _steady_light(rebinned: _Rebinned) -> FloatArray:

@@ -96,10 +96,9 @@ def fit_response(
         If fewer than 10 clean bins remain.
     """
     bins = _measure_bins(merged, standard, observation, extinction, telluric_bands, bin_nm)
-    clean = bins.usable
-    if int(clean.sum()) < 10:
-        raise ResponseError(f"only {int(clean.sum())} clean bins remain for the response of {standard.name}; 10 are needed")
-    degree = min(settings.poly_order, LARGEST_BASE_DEGREE, max(int(clean.sum()) // 3, 1))
+    if (clean := int(bins.usable.sum())) < 10:
+        raise ResponseError(f"only {clean} clean bins remain for the response of {standard.name}; 10 are needed")
+    degree = min(settings.poly_order, LARGEST_BASE_DEGREE, max(clean // 3, 1))
     fitted = fit_log_curve(bins, merged.wavelength_nm, settings.max_iteration, degree)
     used = fitted.used
     clear = replace(bins, log_ratio=bins.log_ratio - fitted.depth)
