@@ -52,6 +52,15 @@ LABEL_SHARE = 0.022
 """Of the width of a panel (10 inches): three characters of a name and a gap."""
 NOISY_SHARE = 0.2
 """A sample whose error is this share of the axis tells nothing there."""
+ORDERS_KEY = (
+    Key(text="mean of bin (neighbouring orders alternate)", colour=BLUE),
+    Key(text="± 1σ of one sample", colour=PALE_BLUE, form="patch"),
+    Key(text="noisy bins", colour=PALE_VERMILION),
+    Key(text="telluric band", colour=BAND, form="patch"),
+    Key(text="sky line", colour=MUTED, form="bar"),
+)
+ORDERS_LABELS = (f"optimal sum\n({ELECTRONS})", f"boxcar sum\n({ELECTRONS})", "signal-to-noise\nper pixel", f"sky\n({ELECTRONS})")
+"""Of the panels of `plot_orders`."""
 _EMPTY = int(SpectrumFlag.NO_DATA | SpectrumFlag.INTERPOLATED)
 _UNFAIR = int(SpectrumFlag.TELLURIC | SpectrumFlag.LOW_RESPONSE | SpectrumFlag.EXTRAPOLATED_RESPONSE | SpectrumFlag.WEAK_SKY_MODEL)
 
@@ -79,16 +88,7 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
     )
     title = "Extracted orders, flat not divided out" if unflattened else "Extracted orders"
     figure = new_figure(title, inputs.subtitle)
-    draw_key(
-        figure,
-        [
-            Key(text="mean of bin (neighbouring orders alternate)", colour=BLUE),
-            Key(text="± 1σ of one sample", colour=PALE_BLUE, form="patch"),
-            Key(text="noisy bins", colour=PALE_VERMILION),
-            Key(text="telluric band", colour=BAND, form="patch"),
-            Key(text="sky line", colour=MUTED, form="bar"),
-        ],
-    )
+    draw_key(figure, ORDERS_KEY)
     optimal, boxcar, ratio, sky = panels = stack_axes(figure, (1.5, 1.0, 1.0, 1.0), top=0.87)
     low_nm, high_nm = _range_nm(orders)
     for panel in panels:
@@ -109,11 +109,7 @@ def plot_orders(inputs: FigureInputs, *, unflattened: bool = False) -> Figure:
     _draw_orders(sky, skies)
     _log_sky(sky, skies, inputs.sky_lines)
     _name_orders(optimal, orders)
-    for panel, label in zip(
-        panels,
-        (f"optimal sum\n({ELECTRONS})", f"boxcar sum\n({ELECTRONS})", "signal-to-noise\nper pixel", f"sky\n({ELECTRONS})"),
-        strict=True,
-    ):
+    for panel, label in zip(panels, ORDERS_LABELS, strict=True):
         panel.set_ylabel(label)
     _finish(panels, low_nm, high_nm)
     return draw_edges(figure)
@@ -238,16 +234,21 @@ def _spectrum_panels(
     linear.set_ylim(low, high)
     if low < 0.0 < high:
         linear.axhline(0.0, color=JOIN, lw=0.5)
-    positive = binned.mean[fair & (binned.mean > 0)]
-    floor = float(np.percentile(positive, 1)) / 2.0 if positive.size else 1.0
-    certain = binned.mean[(binned.mean > 5.0 * sigma) & kept]
-    floor = min(floor, 0.8 * float(np.min(certain, initial=np.inf)))
+    floor = _log_floor(binned.mean, sigma, fair, kept)
     ceiling = max(high, floor * 10.0)
     logarithmic(log, max(floor, ceiling * 1e-4), ceiling * 1.15)
     linear.set_ylabel(unit)
     log.set_ylabel(unit)
     _write_above(log, "logarithmic")
     draw_key(figure, entries)
+
+
+def _log_floor(mean: FloatArray, sigma: FloatArray, fair: BoolArray, kept: BoolArray) -> float:
+    """Where a logarithmic axis begins: below all but the faintest fair samples, and below every sample that is certain."""
+    positive = mean[fair & (mean > 0)]
+    floor = float(np.percentile(positive, 1)) / 2.0 if positive.size else 1.0
+    certain = mean[(mean > 5.0 * sigma) & kept]
+    return min(floor, 0.8 * float(np.min(certain, initial=np.inf)))
 
 
 def _write_above(axes: Axes, text: str) -> None:

@@ -109,8 +109,6 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
     off = _off_exposure(scene, facts, source, canvases[0], chip) if scene.off_frame else None
     delivered_model = calibration.distorted(scene.map_error_px, stream(scene.seed, "map"))
     delivered_paths = make_paths(scene, facts, delivered_model)
-    half_slit = 0.5 * facts.arm.slit_length_arcsec
-    delivered = make_delivered_map(delivered_model, delivered_paths, facts.spectral_format, half_slit)
     mean = MeanExposure(
         orders=tuple(exposure.orders for exposure in exposures),
         lamp=lamp * chip.response,
@@ -124,7 +122,7 @@ def simulate(scene: Scene, facts: Facts) -> Simulation:
         raw_adu=tuple(exposure.adu for exposure in exposures),
         off_adu=None if off is None else off.adu,
         masters=masters,
-        delivered=delivered,
+        delivered=make_delivered_map(delivered_model, delivered_paths, facts.spectral_format, 0.5 * facts.arm.slit_length_arcsec),
         truth=make_truth(scene, facts, source, mean, delivered_paths),
         detector=replace(facts.detector, gain_e_per_adu=chip.gain_e_per_adu, read_noise_e=chip.read_noise_e, binning=scene.binning),
         arc_mjd=FIRST_MJD - scene.arc_before_min / 1440.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -205,25 +205,18 @@ def _order_rows(
     lights = [orders[order] for orders in mean.orders]
     canvas = lights[0].canvas
     dispersion_binning, slit_binning = _axis_binning(scene, facts)
-    trace = canvas.columns.a_px(lights[0].position_arcsec[:, None])[:, 0]
-    wave = np.interp(canvas.columns.centre_b_at_slit(lights[0].position_arcsec[:, None])[:, 0], canvas.grid.b_px, canvas.grid.wavelength_nm)
-    map_wave = np.interp(delivered.columns.centre_b(trace[:, None])[:, 0], delivered.grid.b_px, delivered.grid.wavelength_nm)
+    trace, wave, map_wave = _along_target(lights[0], delivered)
     low, high = facts.spectral_format[order].full_nm
-    first = (-canvas.b_px[0]) % dispersion_binning
-    n = (canvas.b_px.size - first) // dispersion_binning
-
-    def binned(values: FloatArray) -> FloatArray:
-        return np.asarray(values[first : first + n * dispersion_binning].reshape(n, dispersion_binning).mean(axis=1))
-
-    b = canvas.b_px[first : first + n * dispersion_binning : dispersion_binning] // dispersion_binning
+    binned = _binning_of(canvas.b_px, dispersion_binning)
+    b = binned(canvas.b_px).astype(np.int64) // dispersion_binning
     trace_binned = (binned(trace) + 0.5) / slit_binning - 0.5
     use = (binned(wave) >= low) & (binned(wave) <= high)
     use &= (trace_binned > -0.5) & (trace_binned < facts.optics.n_slit / slit_binning - 0.5)
     place = (b, trace_binned, binned(canvas.a_px.mean(axis=1)), canvas.a_px.shape[1] // 2, order)
     sums = _clear_sums(scene, facts, images, single, place)
-    efficiency = instrument_efficiency(binned(wave), order, facts.arm, facts.spectral_format)
+    factors = _clear_factors(scene)
     columns: dict[str, Any] = {
-        "ORDER": np.full(n, order),
+        "ORDER": np.full(b.size, order),
         "DISP_PIX": b,
         "WAVE": binned(wave),
         "WAVE_MAP": binned(map_wave),
@@ -231,18 +224,34 @@ def _order_rows(
         "TRACE": trace_binned,
         "OBJ_E": sums["object"],
         "OBJ_FLAT": sums["flattened"],
-        "OBJ_E_ANALYTIC": dispersion_binning
-        * binned(_mean([factor * light.target_analytic for factor, light in zip(_clear_factors(scene), lights, strict=True)])),
+        "OBJ_E_ANALYTIC": dispersion_binning * binned(_mean([f * light.target_analytic for f, light in zip(factors, lights, strict=True)])),
         "SNR_IDEAL": sums["snr"],
         "SNR_IDEAL_AP14": sums["snr_aperture"],
         "FRAC_AP14": sums["aperture_fraction"],
         "SKY_E": sums["sky"],
         "FLAT_AT_TRACE": sums["flat"],
-        "EFF_INSTRUMENT": efficiency,
+        "EFF_INSTRUMENT": instrument_efficiency(binned(wave), order, facts.arm, facts.spectral_format),
         "SLIT_FRACTION": binned(_mean([light.slit_fraction for light in lights])),
         "EFF_TOTAL": binned(_mean([light.efficiency * factor for light, factor in zip(lights, scene.exposure_transparency, strict=True)])),
     }
     return {name: values[use] for name, values in columns.items()}
+
+
+def _binning_of(b_px: IntArray, binning: int) -> Callable[[FloatArray | IntArray], FloatArray]:
+    """What averages a value of every dispersion pixel of an order over the binned pixels that lie in it whole."""
+    first = (-b_px[0]) % binning
+    n = (b_px.size - first) // binning
+    return lambda values: np.asarray(values[first : first + n * binning].reshape(n, binning).mean(axis=1))
+
+
+def _along_target(light: OrderLight, delivered: OrderPath) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Place of the target along the slit (px), its true wavelength and that of the delivered map (nm), for every dispersion pixel."""
+    columns, grid = light.canvas.columns, light.canvas.grid
+    position = light.position_arcsec[:, None]
+    trace = columns.a_px(position)[:, 0]
+    wave = np.interp(columns.centre_b_at_slit(position)[:, 0], grid.b_px, grid.wavelength_nm)
+    map_wave = np.interp(delivered.columns.centre_b(trace[:, None])[:, 0], delivered.grid.b_px, delivered.grid.wavelength_nm)
+    return trace, wave, map_wave
 
 
 def _clear_sums(
