@@ -13,6 +13,7 @@ from soxspipe.algorithms.spectra.telluric import correct_telluric
 from soxspipe.algorithms.spectra.telluric_bands import WELL_MIXED, band_index
 from soxspipe.algorithms.spectra.telluric_template import reference_from_standard
 from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.calibrations import StandardStar
 from soxspipe.datamodel.spectrum import JoinedSpectrum
 from soxspipe.datamodel.telluric import TelluricCorrection, TelluricReference
 from soxspipe.errors import InputError
@@ -48,7 +49,7 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     Raises
     ------
     InputError
-        If a file is no calibrated spectrum, has no air mass, or no standard is of the same arm.
+        If a file is no calibrated spectrum, has no air mass, no standard is of the same arm, or one is the target itself.
     AlgorithmError
         If no standard has light in a telluric band.
     ProductError
@@ -62,6 +63,7 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     if not same:
         found = ", ".join(sorted({file.arm or "unknown" for file in files})) or "none"
         raise InputError(f"{spectrum}: no standard star of its arm {target.arm} is given (arms of the standards: {found})")
+    _require_another_star(target, same)
     references = [_reference(file) for file in same]
     correction = correct_telluric(
         target.spectrum,
@@ -72,7 +74,7 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     )
     path = write_fits(corrected_path(spectrum, output), telluric_hdus(target, correction, [str(file.path) for file in same]))
     warnings = (*_telluric_warnings(target, correction), *_slit_warnings(target, same))
-    return Finished(path=path, note=_amounts_note(correction), warnings=warnings, correction=correction)
+    return Finished(path=path, note=_amounts_note(correction) + _stars_note(same), warnings=warnings, correction=correction)
 
 
 def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale: bool = True) -> Finished:
@@ -118,7 +120,7 @@ def _draw(path: Path, first: SpectrumFile, joined: JoinedSpectrum) -> None:
 def _reference(file: SpectrumFile) -> TelluricReference:
     if file.airmass is None:
         raise InputError(f"{file.path}: its header has no AIRMASS; the amounts of air above the standard cannot be told")
-    star, _ = find_standard(file.target, file.ra_deg, file.dec_deg)
+    star = _star_of(file)
     wave = file.spectrum.wavelength_nm
     expected = (
         _smooth_continuum(file)
@@ -165,10 +167,14 @@ def require_one_target(first: SpectrumFile, second: SpectrumFile) -> list[str]:
     apart = 3600.0 * math.hypot(there[1] - here[1], east)
     if apart > SAME_TARGET_ARCSEC:
         raise InputError(
-            f"{first.path.name} ({first.target}) and {second.path.name} ({second.target}) point {apart:.0f} arcsec apart: "
+            f"{first.path.name} ({first.target}) and {second.path.name} ({second.target}) point {_in_words(apart)} apart: "
             "two targets are not joined"
         )
     return []
+
+
+def _in_words(apart_arcsec: float) -> str:
+    return f"{apart_arcsec:.0f} arcsec" if apart_arcsec < 3600.0 else f"{apart_arcsec / 3600.0:.1f} degrees"
 
 
 def _resolving_power(file: SpectrumFile) -> float:
@@ -221,6 +227,23 @@ def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> 
             f"{target.target or 'the target'} has too little light to tell the amount of {', '.join(predicted)}: taken from air masses and, where the headers have it, water"
         )
     return tuple(said)
+
+
+def _require_another_star(target: SpectrumFile, standards: Sequence[SpectrumFile]) -> None:
+    """Refuse the target as its own standard: its features would be taken for the air's; a library star has a spectrum to compare with."""
+    for file in standards:
+        if _star_of(file) is None and file.mjd == target.mjd and file.pointing_deg == target.pointing_deg:
+            raise InputError(f"{file.path}: is the target itself ({target.target}), not a standard star; give a spectrum of a standard")
+
+
+def _stars_note(standards: Sequence[SpectrumFile]) -> str:
+    """Which standards no library knows, and what they are taken for."""
+    unknown = [file.target or file.path.name for file in standards if _star_of(file) is None]
+    return f"; no library has {', '.join(unknown)}: taken for hot stars without features of their own" if unknown else ""
+
+
+def _star_of(file: SpectrumFile) -> StandardStar | None:
+    return find_standard(file.target, file.ra_deg, file.dec_deg)[0]
 
 
 def _slit_warnings(target: SpectrumFile, standards: Sequence[SpectrumFile]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -19,8 +21,10 @@ SIGNIFICANT = 3.0
 """A scale that is within three of its errors of 1 is 1."""
 FEWEST_CELLS = 8
 """A median of fewer is moved by one bad cell."""
-WORST_SIGNAL = 3.0
-"""Signal-to-noise ratio of a cell below which its ratio is not Gaussian any more."""
+LEAST_SIGNAL = 10.0
+"""Signal-to-noise ratio of an arm over the whole overlap below which the ratio is worse than the 10 % that may be scaled away."""
+NEGATIVE_CELLS = 5
+"""As many cells three sigma below zero do not come by chance (0.07 are expected of the 50 of SOXS): the sky or a star in the off-frame."""
 
 
 def join_arms(
@@ -77,39 +81,60 @@ def join_arms(
 def measure_scale(blue: FluxedSpectrum, red: FluxedSpectrum) -> tuple[float, float]:
     """Flux of the red arm over that of the blue one where both were measured, and its 1-sigma error; NaN where that cannot be told.
 
-    Sums over cells of 1 nm are compared; the error is that of the scatter between cells where it is larger than that of the noise.
+    The ratio of weighted sums over cells of 1 nm, which noise does not bias as it does the mean of ratios or a fitted slope; the error is
+    that of the scatter between cells where it is larger than that of the noise.
     """
-    low, high = max(blue.wavelength_nm[0], red.wavelength_nm[0]), min(blue.wavelength_nm[-1], red.wavelength_nm[-1])
-    edges = np.arange(np.ceil(low / CELL_NM) * CELL_NM, high, CELL_NM)
-    if edges.size < FEWEST_CELLS + 1:
+    overlap = _compare(blue, red)
+    if overlap.why_not:
         return float("nan"), float("nan")
-    (first, first_variance), (second, second_variance) = (_cells(one, edges) for one in (blue, red))
-    known = np.isfinite(first) & np.isfinite(second) & (first > WORST_SIGNAL * np.sqrt(first_variance))
-    known &= second > WORST_SIGNAL * np.sqrt(second_variance)
-    if int(known.sum()) < FEWEST_CELLS:
-        return float("nan"), float("nan")
-    a, b = first[known], second[known]
-    ratio = float(np.median(b / a))
+    a, b = overlap.blue, overlap.red
+    ratio = float(np.median(b) / np.median(a))
     for _ in range(5):
-        weight = 1.0 / (second_variance[known] + ratio**2 * first_variance[known])
+        weight = 1.0 / (overlap.red_variance + ratio**2 * overlap.blue_variance)
         deviation = (b - ratio * a) * np.sqrt(weight)
         kept = np.abs(deviation) < 4.0 * max(1.0, 1.4826 * float(np.median(np.abs(deviation))))
-        ratio = float(np.sum((weight * a * b)[kept]) / np.sum((weight * a * a)[kept]))
-    information = float(np.sum((weight * a * a)[kept]))
+        ratio = float(np.sum((weight * b)[kept]) / np.sum((weight * a)[kept]))
     scatter = max(1.0, float(np.sqrt(np.mean(deviation[kept] ** 2))))
-    return ratio, scatter / float(np.sqrt(information))
+    return ratio, scatter * float(np.sqrt(np.sum(weight[kept])) / np.sum((weight * a)[kept]))
 
 
 def why_no_scale(blue: FluxedSpectrum, red: FluxedSpectrum) -> str:
-    """In words, why the ratio of two arms cannot be measured: they do not overlap, or one is negative or faint where they do."""
+    """In words, why the ratio of two arms cannot be measured: they do not overlap, or one is negative or faint where they do; else empty."""
+    return _compare(blue, red).why_not
+
+
+class _Overlap(NamedTuple):
+    """Mean flux of both arms in cells that both measured, variances, and why they cannot be compared (empty if they can)."""
+
+    blue: FloatArray
+    blue_variance: FloatArray
+    red: FloatArray
+    red_variance: FloatArray
+    why_not: str
+
+
+def _compare(blue: FluxedSpectrum, red: FluxedSpectrum) -> _Overlap:
     low, high = max(blue.wavelength_nm[0], red.wavelength_nm[0]), min(blue.wavelength_nm[-1], red.wavelength_nm[-1])
-    inside = [_sound(one) & (one.wavelength_nm >= low) & (one.wavelength_nm <= high) for one in (blue, red)]
-    if high - low < FEWEST_CELLS * CELL_NM or not all(part.any() for part in inside):
-        return "the arms do not overlap"
-    for name, one, part in zip(("bluer", "redder"), (blue, red), inside, strict=True):
-        if float(np.median(one.flux[part])) < 0:
-            return f"the flux of the {name} arm is negative where the arms overlap"
-    return "there is too little light where the arms overlap"
+    edges = np.arange(np.ceil(low / CELL_NM) * CELL_NM, high, CELL_NM)
+    if edges.size < FEWEST_CELLS + 1:
+        nothing = np.empty(0)
+        return _Overlap(nothing, nothing, nothing, nothing, "the arms do not overlap")
+    means = [_cells(one, edges) for one in (blue, red)]
+    both = np.logical_and(*(np.isfinite(mean) for mean, _ in means))
+    (first, first_variance), (second, second_variance) = ((mean[both], variance[both]) for mean, variance in means)
+    why_not = "the arms do not overlap" if not all(np.isfinite(mean).any() for mean, _ in means) else ""
+    why_not = why_not or ("too few samples are good in both arms where they overlap" if int(both.sum()) < FEWEST_CELLS else "")
+    why_not = why_not or _dark("bluer", first, first_variance) or _dark("redder", second, second_variance)
+    return _Overlap(first, first_variance, second, second_variance, why_not)
+
+
+def _dark(name: str, flux: FloatArray, variance: FloatArray) -> str:
+    """In words, why the light of an arm cannot be compared; empty if it can."""
+    negative = int(np.sum(flux < -SIGNIFICANT * np.sqrt(variance)))
+    if negative >= NEGATIVE_CELLS:
+        return f"the flux of the {name} arm is negative where the arms overlap (in {negative} of {flux.size} nm)"
+    signal = float(np.sum(flux / variance) / np.sqrt(np.sum(1.0 / variance)))
+    return f"there is too little light in the {name} arm where the arms overlap (S/N {max(signal, 0.0):.1f} in all)" if signal < LEAST_SIGNAL else ""
 
 
 def _cells(spectrum: FluxedSpectrum, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
