@@ -232,7 +232,8 @@ def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> 
 def _require_another_star(target: SpectrumFile, standards: Sequence[SpectrumFile]) -> None:
     """Refuse the target as its own standard: its features would be taken for the air's; a library star has a spectrum to compare with."""
     for file in standards:
-        if _star_of(file) is None and file.mjd == target.mjd and file.pointing_deg == target.pointing_deg:
+        same_moment = file.mjd is not None and (file.mjd, file.pointing_deg) == (target.mjd, target.pointing_deg)
+        if (same_moment or file.path.resolve() == target.path.resolve()) and _star_of(file) is None:
             raise InputError(f"{file.path}: is the target itself ({target.target}), not a standard star; give a spectrum of a standard")
 
 

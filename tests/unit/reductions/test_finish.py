@@ -131,7 +131,9 @@ def test_the_scale_is_unbiased_and_its_error_is_what_repetition_shows(level: flo
 
     def one(wave: FloatArray, seed: int) -> FluxedSpectrum:
         noise = np.random.default_rng(seed).normal(size=wave.size)
-        return FluxedSpectrum(wavelength_nm=wave, flux=1.0 + level * noise, error=np.full(wave.size, level), quality=np.zeros(wave.size, int))
+        return FluxedSpectrum(
+            wavelength_nm=wave, flux=1.0 + level * noise, error=np.full(wave.size, level), quality=np.zeros(wave.size, int)
+        )
 
     measured = np.array([measure_scale(one(VIS, k), one(NIR, 1000 + k)) for k in range(60)])
     pulls = (measured[:, 0] - 1.0) / measured[:, 1] * np.sqrt(2.0)  # the noise here is independent; the error allows for a shared half

@@ -67,7 +67,7 @@ def test_the_same_target_twice_in_a_night_is_paired_by_time(tmp_path: Path) -> N
 
 
 def test_what_holds_for_several_spectra_is_said_once(tmp_path: Path) -> None:
-    targets = [written(tmp_path, name, "VIS", ra=ra) for name, ra in (("a", 10.0), ("b", 50.0), ("c", 90.0))]
+    targets = [written(tmp_path, name, "VIS", ra=ra) for name, ra in (("a", 20.0), ("b", 50.0), ("c", 90.0))]
     star = written(tmp_path, "star", "VIS", slit="SLIT5.0")
     said = [remark for remark in finish_night(targets, [star]).remarks if "SLIT5.0" in remark]
     assert len(said) == 1

@@ -134,7 +134,11 @@ def _dark(name: str, flux: FloatArray, variance: FloatArray) -> str:
     if negative >= NEGATIVE_CELLS:
         return f"the flux of the {name} arm is negative where the arms overlap (in {negative} of {flux.size} nm)"
     signal = float(np.sum(flux / variance) / np.sqrt(np.sum(1.0 / variance)))
-    return f"there is too little light in the {name} arm where the arms overlap (S/N {max(signal, 0.0):.1f} in all)" if signal < LEAST_SIGNAL else ""
+    return (
+        f"there is too little light in the {name} arm where the arms overlap (S/N {max(signal, 0.0):.1f} in all)"
+        if signal < LEAST_SIGNAL
+        else ""
+    )
 
 
 def _cells(spectrum: FluxedSpectrum, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
