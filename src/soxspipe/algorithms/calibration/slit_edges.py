@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial.legendre import legvander
 
+from soxspipe.algorithms.calibration.edge_defects import without_defects
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
 from soxspipe.numerics.medians import quick_mad_sigma
@@ -25,10 +26,19 @@ LEVEL_PX = INSIDE_PX + (LIT_PX + 1) // 2
 """From an edge inwards to the middle of the pixels that give the level."""
 
 SMOOTH_PX = 8
-"""Levels to either side of an edge are averaged over twice as many neighbours along the dispersion; lamp and gaps change much more slowly."""
+"""Levels to either side of an edge are averaged over twice as many neighbours along the dispersion: gaps change much more slowly, and so does the
+light near an edge against that of its row.  The light itself does not: it rises tenfold over 60 px where a filter or dichroic begins."""
+
+MIDDLE_PX = 9
+"""The light of a row is that of so many pixels to either side of the slit's middle: their median adds a tenth to the error of an edge."""
 
 DARK_RUN_PX = 5
 """Width of darkness that is a gap between orders (13 px and more) and no dead column."""
+
+LARGEST_SHARE = 2.0
+"""Light near an edge against that of the row's middle is never more; where there is only noise their ratio can be anything.
+
+The slit's ends differ by some per cent, and by a third where a tilted slit meets a steep rise."""
 
 LEAST_SNR = 5.0
 """Contrast over noise of a single pixel without which a column does not show the edge."""
@@ -37,12 +47,6 @@ LEAST_COLUMNS = 60
 """Fewer columns do not hold the parabola that the edges of a whole order need."""
 LENGTH_DEGREE = 4
 """The length of the slit's image changes smoothly: the fitted geometries of all five arms need no more to 0.02 px."""
-BLUR_PX = 1.5
-"""Further from an edge than this a pixel is wholly within or beyond the slit: its image is blurred by half a pixel."""
-ODD_SHARE = 0.25
-"""A pixel that lacks so much of its light, or has so much too much, is no sound one; responses scatter by 1 %."""
-BAD_COLUMN_ROWS = 16
-"""So many odd pixels in one column of the detector make it a bad one; cosmic rays and single defects are fewer."""
 COARSE_CLIP_SIGMA, LEAST_CLIP_PX = 10.0, 0.02
 """Clipping while the polynomial is still too stiff, and what is never clipped."""
 SPAN_OF_DEGREE, SPAN_OF_PARABOLA = 0.75, 0.4
@@ -185,7 +189,8 @@ def _measure_order(
     measured_low = measured_high = nowhere
     for settled in (False, True):  # the second time from where the first has found the edges
         guesses = fitted_low - strip.a_start, fitted_high - strip.a_start
-        lit = _lit_level(strip, guesses[0], -1), _lit_level(strip, guesses[1], 1)
+        light = _row_light(strip, guesses)
+        lit = _lit_level(strip, guesses[0], -1, light), _lit_level(strip, guesses[1], 1, light)
         slope = _slope_across(guesses, lit)
         low_column, high_column = (
             _edge_columns(strip, guess, level, slope, side, settled=settled)
@@ -249,9 +254,22 @@ def _pixels(strip: Strip, nearest: IntArray, side: int, first: int, count: int) 
     return np.where(outside, np.nan, strip.values[np.arange(n)[:, None], np.clip(columns, 0, m - 1)])
 
 
-def _lit_level(strip: Strip, guess: FloatArray, side: int) -> FloatArray:
-    """Light well inside an edge, about `LEVEL_PX` from it."""
-    return _smooth_level(_pixels(strip, np.rint(guess).astype(np.int64), side, -INSIDE_PX - LIT_PX, LIT_PX))
+def _row_light(strip: Strip, guesses: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Median light of every row about the slit's middle; NaN where there is none."""
+    half = max(1, min(MIDDLE_PX, int(0.5 * np.median(guesses[1] - guesses[0])) - INSIDE_PX))
+    middle = np.rint(0.5 * (guesses[0] + guesses[1])).astype(np.int64)
+    light, known = _middle(_pixels(strip, middle, 1, -half, 2 * half + 1))
+    return np.where(known, light, np.nan)
+
+
+def _lit_level(strip: Strip, guess: FloatArray, side: int, light: FloatArray) -> FloatArray:
+    """Light well inside an edge, about `LEVEL_PX` from it: that of its row, times how much of it is found there in this and neighbouring rows."""
+    middle, known = _middle(_pixels(strip, np.rint(guess).astype(np.int64), side, -INSIDE_PX - LIT_PX, LIT_PX))
+    known &= np.isfinite(light)
+    here, found = running_mean(middle, known, SMOOTH_PX)
+    usual, _ = running_mean(light, known, SMOOTH_PX)
+    share = np.clip(here / np.where(usual > 0, usual, np.inf), 0.0, LARGEST_SHARE)
+    return light * np.where(found > 0, share, np.nan)
 
 
 def _slope_across(guesses: tuple[FloatArray, FloatArray], lit: tuple[FloatArray, FloatArray]) -> FloatArray:
@@ -283,42 +301,23 @@ def _edge_columns(strip: Strip, guess: FloatArray, lit: FloatArray, slope: Float
         share: FloatArray = (across - dark[:, None]) / np.where((contrast > LEAST_SNR * noise)[:, None] & (there > 0), there, np.nan)
         if settled:
             steps = nearest[:, None] + side * beyond[None, :]
-            share = _without_defects(share, noise / contrast, side * (steps - guess[:, None]), strip.a_start[:, None] + steps)
+            share = without_defects(share, LEAST_SNR * noise / contrast, side * (steps - guess[:, None]), strip.a_start[:, None] + steps)
         number = share.sum(axis=1)
         sound = np.isfinite(number) & (number > 0) & (number < INSIDE_PX + OUTSIDE_PX + 1)
     place = nearest + side * (number - INSIDE_PX - 0.5)
     return np.where(sound, place, np.nan)
 
 
-def _without_defects(share: FloatArray, noise: FloatArray, beyond_px: FloatArray, pixel: IntArray) -> FloatArray:
-    """Share of the light in pixels about an edge, defects given the share that their place has; NaN where a defect lies on the edge.
-
-    Parameters
-    ----------
-    share : ndarray, shape (n, m)
-        Light of the pixels, 0 outside and 1 within the slit.
-    noise : ndarray, shape (n,)
-        Its error.
-    beyond_px : ndarray, shape (n, m)
-        Distance of the pixels from the edge, outwards.
-    pixel : ndarray of int, shape (n, m)
-        Slit-axis pixel of the frame: a bad column of the detector, along which an edge runs for hundreds of pixels, is one of them.
-    """
-    clear = np.abs(beyond_px) > BLUR_PX
-    expected = np.where(np.isfinite(share), beyond_px < 0, np.nan)
-    odd = clear & (np.abs(share - expected) > np.maximum(ODD_SHARE, LEAST_SNR * noise[:, None]))
-    first = int(pixel.min())
-    bad = np.bincount((pixel - first)[odd], minlength=int(pixel.max()) - first + 1) > BAD_COLUMN_ROWS
-    return np.where(odd, expected, np.where(bad[pixel - first] & ~clear, np.nan, share))
-
-
 def _smooth_level(values: FloatArray) -> FloatArray:
     """Median of a few pixels of every column, averaged along the dispersion; NaN where there are none."""
-    known = np.isfinite(values)
-    number = known.sum(axis=1)
-    middle = row_median(values, known)
-    smooth, found = running_mean(middle, number >= max(1, values.shape[1] // 2), SMOOTH_PX)
+    smooth, found = running_mean(*_middle(values), SMOOTH_PX)
     return np.where(found > 0, smooth, np.nan)
+
+
+def _middle(values: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Median of a few pixels of every row, and whether half of them or more are known."""
+    known = np.isfinite(values)
+    return row_median(values, known), known.sum(axis=1) >= max(1, values.shape[1] // 2)
 
 
 def _fit_edges(

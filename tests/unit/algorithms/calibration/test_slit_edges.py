@@ -83,6 +83,32 @@ def test_light_that_changes_along_the_slit_does_not_move_edges():
     assert np.mean(found.high - high) == pytest.approx(0.0, abs=0.05)
 
 
+def test_light_that_rises_steeply_along_the_order_does_not_move_edges():
+    # where a dichroic begins, light rises tenfold over 60 px: levels averaged over 17 px drew both edges inwards by 0.2 px there
+    edges, image, variance = two_orders(level=30000.0)
+    rise = 1.0 / (1.0 + np.exp((60.0 - B) / 5.0))
+    image *= rise[:, None]
+    low, high = edges[5]
+    sound = np.zeros(image.shape, dtype=bool)
+    found = measure_edges(image, variance, sound, {5: (B, 0.5 * (low + high))}, "y", half_slit_px=15.0, degree=5, clip_sigma=4.0)[5]
+    steep = (rise > 0.01) & (rise < 0.3)
+    assert np.nanmedian(found.measured_low[steep] - low[steep]) == pytest.approx(0.0, abs=0.05)
+    assert np.nanmedian(found.measured_high[steep] - high[steep]) == pytest.approx(0.0, abs=0.05)
+
+
+def test_a_column_that_begins_to_be_bad_at_an_edge_does_not_move_it():
+    # never wholly within the slit, it looked as if the edge were 0.4 px further in over a sixth of the order
+    edges, image, variance = two_orders(level=3000.0)
+    low, high = edges[5]
+    column = int(np.ceil(low.min()))
+    begins = int(np.argmin(low)) - 40
+    image[begins : begins + 100, column] *= 0.4
+    sound = np.zeros(image.shape, dtype=bool)
+    found = measure_edges(image, variance, sound, {5: (B, 0.5 * (low + high))}, "y", half_slit_px=15.0, degree=5, clip_sigma=4.0)[5]
+    assert np.std(found.low - low) < 0.03
+    assert np.abs(found.low - low).max() < 0.1
+
+
 def test_edges_seen_over_a_small_part_keep_their_distance_from_the_centre():
     edges, image, variance = two_orders()
     image[:420] = 3.0 * np.random.default_rng(3).normal(size=(420, N_A))
