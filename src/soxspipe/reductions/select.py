@@ -13,6 +13,8 @@ from soxspipe.io.headers import binning_of, gain_of, read_noise_of, text_of
 from soxspipe.reductions.prefer import best_file
 from soxspipe.reductions.spec import InputRow, Match
 
+SAME_GAIN = 0.02
+"""Two gains whose product is so near 1 are each other's inverse: headers round them to two digits."""
 SHOWN = 3
 """Number of unused files that a message names; the others are counted."""
 
@@ -216,7 +218,15 @@ def _require_one(files: Sequence[ClassifiedFile], what: str, value: Callable[[Cl
         elif found != value(first):
             raise InputError(
                 f"{file.path}: {keyword} is {found!r}, {value(first)!r} as in {first.path.name} is needed; all files must share one {what}"
+                + (_inverse_gain(found, value(first)) if what == "gain" else "")
             )
+
+
+def _inverse_gain(found: str, needed: str) -> str:
+    """What to do when one of two gains is the inverse of the other, as where the two cards of the gain were exchanged; else empty."""
+    if abs(float(found) * float(needed) - 1.0) > SAME_GAIN:
+        return ""
+    return "; one is the inverse of the other: correct the header that does not state electrons per ADU"
 
 
 def _listed(files: Sequence[ClassifiedFile], unrecognised: Sequence[str]) -> str:

@@ -243,7 +243,8 @@ def test_nir_needs_a_dark_or_an_off_frame(nir: InputKit, tmp_path: Path) -> None
     [
         ("flat", {"ESO__DET__BINX": 1}, r"flat\.fits: ESO DET BINX is '1x2', '2x2' as in raw_0\.fits is needed"),
         ("bias", {"ESO__DET__READ__CURID": 7}, r"bias\.fits: ESO DET READ CURID is '7', '1' as in raw_0\.fits"),
-        ("bias", {"ESO__DET__OUT1__CONAD": 0.6}, r"bias\.fits: ESO DET OUT1 CONAD is '0\.6', '1\.25'"),
+        ("bias", {"ESO__DET__OUT1__CONAD": 0.6}, r"bias\.fits: ESO DET OUT1 CONAD is '0\.6', '1\.25' .* share one gain$"),
+        ("bias", {"ESO__DET__OUT1__CONAD": 0.8}, r"one is the inverse of the other: correct the header that does not state electrons"),
         ("flat", {"ESO__INS__VISE__NAME": "SLIT5.0"}, r"flat\.fits: ESO INS VISE NAME is 'SLIT5\.0', 'SLIT1\.0'"),
         ("flat", {"ESO__SEQ__ARM": "NIR"}, r"flat\.fits: ESO SEQ ARM is 'NIR' but ESO PRO CATG is 'MASTER_FLAT_VIS'"),
         ("raw0", {"EXPTIME": -1.0}, r"raw_0\.fits: EXPTIME is -1\.0, a time above 0 s"),
