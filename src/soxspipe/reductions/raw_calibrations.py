@@ -242,6 +242,14 @@ def require_one_time(files: Sequence[ClassifiedFile], what: str) -> None:
             )
 
 
-def rejected_frames(measured: Sequence[FrameNoise]) -> tuple[str, ...]:
-    """One sentence for every frame that was left out because it disagrees with the others."""
-    return tuple(f"{reason}; it is left out" for noise in measured for _, reason in noise.rejected)
+def frame_warnings(measured: Sequence[FrameNoise]) -> tuple[str, ...]:
+    """One sentence for every frame that was left out because it disagrees with the others, and one for sets whose level moves within frames."""
+    said = [f"{reason}; it is left out" for noise in measured for _, reason in noise.rejected]
+    for noise in measured:
+        drift = noise.drift_within_e
+        if drift > 0:
+            said.append(
+                f"the level moves by up to {drift:.1f} electrons while a frame is read out; frames are brought to their mean, which may be off "
+                f"by {drift / np.sqrt(len(noise.kept)):.1f} electrons along the rows"
+            )
+    return tuple(said)

@@ -11,7 +11,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.simulate import spectra
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.detector import stream
-from soxspipe.simulate.lamps import QTH_K, LampLight
+from soxspipe.simulate.lamps import QTH_K, LampLight, lamp_level
 from soxspipe.simulate.lightpath import DESIGN_ARCSEC_PER_PX, order_efficiency
 from soxspipe.simulate.paint import OrderCanvas, integrate, line_spread, slit_kernel
 from soxspipe.simulate.simulation import Facts
@@ -143,7 +143,7 @@ def _rising(x: FloatArray, y: FloatArray | IntArray) -> tuple[FloatArray, FloatA
 
 
 def pinhole_flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas]) -> LampLight:
-    """Light of the QTH lamp through one pinhole, `lamp_electrons` in the brightest dispersion pixel."""
+    """Light of the QTH lamp through one pinhole, `lamp_level` in the brightest dispersion pixel."""
     spectra_of = {
         order: spectra.lamp(canvas.grid.wavelength_nm, scene.qth_temperature_k or QTH_K[scene.arm])
         * canvas.grid.nm_per_px
@@ -151,7 +151,7 @@ def pinhole_flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[
         for order, canvas in canvases.items()
     }
     brightest = max(float(np.percentile(per_px, 99.0)) for per_px in spectra_of.values())
-    scale = scene.lamp_electrons / brightest if brightest > 0 else 0.0
+    scale = lamp_level(scene, facts) / brightest if brightest > 0 else 0.0
     pixels, along = {}, {}
     for order, canvas in canvases.items():
         pixels[order], along[order] = _through_pinholes(pinholes(scene, facts, multiple=False), canvas, scale * spectra_of[order])

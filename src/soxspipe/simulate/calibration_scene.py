@@ -49,7 +49,12 @@ class CalibrationScene(Scene):
         {}, description="light that pinholes of the mask let through, by number from 0: vignetted ends"
     )
     mask_offset_pinholes: int = Field(0, ge=-1, le=1, description="pinholes by which the mask is off the slit's centre")
-    lamp_electrons: float = Field(45000.0, gt=10.0, le=1e7, description="electrons of a flat where its lamp is brightest")
+    lamp_electrons: float | None = Field(
+        None,
+        gt=10.0,
+        le=1e7,
+        description="electrons of a flat where its lamp is brightest, in an unbinned pixel; absent: 45000, or 0.7 of the converter's range",
+    )
     lamp_drift: float = Field(0.01, ge=0.0, le=0.5, description="scatter of the lamp's level from flat to flat")
     lamp_illumination: float = Field(0.02, ge=-0.3, le=0.3, description="gradient of the lamp's light along the slit, centre to end")
     slit_roughness: float = Field(0.005, ge=0.0, le=0.1, description="rms of the slit's transmission along its length (dust, jaws)")

@@ -22,6 +22,9 @@ AMBIENT_K = 285.0
 """Of the dome."""
 THERMAL_REFERENCE_NM = 2000.0
 """Where the scene gives the brightness of thermal light."""
+LAMP_ELECTRONS, LAMP_SHARE_OF_RANGE = 45000.0, 0.7
+"""Light of a usual flat where it is brightest, and how much of the converter's range it may take: flats are set by such a limit, as brighter pixels
+of the lamp's drift and of response must not saturate.  The range decides in X-shooter's UVB (40 000 electrons) and on binned frames."""
 TYPICAL_ARCSEC_PER_PX = 0.3
 _ROUGHNESS_ARCSEC = 0.3
 """Slit jaws are rough over about a pixel."""
@@ -60,8 +63,19 @@ def slit_transmission(scene: CalibrationScene, slit_arcsec: FloatArray, half_sli
     return np.asarray(1.0 + scene.lamp_illumination * slit_arcsec / half_slit_arcsec + np.interp(slit_arcsec, grid, rough))
 
 
+def lamp_level(scene: CalibrationScene, facts: Facts) -> float:
+    """Electrons of a flat where its lamp is brightest, in an unbinned pixel."""
+    if scene.lamp_electrons is not None:
+        return scene.lamp_electrons
+    detector = facts.detector
+    if detector.saturation_adu is None:
+        return LAMP_ELECTRONS
+    most = detector.saturation_adu * (scene.gain_e_per_adu or detector.gain_e_per_adu) / (scene.binning[0] * scene.binning[1])
+    return min(LAMP_ELECTRONS, LAMP_SHARE_OF_RANGE * most)
+
+
 def flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas], lamp: str) -> LampLight:
-    """Light of the lamp ``qth`` or ``d2`` through the slit, `lamp_electrons` where it is brightest."""
+    """Light of the lamp ``qth`` or ``d2`` through the slit, `lamp_level` where it is brightest."""
     pixels, along = {}, {}
     for order, canvas in canvases.items():
         grid = canvas.grid
@@ -71,7 +85,7 @@ def flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, Ord
         per_arcsec = spectrum * grid.nm_per_px * order_efficiency(scene, facts, order, grid.wavelength_nm)
         pixels[order], along[order] = _through_slit(scene, canvas, per_arcsec)
     brightest = max(float(np.percentile(values, 99.0)) for values in along.values())
-    scale = scene.lamp_electrons / brightest if brightest > 0 else 0.0
+    scale = lamp_level(scene, facts) / brightest if brightest > 0 else 0.0
     return LampLight(
         pixels={order: scale * values for order, values in pixels.items()}, along={order: scale * values for order, values in along.items()}
     )

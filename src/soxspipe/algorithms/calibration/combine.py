@@ -36,12 +36,15 @@ class NoiseModel:
         What a pixel holds above the floor counts only if it is more than this: noise alone must not make itself larger.
     photons : bool
         False where no pixel holds photons (bias).
+    relative : float
+        Share of the light by which frames may differ in any place beside their noise: a lamp that changes its colour.
     """
 
     read_e: float
     floor_e: float = 0.0
     least_e: float = 0.0
     photons: bool = True
+    relative: float = 0.0
 
     def variance(self, electrons: FloatArray) -> FloatArray:
         """Of pixels that hold `electrons`."""
@@ -51,6 +54,10 @@ class NoiseModel:
         above *= above > np.float32(self.least_e)
         above += np.float32(self.read_e**2)
         return np.asarray(above)
+
+    def tolerance(self, electrons: FloatArray, variance: FloatArray) -> FloatArray:
+        """Square of the deviation by which outliers are judged: `variance` and what frames may differ by besides."""
+        return np.asarray(variance + np.float32(self.relative**2) * electrons**2) if self.relative else variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,7 +90,7 @@ def combine(
     noise: NoiseModel,
     *,
     clip_sigma: float,
-    offsets_e: Sequence[float] | None = None,
+    offsets_e: Sequence[float] | FloatArray | None = None,
     levels: Sequence[float] | None = None,
     pedestal: Image | None = None,
 ) -> Combined:
@@ -97,8 +104,8 @@ def combine(
         Variance expected of one frame, of the values that are left when offsets and pedestal are gone.
     clip_sigma : float
         A pixel of one frame that is further than this from the others is left out.
-    offsets_e : sequence of float, optional
-        Level of each frame against their mean; taken out before frames are compared.
+    offsets_e : sequence of float, or ndarray of shape (n, 1) or (n, ny), optional
+        Level of each frame, or of each of its rows, against their mean; taken out before frames are compared.
     levels : sequence of float, optional
         Light of each frame relative to their mean, which is 1; frames of unequal level are added up and divided by the sum of levels.
     pedestal : ndarray, shape (ny, nx), optional
@@ -119,7 +126,8 @@ def combine(
     shape = frames[0].detector.shape
     n = len(frames)
     level = np.ones(n, dtype=np.float32) if levels is None else np.asarray(levels, dtype=np.float32)
-    offset = np.zeros(n, dtype=np.float32) if offsets_e is None else np.asarray(offsets_e, dtype=np.float32)
+    offset = np.zeros((n, 1), dtype=np.float32) if offsets_e is None else np.asarray(offsets_e, dtype=np.float32).reshape(n, -1)
+    offset = np.broadcast_to(offset, (n, shape[0]))
     electrons, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
     reasons = np.zeros(shape, np.uint8)
     n_rejected = 0
@@ -127,7 +135,7 @@ def combine(
         rows = slice(start, min(start + ROWS_AT_ONCE, shape[0]))
         stack = np.empty((n, rows.stop - rows.start, shape[1]), np.float32)
         for index, frame in enumerate(frames):
-            np.subtract(frame.electrons(rows.start, rows.stop), offset[index], out=stack[index])
+            np.subtract(frame.electrons(rows.start, rows.stop), offset[index, rows, None], out=stack[index])
             if pedestal is not None:
                 stack[index] -= pedestal[rows]
         block = combine_block(stack, level, noise, clip_sigma)
@@ -146,9 +154,10 @@ def combine_block(stack: FloatArray, level: FloatArray, noise: NoiseModel, clip_
     mean = stack.sum(axis=0)
     mean /= total
     expected = noise.variance(mean)
+    tolerated = noise.tolerance(mean, expected)
     worst, scatter = _scatter(stack, level, mean)
-    allowed = np.float32(clip_sigma**2 * (1.0 - level.min() / total)) * expected
-    limit = np.float32(_scatter_limit(n)) * expected
+    allowed = np.float32(clip_sigma**2 * (1.0 - level.min() / total)) * tolerated
+    limit = np.float32(_scatter_limit(n)) * tolerated
     suspects = np.flatnonzero((worst > allowed) | (scatter > limit)) if n > 1 else np.empty(0, np.int64)
     variance = (np.float32(n * noise.read_e**2 / total**2) + (expected - np.float32(noise.read_e**2)) / total).astype(np.float32)
     reasons = np.zeros(mean.shape, np.uint8)
@@ -190,8 +199,9 @@ def _look_closer(values: FloatArray, level: FloatArray, noise: NoiseModel, clip_
     lowest = np.where(usable, scaled, np.inf).min(axis=0)
     reference = np.where(np.isfinite(lowest), lowest, 0.0) if n == 2 else row_median(scaled.T, usable.T)
     reference = reference.astype(np.float32)
-    expected = noise.variance(reference[None, :] * level[:, None])
-    deviation = np.where(usable, values - reference[None, :] * level[:, None], 0.0)
+    light = reference[None, :] * level[:, None]
+    expected = noise.tolerance(light, noise.variance(light))
+    deviation = np.where(usable, values - light, 0.0)
     limit = clip_sigma * np.sqrt(expected * (1.0 + (1.0 if n == 2 else MEDIAN_VARIANCE / n)))
     high, low = deviation > limit, deviation < -limit
     unstable = (high.sum(axis=0) > 1) | low.any(axis=0)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from soxspipe.algorithms.calibration.combine import NoiseModel, combine
+from soxspipe.algorithms.calibration.flat_agreement import FlatAgreement, flats_that_agree
 from soxspipe.algorithms.calibration.flat_layout import Layout
 from soxspipe.algorithms.calibration.flat_settings import FlatSettings
-from soxspipe.algorithms.calibration.frame_noise import read_sample, sample_rows
+from soxspipe.algorithms.calibration.frame_noise import ROWS_TOGETHER, read_sample, sample_rows
 from soxspipe.algorithms.calibration.nonlinear import find_nonlinear
-from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image
+from soxspipe.datamodel.arrays import BoolArray, BoolImage, FlagArray, FloatArray, Image
 from soxspipe.datamodel.raw_calibration import BadPixel, RawCalibration
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import AlgorithmError
@@ -36,7 +38,11 @@ CAPPED_RATIO = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LampFlat:
-    """Flats of one lamp combined: electrons of a frame of mean level (background out), variance, reasons, levels of the frames, names."""
+    """Flats of one lamp combined.
+
+    Electrons of a frame of mean level (background out), variance, reasons, levels of the frames, their names, pixels of single frames left out, and
+    what the flats agree in.
+    """
 
     lamp: str
     electrons: Image
@@ -45,16 +51,18 @@ class LampFlat:
     levels_e: FloatArray
     frame_names: tuple[str, ...]
     n_rejected: int
+    agreement: FlatAgreement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LampSummary:
-    """What is kept of a lamp: name, levels of its flats, their names, pixels of single flats left out."""
+    """What is kept of a lamp: name, levels of its flats, their names, pixels of single flats left out, change of its colour (a share)."""
 
     lamp: str
     levels_e: FloatArray
     frame_names: tuple[str, ...]
     n_rejected: int
+    colour: float = 0.0
 
 
 def combine_lamp(
@@ -67,12 +75,14 @@ def combine_lamp(
     AlgorithmError
         If there is no light, or the flats are saturated or copies of each other.
     """
-    samples, dark = _samples(frames, background, layout, settings.centre_order_window)
-    names = tuple(frame.name for frame in frames)
-    levels, drift = light_and_drift(samples, dark)
-    _require_light(lamp, frames, samples, levels, read_noise_e)
-    _require_unsaturated(lamp, frames, samples, layout, read_noise_e)
-    noise = NoiseModel(read_e=read_noise_e)
+    sample = _sample(frames, background, layout, settings.centre_order_window)
+    levels, drift = light_and_drift(sample.lit, sample.dark)
+    _require_light(lamp, frames, sample.lit, levels, read_noise_e)
+    _require_unsaturated(lamp, frames, sample.lit, layout, read_noise_e)
+    agreement = flats_that_agree([frame.name for frame in frames], sample.rows, sample.centres, levels, drift, read_noise_e)
+    kept = list(agreement.kept)
+    frames, levels, drift = [frames[i] for i in kept], levels[kept], drift[kept]
+    noise = NoiseModel(read_e=read_noise_e, relative=agreement.colour)
     limit = settings.stacked_clipping_sigma if settings.stacked_clipping_iterations else 1e9
     pedestal = None if background is None else background.electrons
     combined = combine(
@@ -89,8 +99,9 @@ def combine_lamp(
         variance=variance,
         reasons=reasons,
         levels_e=levels,
-        frame_names=names,
+        frame_names=tuple(frame.name for frame in frames),
         n_rejected=combined.n_rejected,
+        agreement=agreement,
     )
 
 
@@ -137,30 +148,44 @@ def light_and_drift(lit: Sequence[FloatArray], dark: Sequence[FloatArray] | Floa
     return bright - drift, drift
 
 
-def _samples(
-    frames: Sequence[RawCalibration], background: AnyFrame | None, layout: Layout, width_px: int
-) -> tuple[list[FloatArray], FloatArray]:
-    """Electrons of a sample of rows, one array for each frame, the same pixels in all: around the order centres, and where least light falls."""
-    shape = frames[0].detector.shape
+class _Sample(NamedTuple):
+    """Electrons of each flat: around the order centres, where least light falls, and in single rows with the pixels that are order centres."""
+
+    lit: list[FloatArray]
+    dark: FloatArray
+    rows: FloatArray
+    centres: BoolArray
+
+
+def _sample(frames: Sequence[RawCalibration], background: AnyFrame | None, layout: Layout, width_px: int) -> _Sample:
+    """Electrons of a sample of rows, background out; the same pixels in all frames."""
+    starts = sample_rows(frames[0].detector.shape[0])
+    inside = _centre_band(frames[0].detector.shape, layout, width_px)
+    inside = np.concatenate([inside[start : start + ROWS_TOGETHER] for start in starts])
+    lit, thinned, rows = [], [], []
+    for frame in frames:
+        electrons = read_sample(frame, starts)
+        if background is not None:
+            electrons = electrons - np.concatenate([background.electrons[start : start + ROWS_TOGETHER] for start in starts])
+        lit.append(electrons[inside])
+        thinned.append(electrons.ravel()[::DARK_STEP])
+        rows.append(electrons[::ROWS_TOGETHER])
+    elsewhere = np.stack(thinned)
+    mean = elsewhere.mean(axis=0)
+    finite = mean[np.isfinite(mean)]
+    dark = elsewhere[:, mean <= (np.percentile(finite, DARKEST_PERCENT) if finite.size else 0.0)]
+    return _Sample(lit, dark, np.stack(rows), inside[::ROWS_TOGETHER])
+
+
+def _centre_band(shape: tuple[int, int], layout: Layout, width_px: int) -> BoolImage:
+    """True in a band around the centre of every order."""
     band = np.zeros(shape, dtype=bool)
     turned = band.T if layout.axis == "x" else band
     half = max(1, round(0.5 * width_px / layout.binning_a))
     for b, centre in layout.centres.values():
         for step in range(-half, half + 1):
             turned[b, np.clip(np.rint(centre).astype(np.int64) + step, 0, turned.shape[1] - 1)] = True
-    starts = sample_rows(shape[0])
-    inside = np.concatenate([band[start : start + 4] for start in starts])
-    samples, thinned = [], []
-    for frame in frames:
-        electrons = read_sample(frame, starts)
-        if background is not None:
-            electrons = electrons - np.concatenate([background.electrons[start : start + 4] for start in starts])
-        samples.append(electrons[inside])
-        thinned.append(electrons.ravel()[::DARK_STEP])
-    elsewhere = np.stack(thinned)
-    mean = elsewhere.mean(axis=0)
-    finite = mean[np.isfinite(mean)]
-    return samples, elsewhere[:, mean <= (np.percentile(finite, DARKEST_PERCENT) if finite.size else 0.0)]
+    return band
 
 
 def level_of(sample: FloatArray) -> float:

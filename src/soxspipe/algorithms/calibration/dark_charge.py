@@ -37,15 +37,16 @@ def charge_by_asymmetry(frames: Sequence[RawCalibration], measured: FrameNoise) 
     million of them tell a charge to 0.6 electrons in three frames of 7 electrons of noise.
     """
     used = [frames[i] for i in measured.kept]
-    offsets = [np.float32(measured.offset_e[i]) for i in measured.kept]
+    n_rows = used[0].detector.shape[0]
+    offsets = np.broadcast_to(measured.offsets(n_rows).astype(np.float32), (len(used), n_rows))[..., None]
     n = len(used)
     if n < FEWEST_FRAMES:
         return None
     level = float(np.median(measured.level_e[list(measured.kept)]))
     cubes, count = 0.0, 0
-    for start in range(0, used[0].detector.shape[0], ROWS_AT_ONCE):
-        stop = min(start + ROWS_AT_ONCE, used[0].detector.shape[0])
-        values = [frame.electrons(start, stop) - offset for frame, offset in zip(used, offsets, strict=True)]
+    for start in range(0, n_rows, ROWS_AT_ONCE):
+        stop = min(start + ROWS_AT_ONCE, n_rows)
+        values = [frame.electrons(start, stop) - offset[start:stop] for frame, offset in zip(used, offsets, strict=True)]
         mean = np.mean(values, axis=0)
         quiet = np.abs(mean - level) < ORDINARY_SIGMA * measured.noise_e
         cube, worst = np.zeros_like(mean), np.zeros_like(mean)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soxspipe.algorithms.calibration.frame_shape import odd_part, row_drift
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.raw_calibration import RawCalibration
 from soxspipe.errors import AlgorithmError
@@ -53,6 +54,10 @@ class FrameNoise:
         Level and noise (from differences) of the columns beside the science area; NaN where there are none that live.
     border_drift_e : ndarray, shape (n,)
         Level of each frame's border against their mean; zeros where there is none.
+    drift_rows : ndarray of int, shape (m,)
+        Middle rows of the groups of `row_drift_e`.
+    row_drift_e : ndarray or None, shape (n, m)
+        By how much the level moves within each frame, against the mean frame; None where it does not.
     """
 
     kept: tuple[int, ...]
@@ -65,6 +70,22 @@ class FrameNoise:
     border_level_e: float
     border_noise_e: float
     border_drift_e: FloatArray
+    drift_rows: IntArray
+    row_drift_e: FloatArray | None = None
+
+    @property
+    def drift_within_e(self) -> float:
+        """Largest range of the level within a kept frame, against their mean."""
+        return 0.0 if self.row_drift_e is None else float(np.ptp(self.row_drift_e[list(self.kept)], axis=1).max())
+
+    def offsets(self, n_rows: int) -> FloatArray:
+        """What has to be taken off every row of the kept frames to bring them to their mean, electrons, shape (kept, n_rows) or (kept, 1)."""
+        kept = list(self.kept)
+        level = self.offset_e[kept][:, None]
+        if self.row_drift_e is None:
+            return level
+        rows = np.arange(n_rows)
+        return level + np.stack([np.interp(rows, self.drift_rows, drift) for drift in self.row_drift_e[kept]])
 
 
 def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
@@ -96,7 +117,10 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
     _require_different(frames, sample)
     level = sample_levels(sample)
     border = _measure_border(frames)
-    kept, rejected = _agreeing(frames, sample.reshape(len(frames), -1), level, border.levels_e - border.levels_e.mean())
+    moved = row_drift(sample, _rough_noise(sample), ROWS_TOGETHER)
+    if moved is not None:
+        sample = sample - np.repeat(moved, ROWS_TOGETHER, axis=1)[..., None]
+    kept, rejected = _agreeing(frames, sample, level, border.levels_e - border.levels_e.mean())
     if len(kept) < 2:
         raise AlgorithmError(f"no two of the {len(frames)} frames agree: {'; '.join(reason for _, reason in rejected)}")
     used = sample[list(kept)]
@@ -123,6 +147,8 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
         border_level_e=border_level if border.lives else float("nan"),
         border_noise_e=border.noise_e,
         border_drift_e=border.levels_e - border_level,
+        drift_rows=rows + (ROWS_TOGETHER - 1) // 2,
+        row_drift_e=None if moved is None else moved - moved[list(kept)].mean(axis=0),
     )
 
 
@@ -207,27 +233,39 @@ def _require_different(frames: Sequence[RawCalibration], sample: FloatArray) -> 
                 )
 
 
+def _rough_noise(sample: FloatArray) -> float:
+    """Noise of a pixel from the difference of two frames, within groups of rows of which a drift makes no noise."""
+    difference = sample[0, ::ROWS_TOGETHER] - sample[1, ::ROWS_TOGETHER]
+    difference = difference - np.nan_to_num(np.nanmedian(difference, axis=1, keepdims=True))
+    return clipped_std(difference) / np.sqrt(2.0)
+
+
 def _agreeing(
-    frames: Sequence[RawCalibration], flat: FloatArray, level: FloatArray, drift: FloatArray
+    frames: Sequence[RawCalibration], sample: FloatArray, level: FloatArray, drift: FloatArray
 ) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
-    """Frames that agree with the median frame in level and scatter, and the others with the reason; two frames are never judged.
+    """Frames that agree with the median frame in level, scatter and all their parts, and the others with the reason; two are never judged.
 
     A level that moves with the border's (`drift`) is the read-out's and agrees.
     """
     n = len(frames)
     if n == 2:
         return (0, 1), ()
+    flat = sample.reshape(n, -1)
     if np.ptp(level - drift) < np.ptp(level):
         flat, level = flat - drift[:, None], level - drift
     middle = np.median(flat, axis=0)
     scatter = np.array([clipped_std(values - middle) for values in flat])
     typical, usual = float(np.median(level)), float(np.median(scatter))
+    light, place = odd_part(sample, sample_rows(frames[0].detector.shape[0]), _rough_noise(sample), ROWS_TOGETHER)
     rejected = []
     for i in range(n):
         if abs(level[i] - typical) > LEVEL_SIGMA * usual * np.sqrt(n / (n - 1.0)):
             rejected.append((i, f"{frames[i].name}: its level is {level[i]:.1f} electrons, that of the others {typical:.1f}"))
         elif scatter[i] > SCATTER_RATIO * usual:
             rejected.append((i, f"{frames[i].name}: it scatters by {scatter[i]:.1f} electrons about the others, they by {usual:.1f}"))
+        elif light[i]:
+            y, x = place[i]
+            rejected.append((i, f"{frames[i].name}: about ({x}, {y}) it holds {light[i]:+.1f} electrons against the others"))
     out = {i for i, _ in rejected}
     return tuple(i for i in range(n) if i not in out), tuple(rejected)
 

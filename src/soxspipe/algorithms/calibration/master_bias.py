@@ -97,7 +97,7 @@ def make_master_bias(frames: Sequence[RawCalibration], static_bad: BoolImage, se
         used,
         NoiseModel(read_e=measured.noise_e, photons=False),
         clip_sigma=clip_limit(settings),
-        offsets_e=[measured.offset_e[i] for i in measured.kept],
+        offsets_e=measured.offsets(frames[0].detector.shape[0]),
     )
     reasons = combined.reasons | static_bad * np.uint8(BadPixel.STATIC)
     slope_x, slope_y = mean_slopes(combined.electrons, reasons == 0)

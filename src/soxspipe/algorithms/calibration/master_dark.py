@@ -206,7 +206,7 @@ def _combine_set(group: Sequence[RawCalibration], settings: FrameClipSettings) -
         floor_e=float(np.mean(measured.level_e[list(measured.kept)])),  # offsets bring all frames to their mean
         least_e=PHOTON_SIGMA * measured.noise_e / np.sqrt(len(used)),
     )
-    offsets = [measured.offset_e[i] for i in measured.kept]
+    offsets = measured.offsets(group[0].detector.shape[0])
     combined = combine(used, noise, clip_sigma=clip_limit(settings), offsets_e=offsets)
     return _Set(group[0].exptime_s, measured, combined, tuple(frame.name for frame in used))
 

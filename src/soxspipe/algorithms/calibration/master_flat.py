@@ -150,7 +150,7 @@ def make_master_flat(
         mine = {order: centre for order, centre in layout.centres.items() if brightest[order] == index}
         if mine:
             edges |= measure_edges(
-                lamp.electrons, lamp.variance, (lamp.reasons | bad) > 0, mine, layout.axis,
+                lamp.electrons, lamp.variance, _without_unstable(lamp.reasons | bad) > 0, mine, layout.axis,
                 half_slit_px=half_slit, degree=max(settings.disp_axis_deg, LARGEST_DEGREES[1]),
                 clip_sigma=settings.poly_fitting_residual_clipping_sigma,
             )  # fmt: skip
@@ -162,6 +162,11 @@ def make_master_flat(
         for lamp in lamps
     ]
     return _assemble(lamps, scattered, edges, table, layout, bad, settings, joins)
+
+
+def _without_unstable(reasons: FlagArray) -> FlagArray:
+    """Reasons that take a pixel's light away; one that jumps by some electrons still shows the lamp, and flats that move make all edges unstable."""
+    return reasons & ~np.uint8(BadPixel.UNSTABLE)
 
 
 def _assemble(
@@ -188,7 +193,10 @@ def _assemble(
         norm_e=norm,
         orders=orders,
         order_table=replace(table, low=polynomials[0], high=polynomials[1]),
-        lamps=tuple(LampSummary(lamp=x.lamp, levels_e=x.levels_e, frame_names=x.frame_names, n_rejected=x.n_rejected) for x in lamps),
+        lamps=tuple(
+            LampSummary(lamp=x.lamp, levels_e=x.levels_e, frame_names=x.frame_names, n_rejected=x.n_rejected, colour=x.agreement.colour)
+            for x in lamps
+        ),
         order_levels_e=_order_levels(lit),
         table_misfit_px=misfit,
         blocked=tuple(n for n, o in orders.items() if not o.edges.lit),
@@ -201,7 +209,7 @@ def _put_orders(
     layout: Layout, settings: FlatSettings, joins: Sequence[OrderJoin],
 ) -> tuple[dict[int, FlatOrder], bool]:  # fmt: skip
     """Write every order into the planes, those of the second lamp on the scale of the first; also whether that scale is known, or not needed."""
-    flagged = [(lamp.reasons & ~np.uint8(BadPixel.UNSTABLE)) > 0 for lamp in lamps]
+    flagged = [_without_unstable(lamp.reasons) > 0 for lamp in lamps]
     orders: dict[int, FlatOrder] = {}
     light: dict[int, OrderLight] = {}
     of_second: dict[int, tuple[IntArray, IntArray]] = {}

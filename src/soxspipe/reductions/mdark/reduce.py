@@ -5,7 +5,7 @@ from __future__ import annotations
 from soxspipe.algorithms.calibration.master_dark import make_master_dark
 from soxspipe.reductions.mdark.result import MdarkResult
 from soxspipe.reductions.progress import Done
-from soxspipe.reductions.raw_calibrations import FrameSet, rejected_frames
+from soxspipe.reductions.raw_calibrations import FrameSet, frame_warnings
 from soxspipe.settings.mdark import MdarkSettings
 
 
@@ -14,4 +14,4 @@ def reduce_mdark(inputs: FrameSet, settings: MdarkSettings, done: Done) -> Mdark
     master = make_master_dark(inputs.raw, inputs.bad_pixels > 0, settings.combination)
     what = f"level and rate of {len(master.line.times_s)} times" if master.line is not None else f"{master.n_frames} frames"
     done("combine", f"{what}, read noise {master.read_noise_e:.2f} electrons")
-    return MdarkResult(master=master, warnings=rejected_frames(master.frames))
+    return MdarkResult(master=master, warnings=frame_warnings(master.frames))

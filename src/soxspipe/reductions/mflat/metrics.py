@@ -27,6 +27,7 @@ def exposure(context: MflatContext) -> Metrics:
             for share, level in levels
         ),
         Metric(name="LAMP DRIFT", value=drift, comment="Largest range of a lamp's levels over their mean"),
+        Metric(name="LAMP COLOUR", value=max(lamp.colour for lamp in made.lamps), comment="Change of a lamp's colour from flat to flat"),
         *(
             Metric(
                 name=f"ORDEXP50 O{arm.label(number)}",

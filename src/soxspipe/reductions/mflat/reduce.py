@@ -70,7 +70,13 @@ def lamps_to_use(sets: dict[str, list[RawCalibration]], combine_both: bool) -> t
 
 
 def _warnings(inputs: MflatInputs, master: MasterFlat, lamps: Sequence[LampFlat]) -> tuple[str, ...]:
-    said = []
+    said = [f"{reason}; it is left out" for lamp in lamps for reason in lamp.agreement.rejected]
+    said += [
+        f"the light of the {lamp.lamp} lamp changes from flat to flat by {lamp.agreement.colour:.1%} (one sigma) more in some places than in others: "
+        "it was not warm, and lesser outliers are not seen"
+        for lamp in lamps
+        if lamp.agreement.colour
+    ]
     unused = {"+".join(raw.lamps) for raw in inputs.raw} - {lamp.lamp for lamp in lamps}
     if unused:
         said.append(f"flats of the lamp {', '.join(sorted(unused))} are not used")

@@ -68,7 +68,7 @@ PRODUCTS: tuple[ProductRow[MflatContext], ...] = (
 """The flat gets its name last: where it stands, everything before it does."""
 
 METRICS: tuple[MetricRow[MflatContext], ...] = (
-    MetricRow(labels=("ORDEXP10", "ORDEXP50", "ORDEXP90", "LAMP DRIFT", "ORDEXP50 O<N>"), measure=metrics.exposure),
+    MetricRow(labels=("ORDEXP10", "ORDEXP50", "ORDEXP90", "LAMP DRIFT", "LAMP COLOUR", "ORDEXP50 O<N>"), measure=metrics.exposure),
     MetricRow(
         labels=("X RES MIN", "X RES MAX", "X RES SD", "EDGE MISFIT", "N ORDERS", "X RES SD O<N>"), measure=metrics.edges
     ),
