@@ -9,6 +9,7 @@ import gzip
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Products:
             hdus.verify("exception")
             return {name: np.array(hdus[1].data[name]) for name in hdus[1].columns.names}
 
-    @property
+    @cached_property
     def merged(self) -> Columns:
         return self.table("_EXTRACTED_MERGED.fits")
 

@@ -1,7 +1,7 @@
 """Complete data sets on disk for a detector of a few thousand pixels: the whole chain, files included, runs in a fraction of a second.
 
 The registry is told that each detector ends where the window of `WINDOWS` ends; nothing else of the package knows.  Processes of their
-own run as ``python -m support.small stare my.sof ...`` with `ENVIRONMENT`.
+own run as ``python -m support.small stare my.sof ...`` with `ENVIRONMENT`; only what simulates imports the simulator.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
 
 from soxspipe.instruments import registry
 from soxspipe.instruments.registry import ArmFacts, Instrument
-from soxspipe.io.simulated import write_data_set
-from soxspipe.io.simulated_facts import make_scene, read_facts
-from soxspipe.simulate.crop import crop
-from soxspipe.simulate.observe import simulate
-from soxspipe.simulate.simulation import Facts
+
+if TYPE_CHECKING:
+    from soxspipe.simulate.simulation import Facts
 
 Window = tuple[tuple[int, int], tuple[int, int]]
 
@@ -76,6 +75,8 @@ class Kit:
 
 def small_facts(facts: Facts) -> Facts:
     """The facts of a scene on the window of its arm, in the orientation in which the arm is read out."""
+    from soxspipe.simulate.crop import crop
+
     window = WINDOWS[facts.arm.instrument, facts.arm.name]
     turns = facts.detector.quarter_turns
     cropped = crop(facts, *window)
@@ -85,6 +86,10 @@ def small_facts(facts: Facts) -> Facts:
 
 def write_small(folder: Path, **values: object) -> Kit:
     """Simulate a scene on the small detector and write its data set; keywords are keys of a scene file."""
+    from soxspipe.io.simulated import write_data_set
+    from soxspipe.io.simulated_facts import make_scene, read_facts
+    from soxspipe.simulate.observe import simulate
+
     scene = make_scene({"arm": "VIS", "ab_mag": 16.0, "exptime_s": 100.0, "dead_pixels": 0.0, "bad_columns": 0, **values})
     with mock.patch.object(registry, "instruments", _full_instruments):
         facts = small_facts(read_facts(scene))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from soxspipe.cli.scenes import scene_of
-from soxspipe.io.simulated import write_data_set
-from soxspipe.io.simulated_facts import read_facts
-from soxspipe.simulate.observe import simulate
 from support.small import main, small_facts
 
 
 def simulate_small(arguments: list[str]) -> int:
     """``simulate`` without file or listing: ``--key value`` pairs and ``-o FOLDER``."""
+    from soxspipe.cli.scenes import scene_of
+    from soxspipe.io.simulated import write_data_set
+    from soxspipe.io.simulated_facts import read_facts
+    from soxspipe.simulate.observe import simulate
+
     place = arguments.index("-o")
     scene = scene_of(arguments[:place] + arguments[place + 2 :])
     files = write_data_set(simulate(scene, small_facts(read_facts(scene))), scene, Path(arguments[place + 1]))

