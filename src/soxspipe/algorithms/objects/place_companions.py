@@ -21,6 +21,7 @@ from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.slit_rows import REACH_ARCSEC, SlitRows
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.trace import ObjectTrace, SlitSource
+from soxspipe.numerics.rows import fit_rows
 
 PEAK_TOLERANCE, SHAPE_TOLERANCE = 0.002, 0.02
 """Of real images against a Moffat, in units of the peak and of the light itself."""
@@ -95,14 +96,10 @@ class _Images:
 
     def __init__(self, rows: SlitRows, fwhm_arcsec: float, places: FloatArray) -> None:
         self.rows, self.fwhm = rows, fwhm_arcsec
-        live = rows.weight > 0
-        peak = np.maximum(np.max(np.where(live, rows.light, 0.0), axis=1, keepdims=True), 1e-9)
-        tolerance = (PEAK_TOLERANCE * peak) ** 2 + (SHAPE_TOLERANCE * rows.light) ** 2
-        # errors of the formula are the same in all rows: their weight must not grow with the number of rows
-        count = np.count_nonzero(live.any(axis=1))
-        self.weight = np.where(live, 1.0 / (1.0 / np.where(live, rows.weight, 1.0) + count * tolerance), 0.0)
-        self.parabola = (rows.distance_arcsec[..., None] / REACH_ARCSEC) ** np.arange(3)
-        self.parabola_prior = (PARABOLA_OF_PEAK * peak) ** -2.0
+        peak = rows.peak[:, None]
+        self.weight = rows.weight_beside((PEAK_TOLERANCE * peak) ** 2 + (SHAPE_TOLERANCE * rows.light) ** 2)
+        self.parabola = rows.parabola
+        self.parabola_prior = np.repeat((PARABOLA_OF_PEAK * peak) ** -2.0, 2, axis=1)
         self.start = np.array([0.0, SLOPE, BETA, 0.0, *places])
         self.prior = np.array([WIDTH_PRIOR, SLOPE_PRIOR, BETA_PRIOR, *(PLACE_PRIOR_ARCSEC,) * (places.size + 1)]) ** -2.0
 
@@ -127,11 +124,6 @@ class _Images:
         image = Moffat(fwhm_arcsec=self.fwhm * np.exp(parameters[0]), slope=parameters[1], beta=parameters[2], pivot_nm=1.0)
         images = [image(rows.distance_arcsec - place, rows.colour[:, None], rows.pixel_arcsec) for place in parameters[3:]]
         terms = np.concatenate([np.stack(images, axis=-1), self.parabola], axis=-1)
-        weighted = (terms * self.weight[..., None]).transpose(0, 2, 1)
-        normal = weighted @ terms
-        size = np.trace(normal, axis1=1, axis2=2)
-        normal += np.where(size > 0, 1e-9 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
-        normal[:, [-2, -1], [-2, -1]] += self.parabola_prior
-        found = np.linalg.solve(normal, weighted @ rows.light[..., None])
+        found = fit_rows(terms, self.weight, rows.light[..., None], self.parabola_prior)
         residual = (rows.light - (terms @ found)[..., 0]) * np.sqrt(self.weight)
         return np.concatenate([residual.ravel(), (found[:, -2:, 0] * np.sqrt(self.parabola_prior)).ravel()])

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.algorithms.objects.slit_rows import REACH_ARCSEC, SlitRows
+from soxspipe.algorithms.objects.slit_rows import SlitRows
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.rows import fit_rows
 
 NODES = np.arange(-6, 7)
 """Places of the image during the exposure, out to 1.5 FWHM to either side."""
@@ -108,16 +109,13 @@ class SlitModel:
         # the average over a pixel is a place on either side that has the pixel's variance
         beside = rows.pixel_arcsec**2 / 24.0 / (NODE_STEP * fwhm_arcsec) ** 2
         self.usual_shares = np.delete(np.where(np.abs(NODES) == 1, min(beside, 0.25), 0.0), MIDDLE)
-        live = rows.weight > 0
-        self.n_rows = int(live.any(axis=1).sum())
-        self.peak = np.maximum(np.max(np.where(live, rows.light, 0.0), axis=1), 1e-9)
-        tolerance = (PEAK_TOLERANCE * self.peak[:, None]) ** 2 + (SHAPE_TOLERANCE * np.maximum(rows.light, 0.0)) ** 2
-        # errors of the formula are the same in all rows: their weight must not grow with the number of rows
-        self.weight = np.where(live, 1.0 / (1.0 / np.where(live, rows.weight, 1.0) + self.n_rows * tolerance), 0.0)
-        powers = np.stack([np.ones_like(self.x), self.x / REACH_ARCSEC, (self.x / REACH_ARCSEC) ** 2], axis=-1)
-        self.parabola = powers
+        self.n_rows, self.peak, self.parabola = rows.n_lit, rows.peak, rows.parabola
+        light = np.maximum(rows.light, 0.0)
+        self.weight = rows.weight_beside((PEAK_TOLERANCE * self.peak[:, None]) ** 2 + (SHAPE_TOLERANCE * light) ** 2)
         self.parabola_prior = 1.0 / ((PARABOLA_OF_PEAK * self.peak) ** 2 + (PARABOLA_OF_SKY * rows.sky) ** 2)
         self.shift_prior = 1.0 / (SHIFT_OF_FWHM * fwhm_arcsec * self.peak) ** 2
+        constant = np.zeros_like(self.peak)  # which is free
+        self.linear_prior = np.stack([self.shift_prior, constant, self.parabola_prior, self.parabola_prior], axis=-1)
 
     def moffats(self, shape: FloatArray, shares: FloatArray | None = None) -> FloatArray:
         """The Moffat at every place, unit height, shape (rows, bins, nodes); summed with the places' shares if given, shape (rows, bins)."""
@@ -272,19 +270,9 @@ class SlitModel:
         own = [star[..., None]] if host is None else [star[..., None], host[..., None]]
         return np.concatenate([*own, moved[..., None], self.parabola], axis=-1)
 
-    def _solve(self, terms: FloatArray, values: FloatArray) -> FloatArray:
-        """Weighted least squares of every row, with the priors of shift and parabola; shape (rows, terms, columns)."""
-        weighted = (terms * self.weight[..., None]).transpose(0, 2, 1)
-        normal = weighted @ terms
-        size = np.trace(normal, axis1=1, axis2=2)
-        normal += np.where(size > 0, 1e-9 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
-        normal[:, [-2, -1], [-2, -1]] += self.parabola_prior[:, None]
-        normal[:, -4, -4] += self.shift_prior
-        return np.linalg.solve(normal, weighted @ values)
-
     def _at(self, shape: FloatArray, shares: FloatArray, host: FloatArray | None) -> SlitFit:
         terms = self._terms(self.moffats(shape, shares), None if host is None else self.host_shape(host))
-        found = self._solve(terms, self.light[..., None])
+        found = fit_rows(terms, self.weight, self.light[..., None], self.linear_prior)
         residual = self.light - (terms @ found)[..., 0]
         found = found[..., 0]
         priors = self.parabola_prior * (found[:, -1] ** 2 + found[:, -2] ** 2) + self.shift_prior * found[:, -4] ** 2
@@ -315,7 +303,7 @@ class SlitModel:
     def _step(self, terms: FloatArray, slopes: Sequence[FloatArray], fit: SlitFit) -> tuple[FloatArray, FloatArray, float]:
         """Normal matrix and right-hand side of a step, and the chi squared it promises."""
         columns = np.stack([self.light, *slopes], axis=-1)
-        left = columns - terms @ self._solve(terms, columns)
+        left = columns - terms @ fit_rows(terms, self.weight, columns, self.linear_prior)
         residual, slope = left[..., 0], left[..., 1:].reshape(-1, len(slopes))
         weighted = slope * self.weight.reshape(-1, 1)
         mean, width = self._priors(fit)

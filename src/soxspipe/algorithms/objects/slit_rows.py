@@ -52,6 +52,31 @@ class SlitRows:
     colour: FloatArray
     pixel_arcsec: float
 
+    @property
+    def n_lit(self) -> int:
+        """Number of rows with a bin that has weight."""
+        return int((self.weight > 0).any(axis=1).sum())
+
+    @property
+    def peak(self) -> FloatArray:
+        """Light of the brightest bin of every row, positive, shape (rows,)."""
+        return np.asarray(np.maximum(np.max(np.where(self.weight > 0, self.light, 0.0), axis=1), 1e-9))
+
+    @property
+    def parabola(self) -> FloatArray:
+        """Terms of a parabola along the slit: 1, x and x^2, where x is 1 at the end of the reach; shape (rows, bins, 3)."""
+        x = self.distance_arcsec / REACH_ARCSEC
+        return np.stack([np.ones_like(x), x, x**2], axis=-1)
+
+    def weight_beside(self, formula_error: FloatArray) -> FloatArray:
+        """Weight of the bins against a formula that is good to `formula_error` (electrons, of the mean over all rows); shape (rows, bins).
+
+        Errors of the formula are the same in all rows: their weight must not grow with the number of rows.
+        """
+        live = self.weight > 0
+        variance = 1.0 / np.where(live, self.weight, 1.0) + self.n_lit * formula_error
+        return np.where(live, 1.0 / variance, 0.0)
+
 
 def measure_rows(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, parts: int) -> SlitRows:
     """Average the light along the slit.
