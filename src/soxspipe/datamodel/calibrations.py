@@ -83,9 +83,9 @@ class Masters:
     dark_scales_with_time : bool
         Whether a dark of another exposure time is scaled to the frame's.
     quiet_level_e : float
-        Part of the dark's level that is no charge and has no shot noise.
+        Part of the dark's level that is not charge and has no shot noise.
     offset_e : float
-        Level of the exposures above bias and dark that is no light, since it has no shot noise.
+        Level of the exposures above bias and dark that is not light, since it has no shot noise.
     """
 
     bias: AnyFrame | None = None

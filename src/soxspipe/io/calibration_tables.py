@@ -206,7 +206,7 @@ def read_flat_level(opened: FitsFile) -> FlatLevel | None:
     Raises
     ------
     InputError
-        If it holds what is no number, or no order.
+        If it holds what is not a number, or no order.
     """
     index = next((index for index, hdu in enumerate(opened.tables) if hdu.name == "FLAT_LEVEL"), None)
     if index is None:
@@ -214,7 +214,7 @@ def read_flat_level(opened: FitsFile) -> FlatLevel | None:
     columns = _columns(opened, index)
     order, wave, level = (_finite_column(opened, columns, name) for name in ("order", "wave", "level"))
     if np.any(np.abs(order) > MAX_ORDER_NUMBER):
-        raise InputError(f"{opened.path}: column ORDER of FLAT_LEVEL holds {float(np.abs(order).max()):g}, which is no order")
+        raise InputError(f"{opened.path}: column ORDER of FLAT_LEVEL holds {float(np.abs(order).max()):g}, which is not an order")
     rank = np.lexsort((wave, order))
     return FlatLevel(order=order[rank].astype(np.int64), wavelength_nm=wave[rank], level=level[rank])
 

@@ -94,7 +94,7 @@ def _journal(folder: Path, owner: str) -> Path:
 
 
 def _set_aside(path: Path, owner: str, number: int) -> Path | None:
-    """Name for the file that stands at a place; None if none does.  What is no file cannot be replaced."""
+    """Name for the file that stands at a place; None if none does.  What is not a file cannot be replaced."""
     try:
         kind = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -102,7 +102,7 @@ def _set_aside(path: Path, owner: str, number: int) -> Path | None:
     except OSError as err:
         raise ProductError(f"cannot write {path}: {err.strerror or err}") from err
     if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind)):
-        raise ProductError(f"cannot write {path}: {'a folder' if stat.S_ISDIR(kind) else 'something that is no file'} is in its place")
+        raise ProductError(f"cannot write {path}: {'a folder' if stat.S_ISDIR(kind) else 'something that is not a file'} is in its place")
     return path.with_name(f"{TEMPORARY_PREFIX}{owner}~{number}.old")
 
 

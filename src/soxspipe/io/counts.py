@@ -76,12 +76,12 @@ def read_counts(path: Path) -> CountsSpectrum:
     Raises
     ------
     InputError
-        If it is no such product, or was made by a version that did not keep what a response needs.
+        If it is not such a product, or was made by a version that did not keep what a response needs.
     """
     opened = open_fits(path)
     tables = {unit.name: unit for unit in opened.tables}
     if "MERGED" not in tables:
-        raise InputError(f"{path}: is no spectrum in counts (..._EXTRACTED_MERGED.fits) of this program")
+        raise InputError(f"{path}: is not a spectrum in counts (..._EXTRACTED_MERGED.fits) of this program")
     if TABLE not in tables:
         raise InputError(
             f"{path}: has no table {TABLE}: it was reduced by an earlier version and cannot be calibrated without reducing it again"
@@ -121,7 +121,7 @@ def _merged(opened: FitsFile, known: dict[str, NDArray[Any]], exact: dict[str, N
 def _observation(arm: str, header: Header, path: Path) -> Observation:
     exptime = number_of(header, "SOXS CNT EXPTIME")
     if exptime is None or exptime <= 0:
-        raise InputError(f"{path}: SOXS CNT EXPTIME is no exposure time")
+        raise InputError(f"{path}: SOXS CNT EXPTIME is not an exposure time")
     return Observation(
         arm=arm.upper(),
         kind=text_of(header, "SOXS CNT KIND"),

@@ -30,7 +30,7 @@ ADU = ("adu", "dn")
 """BUNIT of a master that still has to be multiplied by the gain, in lower case."""
 ELECTRONS = ("", "electron", "electrons", "e-", "e", "ct", "count", "counts")
 LARGEST = 1e12
-"""Pixel values beyond this are no measurement; they count as not finite."""
+"""Pixel values beyond this are not a measurement; they count as not finite."""
 
 
 def read_raw(file: ClassifiedFile, detector: Detector, *, stored: bool = False) -> RawFrame:

@@ -25,7 +25,7 @@ from soxspipe.io.headers import (
 )
 
 LONGEST_SHOWN = 30
-"""A longer value is no value; its beginning tells enough."""
+"""A longer value is not a value; its beginning tells enough."""
 CLOCKS_AGREE_S = 2.0
 """MJD-OBS and DATE-OBS are one moment, written to a millisecond; a second may be cut off."""
 
@@ -85,19 +85,19 @@ def _unusable(
         if value is None or (number is not None and low <= number <= high):
             continue
         if number is None:
-            yield f"{keyword} is {_shown(value)}, which is no number; {what_follows}"
+            yield f"{keyword} is {_shown(value)}, which is not a number; {what_follows}"
         elif not (zero_is_unknown and number == 0) and not (negative_is_unknown and number < 0):
             yield f"{keyword} is {_shown(value)}, a number from {low:g} to {high:g} is needed; {what_follows}"
 
 
 def _dates(header: Header, keys: Keywords) -> Iterator[str]:
-    """MJD-OBS and DATE-OBS that are no dates, or two, or not there at all."""
+    """MJD-OBS and DATE-OBS that are not dates, or two, or not there at all."""
     mjd, date = mjd_of(header, keys), date_of(header, keys)
     start = date if math.isnan(mjd) else mjd
     follows = "the time is unknown" if math.isnan(start) else "the other of the two is used"
     for keyword, moment in ((keys.mjd, mjd), (keys.date_obs, date)):
         if math.isnan(moment) and header.get(keyword) not in (None, ""):
-            yield f"{keyword} is {_shown(header.get(keyword))}, which is no date; {follows}"
+            yield f"{keyword} is {_shown(header.get(keyword))}, which is not a date; {follows}"
     if all(header.get(keyword) in (None, "") for keyword in (keys.mjd, keys.date_obs)):
         yield f"neither {keys.mjd} nor {keys.date_obs} is in the header; the time is unknown, and there is no barycentric correction"
     apart = abs(mjd - date) * 86400.0
@@ -109,7 +109,7 @@ def _position(header: Header, keys: Keywords) -> Iterator[str]:
     """Coordinates that are none."""
     written = [f"{key} is {_shown(header.get(key))}" for key in (keys.ra, keys.dec) if header.get(key) is not None]
     if written and position_of(header, keys) is None:
-        yield f"{' and '.join(written)}, which is no position; a star is known by its name alone, and there is no barycentric correction"
+        yield f"{' and '.join(written)}, which is not a position; a star is known by its name alone, and there is no barycentric correction"
 
 
 def _slit(header: Header, facts: ArmFacts) -> Iterator[str]:

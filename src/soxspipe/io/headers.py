@@ -21,7 +21,7 @@ _STRUCTURAL = re.compile(
 _NUMBER = re.compile(r"[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([EeDd][+-]?\d{1,3})?")
 
 LONGEST_EXPOSURE_S = 1e6
-"""Exposure times beyond this are no exposure times."""
+"""Exposure times beyond this are not exposure times."""
 MOST_INTEGRATIONS = 10_000
 """More than a detector averages; a larger number is a mistake."""
 AIRMASSES = (1.0, 40.0)
@@ -113,18 +113,18 @@ def start_of(header: Header, keys: Keywords) -> float:
 
 
 def mjd_of(header: Header, keys: Keywords) -> float:
-    """MJD-OBS; NaN where it is no date."""
+    """MJD-OBS; NaN where it is not a date."""
     number = number_of(header, keys.mjd)
     return number if number is not None and FIRST_MJD <= number <= LAST_MJD else math.nan
 
 
 def date_of(header: Header, keys: Keywords) -> float:
-    """Modified Julian date that DATE-OBS says; NaN where it is no date with a time."""
+    """Modified Julian date that DATE-OBS says; NaN where it is not a date with a time."""
     return mjd_of_text(text_of(header, keys.date_obs))
 
 
 def mjd_of_text(text: str) -> float:
-    """Modified Julian date of an ISO date; NaN where it is no date with a time."""
+    """Modified Julian date of an ISO date; NaN where it is not a date with a time."""
     if "T" not in text:
         return math.nan
     try:
@@ -137,7 +137,7 @@ def mjd_of_text(text: str) -> float:
 
 
 def position_of(header: Header, keys: Keywords) -> tuple[float, float] | None:
-    """Right ascension and declination in degrees; None where one of them is no angle, or both are exactly 0: placeholders.
+    """Right ascension and declination in degrees; None where one of them is not an angle, or both are exactly 0: placeholders.
 
     Sexagesimal text is read as hours (RA) and degrees (DEC).
     """
@@ -188,7 +188,7 @@ def slit_angle_of(header: Header, keys: Keywords) -> float | None:
 def read_arc(header: Header, keys: Keywords) -> Arc:
     """When the arc behind a dispersion solution was taken, and with the rotator where.
 
-    An arc whose header has no angle at all was taken in day time, with the rotator parked at 0; a placeholder is no angle.
+    An arc whose header has no angle at all was taken in day time, with the rotator parked at 0; a placeholder is not an angle.
     """
     has_card = keys.rotator is not None and header.get(keys.rotator) is not None
     parked = None if has_card or keys.rotator is None else 0.0

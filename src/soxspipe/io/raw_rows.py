@@ -74,7 +74,7 @@ def read_raw_calibration(file: ClassifiedFile, spool: Spool | None = None) -> Ra
     Raises
     ------
     InputError
-        If the file cannot be read, or is no raw frame of the arm.
+        If the file cannot be read, or is not a raw frame of the arm.
     """
     used, opened = detector_of(file), open_fits(file.path)
     raw = raw_of(opened, file, used)
@@ -105,7 +105,7 @@ def rows_in_place(opened: FitsFile, adu: NDArray[Any]) -> Callable[[int, int], N
     Returns
     -------
     callable or None
-        None for a packed or tiled file, one whose numbers are scaled, and one with pixels that are no numbers, which were cleaned when they were read.
+        None for a packed or tiled file, one whose numbers are scaled, and one with pixels that are not numbers, which were cleaned when they were read.
     """
     path, hdu = opened.path, opened.images[0]
     dtype = _type_in_place(opened, hdu)

@@ -16,7 +16,7 @@ from soxspipe.regular_files import open_regular
 InputFrames: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 MAX_SOF_BYTES = 1 << 20
-"""Enough for `MAX_FILES` lines; a larger file is no set-of-files."""
+"""Enough for `MAX_FILES` lines; a larger file is not a set-of-files."""
 MAX_LINE = 4096
 """The longest path that Linux takes."""
 MAX_FILES = 2000

@@ -81,7 +81,7 @@ def read_fluxed(path: Path) -> SpectrumFile:
     Raises
     ------
     InputError
-        If the file is no flux-calibrated spectrum of this program.
+        If the file is not a flux-calibrated spectrum of this program.
     """
     opened = open_fits(path)
     if not opened.tables:

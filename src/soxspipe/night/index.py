@@ -233,7 +233,7 @@ def _make_tables(base: sqlite3.Connection) -> None:
     Raises
     ------
     sqlite3.DatabaseError
-        If the file is no database, or its tables are of another layout.
+        If the file is not a database, or its tables are of another layout.
     """
     columns = ["path PRIMARY KEY", *FIELDS[1:]]
     (version,) = base.execute("PRAGMA user_version").fetchone()

@@ -257,7 +257,7 @@ class FrameSteps(RecipeFacts):
             path = Path(order_table)
             file = classify(path, read_header(path))
             if file is None:
-                raise InputError(f"{path}: is no order table of a known instrument")
+                raise InputError(f"{path}: is not an order table of a known instrument")
             geometry = replace(geometry, order_table=read_order_table(file))
         background = fit_background(frame, cut_orders(geometry), geometry, self._gathered.settings.background)
         return frame.minus(background)

@@ -44,7 +44,7 @@ def convert_spectrum(
     Raises
     ------
     InputError
-        If the file is no spectrum of this program, has been converted before, or its header lacks what the velocity needs.
+        If the file is not a spectrum of this program, has been converted before, or its header lacks what the velocity needs.
     ProductError
         If a file could not be written.
     """

@@ -49,7 +49,7 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     Raises
     ------
     InputError
-        If a file is no calibrated spectrum, has no air mass, no standard is of the same arm, or one is the target itself.
+        If a file is not a calibrated spectrum, has no air mass, no standard is of the same arm, or one is the target itself.
     AlgorithmError
         If no standard has light in a telluric band.
     ProductError
@@ -83,7 +83,7 @@ def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale
     Raises
     ------
     InputError
-        If a file is no calibrated spectrum, both are of one arm, or they show two targets.
+        If a file is not a calibrated spectrum, both are of one arm, or they show two targets.
     AlgorithmError
         If the arms do not follow each other.
     ProductError
@@ -219,7 +219,7 @@ def _amounts_note(correction: TelluricCorrection) -> str:
 
 def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> tuple[str, ...]:
     said = []
-    predicted = sorted(  # well-mixed gases follow the air mass to 3 %, which is no worry
+    predicted = sorted(  # well-mixed gases follow the air mass to 3 %, which is not a worry
         species for species, amount in correction.amounts.items() if not amount.measured and species not in WELL_MIXED
     )
     if predicted:

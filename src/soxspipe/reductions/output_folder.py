@@ -22,7 +22,7 @@ def output_folder(chosen: str | os.PathLike[str] | None, settings: SettingsSourc
     """
     named = os.fspath(chosen or _workspace(settings) or ".")
     if "\0" in named:
-        raise SettingsError(f"the folder for products is {named[:60]!r}, which is no name of a folder")
+        raise SettingsError(f"the folder for products is {named[:60]!r}, which is not a name of a folder")
     return Path(os.path.abspath(os.path.expanduser(named)))
 
 

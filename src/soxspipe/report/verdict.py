@@ -62,7 +62,7 @@ def weigh(grave: Sequence[str], lesser: Sequence[str], warnings: Sequence[str], 
     grave, lesser : sequence of str
         Sentences.
     warnings : sequence of str
-        Of the reduction; those that are a `Remark` are no worry.
+        Of the reduction; those that are a `Remark` are not a worry.
     summary : str
         What was made, in one sentence.
     """
@@ -84,7 +84,7 @@ def out_of_range(metrics: Sequence[Metric]) -> Iterator[str]:
 
 
 def worrying(warnings: Sequence[str]) -> Iterator[str]:
-    """The warnings that are no remarks, as sentences."""
+    """The warnings that are not remarks, as sentences."""
     yield from (as_sentence(warning) for warning in warnings if warning.strip() and not isinstance(warning, Remark))
 
 

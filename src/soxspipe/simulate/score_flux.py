@@ -17,7 +17,7 @@ _BIN_NM = {"NIR": 4.0}
 """Some resolution elements, so that noise does not tell."""
 _BIN_NM_ELSE = 2.0
 _FAINTEST = 1e-4
-"""Of the brightest: fainter is no light."""
+"""Of the brightest: fainter is not light."""
 
 
 def score_flux(

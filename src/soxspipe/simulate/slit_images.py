@@ -1,4 +1,4 @@
-"""Shapes of stars and galaxies along the slit that are no plain Moffat or Gaussian."""
+"""Shapes of stars and galaxies along the slit that are not plain Moffats or Gaussians."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_a_sound_header_is_not_spoken_of() -> None:
 
 def test_gain_that_is_no_number() -> None:
     assert doubts(ESO__DET__OUT1__CONAD="high") == [
-        "a.fits: ESO DET OUT1 CONAD is 'high', which is no number; the gain 1.25 e-/ADU is used"
+        "a.fits: ESO DET OUT1 CONAD is 'high', which is not a number; the gain 1.25 e-/ADU is used"
     ]
 
 
@@ -71,7 +71,7 @@ def test_no_read_noise_is_spoken_of_where_the_arm_has_one_alone() -> None:
 def test_gain_and_read_noise_of_another_exposure_are_named() -> None:
     used = replace(SOXS.arms["VIS"].detector, gain_e_per_adu=0.6, gain_source="ESO DET OUT1 CONAD")
     found = doubts(used=used, ESO__DET__OUT1__CONAD=None, ESO__DET__OUT1__GAIN="low")
-    assert found == ["a.fits: ESO DET OUT1 GAIN is 'low', which is no number; the gain 0.6 e-/ADU is used"]
+    assert found == ["a.fits: ESO DET OUT1 GAIN is 'low', which is not a number; the gain 0.6 e-/ADU is used"]
 
 
 def test_the_gain_of_a_master_is_named_with_it() -> None:
@@ -83,9 +83,9 @@ def test_the_gain_of_a_master_is_named_with_it() -> None:
 @pytest.mark.parametrize(
     ("mjd", "date", "said"),
     [
-        ("soon", "2023-02-25T12:00:00", "a.fits: MJD-OBS is 'soon', which is no date; the other of the two is used"),
-        (60000.5, "2023-02-25", "a.fits: DATE-OBS is '2023-02-25', which is no date; the other of the two is used"),
-        (-99.0, None, "a.fits: MJD-OBS is -99.0, which is no date; the time is unknown"),
+        ("soon", "2023-02-25T12:00:00", "a.fits: MJD-OBS is 'soon', which is not a date; the other of the two is used"),
+        (60000.5, "2023-02-25", "a.fits: DATE-OBS is '2023-02-25', which is not a date; the other of the two is used"),
+        (-99.0, None, "a.fits: MJD-OBS is -99.0, which is not a date; the time is unknown"),
         (60000.5, "2023-02-25T16:00:00", "a.fits: MJD-OBS and DATE-OBS are 4.0 h apart; MJD-OBS is used"),
     ],
 )
@@ -106,7 +106,7 @@ def test_one_moment_written_twice_is_no_contradiction() -> None:
 @pytest.mark.parametrize(("ra", "dec"), [("ten", -30.0), (0.0, 0.0), (150.0, 95.0), (150.0, None)])
 def test_a_position_that_is_none(ra: object, dec: object) -> None:
     (found,) = doubts(RA=ra, DEC=dec)
-    assert "which is no position; a star is known by its name alone" in found
+    assert "which is not a position; a star is known by its name alone" in found
 
 
 def test_one_air_mass_of_two() -> None:

@@ -66,7 +66,7 @@ def check_mask(image: ArcImage, solution: ArcSolution) -> tuple[MaskCheck, ...]:
             continue
         x, y = solution.fit.pixels(solution.lines.order[here][:, None], solution.lines.wavelength_nm[here][:, None], places[None, :])
         significance = image.significance(x.ravel(), y.ravel(), 2)[:, 1:-1, 1:-1].max(axis=(1, 2)).reshape(x.shape)
-        typical = np.median(significance[:, 1:-1], axis=1, keepdims=True)  # the wing of a bright end pinhole is no pinhole
+        typical = np.median(significance[:, 1:-1], axis=1, keepdims=True)  # the wing of a bright end pinhole is not a pinhole
         inside = (x > 2) & (x < image.shape[1] - 3) & (y > 2) & (y < image.shape[0] - 3)
         seen = (significance > np.maximum(SEEN_SIGMA, TAIL * typical)) & inside
         share = seen.sum(axis=0) / np.maximum(inside.sum(axis=0), 1)

@@ -24,7 +24,7 @@ SATURATED_SHARE = 0.01
 """A flat in which more of the lit pixels than this are saturated is not a flat."""
 
 LEAST_LIGHT_SIGMA = 10.0
-"""Light of the middle of the orders over the noise of a pixel; less is no lamp."""
+"""Light of the middle of the orders over the noise of a pixel; less is not a lamp."""
 
 DARKEST_PERCENT = 10.0
 """The pixels of a flat that see least light, in per cent: gaps between orders take more of any detector."""

@@ -41,7 +41,7 @@ class LampFrames:
 def combine_lamps(frames: LampFrames, settings: StackSettings, *, use_flat: bool = False) -> ArcImage:
     """Average frames of the same lamps, take bias and dark off, and add up the lamps.
 
-    Frames of different lamps are added, not averaged, and never compared with each other: a line of one is no cosmic ray of the other.
+    Frames of different lamps are added, not averaged, and never compared with each other: a line of one is not a cosmic ray of the other.
 
     Parameters
     ----------

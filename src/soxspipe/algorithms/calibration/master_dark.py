@@ -238,7 +238,7 @@ def _fit_line(sets: Sequence[_Set]) -> DarkLine:
 
 
 def _bends(sets: Sequence[_Set], line: DarkLine) -> BoolImage:
-    """Pixels whose dark is no straight line in time."""
+    """Pixels whose dark is not a straight line in time."""
     chi2 = np.zeros(line.level_e.shape, np.float32)
     for entry in sets:
         residual = entry.combined.electrons - line.level_e - line.rate_e_per_s * np.float32(entry.exptime_s)

@@ -239,7 +239,7 @@ def _first_edges(strip: Strip, offset: FloatArray, half_slit_px: float) -> tuple
 
 
 def _dark_run(below: BoolArray) -> BoolArray:
-    """Where at least `DARK_RUN_PX` dark columns follow, or all that are left: a dead column within the order is no edge."""
+    """Where at least `DARK_RUN_PX` dark columns follow, or all that are left: a dead column within the order is not an edge."""
     run = np.ones(below.size, dtype=bool)
     for step in range(DARK_RUN_PX):
         run[: below.size - step] &= below[step:]

@@ -60,7 +60,7 @@ def clip_and_stack(exposures: Sequence[Exposure], settings: StackSettings, pedes
     settings : StackSettings
         Clipping limit in sigma and number of rounds.
     pedestal : ndarray of float, shape (ny, nx), or None
-        Electrons that are no photons (the bias), which add no photon noise.
+        Electrons that are not photons (the bias), which add no photon noise.
 
     Returns
     -------

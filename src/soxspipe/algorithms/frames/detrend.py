@@ -27,7 +27,7 @@ FLAT_SIGNIFICANCE = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pedestal:
-    """Electrons that are no light of the scene: bias and dark.
+    """Electrons that are not light of the scene: bias and dark.
 
     Attributes
     ----------

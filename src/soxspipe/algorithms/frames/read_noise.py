@@ -83,7 +83,7 @@ class UnlitNoise:
 
 
 def unlit_pixels(windows: Sequence[OrderWindow], shape: tuple[int, int], flat: AnyFrame | None, every_row: int = EVERY_ROW) -> BoolImage:
-    """True for pixels further than `MARGIN_PX` from every order that are no defects of the flat, in one row of `every_row`."""
+    """True for pixels further than `MARGIN_PX` from every order that are not defects of the flat, in one row of `every_row`."""
     lit = np.zeros(shape, dtype=bool)
     for window in windows:
         lit.reshape(-1)[window.index[window.inside]] = True

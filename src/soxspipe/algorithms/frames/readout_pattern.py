@@ -14,7 +14,7 @@ from soxspipe.datamodel.frame import Exposure, ReadoutPattern
 from soxspipe.numerics.medians import quick_mad_sigma
 
 SURE_SIGMA = 6.0
-"""A pattern is taken off from here on: two thousand columns are tried, and sky lines at the edges of orders are no normal noise."""
+"""A pattern is taken off from here on: two thousand columns are tried, and sky lines at the edges of orders are not normal noise."""
 OWN_SIGMA = 3.0
 """A step has to stand out of the scatter of its own bands as well, which are few."""
 AGREE = 0.85
@@ -36,9 +36,9 @@ NEAR_PX = 2
 CHANNEL_PX = (64, 128)
 """Widths of the channels of detectors of 2048 pixels with 32 and 16 outputs."""
 LEAST_CHANNELS = 8
-"""A grid of fewer lines is no grid."""
+"""A grid of fewer lines is not a grid."""
 MOST_STEPS = 64
-"""Ends the search on a frame that is full of steps: that is no pattern."""
+"""Ends the search on a frame that is full of steps: that is not a pattern."""
 SMOOTH_ROWS_PX = 30.0
 """Slower changes from row to row are left to the model of scattered light, which follows them."""
 ROUGH_CLIP, FINE_CLIP = 12.0, 4.0
@@ -59,7 +59,7 @@ def measure_readout_pattern(exposure: Exposure, masters: Masters, unlit: BoolIma
     Neighbours are subtracted from each other, so that scattered light enters with its gradient alone, and the differences are averaged
     over a column in bands of rows, and over a row in two halves of the columns, with clipping.  Channels are steps between columns, found
     wherever they are, of the size of the median band.  Rows, odd and even ones among them, are shrunk by the noise of their own
-    measurement.  What the bands, or the halves, do not agree on is no pattern.
+    measurement.  What the bands, or the halves, do not agree on is not a pattern.
 
     Parameters
     ----------

@@ -17,13 +17,13 @@ BESIDE = 0.5
 BIN_SHARE = 0.005
 """Width of a bin over its level; the wells of one detector differ by about as much."""
 LEAST_PIXELS = 40
-"""Fewer pixels are no plateau: hot pixels and cosmic rays."""
+"""Fewer pixels are not a plateau: hot pixels and cosmic rays."""
 STANDS_OUT = 6.0
 """The highest bin of a plateau holds so many times as many pixels as the bins below it; that of a blaze function 3 times at most."""
 EDGE_SHARE = 0.05
 """A plateau ends where a bin holds less than this share of its highest one."""
 WIDEST_BINS = 24
-"""Wells that differ by more than 12 % are no plateau."""
+"""Wells that differ by more than 12 % are not a plateau."""
 BELOW_BINS = 40
 """Bins below a plateau that it is held against: 20 % of its level."""
 SHARE_ABOVE = 0.2

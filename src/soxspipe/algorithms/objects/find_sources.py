@@ -31,7 +31,7 @@ LARGEST_PASSED = 3
 COMPANION_SHARE = 0.01
 """Of the brightest: what is fainter cannot be told from its wings."""
 CLEAR_SHARE, CLEAR_SIGNIFICANCE = 0.1, 30.0
-"""Of the brightest, and in sigma of its errors: so much is no scatter, but makes it; what fits leave of a bright star's wings is 6 % at most."""
+"""Of the brightest, and in sigma of its errors: so much is not scatter, but makes it; what fits leave of a bright star's wings is 6 % at most."""
 APART_FWHM = 1.5
 """Nearer than this two images are one."""
 CONTRAST = 1.0
@@ -120,7 +120,7 @@ def collapse(
 def level(slit_light: SlitLight) -> SlitLight:
     """Take off the parabola that the slit itself follows.
 
-    The slit's illumination leaves sky that grows towards its ends, which is no object.  The parabola is fitted to the bins that stay
+    The slit's illumination leaves sky that grows towards its ends, which is not an object.  The parabola is fitted to the bins that stay
     when all that lie above it are clipped, round by round.
     """
     usable = np.isfinite(slit_light.light) & np.isfinite(slit_light.error)
@@ -217,7 +217,7 @@ def _is_another(position: float, fwhm: float, height: float, explained: float, f
     """Whether light beside objects that are known is an object and not a part of them.
 
     Humps nearer than `APART_FWHM` belong to an image that guiding has doubled; light that is not much above the wings there is wing; light
-    much wider than the brightest object's image is a galaxy's, and much narrower is no star's.
+    much wider than the brightest object's image is a galaxy's, and much narrower is not a star's.
     """
     apart = all(abs(position - other) > APART_FWHM * width for other, width, *_ in found)
     return apart and height > CONTRAST * max(explained, 0.0) and is_alike(fwhm, found[0][1])

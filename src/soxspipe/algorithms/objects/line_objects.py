@@ -79,7 +79,7 @@ def find_line_sources(
         Expected width of the image.
     needed : float
         Significance an object must have: squares of its spots' significances (each capped at `CAP`) over their scatter along the slit,
-        which is taken as `SCORE_FLOOR` at least.  One spot alone is no object.
+        which is taken as `SCORE_FLOOR` at least.  One spot alone is not an object.
 
     Returns
     -------

@@ -184,7 +184,7 @@ def steady_flat(flat: FloatArray, variance: FloatArray, sound: BoolArray) -> tup
     place = np.nonzero(faint & (count >= FLAT_HALF_WIDTH_PX))
     flat, own, mean, scatter = flat[place], own[place], mean[place], (PIXEL_RESPONSE * mean[place]) ** 2 + noise[place] / count[place]
     share = scatter / (scatter + own)
-    # a dead pixel is no noisy one: it stays as it is
+    # a dead pixel is not a noisy one: it stays as it is
     alike = np.abs(flat - mean) <= ALIKE_SIGMA * np.sqrt(scatter + own)
     steady[place] = np.where(alike, mean + share * (flat - mean), flat)
     steady_variance[place] = np.where(alike, share * own, steady_variance[place])

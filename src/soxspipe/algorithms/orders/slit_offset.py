@@ -103,7 +103,7 @@ def measure_slit_offset(orders: Sequence[OrderData], skies: Sequence[FloatArray]
     spread = [abs(one.px - common) for one in orders_found.values()]
     scatter = 1.25 * float(np.median(spread)) if len(spread) > 1 else 0.0
     error = float(np.hypot(error, scatter / np.sqrt(len(spread))))
-    # an order without motion that could as well have the motion found is no witness of it
+    # an order without motion that could as well have the motion found is not a witness of it
     saved = {order: float(np.interp(0.0, grid, chi2) - chi2.min()) for order, chi2 in by_px.items()}
     applied = any(abs(one.px) > LEAST_PX and saved[order] > NEEDED_SIGNIFICANCE**2 for order, one in orders_found.items())
     found = SlitOffset(px=common, error_px=error, applied=applied, orders=orders_found)

@@ -248,7 +248,7 @@ def _on_window(found: _Round, data: OrderData, index: IntArray) -> FloatArray:
 
 
 def _limit(limits: RoundLimits, spline: SkySpline, pixels: SkyPixels, clip_sigma: float) -> FloatArray:
-    """Largest residual that is no outlier, shape (n,)."""
+    """Largest residual that is not an outlier, shape (n,)."""
     return limits.clip * clip_sigma * np.sqrt(pixels.variance) + limits.tolerance * spline.local_range(pixels.u)
 
 

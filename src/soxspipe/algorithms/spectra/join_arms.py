@@ -16,7 +16,7 @@ CELL_NM = 1.0
 SHARED_NOISE = 2.0
 """Variance of the mean of a cell over that of independent samples (lag 1 of the merged grids: 0.24 to 0.6)."""
 LARGEST_SCALE = 1.1
-"""A larger difference is no slit loss to be scaled away: something is wrong, and the user is told."""
+"""A larger difference is not a slit loss to be scaled away: something is wrong, and the user is told."""
 SIGNIFICANT = 3.0
 """A scale that is within three of its errors of 1 is 1."""
 FEWEST_CELLS = 8

@@ -38,7 +38,7 @@ they are; shallower ones have too little ripple to measure."""
 SHALLOWEST = 1e-3
 """Depth, and ripple, that no bin can tell from none."""
 MOVES = np.linspace(-1.0, 1.0, 21)
-"""Of the logarithm of a bin's depth: a ripple that differs from the model by more than a factor e is no air."""
+"""Of the logarithm of a bin's depth: a ripple that differs from the model by more than a factor e is not air."""
 FEWEST_BINS = 5
 """From which a level is taken."""
 SATURATION_SCATTER = 0.5

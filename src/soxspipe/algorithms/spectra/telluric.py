@@ -64,7 +64,7 @@ PAIRED_MODEL_ERROR = 0.12
 ROUNDS = 12
 """Bounds the time of a fit that does not converge."""
 CAP = 4.0
-"""Residuals beyond this many errors count as this many: a cosmic ray is no absorption."""
+"""Residuals beyond this many errors count as this many: a cosmic ray is not absorption."""
 MOVING = ("shift", "blur")
 """Parameters that move or widen the standard's lines; the others leave its depth as it is."""
 STEP = 1e-3

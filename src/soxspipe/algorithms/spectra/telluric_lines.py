@@ -40,7 +40,7 @@ SMOOTH_NM = 3.6
 ROUNDS = 150
 """Of the search.  Twice as many change the error of the deep bands by less than a tenth."""
 LEAST_DEPTH, MOST_DEPTH = 1e-3, 3.2
-"""Between which depths are compared: less is no absorption, more shows no light."""
+"""Between which depths are compared: less is not absorption, more shows no light."""
 LOG_RANGE = (-25.0, 8.0)
 """Of the logarithm of the optical depth: beyond, nothing changes in the transmission."""
 

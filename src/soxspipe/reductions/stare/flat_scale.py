@@ -13,7 +13,7 @@ STEP_PX = 8
 USUAL_LEVEL = (0.01, 100.0)
 """Flats are scaled to about 1; a factor of 100 either way is one that was not."""
 CREDIBLE_LEVEL = (1e-6, 1e9)
-"""From shares of a full well to sums of a thousand flats; other numbers are no flat."""
+"""From shares of a full well to sums of a thousand flats; other numbers are not a flat."""
 LEVEL_PERCENT = 60.0
 """Of the pixels inside orders: masters that are scaled to 1 at a typical order centre have 0.9 to 1.1 there, in both arms."""
 

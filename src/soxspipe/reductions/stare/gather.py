@@ -308,7 +308,7 @@ def _calibration_doubts(files: Selected) -> Iterator[str]:
         slit = text_of(response.header, keyword)
         if slit and slit_width_of(slit) is None:
             yield (
-                f"{response.path.name}: {keyword} is {slit!r}, which is no slit; "
+                f"{response.path.name}: {keyword} is {slit!r}, which is not a slit; "
                 "how much light the standard's slit took is not known, so fluxes hold for a slit like it"
             )
 

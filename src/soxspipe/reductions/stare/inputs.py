@@ -28,7 +28,7 @@ class StareInputs:
     bad_pixels : ndarray of bool
         True for bad pixels, trimmed frame.
     partly_lit : ndarray of bool or None
-        Pixels at the edges of the orders that the flat flags because they are partly lit; they are left out, but are no defects.
+        Pixels at the edges of the orders that the flat flags because they are partly lit; they are left out, but are not defects.
     masters, geometry : Masters, Geometry
         Calibrations.
     is_standard : bool

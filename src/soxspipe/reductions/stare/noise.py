@@ -14,7 +14,7 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Exposure
 
 LEAST_SHARE = 0.4
-"""Pixels that show less than this share of the read noise are no exposure of this detector; the noise expected is kept."""
+"""Pixels that show less than this share of the read noise are not an exposure of this detector; the noise expected is kept."""
 SAME_AS_INVERSE = 0.1
 """Scatter over gain within this share of the read noise: gain and its inverse have been swapped."""
 UNLIKE_ONE = 0.1
@@ -41,7 +41,7 @@ class ExposureNoise:
 
     @property
     def offset_e(self) -> float:
-        """Level of the unlit pixels above bias and dark where it is no light, whose shot noise alone would exceed what they show; else 0."""
+        """Level of the unlit pixels above bias and dark where it is not light, whose shot noise alone would exceed what they show; else 0."""
         return self.light_e if self.is_quiet and self.light_e > self.expected_e**2 else 0.0
 
 

@@ -123,7 +123,7 @@ def saturation_words(flags: FlagArray, windows: Sequence[OrderWindow], level_adu
 
 
 def count_saturated(flags: FlagArray, windows: Sequence[OrderWindow]) -> int:
-    """Saturated pixels on orders that are no bad ones."""
+    """Saturated pixels on orders that are not bad ones."""
     total = 0
     for window in windows:
         total += int(np.count_nonzero(full_wells(flags, window) & ((window.cutout(flags) & np.uint8(PixelFlag.BAD)) == 0)))

@@ -115,7 +115,7 @@ def _calibrated(spectrum: Path, response: Path) -> _Calibrated:
     """Read both files and make the flux."""
     counts, file = read_counts(spectrum), classify(spectrum, read_header(spectrum))
     if file is None or not spectrum.name.endswith(COUNTS_END):
-        raise InputError(f"{spectrum}: is no spectrum in counts ({COUNTS_END.lstrip('_')}) of this program")
+        raise InputError(f"{spectrum}: is not a spectrum in counts ({COUNTS_END.lstrip('_')}) of this program")
     given = _response_of(response, file)
     curve, arm = read_response(given), file.facts.arm
     fluxed = make_fluxed(counts, curve, arm, read_extinction(arm.extinction_site), read_telluric_bands())
@@ -149,7 +149,7 @@ def _response_of(path: Path, spectrum: ClassifiedFile) -> ClassifiedFile:
     """
     file = classify(path, read_header(path))
     if file is None or file.kind is not Kind.RESPONSE:
-        raise InputError(f"{path}: is no response (..._RESP.fits)")
+        raise InputError(f"{path}: is not a response (..._RESP.fits)")
     if (file.instrument.name, file.arm) != (spectrum.instrument.name, spectrum.arm):
         raise InputError(
             f"{path}: is of {file.instrument.name} {file.arm}, {spectrum.path.name} of {spectrum.instrument.name} {spectrum.arm}"

@@ -10,7 +10,7 @@ function waveUnit(median) {
 /* A spectrum from text of two or three columns (wavelength, flux, error; more are ignored), separated by blanks, commas, semicolons or tabs.
    { x (nm), value, error or null, unit, skipped }, ascending; { fault } says in words what is wrong. */
 function parseSpectrum(text) {
-  if (text.includes("\0")) return { fault: "This is no text. Of a FITS product take the .txt file beside it." };
+  if (text.includes("\0")) return { fault: "This is not text. Of a FITS product take the .txt file beside it." };
   const rows = [];
   let skipped = 0;
   for (const line of text.split(/\r\n|\r|\n/)) {

@@ -40,7 +40,7 @@ function overlayTools(spectrum, byId) {
     const found = parseSpectrum(text);
     if (found.fault) { words.textContent = `${name}: ${found.fault}`; return; }
     const used = spectrum.overlays.map((o) => o.colour), colour = OVERLAY_COLOURS.find((c) => !used.includes(c)) || OVERLAY_COLOURS[0];
-    const said = `${found.x.length} samples, wavelengths read as ${WAVE_UNITS[found.unit].title}` + (found.skipped ? `, ${found.skipped} lines that are no samples left out` : "");
+    const said = `${found.x.length} samples, wavelengths read as ${WAVE_UNITS[found.unit].title}` + (found.skipped ? `, ${found.skipped} lines that are not samples left out` : "");
     const overlay = { ...found, name, colour, words: said, match: false };
     if (spectrum.comparable) {
       const ratio = spectrum.overlayScale({ ...overlay, match: true });

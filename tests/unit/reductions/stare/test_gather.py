@@ -310,7 +310,7 @@ def test_a_slit_of_the_response_that_is_none_is_named(own: InputKit) -> None:
     for slit, said in (("SLIT5.0", False), ("MIRROR?", True)):
         table = kits.write_response_table(own.folder / "resp.fits", cards | {"ESO INS VISE NAME": slit}, "VIS", [1e-3, 2.0])
         warnings = gather(rewrite_sof(own, extra=(table,))).warnings
-        assert any("ESO INS VISE NAME is 'MIRROR?', which is no slit" in warning for warning in warnings) is said
+        assert any("ESO INS VISE NAME is 'MIRROR?', which is not a slit" in warning for warning in warnings) is said
 
 
 def test_mixed_arms_are_refused(vis: InputKit, nir: InputKit) -> None:

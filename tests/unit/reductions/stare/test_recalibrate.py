@@ -120,7 +120,7 @@ def test_what_is_no_spectrum_in_counts_and_what_is_no_response_are_named(respons
     merged = _merged(tmp_path / "later")
     with pytest.raises(InputError, match="no spectrum in counts"):
         recalibrate(response, response)
-    with pytest.raises(InputError, match="is no response"):
+    with pytest.raises(InputError, match="is not a response"):
         recalibrate(merged, merged)
     old = merged.with_name("OLD_EXTRACTED_MERGED.fits")
     with fits.open(merged) as units:

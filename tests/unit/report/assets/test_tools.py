@@ -96,7 +96,7 @@ def test_another_spectrum_lies_over_it_as_text_that_does_nothing(browser: Page, 
 def test_a_file_that_is_no_spectrum_gets_a_sentence(browser: Page, report: Path) -> None:
     browser.open(report)
     browser.run("soxsReport.spectrum.addOverlay('photo.png', 'PNG\\0\\0')")
-    assert _words(browser, "overlay-words").startswith("photo.png: This is no text.")
+    assert _words(browser, "overlay-words").startswith("photo.png: This is not text.")
     assert browser.run("soxsReport.spectrum.overlays.length") == 0
     assert browser.problems == []
 

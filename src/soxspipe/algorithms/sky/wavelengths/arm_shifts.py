@@ -35,7 +35,7 @@ ATTACHED_SIGMA = 3.0
 ATTACHED_LEAST_PX = 0.03
 """A smaller shift than this is within the error of any arc."""
 MOST_ERROR_PX = 0.3
-"""A shift less sure than this is no measurement: the arc itself is better than that within a night."""
+"""A shift less sure than this is not a measurement: the arc itself is better than that within a night."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

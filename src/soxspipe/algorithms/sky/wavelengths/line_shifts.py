@@ -27,7 +27,7 @@ UNLIKE = 0.2
 """Residual of a window over the height of its line: a neighbour that the list lacks, or a cosmic ray, is more."""
 
 SHAPE_ERROR = 0.3
-"""Share of that residual that goes into the line's error: most of it is no shift."""
+"""Share of that residual that goes into the line's error: most of it is not a shift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -27,7 +27,7 @@ LEAST_SPAN = 1.0
 """Half of the order, whose scaled positions run from -1 to 1."""
 
 LEAST_SCATTER_PX, MOST_SCATTER_PX = 0.004, 0.3
-"""Wavelengths of the list and blends limit the lines to this at best; more than the largest is no scatter but confusion."""
+"""Wavelengths of the list and blends limit the lines to this at best; more than the largest is not scatter but confusion."""
 START_SCATTER_PX = 0.03
 """Typical of lines that are single."""
 LEAST_CLIP_PX = 0.02
