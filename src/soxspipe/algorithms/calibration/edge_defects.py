@@ -10,7 +10,7 @@ from soxspipe.numerics.robust import largest_near
 BLUR_PX = 1.5
 """Further from an edge than this a pixel is wholly within or beyond the slit: its image is blurred by half a pixel."""
 ODD_SHARE = 0.25
-"""A pixel that lacks so much of its light, or has so much too much, is no sound one; responses scatter by 1 %."""
+"""A pixel that lacks so much of its light, or has so much too much, is not a sound one; responses scatter by 1 %."""
 BAD_COLUMN_ROWS = 16
 """So many odd pixels in one column of the detector make it a bad one; cosmic rays and single defects are fewer.  Along an edge so many pixels of
 one stretch tell the response of a column that the edge touches and never leaves behind, or that is bad from there on."""
