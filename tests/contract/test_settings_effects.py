@@ -303,7 +303,7 @@ def test_poly_clipping_iteration_limit_is_the_number_of_rounds() -> None:
 def profile_of(orders: list[TinyOrder], **chosen: Any) -> ObjectProfile:
     settings = with_setting(**chosen).extraction
     return fit_profile(
-        [o.data for o in orders], [o.sky for o in orders], object_trace(*orders), half_length_arcsec=6.0,
+        [o.data for o in orders], [o.sky for o in orders], object_trace(*orders),
         poly_order=settings.horne_extraction_profile_poly_order, clip_sigma=settings.horne_extraction_profile_clipping_sigma,
         clip_rounds=settings.horne_extraction_profile_clipping_iteration_count,
     )  # fmt: skip

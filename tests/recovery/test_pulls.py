@@ -74,15 +74,15 @@ def measured_profile(level: float, masked: float) -> Case:
     for seed in range(3):
         orders = made(level, masked, numbers=(11, 12, 13), seed=100 + seed)
         data = [order.data for order in orders]
-        source = find_object(data, tuple(first_sky(one) for one in data), half_length_arcsec=6.0, named_arcsec=None)
-        fits = fit_sky(data, source, SkySettings(), half_length_arcsec=6.0).fits
+        source = find_object(data, tuple(first_sky(one) for one in data), named_arcsec=None)
+        fits = fit_sky(data, source, SkySettings()).fits
         geometry = make_geometry(numbers=(11, 12, 13), n_b=N_B, bend=9.0, spacing=56)
         trace = follow_object(
             [fit.data for fit in fits], [fit.electrons for fit in fits], source, geometry, ContinuumSettings(order_sample_count=60),
             forced_arcsec=0.0, seeing_arcsec=None,
         )  # fmt: skip
         true += orders
-        found += extract_with_sky(fits, trace, SkySettings(), ExtractionSettings(), half_length_arcsec=6.0).orders
+        found += extract_with_sky(fits, trace, SkySettings(), ExtractionSettings()).orders
     return Case(tuple(true), tuple(found))
 
 

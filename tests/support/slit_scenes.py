@@ -12,7 +12,6 @@ from soxspipe.algorithms.sky.subtract_sky import first_sky
 from soxspipe.datamodel.geometry import Geometry
 from support.orders import TinyOrder, make_geometry, observe, position, sky_light
 
-HALF = 6.0
 GEOMETRY: Geometry = make_geometry(numbers=(11, 12), n_b=400, bend=12.0, spacing=60)
 WINDOWS = cut_orders(GEOMETRY)
 LINES = ((60.3, 3000.0), (150.7, 60000.0), (155.2, 20000.0), (310.1, 4000.0))
@@ -37,7 +36,7 @@ def scene(*objects: tuple[float, float], seed: int = 2, fwhm: float = 0.9) -> li
 def found_in(orders: list[TinyOrder], named: float | None = None, *, subtract_sky: bool = True) -> FoundObject:
     """The object that is found with a first sky, by name of its position if one is given."""
     skies = tuple(first_sky(o.data) if subtract_sky else np.zeros(o.sky.shape) for o in orders)
-    return find_object([o.data for o in orders], skies, half_length_arcsec=HALF, named_arcsec=named)
+    return find_object([o.data for o in orders], skies, named_arcsec=named)
 
 
 def line_scene(peak: float) -> list[TinyOrder]:

@@ -176,6 +176,11 @@ class Arm:
     flexure: Flexure = field(default_factory=Flexure)
 
     @property
+    def half_slit_arcsec(self) -> float:
+        """Half of the slit's length."""
+        return 0.5 * self.slit_length_arcsec
+
+    @property
     def slit_axis(self) -> Axis:
         """Detector axis along the slit (axis A of the interface contract)."""
         return "y" if self.dispersion_axis == "x" else "x"

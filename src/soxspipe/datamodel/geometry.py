@@ -199,6 +199,8 @@ class OrderWindow:
         NaN where `inside` is False.
     inside : ndarray of bool, shape (n_disp, n_slit)
         True where the map is solved and the pixel lies on the slit.
+    half_slit_arcsec : float
+        Half of the slit's length.
     """
 
     order: int
@@ -208,6 +210,7 @@ class OrderWindow:
     wavelength_nm: FloatArray
     slit_arcsec: FloatArray
     inside: BoolImage
+    half_slit_arcsec: float
 
     def __post_init__(self) -> None:
         shape = self.index.shape

@@ -41,6 +41,6 @@ class SlitOffset:
         """Motion in an order, px; that of the arm where the order itself says nothing."""
         return self.orders[order].px if order in self.orders else self.px
 
-    def edges_of(self, order: int, half_length_arcsec: float) -> tuple[float, float]:
+    def edges_of(self, order: int, half_slit_arcsec: float) -> tuple[float, float]:
         """Lit edges of the flat in an order, in slit positions of the map."""
-        return self.orders[order].edges_arcsec if order in self.orders else (-half_length_arcsec, half_length_arcsec)
+        return self.orders[order].edges_arcsec if order in self.orders else (-half_slit_arcsec, half_slit_arcsec)

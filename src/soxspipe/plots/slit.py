@@ -26,7 +26,7 @@ def plot_slit_illumination(inputs: FigureInputs) -> Figure:
     lit, moved = stack_axes(figure, (1.2, 1.0), right=0.98, bottom=0.10, top=0.88)
     slit, arm = inputs.slit, inputs.geometry.arm
     orders = [entry.order for entry in inputs.geometry.spectral_format.orders]
-    half = 0.5 * arm.slit_length_arcsec
+    half = arm.half_slit_arcsec
     ends = np.array([slit.edges_of(order, half) for order in orders], dtype=np.float64).reshape(-1, 2)
     shifts = np.array([slit.arcsec.get(order, 0.0) for order in orders])
     for beside, colour, moved_ends in ((-0.15, PALE_BLUE, ends), (0.15, BLUE, ends + shifts[:, None])):

@@ -51,10 +51,10 @@ def measure_slit_illumination(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:
     )  # fmt: skip
 
 
-def measure_trace_quality(trace: ObjectTrace, half_length_arcsec: float) -> tuple[Metric, ...]:
+def measure_trace_quality(trace: ObjectTrace, half_slit_arcsec: float) -> tuple[Metric, ...]:
     """N ORDERS SLIT EDGE and N ORDERS FAINT TRACE: orders in which the object spills over the slit's end, or hardly shows."""
     half_width = 0.5 * trace.fwhm_arcsec
-    spills = [float(np.mean(half_length_arcsec - np.abs(one.slit_arcsec) < half_width)) > EDGE_SHARE for one in trace.orders.values()]
+    spills = [float(np.mean(half_slit_arcsec - np.abs(one.slit_arcsec) < half_width)) > EDGE_SHARE for one in trace.orders.values()]
     samples = trace.samples
     faint = [
         float(np.mean(samples.detected[samples.order == order])) < FAINT_SHARE for order in np.unique(samples.order)

@@ -118,7 +118,6 @@ def look_at(
     exposure: Exposure,
     windows: Sequence[OrderWindow],
     masters: Masters,
-    half_length_arcsec: float,
     strip_arcsec: float | None = None,
     samples: Sequence[Sample] | None = None,
 ) -> QuickLook:
@@ -132,8 +131,6 @@ def look_at(
         The orders.
     masters : Masters
         Bias, dark and flat as far as they are there.
-    half_length_arcsec : float
-        Of the slit.
     strip_arcsec : float or None
         Where the sky is looked at; None takes the side of the slit that is further from the object.
     samples : sequence of Sample or None
@@ -143,7 +140,8 @@ def look_at(
     -------
     QuickLook
     """
-    edges = np.arange(-half_length_arcsec + EDGE_ARCSEC, half_length_arcsec - EDGE_ARCSEC + 0.5 * BIN_ARCSEC, BIN_ARCSEC)
+    half_slit = windows[0].half_slit_arcsec
+    edges = np.arange(-half_slit + EDGE_ARCSEC, half_slit - EDGE_ARCSEC + 0.5 * BIN_ARCSEC, BIN_ARCSEC)
     total, power, weights = np.zeros((3, edges.size - 1))
     skies = []
     rows = samples if samples is not None else sample_rows(windows, masters, exposure.shape[1])
@@ -159,8 +157,8 @@ def look_at(
     error = np.where(known, np.sqrt(power) / np.where(known, weights, 1.0), np.inf)
     centre = 0.5 * (edges[1:] + edges[:-1])
     measured = _measure(centre, light, error)
-    where = -np.sign(measured[0] or 1.0) * 0.5 * half_length_arcsec if strip_arcsec is None else strip_arcsec
-    strips = tuple(_strip(exposure, window, masters, where if np.isfinite(where) else 0.5 * half_length_arcsec) for window in windows)
+    where = -np.sign(measured[0] or 1.0) * 0.5 * half_slit if strip_arcsec is None else strip_arcsec
+    strips = tuple(_strip(exposure, window, masters, where if np.isfinite(where) else 0.5 * half_slit) for window in windows)
     return QuickLook(
         slit_arcsec=centre,
         light=light,

@@ -96,7 +96,6 @@ def measure_profile(
     skies: Sequence[FloatArray],
     trace: ObjectTrace,
     settings: ExtractionSettings,
-    half_length_arcsec: float,
     start: ObjectProfile | None = None,
     chunks: Sequence[Chunks] | None = None,
     shares: Sequence[FloatArray] | None = None,
@@ -109,7 +108,6 @@ def measure_profile(
         poly_order=settings.horne_extraction_profile_poly_order,
         clip_sigma=settings.horne_extraction_profile_clipping_sigma,
         clip_rounds=settings.horne_extraction_profile_clipping_iteration_count,
-        half_length_arcsec=half_length_arcsec,
         start=start,
         chunks=chunks,
         shares=shares,
@@ -122,7 +120,6 @@ def extract_with_sky(
     sky_settings: SkySettings,
     settings: ExtractionSettings,
     *,
-    half_length_arcsec: float,
     known_host: HostLight | None = None,
 ) -> SolvedOrders:
     """Solve sky and object together in every order.
@@ -138,8 +135,6 @@ def extract_with_sky(
         The object.
     sky_settings, settings : SkySettings, ExtractionSettings
         Of the two steps.
-    half_length_arcsec : float
-        Of the slit.
     known_host : HostLight or None
         The host that other exposures of the set show.
 
@@ -149,7 +144,7 @@ def extract_with_sky(
         Profile and extracted orders.
     """
     chunks = [chunks_of(fit.data.window) for fit in fits]
-    problem = _Problem(trace, sky_settings, settings, half_length_arcsec, common_illumination(fits), chunks)
+    problem = _Problem(trace, sky_settings, settings, common_illumination(fits), chunks)
     companions = other_sources(trace)
     rough, alone, shares, rough_rejected = problem.begin(fits, companions)
     parts = parts_for(ROWS_WANTED, len(fits))
@@ -206,7 +201,6 @@ class _Problem:
     trace: ObjectTrace
     sky_settings: SkySettings
     settings: ExtractionSettings
-    half_length_arcsec: float
     illumination: FloatArray
     chunks: Sequence[Chunks]
 
@@ -214,7 +208,7 @@ class _Problem:
         self, fits: Sequence[SkyFit], companions: Sequence[SlitSource], star: SmearedStar | None = None
     ) -> tuple[ObjectProfile, Sequence[SkyFit], list[FloatArray], list[BoolArray]]:
         """A first profile, the orders without the companions' light, the profile's shares in them, and outliers against it."""
-        rough = starting_profile([fit.data for fit in fits], self.trace, self.half_length_arcsec, self.chunks, star)
+        rough = starting_profile([fit.data for fit in fits], self.trace, self.chunks, star)
         alone = [mask_companions(fit, self.trace, companions, rough) for fit in fits] if companions else fits
         shares = self.shares_of(alone, rough)
         return rough, alone, shares, list(map(self.rough_rejected, alone, shares))
@@ -241,7 +235,7 @@ class _Problem:
         """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
         found = self.outliers(fit, shares)
         light = smooth_flux(found.flux, flux_error(found.variance, shares, fit.data.good))[:, None] * shares
-        keep = inside_edges(fit.data, self.sky_settings, self.half_length_arcsec) & ~found.rejected
+        keep = inside_edges(fit.data, self.sky_settings) & ~found.rejected
         start = replace(
             fit.spline,
             illumination=self.illumination,
@@ -265,17 +259,13 @@ class _Problem:
     ) -> ObjectProfile:
         """Profile against the skies given, without outliers."""
         sound = [replace(fit.data, good=fit.data.good & ~pixels) for fit, pixels in zip(fits, rejected, strict=True)]
-        return measure_profile(
-            sound, [fit.electrons for fit in fits], self.trace, self.settings, self.half_length_arcsec, start, self.chunks, shares
-        )
+        return measure_profile(sound, [fit.electrons for fit in fits], self.trace, self.settings, start, self.chunks, shares)
 
 
-def extract_without_sky(
-    orders: Sequence[OrderData], trace: ObjectTrace, settings: ExtractionSettings, *, half_length_arcsec: float
-) -> SolvedOrders:
+def extract_without_sky(orders: Sequence[OrderData], trace: ObjectTrace, settings: ExtractionSettings) -> SolvedOrders:
     """Extract orders from which no sky is to be subtracted."""
     nothing = [np.zeros(data.electrons.shape) for data in orders]
-    profile = measure_profile(orders, nothing, trace, settings, half_length_arcsec)
+    profile = measure_profile(orders, nothing, trace, settings)
     extracted = tuple(extract_order_without_sky(data, profile.shares(data, trace.orders[data.window.order]), settings) for data in orders)
     return SolvedOrders(trace=replace_width(trace, profile), profile=profile, orders=extracted)
 

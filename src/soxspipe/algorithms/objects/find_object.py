@@ -53,7 +53,6 @@ def find_object(
     orders: Sequence[OrderData],
     skies: tuple[FloatArray, ...],
     *,
-    half_length_arcsec: float,
     named_arcsec: float | None,
     with_negatives: bool = False,
 ) -> FoundObject:
@@ -65,8 +64,6 @@ def find_object(
         All orders.
     skies : tuple of ndarray
         Median sky of each (`first_sky`), or zeros.
-    half_length_arcsec : float
-        Of the slit.
     named_arcsec : float or None
         Slit position that the user named; only an object within an arcsec of it is then taken.
     with_negatives : bool
@@ -78,7 +75,7 @@ def find_object(
         The brightest object, or the one that was named.
     """
     bins = bin_width(orders)
-    collapsed = collapse(orders, skies, half_length_arcsec, bins)
+    collapsed = collapse(orders, skies, bins)
     if with_negatives:
         return _of_both_signs(collapsed, skies, named_arcsec)
     light = level(collapsed)
@@ -118,9 +115,7 @@ def _chosen(sources: tuple[SlitSource, ...], significance: float, skies: tuple[F
     return FoundObject(source=chosen, sources=sources, significance=highest, skies=skies)
 
 
-def find_line_object(
-    fits: Sequence[SkyFit], found: FoundObject, *, half_length_arcsec: float, fwhm_arcsec: float, named_arcsec: float | None
-) -> FoundObject:
+def find_line_object(fits: Sequence[SkyFit], found: FoundObject, *, fwhm_arcsec: float, named_arcsec: float | None) -> FoundObject:
     """Look for an object of emission lines, once the sky is known well enough for its lines not to be mistaken.
 
     Parameters
@@ -129,7 +124,7 @@ def find_line_object(
         Sky fitted without a mask; lines of an object are outliers to it.
     found : FoundObject
         What the continuum showed, returned if lines do not show more.
-    half_length_arcsec, named_arcsec : float
+    named_arcsec : float or None
         As for `find_object`.
     fwhm_arcsec : float
         Expected width of the image.
@@ -142,7 +137,6 @@ def find_line_object(
     sources = find_line_sources(
         [fit.data for fit in fits],
         [fit.electrons for fit in fits],
-        half_length_arcsec=half_length_arcsec,
         fwhm_arcsec=fwhm_arcsec,
         needed=NEEDED_LINE_SIGNIFICANCE,
     )

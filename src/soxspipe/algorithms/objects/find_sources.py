@@ -71,9 +71,7 @@ class SlitLight:
     error: FloatArray
 
 
-def collapse(
-    orders: Sequence[OrderData], skies: Sequence[FloatArray], half_length_arcsec: float, bin_arcsec: float = BIN_ARCSEC
-) -> SlitLight:
+def collapse(orders: Sequence[OrderData], skies: Sequence[FloatArray], bin_arcsec: float = BIN_ARCSEC) -> SlitLight:
     """Collapse what the sky models leave along the dispersion.
 
     The median over `CHUNK_PX` dispersion pixels of every bin of the slit is robust against cosmic rays and residuals of lines; chunks
@@ -85,8 +83,6 @@ def collapse(
         All orders.
     skies : sequence of ndarray
         Sky model of each, shape of its window.
-    half_length_arcsec : float
-        Of the slit.
     bin_arcsec : float
         Width of the bins.
 
@@ -95,11 +91,12 @@ def collapse(
     SlitLight
         On bins of `bin_arcsec`.
     """
-    n_bins = max(1, int(np.ceil(2 * half_length_arcsec / bin_arcsec)))
+    half_slit = orders[0].window.half_slit_arcsec
+    n_bins = max(1, int(np.ceil(2 * half_slit / bin_arcsec)))
     weighted, weights = np.zeros(n_bins), np.zeros(n_bins)
     for data, sky in zip(orders, skies, strict=True):
         good = data.good
-        bins = np.clip(((data.window.slit_arcsec[good] + half_length_arcsec) / bin_arcsec).astype(np.int64), 0, n_bins - 1)
+        bins = np.clip(((data.window.slit_arcsec[good] + half_slit) / bin_arcsec).astype(np.int64), 0, n_bins - 1)
         chunk = (np.broadcast_to(np.arange(good.shape[0])[:, None], good.shape)[good]) // CHUNK_PX
         cell = chunk * n_bins + bins
         n_cells = int(chunk.max(initial=0) + 1) * n_bins
@@ -111,7 +108,7 @@ def collapse(
         weights += weight.sum(axis=0)
     filled = weights > 0
     return SlitLight(
-        slit_arcsec=(np.arange(n_bins) + 0.5) * bin_arcsec - half_length_arcsec,
+        slit_arcsec=(np.arange(n_bins) + 0.5) * bin_arcsec - half_slit,
         light=np.where(filled, weighted / np.where(filled, weights, 1.0), np.nan),
         error=np.where(filled, 1.0 / np.sqrt(np.where(filled, weights, 1.0)), np.nan),
     )

@@ -63,7 +63,7 @@ class Spots:
 
 
 def find_line_sources(
-    orders: Sequence[OrderData], skies: Sequence[FloatArray], *, half_length_arcsec: float, fwhm_arcsec: float, needed: float
+    orders: Sequence[OrderData], skies: Sequence[FloatArray], *, fwhm_arcsec: float, needed: float
 ) -> tuple[SlitSource, ...]:
     """List the objects whose emission lines stand out.
 
@@ -73,8 +73,6 @@ def find_line_sources(
         All orders.
     skies : sequence of ndarray
         Sky model of each, shape of its window.
-    half_length_arcsec : float
-        Of the slit.
     fwhm_arcsec : float
         Expected width of the image.
     needed : float
@@ -90,7 +88,7 @@ def find_line_sources(
     found: list[SlitSource] = []
     left = np.ones(spots.row.size, dtype=bool)
     while len(found) < LARGEST_COUNT and left.any():
-        position, significance = _best_cluster(spots, left, half_length_arcsec)
+        position, significance = _best_cluster(spots, left, orders[0].window.half_slit_arcsec)
         own = left & (np.abs(spots.slit_arcsec - position) < CLUSTER_ARCSEC)
         if significance < needed or own.sum() < LEAST_SPOTS:
             break
@@ -169,10 +167,10 @@ def _largest_around(image: FloatArray) -> FloatArray:
     return largest_near(largest_near(image, 2).T, 2).T
 
 
-def _best_cluster(spots: Spots, left: BoolArray, half_length_arcsec: float) -> tuple[float, float]:
+def _best_cluster(spots: Spots, left: BoolArray, half_slit_arcsec: float) -> tuple[float, float]:
     """Slit position at which the spots that are left pile up most, and by how much they stand out of other positions."""
     score = np.minimum(spots.significance[left], CAP) ** 2
-    grid = np.arange(-half_length_arcsec, half_length_arcsec + STEP_ARCSEC, STEP_ARCSEC)
+    grid = np.arange(-half_slit_arcsec, half_slit_arcsec + STEP_ARCSEC, STEP_ARCSEC)
     distance = np.abs(spots.slit_arcsec[left][None, :] - grid[:, None])
     total = np.sum(np.where(distance < CLUSTER_ARCSEC, score * (1.0 - (distance / CLUSTER_ARCSEC) ** 2), 0.0), axis=1)
     top = int(np.argmax(total))

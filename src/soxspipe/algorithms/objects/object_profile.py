@@ -49,6 +49,8 @@ NUISANCE_PRIOR = 0.02
 """Of the peak: light that the sky has left beside the object is expected to be no more."""
 NUISANCE_FWHM_ARCSEC = 1.0
 """A wider profile leaves less sky beside it, and more of it may be wrong."""
+BEYOND_SLIT_ARCSEC = 6.0
+"""Of the tables of the profile: an object at one end of the slit has its wings there."""
 GRID_ARCSEC = 0.02
 """A fourteenth of a pixel: the profile is straight within it."""
 LARGEST_DEGREE = 7
@@ -129,7 +131,6 @@ def fit_profile(
     poly_order: int,
     clip_sigma: float,
     clip_rounds: int,
-    half_length_arcsec: float,
     start: ObjectProfile | None = None,
     chunks: Sequence[Chunks] | None = None,
     shares: Sequence[FloatArray] | None = None,
@@ -150,8 +151,6 @@ def fit_profile(
         Pixels further than this from the profile (plus a tenth of its peak) are left out.
     clip_rounds : int
         Maximum number of clipping rounds.
-    half_length_arcsec : float
-        Of the slit.
     start : ObjectProfile or None
         An earlier measurement, or a guess.
     chunks : sequence of Chunks or None
@@ -165,7 +164,7 @@ def fit_profile(
         Tables for all orders.
     """
     parts = chunks if chunks is not None else [chunks_of(data.window) for data in orders]
-    profile = start if start is not None and start.moffat is not None else starting_profile(orders, trace, half_length_arcsec, parts)
+    profile = start if start is not None and start.moffat is not None else starting_profile(orders, trace, parts)
     if trace.forced or profile.moffat is None:
         return profile
     moffat = profile.moffat
@@ -183,7 +182,7 @@ def fit_profile(
         )
         moffat = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
-        profile = _tabulate(orders, parts, moffat, deviations, half_length_arcsec + 6.0)
+        profile = _tabulate(orders, parts, moffat, deviations)
         if abs(np.log(moffat.fwhm_arcsec / before)) < SETTLED:
             break
         by_order = profile.shares_of(orders, trace)
@@ -193,7 +192,6 @@ def fit_profile(
 def starting_profile(
     orders: Sequence[OrderData],
     trace: ObjectTrace,
-    half_length_arcsec: float,
     chunks: Sequence[Chunks],
     smeared: SmearedStar | None = None,
 ) -> ObjectProfile:
@@ -204,7 +202,7 @@ def starting_profile(
         moffat = Moffat(
             fwhm_arcsec=smeared.fwhm_arcsec, slope=smeared.slope, beta=smeared.beta, pivot_nm=pivot, places=tuple(smeared.places)
         )
-    return _tabulate(orders, chunks, moffat, None, half_length_arcsec + 6.0)
+    return _tabulate(orders, chunks, moffat, None)
 
 
 def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
@@ -344,9 +342,8 @@ def _shrunken(normal: FloatArray, right: FloatArray, prior: FloatArray) -> Float
     return prior * np.einsum("gij,gj->gi", vectors, best * projected / (1 + best * eigenvalues))
 
 
-def _tabulate(
-    orders: Sequence[OrderData], chunks: Sequence[Chunks], moffat: Moffat, deviations: _Deviations | None, reach_arcsec: float
-) -> ObjectProfile:
+def _tabulate(orders: Sequence[OrderData], chunks: Sequence[Chunks], moffat: Moffat, deviations: _Deviations | None) -> ObjectProfile:
+    reach_arcsec = orders[0].window.half_slit_arcsec + BEYOND_SLIT_ARCSEC
     grid = np.arange(-reach_arcsec, reach_arcsec + GRID_ARCSEC, GRID_ARCSEC)
     tables, middles, widths = {}, {}, []
     basis = None

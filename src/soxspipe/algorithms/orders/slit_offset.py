@@ -114,7 +114,7 @@ def measure_slit_offset(orders: Sequence[OrderData], skies: Sequence[FloatArray]
     )
 
 
-def follow_slit(data: OrderData, offset: SlitOffset, half_length_arcsec: float) -> OrderData:
+def follow_slit(data: OrderData, offset: SlitOffset) -> OrderData:
     """An order in slit positions and wavelengths of the science frame, without the rows that are not lit both in it and in the flat.
 
     The map moves with the image: lines are tilted, so a pixel that sees another place of the slit sees another wavelength too.
@@ -125,8 +125,6 @@ def follow_slit(data: OrderData, offset: SlitOffset, half_length_arcsec: float) 
         The order in slit positions of the map.
     offset : SlitOffset
         The motion, whose `applied` is true.
-    half_length_arcsec : float
-        Of the slit.
 
     Returns
     -------
@@ -135,7 +133,7 @@ def follow_slit(data: OrderData, offset: SlitOffset, half_length_arcsec: float) 
     """
     shift, px = offset.arcsec[data.window.order], offset.of(data.window.order)
     slit = data.window.slit_arcsec - shift
-    low, high = offset.edges_of(data.window.order, half_length_arcsec)
+    low, high = offset.edges_of(data.window.order, data.window.half_slit_arcsec)
     margin = MARGIN_PX / abs(px_per_arcsec(data))
     # in positions of the science slit the flat's edges lie at low - shift and high - shift, its own at low and high
     first, last = max(low, low - shift) + margin, min(high, high - shift) - margin

@@ -75,7 +75,7 @@ def _window(order: int, first: IntArray, last: IntArray, geometry: Geometry) -> 
     wavelength = mapped.wavelength_nm.reshape(-1).take(index).astype(np.float64)
     slit = mapped.slit_arcsec.reshape(-1).take(index).astype(np.float64)
     solved = (mapped.order.reshape(-1).take(index) == order) & np.isfinite(wavelength) & np.isfinite(slit) & (wavelength > 0)
-    inside = solved & (np.abs(slit) <= geometry.arm.slit_length_arcsec / 2)
+    inside = solved & (np.abs(slit) <= geometry.arm.half_slit_arcsec)
     window = OrderWindow(
         order=order,
         b_px=b_px,
@@ -84,6 +84,7 @@ def _window(order: int, first: IntArray, last: IntArray, geometry: Geometry) -> 
         wavelength_nm=np.where(inside, wavelength, np.nan),
         slit_arcsec=np.where(inside, slit, np.nan),
         inside=inside,
+        half_slit_arcsec=geometry.arm.half_slit_arcsec,
     )
     return window if np.count_nonzero(np.isfinite(middle_wavelength(window))) >= SHORTEST_ORDER_PX else None
 

@@ -49,8 +49,6 @@ def fit_sky(
     orders: Sequence[OrderData],
     found: FoundObject,
     settings: SkySettings,
-    *,
-    half_length_arcsec: float,
 ) -> SkyFits:
     """Fit the sky of every order with the objects masked.
 
@@ -62,8 +60,6 @@ def fit_sky(
         Objects, which are left out as far as their light exceeds a part of the noise, and first skies.
     settings : SkySettings
         Of the fit.
-    half_length_arcsec : float
-        Of the slit.
 
     Returns
     -------
@@ -75,7 +71,7 @@ def fit_sky(
     NoOrderLeftError
         If none worked.
     """
-    fit = partial(_fit_with_objects_masked, sources=found.sources, settings=settings, half_length_arcsec=half_length_arcsec)
+    fit = partial(_fit_with_objects_masked, sources=found.sources, settings=settings)
     outcome = list(map(fit, orders, found.skies))
     first = [result for result in outcome if isinstance(result, _FirstFit)]
     failures = {data.window.order: str(result) for data, result in zip(orders, outcome, strict=True) if isinstance(result, AlgorithmError)}
@@ -99,10 +95,10 @@ class _FirstFit:
 
 
 def _fit_with_objects_masked(
-    data: OrderData, first: FloatArray, *, sources: Sequence[SlitSource], settings: SkySettings, half_length_arcsec: float
+    data: OrderData, first: FloatArray, *, sources: Sequence[SlitSource], settings: SkySettings
 ) -> _FirstFit | AlgorithmError:
     """Sky of one order, or why there is none; lines that change along the slit do not affect the slit's illumination."""
-    keep = inside_edges(data, settings, half_length_arcsec) & ~object_mask(data, first, sources, half_length_arcsec)
+    keep = inside_edges(data, settings) & ~object_mask(data, first, sources)
     try:
         light = rough_light(data, first, sources)
         fit = fit_order_sky(data, settings, keep=keep, object_light=light)
@@ -134,20 +130,20 @@ def _without_uneven_light(first: _FirstFit, *, settings: SkySettings, illuminati
     return replace(better, spline=spline, uneven=uneven)
 
 
-def inside_edges(data: OrderData, settings: SkySettings, half_length_arcsec: float) -> BoolArray:
+def inside_edges(data: OrderData, settings: SkySettings) -> BoolArray:
     """True away from the ends of the slit that the settings leave out."""
     with np.errstate(invalid="ignore"):
-        return np.abs(data.window.slit_arcsec) <= half_length_arcsec * (1.0 - 2.0 * settings.clip_slit_edge_fraction)
+        return np.abs(data.window.slit_arcsec) <= data.window.half_slit_arcsec * (1.0 - 2.0 * settings.clip_slit_edge_fraction)
 
 
-def object_mask(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource], half_length_arcsec: float) -> BoolArray:
+def object_mask(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource]) -> BoolArray:
     """True where an object's light would disturb the sky; never more than `LARGEST_MASKED_SHARE` of the slit.
 
     At least ``max(1.3 FWHM, 1.5 arcsec)`` on either side, and for a bright object up to where a Moffat of its width falls below
     `WING_SIGMA` times the noise of a pixel.
     """
     masked = np.zeros(data.good.shape, dtype=bool)
-    left = LARGEST_MASKED_SHARE * 2.0 * half_length_arcsec
+    left = LARGEST_MASKED_SHARE * 2.0 * data.window.half_slit_arcsec
     for source in sources:
         with np.errstate(invalid="ignore"):
             distance = np.abs(data.window.slit_arcsec - source.slit_arcsec)

@@ -86,7 +86,7 @@ class Combination:
     warnings: tuple[str, ...]
 
 
-def plan_exposures(ready: PreparedSet, *, half_length_arcsec: float) -> Plan:
+def plan_exposures(ready: PreparedSet) -> Plan:
     """Look at every exposure and sort those that agree together."""
     if len(ready.exposures) == 1:
         return Plan(looks=(), groups=((0,),))
@@ -94,8 +94,8 @@ def plan_exposures(ready: PreparedSet, *, half_length_arcsec: float) -> Plan:
     samples = sample_rows(ready.windows, masters, ready.exposures[0].shape[1])
     looks: list[QuickLook] = []
     for exposure in ready.exposures:
-        strip = None if not looks else -np.sign(looks[0].position_arcsec or 1.0) * 0.5 * half_length_arcsec
-        looks.append(look_at(exposure, ready.windows, masters, half_length_arcsec, strip, samples))
+        strip = None if not looks else -np.sign(looks[0].position_arcsec or 1.0) * 0.5 * ready.inputs.arm.half_slit_arcsec
+        looks.append(look_at(exposure, ready.windows, masters, strip, samples))
     noises = [noise.used_e for noise in ready.noise.exposures]
     times = [(exposure.exptime_s, exposure.integrations) for exposure in ready.exposures]
     groups = group_exposures(looks, noises, times, _rotators(ready))

@@ -102,7 +102,7 @@ def slit_illumination(context: StareContext) -> Metrics:
 
 def trace_quality(context: StareContext) -> Metrics:
     """Orders in which the object is at the slit's end, or hardly seen."""
-    return measure_trace_quality(context.result.trace, 0.5 * context.inputs.arm.slit_length_arcsec)
+    return measure_trace_quality(context.result.trace, context.inputs.arm.half_slit_arcsec)
 
 
 def response(context: StareContext) -> Metrics:
@@ -171,6 +171,6 @@ def _empty(context: StareContext) -> BoolImage:
 def on_slit(context: StareContext) -> BoolImage:
     """True for pixels between the order edges."""
     mapped = context.inputs.geometry.dispersion_map
-    half = 0.5 * context.inputs.arm.slit_length_arcsec
+    half = context.inputs.arm.half_slit_arcsec
     with np.errstate(invalid="ignore"):
         return (mapped.order > 0) & (mapped.slit_arcsec <= half) & (mapped.slit_arcsec >= -half)

@@ -71,14 +71,13 @@ def give_back_star(
     """
     if not inputs.with_off_frame or inputs.masters.dark is None:
         return GivenBack(orders)
-    half_slit = 0.5 * inputs.arm.slit_length_arcsec
     alone, masters = inputs.masters.dark.cutout(np.asarray), replace(inputs.masters, dark=None)
     in_place = [detrend_order(alone, window, None, masters, use_flat=settings.use_flat, binning=orders[0].binning) for window in windows]
-    beside = [follow_slit(data, slit, half_slit) for data in in_place] if slit.applied else in_place
-    found = find_object(beside, tuple(map(first_sky, beside)), half_length_arcsec=half_slit, named_arcsec=None)
+    beside = [follow_slit(data, slit) for data in in_place] if slit.applied else in_place
+    found = find_object(beside, tuple(map(first_sky, beside)), named_arcsec=None)
     rough = [rough_light(data, sky, found.sources) for data, sky in zip(beside, found.skies, strict=True)]
     whole = _with_light(orders, [light for light in rough if light is not None])
-    target = find_object(whole, tuple(skies), half_length_arcsec=half_slit, named_arcsec=inputs.object_slit_arcsec).source
+    target = find_object(whole, tuple(skies), named_arcsec=inputs.object_slit_arcsec).source
     near = [star for star in found.sources if target is not None and _within(star, target)]
     if not near:
         return GivenBack(orders)
@@ -93,8 +92,7 @@ def _within(star: SlitSource, target: SlitSource) -> bool:
 
 def _light_of(star: FoundObject, beside: Sequence[OrderData], inputs: StareInputs, settings: StareSettings) -> list[FloatArray]:
     """Light of a star of the off-frame in every order: its spectrum, smooth but for lines, times its profile."""
-    half_slit = 0.5 * inputs.arm.slit_length_arcsec
-    sky = fit_sky(beside, star, settings.sky, half_length_arcsec=half_slit)
+    sky = fit_sky(beside, star, settings.sky)
     trace = follow_object(
         [fit.data for fit in sky.fits],
         [fit.electrons for fit in sky.fits],
@@ -105,7 +103,7 @@ def _light_of(star: FoundObject, beside: Sequence[OrderData], inputs: StareInput
         seeing_arcsec=inputs.observation.seeing_arcsec or FALLBACK_SEEING_ARCSEC,
     )
     point_source = settings.extraction.model_copy(update={"subtract_host": False})
-    solved = extract_with_sky(sky.fits, trace, settings.sky, point_source, half_length_arcsec=half_slit)
+    solved = extract_with_sky(sky.fits, trace, settings.sky, point_source)
     light = {one.data.window.order: smooth_flux(one.flux, np.sqrt(one.flux_variance))[:, None] * one.shares for one in solved.orders}
     return [np.nan_to_num(light.get(data.window.order, np.zeros(data.electrons.shape))) for data in beside]
 

@@ -82,7 +82,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     ready = prepare_set(inputs)
     inputs = ready.inputs
     done("prepare", ready.note)
-    plan = plan_exposures(ready, half_length_arcsec=0.5 * inputs.arm.slit_length_arcsec)
+    plan = plan_exposures(ready)
     if len(ready.exposures) > 1:
         done("compare_exposures", plan.note)
     first, main = solve_main(ready, plan, settings, done)
@@ -172,7 +172,7 @@ def solve_stack(
 ) -> StackSolution:
     """Average exposures that agree, and solve sky and object on their mean, one line a box; `known_host` is what other exposures show."""
     inputs, windows = inputs_of_group(numbers, ready, plan), ready.windows
-    half_slit, named = 0.5 * inputs.arm.slit_length_arcsec, inputs.object_slit_arcsec
+    named = inputs.object_slit_arcsec
     stacked = clip_and_stack([ready.exposures[number] for number in numbers], settings.stack, _bias_level(inputs))
     sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     done("clip_and_stack", notes.stack(stacked))
@@ -180,7 +180,7 @@ def solve_stack(
     slit = measure_slit_offset(in_place.orders, in_place.skies)
     done("slit_offset", notes.slit(slit))
     detrended = _without_background(sound, windows, inputs, settings, slit.px) if slit.applied else in_place
-    on_slit = [follow_slit(order, slit, half_slit) for order in detrended.orders] if slit.applied else detrended.orders
+    on_slit = [follow_slit(order, slit) for order in detrended.orders] if slit.applied else detrended.orders
     background, skies = detrended.background, detrended.skies
     done("subtract_background", notes.background(background))
     done("detrend", f"{len(windows)} orders")
@@ -191,10 +191,10 @@ def solve_stack(
     if settings.use_lacosmic:
         done("flag_cosmic_rays", notes.cosmic_rays(cosmic_rays))
     orders, off_star = give_back_star(sound_orders, skies, windows, slit, inputs, settings)
-    by_continuum = find_object(orders, skies, half_length_arcsec=half_slit, named_arcsec=named, with_negatives=inputs.with_off_frame)
-    first = fit_sky(orders, by_continuum, settings.sky, half_length_arcsec=half_slit) if settings.sky.subtract_sky else None
+    by_continuum = find_object(orders, skies, named_arcsec=named, with_negatives=inputs.with_off_frame)
+    first = fit_sky(orders, by_continuum, settings.sky) if settings.sky.subtract_sky else None
     found = by_continuum if first is None else _with_lines(first, by_continuum, inputs)
-    sky = first if found is by_continuum or found.source is None else fit_sky(orders, found, settings.sky, half_length_arcsec=half_slit)
+    sky = first if found is by_continuum or found.source is None else fit_sky(orders, found, settings.sky)
     done("subtract_sky", notes.sky(sky))
     trace = _trace(orders, skies, sky, found, inputs, settings)
     done("detect_continuum", notes.trace(found))
@@ -316,7 +316,6 @@ def _with_lines(first: SkyFits, by_continuum: FoundObject, inputs: StareInputs) 
     return find_line_object(
         first.fits,
         by_continuum,
-        half_length_arcsec=0.5 * inputs.arm.slit_length_arcsec,
         fwhm_arcsec=inputs.observation.seeing_arcsec or FALLBACK_SEEING_ARCSEC,
         named_arcsec=inputs.object_slit_arcsec,
     )
@@ -362,10 +361,9 @@ def _extract(
 ) -> SolvedOrders:
     """Sky and object together; a standard star has no host."""
     extraction = settings.extraction.model_copy(update={"subtract_host": False}) if inputs.is_standard else settings.extraction
-    half_slit = 0.5 * inputs.arm.slit_length_arcsec
     if sky is None:
-        return extract_without_sky(orders, trace, extraction, half_length_arcsec=half_slit)
-    return extract_with_sky(sky.fits, trace, settings.sky, extraction, half_length_arcsec=half_slit, known_host=known_host)
+        return extract_without_sky(orders, trace, extraction)
+    return extract_with_sky(sky.fits, trace, settings.sky, extraction, known_host=known_host)
 
 
 def _spectra(

@@ -13,7 +13,7 @@ from soxspipe.algorithms.sky.fit_skies import fit_sky
 from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
 from soxspipe.datamodel.trace import SlitSource
 from support.orders import make_geometry, moffat_shares, observe, order_data, position, sky_light
-from support.slit_scenes import HALF, found_in, line_scene, scene
+from support.slit_scenes import found_in, line_scene, scene
 
 N_B = 300
 WINDOW = cut_orders(make_geometry(n_b=N_B))[0]
@@ -25,7 +25,7 @@ def seen(star_e: float, *, with_negatives: bool) -> FoundObject:
     made = observe(WINDOW, sky_light(position(WINDOW)), np.full(N_B, 800.0), offset=-2.0, rng=rng)
     missing = star_e * moffat_shares(WINDOW, 2.5)
     data = order_data(WINDOW, made.data.electrons - missing, 60.0)
-    return find_object([data], (first_sky(data),), half_length_arcsec=6.0, named_arcsec=None, with_negatives=with_negatives)
+    return find_object([data], (first_sky(data),), named_arcsec=None, with_negatives=with_negatives)
 
 
 def test_a_star_of_the_off_frame_is_found() -> None:
@@ -68,8 +68,8 @@ def test_an_object_of_lines_alone_is_found_once_the_sky_is_known(peak: float, se
     orders = line_scene(peak)
     first = found_in(orders)
     assert first.source is None
-    fits = fit_sky([o.data for o in orders], first, SkySettings(), half_length_arcsec=HALF).fits
-    found = find_line_object(fits, first, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None)
+    fits = fit_sky([o.data for o in orders], first, SkySettings()).fits
+    found = find_line_object(fits, first, fwhm_arcsec=0.9, named_arcsec=None)
     if seen:
         assert found.lines_alone
         assert found.source is not None
@@ -83,22 +83,22 @@ def test_lines_do_not_exchange_the_brightest_object_for_a_fainter_one() -> None:
     """Absorption lines of a star and of its companion show both; which is the brighter was settled by their continuum."""
     orders = line_scene(600.0)
     seen = found_in(orders)
-    fits = fit_sky([o.data for o in orders], seen, SkySettings(), half_length_arcsec=HALF).fits
+    fits = fit_sky([o.data for o in orders], seen, SkySettings()).fits
     bright, faint = (SlitSource(slit_arcsec=at, fwhm_arcsec=0.9, significance=9.0, relative_flux=f) for at, f in ((-2.5, 1.0), (1.0, 0.2)))
     first = replace(seen, source=bright, sources=(bright, faint), significance=9.0)
-    assert find_line_object(fits, first, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None) is first
+    assert find_line_object(fits, first, fwhm_arcsec=0.9, named_arcsec=None) is first
     alone = replace(first, sources=(bright,))
-    assert find_line_object(fits, alone, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None).lines_alone
+    assert find_line_object(fits, alone, fwhm_arcsec=0.9, named_arcsec=None).lines_alone
 
 
 def test_lines_that_show_the_object_do_not_hide_its_companions() -> None:
     """A companion whose lines are too faint, or pull it aside, is known from its continuum."""
     orders = line_scene(600.0)
     seen = found_in(orders)
-    fits = fit_sky([o.data for o in orders], seen, SkySettings(), half_length_arcsec=HALF).fits
+    fits = fit_sky([o.data for o in orders], seen, SkySettings()).fits
     own, other = (SlitSource(slit_arcsec=at, fwhm_arcsec=0.9, significance=9.0, relative_flux=f) for at, f in ((1.0, 1.0), (-3.0, 0.3)))
     by_continuum = replace(seen, source=own, sources=(own, other), significance=9.0)
-    found = find_line_object(fits, by_continuum, half_length_arcsec=HALF, fwhm_arcsec=0.9, named_arcsec=None)
+    found = find_line_object(fits, by_continuum, fwhm_arcsec=0.9, named_arcsec=None)
     assert found.lines_alone
     assert found.source is not None
     assert found.source.slit_arcsec == pytest.approx(1.0, abs=0.1)

@@ -113,7 +113,7 @@ def test_nothing_measured_nothing_found() -> None:
 
 def test_collapsed_light_is_the_mean_above_the_sky() -> None:
     order = tiny_order(level=3000.0, lines=())
-    collapsed = collapse([order.data], [order.sky], HALF)
+    collapsed = collapse([order.data], [order.sky])
     np.testing.assert_allclose(collapsed.slit_arcsec, CENTRES)
     far = np.abs(collapsed.slit_arcsec - 0.5) > 4.0
     known = np.isfinite(collapsed.light)
@@ -130,7 +130,7 @@ def test_collapse_is_blind_to_cosmic_rays_and_masked_pixels() -> None:
     struck = np.random.default_rng(5).uniform(size=clean.sky.shape) < 0.1
     spoilt = replace(clean.data, electrons=clean.data.electrons + np.where(struck, 1e5, 0.0))
     masked = replace(spoilt, good=spoilt.good & ~struck)
-    plain, hit, hidden = (collapse([data], [clean.sky], HALF) for data in (clean.data, spoilt, masked))
+    plain, hit, hidden = (collapse([data], [clean.sky]) for data in (clean.data, spoilt, masked))
     peak = np.nanmax(plain.light)
     assert np.nanmax(np.abs(hit.light - plain.light)) < 0.03 * peak
     assert np.nanmax(np.abs(hidden.light - plain.light)) < 0.03 * peak

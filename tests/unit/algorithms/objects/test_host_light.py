@@ -19,7 +19,6 @@ from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
 from soxspipe.datamodel.host import HostLight
 from support.orders import TinyOrder, make_geometry, observe, position, sky_light
 
-HALF = 6.0
 GEOMETRY = make_geometry(numbers=(11, 12), n_b=400, bend=12.0, spacing=60)
 LINES = ((60.3, 3000.0), (150.7, 60000.0), (310.1, 4000.0))
 
@@ -40,14 +39,14 @@ def scene(level: float, host: float, *, fwhm: float = 0.9, host_fwhm: float = 4.
 
 def solved(orders: list[TinyOrder], *, subtract_host: bool = True, known: HostLight | None = None) -> SolvedOrders:
     data = [order.data for order in orders]
-    found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
-    fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
+    found = find_object(data, tuple(first_sky(d) for d in data), named_arcsec=None)
+    fits = fit_sky(data, found, SkySettings()).fits
     continuum = ContinuumSettings(order_sample_count=40)
     trace = follow_object(
         [f.data for f in fits], [f.electrons for f in fits], found, GEOMETRY, continuum, forced_arcsec=0.0, seeing_arcsec=0.9
     )
     settings = ExtractionSettings(subtract_host=subtract_host)
-    return extract_with_sky(fits, trace, SkySettings(), settings, half_length_arcsec=HALF, known_host=known)
+    return extract_with_sky(fits, trace, SkySettings(), settings, known_host=known)
 
 
 def excess(orders: list[TinyOrder], result: SolvedOrders) -> float:
@@ -92,8 +91,8 @@ def test_errors_hold_the_photons_of_the_host() -> None:
 def test_an_order_without_a_sound_pixel_does_not_count() -> None:
     orders = scene(3000.0, 0.4)
     data = [order.data for order in orders]
-    found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
-    fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
+    found = find_object(data, tuple(first_sky(d) for d in data), named_arcsec=None)
+    fits = fit_sky(data, found, SkySettings()).fits
     trace = solved(orders).trace
     none = [np.zeros(fit.data.good.shape, dtype=bool) for fit in fits]
     blind = [replace(fit, data=replace(fit.data, good=np.zeros(fit.data.good.shape, dtype=bool))) for fit in fits]
@@ -107,8 +106,8 @@ def test_an_order_without_a_sound_pixel_does_not_count() -> None:
 def test_a_struck_pixel_is_dropped_and_light_along_the_slit_is_not() -> None:
     orders = scene(3000.0, 0.4)
     data = [order.data for order in orders]
-    found = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
-    fits = fit_sky(data, found, SkySettings(), half_length_arcsec=HALF).fits
+    found = find_object(data, tuple(first_sky(d) for d in data), named_arcsec=None)
+    fits = fit_sky(data, found, SkySettings()).fits
     trace = solved(orders).trace
     none, all_of_them = ([np.full(fit.data.good.shape, state) for fit in fits] for state in (False, True))
     plain, doubted = measure_rows(fits, none, trace, 4), measure_rows(fits, all_of_them, trace, 4)

@@ -12,7 +12,6 @@ from soxspipe.algorithms.objects.line_objects import find_line_sources, find_spo
 from soxspipe.algorithms.orders.windows import cut_orders
 from support.orders import TinyOrder, make_geometry, observe, position, sky_light, tiny_order
 
-HALF = 6.0
 NEEDED = 7.0
 LINE = ((-2, 0.15), (-1, 0.6), (0, 1.0), (1, 0.6), (2, 0.15))
 
@@ -27,13 +26,13 @@ def with_lines(rows: tuple[int, ...], electrons: float = 500.0, *, offset: float
 
 
 def found_in(order: TinyOrder, fwhm: float = 0.9) -> tuple:
-    return find_line_sources([order.data], [order.sky], half_length_arcsec=HALF, fwhm_arcsec=fwhm, needed=NEEDED)
+    return find_line_sources([order.data], [order.sky], fwhm_arcsec=fwhm, needed=NEEDED)
 
 
 @pytest.mark.parametrize(("offset", "fwhm"), [(0.5, 0.9), (-4.2, 0.7), (3.0, 1.5)])
 def test_lines_betray_an_object_that_has_no_continuum(offset: float, fwhm: float) -> None:
     order = with_lines((40, 110, 170, 260), 800.0, offset=offset, fwhm=fwhm)
-    assert find_sources(collapse([order.data], [order.sky], HALF), 8.0) == ()
+    assert find_sources(collapse([order.data], [order.sky]), 8.0) == ()
     (found,) = found_in(order, fwhm)
     assert found.slit_arcsec == pytest.approx(offset, abs=0.1)
     assert found.fwhm_arcsec == pytest.approx(fwhm, rel=0.25)

@@ -14,8 +14,6 @@ from soxspipe.algorithms.objects.profile_cells import chunks_of
 from soxspipe.algorithms.orders.windows import cut_orders
 from support.orders import TinyOrder, make_geometry, object_trace, observe, position, sky_light
 
-HALF = 6.0
-
 
 def scene(*, level: float, fwhm: float = 1.0, n_b: int = 400, seed: int | None = 4, companion: float = 0.0) -> list[TinyOrder]:
     rng = None if seed is None else np.random.default_rng(seed)
@@ -35,7 +33,11 @@ def scene(*, level: float, fwhm: float = 1.0, n_b: int = 400, seed: int | None =
 def fitted(
     orders: list[TinyOrder], *, start_fwhm: float = 1.2, poly_order: int = 3, forced: bool = False, **values: object
 ) -> ObjectProfile:
-    choices = {"poly_order": poly_order, "clip_sigma": 3.0, "clip_rounds": 10, "half_length_arcsec": HALF} | values
+    choices = {
+        "poly_order": poly_order,
+        "clip_sigma": 3.0,
+        "clip_rounds": 10,
+    } | values
     return fit_profile(
         [order.data for order in orders], [order.sky for order in orders], object_trace(*orders, fwhm=start_fwhm, forced=forced), **choices,  # type: ignore[arg-type]
     )  # fmt: skip
@@ -70,7 +72,7 @@ def test_a_lopsided_object_is_followed() -> None:
     profile = fitted(orders)
     assert mismatch(profile, orders) < 0.01
     moffat = starting_profile(
-        [order.data for order in orders], object_trace(*orders, fwhm=1.2), HALF, [chunks_of(order.data.window) for order in orders]
+        [order.data for order in orders], object_trace(*orders, fwhm=1.2), [chunks_of(order.data.window) for order in orders]
     )
     assert mismatch(moffat, orders) > 0.03
 
@@ -170,7 +172,7 @@ def test_a_star_that_moved_keeps_the_wings_that_its_places_left_it() -> None:
     trace = object_trace(*orders, fwhm=1.0, forced=False)
     moved = SmearedStar(fwhm_arcsec=0.8, slope=-0.2, beta=2.3, places=((-0.4, 0.5), (0.4, 0.5)))
     for smeared, beta in ((None, BETA), (moved, 2.3)):
-        start = starting_profile(data, trace, HALF, parts, smeared)
+        start = starting_profile(data, trace, parts, smeared)
         found = fitted(orders, start=start, chunks=parts).moffat
         assert found is not None
         assert found.beta == pytest.approx(beta, abs=0.01)

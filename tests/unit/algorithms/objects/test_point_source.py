@@ -15,8 +15,6 @@ from soxspipe.algorithms.sky.fit_skies import fit_sky
 from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
 from support.orders import TinyOrder, make_geometry, moffat_shares, object_trace, observe, position, sky_light
 
-HALF = 6.0
-
 
 def smeared(places: tuple[tuple[float, float], ...]) -> list[TinyOrder]:
     rng = np.random.default_rng(8)
@@ -31,8 +29,8 @@ def smeared(places: tuple[tuple[float, float], ...]) -> list[TinyOrder]:
 
 def found(orders: list[TinyOrder]) -> object:
     data = [order.data for order in orders]
-    source = find_object(data, tuple(first_sky(d) for d in data), half_length_arcsec=HALF, named_arcsec=None)
-    fits = fit_sky(data, source, SkySettings(), half_length_arcsec=HALF).fits
+    source = find_object(data, tuple(first_sky(d) for d in data), named_arcsec=None)
+    fits = fit_sky(data, source, SkySettings()).fits
     none = [np.zeros(fit.data.good.shape, dtype=bool) for fit in fits]
     trace = replace(object_trace(*orders), fwhm_arcsec=1.0)
     return measure_smearing(fit_star(fits, none, trace, 4), trace)

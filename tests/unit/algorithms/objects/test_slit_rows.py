@@ -18,8 +18,8 @@ def rows_of(flux: np.ndarray) -> SlitRows:
     """Two parts of an order, bent so that the trace crosses pixels slowly."""
     window = cut_orders(make_geometry(n_b=600, bend=3.0, spacing=60))[0]
     order = observe(window, sky_light(position(window)), flux, offset=0.4, fwhm=0.9, rng=np.random.default_rng(3))
-    found = find_object([order.data], (first_sky(order.data),), half_length_arcsec=6.0, named_arcsec=None)
-    fits = fit_sky([order.data], found, SkySettings(), half_length_arcsec=6.0).fits
+    found = find_object([order.data], (first_sky(order.data),), named_arcsec=None)
+    fits = fit_sky([order.data], found, SkySettings()).fits
     trace = replace(object_trace(order), fwhm_arcsec=0.9)
     return measure_rows(fits, [np.zeros(fits[0].data.good.shape, dtype=bool)], trace, 2)
 

@@ -100,7 +100,7 @@ def test_without_light_nothing_is_said() -> None:
 def test_positions_follow_and_rows_lit_in_one_alone_are_left_out(shift_px: float) -> None:
     orders = scene(shift_px)
     offset = measured(orders)
-    moved = follow_slit(orders[0], offset, 6.0)
+    moved = follow_slit(orders[0], offset)
     shift, margin = offset.arcsec[moved.window.order], MARGIN_PX / SCALE
     np.testing.assert_allclose(
         moved.window.slit_arcsec[moved.window.inside], orders[0].window.slit_arcsec[moved.window.inside] - shift, atol=1e-12
@@ -117,7 +117,7 @@ def test_the_map_of_tilted_lines_moves_with_the_image(shift_px: float, sign: int
     tilt = 0.4
     window = cut_orders(make_geometry(tilt=tilt, sign=sign))[0]
     order = order_data(window, np.zeros(window.index.shape), 25.0)
-    moved = follow_slit(order, SlitOffset(px=shift_px, applied=True, arcsec={window.order: sign * shift_px / SCALE}), 6.0)
+    moved = follow_slit(order, SlitOffset(px=shift_px, applied=True, arcsec={window.order: sign * shift_px / SCALE}))
     inside, slit = window.inside, moved.window.slit_arcsec
     np.testing.assert_allclose(moved.u_px[inside], (window.b_px[:, None] + tilt * slit)[inside], atol=2e-3)
     np.testing.assert_allclose(

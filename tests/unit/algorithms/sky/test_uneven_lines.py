@@ -62,7 +62,7 @@ def test_what_is_left_under_the_object_is_small_against_the_noise_of_a_pixel() -
     for seed in range(6):
         data = order(gas(0.15), seed)
         seen = FoundObject(source=star, sources=(star,), significance=50.0, skies=(first_sky(data),))
-        (fit,) = fit_sky([data], seen, SkySettings(slit_illumination_order=1), half_length_arcsec=6.0).fits
+        (fit,) = fit_sky([data], seen, SkySettings(slit_illumination_order=1)).fits
         assert fit.uneven is not None
         off = fit.electrons + fit.uneven.electrons - true
         left.append(off[ROW].mean() / np.sqrt(true[ROW].mean()))

@@ -115,10 +115,10 @@ def test_another_folder_gets_the_spectra_alone(response: Path, tmp_path: Path) -
     assert sum(path.suffix == ".fits" for path in (tmp_path / "elsewhere").iterdir()) == 4
 
 
-def test_what_is_no_spectrum_in_counts_and_what_is_no_response_are_named(response: Path, tmp_path: Path) -> None:
+def test_what_is_not_a_spectrum_in_counts_and_what_is_not_a_response_are_named(response: Path, tmp_path: Path) -> None:
     publish_stare(counts_run(None, SETTINGS), tmp_path / "later", StepTimer())
     merged = _merged(tmp_path / "later")
-    with pytest.raises(InputError, match="no spectrum in counts"):
+    with pytest.raises(InputError, match="not a spectrum in counts"):
         recalibrate(response, response)
     with pytest.raises(InputError, match="is not a response"):
         recalibrate(merged, merged)
