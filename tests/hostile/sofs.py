@@ -24,7 +24,7 @@ def cases() -> Iterator[Case]:
     for name, (words, says) in COMMANDS.items():
         yield Case(name=f"command: {name}", spoil=words, says=says)
     for name, words in OUTPUTS.items():
-        yield Case(name=f"output: {name}", spoil=words, says="cannot write|no name of a folder|File name too long", status=(1, 2))
+        yield Case(name=f"output: {name}", spoil=words, says="cannot write|not a name of a folder|File name too long", status=(1, 2))
 
 
 def _written(kit: Kit, *, content: bytes | Callable[[Kit], bytes]) -> None:
