@@ -20,7 +20,8 @@ def spectrum(path: Path, name: str) -> None:
     wave = np.round(np.arange(640.0, 850.0, 0.06), 2)
     flux = 1.0 - 0.5 * np.exp(-0.5 * ((wave - 820.0) / 3.0) ** 2)
     value = FluxedSpectrum(wavelength_nm=wave, flux=flux, error=np.full(wave.size, 0.01), quality=np.zeros(wave.size, int))
-    cards = {"INSTRUME": "SOXS", "ESO SEQ ARM": "VIS", "OBJECT": name, "AIRMASS": 1.2, "MJD-OBS": 61000.0, "RA": 10.0, "DEC": -30.0}
+    when = {"sn": 61000.0, "star": 61000.02}[name]
+    cards = {"INSTRUME": "SOXS", "ESO SEQ ARM": "VIS", "OBJECT": name, "AIRMASS": 1.2, "MJD-OBS": when, "RA": 10.0, "DEC": -30.0}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_fits(path, fluxed_hdus(tuple((k, v, "") for k, v in cards.items()), value, limits=False))
 
