@@ -1,4 +1,4 @@
-"""Masters of simulated raw frames against their truth and against the clock: ``python benchmarks/cascade.py [--seeds 8] [--arms NIR VIS] [--case plain] [--instrument SOXS] [--speed]``.
+"""Masters of simulated raw frames against their truth and against the clock: ``python benchmarks/cascade.py [--seeds 8] [--arms NIR VIS] [--case plain] [--instrument SOXS] [--speed [3 5 10]]``.
 
 Whole detectors.  Every seed is a set of raw frames of its own (bias or darks of 60 s, flats with the delivered order table of the same scene),
 reduced through the classes; figures are printed as a table with the worst seed beside the mean.  Other cases than the plain one: `CASES`.
@@ -11,8 +11,11 @@ import logging
 import resource
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -186,25 +189,37 @@ def accuracy(arm: str, seed: int, case: str, instrument: str) -> dict[str, float
         return figures | measure_flat(flat, location, truth, 5)
 
 
-def speed() -> dict[str, float]:
-    """Processor seconds in a warm process, all products, plots and report; peak memory (MB)."""
+def apart(function: Callable[..., Any], *values: object, **named_values: object) -> Any:
+    """Result of a function in a process of its own, whose memory is its own as well."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *values, **named_values).result()
+
+
+def warm(verb: str, frames: list[Path], output: Path) -> tuple[float, float]:
+    """Processor seconds of a warm reduction, all products, plots and report (the least of three after the first), and peak memory (MB)."""
+    logging.disable(logging.CRITICAL)
+    took = []
+    for _ in range(4):
+        began = time.process_time()
+        run({"mdark": soxs_mdark, "mflat": soxs_mflat}[verb], frames, output)
+        took.append(time.process_time() - began)
+    return min(took[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def speed(numbers: Sequence[int]) -> dict[str, float]:
+    """Processor seconds and peak memory of NIR darks and flats by the number of frames (of flats as many with the lamp off)."""
+    figures = {}
+    most = max(numbers)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        files, table = make_set(folder, "NIR", 1)
-        darks, flats = named(files, "_dark60_"), named(files, "_flat_on_", "_flat_off_")
-        figures = {}
-        for name, recipe, frames in (
-            ("mdark, 5 frames NIR", soxs_mdark, darks),
-            ("mflat, 5 on and 5 off NIR", soxs_mflat, [*flats, table]),
-        ):
-            took = []
-            for _ in range(4):
-                began = time.process_time()
-                run(recipe, frames, folder / "out")
-                took.append(time.process_time() - began)
-            figures[f"{name}, CPU s"] = min(took[1:])
-            figures[f"{name}, peak MB so far"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return figures
+        files, table = apart(make_set, folder, "NIR", 1, dark_frames=most, flat_frames=most, off_frames=most)
+        for n in numbers:
+            some = [path for path in files if path.suffix == ".fits" and path.stem.rpartition("_")[2] in map(str, range(n))]
+            sets = {"mdark": named(some, "_dark60_"), "mflat": [*named(some, "_flat_on_", "_flat_off_"), table]}
+            for verb, frames in sets.items():
+                seconds, megabytes = apart(warm, verb, frames, folder / "out")
+                figures |= {f"{verb}, {n} frames NIR, CPU s": seconds, f"{verb}, {n} frames NIR, peak MB": megabytes}
+    return figures
 
 
 def main() -> None:
@@ -213,11 +228,11 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=["NIR", "VIS"])
     parser.add_argument("--case", choices=tuple(CASES), default="plain")
     parser.add_argument("--instrument", choices=("SOXS", "XSHOOTER"), default="SOXS")
-    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--speed", type=int, nargs="*", metavar="FRAMES", help="CPU and memory instead, for so many frames (5)")
     chosen = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    if chosen.speed:
-        for name, value in speed().items():
+    if chosen.speed is not None:
+        for name, value in speed(chosen.speed or [5]).items():
             print(f"| {name} | {value:.2f} |")
         return
     for arm in chosen.arms:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,8 @@ from support.small import small_detectors, write_small
 
 CONTRACT: Mapping[str, Any] = yaml.safe_load(Path(__file__).with_name("calibrations.yaml").read_text(encoding="utf-8"))
 LOG = logging.getLogger("test_calibrations")
+RAW: Mapping[str, Mapping[str, Any]] = {"VIS": {"dark_times_s": [60.0], "dark_frames": 3}, "NIR": {}}
+"""What the sets hold beside the usual frames: darks of the VIS arm, which are reduced if they are there."""
 RECIPE_NAMES = ("mbias", "mdark", "mflat")
 
 
@@ -31,7 +32,7 @@ class Made:
 
     def __init__(self, folder: Path, arm: str) -> None:
         self.arm, self.folder = arm, folder
-        self.raw = {path.name: path for path in write_small_set(folder / "raw", arm, seed=3, cosmic_ray_rate=3.0)}
+        self.raw = {path.name: path for path in write_small_set(folder / "raw", arm, seed=3, cosmic_ray_rate=3.0, **RAW[arm])}
         kit = write_small(folder / "kit", arm=arm, seed=3, target="empty")
         self.order_table = kit.files["order_table"]
         self.masters: dict[str, Path] = {}
@@ -154,67 +155,90 @@ def test_order_table(made, arm):
         assert hdus[2].data[f"{b}min"][0] == 0.0
 
 
-def broken(made, verb: str, change: str, folder: Path) -> tuple[str, list[Path]]:
-    """The arm, and files of a set in which something is wrong."""
-    arm = "NIR" if verb == "mdark" else "VIS"
+def copied(path: Path, folder: Path, change: Callable[[fits.PrimaryHDU], None]) -> Path:
+    """A copy of a raw frame with something changed."""
+    copy = folder / f"changed_{path.name}"
+    with fits.open(path) as hdus:
+        hdus[0].data = hdus[0].data.copy()
+        change(hdus[0])
+        hdus.writeto(copy)
+    return copy
+
+
+def with_cards(cards: Mapping[str, object]) -> Callable[[fits.PrimaryHDU], None]:
+    def change(hdu: fits.PrimaryHDU) -> None:
+        for keyword, value in cards.items():
+            hdu.header[keyword] = value
+
+    return change
+
+
+def later(minutes: float) -> Callable[[fits.PrimaryHDU], None]:
+    """The same numbers, as if they had been taken later."""
+    return lambda hdu: hdu.header.set("MJD-OBS", hdu.header["MJD-OBS"] + minutes / 1440.0)
+
+
+def without_light(number: int) -> Callable[[fits.PrimaryHDU], None]:
+    def change(hdu: fits.PrimaryHDU) -> None:
+        dark = np.median(hdu.data[:, :5]) + 3.0 * np.random.default_rng(number).normal(size=hdu.data.shape)
+        hdu.data = dark.astype(hdu.data.dtype)
+
+    return change
+
+
+def saturate(hdu: fits.PrimaryHDU) -> None:
+    hdu.data[hdu.data > 5000] = 65535
+
+
+CARDS = {
+    "mixed binning": {"ESO DET BINX": 2},
+    "mixed gain": {"ESO DET OUT1 CONAD": 2.0},
+    "mixed times": {"EXPTIME": 99.0},
+}
+
+
+def broken(made, verb: str, change: str, arm: str, folder: Path) -> list[Path]:
+    """Files of a set in which something is wrong."""
     base = made[arm]
-    files = list(base.inputs(verb))
     folder.mkdir(parents=True, exist_ok=True)
-
-    def changed(path: Path, **cards: object) -> Path:
-        copy = folder / f"changed_{path.name}"
-        shutil.copy(path, copy)
-        with fits.open(copy, mode="update") as hdus:
-            for keyword, value in cards.items():
-                hdus[0].header[keyword.replace("_", " ")] = value
-        return copy
-
-    if change == "one frame":
-        keep = base.frames("bias" if verb == "mbias" else "dark60" if verb == "mdark" else "flat_qth")[:1]
-        return arm, [*keep, *(path for path in files if path not in base.frames("bias", "dark", "flat"))]
-    if change == "one frame of a time":
-        return arm, base.frames("dark60") + base.frames("dark20")[:1]
-    if change == "mixed kinds":
-        return arm, files + base.frames("flat_qth")[:1]
-    if change == "mixed binning":
-        return arm, [*files[1:], changed(files[0], ESO_DET_BINX=2)]
-    if change == "mixed gain":
-        return arm, [*files[1:], changed(files[0], ESO_DET_OUT1_CONAD=2.0)]
-    if change == "mixed times":
-        return arm, [*files[1:], changed(files[0], EXPTIME=99.0)]
+    raw = base.frames({"mbias": "bias", "mdark": "dark60", "mflat": "flat_qth" if arm == "VIS" else "flat_on"}[verb])
+    others = [path for path in base.inputs(verb) if path not in base.frames("bias", "dark", "flat_qth", "flat_d2", "flat_on")]
+    if change in CARDS:
+        return [copied(raw[0], folder, with_cards(CARDS[change])), *raw[1:], *others]
     if change == "other arm":
-        return arm, [*files[1:], changed(files[0], ESO_SEQ_ARM="VIS")]
+        return [copied(raw[0], folder, with_cards({"ESO SEQ ARM": "NIR" if arm == "VIS" else "VIS"})), *raw[1:], *others]
+    if change == "one frame":
+        return [raw[0], *others]
+    if change == "one frame of a time":
+        return raw + base.frames("dark20")[:1]
+    if change == "mixed kinds":
+        return [*raw, *others, *base.frames("flat_qth")[:1]]
     if change == "identical":
-        copy = folder / "copy.fits"
-        with fits.open(files[0]) as hdus:
-            hdus[0].header["MJD-OBS"] += 0.01
-            hdus.writeto(copy)
-        return arm, [files[0], copy]
+        frames = [folder / f"copy_{number}.fits" for number in range(2)]
+        for number, path in enumerate(frames):
+            copied(raw[0], folder, later(5.0 * number)).rename(path)
+        return [*frames, *others]
     if change == "truncated":
-        copy = folder / "short.fits"
-        copy.write_bytes(files[0].read_bytes()[:20000])
-        return arm, [*files[1:], copy]
+        short = folder / "short.fits"
+        short.write_bytes(raw[0].read_bytes()[:20000])
+        return [*raw[1:], short, *others]
     if change == "nothing":
-        return arm, base.frames("flat_qth")
-    if change in ("saturated", "lamp off"):
-        flats = []
-        for number, path in enumerate(base.frames("flat_qth")):
-            copy = changed(path)
-            with fits.open(copy, mode="update") as hdus:
-                dark = (300 + 3 * np.random.default_rng(number).normal(size=hdus[0].data.shape)).astype(np.uint16)
-                hdus[0].data = np.where(hdus[0].data > 5000, np.uint16(65535), hdus[0].data) if change == "saturated" else dark
-            flats.append(copy)
-        return arm, [*flats, base.order_table, base.masters["mbias"]]
+        return base.frames("flat_qth")
+    if change == "lamp off":
+        return [*(copied(path, folder, without_light(number)) for number, path in enumerate(raw)), *others]
+    if change == "saturated":
+        return [*(copied(path, folder, saturate) for path in raw), *others]
     if change == "no order table":
-        return arm, [path for path in files if path != base.order_table]
+        return [*raw, *(path for path in others if path != base.order_table)]
     if change == "nothing behind":
-        return arm, [path for path in files if path != base.masters["mbias"]]
+        return [*raw, base.order_table]
     raise KeyError(change)
 
 
-@pytest.mark.parametrize("row", CONTRACT["failures"], ids=lambda row: f"{row['recipe']} {row['change']}")
+@pytest.mark.parametrize("row", CONTRACT["failures"], ids=lambda row: f"{row['recipe']} {row['arm']} {row['change']}")
 def test_bad_input_is_one_sentence_and_nothing_written(made, row, tmp_path):
-    arm, files = broken(made, row["recipe"], row["change"], tmp_path / "broken")
+    arm = row["arm"]
+    files = broken(made, row["recipe"], row["change"], arm, tmp_path / "broken")
     with pytest.raises(SoxspipeError, match=row["says"]) as caught:
         made[arm].run(row["recipe"], files, tmp_path / "out")
     assert caught.value.exit_code == row["status"]

@@ -77,7 +77,7 @@ def combine_lamp(
     """
     sample = _sample(frames, background, layout, settings.centre_order_window)
     levels, drift = light_and_drift(sample.lit, sample.dark)
-    _require_light(lamp, frames, sample.lit, levels, read_noise_e)
+    _require_light(lamp, frames, sample, read_noise_e)
     _require_unsaturated(lamp, frames, sample.lit, layout, read_noise_e)
     agreement = flats_that_agree([frame.name for frame in frames], sample.rows, sample.centres, levels, drift, read_noise_e)
     kept = list(agreement.kept)
@@ -140,12 +140,18 @@ def light_and_drift(lit: Sequence[FloatArray], dark: Sequence[FloatArray] | Floa
     drift is not known from flats; as light of the gaps it is taken off with scattered light.
     """
     bright = np.array([level_of(sample) for sample in lit])
-    faint = np.array([quick_median(sample[np.isfinite(sample)]) if np.isfinite(sample).any() else 0.0 for sample in dark])
+    faint = np.array([_median(sample) for sample in dark])
     contrast = bright - faint
     if not contrast.mean() > 0:
         return bright, np.zeros(bright.size)
     drift = faint - contrast / contrast.mean() * faint.mean()
     return bright - drift, drift
+
+
+def _median(values: FloatArray) -> float:
+    """Median of the numbers among the values; 0 without one."""
+    finite = values[np.isfinite(values)]
+    return quick_median(finite) if finite.size else 0.0
 
 
 class _Sample(NamedTuple):
@@ -197,15 +203,15 @@ def level_of(sample: FloatArray) -> float:
     return float(np.median(finite[finite >= 0.3 * top] if top > 0 else finite))
 
 
-def _require_light(
-    lamp: str, frames: Sequence[RawCalibration], samples: Sequence[FloatArray], levels: FloatArray, read_noise_e: float
-) -> None:
-    for frame, level in zip(frames, levels, strict=True):
+def _require_light(lamp: str, frames: Sequence[RawCalibration], sample: _Sample, read_noise_e: float) -> None:
+    """Raise unless the orders of every flat stand out against its darkest pixels, whatever the level of the read-out, and no two flats are copies."""
+    for frame, lit, dark in zip(frames, sample.lit, sample.dark, strict=True):
+        level = level_of(lit) - _median(dark)
         if not level > LEAST_LIGHT_SIGMA * read_noise_e:
             raise AlgorithmError(f"{frame.name}: the orders hold {level:.1f} electrons of the {lamp} lamp; is the lamp on?")
-    for i in range(len(samples)):
-        for j in range(i + 1, len(samples)):
-            if np.array_equal(samples[i], samples[j], equal_nan=True):
+    for i in range(len(frames)):
+        for j in range(i + 1, len(frames)):
+            if np.array_equal(sample.lit[i], sample.lit[j], equal_nan=True):
                 raise AlgorithmError(f"{frames[i].name} and {frames[j].name} hold the same numbers; every frame is needed once")
 
 
