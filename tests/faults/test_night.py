@@ -117,7 +117,7 @@ def test_workers_killed_at_twenty_random_moments(raw: Path, tmp_path: Path) -> N
         try:
             while killer.killed < killer.wanted and nights < 20:
                 plan = plan_of(raw, tmp_path / f"night{nights}")
-                outcomes = execute(client, build_graph(plan), {}, slow_recipe, lambda _: True)
+                outcomes = execute(client, build_graph(plan), {}, slow_recipe, lambda _: True).outcomes
                 lost += [outcome.cause for outcome in outcomes.values() if not outcome.succeeded]
                 nights += 1
         finally:

@@ -115,6 +115,9 @@ def _reduce_all(
     output: Output = None,
     settings: SettingsFile = None,
     quit_at_failure: Annotated[bool, typer.Option("-q", "--quitOnFail", help="Stop at the first reduction that fails.")] = False,
+    most: Annotated[
+        int | None, typer.Option("-b", "--batch", min=1, metavar="N", help="Stop after N reductions.", show_default=False)
+    ] = None,
     workers: Workers = None,
     prepare: Annotated[bool, typer.Option("-p", "--prep", hidden=True)] = False,
     parallel: Annotated[bool, typer.Option("-m", "--multiprocess", hidden=True)] = False,
@@ -122,7 +125,7 @@ def _reduce_all(
     verbose: Verbose = False,
 ) -> int:
     """Reduce everything in a folder; the same as `night`."""
-    request = _request(folder, output, settings, None, workers=workers, stop=quit_at_failure)
+    request = _request(folder, output, settings, None, workers=workers, stop=quit_at_failure, most=most)
     return _keep_watch(request, quick=False, redo=False, verbose=verbose) if watch else _run(request, as_json=False, verbose=verbose)
 
 
@@ -207,7 +210,7 @@ def _watch(what: Annotated[str, typer.Argument(metavar="start|stop|status", help
 
 def _request(
     folder: str, output: str | None, settings: str | None, only: list[str] | None, *, workers: int | None = None, scheduler: str = "",
-    stop: bool = False, dashboard: bool = False,
+    stop: bool = False, dashboard: bool = False, most: int | None = None,
 ) -> Request:  # fmt: skip
     from soxspipe.night.run import Request, default_workers, require_writable
     from soxspipe.reductions.output_folder import output_folder
@@ -217,6 +220,7 @@ def _request(
         output=output_folder(output, settings),
         settings=os.path.abspath(os.path.expanduser(settings)) if settings else None,
         only=tuple(only or ()), stop=stop, scheduler=scheduler, workers=workers or default_workers(), dashboard=dashboard,
+        most=most,
     )  # fmt: skip
     if not answer.folder.is_dir():
         raise InputError(f"{answer.folder}: {'is not a folder' if answer.folder.exists() else 'does not exist'}")
@@ -250,7 +254,7 @@ def _print_plan(request: Request, *, as_json: bool) -> int:
 
 def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
     from soxspipe.cli.night_progress import progress_for
-    from soxspipe.night.finishing import finish
+    from soxspipe.night.finishing import finish, finishings
     from soxspipe.night.index import open_index
     from soxspipe.night.pages import write_pages
     from soxspipe.night.plan_text import summary_line
@@ -265,7 +269,8 @@ def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
     for sentence in replaced_sofs(plan):
         console.note(sentence)
     with Workers(request) as workers:
-        night = reduce_night(request, plan, index=index, listener=progress_for(console), workers=workers)
+        last = finishings(plan, request)
+        night = reduce_night(request, plan, index=index, listener=progress_for(console), workers=workers, sequels=last)
         finished = finish(night, request, workers.each)
     pages = write_pages(night)
     _close(console, night, as_json=as_json)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
@@ -25,6 +25,9 @@ from soxspipe.night.state import Outcome
 
 CONNECT_S = 20.0
 """How long to look for a scheduler by address."""
+
+AFTER_RECIPES = -1
+"""Urgency of what follows on recipes: none of them waits for it."""
 
 ALLOWED_FAILURES = 5
 """Workers that may die over one job before it is given up; the job that did it may not be the one that was alone on them."""
@@ -49,6 +52,29 @@ Result = TypeVar("Result")
 
 Done = Callable[[Outcome], bool]
 """Called with every outcome; False stops the run."""
+
+
+class Sequel(Protocol):
+    """What follows on some jobs and is told their outcomes; must be importable by the workers, and may be done twice."""
+
+    @property
+    def name(self) -> str:
+        """What it is about."""
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Names of the jobs."""
+
+    def __call__(self, outcomes: Sequence[Outcome]) -> Any:
+        """Do it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """Outcomes by name of the job, and what the sequels that ended well have made, by theirs."""
+
+    outcomes: dict[str, Outcome]
+    sequels: dict[str, Any]
 
 
 class SchedulerError(SoxspipeError):
@@ -137,6 +163,15 @@ class Running:
                 priority=priority + urgency[node.job.name],
             )  # fmt: skip
 
+    def follow(self, sequels: Sequence[Sequel], outcomes: Mapping[str, Outcome]) -> dict[str, Future]:
+        """Hand in what follows on jobs that are running or have ended; a sequel of a job that is neither is left out."""
+        known = {**outcomes, **self._futures}
+        return {
+            sequel.name: self._client.submit(sequel, [known[name] for name in sequel.after], pure=False, priority=AFTER_RECIPES)
+            for sequel in sequels
+            if all(name in known for name in sequel.after)
+        }
+
     def as_they_come(self) -> Iterator[tuple[str, Outcome | None]]:
         """Wait for all; names with outcomes, None for a job that never ran since another one was given up or the connection lost."""
         names = {future.key: name for name, future in self._futures.items()}
@@ -158,8 +193,10 @@ class Running:
         self._futures.clear()
 
 
-def execute(client: Client, nodes: Sequence[Node], known: Mapping[str, Outcome], recipe: Recipe, done: Done) -> dict[str, Outcome]:
-    """Run jobs, each after those whose products it may take.
+def execute(
+    client: Client, nodes: Sequence[Node], known: Mapping[str, Outcome], recipe: Recipe, done: Done, sequels: Sequence[Sequel] = ()
+) -> Executed:  # fmt: skip
+    """Run jobs, each after those whose products it may take, and what follows on them.
 
     Parameters
     ----------
@@ -173,17 +210,21 @@ def execute(client: Client, nodes: Sequence[Node], known: Mapping[str, Outcome],
         What reduces a set-of-files; must be importable by the workers.
     done : callable
         Hears every outcome as it comes; returning False stops the run.
+    sequels : sequence of Sequel
+        What follows; one whose worker was lost is not tried again.
 
     Returns
     -------
-    dict of str to Outcome
-        Of every node, by name.
+    Executed
+        Outcomes of every node.
     """
     outcomes = dict(known)
     running = Running(client, recipe)
     pending = [node for node in nodes if node.job.name not in outcomes]
+    following: dict[str, Future] = {}
     while pending:
         running.start(pending, outcomes)
+        following = following or running.follow(sequels, outcomes)
         try:
             going_on = _collect(running, outcomes, done)
         finally:
@@ -192,9 +233,19 @@ def execute(client: Client, nodes: Sequence[Node], known: Mapping[str, Outcome],
         if not going_on or len(left) == len(pending):
             for node in left:
                 outcomes[node.job.name] = lost(node.job, "the scheduler was lost" if going_on else "the run was stopped")
+            client.cancel(list(following.values()), force=True)
             break
         pending = left  # they waited for a job that was given up; now they know
-    return outcomes
+    return Executed(outcomes=outcomes, sequels=_made_by(following))
+
+
+def _made_by(following: Mapping[str, Future]) -> dict[str, Any]:
+    """Results of the sequels that ended well, once all have ended."""
+    made = {}
+    for name, future in following.items():
+        with suppress(Exception):  # cancelled, or its worker or a job before it was lost; what it should have done is seen by its absence
+            made[name] = future.result()
+    return made
 
 
 def each(client: Client, do: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:

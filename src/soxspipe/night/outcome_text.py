@@ -36,7 +36,7 @@ def counts_line(night: Night) -> str:
     parts = [f"{counts['done']} reduced"]
     parts += [f"{number} {word}" for number, word in (
         (counts["unchanged"], "were done before"), (counts["failed"], "failed"), (counts["lost"], "were not finished"),
-        (waiting, "not attempted"), (out, "out of range"),
+        (waiting, "not attempted"), (len(night.left), "not reduced yet"), (out, "out of range"),
     ) if number]  # fmt: skip
     return ", ".join(parts)
 

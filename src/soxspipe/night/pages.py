@@ -34,6 +34,9 @@ from soxspipe.report.night.content import Curve
 MOST_FILES = 6
 """File names in one cell; the plan's JSON has all."""
 
+LEFT = "not reduced yet"
+"""What is said of a set that could be reduced and was not reached."""
+
 TRENDS: Mapping[str, tuple[str, ...]] = {
     "bias": ("MBIAS MEDIAN", "RAW RON", "MASTER RON"),
     "dark": ("MDARK MEDIAN", "RAW RON", "HOTPIX FRAC"),
@@ -140,7 +143,7 @@ def _exposure(frames: Sequence[FrameRow]) -> str:
 def _target(task: Task, outcome: Outcome | None, output: Path) -> TargetEntry:
     first = task.frames.first
     done = outcome is not None and outcome.succeeded
-    cause = (task.reason,) if outcome is None else (outcome.cause,) if outcome.cause else ()
+    cause = (task.reason or LEFT,) if outcome is None else (outcome.cause,) if outcome.cause else ()
     links = [] if outcome is None else [*_link("report", outcome.report, output), *_link("spectrum", outcome.final, output)]
     links += [] if outcome is None else _finished_links(outcome, output)
     return TargetEntry(
@@ -260,7 +263,7 @@ def _missing(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], plan: Plan,
         outcome = outcomes.get(task.name)
         if outcome is None or not outcome.succeeded:
             why = task.reason if outcome is None else f"{outcome.status}: {outcome.cause}"
-            yield Missing(what=task.name, why=why or "not asked for", files=_names([row.name for row in task.frames.frames]))
+            yield Missing(what=task.name, why=why or LEFT, files=_names([row.name for row in task.frames.frames]))
     by_reason: dict[str, list[str]] = defaultdict(list)
     for entry in plan.left_out:
         if entry.row.night in (date, "undated"):

@@ -221,12 +221,15 @@ def _delivered(row: FrameRow) -> Supply:
 
 
 def _kind_of_product(row: FrameRow) -> str:
-    """Kind of set that a delivered calibration was made of, by its category and PRO TECH."""
+    """Kind of set that a delivered calibration was made of, by its category, PRO TECH and what stood in the slit wheel.
+
+    The reference pipeline writes ``ECHELLE,SLIT`` into order tables of pinhole flats, too.
+    """
     category, tech = row.category, row.product_tech
     if category == "DISP_TAB":
         return "pinhole arc" if tech == "ECHELLE,PINHOLE" else "multi-pinhole arc"
     if category == "ORDER_TAB":
-        return "pinhole flat" if tech == "ECHELLE,PINHOLE" else "slit flat"
+        return "pinhole flat" if tech == "ECHELLE,PINHOLE" or row.mask == "PINHOLE" else "slit flat"
     if category == "BP_MAP":
         return "slit flat" if row.mask == "SLIT" else "dark"
     return {

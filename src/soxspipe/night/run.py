@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from soxspipe.errors import InputError, ProductError
 from soxspipe.io.atomic import remove_unfinished
@@ -14,13 +15,16 @@ from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.index import Index, Seen, open_index
 from soxspipe.night.job import Recipe, settled
 from soxspipe.night.organise import organise
-from soxspipe.night.plan import Plan, Takes, make_plan, narrowed, unanswered
+from soxspipe.night.plan import Plan, Takes, Task, make_plan, narrowed, unanswered
 from soxspipe.night.progress import Course, Listener, Quiet
 from soxspipe.night.run_recipe import run_recipe, settings_text, takes
 from soxspipe.night.set_names import SOF_FOLDER
 from soxspipe.night.sofs import first_entry, write_sof
 from soxspipe.night.state import Outcome, record_path
 from soxspipe.night.workers import Workers
+
+if TYPE_CHECKING:
+    from soxspipe.night.execute import Executed, Sequel
 
 GOOD, FAILED, OUT_OF_RANGE = 0, 1, 3
 """Exit statuses."""
@@ -51,6 +55,8 @@ class Request:
         False keeps the workers within this process.
     dashboard : bool
         Serve Dask's dashboard.
+    most : int or None
+        Reductions after which to stop, in the order of the recipes; None does all.
     """
 
     folder: Path
@@ -62,19 +68,26 @@ class Request:
     workers: int = 2
     processes: bool = True
     dashboard: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """What became of a night: the plan, and the outcome of each task that could be reduced."""
+    """What became of a night: the plan, the outcome of each task that could be reduced, and what followed on them."""
 
     plan: Plan
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    sequels: Mapping[str, Any] = field(default_factory=dict)
 
     def with_status(self, *status: str) -> tuple[Outcome, ...]:
         """Outcomes of some status, in the order of the plan."""
         found = (self.outcomes[task.name] for task in self.plan.tasks if task.name in self.outcomes)
         return tuple(outcome for outcome in found if outcome.status in status)
+
+    @property
+    def left(self) -> tuple[Task, ...]:
+        """Tasks that could be reduced and were left for another run."""
+        return tuple(task for task in self.plan.tasks if task.state == "reduce" and task.name not in self.outcomes)
 
     @property
     def exit_status(self) -> int:
@@ -146,6 +159,7 @@ def reduce_night(
     listener: Listener | None = None,
     recipe: Recipe = run_recipe,
     workers: Workers | None = None,
+    sequels: Sequence[Sequel] = (),
 ) -> Night:
     """Reduce what a plan asks for and is not done yet.
 
@@ -163,6 +177,8 @@ def reduce_night(
         What reduces a set-of-files.
     workers : Workers, optional
         Of the whole command; absent: some for this call alone.
+    sequels : sequence of Sequel
+        What follows on tasks.
 
     Returns
     -------
@@ -182,11 +198,12 @@ def reduce_night(
         known=index.known_checksums(),
     )  # fmt: skip
     outcomes = settled_outcomes(nodes)
-    pending = [node for node in nodes if node.job.name not in outcomes]
+    pending = [node for node in nodes if node.job.name not in outcomes][: request.most]  # what one of them waits for stands before it
     if pending:
         with workers or Workers(request) as ready:
-            outcomes = _run(ready, request, nodes, outcomes, listener, recipe)
-        _remember(index, outcomes.values())
+            executed = _run(ready, request, pending, outcomes, listener, recipe, sequels)
+        _remember(index, executed.outcomes.values())
+        return Night(plan=plan, outcomes=executed.outcomes, sequels=executed.sequels)
     return Night(plan=plan, outcomes=outcomes)
 
 
@@ -226,13 +243,14 @@ def default_workers() -> int:
 
 
 def _run(
-    workers: Workers, request: Request, nodes: Sequence[Node], known: Mapping[str, Outcome], listener: Listener, recipe: Recipe
-) -> dict[str, Outcome]:  # fmt: skip
+    workers: Workers, request: Request, pending: Sequence[Node], known: Mapping[str, Outcome], listener: Listener, recipe: Recipe,
+    sequels: Sequence[Sequel],
+) -> Executed:  # fmt: skip
     from soxspipe.night.execute import execute, with_place
 
-    jobs = {node.job.name: node.job for node in nodes}
+    jobs = {node.job.name: node.job for node in pending}
     course = Course(workers=request.workers)
-    course.plan([node for node in nodes if node.job.name not in known])
+    course.plan(pending)
 
     def done(outcome: Outcome) -> bool:
         course.count(outcome)
@@ -244,10 +262,11 @@ def _run(
         client = workers.client()
         if request.scheduler:
             course.workers = max(1, sum(client.nthreads().values()))
-        outcomes = execute(client, nodes, known, recipe, done)
+        executed = execute(client, pending, known, recipe, done, sequels)
     finally:
         listener.end()
-    return {name: with_place(outcome, jobs[name]) for name, outcome in outcomes.items()}
+    placed = {name: with_place(executed.outcomes[name], job) for name, job in jobs.items()}
+    return replace(executed, outcomes={**executed.outcomes, **placed})
 
 
 def _tidy(plan: Plan) -> None:

@@ -163,8 +163,7 @@ def require_one_target(first: SpectrumFile, second: SpectrumFile) -> list[str]:
         if first.target != second.target:
             raise InputError(f"{first.path.name} shows {first.target!r}, {second.path.name} {second.target!r}: two targets are not joined")
         return ["no position in the headers; that both arms show one target is taken from its name"]
-    east = (there[0] - here[0]) * math.cos(math.radians(here[1]))
-    apart = 3600.0 * math.hypot(there[1] - here[1], east)
+    apart = separation_arcsec(here, there)
     if apart > SAME_TARGET_ARCSEC:
         raise InputError(
             f"{first.path.name} ({first.target}) and {second.path.name} ({second.target}) point {_in_words(apart)} apart: "
@@ -175,6 +174,12 @@ def require_one_target(first: SpectrumFile, second: SpectrumFile) -> list[str]:
 
 def _in_words(apart_arcsec: float) -> str:
     return f"{apart_arcsec:.0f} arcsec" if apart_arcsec < 3600.0 else f"{apart_arcsec / 3600.0:.1f} degrees"
+
+
+def separation_arcsec(here: tuple[float, float], there: tuple[float, float]) -> float:
+    """Angle between two near places, each right ascension and declination in degrees."""
+    east = (there[0] - here[0]) * math.cos(math.radians(here[1]))
+    return 3600.0 * math.hypot(there[1] - here[1], east)
 
 
 def _resolving_power(file: SpectrumFile) -> float:

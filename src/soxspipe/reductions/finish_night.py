@@ -17,6 +17,15 @@ from soxspipe.reductions.finished import Finished
 
 MOST_STANDARDS = 4
 """Each costs a fit; more than the nearest in time, of the target's slit first, say nothing new of its air."""
+
+
+class Remark(NamedTuple):
+    """A sentence, and the file that it is about; none where the sentence names it."""
+
+    sentence: str
+    file: str = ""
+
+
 NO_MOVES: Mapping[Path, tuple[str, str]] = MappingProxyType({})
 LONGEST_APART_D = 0.25
 """The arms of one observation begin within minutes; a target of both halves of a night is joined by halves."""
@@ -24,18 +33,23 @@ LONGEST_APART_D = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedNight:
-    """Files that were made, a sentence for each thing that a person should know, and the spectra of both arms of each target, bluer first."""
+    """Files that were made, what a person should know of them, and the spectra of both arms of each target, bluer first."""
 
-    made: tuple[Path, ...]
-    remarks: tuple[str, ...]
+    made: tuple[Path, ...] = ()
+    said: tuple[Remark, ...] = ()
     pairs: tuple[tuple[Path, Path], ...] = ()
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """One line for all files about which the same is to be said: standards through another slit are so for every target."""
+        files: dict[str, list[str]] = {}
+        for remark in dict.fromkeys(self.said):
+            files.setdefault(remark.sentence, []).append(remark.file)
+        return tuple(_line(sentence, names) for sentence, names in files.items())
 
-class _Remark(NamedTuple):
-    """A sentence, and the file that it is about; none where the sentence names it."""
-
-    sentence: str
-    file: str = ""
+    def joined_with(self, other: FinishedNight) -> FinishedNight:
+        """Both in one."""
+        return FinishedNight(made=(*self.made, *other.made), said=(*self.said, *other.said), pairs=(*self.pairs, *other.pairs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +68,7 @@ class FinishingResult:
 
     sources: tuple[Path, ...]
     made: tuple[Path, ...]
-    remarks: tuple[_Remark, ...]
+    remarks: tuple[Remark, ...]
 
 
 Each = Callable[[Callable[[FinishingStep], FinishingResult], Sequence[FinishingStep]], Iterable[FinishingResult]]
@@ -80,7 +94,7 @@ def finish_night(
     FinishedNight
         Files that are newer than what they are made from are left alone and count as made.
     """
-    remarks: list[_Remark] = []
+    remarks: list[Remark] = []
     stars, seen = _readable(standards, remarks), _readable(targets, remarks)
     corrected = list(each(make_step, [step for file in seen for step in _correction(file, stars, moves)]))
     best = {file.path: file.path for file in seen} | {result.sources[0]: result.made[0] for result in corrected if result.made}
@@ -88,7 +102,7 @@ def finish_night(
     joined = list(each(make_step, [_junction((best[blue], best[red]), moves.get(blue)) for blue, red in pairs]))
     results = [*corrected, *joined]
     remarks += [remark for result in results for remark in result.remarks]
-    return FinishedNight(made=tuple(path for result in results for path in result.made), remarks=_together(remarks), pairs=pairs)
+    return FinishedNight(made=tuple(path for result in results for path in result.made), said=tuple(remarks), pairs=pairs)
 
 
 def _correction(file: SpectrumFile, stars: Sequence[SpectrumFile], moves: Mapping[Path, tuple[str, str]]) -> Iterator[FinishingStep]:
@@ -104,27 +118,19 @@ def _junction(both: tuple[Path, Path], move: tuple[str, str] | None) -> Finishin
     return FinishingStep(path=joined_path(both[0]), sources=both, make=partial(join_files, *both), move=move)
 
 
-def _together(remarks: Sequence[_Remark]) -> tuple[str, ...]:
-    """One line for all files about which the same is to be said: standards through another slit are so for every target."""
-    files: dict[str, list[str]] = {}
-    for remark in remarks:
-        files.setdefault(remark.sentence, []).append(remark.file)
-    return tuple(_line(sentence, names) for sentence, names in files.items())
-
-
 def _line(sentence: str, names: Sequence[str]) -> str:
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}: {sentence}" if names[0] else sentence
 
 
-def _readable(paths: Sequence[Path], remarks: list[_Remark]) -> list[SpectrumFile]:
+def _readable(paths: Sequence[Path], remarks: list[Remark]) -> list[SpectrumFile]:
     """The spectra that can be read; a remark for each that cannot."""
     found = []
     for path in paths:
         try:
             found.append(read_fluxed(path))
         except SoxspipeError as error:
-            remarks.append(_Remark(str(error)))
+            remarks.append(Remark(str(error)))
     return found
 
 
@@ -166,7 +172,7 @@ def _one_target(first: SpectrumFile, second: SpectrumFile) -> bool:
 
 def make_step(step: FinishingStep) -> FinishingResult:
     """Make a file unless it is newer than its sources, and the same in another frame or medium where that is asked for."""
-    remarks: list[_Remark] = []
+    remarks: list[Remark] = []
     made = [step.path] if _made(step.path, step.sources, step.make, remarks) else []
     if made and step.move is not None:
         moved = moved_path(step.path, *step.move)
@@ -174,15 +180,15 @@ def make_step(step: FinishingStep) -> FinishingResult:
     return FinishingResult(sources=step.sources, made=tuple(made), remarks=tuple(remarks))
 
 
-def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], remarks: list[_Remark]) -> bool:
+def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], remarks: list[Remark]) -> bool:
     """Make a file unless it is newer than its sources; whether it is there."""
     if not path.exists() or path.stat().st_mtime_ns < max(source.stat().st_mtime_ns for source in sources):
         try:
-            remarks += [_Remark(warning, path.name) for warning in make().warnings]
+            remarks += [Remark(warning, path.name) for warning in make().warnings]
         except SoxspipeError as error:
-            remarks.append(_Remark(str(error)))
+            remarks.append(Remark(str(error)))
             return False
         except Exception as error:  # a fault of the program ends one spectrum, not the night
-            remarks.append(_Remark(f"unexpected {type(error).__name__}: {error}", path.name))
+            remarks.append(Remark(f"unexpected {type(error).__name__}: {error}", path.name))
             return False
     return True

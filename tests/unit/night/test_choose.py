@@ -203,6 +203,17 @@ def test_a_delivered_master_serves_too() -> None:
     assert choice(task, "MASTER_BIAS").candidates[0].supply.path == "/raw/master.fits"
 
 
+def test_an_order_table_of_a_pinhole_flat_is_known_by_its_slit_wheel_where_its_pro_tech_says_slit() -> None:
+    frames = [
+        run_of(1, "VIS", EVENING + timedelta(hours=hours), "LAMP,FLAT", "ECHELLE,SLIT", exptime=20.0, slit=mask, lamp="QTH")[0]
+        for hours, mask in ((1, "SLIT1.0"), (7, "PINHOLE"))
+    ]
+    product = {"ESO PRO CATG": "ORDER_TAB_VIS", "ESO PRO TECH": "ECHELLE,SLIT", "ESO DPR TYPE": "", "ESO DPR TECH": ""}
+    tables = [Exposure(f"{name}.fits", {**frame.cards, **product}) for name, frame in zip(("edges", "centres"), frames, strict=True)]
+    found = choice(science(planned(tables + STAR)), "ORDER_TAB").candidates
+    assert [candidate.supply.path for candidate in found][:1] == ["/raw/edges.fits"], "the later one has no edges"
+
+
 def test_candidates_are_few() -> None:
     frames = [entry for days in range(9) for entry in bias(0.2 * days - 1)]
     assert len(choice(science(planned(frames + STAR)), "MASTER_BIAS").candidates) == 3

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
 from soxspipe.datamodel.spectrum import FluxedSpectrum
 from soxspipe.io.products import fluxed_hdus, write_fits
-from soxspipe.night.finishing import finish, link_arms
+from soxspipe.night.finishing import finish, finishings, link_arms
 from soxspipe.night.run import Night, Request, plan_folder
 from soxspipe.night.state import Outcome, files_below, read_record, still_holds, write_record
-from support.night_headers import whole_night, write_headers
+from support.night_headers import EVENING, Exposure, whole_night, write_headers
 from support.nights import every_recipe
 
 
@@ -26,9 +27,14 @@ def spectrum(path: Path, name: str) -> None:
     write_fits(path, fluxed_hdus(tuple((k, v, "") for k, v in cards.items()), value, limits=False))
 
 
+def apart(frames: list[Exposure]) -> list[Exposure]:
+    """The second target stands elsewhere in the sky."""
+    return [replace(frame, cards={**frame.cards, "RA": 100.0}) if frame.cards["OBJECT"] == "AT2026xyz" else frame for frame in frames]
+
+
 def made(tmp_path: Path) -> tuple[Night, Request]:
     """A night of which one target and one standard of the visual arm have spectra."""
-    write_headers(tmp_path / "raw", whole_night())
+    write_headers(tmp_path / "raw", apart(whole_night()))
     request = Request(folder=tmp_path / "raw", output=tmp_path / "out")
     plan = plan_folder(request, takes=every_recipe)
     target = next(task for task in plan.tasks if task.frames.rule.kind == "science" and task.frames.arm == "VIS")
@@ -43,6 +49,33 @@ def made(tmp_path: Path) -> tuple[Night, Request]:
 
 def test_the_target_is_corrected_by_the_standard(tmp_path: Path) -> None:
     assert [path.name for path in finish(*made(tmp_path)).made] == ["sn_TELLURIC.fits"]
+
+
+def test_a_target_is_finished_as_a_task_of_the_graph_after_both_arms_and_all_standards(tmp_path: Path) -> None:
+    night, request = made(tmp_path)
+    steps = finishings(night.plan, request)
+    assert [len(step.targets) for step in steps] == [2, 2], "two targets in both arms"
+    assert {name.rpartition("_")[2] for name in steps[0].targets} == {"SN2026abc"}
+    assert [len(step.standards) for step in steps] == [2, 2]
+    assert steps[0].after == (*steps[0].targets, *steps[0].standards)
+    done = replace(night, sequels={step.name: step(tuple(night.outcomes.values())) for step in steps})
+    path = tmp_path / "out/reduced/sn_TELLURIC.fits"
+    at = path.stat().st_mtime_ns
+    finished = finish(done, request)
+    assert (finished.made, path.stat().st_mtime_ns) == ((path,), at), "it is not made twice"
+    assert finished.remarks == finish(night, request).remarks
+
+
+def test_targets_at_one_place_are_finished_together_whatever_their_names(tmp_path: Path) -> None:
+    write_headers(tmp_path / "raw", whole_night())
+    request = Request(folder=tmp_path / "raw", output=tmp_path / "out")
+    assert [len(step.targets) for step in finishings(plan_folder(request, takes=every_recipe), request)] == [4]
+
+
+def test_targets_of_several_nights_are_finished_together(tmp_path: Path) -> None:
+    write_headers(tmp_path / "raw", [*whole_night(), *whole_night(EVENING + timedelta(days=1))])
+    request = Request(folder=tmp_path / "raw", output=tmp_path / "out")
+    assert finishings(plan_folder(request, takes=every_recipe), request) == ()
 
 
 def test_the_setting_leaves_the_spectra_as_they_are(tmp_path: Path) -> None:

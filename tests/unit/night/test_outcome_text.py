@@ -44,6 +44,12 @@ def test_the_counts_name_every_fate_there_is() -> None:
     assert counts_line(mixed) == "16 reduced, 3 were done before, 1 failed, 2 were not finished, 4 not attempted"
 
 
+def test_sets_that_were_not_reached_are_counted() -> None:
+    made = night()
+    first = made.plan.tasks[0].name
+    assert counts_line(Night(plan=made.plan, outcomes={first: made.outcomes[first]})) == "1 reduced, 25 not reduced yet"
+
+
 def test_out_of_range_is_counted_among_what_was_made() -> None:
     made = night()
     name = made.plan.tasks[0].name

@@ -65,6 +65,15 @@ def test_a_night_is_reduced_and_then_there_is_nothing_to_do(raw: Path, tmp_path:
     assert contents(tmp_path) == before
 
 
+def test_a_number_of_reductions_may_be_asked_for_and_the_next_run_goes_on(raw: Path, tmp_path: Path) -> None:
+    first = go(raw, tmp_path, most=4)
+    assert ([*statuses(first)], len(first.outcomes), len(first.left)) == (["done"], 4, 22)
+    assert {*first.outcomes} == {task.name for task in first.plan.tasks[:4]}, "the first of the recipes"
+    assert first.exit_status == 0
+    assert statuses(go(raw, tmp_path, most=2)) == {"unchanged": 4, "done": 2}
+    assert statuses(go(raw, tmp_path)) == {"unchanged": 6, "done": 20}
+
+
 def test_a_failure_costs_only_what_needs_it_and_the_next_best_is_taken(raw: Path, tmp_path: Path) -> None:
     (tmp_path / FAIL).write_text("NIR_3_SSOL VIS_1X1_1_MBIAS 300_0S_SOXS_AT2026xyz")
     night = go(raw, tmp_path)
