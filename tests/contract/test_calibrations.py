@@ -269,3 +269,51 @@ def test_a_set_whose_name_has_no_flat_keeps_both_products(made, tmp_path):
     files = {record["product_label"]: Path(record["file_path"]) for record in recipe.products}
     assert files["MFLAT"].name == "some.fits"
     assert files["ORDER_LOC"].name == "SOME_OLOC.fits"
+
+
+def gathered(base: Made, files: list[Path], folder: Path) -> Any:
+    """What the flat recipe takes of a set."""
+    with small_detectors():
+        return reduction("mflat").gather([str(path) for path in files], {"workspace-root-dir": str(folder)}).inputs
+
+
+def test_lamp_off_frames_come_before_a_dark(made, tmp_path):
+    # they hold the warm light of the room, a dark does not; the reference takes the dark
+    base = made["NIR"]
+    inputs = gathered(base, [*base.inputs("mflat"), base.masters["mdark"]], tmp_path)
+    assert inputs.master is None
+    assert len(inputs.off) == 5
+
+
+@pytest.mark.parametrize("kind", ["LAMP,FLAT", "FLAT,LAMP"])
+def test_lamp_off_frames_are_found_in_both_spellings(made, tmp_path, kind):
+    base = made["NIR"]
+    flats = [copied(path, tmp_path, with_cards({"ESO DPR TYPE": kind})) for path in base.frames("flat")]
+    inputs = gathered(base, [*flats, base.order_table], tmp_path)
+    assert (len(inputs.raw), len(inputs.off)) == (5, 5)
+
+
+def test_vis_flats_with_a_dark_in_the_set_are_calibrated_with_the_bias(made, tmp_path):
+    # the reference ends with an exception
+    base = made["VIS"]
+    _, dark, _ = base.run("mdark", None, tmp_path / "dark", **{"make-plots": False})
+    _, flat, _ = base.run("mflat", [*base.inputs("mflat"), dark], tmp_path / "flat", **{"make-plots": False})
+    with fits.open(flat) as hdus, fits.open(base.masters["mflat"]) as plain:
+        sound = (hdus["QUAL"].data == 0) & (plain["QUAL"].data == 0)  # the dark knows pixels that the bias does not
+        np.testing.assert_allclose(hdus["FLUX"].data[sound], plain["FLUX"].data[sound], rtol=1e-3)
+
+
+def test_cards_of_an_order_do_not_hide_the_global_one(made):
+    header = fits.getheader(made["NIR"].masters["mflat"])
+    by_order = [header[name] for name in header if name.startswith("ESO QC ORDEXP50 O")]
+    assert len(by_order) == 3
+    assert min(by_order) < header["ESO QC ORDEXP50"] < max(by_order)
+
+
+BETTER: Mapping[str, Mapping[str, list[str]]] = yaml.safe_load(Path(__file__).with_name("do_better.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", sorted({name for lines in BETTER.values() for names in lines.values() for name in names}))
+def test_where_the_reference_is_wrong_a_test_shows_better(name):
+    path, _, function = name.partition("::")
+    assert f"def {function}(" in (Path(__file__).parents[1] / path).read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.calibration.master_bias import FrameClipSettings, fourier_pattern, make_master_bias, mean_slopes
+from soxspipe.datamodel.raw_calibration import BadPixel
 from support.raw_calibrations import frames_of, in_memory, no_bad, noisy, pull, simulated, sound
 
 SETTINGS = FrameClipSettings()
@@ -34,3 +35,13 @@ def test_one_stuck_pixel_does_not_make_a_pattern_or_a_structure():
     waves = np.sin(np.arange(300) * 0.3)[None, :] * 8.0
     assert fourier_pattern(in_memory(arrays[0] * 0 + 4.0 * np.random.default_rng(1).normal(size=(200, 300)))) == pytest.approx(1.2, abs=0.1)
     assert fourier_pattern(in_memory(frames[0].electrons(0, 200) + waves)) > 3.0
+
+
+def test_pixels_that_are_known_to_be_bad_stay_so_and_no_others_join_them():
+    # the reference replaces the map by a clip of single frames, which loses it and flags the tails of the noise
+    frames = noisy(5, shape=(200, 300))
+    static = no_bad(frames)
+    static[20, 30] = True
+    master = make_master_bias(frames, static, SETTINGS)
+    assert master.reasons[20, 30] == BadPixel.STATIC
+    assert np.count_nonzero(master.reasons) == 1

@@ -7,7 +7,7 @@ from soxspipe.algorithms.calibration.master_bias import FrameClipSettings
 from soxspipe.algorithms.calibration.master_dark import by_exposure_time, find_hot, make_master_dark, surroundings
 from soxspipe.datamodel.raw_calibration import BadPixel
 from soxspipe.errors import AlgorithmError
-from support.raw_calibrations import frames_of, in_memory, no_bad, pull, simulated, sound
+from support.raw_calibrations import frames_of, in_memory, no_bad, noisy, pull, simulated, sound
 
 SETTINGS = FrameClipSettings()
 
@@ -78,3 +78,13 @@ def test_glow_is_no_reason_to_be_hot():
     assert hot[100, 100]
     assert hot.sum() <= 3
     assert np.abs(surroundings(image) - glow).max() < 5.0
+
+
+def test_pixels_that_are_known_to_be_bad_stay_so_and_no_others_join_them():
+    # the reference replaces the map by a clip of single frames, which loses it and flags the tails of the noise
+    frames = noisy(5, shape=(200, 300))
+    static = no_bad(frames)
+    static[20, 30] = True
+    master = make_master_dark(frames, static, SETTINGS)
+    assert master.reasons[20, 30] == BadPixel.STATIC
+    assert np.count_nonzero(master.reasons) == 1
