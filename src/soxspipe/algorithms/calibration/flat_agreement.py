@@ -31,11 +31,24 @@ LEAST_COLOUR = 0.003
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlatAgreement:
-    """Flats that show one image of the slit, why others do not, and by how much their light differs from place to place (a share, one sigma)."""
+    """What flats of one lamp have in common.
+
+    Attributes
+    ----------
+    kept : tuple of int
+        Flats that show one image of the slit.
+    rejected : tuple of str
+        Why the others do not.
+    colour : float
+        By how much the light of the flats differs from place to place, a share, one sigma; 0 if it does not.
+    unlike : float
+        Largest share of lit pixels in which one of those kept differs from their median; 0 if it is no more than defects are.
+    """
 
     kept: tuple[int, ...]
-    rejected: tuple[str, ...]
-    colour: float
+    rejected: tuple[str, ...] = ()
+    colour: float = 0.0
+    unlike: float = 0.0
 
 
 def flats_that_agree(
@@ -63,7 +76,7 @@ def flats_that_agree(
     """
     n = len(names)
     if n < 3:
-        return FlatAgreement(kept=tuple(range(n)), rejected=(), colour=0.0)
+        return FlatAgreement(kept=tuple(range(n)))
     level = (levels / levels.mean())[:, None, None]
     light = np.nan_to_num((rows - drift_e[:, None, None]) / level)
     middle = np.median(light, axis=0)
@@ -74,6 +87,7 @@ def flats_that_agree(
     share = (np.abs(light - middle) > limit)[:, lit].mean(axis=1) if lit.any() else np.zeros(n)
     odd = np.array([s > max(ODD_FRACTION, ODD_RATIO * float(np.median(np.delete(share, i)))) for i, s in enumerate(share)])
     odd &= n - odd.sum() >= 2
+    unlike = float(share[~odd].max())
     return FlatAgreement(
         kept=tuple(int(i) for i in np.flatnonzero(~odd)),
         rejected=tuple(
@@ -82,6 +96,7 @@ def flats_that_agree(
             if odd[i]
         ),
         colour=colour,
+        unlike=unlike if unlike > ODD_FRACTION else 0.0,
     )
 
 

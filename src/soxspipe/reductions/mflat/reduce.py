@@ -70,13 +70,7 @@ def lamps_to_use(sets: dict[str, list[RawCalibration]], combine_both: bool) -> t
 
 
 def _warnings(inputs: MflatInputs, master: MasterFlat, lamps: Sequence[LampFlat]) -> tuple[str, ...]:
-    said = [f"{reason}; it is left out" for lamp in lamps for reason in lamp.agreement.rejected]
-    said += [
-        f"the light of the {lamp.lamp} lamp changes from flat to flat by {lamp.agreement.colour:.1%} (one sigma) more in some places than in others: "
-        "it was not warm, and lesser outliers are not seen"
-        for lamp in lamps
-        if lamp.agreement.colour
-    ]
+    said = [sentence for lamp in lamps for sentence in _disagreement(lamp)]
     unused = {"+".join(raw.lamps) for raw in inputs.raw} - {lamp.lamp for lamp in lamps}
     if unused:
         said.append(f"flats of the lamp {', '.join(sorted(unused))} are not used")
@@ -96,3 +90,20 @@ def _warnings(inputs: MflatInputs, master: MasterFlat, lamps: Sequence[LampFlat]
             f"the master dark is of {inputs.master.exptime_s:g} s, the flats of {inputs.observation.exptime_s:g} s; it is not scaled"
         )
     return tuple(said)
+
+
+def _disagreement(lamp: LampFlat) -> list[str]:
+    """What the flats of a lamp do not agree in."""
+    agreement = lamp.agreement
+    said = [f"{reason}; it is left out" for reason in agreement.rejected]
+    if agreement.unlike:
+        said.append(
+            f"flats of the {lamp.lamp} lamp differ from each other in up to {agreement.unlike:.1%} of their lit pixels, as if the image of the slit "
+            "moved from one to the next: pixels at its edges are not to be trusted"
+        )
+    if agreement.colour:
+        said.append(
+            f"the light of the {lamp.lamp} lamp changes from flat to flat by {agreement.colour:.1%} (one sigma) more in some places than in others: "
+            "it was not warm, and lesser outliers are not seen"
+        )
+    return said

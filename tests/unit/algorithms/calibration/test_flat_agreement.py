@@ -45,12 +45,19 @@ def test_a_flat_whose_slit_has_moved_is_left_out_by_name(pixels):
     assert found.colour == 0.0
 
 
+def test_a_slit_that_moves_from_flat_to_flat_is_said():
+    found = judged(*flats(lambda i, light: np.maximum(shift(light, (0.0, 0.06 * i), order=1), 0.0)))
+    assert found.kept == (0, 1, 2, 3, 4)
+    assert found.unlike > 0.02
+
+
 def test_cosmic_rays_and_jumping_pixels_are_no_other_image():
     rows, centres, levels = flats()
     rng = np.random.default_rng(4)
     for one in rows:
         one[rng.random(one.shape) < 0.002] += 5000.0
-    assert judged(rows, centres, levels).kept == (0, 1, 2, 3, 4)
+    found = judged(rows, centres, levels)
+    assert (found.kept, found.unlike) == ((0, 1, 2, 3, 4), 0.0)
 
 
 def test_a_lamp_that_warms_up_is_measured_and_makes_no_pixel_unstable():
