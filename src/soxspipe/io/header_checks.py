@@ -30,7 +30,7 @@ CLOCKS_AGREE_S = 2.0
 """MJD-OBS and DATE-OBS are one moment, written to a millisecond; a second may be cut off."""
 
 
-def header_doubts(header: Header, instrument: Instrument, facts: ArmFacts, name: str, used: Detector | None = None) -> tuple[str, ...]:
+def unusable_cards(header: Header, instrument: Instrument, facts: ArmFacts, name: str, used: Detector | None = None) -> tuple[str, ...]:
     """Sentences about cards of a raw frame that hold no usable value, each with the card, its value and what is done instead.
 
     A card that is absent is no fault, but gain and read noise are: it is said which values are taken.

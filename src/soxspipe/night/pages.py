@@ -126,7 +126,7 @@ def _finished_links(outcome: Outcome, output: Path) -> Iterator[Link]:
             stem = str(output / name.removesuffix("_FLUXCAL.fits"))
             yield from _link("telluric corrected", f"{stem}_TELLURIC.fits", output)
             yield from _link("both arms", f"{stem}_JOINED.fits", output)
-            yield from _link("picture of both arms", f"{stem}_JOINED.pdf", output)
+            yield from _link("figure of both arms", f"{stem}_JOINED.pdf", output)
 
 
 def _curve(curve: Mapping[str, Any] | None) -> Curve | None:

@@ -1,4 +1,4 @@
-"""Both arms of a target in one picture."""
+"""Both arms of a target in one figure."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale
 
 
 def _draw(path: Path, first: SpectrumFile, joined: JoinedSpectrum) -> None:
-    """The picture of both arms."""
+    """The figure of both arms."""
     from soxspipe.io.figures import figure_as_pdf
     from soxspipe.plots.joined import plot_joined
 

@@ -74,7 +74,7 @@ def master_overview(context: Context[Any, Any, Any], shown: ShownMaster) -> Cont
 
 
 def master_report(context: Context[Any, Any, Any], shown: ShownMaster, more_sheets: Sequence[Sheet] = ()) -> Contents:
-    """The report, which lists every other file; with pictures of the recipe's own."""
+    """The report, which lists every other file; with figures of the recipe's own."""
     from soxspipe.report.calibration import Curve
 
     good, kept = shown.reasons == 0, list(shown.frames.kept)
@@ -99,7 +99,7 @@ def master_report(context: Context[Any, Any, Any], shown: ShownMaster, more_shee
 
 
 def _sheets(shown: ShownMaster) -> list[Sheet]:
-    """Pictures of level, error and bad pixels."""
+    """Figures of level, error and bad pixels."""
     from soxspipe.plots.masters import thumbnail
     from soxspipe.report.calibration import Sheet
 

@@ -9,7 +9,7 @@ import pytest
 from soxspipe.datamodel.detector import Detector
 from soxspipe.instruments.registry import find_instrument
 from soxspipe.io.fits_header import Header
-from soxspipe.io.header_checks import header_doubts
+from soxspipe.io.header_checks import unusable_cards
 
 SOXS = find_instrument("SOXS")
 GOOD = {
@@ -21,7 +21,7 @@ GOOD = {
 def doubts(arm: str = "VIS", used: Detector | None = None, **changed: object) -> list[str]:
     cards = GOOD | {name.replace("__", " ").replace("_OBS", "-OBS"): value for name, value in changed.items()}
     header = Header(tuple((name, value, "") for name, value in cards.items() if value is not None))  # type: ignore[misc]
-    return list(header_doubts(header, SOXS, SOXS.arms[arm], "a.fits", used))
+    return list(unusable_cards(header, SOXS, SOXS.arms[arm], "a.fits", used))
 
 
 def test_a_sound_header_is_not_spoken_of() -> None:

@@ -36,7 +36,7 @@ def _shown(context: MdarkContext) -> ShownMaster:
 
 
 def _rate_sheet(rate_e_per_s: Image) -> Sheet:
-    """Picture of the dark current."""
+    """Figure of the dark current."""
     from soxspipe.plots.masters import thumbnail
     from soxspipe.report.calibration import Sheet
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def background(context: MflatContext) -> Contents:
-    """Scattered light as a picture."""
+    """Scattered light as a figure."""
     from soxspipe.io.figures import figure_as_pdf
     from soxspipe.plots.flat import plot_scattered
 

@@ -24,7 +24,7 @@ from soxspipe.io.calibration_tables import read_response
 from soxspipe.io.classify import ClassifiedFile, Kind
 from soxspipe.io.frames import lacks_unit, read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
-from soxspipe.io.header_checks import header_doubts
+from soxspipe.io.header_checks import unusable_cards
 from soxspipe.io.headers import gain_conflict, gain_of, header_cards, number_of, read_arc, read_observation, slit_width_of, text_of
 from soxspipe.io.sof import InputFrames
 from soxspipe.io.spectrum_1d import missing_keywords
@@ -37,7 +37,7 @@ from soxspipe.reductions.stare.context import StareGathered
 from soxspipe.reductions.stare.flat_scale import scale_flat
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.one_target import other_names, require_one_target
-from soxspipe.reductions.stare.response_doubts import response_doubts
+from soxspipe.reductions.stare.response_warnings import response_warnings
 from soxspipe.reductions.stare.sanity_checks import sanity_checks
 from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.load import SettingsSource, load_settings
@@ -281,7 +281,7 @@ def _one_target(exposures: Sequence[ClassifiedFile], observations: Sequence[Obse
 def _header_warnings(files: Selected, observations: Sequence[Observation], values: StareInputs, settings: StareSettings) -> list[str]:
     first, masters = files.exposures[0], values.masters
     found = [gain_conflict(file.header, first.instrument.keywords, file.path.name) for file in files.exposures[:1]]
-    found += _header_doubts(files.exposures, values.detector)
+    found += _unusable_cards(files.exposures, values.detector)
     dark = masters.dark
     times = [observation.exptime_s for observation in observations]
     if max(times) - min(times) > SAME_EXPOSURE_S:
@@ -293,11 +293,11 @@ def _header_warnings(files: Selected, observations: Sequence[Observation], value
         found.append(Remark(f"{off_frame.path.name}: an off-frame takes the place of the master dark"))
     if settings.use_flat and files.one("flat") is None:
         found.append("no master flat is given; the frame is not divided by one")
-    found += _calibration_doubts(files)
+    found += _calibration_warnings(files)
     return [sentence for sentence in found if sentence]
 
 
-def _calibration_doubts(files: Selected) -> Iterator[str]:
+def _calibration_warnings(files: Selected) -> Iterator[str]:
     """What headers of calibrations lack, or hold that cannot be used."""
     for master in (files.one("bias"), files.one("dark")):
         if master is not None and lacks_unit(master):
@@ -319,12 +319,12 @@ def _dark_use(masters: Masters) -> str:
     return "it is scaled" if masters.dark_scales_with_time else "it is subtracted as it is, since its level does not grow with time"
 
 
-def _header_doubts(exposures: Sequence[ClassifiedFile], used: Detector) -> list[str]:
+def _unusable_cards(exposures: Sequence[ClassifiedFile], used: Detector) -> list[str]:
     """What the exposures' headers hold that cannot be used; what several say alike is said once."""
     names: dict[str, list[str]] = {}
     for file in exposures:
         name = file.path.name
-        for sentence in header_doubts(file.header, file.instrument, file.facts, name, used):
+        for sentence in unusable_cards(file.header, file.instrument, file.facts, name, used):
             names.setdefault(sentence.removeprefix(f"{name}: "), []).append(name)
     return [f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {sentence}" for sentence, found in names.items()]
 
@@ -375,4 +375,4 @@ def _first_known(values: Sequence[float | None], exposures: Sequence[ClassifiedF
 def _response_warnings(values: StareInputs) -> list[str]:
     """What does not fit between the response given and this reduction."""
     flat = values.masters.flat
-    return response_doubts(values.response, values.masters.flat_md5, values.observation, values.arm, flattened=flat is not None)
+    return response_warnings(values.response, values.masters.flat_md5, values.observation, values.arm, flattened=flat is not None)

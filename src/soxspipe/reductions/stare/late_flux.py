@@ -15,7 +15,7 @@ from soxspipe.io.file_names import file_name
 from soxspipe.reductions.records import metric_row
 from soxspipe.reductions.spec import Contents
 
-PICTURE = "_EXTRACTED_MERGED_FLUXCALIBRATED_QC_PLOT.pdf"
+FIGURE = "_EXTRACTED_MERGED_FLUXCALIBRATED_QC_PLOT.pdf"
 """Of the flux as it was; the report shows the new one."""
 
 
@@ -67,10 +67,10 @@ def with_late_flux(folder: Path, name: str, late: LateFlux) -> Updated:
     files: dict[Path, Contents] = {quality: [(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")]}
     if page.is_file():
         files[page] = [_page(page.read_text(encoding="utf-8"), content, late).encode("utf-8", "replace")]
-    picture = folder / file_name(name, PICTURE)
+    figure = folder / file_name(name, FIGURE)
     return Updated(
         files=files,
-        outdated=(picture,) if picture.is_file() else (),
+        outdated=(figure,) if figure.is_file() else (),
         metrics=tuple(_metric(row) for row in content["metrics"]),
         warnings=tuple(content["warnings"]),
         verdict=TITLES[content["level"]],

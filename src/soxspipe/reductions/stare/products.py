@@ -31,7 +31,7 @@ from soxspipe.reductions.records import finite_number, metric_row
 from soxspipe.reductions.spec import Contents
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.stare.exposures_used import exposures_used
-from soxspipe.reductions.stare.response_doubts import response_doubts
+from soxspipe.reductions.stare.response_warnings import response_warnings
 from soxspipe.reductions.stare.solution_warnings import slit_loss_warnings
 from soxspipe.reductions.stare.struck_pixels import struck_pixels
 from soxspipe.reductions.stare.trace_table import trace_polynomials
@@ -234,8 +234,10 @@ def _about_flux(context: StareContext) -> list[str]:
 
     inputs, result = context.inputs, context.result
     flat = inputs.masters.flat is not None
-    doubts = response_doubts(inputs.response, inputs.masters.flat_md5, inputs.observation, inputs.arm, flattened=flat)
-    said = [*doubts, *slit_loss_warnings(result.fluxed, result.response, inputs.observation)]
+    said = [
+        *response_warnings(inputs.response, inputs.masters.flat_md5, inputs.observation, inputs.arm, flattened=flat),
+        *slit_loss_warnings(result.fluxed, result.response, inputs.observation),
+    ]
     own = flux_worries(result.fluxed, result.response, inputs.observation, is_standard=inputs.is_standard)
     return [*said, *map(as_sentence, said), *own]
 

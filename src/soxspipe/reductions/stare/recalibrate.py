@@ -35,7 +35,7 @@ from soxspipe.reductions.spec import Contents, ProductRecord, Published
 from soxspipe.reductions.stare.calibrate import make_fluxed
 from soxspipe.reductions.stare.late_flux import LateFlux, Updated, with_late_flux
 from soxspipe.reductions.stare.products import fluxed_about
-from soxspipe.reductions.stare.response_doubts import response_doubts
+from soxspipe.reductions.stare.response_warnings import response_warnings
 from soxspipe.reductions.stare.solution_warnings import slit_loss_warnings
 from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.published_names import normalised
@@ -122,7 +122,7 @@ def _calibrated(spectrum: Path, response: Path) -> _Calibrated:
     metrics, moment = measure_flux_calibration(fluxed), made_at()
     response_file = InputFile(path=str(response), category=given.tag, md5=md5_of(response))
     kept = [card for card in full_cards(spectrum) if card[:2] != COUNTS_NOTE[:2] and card[0] != SLIT_LOSS]
-    doubts = response_doubts(curve, counts.flat_md5, counts.observation, arm, flattened=bool(counts.flat_md5))
+    said = response_warnings(curve, counts.flat_md5, counts.observation, arm, flattened=bool(counts.flat_md5))
     return _Calibrated(
         path=spectrum,
         instrument=file.instrument,
@@ -132,7 +132,7 @@ def _calibrated(spectrum: Path, response: Path) -> _Calibrated:
             response=curve,
             response_file=response_file,
             metrics=metrics,
-            warnings=(*doubts, *slit_loss_warnings(fluxed, curve, counts.observation)),
+            warnings=(*said, *slit_loss_warnings(fluxed, curve, counts.observation)),
             made_at=moment,
         ),
         cards=later_calibration([*kept, *map(metric_card, metrics)], response_file, moment),
@@ -200,7 +200,7 @@ def _archive_spectra(found: _Calibrated, folder: Path) -> Iterator[tuple[Path, C
 
 
 def _write(files: Mapping[Path, Contents], last: Path, owner: str, updated: Updated) -> None:
-    """Write all files or none; pictures of the old flux go."""
+    """Write all files or none; figures of the old flux go."""
     staged: list[Staged] = []
     try:
         for path, contents in files.items():

@@ -7,7 +7,7 @@ from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import ResponseCurve
 
 
-def response_doubts(response: ResponseCurve | None, flat_md5: str, observation: Observation, arm: Arm, *, flattened: bool) -> list[str]:
+def response_warnings(response: ResponseCurve | None, flat_md5: str, observation: Observation, arm: Arm, *, flattened: bool) -> list[str]:
     """What does not fit between a response and the exposures that it is used on."""
     if response is None:
         return []
