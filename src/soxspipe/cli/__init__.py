@@ -8,6 +8,7 @@ import sys
 __all__ = ["main"]
 
 INTERRUPTED = 130
+"""As in `cli.app`, which may not be loaded yet when the interrupt comes."""
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.stored_image import Pixels
 
 ROWS_AT_ONCE = 64
+"""Bounds the memory; the result does not depend on it."""
 
 
 class Light(NamedTuple):

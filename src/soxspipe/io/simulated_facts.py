@@ -39,6 +39,7 @@ OH_PHOTONS_PER_UNIT = 0.05e-4
 
 _NIR_PRODUCT = (19240.0, 1100.0)
 _NIR_ORDER = (17.0, 7.5)
+"""Centre and half range of order times wavelength (nm) and of the order, on which the surfaces of the model were fitted."""
 
 
 def read_scene(path: Path, overrides: Mapping[str, Any] | None = None) -> Scene:

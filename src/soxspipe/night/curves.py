@@ -26,6 +26,7 @@ REFERENCE_NM: Mapping[str, float] = {"UVB": 450.0, "VIS": 600.0, "NIR": 1250.0}
 SKY_HALF_WIDTH_NM = 10.0
 """Wide enough for a median that single lines do not move."""
 LIGHT_ANGSTROM_PER_S = 2.998e18
+"""Speed of light."""
 AB_ZERO = -48.6
 """AB magnitude of 1 erg/s/cm2/Hz (Oke & Gunn 1983)."""
 

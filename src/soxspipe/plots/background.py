@@ -19,6 +19,7 @@ from soxspipe.plots.style import WIDE, Key, add_panel, colour_bar, dots, draw_ke
 from soxspipe.plots.words import BLUE, INK, ORANGE, PALE_BLUE, VERMILION
 
 _CUTS = ((0.2, BLUE), (0.5, VERMILION), (0.8, ORANGE))
+"""Places along the dispersion, as shares of its length, at which frame and model are compared."""
 _HALF_WIDTH_PX = 40
 """Averages photon noise away; scattered light does not change over as little."""
 _GROUP_PX = 8

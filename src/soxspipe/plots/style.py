@@ -26,6 +26,7 @@ PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
 
 LANDSCAPE = (11.0, 7.8)
 WIDE = (11.0, 8.5)
+"""Inches; letter paper is 11 by 8.5."""
 
 STYLE: dict[str, dict[str, Any]] = {
     "text": {"fontsize": 8.0, "color": INK, "parse_math": False},  # a dollar sign in a header is a dollar sign

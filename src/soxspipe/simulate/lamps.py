@@ -26,6 +26,7 @@ LAMP_ELECTRONS, LAMP_SHARE_OF_RANGE = 45000.0, 0.7
 """Light of a usual flat where it is brightest, and how much of the converter's range it may take: flats are set by such a limit, as brighter pixels
 of the lamp's drift and of response must not saturate.  The range decides in X-shooter's UVB (40 000 electrons) and on binned frames."""
 TYPICAL_ARCSEC_PER_PX = 0.3
+"""Length of the slit that a pixel sees, by which a level per pixel becomes light per arcsec."""
 _ROUGHNESS_ARCSEC = 0.3
 """Slit jaws are rough over about a pixel."""
 _SLIT_SAMPLES = 1201

@@ -21,9 +21,9 @@ _SLIT_DEGREE = 4
 _T_SCALE_PX = 25.0
 """Half a slit, so that coordinates are about 1."""
 _NEWTON_STEPS = 5
+"""Each step doubles the digits."""
 RIPPLE_DEGREES, RIPPLE_REACH = (14, 3), 1.3
 """Waves of the detector are followed to 1e-3 of their size by these degrees in scaled wavelength and slit, over this range of scaled wavelengths."""
-"""Doubles the digits at each step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

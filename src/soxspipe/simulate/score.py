@@ -25,6 +25,7 @@ from soxspipe.simulate.statistics import (
 _CALIBRATION_WIDTH = 201
 """Averages the noise of the ratio, not the calibration."""
 _MATCH_NM = 5.0
+"""A sample is held against the nearest row of the truth; further than this there is none."""
 _FEWEST_ROWS = 50
 """A scatter of fewer is not known to 10 %."""
 _OUTLIER_SIGMA = 6.0

@@ -16,6 +16,7 @@ CLEAR_TRANSMISSION = 0.97
 _BIN_NM = {"NIR": 4.0}
 """Some resolution elements, so that noise does not tell."""
 _BIN_NM_ELSE = 2.0
+"""In the other arms."""
 _FAINTEST = 1e-4
 """Of the brightest: fainter is not light."""
 

@@ -17,6 +17,7 @@ ROUNDS = 8
 START_PX = 0.05
 """Size of the coefficients to start from; what an alignment leaves beside a shift."""
 SIZE_LIMITS_PX = (1e-4, 10.0)
+"""Of the sizes that are estimated: neither nothing, which would hold a term at 0 for good, nor more than a geometry is ever off."""
 LEAST_TOLD = 1e-3
 """A line of which the others say less than this, compared with what it says itself, is not judged by them."""
 FREE = 1e-12

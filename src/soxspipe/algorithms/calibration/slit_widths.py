@@ -28,6 +28,7 @@ LARGEST_CHI2 = 5.0
 LARGEST_OFFSET_PX = 1.0
 """The slit's image lies where the pinhole's does to a fraction of this."""
 _FWHM_HALF = np.linspace(0.0, 12.0, 601)
+"""Half widths of the slit in sigma of the blur for which the FWHM is tabled; beyond the last the image is as wide as the slit."""
 
 
 def measure_slit_widths(image: ArcImage, solution: ArcSolution, dispersion_axis: Axis, slit_px: float) -> LineWidths:

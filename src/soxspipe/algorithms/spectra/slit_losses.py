@@ -22,6 +22,7 @@ from soxspipe.datamodel.detector import Arm
 from soxspipe.numerics.air import refraction_arcsec
 
 SEEING_EXPONENT = -0.2
+"""Seeing goes with wavelength to the power -1/5 (Kolmogorov turbulence)."""
 SEEING_ERROR = 0.03
 """Relative, of each of the two widths: measured along the slit to 1 or 2 %, across it the image may be drawn out otherwise."""
 PLACE_ERROR_ARCSEC = 0.15

@@ -29,6 +29,7 @@ SHORTEST_PIECE_PX = 40.0
 """Several lines and the whole search range lie in such a piece."""
 
 SHIFTS_PX = COARSE_PX * np.arange(-round(SEARCH_PX / COARSE_PX), round(SEARCH_PX / COARSE_PX) + 1)
+"""Shifts that are tried, px."""
 SLOPE_OF, BEND_OF = (grid.ravel() for grid in np.meshgrid(np.arange(-2.5, 2.51, 0.25), np.arange(-2.0, 2.01, 0.5), indexing="ij"))
 """Slope and bend of the parabolas that are tried, px."""
 
