@@ -46,7 +46,7 @@ def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.slow)])
 def test_after_kill_9_every_file_is_whole_and_a_rerun_gives_the_same_bytes(tmp_path, kills):
     run = make_stare_run("NIR", standard=True)
     publish_stare(run, tmp_path / "undisturbed", StepTimer())
