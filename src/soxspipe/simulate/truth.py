@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image, IntArray
 from soxspipe.simulate.delivered import map_images
 from soxspipe.simulate.detector import Chip, bin_sum, scattered
 from soxspipe.simulate.flexure import dispersion_flexure, slit_flexure
@@ -206,12 +206,10 @@ def _order_rows(
     canvas = lights[0].canvas
     dispersion_binning, slit_binning = _axis_binning(scene, facts)
     trace, wave, map_wave = _along_target(lights[0], delivered)
-    low, high = facts.spectral_format[order].full_nm
     binned = _binning_of(canvas.b_px, dispersion_binning)
     b = binned(canvas.b_px).astype(np.int64) // dispersion_binning
     trace_binned = (binned(trace) + 0.5) / slit_binning - 0.5
-    use = (binned(wave) >= low) & (binned(wave) <= high)
-    use &= (trace_binned > -0.5) & (trace_binned < facts.optics.n_slit / slit_binning - 0.5)
+    use = _inside_order(facts, order, binned(wave), (trace_binned + 0.5) * slit_binning)
     place = (b, trace_binned, binned(canvas.a_px.mean(axis=1)), canvas.a_px.shape[1] // 2, order)
     sums = _clear_sums(scene, facts, images, single, place)
     factors = _clear_factors(scene)
@@ -235,6 +233,12 @@ def _order_rows(
         "EFF_TOTAL": binned(_mean([light.efficiency * factor for light, factor in zip(lights, scene.exposure_transparency, strict=True)])),
     }
     return {name: values[use] for name, values in columns.items()}
+
+
+def _inside_order(facts: Facts, order: int, wavelength_nm: FloatArray, from_edge_px: FloatArray) -> BoolArray:
+    """Whether a wavelength is within the order's limits, and the target's place (unbinned px from the frame's edge) on the frame."""
+    low, high = facts.spectral_format[order].full_nm
+    return (wavelength_nm >= low) & (wavelength_nm <= high) & (from_edge_px > 0.0) & (from_edge_px < facts.optics.n_slit)
 
 
 def _binning_of(b_px: IntArray, binning: int) -> Callable[[FloatArray | IntArray], FloatArray]:
