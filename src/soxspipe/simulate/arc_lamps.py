@@ -49,6 +49,8 @@ def shown_lines(scene: CalibrationScene, facts: Facts) -> ShownLines:
     strength = scene.arc_electrons * draw.lognormal(0.0, scene.arc_scatter, listed.size) * (draw.random(listed.size) >= scene.arc_missing)
     extra = draw.uniform(listed.min(), listed.max(), int(scene.arc_unlisted * listed.size)) if listed.size else listed
     more = scene.arc_electrons * draw.lognormal(0.0, scene.arc_scatter, extra.size)
+    asked = np.array(scene.arc_extra_lines, dtype=np.float64).reshape(-1, 2)
+    extra, more = np.concatenate([extra, asked[:, 0]]), np.concatenate([more, asked[:, 1]])
     ions = facts.arc_line_ion or ("",) * listed.size
     dark = np.array([any(ion.startswith(lamp) for lamp in scene.arc_lamps_out) for ion in ions], dtype=bool)
     return ShownLines(
@@ -66,14 +68,15 @@ class Pinholes:
     number: tuple[int, ...]
 
 
-def pinholes(scene: CalibrationScene, facts: Facts, *, multiple: bool) -> Pinholes:
-    """The single pinhole at the slit's centre, or the mask, which may be off by whole pinholes and vignetted at its ends."""
+def pinholes(scene: CalibrationScene, facts: Facts, order: int, *, multiple: bool) -> Pinholes:
+    """The single pinhole at the slit's centre, or the mask as an order sees it: it may be off by whole pinholes and vignetted at its ends."""
     if not multiple:
         return Pinholes(slit_arcsec=np.zeros(1), share=np.ones(1), number=(facts.pinholes_arcsec.size // 2,))
     mask = facts.pinholes_arcsec
     share = np.ones(mask.size)
-    for number, passes in scene.pinhole_share.items():
-        share[number] = passes
+    if order in scene.pinhole_share_orders or not scene.pinhole_share_orders:
+        for number, passes in scene.pinhole_share.items():
+            share[number] = passes
     spacing = float(np.median(np.diff(mask)))
     return Pinholes(slit_arcsec=mask + scene.mask_offset_pinholes * spacing, share=share, number=tuple(range(mask.size)))
 
@@ -83,7 +86,7 @@ def arc_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, Orde
     pixels, along = {}, {}
     for order, canvas in canvases.items():
         per_px = line_spread(canvas.grid, _lines_on_grid(scene, facts, canvas), np.ones(1), PINHOLE_SIGMA_PX)
-        pixels[order], along[order] = _through_pinholes(pinholes(scene, facts, multiple=multiple), canvas, per_px)
+        pixels[order], along[order] = _through_pinholes(pinholes(scene, facts, order, multiple=multiple), canvas, per_px)
     return LampLight(pixels=pixels, along=along)
 
 
@@ -108,7 +111,7 @@ def _lines_on_grid(scene: CalibrationScene, facts: Facts, canvas: OrderCanvas) -
 
 def line_images(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, OrderCanvas], *, multiple: bool) -> dict[str, FloatArray]:
     """Every image of every line on the detector, columns by name: where it is (unbinned pixels), its light, and whether it is listed and missing."""
-    lines, holes = shown_lines(scene, facts), pinholes(scene, facts, multiple=multiple)
+    lines = shown_lines(scene, facts)
     parts: dict[str, list[FloatArray]] = {}
     for order, canvas in canvases.items():
         low, high = facts.spectral_format[order].full_nm
@@ -116,6 +119,7 @@ def line_images(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, Or
         here = np.flatnonzero((lines.wavelength_nm >= low) & (lines.wavelength_nm <= high))
         wave = lines.wavelength_nm[here]
         at = np.interp(wave, *_rising(canvas.columns.wavelength_nm, canvas.b_px))
+        holes = pinholes(scene, facts, order, multiple=multiple)
         for slit, share, number in zip(holes.slit_arcsec, holes.share, holes.number, strict=True):
             b, a = place_of(canvas, at, slit)
             x, y = (b, a) if facts.optics.dispersion_axis == "x" else (a, b)
@@ -154,7 +158,7 @@ def pinhole_flat_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[
     scale = lamp_level(scene, facts) / brightest if brightest > 0 else 0.0
     pixels, along = {}, {}
     for order, canvas in canvases.items():
-        pixels[order], along[order] = _through_pinholes(pinholes(scene, facts, multiple=False), canvas, scale * spectra_of[order])
+        pixels[order], along[order] = _through_pinholes(pinholes(scene, facts, order, multiple=False), canvas, scale * spectra_of[order])
     return LampLight(pixels=pixels, along=along)
 
 

@@ -42,12 +42,16 @@ class CalibrationScene(Scene):
     arc_scatter: float = Field(0.8, ge=0.0, le=2.0, description="scatter of the lines' strengths, natural logarithm")
     arc_missing: float = Field(0.05, ge=0.0, le=0.9, description="share of the listed lines that the lamps do not show")
     arc_unlisted: float = Field(0.1, ge=0.0, le=1.0, description="lines that no list has, as a share of those listed")
+    arc_extra_lines: tuple[tuple[float, float], ...] = Field(
+        (), description="further lines that no list has: wavelength (nm, air) and electrons in a pinhole's image of each"
+    )
     arc_lamps_out: tuple[str, ...] = Field(
         (), description="elements whose lamp is out, though the header says that it is on: Ar, Hg, Ne, Xe, ThAr"
     )
     pinhole_share: dict[int, Annotated[float, Field(ge=0.0, le=1.0)]] = Field(
         {}, description="light that pinholes of the mask let through, by number from 0: vignetted ends"
     )
+    pinhole_share_orders: tuple[int, ...] = Field((), description="orders in which `pinhole_share` holds; absent: all")
     mask_offset_pinholes: int = Field(0, ge=-1, le=1, description="pinholes by which the mask is off the slit's centre")
     lamp_electrons: float | None = Field(
         None,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from soxspipe.io.simulated_facts import read_facts
-from soxspipe.simulate.arc_lamps import PINHOLE_SIGMA_PX
+from soxspipe.simulate.arc_lamps import PINHOLE_SIGMA_PX, pinholes, shown_lines
 from soxspipe.simulate.calibration_scene import CalibrationScene
 from soxspipe.simulate.calibrations import CalibrationSet, make_calibration_set
 from support.small import small_facts
@@ -105,3 +105,21 @@ def test_a_lamp_that_is_out_shows_none_of_its_lines() -> None:
     image, truth = spots(one_line(arc_lamps_out=("Ne",)))
     assert image.sum() == 0.0
     assert list(truth["MISSING"]) == [1] * 9
+
+
+def test_an_end_may_be_dark_in_one_order_alone() -> None:
+    scene = one_line(pinhole_share={8: 0.0}, pinhole_share_orders=(18,)).scene
+    facts = lit("NIR").facts
+    shares = {order: pinholes(scene, facts, order, multiple=True).share for order in (17, 18)}
+    assert shares[17][8] == 1.0
+    assert shares[18][8] == 0.0
+
+
+def test_lines_beside_are_in_no_list_and_have_the_light_asked_for() -> None:
+    plain = one_line()
+    wave = float(plain.facts.arc_line_nm[0]) + 0.3
+    shown = shown_lines(plain.scene.model_copy(update={"arc_extra_lines": ((wave, 5e4),)}), plain.facts)
+    assert list(shown.listed) == [True, False]
+    assert shown.wavelength_nm[1] == wave
+    assert shown.electrons[1] == 5e4
+    assert shown.ion[1] == ""
