@@ -14,11 +14,17 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, name_ticks, new_figure, write
-from soxspipe.plots.words import BLUE, GREEN, INK, JOIN, MUTED, VERMILION
+from soxspipe.plots.words import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, VERMILION
 
 MOST_VECTORS = 2500
 """More arrows than this cannot be told apart on a page."""
-LAMP_COLOURS = (BLUE, VERMILION, GREEN, JOIN, MUTED)
+LAMP_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
+LONG_ARROW = 0.03
+"""Share of the panel's width of an arrow at the 90th percentile: neighbouring lines stay apart."""
+LONGEST = 2.0
+"""Times as long at most: residuals of faint lines would reach over the whole panel."""
+WIDER = 1.5
+"""Panels of residuals show this many times what 99 of a hundred need; the rest are faint images, whose errors are large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +41,10 @@ class ArcFigure:
         Places of the detected images, and measured minus fitted, px.
     used : ndarray of bool, shape (n,)
         In the fit.
+    arrows : tuple of ndarray, shape (m,)
+        Residuals of neighbouring pinholes of a line together: place (x, y), measured minus fitted (x, y), px.
+    arrow_lamp : ndarray of str, shape (m,)
+        Element of the line of each.
     order, wavelength_nm : ndarray, shape (n,)
         Of each image.
     lamp : ndarray of str, shape (n,)
@@ -57,6 +67,8 @@ class ArcFigure:
     dx: FloatArray
     dy: FloatArray
     used: BoolArray
+    arrows: tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+    arrow_lamp: NDArray[Any]
     order: NDArray[Any]
     wavelength_nm: FloatArray
     lamp: NDArray[Any]
@@ -81,28 +93,27 @@ def plot_arc(content: ArcFigure) -> Figure:
     _over_wavelength(add_panel(figure, (0.40, 0.22, 0.27, 0.16)), content, content.resolution, "λ / FWHM of a pinhole")
     _histogram(add_panel(figure, (0.73, 0.22, 0.25, 0.16)), content)
     for k, text in enumerate(content.facts):
-        write(figure, 0.07 + 0.31 * (k % 3), 0.15 - 0.022 * (k // 3), text, color=MUTED, fontsize=7.0)
+        write(figure, 0.07 + 0.47 * (k % 2), 0.15 - 0.022 * (k // 2), text, color=MUTED, fontsize=7.0)
     return draw_edges(figure)
 
 
 def _vectors(axes: Axes, content: ArcFigure, colours: dict[str, str]) -> None:
     """Arrows from where the fit has the images to where they are, much enlarged."""
     ny, nx = content.shape
-    size = float(np.median(np.hypot(content.dx, content.dy)[content.used])) if content.used.any() else 0.0
-    factor = 0.018 * max(nx, ny) / max(size, 1e-4)
-    step = max(1, content.x.size // MOST_VECTORS)
-    show = np.flatnonzero(content.used)[::step]
-    shades = [colours[str(lamp)] for lamp in content.lamp[show]]
+    x, y, dx, dy = (values[:: max(1, content.arrow_lamp.size // MOST_VECTORS)] for values in content.arrows)
+    shades = [colours[str(lamp)] for lamp in content.arrow_lamp[:: max(1, content.arrow_lamp.size // MOST_VECTORS)]]
+    size = np.hypot(dx, dy)
+    long = max(float(np.percentile(size, 90.0)), 1e-4) if size.size else 1e-4
+    cut = np.minimum(1.0, LONGEST * long / np.maximum(size, 1e-9))
     axes.quiver(
-        content.x[show], content.y[show], content.dx[show] * factor, content.dy[show] * factor, angles="xy", scale_units="xy", scale=1.0,
-        color=shades, width=0.0012, headwidth=3.0,
-    )  # fmt: skip
-    out = ~content.used
+        x, y, dx * cut, dy * cut, angles="uv", scale_units="width", scale=long / LONG_ARROW, color=shades, width=0.0012, headwidth=3.0
+    )
+    out, step = ~content.used, max(1, content.x.size // MOST_VECTORS)
     axes.plot(content.x[out][::step], content.y[out][::step], ".", color=MUTED, ms=1.5)
     axes.plot(content.missed[0][::step], content.missed[1][::step], "x", color=INK, ms=2.0, mew=0.3)
     axes.set_xlim(-0.5, nx - 0.5)
     axes.set_ylim(-0.5, ny - 0.5)
-    axes.set_xlabel(f"x (px); measured − fit, {factor:.0f} times enlarged; × not seen")
+    axes.set_xlabel(f"x (px); measured − fit, longest arrows {LONGEST * long:.3f} px or more; × not seen")
     axes.set_ylabel("y (px)")
     few_ticks(axes, x=5, y=5)
 
@@ -110,7 +121,7 @@ def _vectors(axes: Axes, content: ArcFigure, colours: dict[str, str]) -> None:
 def _by_order(axes: Axes, content: ArcFigure, values: FloatArray, name: str, colours: dict[str, str]) -> None:
     """Residuals along one axis, order by order, coloured by lamp."""
     orders = np.unique(content.order)
-    limit = max(5.0 * float(np.std(values[content.used])) if content.used.any() else 0.1, 0.01)
+    limit = _limit(values[content.used])
     for place, order in enumerate(orders):
         here = content.order == order
         low, high = content.wavelength_nm[here].min(), content.wavelength_nm[here].max()
@@ -127,6 +138,11 @@ def _by_order(axes: Axes, content: ArcFigure, values: FloatArray, name: str, col
     few_ticks(axes, y=4)
 
 
+def _limit(residual: FloatArray) -> float:
+    """Half of the range in which residuals are shown, px."""
+    return max(WIDER * float(np.percentile(np.abs(residual), 99.0)), 0.01) if residual.size else 0.1
+
+
 def _over_wavelength(axes: Axes, content: ArcFigure, values: FloatArray, label: str) -> None:
     fine = np.isfinite(values) & content.used
     if fine.any():
@@ -140,7 +156,7 @@ def _over_wavelength(axes: Axes, content: ArcFigure, values: FloatArray, label: 
 
 def _histogram(axes: Axes, content: ArcFigure) -> None:
     """Distribution of the residuals along both axes."""
-    limit = max(5.0 * float(np.std(content.dx[content.used])) if content.used.any() else 0.1, 0.01)
+    limit = _limit(np.concatenate([content.dx[content.used], content.dy[content.used]]))
     edges = np.linspace(-limit, limit, 61)
     for values, colour in ((content.dx, BLUE), (content.dy, VERMILION)):
         counts = np.histogram(values[content.used], edges)[0]

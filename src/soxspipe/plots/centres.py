@@ -11,8 +11,16 @@ from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.plots.edges import draw_edges
-from soxspipe.plots.style import WIDE, add_panel, few_ticks, name_ticks, new_figure, write
+from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, name_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, GREEN, INK, MUTED, VERMILION
+
+SPREAD = 1.5
+"""Panels show this many times the range of 98 of a hundred samples; those at the ends of faint orders would squash all others."""
+KEYS = (
+    Key(text="sample", colour=BLUE, form="dot"),
+    Key(text="fit", colour=GREEN, form="line"),
+    Key(text="not used", colour=VERMILION, form="dot"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,10 +44,11 @@ class CentresFigure:
 def plot_centres(content: CentresFigure) -> Figure:
     """Draw the traces, the offsets with their fit, the residuals and the widths."""
     figure = new_figure(content.title, content.subtitle, WIDE)
+    draw_key(figure, KEYS)
     traces = add_panel(figure, (0.07, 0.50, 0.40, 0.38))
     traces.plot(content.b_px[content.used], content.centre_px[content.used], ".", color=BLUE, ms=1.5)
     traces.plot(content.b_px[~content.used], content.centre_px[~content.used], ".", color=VERMILION, ms=2.0)
-    traces.set_xlabel("along the dispersion (px); red: not used")
+    traces.set_xlabel("along the dispersion (px)")
     traces.set_ylabel(f"{content.axis} (px)")
     _panel(add_panel(figure, (0.55, 0.70, 0.43, 0.18)), content, content.offset, content.fitted, f"{content.axis} offset from the arc (px)")
     _panel(add_panel(figure, (0.55, 0.47, 0.43, 0.18)), content, content.offset - content.fitted, None, f"{content.axis} residual (px)")
@@ -64,5 +73,8 @@ def _panel(axes: Axes, content: CentresFigure, values: FloatArray, line: FloatAr
     places = (np.arange(len(orders)) + 0.5).tolist()
     name_ticks(axes.xaxis, places, [content.labels.get(int(order), str(order)) for order in orders])
     axes.axhline(0.0 if line is not None or "residual" in label else float(np.median(values)), color=INK, lw=0.4)
+    low, high = np.percentile(values[content.used], [1.0, 99.0]) if content.used.any() else (0.0, 0.0)
+    margin = max(0.5 * SPREAD * float(high - low), 1e-3)
+    axes.set_ylim(0.5 * (low + high) - margin, 0.5 * (low + high) + margin)
     axes.set_ylabel(label)
     few_ticks(axes, y=4)

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soxspipe.algorithms.calibration.judge_lines import ImageState
-from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.algorithms.calibration.solve_arc import ArcSolution
+from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.reductions.arc_tables import ArcContext
 from soxspipe.reductions.calibration_report import SHEET_PX, report_of
 from soxspipe.reductions.spec import Contents
 
 if TYPE_CHECKING:
     from soxspipe.report.calibration import Curve, Sheet
+
+ARROWS_PER_LINE = 3
+"""Both ends of the slit and its middle: tilt and curvature that are not followed show, and the noise of single images does not."""
 
 
 def residuals(context: ArcContext) -> Contents:
@@ -26,16 +30,32 @@ def residuals(context: ArcContext) -> Contents:
     seen, missed = solution.detected, solution.judged.state == ImageState.MISSING
     line, _ = np.nonzero(seen)
     fit, arm = solution.fit, context.inputs.arm
+    arrows, arrow_line = _arrows(solution)
     content = ArcFigure(
-        title=f"{arm.name} dispersion solution: {int(solution.used.sum())} of {int(seen.sum())} images used",
+        title=f"{arm.name} {'spatial' if solution.shape[1] > 1 else 'dispersion'} solution: {int(solution.used.sum())} of {int(seen.sum())} images used",
         subtitle=context.provenance.sof_name,
         shape=result.image.shape,
         x=solution.fit_x[seen], y=solution.fit_y[seen], dx=solution.residual_x[seen], dy=solution.residual_y[seen], used=solution.used[seen],
-        order=solution.lines.order[line], wavelength_nm=solution.lines.wavelength_nm[line], lamp=solution.lines.element[line],
+        arrows=arrows, arrow_lamp=solution.lines.element[arrow_line], order=solution.lines.order[line], wavelength_nm=solution.lines.wavelength_nm[line], lamp=solution.lines.element[line],
         missed=(solution.fit_x[missed], solution.fit_y[missed]), fwhm_px=result.widths.fwhm_px[seen],
         resolution=result.widths.resolution[seen], facts=_facts(context), labels={order: arm.label(order) for order in fit.bases[0].orders},
     )  # fmt: skip
     return [figure_as_pdf(plot_arc(content))]
+
+
+def _arrows(solution: ArcSolution) -> tuple[tuple[FloatArray, FloatArray, FloatArray, FloatArray], IntArray]:
+    """Place and residual (x, y) of neighbouring pinholes of a line, averaged by their errors, and the line of each."""
+    values = solution.fit_x, solution.fit_y, solution.residual_x, solution.residual_y
+    weight = np.where(solution.used, 1.0 / np.hypot(solution.judged.x_error, solution.judged.y_error) ** 2, 0.0)
+    means, lines = [], []
+    for part in np.array_split(np.arange(solution.shape[1]), min(solution.shape[1], ARROWS_PER_LINE)):
+        own = weight[:, part]
+        line = np.flatnonzero(own.any(axis=1))
+        total = own[line].sum(axis=1)
+        means.append([(np.where(own > 0, one[:, part], 0.0) * own)[line].sum(axis=1) / total for one in values])
+        lines.append(line)
+    x, y, dx, dy = (np.concatenate([part[k] for part in means]) for k in range(4))
+    return (x, y, dx, dy), np.concatenate(lines)
 
 
 def residuals_suffix(context: ArcContext) -> str:
