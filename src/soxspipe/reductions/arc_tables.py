@@ -112,7 +112,7 @@ def _image_columns(context: ArcContext) -> Rows:
     """Light and width of the images; columns of the reference that nothing here measures are empty."""
     result, solution = context.result, context.result.solution
     detected, pinholes, through = solution.detected, solution.pinholes, context.result.slit_widths
-    area = 2 * np.pi * _of_detected(solution, pinholes.sigma_x) * _of_detected(solution, pinholes.sigma_y)
+    area = 2 * np.pi * _of_detected(solution, pinholes.forms.sigma_x) * _of_detected(solution, pinholes.forms.sigma_y)
     electrons, nan = _of_detected(solution, pinholes.electrons), np.full(np.count_nonzero(detected), np.nan)
     return {
         "sharpness": nan,

@@ -19,7 +19,15 @@ BLEND_PX = 1.0
 WIDEST_ERROR_PX = 0.4
 """A fit that is no better than this says less than the solution without it."""
 FLOOR_PX = 0.004
-"""Scatter of centroids of the brightest images (pixel response), below which no error is believed."""
+"""Scatter of centroids that photon noise does not tell (unequal response of the pixels), where the frame does not tell it."""
+FLOOR_LIMITS_PX = (0.001, 0.02)
+"""No fit of a Gaussian to pixels is better than the first; more than the second is no response of pixels, but a fit that does not hold."""
+BRIGHT_PX = 0.01
+"""Images with photon noise below this show the floor, which is a fifth of it or more."""
+LEAST_BRIGHT = 100
+"""The scatter of as many is known to a tenth, and the floor, where it is half of that scatter, to a third."""
+FLOOR_TRIALS = 25
+"""Steps of an eighth, finer than the floor is known."""
 
 
 class ImageState(IntEnum):
@@ -44,7 +52,14 @@ class Judged:
     y_error: FloatArray
 
 
-def judge_images(pinholes: Pinholes, separation: FloatArray, shape: tuple[int, int], n_pinholes: int, settings: ArcSettings) -> Judged:
+def judge_images(
+    pinholes: Pinholes,
+    separation: FloatArray,
+    shape: tuple[int, int],
+    n_pinholes: int,
+    settings: ArcSettings,
+    floors_px: tuple[float, float] = (FLOOR_PX, FLOOR_PX),
+) -> Judged:
     """Judge images by themselves.
 
     Parameters
@@ -59,6 +74,8 @@ def judge_images(pinholes: Pinholes, separation: FloatArray, shape: tuple[int, i
         Images per line.
     settings : ArcSettings
         Least significance.
+    floors_px : tuple of float
+        Scatter of x and y that photon noise does not tell; part of the errors.
     """
     state = np.zeros(pinholes.x.size, dtype=np.int64)
     outside = (pinholes.x < 1) | (pinholes.x > shape[1] - 2) | (pinholes.y < 1) | (pinholes.y > shape[0] - 2)
@@ -72,8 +89,37 @@ def judge_images(pinholes: Pinholes, separation: FloatArray, shape: tuple[int, i
         (outside, ImageState.OUTSIDE),
     ):
         state[where] = why
-    x_error, y_error = (np.hypot(error, FLOOR_PX).reshape(-1, n_pinholes) for error in (pinholes.x_error, pinholes.y_error))
+    errors = zip((pinholes.x_error, pinholes.y_error), floors_px, strict=True)
+    x_error, y_error = (np.hypot(error, floor).reshape(-1, n_pinholes) for error, floor in errors)
     return Judged(state=state.reshape(-1, n_pinholes), x_error=x_error, y_error=y_error)
+
+
+def floor_of(offset: FloatArray, error: FloatArray, good: BoolArray) -> float:
+    """Scatter of centroids beyond photon noise (px), by how the bright images of each line scatter about their mean.
+
+    Parameters
+    ----------
+    offset : ndarray, shape (n_lines, n_pinholes)
+        Measured minus solution along one axis, px.
+    error : ndarray, shape (n_lines, n_pinholes)
+        Photon noise of it, px.
+    good : ndarray of bool, shape (n_lines, n_pinholes)
+        Images to be used.
+
+    Returns
+    -------
+    float
+        The floor under which scatter and errors agree; `FLOOR_PX` if too few images are bright, or lines have one pinhole.
+    """
+    count = np.maximum(good.sum(axis=1, keepdims=True), 1)
+    use = good & (error < BRIGHT_PX) & (count > 2)
+    if use.sum() < LEAST_BRIGHT:
+        return FLOOR_PX
+    mean = np.where(good, offset, 0.0).sum(axis=1, keepdims=True) / count
+    inside = ((offset - mean) / np.sqrt(1.0 - 1.0 / np.maximum(count, 2)))[use]
+    trials = np.geomspace(*FLOOR_LIMITS_PX, FLOOR_TRIALS)
+    scatter = np.array([mad_sigma(inside / np.hypot(error[use], trial)) for trial in trials])
+    return float(np.interp(-1.0, -scatter, trials))
 
 
 def judge_against(

@@ -57,7 +57,8 @@ class WidthTable:
 def measure_line_widths(image: ArcImage, solution: ArcSolution, dispersion_axis: Axis) -> LineWidths:
     """Widths of the used images."""
     bright = solution.used.ravel() & (solution.pinholes.significance > WIDTH_SIGNIFICANCE)
-    sigma = measure_widths(image, solution.pinholes, bright)[0 if dispersion_axis == "x" else 1].reshape(solution.shape)
+    forms = measure_widths(image, solution.pinholes, bright)
+    sigma = (forms.sigma_x if dispersion_axis == "x" else forms.sigma_y).reshape(solution.shape)
     scale = pixel_scale_nm(solution, dispersion_axis)
     fwhm = FWHM_PER_SIGMA * sigma
     return LineWidths(fwhm_px=fwhm, scale_nm=scale, resolution=solution.lines.wavelength_nm[:, None] / (fwhm * scale))

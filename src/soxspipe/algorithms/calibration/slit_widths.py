@@ -57,7 +57,7 @@ def measure_slit_widths(image: ArcImage, solution: ArcSolution, dispersion_axis:
     """
     half_window = int(np.ceil(0.5 * slit_px)) + MARGIN_PX
     fit_b, fit_a = (solution.fit_x, solution.fit_y) if dispersion_axis == "x" else (solution.fit_y, solution.fit_x)
-    sigma = (solution.pinholes.sigma_x if dispersion_axis == "x" else solution.pinholes.sigma_y).reshape(solution.shape)
+    sigma = (solution.pinholes.forms.sigma_x if dispersion_axis == "x" else solution.pinholes.forms.sigma_y).reshape(solution.shape)
     tilt = np.gradient(fit_b, axis=1) / np.gradient(fit_a, axis=1) if solution.shape[1] > 1 else np.zeros(solution.shape)
     alone = solution.used.any(axis=1) & _alone(solution, fit_b, half_window + 0.5 * slit_px)
     wanted = np.broadcast_to(alone[:, None], solution.shape)

@@ -10,9 +10,9 @@ from soxspipe.algorithms.calibration.arc_image import ArcImage
 from soxspipe.algorithms.calibration.arc_settings import ArcSettings
 from soxspipe.algorithms.calibration.find_pattern import Pattern, find_pattern
 from soxspipe.algorithms.calibration.fit_dispersion import ArcPoints, DispersionFit, fit_dispersion
-from soxspipe.algorithms.calibration.fit_pinholes import Companion, Pinholes, fit_pinholes, measure_widths
+from soxspipe.algorithms.calibration.fit_pinholes import Companion, Forms, Pinholes, fit_pinholes, measure_widths, upright
 from soxspipe.algorithms.calibration.follow_orders import follow_orders
-from soxspipe.algorithms.calibration.judge_lines import ImageState, Judged, judge_against, judge_images
+from soxspipe.algorithms.calibration.judge_lines import FLOOR_PX, ImageState, Judged, floor_of, judge_against, judge_images
 from soxspipe.algorithms.calibration.predict_lines import ArcLines, ArcPrediction, anchored, pixels_of
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.detector import Axis
@@ -34,6 +34,8 @@ LEAST_OFFSETS_PX = (0.8, 0.4, 0.15, 0.06)
 from the others is not yet followed, in the last because it harms nothing."""
 WIDTH_SIGNIFICANCE = 40.0
 """The width of an image is known to about 1 / 40 then; fainter ones add more noise than knowledge."""
+MOST_LEAN = 0.6
+"""1 / px2: an image of a slit tilted by 20 degrees, none of it blur; beyond, the first order in the lean no longer holds."""
 CHOOSING_TURNS = (0, 2)
 """Rounds in which degrees are chosen: with the first lines, and when those that are wrong have gone."""
 COMPANION_PX = 5.0
@@ -229,10 +231,9 @@ def _roughly(work: _Work, expected: ArcPrediction, degrees: tuple[int, ...], x: 
     """Places of all images to a few tenths of a pixel: brightest spot nearby, robust fit, again."""
     n = x.size
     none = Companion(dx=np.full(n, np.nan), dy=np.full(n, np.nan))
-    sigma = np.full(n, START_SIGMA_PX)
     for turn, degree in enumerate(degrees):
         start = _brightest(work.image, x.ravel(), y.ravel(), 2 if turn < 2 else 1)
-        pinholes = fit_pinholes(work.image, *start, sigma, sigma, none)
+        pinholes = fit_pinholes(work.image, *start, upright(START_SIGMA_PX, n), none)
         judged = judge_images(pinholes, none.dx, work.image.shape, work.shape[1], work.settings)
         near = np.hypot(pinholes.x.reshape(x.shape) - x, pinholes.y.reshape(x.shape) - y) < 2 * ROUGH_OFFSET_PX
         use = (judged.state == ImageState.GOOD) & near
@@ -253,7 +254,7 @@ def _brightest(image: ArcImage, x: FloatArray, y: FloatArray, reach: int) -> tup
 
 def _finely(work: _Work, x: FloatArray, y: FloatArray) -> tuple[Pinholes, Judged, DispersionFit]:
     """Rounds of measuring, judging and fitting until the same images stay in."""
-    sigma_x, sigma_y = np.full(x.size, START_SIGMA_PX), np.full(x.size, START_SIGMA_PX)
+    forms = upright(START_SIGMA_PX, x.size)
     trusted = ~work.lines.doubtful
     box = None if work.settings.choose_degrees else _box(work)
     known = (work.prediction.x, work.prediction.y)
@@ -261,13 +262,14 @@ def _finely(work: _Work, x: FloatArray, y: FloatArray) -> tuple[Pinholes, Judged
     fit: DispersionFit | None = None
     pinholes: Pinholes | None = None
     judged: Judged | None = None
+    floors = FLOOR_PX, FLOOR_PX
     for turn in range(work.settings.poly_clipping_iteration_limit):
         if turn < 2:  # a second time with the widths and the neighbours that the first solution tells
             companion, separation = _companions(work.lines.order, x, y)
-            pinholes = fit_pinholes(work.image, x.ravel(), y.ravel(), sigma_x, sigma_y, companion)
-            sigma_x, sigma_y = _widths(work, pinholes, separation)
+            pinholes = fit_pinholes(work.image, x.ravel(), y.ravel(), forms, companion)
+            forms = _forms(work, pinholes, separation)
         assert pinholes is not None
-        alone = judge_images(pinholes, separation, work.image.shape, work.shape[1], work.settings)
+        alone = judge_images(pinholes, separation, work.image.shape, work.shape[1], work.settings, floors)
         alone.state[_displaced_ends(work, pinholes, alone.state == ImageState.GOOD)] = ImageState.OFF
         dx, dy = pinholes.x.reshape(work.shape) - x, pinholes.y.reshape(work.shape) - y
         if turn == 0:
@@ -283,11 +285,21 @@ def _finely(work: _Work, x: FloatArray, y: FloatArray) -> tuple[Pinholes, Judged
         chosen = (fit.x.degrees, fit.y.degrees) if fit is not None and turn not in CHOOSING_TURNS and box is None else None
         fit = fit_dispersion(work.prediction.basis, known, work.points(pinholes, judged, use), degrees=chosen, box=box)
         x, y = work.pixels(fit.x_polynomial, fit.y_polynomial)
+        floors = _floors(work, pinholes, (x, y), use)
     assert fit is not None
     assert pinholes is not None
     assert judged is not None
     judged, fit = _settled(work, pinholes, judged, (fit.x.degrees, fit.y.degrees), box)
     return pinholes, judged, fit
+
+
+def _floors(work: _Work, pinholes: Pinholes, solution: tuple[FloatArray, FloatArray], use: BoolArray) -> tuple[float, float]:
+    """Scatter of the images in `use` that photon noise does not tell, along x and y."""
+    x, y = (
+        floor_of(seen.reshape(work.shape) - fitted, error.reshape(work.shape), use)
+        for seen, fitted, error in zip((pinholes.x, pinholes.y), solution, (pinholes.x_error, pinholes.y_error), strict=True)
+    )
+    return x, y
 
 
 def _settled(
@@ -367,22 +379,26 @@ def _companions(order: IntArray, x: FloatArray, y: FloatArray) -> tuple[Companio
     return Companion(dx=dx.ravel(), dy=dy.ravel()), distance.ravel()
 
 
-def _widths(work: _Work, pinholes: Pinholes, separation: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Widths of all images from a smooth surface through those of bright ones that stand alone."""
+def _forms(work: _Work, pinholes: Pinholes, separation: FloatArray) -> Forms:
+    """Form of all images from smooth surfaces through those of bright ones that stand alone."""
     use = (pinholes.significance > WIDTH_SIGNIFICANCE) & ~np.isfinite(separation) & ~pinholes.saturated & ~pinholes.obstructed
     if use.sum() < LEAST_LINES:
-        return pinholes.sigma_x, pinholes.sigma_y
+        return pinholes.forms
     ny, nx = work.image.shape
     u, v = 2 * pinholes.x / nx - 1, 2 * pinholes.y / ny - 1
     design = np.stack([np.ones(u.size), u, v, u * u, u * v, v * v], axis=1)
-    results = []
-    for width in measure_widths(work.image, pinholes, use):
-        fine = np.isfinite(width)
-        middle = np.median(width[fine])
-        fine &= np.abs(width - middle) < 0.5 * middle
-        coefficients = np.linalg.lstsq(design[fine], width[fine], rcond=None)[0]
-        results.append(np.clip(design @ coefficients, 0.6 * middle, 1.6 * middle))
-    return results[0], results[1]
+    measured = measure_widths(work.image, pinholes, use)
+    widths = []
+    for width in (measured.sigma_x, measured.sigma_y):
+        middle = float(np.nanmedian(width))
+        widths.append(np.clip(_surface(design, width, 0.5 * middle), 0.6 * middle, 1.6 * middle))
+    return Forms(sigma_x=widths[0], sigma_y=widths[1], lean=np.clip(_surface(design, measured.lean, MOST_LEAN), -MOST_LEAN, MOST_LEAN))
+
+
+def _surface(design: FloatArray, values: FloatArray, reach: float) -> FloatArray:
+    """Least-squares surface through the finite values that are within `reach` of their median, at all images."""
+    fine = np.isfinite(values) & (np.abs(values - np.nanmedian(values)) < reach)
+    return np.asarray(design @ np.linalg.lstsq(design[fine], values[fine], rcond=None)[0])
 
 
 def _require_lines(work: _Work, use: BoolArray) -> None:
