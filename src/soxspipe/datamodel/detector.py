@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -197,3 +197,14 @@ class Arm:
     def label(self, order: int) -> str:
         """Name of an order for people: its band if it has one, else its number."""
         return self.bands.get(order, str(order))
+
+    def named(self, orders: Iterable[int]) -> str:
+        """Orders for people: ``order 12``, ``orders u, g``, ``orders 11, 13 to 24``."""
+        runs: list[list[int]] = []
+        for order in sorted(orders):
+            if runs and order == runs[-1][-1] + 1 and order not in self.bands:
+                runs[-1].append(order)
+            else:
+                runs.append([order])
+        said = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(self.label, run)) for run in runs]
+        return f"order{'s' if len(runs) > 1 or len(runs[0]) > 1 else ''} {', '.join(said)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,7 +146,7 @@ def classify(path: Path, header: Header) -> ClassifiedFile | None:
     if arm not in instrument.arms:
         if kind is Kind.OTHER and (dpr_type, dpr_tech) not in _BY_TYPE:
             return None
-        raise InputError(f"{path}: {keys.arm} is {arm!r}, one of {', '.join(instrument.arms)} is needed")
+        raise InputError(f"{path}: {_found(header, keys.arm, instrument.arms)}")
     if not category:
         kind = _BY_TYPE.get((dpr_type, dpr_tech), Kind.OTHER)
     return ClassifiedFile(path=path, header=header, kind=kind, instrument=instrument, arm=arm, tag=category or f"{dpr_type}_{arm}")
@@ -177,15 +177,24 @@ def why_unknown(header: Header) -> str:
     """Why `classify` cannot tell what a file is: which value its header has, and which are known."""
     instrument = _instrument_of(header)
     if instrument is None:
-        names = [entry.name for entry in instruments()]
-        return f"INSTRUME is {text_of(header, 'INSTRUME')!r}, known are {', '.join(names)}" if "INSTRUME" in header else "has no INSTRUME"
-    keys = instrument.keywords
-    return f"{keys.arm} is {text_of(header, keys.arm)!r}, known are {', '.join(instrument.arms)}"
+        return _found(header, "INSTRUME", [entry.name for entry in instruments()])
+    return _found(header, instrument.keywords.arm, instrument.arms)
+
+
+def _found(header: Header, keyword: str, known: Iterable[str]) -> str:
+    """What a header says under a keyword, if it has it, and what is known."""
+    found = f"{keyword} is {text_of(header, keyword)!r}" if keyword in header else f"has no {keyword}"
+    return f"{found}, known are {', '.join(known)}"
+
+
+def is_eso_order_table(file: ClassifiedFile) -> bool:
+    """Whether a file is the order table of ESO's X-shooter pipeline, whose category is none of ours."""
+    return file.tag.startswith(ESO_ORDER_TABLE)
 
 
 def is_of_eso_pipeline(file: ClassifiedFile) -> bool:
     """Whether ESO's X-shooter pipeline made a file, whose tables of orders and wavelengths have a form of their own."""
-    return text_of(file.header, PIPELINE).lower().startswith(ESO_XSHOOTER) or file.tag.startswith(ESO_ORDER_TABLE)
+    return text_of(file.header, PIPELINE).lower().startswith(ESO_XSHOOTER) or is_eso_order_table(file)
 
 
 def needed_header(kinds: Sequence[Kind], instrument: Instrument, arm: str) -> str:

@@ -52,7 +52,7 @@ class Hdu:
 def read_unit(path: Path, start: bytes, position: int, file_position: int = 0) -> Hdu:
     """Header at `position` of the bytes given, which lie at `file_position`, and where its data lie."""
     if start[position : position + 9] not in (b"SIMPLE  =", b"XTENSION="):
-        raise InputError(f"{path}: {'is empty' if position >= len(start) else 'is not a FITS file'}")
+        raise InputError(f"{path}: {f'is empty; {FETCH_AGAIN}' if position >= len(start) else 'is not a FITS file'}")
     for block in range(position, position + MAX_HEADER_BLOCKS * BLOCK, BLOCK):
         if len(start) < block + BLOCK:
             raise InputError(f"{path}: truncated within a header; {FETCH_AGAIN}")

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from soxspipe.errors import InputError
+from soxspipe.errors import FETCH_AGAIN, InputError
 
 MAX_UNPACKED_BYTES = 320 << 20
 """Twice the largest image that is taken (`fits_pixels.MAX_IMAGE_BYTES`)."""
@@ -36,7 +36,7 @@ def unpack(path: Path, stream: BinaryIO, *, enough: int | None = None) -> bytes:
     """
     size = os.fstat(stream.fileno()).st_size
     if size == 0:
-        raise InputError(f"{path}: is empty")
+        raise InputError(f"{path}: is empty; {FETCH_AGAIN}")
     if size > MAX_UNPACKED_BYTES:
         raise InputError(f"{path}: is larger than any frame of the instrument")
     wanted = MAX_UNPACKED_BYTES + 1 if enough is None else enough

@@ -24,6 +24,8 @@ _RENAMED = {"RADECSYS": "RADESYS", "ESO TEL TARG EQUINOX": "EQUINOX"}
 SOF_KEYWORD = "ESO PRO REC1 SOF"
 _CALIBRATION = re.compile(r"ESO PRO REC1 CAL\d+ (NAME|CATG|DATAMD5)")
 _DIGITS = re.compile(r"(\d+)")
+LONGEST_VALUE = 24
+"""Letters of a setting's value in a message; lists and ranges are longer and stand in the settings product."""
 _UNIT_IN_COMMENT = {"electrons": "e-", "electron": "e-", "kelvin": "K", "celsius": "C"}
 
 
@@ -106,7 +108,7 @@ def later_calibration(cards: Sequence[Card], file: InputFile, moment: str) -> tu
 
 
 def differences(header: Header, provenance: Provenance) -> tuple[str, ...]:
-    """What made a product and is not the same now: ``inputs`` (their names), settings by published name, nothing if all is the same."""
+    """What made a product and is not the same now: ``inputs`` (their names), settings by published name with both values, nothing if all is the same."""
     found: list[str] = []
     for what, files in (("RAW", provenance.raw), ("CAL", provenance.calibrations)):
         names = [as_read(f"ESO PRO REC1 {what}{i} NAME", os.path.basename(file.path)) for i, file in enumerate(files, 1)]
@@ -117,8 +119,14 @@ def differences(header: Header, provenance: Provenance) -> tuple[str, ...]:
         as_read(f"ESO PRO REC1 PARAM{i} NAME", name): as_read(f"ESO PRO REC1 PARAM{i} VALUE", value)
         for i, (name, value) in enumerate(provenance.parameters, 1)
     }
-    found += sorted(str(name) for name in now.keys() | before.keys() if now.get(name) != before.get(name))
+    found += [_changed(str(name), before, now) for name in sorted(now.keys() | before.keys(), key=str) if now.get(name) != before.get(name)]
     return tuple(dict.fromkeys(found))
+
+
+def _changed(name: str, before: Mapping[Any, Any], now: Mapping[Any, Any]) -> str:
+    """A setting with its two values, or alone where they are long or one of the two has none."""
+    values = [str(settings[name]) for settings in (before, now) if name in settings]
+    return f"{name} was {values[0]}, is now {values[1]}" if len(values) == 2 and max(map(len, values)) <= LONGEST_VALUE else name
 
 
 def _listed(header: Header | Mapping[str, Any], keyword: str) -> list[Any]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from soxspipe.instruments.registry import Instrument, find_instrument
+from soxspipe.io.classify import why_unknown
 from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import gain_of, number_of, position_of, start_of, target_of, text_of
 
@@ -175,11 +176,10 @@ def row_of(path: Path, size: int, mtime_ns: int, header: Header) -> FrameRow:
     FrameRow
         With `problem` set if the instrument is unknown; every other gap of the header leaves its field empty.
     """
-    name = text_of(header, "INSTRUME")
     try:
-        instrument = find_instrument(name)
+        instrument = find_instrument(text_of(header, "INSTRUME"))
     except KeyError:
-        return unreadable_row(path, size, mtime_ns, f"INSTRUME is {name!r}, which is not known" if name else "no INSTRUME in the header")
+        return unreadable_row(path, size, mtime_ns, why_unknown(header))
     keys, night = instrument.keywords, instrument.night
     product = text_of(header, keys.pro_catg).upper()
     arm = _arm_of(header, instrument, product)

@@ -85,6 +85,8 @@ def _arm(row: FrameRow) -> str:
     arms = find_instrument(row.instrument).arms
     if row.arm in arms:
         return ""
+    if not row.arm and row.dpr_tech.startswith("ECHELLE"):
+        return f"the header does not say the arm, known are {', '.join(arms)}"
     return "an acquisition image" if row.arm in ("", "--", "ACQ") else f"arm {row.arm!r} is not one of {', '.join(arms)}"
 
 

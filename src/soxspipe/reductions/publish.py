@@ -162,10 +162,10 @@ def _header_of(path: Path) -> Header | None:
 
 
 def _shown(different: Sequence[str]) -> str:
-    """``inputs``, ``settings (use_flat, ...)``, or both."""
+    """``inputs``, ``settings (use_flat was True, is now False; ...)``, or both."""
     names = [name for name in different if name != "inputs"]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    settings = [f"settings ({', '.join(names[:SHOWN])}{more})"] if names else []
+    settings = [f"settings ({'; '.join(names[:SHOWN])}{more})"] if names else []
     return " and ".join([*(["inputs"] if "inputs" in different else []), *settings])
 
 

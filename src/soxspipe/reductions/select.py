@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from soxspipe.datamodel.remark import Remark
 from soxspipe.errors import InputError, MissingInputError
-from soxspipe.io.classify import ClassifiedFile, Kind, is_of_eso_pipeline, needed_header, slit_of
+from soxspipe.io.classify import ClassifiedFile, Kind, is_eso_order_table, is_of_eso_pipeline, needed_header, slit_of
 from soxspipe.io.headers import binning_of, gain_of, read_noise_of, text_of
 from soxspipe.reductions.prefer import best_file
 from soxspipe.reductions.spec import InputRow, Match
@@ -83,7 +83,8 @@ def select_inputs(files: Sequence[ClassifiedFile], rows: Sequence[InputRow], *, 
     used = [file for file in files if file.kind in taken]
     if not used:
         raise MissingInputError(f"no file of the set is of use to the {verb} recipe{_listed(files, unrecognised)}")
-    _require_one(used, "instrument", lambda file: file.instrument.name, "INSTRUME")
+    by_exposures = sorted(used, key=lambda file: file.kind not in rows[0].kinds)  # which say what the others must be
+    _require_one(by_exposures, "instrument", lambda file: file.instrument.name, "INSTRUME")
     _require_one_arm(used, rows[0])
     warnings: list[str] = []
     chosen: dict[str, tuple[ClassifiedFile, ...]] = {}
@@ -92,8 +93,8 @@ def select_inputs(files: Sequence[ClassifiedFile], rows: Sequence[InputRow], *, 
             found = _choose(used, row, warnings, next(iter(chosen.get(rows[0].name, ())), None))
             if found:
                 chosen[row.name] = found
+    _require_own_tables(files, chosen, rows)
     _require_numbers(chosen, rows, used, _listed(files, unrecognised))
-    _require_own_tables(chosen, rows)
     _require_same(chosen, rows)
     return Selected(files=chosen, warnings=tuple(warnings))
 
@@ -154,15 +155,21 @@ def _missing(row: InputRow, stand_ins: Sequence[InputRow], first: ClassifiedFile
     return what, f"a file with {needed_header(row.kinds, first.instrument, first.arm)}{either} is needed{maker}"
 
 
-def _require_own_tables(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence[InputRow]) -> None:
-    """Raise if a table of orders or wavelengths is one of ESO's X-shooter pipeline."""
+def _require_own_tables(files: Sequence[ClassifiedFile], chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence[InputRow]) -> None:
+    """Raise if tables of orders or wavelengths are those of ESO's X-shooter pipeline; its order table may stand in the place of ours."""
+    orders = [file for file in files if is_eso_order_table(file)]
+    said = []
     for row in rows:
-        for file in chosen.get(row.name, ()):
-            if file.kind in (Kind.ORDER_TABLE, Kind.DISPERSION_TABLE, Kind.DISPERSION_IMAGE) and is_of_eso_pipeline(file):
-                raise InputError(
-                    f"{file.path.name}: is {file.kind.with_article} of ESO's X-shooter pipeline, which has another form; one that "
-                    f"soxspipe {row.made_by} makes is needed"
-                )
+        if row.kinds[0] in (Kind.ORDER_TABLE, Kind.DISPERSION_TABLE, Kind.DISPERSION_IMAGE):
+            instead = orders if row.kinds[0] is Kind.ORDER_TABLE else []
+            said += [
+                f"{file.path.name}: is {row.kinds[0].with_article} of ESO's X-shooter pipeline, which has another form; one that "
+                f"soxspipe {row.made_by} makes is needed"
+                for file in chosen.get(row.name, instead)
+                if is_of_eso_pipeline(file)
+            ]
+    if said:
+        raise InputError("; ".join(said))
 
 
 def _require_same(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence[InputRow]) -> None:

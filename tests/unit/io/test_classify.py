@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from soxspipe.errors import InputError
-from soxspipe.io.classify import Kind, needed_header, slit_of
+from soxspipe.io.classify import Kind, needed_header, slit_of, why_unknown
 from support.classified import STARE, make, product, raw
+from support.inputs import make_header
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,26 @@ def test_files_of_other_instruments_and_arms_are_left_alone() -> None:
     assert make("a.fits", INSTRUME="UVES") is None
     assert make("a.fits", INSTRUME=None) is None
     assert make("a.fits", ESO__SEQ__ARM="AGC", ESO__DPR__TYPE="ACQ", ESO__DPR__TECH="IMAGE") is None
+
+
+@pytest.mark.parametrize(
+    ("cards", "said"),
+    [
+        ({"ESO__SEQ__ARM": "UVIS"}, "ESO SEQ ARM is 'UVIS', known are NIR, VIS"),
+        ({"ESO__SEQ__ARM": None}, "has no ESO SEQ ARM, known are NIR, VIS"),
+        ({"ESO__SEQ__ARM": None, "INSTRUME": "XSHOOTER"}, "has no ESO SEQ ARM, known are UVB, VIS, NIR"),
+    ],
+)
+def test_an_unknown_arm_is_said_with_what_is_known(cards: dict[str, str | None], said: str) -> None:
+    with pytest.raises(InputError, match=f"a.fits: {said}$"):
+        make("a.fits", ESO__DPR__TYPE="OBJECT", ESO__DPR__TECH=STARE, **cards)
+
+
+def test_why_a_file_is_unknown() -> None:
+    assert why_unknown(make_header({"INSTRUME": "UVES"})) == "INSTRUME is 'UVES', known are SOXS, XSHOOTER"
+    assert why_unknown(make_header({})) == "has no INSTRUME, known are SOXS, XSHOOTER"
+    assert why_unknown(make_header({"INSTRUME": "SOXS"})) == "has no ESO SEQ ARM, known are NIR, VIS"
+    assert why_unknown(make_header({"INSTRUME": "SOXS", "ESO SEQ ARM": ""})) == "ESO SEQ ARM is '', known are NIR, VIS"
 
 
 def test_arm_comes_from_the_category_when_the_keyword_is_missing() -> None:

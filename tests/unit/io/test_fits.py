@@ -66,7 +66,11 @@ def test_a_gzip_bomb_is_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is empty"), (b"hello", "is not a FITS file"), (b"SIMPLE  =                    T".ljust(2000), "truncated within a header")],
+    [
+        (b"", "is empty; if it is still being written, wait"),
+        (b"hello", "is not a FITS file"),
+        (b"SIMPLE  =                    T".ljust(2000), "truncated within a header"),
+    ],
 )
 def test_what_is_not_fits(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "bad.fits"

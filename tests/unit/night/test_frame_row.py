@@ -89,8 +89,8 @@ def test_exposure_time_of_another_detector_stands_in() -> None:
 
 
 def test_unknown_instrument_is_a_problem() -> None:
-    assert "HARPS" in read({"INSTRUME": "HARPS"}).problem
-    assert read({"OBJECT": "X"}).problem == "no INSTRUME in the header"
+    assert read({"INSTRUME": "HARPS"}).problem == "INSTRUME is 'HARPS', known are SOXS, XSHOOTER"
+    assert read({"OBJECT": "X"}).problem == "has no INSTRUME, known are SOXS, XSHOOTER"
 
 
 def test_a_product_carries_its_category() -> None:

@@ -31,6 +31,8 @@ def test_nothing_of_a_plain_night_is_left_out() -> None:
     ("entry", "cards", "said"),
     [
         (STAR, {"ESO SEQ ARM": "--"}, "an acquisition image"),
+        (STAR, {"ESO SEQ ARM": None}, "the header does not say the arm, known are NIR, VIS"),
+        (STAR, {"ESO SEQ ARM": None, "ESO DPR TECH": "IMAGE"}, "an acquisition image"),
         (STAR, {"ESO SEQ ARM": "UVB"}, "arm 'UVB' is not one of NIR, VIS"),
         (STAR, {"ESO DPR TYPE": None, "ESO DPR TECH": None, "ESO DPR CATG": None}, "no DPR TYPE and TECH and CATG"),
         (STAR, {"ESO DPR TYPE": "SKY,WHATEVER"}, "no recipe takes DPR TYPE 'SKY,WHATEVER'"),

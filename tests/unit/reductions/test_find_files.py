@@ -128,6 +128,14 @@ def test_tables_of_another_pipeline_are_known_as_such(folder: Path) -> None:
         selected(folder)
 
 
+def test_the_order_table_of_another_pipeline_is_known_as_such(folder: Path) -> None:
+    """Its category is none of ours, so that ours would only be missing."""
+    for path in folder.glob("*_OLOC_*"):
+        fits.setval(path, "ESO PRO CATG", value="ORDER_TAB_EDGES_SLIT_NIR")
+    with pytest.raises(InputError, match=r"is an order table of ESO's X-shooter pipeline, .* soxspipe mflat makes is needed$"):
+        selected(folder)
+
+
 def test_an_unknown_instrument_is_named_with_what_is_known(folder: Path) -> None:
     for path in [path for path in folder.iterdir() if "SSOL" not in path.name]:
         fits.setval(path, "INSTRUME", value="EFOSC")

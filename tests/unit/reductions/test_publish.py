@@ -251,7 +251,7 @@ def test_what_exists_is_compared_with_what_is_wanted(tmp_path, run):
     name, value = next((name, value) for name, value in made.parameters if isinstance(value, bool))
     changed = tuple((key, not value if key == name else old) for key, old in made.parameters)
     with (
-        pytest.raises(ProductError, match=rf"other settings \({name}\); use -x"),
+        pytest.raises(ProductError, match=rf"other settings \({name} was {value}, is now {not value}\); use -x"),
         claim_products(replace(made, parameters=changed), tmp_path, overwrite=False),
     ):
         pass

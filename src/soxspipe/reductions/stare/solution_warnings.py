@@ -89,9 +89,8 @@ def rejection_warnings(solved: SolvedOrders, arm: Arm) -> Iterator[str]:
     wide = [order.data.window.order for order in solved.orders if order.rejection.tolerance > PROFILE_TOLERANCE]
     if wide:
         yield (
-            "more of the object's own pixels than cosmic rays can strike differ from its profile in order "
-            + ", ".join(arm.label(order) for order in wide)
-            + "; they were kept: look at trace and profile"
+            f"more of the object's own pixels than cosmic rays can strike differ from its profile in {arm.named(wide)}; they were kept: "
+            "look at trace and profile"
         )
 
 

@@ -90,14 +90,14 @@ def shift_warnings(shift: WavelengthShift | None, arm: Arm, *, is_standard: bool
     """
     if shift is None:
         return
-    loose: dict[tuple[str, bool], list[str]] = {}
+    loose: dict[tuple[str, bool], list[int]] = {}
     without_lines = {law.order for law in arm.flexure.laws} - set(arm.flexure.least_lines)
     for order, found in sorted(shift.orders.items()):
         if not found.tied and not shift.attached:
             usual = order in without_lines or is_standard
-            loose.setdefault((found.reason, usual), []).append(arm.label(order))
-    for (reason, usual), labels in loose.items():
-        said = f"wavelengths of {_named(labels)} are those of the arc, not tied to the sky: {reason}"
+            loose.setdefault((found.reason, usual), []).append(order)
+    for (reason, usual), orders in loose.items():
+        said = f"wavelengths of {arm.named(orders)} are those of the arc, not tied to the sky: {reason}"
         yield Remark(said) if usual else said
     lawful = [(arm.label(order), found) for order, found in sorted(shift.orders.items()) if found.source == "law" and found.applied]
     for label, found in lawful:
@@ -114,7 +114,3 @@ def shift_warnings(shift: WavelengthShift | None, arm: Arm, *, is_standard: bool
 
 def _size(found: OrderShift) -> str:
     return f"{found.shift_px:+.2f} ± {found.error_px:.2f} px"
-
-
-def _named(labels: Sequence[str]) -> str:
-    return f"order {labels[0]}" if len(labels) == 1 else f"orders {', '.join(labels)}"

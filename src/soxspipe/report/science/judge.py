@@ -135,7 +135,7 @@ def _sky(content: ReportContent) -> Iterator[str]:
         size = "too small" if noise > 1 else "too large"
         yield f"Errors are {abs(noise - 1):.0%} {size}, judged by sky without an object."
     if content.reduction.sky is not None and content.reduction.sky.failures:
-        yield f"The sky could not be modelled in {_listed(content, tuple(content.reduction.sky.failures))}."
+        yield f"The sky could not be modelled in {content.reduction.geometry.arm.named(content.reduction.sky.failures)}."
 
 
 def _wavelength(content: ReportContent) -> Iterator[str]:
@@ -217,8 +217,3 @@ _CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
     _slit,
     _flux,
 )
-
-
-def _listed(content: ReportContent, orders: tuple[int, ...]) -> str:
-    labels = [content.reduction.geometry.arm.label(order) for order in orders]
-    return f"order {labels[0]}" if len(labels) == 1 else f"orders {', '.join(labels)}"

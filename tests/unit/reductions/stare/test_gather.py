@@ -250,7 +250,7 @@ def test_nir_needs_a_dark_or_an_off_frame(nir: InputKit, tmp_path: Path) -> None
         ("raw0", {"EXPTIME": -1.0}, r"raw_0\.fits: EXPTIME is -1\.0, a time above 0 s"),
         ("raw0", {"EXPTIME": None}, r"raw_0\.fits: EXPTIME is None"),
         ("raw0", {"ESO__DET__BINX": 3}, r"raw_0\.fits: ESO DET BINX is 3, a binning of 1, 2 or 4"),
-        ("raw0", {"ESO__SEQ__ARM": "UVB"}, r"raw_0\.fits: ESO SEQ ARM is 'UVB', one of NIR, VIS"),
+        ("raw0", {"ESO__SEQ__ARM": "UVB"}, r"raw_0\.fits: ESO SEQ ARM is 'UVB', known are NIR, VIS"),
     ],
 )
 def test_files_that_do_not_belong_together(own: InputKit, role: str, cards: dict[str, object], message: str) -> None:
