@@ -7,6 +7,13 @@ import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
 
+CLIENTS = {
+    "library": ("specutils", "linetools", "pyspeckit", "PyAstronomy", "sncosmo", "ppxf", "jdaviz"),
+    "lime": ("lime-stable",),
+    "snid": ("snid-sage",),
+}
+"""Readers of our spectra that get on with each other in one environment; LiMe wants an older astropy, snid-sage brings Qt."""
+
 
 def floors() -> list[str]:
     """The oldest release of every dependency that pyproject.toml allows."""
@@ -42,9 +49,10 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
-def clients(session: nox.Session) -> None:
+@nox.parametrize("programs", list(CLIENTS))
+def clients(session: nox.Session, programs: str) -> None:
     """Programs of other people read our spectra; outside the quick tests, as they bring much with them."""
-    session.install(".[test]", "specutils", "linetools", "pyspeckit", "PyAstronomy", "sncosmo", "ppxf", "jdaviz")
+    session.install(".[test]", *CLIENTS[programs])
     session.run("pytest", "tests/clients", *session.posargs)
 
 

@@ -118,3 +118,68 @@ def test_jdaviz_loads_values_units_errors_and_mask(spectrum):
     # jdaviz 5.0.2 keeps the mask beside the flux; its `get_data` leaves it out
     mask = viz.app.data_collection["ours"]["mask"]
     np.testing.assert_array_equal(mask != 0, (result.fluxed.quality & int(MASKED)) != 0)
+
+
+def test_lime_reads_the_text(spectrum):
+    """Its reader takes the fourth column for a mask: each sample with a flag, those in telluric bands included."""
+    lime = pytest.importorskip("lime")
+    paths, result = spectrum
+    text = paths["EXTRACTED_FLUXCAL_ASCII"]
+    found = lime.Spectrum.from_file(text, instrument="text", redshift=0.0)
+    listed = np.loadtxt(text)
+    assert (found.units_wave, found.units_flux) == (u.AA, FLUX_UNIT)
+    np.testing.assert_array_equal(found.wave.data, listed[:, 0])
+    np.testing.assert_allclose(found.flux.data * found.norm_flux, listed[:, 1])
+    np.testing.assert_allclose(found.err_flux.data * found.norm_flux, listed[:, 2])
+    at = np.searchsorted(result.fluxed.wavelength_nm, 0.1 * listed[:, 0] - 1e-4)
+    np.testing.assert_array_equal(found.flux.mask, result.fluxed.quality[at] != 0)
+
+
+def test_lime_takes_the_image_with_its_mask(spectrum):
+    lime = pytest.importorskip("lime")
+    from astropy.io import fits
+
+    paths, result = spectrum
+    with fits.open(paths["SPECTRUM_1D_IMAGE"]) as hdus:
+        flux, error, masked = (hdus[name].data for name in ("FLUX", "STD", "QUALITY"))
+    found = lime.Spectrum(
+        result.fluxed.wavelength_nm, flux, error, redshift=0.0, units_wave="nm", units_flux=str(FLUX_UNIT), pixel_mask=masked != 0
+    )
+    assert (found.units_wave, found.units_flux) == (u.nm, FLUX_UNIT)
+    np.testing.assert_allclose(found.flux.data * found.norm_flux, result.fluxed.flux)
+    np.testing.assert_allclose(found.err_flux.data * found.norm_flux, result.fluxed.error)
+    np.testing.assert_array_equal(found.flux.mask, (result.fluxed.quality & int(MASKED)) != 0)
+
+
+def test_snid_sage_reads_the_text(spectrum):
+    """It has neither errors nor a mask; snid-sage 1.2.5 takes the first sample, whose exponent holds a letter, for names of columns."""
+    loader = pytest.importorskip("snid_sage.shared.utils.data_io.spectrum_loader")
+    paths, _ = spectrum
+    wave, flux = loader.load_spectrum(str(paths["EXTRACTED_FLUXCAL_ASCII"]))
+    listed = np.loadtxt(paths["EXTRACTED_FLUXCAL_ASCII"])[-wave.size :]
+    assert wave.size >= len(np.loadtxt(paths["EXTRACTED_FLUXCAL_ASCII"])) - 1
+    np.testing.assert_array_equal(wave, listed[:, 0])
+    np.testing.assert_array_equal(flux, listed[:, 1])
+
+
+def test_snid_sage_guesses_the_unit_of_a_fits_table(spectrum):
+    """It reads no unit: nm are known as such below 1000 alone, so the near infrared comes out ten times too short.  The text is right in both arms."""
+    loader = pytest.importorskip("snid_sage.shared.utils.data_io.spectrum_loader")
+    paths, result = spectrum
+    wave, flux = loader.load_spectrum(str(paths["SPECTRUM_1D"]))
+    unit = 10.0 if result.fluxed.wavelength_nm[-1] < 1000.0 else 1.0
+    np.testing.assert_allclose(wave, unit * result.fluxed.wavelength_nm, rtol=1e-6)
+    np.testing.assert_allclose(flux, result.fluxed.flux, rtol=1e-6)
+
+
+def test_snid_sage_prepares_a_spectrum_of_its_range(spectrum):
+    """What comes before the comparison with templates, which have to be fetched and are left out here; its grid ends at 1 micron."""
+    snid = pytest.importorskip("snid_sage.snid.snid")
+    paths, result = spectrum
+    limits = 10.0 * result.fluxed.wavelength_nm[[0, -1]]
+    if limits[0] > 10000.0:
+        pytest.skip("the whole of this spectrum is beyond its grid")
+    ready, _ = snid.preprocess_spectrum(spectrum_path=str(paths["EXTRACTED_FLUXCAL_ASCII"]))
+    used = ready["log_wave"][ready["nonzero_mask"]]
+    np.testing.assert_allclose(used[[0, -1]], limits, rtol=3e-3)  # two steps of its grid
+    assert np.all(np.isfinite(ready["tapered_flux"]))
