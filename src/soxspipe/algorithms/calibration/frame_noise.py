@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.calibration.frame_shape import odd_part, row_drift
+from soxspipe.algorithms.calibration.frame_shape import CELLS, Cells, odd_part, row_drift
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.raw_calibration import RawCalibration
 from soxspipe.errors import AlgorithmError
@@ -117,10 +117,11 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
     _require_different(frames, sample)
     level = sample_levels(sample)
     border = _measure_border(frames)
-    moved = row_drift(sample, _rough_noise(sample), ROWS_TOGETHER)
+    moved, odd = _shapes(sample)
     if moved is not None:
         sample = sample - np.repeat(moved, ROWS_TOGETHER, axis=1)[..., None]
-    kept, rejected = _agreeing(frames, sample, level, border.levels_e - border.levels_e.mean())
+        _, odd = _shapes(sample)
+    kept, rejected = _agreeing(frames, sample, odd, level, border.levels_e - border.levels_e.mean())
     if len(kept) < 2:
         raise AlgorithmError(f"no two of the {len(frames)} frames agree: {'; '.join(reason for _, reason in rejected)}")
     used = sample[list(kept)]
@@ -129,12 +130,6 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
     offset = np.array([clipped_mean((frame - mean)[ordinary]) for frame in sample])
     offset -= offset[list(kept)].mean()
     differences = [used[i] - used[i + 1] for i in range(len(kept) - 1)]
-    quadrants = np.array(
-        [
-            [_difference_noise([d[y, x] for d in differences], ordinary[y, x]) for x in _halves(mean.shape[1])]
-            for y in _halves(mean.shape[0])
-        ]
-    )
     border_level = float(border.levels_e[list(kept)].mean())
     return FrameNoise(
         kept=kept,
@@ -142,7 +137,7 @@ def measure_frames(frames: Sequence[RawCalibration]) -> FrameNoise:
         level_e=level,
         offset_e=offset,
         noise_e=_difference_noise(differences, ordinary),
-        quadrant_noise_e=quadrants,
+        quadrant_noise_e=_quadrant_noise(differences, ordinary),
         scatter_e=float(np.mean([clipped_std((frame - np.median(frame[ordinary]))[ordinary]) for frame in used])),
         border_level_e=border_level if border.lives else float("nan"),
         border_noise_e=border.noise_e,
@@ -240,8 +235,22 @@ def _rough_noise(sample: FloatArray) -> float:
     return clipped_std(difference) / np.sqrt(2.0)
 
 
+def _shapes(sample: FloatArray) -> tuple[FloatArray | None, tuple[FloatArray, list[tuple[int, int]]]]:
+    """Drift within the frames of a sample, and their odd parts; none of either where a sample is too small to tell."""
+    n, rows, columns = sample.shape
+    if rows % ROWS_TOGETHER or rows < 2 * ROWS_TOGETHER or columns < CELLS:
+        return None, (np.zeros(n), [(0, 0)] * n)
+    noise = _rough_noise(sample)
+    cells = Cells.of(sample, noise, ROWS_TOGETHER)
+    return row_drift(cells, noise), odd_part(cells, noise)
+
+
 def _agreeing(
-    frames: Sequence[RawCalibration], sample: FloatArray, level: FloatArray, drift: FloatArray
+    frames: Sequence[RawCalibration],
+    sample: FloatArray,
+    odd: tuple[FloatArray, list[tuple[int, int]]],
+    level: FloatArray,
+    drift: FloatArray,
 ) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
     """Frames that agree with the median frame in level, scatter and all their parts, and the others with the reason; two are never judged.
 
@@ -256,7 +265,7 @@ def _agreeing(
     middle = np.median(flat, axis=0)
     scatter = np.array([clipped_std(values - middle) for values in flat])
     typical, usual = float(np.median(level)), float(np.median(scatter))
-    light, place = odd_part(sample, sample_rows(frames[0].detector.shape[0]), _rough_noise(sample), ROWS_TOGETHER)
+    light, place = odd
     rejected = []
     for i in range(n):
         if abs(level[i] - typical) > LEVEL_SIGMA * usual * np.sqrt(n / (n - 1.0)):
@@ -264,7 +273,8 @@ def _agreeing(
         elif scatter[i] > SCATTER_RATIO * usual:
             rejected.append((i, f"{frames[i].name}: it scatters by {scatter[i]:.1f} electrons about the others, they by {usual:.1f}"))
         elif light[i]:
-            y, x = place[i]
+            shape = frames[i].detector.shape
+            y, x = int(sample_rows(shape[0])[place[i][0]]), int((place[i][1] + 0.5) * shape[1] / CELLS)
             rejected.append((i, f"{frames[i].name}: about ({x}, {y}) it holds {light[i]:+.1f} electrons against the others"))
     out = {i for i, _ in rejected}
     return tuple(i for i in range(n) if i not in out), tuple(rejected)
@@ -281,6 +291,12 @@ def _difference_noise(differences: Sequence[FloatArray], ordinary: FloatArray) -
     """Noise of one frame: root mean square of the clipped standard deviations of the differences, over the square root of two."""
     variances = [clipped_std(difference[ordinary]) ** 2 for difference in differences]
     return float(np.sqrt(np.mean(variances) / 2.0))
+
+
+def _quadrant_noise(differences: Sequence[FloatArray], ordinary: FloatArray) -> FloatArray:
+    """The same by quarters of the detector, shape (2, 2)."""
+    ys, xs = (_halves(length) for length in ordinary.shape)
+    return np.array([[_difference_noise([d[y, x] for d in differences], ordinary[y, x]) for x in xs] for y in ys])
 
 
 def _halves(n: int) -> tuple[slice, slice]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.arrays import FloatArray
 
 DRIFT_SIGMA = 6.0
 """Error of a group of rows above which its level has moved; chance reaches it once in 10^7 groups."""
@@ -20,65 +22,60 @@ OUTLIER_SIGMA = 5.0
 """Cosmic rays and hot pixels; of normal noise, one pixel in 1.7 million."""
 
 
-def row_drift(sample: FloatArray, noise_e: float, rows_together: int) -> FloatArray | None:
-    """Level of groups of neighbouring rows against the frame's own, as far as it differs from that of the median frame.
+class Cells(NamedTuple):
+    """Means of parts of each frame against the median frame, electrons, and of how many pixels; shape (n, groups of rows, `CELLS`)."""
 
-    Parameters
-    ----------
-    sample : ndarray, shape (n, rows, nx)
-        Groups of rows of each frame, electrons.
-    noise_e : float
-        Of a pixel.
-    rows_together : int
-        Rows of a group.
+    mean: FloatArray
+    number: FloatArray
+
+    @classmethod
+    def of(cls, sample: FloatArray, noise_e: float, rows_together: int) -> Cells:
+        """Cells of a sample of rows.
+
+        Parameters
+        ----------
+        sample : ndarray, shape (n, rows, nx)
+            Groups of `rows_together` neighbouring rows of each frame, electrons.
+        noise_e : float
+            Of a pixel; outliers are left out by it.
+        """
+        n, rows, columns = sample.shape
+        wide = columns // CELLS
+        difference = (sample - np.median(sample, axis=0))[..., : wide * CELLS]
+        difference -= np.nanmedian(difference, axis=(1, 2), keepdims=True)
+        cut = difference.reshape(n, rows // rows_together, rows_together, CELLS, wide)
+        typical = np.nan_to_num(np.nanmedian(cut[..., ::4], axis=(2, 4), keepdims=True))
+        use = np.abs(cut - typical) < OUTLIER_SIGMA * noise_e
+        number = use.sum(axis=(2, 4)).astype(np.float64)
+        return cls(np.where(use, cut, 0.0).sum(axis=(2, 4), dtype=np.float64) / np.maximum(number, 1.0), number)
+
+
+def row_drift(cells: Cells, noise_e: float) -> FloatArray | None:
+    """Level of groups of rows against the frame's own, as far as it differs from that of the median frame.
 
     Returns
     -------
     ndarray, shape (n, groups), or None
-        Electrons, 0 on average over the groups of a frame; None where no group moves by more than noise, or rows are too few to tell.
+        Electrons, 0 on average over the groups of a frame; None where no group moves by more than noise.
     """
-    rows = sample.shape[1]
-    if rows % rows_together or rows < 2 * rows_together:
-        return None
-    middle, found = _cell_means(sample, noise_e, rows_together, 1)
-    drift: FloatArray = middle[..., 0] - middle[..., 0].mean(axis=1, keepdims=True)
-    error = noise_e / np.sqrt(np.maximum(found[..., 0], 1.0))
-    return drift if (np.abs(drift) > DRIFT_SIGMA * error).any() else None
+    number = np.maximum(cells.number.sum(axis=2), 1.0)
+    level = (cells.mean * cells.number).sum(axis=2) / number
+    drift: FloatArray = level - level.mean(axis=1, keepdims=True)
+    return drift if (np.abs(drift) > DRIFT_SIGMA * noise_e / np.sqrt(number)).any() else None
 
 
-def odd_part(sample: FloatArray, starts: IntArray, noise_e: float, rows_together: int) -> tuple[FloatArray, list[tuple[int, int]]]:
-    """Largest deviation of a part of each frame from the median frame, electrons, and where (y, x); 0 where it is not odd.
+def odd_part(cells: Cells, noise_e: float) -> tuple[FloatArray, list[tuple[int, int]]]:
+    """Largest deviation of a part of each frame from the median frame, electrons, and which group of rows and cell; 0 where it is not odd.
 
-    Parameters
-    ----------
-    sample, noise_e, rows_together
-        As `row_drift` takes them, the drift of rows taken out.
-    starts : ndarray of int, shape (groups,)
-        First row of each group on the frame.
+    Two frames are never judged.
     """
-    n, rows, columns = sample.shape
-    if n < 3 or rows % rows_together or columns < CELLS:
+    n = cells.mean.shape[0]
+    if n < 3:
         return np.zeros(n), [(0, 0)] * n
-    mean, found = _cell_means(sample, noise_e, rows_together, CELLS)
-    mean -= np.median(mean, axis=(1, 2), keepdims=True)
-    sigma = np.abs(mean) * np.sqrt(found) / noise_e
-    place = sigma.reshape(n, -1).argmax(axis=1)
-    worst = sigma.reshape(n, -1)[np.arange(n), place]
+    mean = (cells.mean - np.median(cells.mean, axis=(1, 2), keepdims=True)).reshape(n, -1)
+    sigma = np.abs(mean) * np.sqrt(cells.number.reshape(n, -1)) / noise_e
+    place = sigma.argmax(axis=1)
+    worst = sigma[np.arange(n), place]
     others = np.array([np.median(np.delete(worst, i)) for i in range(n)])
     odd = worst > np.maximum(LEAST_LIGHT_SIGMA, LIGHT_RATIO * others)
-    group, cell = np.divmod(place, CELLS)
-    middles = [(int(starts[g]), int((c + 0.5) * columns / CELLS)) for g, c in zip(group, cell, strict=True)]
-    return np.where(odd, mean.reshape(n, -1)[np.arange(n), place], 0.0), middles
-
-
-def _cell_means(sample: FloatArray, noise_e: float, rows_together: int, cells: int) -> tuple[FloatArray, FloatArray]:
-    """Means over cells of each frame less the median frame, outliers left out, and how many pixels they are of; shape (n, groups, cells)."""
-    n, rows, columns = sample.shape
-    wide = columns // cells
-    difference = (sample - np.median(sample, axis=0))[..., : wide * cells]
-    difference = difference - np.nanmedian(difference, axis=(1, 2), keepdims=True)
-    cut = difference.reshape(n, rows // rows_together, rows_together, cells, wide)
-    typical = np.nan_to_num(np.nanmedian(cut[..., ::4], axis=(2, 4), keepdims=True))
-    use = np.abs(cut - typical) < OUTLIER_SIGMA * noise_e
-    number = use.sum(axis=(2, 4)).astype(np.float64)
-    return np.where(use, cut, 0.0).sum(axis=(2, 4), dtype=np.float64) / np.maximum(number, 1.0), number
+    return np.where(odd, mean[np.arange(n), place], 0.0), [(int(at // CELLS), int(at % CELLS)) for at in place]

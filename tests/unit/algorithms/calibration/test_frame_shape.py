@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.calibration.frame_noise import measure_frames
-from soxspipe.algorithms.calibration.frame_shape import odd_part, row_drift
+from soxspipe.algorithms.calibration.frame_shape import Cells, odd_part, row_drift
 from soxspipe.algorithms.calibration.master_bias import FrameClipSettings, make_master_bias
 from support.raw_calibrations import in_memory, no_bad
 
@@ -25,13 +25,13 @@ def leak(peak_e):
 
 def test_a_level_that_stays_is_no_drift():
     sample = np.stack(arrays())[:, :96]
-    assert row_drift(sample, NOISE_E, 4) is None
+    assert row_drift(Cells.of(sample, NOISE_E, 4), NOISE_E) is None
 
 
 def test_a_level_that_moves_is_followed():
     slopes = np.array([0.0, 6.0, -2.0, 0.0, 0.0])
     sample = np.stack([a[:96] + slope * np.linspace(-0.5, 0.5, 96)[:, None] for a, slope in zip(arrays(), slopes, strict=True)])
-    drift = row_drift(sample, NOISE_E, 4)
+    drift = row_drift(Cells.of(sample, NOISE_E, 4), NOISE_E)
     against = drift[1] - drift[[0, 3, 4]].mean(axis=0)
     assert against[-1] - against[0] == pytest.approx(6.0 * 92 / 95, abs=0.6)  # middles of groups of four rows; their error is 0.2 electrons
     assert drift.mean(axis=1) == pytest.approx(0.0, abs=1e-9)
@@ -68,4 +68,5 @@ def test_channels_whose_levels_wander_in_all_frames_make_none_odd():
 
 def test_two_frames_are_never_judged():
     sample = np.stack(arrays(2))[:, :96]
-    assert odd_part(sample + leak(50.0)[:96], np.arange(0, 96, 4), NOISE_E, 4)[0].tolist() == [0.0, 0.0]
+    sample[1] += leak(50.0)[:96]
+    assert odd_part(Cells.of(sample, NOISE_E, 4), NOISE_E)[0].tolist() == [0.0, 0.0]
