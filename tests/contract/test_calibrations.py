@@ -258,6 +258,39 @@ def test_frames_that_disagree_are_left_out_by_name(made, tmp_path):
     assert fits.getheader(path)["ESO PRO DATANCOM"] == 4
 
 
+def test_a_level_that_moves_within_frames_is_said(made, tmp_path, caplog):
+    heights = (6.0, -4.0, 0.0, 3.0, -5.0)
+    frames = made["VIS"].frames("bias")
+
+    def ramp(height: float) -> Callable[[fits.PrimaryHDU], None]:
+        def change(hdu: fits.PrimaryHDU) -> None:
+            hdu.data = np.rint(hdu.data + height * np.linspace(-1.0, 1.0, hdu.data.shape[0])[:, None]).astype(hdu.data.dtype)
+
+        return change
+
+    moved = [copied(path, tmp_path, ramp(height)) for path, height in zip(frames, heights, strict=True)]
+    with caplog.at_level(logging.WARNING):
+        made["VIS"].run("mbias", moved, tmp_path / "out", **{"make-plots": False})
+    assert "the level moves by up to 15." in caplog.text  # 12 ADU of 1.25 electrons
+
+
+def test_a_flat_whose_slit_has_moved_is_said(made, tmp_path, caplog):
+    base = made["VIS"]
+    flats = base.frames("flat_qth")
+
+    def shift(hdu: fits.PrimaryHDU) -> None:
+        hdu.data = np.roll(hdu.data, 1, axis=1)
+
+    with caplog.at_level(logging.WARNING):
+        _, path, _ = base.run(
+            "mflat", [*flats[:4], copied(flats[4], tmp_path, shift), base.order_table, base.masters["mbias"]], tmp_path / "out",
+            **{"make-plots": False},
+        )  # fmt: skip
+    assert "changed_VIS_flat_qth_4.fits: " in caplog.text
+    assert "as if the image of the slit had moved; it is left out" in caplog.text
+    assert fits.getheader(path)["ESO PRO DATANCOM"] == 4
+
+
 def test_a_set_whose_name_has_no_flat_keeps_both_products(made, tmp_path):
     base = made["VIS"]
     sof = write_sof(tmp_path / "some.sof", base.inputs("mflat"))

@@ -35,6 +35,9 @@ RAW_CALIBRATIONS = (
     Kind.ARC_LAMP_OFF,
 )  # fmt: skip
 
+DRIFT_TO_SAY = 0.25
+"""Of the read noise: a level that moves less within a frame is less than the error of a master of sixteen frames."""
+
 
 class HasRaw(Protocol):
     """Inputs of a calibration recipe."""
@@ -247,7 +250,7 @@ def frame_warnings(measured: Sequence[FrameNoise]) -> tuple[str, ...]:
     said = [f"{reason}; it is left out" for noise in measured for _, reason in noise.rejected]
     for noise in measured:
         drift = noise.drift_within_e
-        if drift > 0:
+        if drift > DRIFT_TO_SAY * noise.noise_e:
             said.append(
                 f"the level moves by up to {drift:.1f} electrons while a frame is read out; frames are brought to their mean, which may be off "
                 f"by {drift / np.sqrt(len(noise.kept)):.1f} electrons along the rows"
