@@ -144,7 +144,7 @@ def extract_with_sky(
         Profile and extracted orders.
     """
     chunks = [chunks_of(fit.data.window) for fit in fits]
-    problem = _Problem(trace, sky_settings, settings, common_illumination(fits), chunks)
+    problem = _Problem(trace=trace, sky_settings=sky_settings, settings=settings, illumination=common_illumination(fits), chunks=chunks)
     companions = other_sources(trace)
     rough, alone, shares, rough_rejected = problem.begin(fits, companions)
     parts = parts_for(ROWS_WANTED, len(fits))
@@ -194,7 +194,7 @@ def _companions_given_back(extracted: Sequence[ExtractedOrder], kept: Sequence[S
     return tuple(replace(order, data=fit.data, masked=fit.data.good & ~order.data.good) for order, fit in zip(extracted, kept, strict=True))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Problem:
     """What stays the same while sky and profile are improved."""
 
