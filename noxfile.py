@@ -18,7 +18,7 @@ CLIENTS = {
 def floors() -> list[str]:
     """The oldest release of every dependency that pyproject.toml allows."""
     needed = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    return [f"{entry.replace('>=', '==')}.*" for entry in needed]
+    return [f"{entry.partition(',')[0].replace('>=', '==')}.*" for entry in needed]
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
