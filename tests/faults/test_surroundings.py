@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from faults.process import DATE, end, leftovers, obey_permissions, products, run, start
+from soxspipe.cli.app import run as command
 from support.small import ENVIRONMENT, Kit
 
 
@@ -104,6 +105,68 @@ main()
     ended = subprocess.run([sys.executable, "-c", early], env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 130
     assert ended.stderr == "soxspipe: interrupted\n"
+
+
+def a_file(place: Path) -> None:
+    place.write_text("figures of last year")
+
+
+def a_dead_link(place: Path) -> None:
+    place.symlink_to(place.parent / "gone")
+
+
+def a_link_to_a_file(place: Path) -> None:
+    a_file(place.parent / "notes")
+    place.symlink_to(place.parent / "notes")
+
+
+@pytest.mark.parametrize("folder", ["qc", "reduced"])
+@pytest.mark.parametrize("make", [a_file, a_dead_link, a_link_to_a_file, os.mkfifo])
+def test_what_is_no_folder_is_found_before_the_reduction(folder, make, kit, small, tmp_path, capsys):
+    make(tmp_path / folder)
+    assert command(["stare", str(kit.sof), "-o", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / folder} is not a folder" in said
+    assert "clip_and_stack" not in said
+    assert not list(tmp_path.rglob("*.fits"))
+
+
+@pytest.mark.parametrize("folder", ["qc", "reduced"])
+def test_a_link_to_another_folder_is_a_folder(folder, kit, small, tmp_path):
+    settings = tmp_path / "quiet.yaml"
+    settings.write_text("make_plots: false\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / folder).symlink_to(tmp_path / "elsewhere")
+    for _ in range(2):  # the second time the old set is moved aside
+        assert command(["stare", str(kit.sof), "-x", "-o", str(tmp_path / "out"), "-s", str(settings)]) == 0
+    other = "reduced" if folder == "qc" else "qc"
+    assert list((tmp_path / "elsewhere").rglob("*_QC.json" if folder == "qc" else "*_EXTRACTED_MERGED.fits"))
+    assert [path.name for path in (tmp_path / "out").iterdir() if not path.is_symlink()] == [other]
+    assert not list(tmp_path.rglob(".*"))
+
+
+def a_folder(place: Path) -> None:
+    place.mkdir(parents=True)
+
+
+def a_pipe(place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+
+
+@pytest.mark.parametrize("make", [a_folder, a_pipe])
+@pytest.mark.parametrize("name", ["reduced/{}_SKYSUB.fits", "reduced/{}_EXTRACTED_MERGED.fits", "qc/{}_OBJECT_TRACE_residuals_44.pdf"])
+def test_what_no_product_can_replace_is_found_before_the_reduction(name, make, kit, small, tmp_path, capsys):
+    folder, _, ending = name.partition("/")
+    place = tmp_path / folder / "2025-03-01" / "soxs-stare" / ending.format(kit.sof.stem)
+    make(place)
+    assert command(["stare", "-x", str(kit.sof), "-o", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert f"cannot write {place}" in said
+    assert "is in its place" in said
+    assert "clip_and_stack" not in said
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == ([] if make is a_folder else [place])
 
 
 def test_a_qc_folder_that_cannot_be_written_to_is_found_before_the_reduction(kit, tmp_path):

@@ -61,6 +61,26 @@ def stage(path: Path, chunks: Iterable[bytes | memoryview], *, owner: str = "") 
     return staged
 
 
+def require_writable(folder: Path, *, owner: str) -> None:
+    """Make a folder if need be and try whether files can be written there.
+
+    Raises
+    ------
+    ProductError
+        If not; the message names what is in the way.
+    """
+    try:
+        discard([stage(folder / "a product", [], owner=owner)])
+    except ProductError as err:
+        raise ProductError(f"cannot write to {folder}: {why_not(folder, err.__cause__)}") from err.__cause__
+
+
+def why_not(folder: Path, error: BaseException | None) -> str:
+    """What keeps files from being written to a folder: the part of its path that is not a folder, or what the system says."""
+    blocked = next((place for place in (folder, *folder.parents) if os.path.lexists(place) and not place.is_dir()), None)
+    return f"{blocked} is not a folder" if blocked is not None else getattr(error, "strerror", None) or str(error)
+
+
 def commit(files: Iterable[Staged]) -> None:
     """Give staged files their names, in the order given.
 

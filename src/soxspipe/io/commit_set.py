@@ -81,7 +81,7 @@ def recover(folder: Path, owner: str) -> None:
     try:
         with open_regular(journal) as stream:
             entries = json.loads(stream.read(MAX_JOURNAL_BYTES))
-        moves = [_Move(path=folder / path, kept=None if kept is None else folder / kept) for path, kept in entries]
+        moves = [_Move(path=_below(folder, path), kept=None if kept is None else _below(folder, kept)) for path, kept in entries]
     except (OSError, ValueError, TypeError):
         return
     _undo(moves)
@@ -89,21 +89,31 @@ def recover(folder: Path, owner: str) -> None:
         journal.unlink()
 
 
+def _below(folder: Path, relative: str) -> Path:
+    """A place that a journal names, by its letters: the system would take the steps up from where a link leads."""
+    return Path(os.path.normpath(folder / relative))
+
+
 def _journal(folder: Path, owner: str) -> Path:
     return folder / f"{TEMPORARY_PREFIX}{owner}~journal"
 
 
-def _set_aside(path: Path, owner: str, number: int) -> Path | None:
-    """Name for the file that stands at a place; None if none does.  What is not a file cannot be replaced."""
+def require_replaceable(path: Path) -> bool:
+    """Raise `ProductError` if what stands at a place is not a file, which a product cannot replace; whether anything stands there."""
     try:
         kind = os.lstat(path).st_mode
     except FileNotFoundError:
-        return None
+        return False
     except OSError as err:
         raise ProductError(f"cannot write {path}: {err.strerror or err}") from err
     if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind)):
         raise ProductError(f"cannot write {path}: {'a folder' if stat.S_ISDIR(kind) else 'something that is not a file'} is in its place")
-    return path.with_name(f"{TEMPORARY_PREFIX}{owner}~{number}.old")
+    return True
+
+
+def _set_aside(path: Path, owner: str, number: int) -> Path | None:
+    """Name for the file that stands at a place; None if none does."""
+    return path.with_name(f"{TEMPORARY_PREFIX}{owner}~{number}.old") if require_replaceable(path) else None
 
 
 def _write_journal(journal: Path, moves: Sequence[_Move], owner: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from soxspipe.errors import ProductError
+from soxspipe.io.atomic import why_not
 
 PAUSE_S = 0.2
 """Short against any reduction, long against opening a file."""
@@ -37,7 +38,7 @@ def only_run(path: Path, *, timeout_s: float) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _acquire(path, time.monotonic() + timeout_s)
     except OSError as err:
-        raise ProductError(f"cannot write to {path.parent}: {err.strerror or err}") from err
+        raise ProductError(f"cannot write to {path.parent}: {why_not(path.parent, err)}") from err
     if lock is None:
         raise ProductError(f"another run has been writing these products for {timeout_s:.0f} s: {path.parent} ({path.name})")
     try:

@@ -12,8 +12,8 @@ from typing import Any
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Provenance
 from soxspipe.errors import InputError, ProductError, ProductExistsError
-from soxspipe.io.atomic import Staged, discard, remove_unfinished, stage
-from soxspipe.io.commit_set import commit_set, recover
+from soxspipe.io.atomic import Staged, discard, remove_unfinished, require_writable, stage
+from soxspipe.io.commit_set import commit_set, recover, require_replaceable
 from soxspipe.io.file_names import file_name, qc_folder, reduced_folder
 from soxspipe.io.fits import read_header
 from soxspipe.io.fits_header import Header
@@ -77,7 +77,7 @@ def publish(spec: Spec, context: Run, output: Path, done: StepTimer) -> Publishe
     )
     staged = _stage_all(replace(context, files=records), rows, paths, done)
     try:
-        outdated = _outdated(spec, context, output, set(paths))
+        outdated = [old for old in _standing(spec, context.provenance, output) if old not in paths and not old.is_dir()]
         commit_set(staged, outdated, last=last_path(spec, context.provenance, output), owner=_owner(context.provenance))
     except BaseException:
         discard(staged)
@@ -111,7 +111,7 @@ def claim_products(
     ProductExistsError
         If the products are there already and may not be overwritten.
     ProductError
-        If another run does not finish in time, or the folder cannot be written to.
+        If another run does not finish in time, a folder cannot be written to, or something that is not a file stands in the place of a product.
     """
     require_new(spec, provenance, output, overwrite=overwrite)
     reduced = reduced_folder(output, provenance.night, provenance.recipe)
@@ -121,9 +121,9 @@ def claim_products(
         for name in dict.fromkeys(row.folder for row in spec.products):
             folder = reduced if name == "reduced" else qc_folder(output, provenance.night, provenance.recipe)
             remove_unfinished(folder, _owner(provenance))
-            discard(
-                [stage(folder / "a product", [], owner=_owner(provenance))]
-            )  # raises, before anything is reduced, where nothing can be written
+            require_writable(folder, owner=_owner(provenance))
+        for old in _standing(spec, provenance, output):
+            require_replaceable(old)
         yield
 
 
@@ -205,11 +205,11 @@ def _stage_all(context: Run, rows: Sequence[ProductRow[Any]], paths: Sequence[Pa
     return [made[place] for place in range(len(rows))]
 
 
-def _outdated(spec: Spec, context: Run, output: Path, made: set[Path]) -> list[Path]:
-    """Products of an earlier run on the same files that this run did not make again."""
-    patterns = [product_path(row, context, output) for row in spec.products]
-    found = [old for path in patterns for old in path.parent.glob(glob.escape(path.name).replace("<N>", "*"))]
-    return [old for old in dict.fromkeys(found) if old not in made and not old.is_dir()]
+def _standing(spec: Spec, provenance: Provenance, output: Path) -> list[Path]:
+    """What stands in the places of products, those of earlier runs of the same set among them."""
+    suffixes = [(row, row.suffix if isinstance(row.suffix, str) else row.pattern) for row in spec.products]
+    patterns = [_path(row, suffix, provenance, output) for row, suffix in suffixes]
+    return list(dict.fromkeys(old for path in patterns for old in path.parent.glob(glob.escape(path.name).replace("<N>", "*"))))
 
 
 def _owner(provenance: Provenance) -> str:

@@ -93,6 +93,8 @@ class ProductRow(Generic[Context]):
         Where it goes.
     suffix : str or callable
         What follows the SOF's name in the file name; a function of the context where it differs from run to run.
+    pattern : str
+        The suffix with ``<N>`` for what differs, where it is a function.
     when : callable
         Whether the run has what it takes.
     contents : callable
@@ -116,6 +118,7 @@ class ProductRow(Generic[Context]):
     suffix: str | Callable[[Context], str]
     when: Callable[[Context], bool]
     contents: Callable[[Context], Contents]
+    pattern: str = ""
     is_figure: bool = False
     upper_case: bool = False
     longest: int | None = None

@@ -61,9 +61,9 @@ def test_a_rename_that_fails_leaves_the_old_set(tmp_path: Path, monkeypatch: pyt
     assert next(calls) > number
 
 
-@pytest.mark.parametrize("number", range(N_RENAMES + 1))
-def test_a_run_that_is_killed_at_a_rename_is_undone_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    staged, calls, rename, unlink = prepared(tmp_path), iter(range(1000)), os.replace, os.unlink
+def kill_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let so many files be renamed or deleted, and none after them."""
+    calls, rename, unlink = iter(range(1000)), os.replace, os.unlink
 
     def killed(source: Path, target: Path) -> None:
         if next(calls) >= number:
@@ -77,6 +77,12 @@ def test_a_run_that_is_killed_at_a_rename_is_undone_by_the_next(tmp_path: Path, 
 
     monkeypatch.setattr(atomic.os, "replace", killed)
     monkeypatch.setattr(atomic.os, "unlink", not_any_more)
+
+
+@pytest.mark.parametrize("number", range(N_RENAMES + 1))
+def test_a_run_that_is_killed_at_a_rename_is_undone_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    staged = prepared(tmp_path)
+    kill_after(monkeypatch, number)
     with pytest.raises(Stopped):
         replace(tmp_path, staged)
     monkeypatch.undo()
@@ -86,6 +92,23 @@ def test_a_run_that_is_killed_at_a_rename_is_undone_by_the_next(tmp_path: Path, 
     recover(tmp_path, "me")
     remove_unfinished(tmp_path, "me")
     assert contents(tmp_path) == OLD
+
+
+def test_a_killed_run_is_undone_where_a_folder_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "out" / "qc").mkdir(parents=True)
+    reduced = tmp_path / "out" / "reduced"
+    reduced.symlink_to(tmp_path / "far" / "away")
+    places = (tmp_path / "out" / "qc" / "a", reduced / "last")
+    for place in places:
+        place.write_bytes(b"old")
+    staged = [stage(place, [b"new"], owner="me") for place in places]
+    kill_after(monkeypatch, 3)  # the journal is there, both old files are out of the way
+    with pytest.raises(Stopped):
+        commit_set(staged, [], last=reduced / "last", owner="me")
+    monkeypatch.undo()
+    recover(reduced, "me")
+    assert [place.read_bytes() for place in places] == [b"old", b"old"]
 
 
 def test_a_folder_in_the_place_of_a_product_is_seen_before_anything_moves(tmp_path: Path) -> None:

@@ -157,11 +157,11 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
     ),
     ProductRow(
         label="MOVED_FLUXCAL_SPECTRUM", description="Flux calibrated spectrum in another frame or medium", file_type="FITS", folder="reduced",
-        suffix=moved.suffix(".fits"), when=moved.is_asked_for, contents=moved.fits_table,
+        suffix=moved.suffix(".fits"), pattern="_FLUXCAL_<N>.fits", when=moved.is_asked_for, contents=moved.fits_table,
     ),
     ProductRow(
         label="MOVED_FLUXCAL_ASCII", description="Flux calibrated spectrum in another frame or medium as text", file_type="TXT",
-        folder="reduced", suffix=moved.suffix(".txt"), when=moved.is_asked_for, contents=moved.text,
+        folder="reduced", suffix=moved.suffix(".txt"), pattern="_FLUXCAL_<N>.txt", when=moved.is_asked_for, contents=moved.text,
     ),
     ProductRow(
         label="LACOSMIC_MASK", description="Pixels struck by cosmic rays", file_type="FITS", folder="qc", suffix="_LACOSMIC_MASK.fits",
@@ -176,7 +176,10 @@ PRODUCTS: tuple[ProductRow[StareContext], ...] = (
         products.spectrum_1d_image,
     ),
     _pdf("BKGROUND", "_BKGROUND.pdf", "Fitted intra-order image background", _has_background, figures.background),
-    _pdf("OBJECT_TRACE_RES", figures.trace_suffix, "Residuals of the object trace polynomial fit", always, figures.trace),
+    replace(
+        _pdf("OBJECT_TRACE_RES", figures.trace_suffix, "Residuals of the object trace polynomial fit", always, figures.trace),
+        pattern="_OBJECT_TRACE_residuals_<N>.pdf",
+    ),
     _pdf(
         "SLIT_ILLUMINATION_QC_PLOT", "_SLIT_ILLUM_QC_PLOT.pdf", "Lit part of the slit against the flat's", _has_sky, figures.slit_illumination
     ),
