@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.small import Kit, small_detectors, write_small
+from support.small import Kit, small_detectors, write_good, write_small
 
 SmallKit = Callable[..., Kit]
 MEMORY = Path("/dev/shm")
@@ -35,6 +35,12 @@ def small_kit(tmp_path_factory: pytest.TempPathFactory) -> SmallKit:
         return known[name]
 
     return kit
+
+
+@pytest.fixture(scope="session")
+def good_kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    """A clean set whose verdict is *Good*, with status 0 (`support.small.write_good`); not to be changed, `Kit.copy` is."""
+    return write_good(tmp_path_factory.mktemp("good"))
 
 
 @pytest.fixture

@@ -12,9 +12,12 @@ import pytest
 from astropy.io import fits
 
 from soxspipe.cli.app import run
+from soxspipe.datamodel.flags import SpectrumFlag
 from support.small import Kit
 
 Change = Callable[[np.ndarray], np.ndarray]
+PEDESTAL_ADU = 300
+"""Of the simulated bias."""
 
 
 def half(value: float) -> Change:
@@ -51,11 +54,25 @@ def as_float(change: Change) -> Change:
     return lambda image: change(image.astype(np.float32))
 
 
+def dead(first: int, stop: int, axis: int = 0) -> Change:
+    """Rows or columns hold the pedestal and read noise alone: an amplifier that gives no light."""
+
+    def change(image: np.ndarray) -> np.ndarray:
+        lines = np.moveaxis(image, axis, 0)[first:stop]
+        lines[:] = np.random.default_rng(2).normal(PEDESTAL_ADU, 3.0, lines.shape).round()
+        return image
+
+    return change
+
+
 NO_DATA: dict[str, tuple[str, int, Change, str]] = {
     "raw half saturated": ("raw0", 0, half(65535), "SATURATED NUM is|is missing"),
     "raw half not a number": ("raw0", 0, as_float(half(np.nan)), "is missing: .* not finite"),
-    "raw half one number": ("raw0", 0, half(503), "of order i holds no noise"),
+    "raw half one number": ("raw0", 0, half(PEDESTAL_ADU), "rows 0 to 299 of the detector hold no light"),
     "raw half zero": ("raw0", 0, half(0), "far below the master bias"),
+    "raw half dead": ("raw0", 0, dead(0, 300), "rows 0 to 299 of the detector hold no light, though .*: an amplifier is dead"),
+    "raw strip dead": ("raw0", 0, dead(200, 232), "rows 200 to 231 of the detector hold no light"),
+    "raw columns dead": ("raw0", 0, dead(0, 46, 1), "columns 0 to 45 of the detector hold no light"),
     "raw noise alone": ("raw0", 0, noise, "No object was found"),
     "raw stripes saturated": ("raw0", 0, stripes(65535), "of the spectrum is missing: .* saturated"),
     "raw stripes zero": ("raw0", 0, stripes(0), "far below the master bias"),
@@ -70,7 +87,14 @@ NO_DATA: dict[str, tuple[str, int, Change, str]] = {
     "bias zero": ("bias", 0, lambda image: 0.0 * image, "Every pixel of the master bias is 0"),
     "map half without wavelengths": ("disp_image", 0, half(np.nan), "has no wavelengths in part of order i"),
 }
-QUICK = ("raw half one number", "flat half not a number", "map half without wavelengths", "raw stripes zero")
+QUICK = (
+    "raw half one number",
+    "raw half dead",
+    "raw columns dead",
+    "flat half not a number",
+    "map half without wavelengths",
+    "raw stripes zero",
+)
 
 MISSHAPEN: dict[str, tuple[str, Change]] = {
     "transposed": ("raw0", lambda image: image.T.copy()),
@@ -94,35 +118,74 @@ def changed(kit: Kit, role: str, plane: int, change: Change) -> Kit:
     return kit
 
 
-def reasons(kit: Kit, folder: Path, settings: Path) -> tuple[str, set[str]]:
-    """Verdict and what it rests on."""
+def reasons(kit: Kit, place: Path) -> tuple[str, set[str]]:
+    """Verdict of a reduction into ``place/out``, and what it rests on."""
+    place.mkdir(exist_ok=True)
+    settings = place / "settings.yaml"
     settings.write_text("make_plots: false\n")
-    assert run(["stare", str(kit.sof), "-o", str(folder), "-s", str(settings)]) == 0
-    (path,) = folder.rglob("*_QC.json")
+    assert run(["stare", str(kit.sof), "-o", str(place / "out"), "-s", str(settings)]) == 0
+    (path,) = (place / "out").rglob("*_QC.json")
     found = json.loads(path.read_text())
     return found["verdict"], set(found["worries"])
 
 
+def test_the_clean_set_is_good(good_kit, small, tmp_path: Path) -> None:
+    """What the tests below change, one thing at a time."""
+    assert reasons(good_kit, tmp_path) == ("Good", set())
+
+
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in NO_DATA])
-def test_a_set_without_data_is_never_good(name: str, small_kit, small, tmp_path: Path) -> None:
+def test_a_set_without_data_is_never_good(name: str, good_kit, small, tmp_path: Path) -> None:
     role, plane, change, said = NO_DATA[name]
-    kit = changed(small_kit(ab_mag=15.0).copy(tmp_path / "set"), role, plane, change)
-    verdict, worries = reasons(kit, tmp_path / "out", tmp_path / "settings.yaml")
+    verdict, worries = reasons(changed(good_kit.copy(tmp_path / "set"), role, plane, change), tmp_path)
     assert verdict != "Good"
     assert any(re.search(said, worry) for worry in worries), worries
 
 
-def test_a_flat_without_data_in_strips_along_the_order_is_reduced(small_kit, small, tmp_path: Path) -> None:
+def test_a_flat_without_data_in_strips_along_the_order_is_reduced(good_kit, small, tmp_path: Path) -> None:
     """The slit's edge has nothing on its inner side there; the object stands in a strip that has data."""
-    kit = changed(small_kit(ab_mag=15.0).copy(tmp_path / "set"), "flat", 0, strips(np.nan))
-    verdict, _ = reasons(kit, tmp_path / "out", tmp_path / "settings.yaml")
+    verdict, worries = reasons(changed(good_kit.copy(tmp_path / "set"), "flat", 0, strips(np.nan)), tmp_path)
     assert verdict == "Look closer"
+    assert any("of the pixels in orders are without light in the flat" in worry for worry in worries)
+
+
+def spectrum_of(place: Path) -> np.ndarray:
+    """The merged spectrum."""
+    (path,) = place.rglob("*_EXTRACTED_MERGED.fits")
+    return np.asarray(fits.getdata(path, 1))
+
+
+def test_samples_on_dead_rows_have_no_data(good_kit, small, tmp_path: Path) -> None:
+    verdict, worries = reasons(changed(good_kit.copy(tmp_path / "set"), "raw0", 0, dead(150, 300)), tmp_path)
+    assert verdict == "Not good"
+    assert any("DEAD LINES is 150" in worry for worry in worries)
+    flags = spectrum_of(tmp_path / "out")["QUAL"]
+    assert np.mean((flags & SpectrumFlag.NO_DATA) != 0) == pytest.approx(0.25, abs=0.03)
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_a_dead_exposure_of_three_costs_its_own_pixels_alone(rows: bool, small_kit, small, tmp_path: Path) -> None:
+    clean = small_kit(arm="NIR", ab_mag=14.0, exptime_s=100.0, exposures=3)
+    reasons(clean, tmp_path / "clean")
+    kit = clean.copy(tmp_path / "set")
+    with fits.open(kit.own("raw1"), mode="update") as hdus:
+        lines = hdus[0].data[:106] if rows else hdus[0].data[:, 150:214]
+        lines[:] = np.random.default_rng(3).normal(4.0, 3.2, lines.shape).round()  # the level of the dark, ADU, and read noise
+    verdict, worries = reasons(kit, tmp_path)
+    assert verdict == "Not good"
+    (said,) = [worry for worry in worries if "amplifier" in worry]
+    assert said.startswith(f"raw_NIR_sci_1.fits: {'rows 0 to 105' if rows else 'columns 150 to 213'} of the detector hold no light")
+    spectrum, wanted = spectrum_of(tmp_path / "out"), spectrum_of(tmp_path / "clean")
+    known = ((spectrum["QUAL"] | wanted["QUAL"]) & SpectrumFlag.NO_DATA) == 0
+    assert np.median(spectrum["FLUX_COUNTS"][known] / wanted["FLUX_COUNTS"][known]) == pytest.approx(1.0, abs=0.002)
+    variance = spectrum["VARIANCE"][known] / wanted["VARIANCE"][known]
+    assert np.percentile(variance, 95) == pytest.approx(1.5, abs=0.1)  # two exposures in the place of three
 
 
 @pytest.mark.parametrize("name", list(MISSHAPEN))
-def test_a_shape_that_does_not_fit_the_detector_is_refused(name: str, small_kit, small, tmp_path: Path, capsys) -> None:
+def test_a_shape_that_does_not_fit_the_detector_is_refused(name: str, good_kit, small, tmp_path: Path, capsys) -> None:
     role, change = MISSHAPEN[name]
-    kit = changed(small_kit(ab_mag=15.0).copy(tmp_path / "set"), role, 0, change)
+    kit = changed(good_kit.copy(tmp_path / "set"), role, 0, change)
     assert run(["stare", str(kit.sof), "-o", str(tmp_path / "out")]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("soxspipe:")]
     assert kit.files[role].name in line

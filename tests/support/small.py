@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import numpy as np
+from astropy.io import fits
+
 from soxspipe.instruments import registry
 from soxspipe.instruments.registry import ArmFacts, Instrument
 
@@ -98,6 +101,29 @@ def write_small(folder: Path, **values: object) -> Kit:
     kit = Kit(folder, sof, {_role(path): path for path in files})
     kit.write_sof()
     return kit
+
+
+def write_good(folder: Path) -> Kit:
+    """A clean set that leaves nothing to worry about: a bright target, a response made of a standard, a map of bad pixels that has none.
+
+    Its roles are those of `write_small`, ``response`` and ``bad_pixels``.
+    """
+    from soxspipe.cli.app import run
+
+    kit, settings = write_small(folder / "set", ab_mag=15.0), folder / "settings.yaml"
+    settings.write_text("make_plots: false\n")
+    with small_detectors():
+        standard = write_small(folder / "standard", target="standard", ab_mag=None)
+        run(["stare_std", str(standard.sof), "-o", str(folder / "star"), "-s", str(settings)])
+    (response,) = (folder / "star").rglob("*_RESP.fits")
+    made = {"response": kit.folder / response.name, "bad_pixels": kit.folder / "bad_pixels_VIS.fits"}
+    made["response"].write_bytes(response.read_bytes())
+    flat = fits.getheader(kit.files["flat"])
+    flat["ESO PRO CATG"] = "BP_MAP_VIS"
+    fits.writeto(made["bad_pixels"], np.zeros((flat["NAXIS2"], flat["NAXIS1"]), np.uint8), flat)
+    complete = Kit(kit.folder, kit.sof, {**kit.files, **made})
+    complete.write_sof()
+    return complete
 
 
 @contextmanager

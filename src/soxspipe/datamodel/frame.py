@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, FloatArray, Image, IntArray, freeze
+from soxspipe.datamodel.dead_lines import DeadLines
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.stored_image import Pixels
@@ -98,11 +99,14 @@ class RawFrame:
         What the header said.
     name : str
         File name, for messages.
+    dead : tuple of DeadLines
+        Rows and columns, turned and trimmed, that were found to hold no light.
     """
 
     adu: Pixels
     observation: Observation
     name: str = ""
+    dead: tuple[DeadLines, ...] = ()
 
     def __post_init__(self) -> None:
         if np.ndim(self.adu) != 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from soxspipe.datamodel.dead_lines import DeadLines
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.metric import Metric
@@ -30,6 +31,12 @@ def measure_exposures(records: Sequence[ExposureRecord]) -> tuple[Metric, ...]:
             comment="Least light per second, over the spectrum's level",
         ),
     )
+
+
+def measure_dead_lines(dead: Sequence[Sequence[DeadLines]]) -> tuple[Metric, ...]:
+    """DEAD LINES: rows and columns without light, of the exposure that has most of them."""
+    most = max((sum(block.stop - block.first for block in blocks) for blocks in dead), default=0)
+    return (Metric(name="DEAD LINES", value=most, comment="Detector rows and columns without light"),)
 
 
 def measure_read_noise(expected_e: Sequence[float], measured_e: Sequence[float | None]) -> tuple[Metric, ...]:

@@ -28,6 +28,8 @@ SEEN_SIGMA = 8.0
 """An object that stands out less does not tell where it is."""
 LARGEST_PX = 8
 """More than flexure moves a spectrum within an observation block."""
+LEAST_ROWS = 20
+"""In which both exposures have sky: fewer hold no line and what is beside it."""
 ROUNDS = 6
 """A shift of a few pixels is reached in two or three; ends a search that does not converge."""
 
@@ -162,11 +164,11 @@ def _one_step(strip: FloatArray, other: FloatArray, shift: float, read_noise_e: 
     """Power of the slope, and its product with what is left, after `other` has been moved by `shift` and scaled."""
     x = np.arange(other.size, dtype=np.float64)
     known = np.isfinite(other)
-    if known.sum() < 20:
+    use = np.isfinite(strip) & known
+    if use.sum() < LEAST_ROWS:
         return 0.0, 0.0
     moved = np.interp(x - shift, x[known], other[known])
     slope = -np.gradient(moved)  # of the model against its shift
-    use = np.isfinite(strip) & known
     variance = 2.0 * (read_noise_e**2 + np.maximum(moved, 0.0))
     weight = np.where(use, 1.0 / variance, 0.0)
     data = np.where(use, strip, 0.0)

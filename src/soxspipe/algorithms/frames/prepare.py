@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage, Image
+from soxspipe.datamodel.dead_lines import DeadLines
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, Part, RawFrame, ReadoutPattern, Where
@@ -126,8 +128,22 @@ def expose(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> RawExpos
         raise ValueError(f"bad-pixel map has shape {bad_pixels.shape}, the trimmed frame {adu.shape}")
     observation = raw.observation
     return RawExposure(
-        adu=adu, bad_pixels=bad_pixels, detector=detector, exptime_s=observation.exptime_s, integrations=observation.integrations
+        adu=adu,
+        bad_pixels=_with_dead_lines(bad_pixels, raw.dead),
+        detector=detector,
+        exptime_s=observation.exptime_s,
+        integrations=observation.integrations,
     )
+
+
+def _with_dead_lines(bad_pixels: BoolImage, dead: Sequence[DeadLines]) -> BoolImage:
+    """The map with the rows and columns that gave no light in this exposure; the map itself if there are none."""
+    if not dead:
+        return bad_pixels
+    marked = np.array(bad_pixels)
+    for block in dead:
+        block.mark(marked)
+    return marked
 
 
 def prepare(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> Frame:

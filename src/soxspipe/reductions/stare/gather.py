@@ -34,6 +34,7 @@ from soxspipe.reductions.find_files import base_name, find_files, night_of, star
 from soxspipe.reductions.gathered import Gathered
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.stare.context import StareGathered
+from soxspipe.reductions.stare.dead_amplifiers import mark_dead_lines
 from soxspipe.reductions.stare.flat_scale import scale_flat
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.one_target import other_names, require_one_target
@@ -96,7 +97,7 @@ def gather(
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown(wait=False)
-    values = replace(values, masters=replace(values.masters, flat_md5=flat_md5))
+    values = mark_dead_lines(replace(values, masters=replace(values.masters, flat_md5=flat_md5)))
     sof_name = base_name(found, first, values.observation, NAMES.get(first.kind, "STARE_OBJ"))
     said = (*warnings, *files.warnings, *_nodding(first), *loaded.warnings, *remarks, *_response_warnings(values), *sanity_checks(values))
     header = header_cards(first.header)

@@ -8,7 +8,7 @@ from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.stored_image import seen
 from soxspipe.qc import metrics
-from soxspipe.qc.exposures import measure_exposures, measure_read_noise, measure_readout_pattern
+from soxspipe.qc.exposures import measure_dead_lines, measure_exposures, measure_read_noise, measure_readout_pattern
 from soxspipe.qc.response_metrics import measure_response
 from soxspipe.qc.samples import measure_gaps
 from soxspipe.qc.slit_metrics import measure_slit, measure_slit_drift, measure_slit_illumination, measure_trace_quality
@@ -128,6 +128,11 @@ def struck_pixels(context: StareContext) -> Metrics:
 def exposures(context: StareContext) -> Metrics:
     """How alike the exposures are."""
     return measure_exposures(context.result.exposures)
+
+
+def dead_lines(context: StareContext) -> Metrics:
+    """Rows and columns without light."""
+    return measure_dead_lines([raw.dead for raw in context.inputs.raw])
 
 
 def read_noise(context: StareContext) -> Metrics:

@@ -41,6 +41,7 @@ EVERY_FRAME: Ranges = {
     "HOST DOUBT": (0.0, 0.25),  # a quarter of a magnitude: beyond it the light curve of a supernova is that of its host
     "SATURATED NUM": (0, 100),  # more than hot pixels and cosmic rays: light is lost that nothing brings back
     "N EXP LEFT OUT": (0, 0),
+    "DEAD LINES": (0, 0),  # a part of the detector gave nothing
     "READOUT PATTERN": (0.0, 15.0),  # as large as the largest read noise published for the detector; rows far from gaps keep too much of it
 }
 """What holds for every frame of every instrument: faults that cannot be corrected."""

@@ -12,6 +12,7 @@ from soxspipe.algorithms.frames.prepare import orient_and_trim
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.stored_image import seen
+from soxspipe.reductions.stare.dead_amplifiers import dead_line_warnings
 from soxspipe.reductions.stare.inputs import StareInputs
 
 STEP_PX = 8
@@ -32,10 +33,16 @@ def sanity_checks(values: StareInputs) -> tuple[str, ...]:
     """Sentences for the user about images that are probably not what they are taken for.
 
     Every eighth pixel is looked at: whether the master bias, dark or flat is one number, whether the first exposure lies far below the
-    pedestal, and whether exposures or flat hold one number over a part of an order.
+    pedestal, and whether exposures or flat hold one number over a part of an order; and whether rows or columns of an exposure were found
+    to hold no light.
     """
     order = values.geometry.dispersion_map.order
-    return (*_of_pedestal(values), *_of_flat(values.masters.flat, order), *_of_constant_parts(values, order))
+    return (
+        *_of_pedestal(values),
+        *_of_flat(values.masters.flat, order),
+        *dead_line_warnings(values.raw),
+        *_of_constant_parts(values, order),
+    )
 
 
 def _of_pedestal(values: StareInputs) -> Iterator[str]:
@@ -72,7 +79,7 @@ def _of_flat(flat: AnyFrame | None, order: IntArray) -> Iterator[str]:
 def _of_constant_parts(values: StareInputs, order: IntArray) -> Iterator[str]:
     """Doubts about images that hold no noise in a part of an order: what was never read out, or filled in.
 
-    Pixels that are saturated, or that the flat is known not to light, are spoken of elsewhere.
+    Pixels that are saturated, or that the flat is known not to light, are spoken of elsewhere, as are exposures with dead lines.
     """
     for name, image, low, high in _images_with_noise(values):
         share, number = _largest_constant_share(image, order, low, high)
@@ -84,6 +91,8 @@ def _images_with_noise(values: StareInputs) -> Iterator[tuple[str, NDArray[Any],
     """Name and pixels of each exposure and of the flat, and the numbers from and below which they hold noise; one at a time, for the memory."""
     limit = values.detector.saturation_adu or np.inf
     for raw in values.raw:
+        if raw.dead:
+            continue
         yield raw.name, orient_and_trim(seen(raw.adu), values.detector), 0.0, limit
     flat = values.masters.flat
     if flat is not None and np.ptp(_some(flat.electrons)) > 0:

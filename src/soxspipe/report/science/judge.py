@@ -30,6 +30,8 @@ REJECTED_LIMIT = 0.01
 """Share of the pixels: three times what cosmic rays strike in an hour, at 0.05 hits a second and square centimetre of six pixels each."""
 APERTURE_LIMIT = 0.15
 """Of the light, for the boxcar sum alone; chosen by eye, no measurement is recorded."""
+EXCLUDED_LIMIT = 0.1
+"""Share of the pixels in orders that calibrations exclude: nine reductions of simulated nights have 0.002 to 0.013."""
 MISSING_LIMITS = (0.1, 0.5)
 """Share without data from which one should look, of an order or of all; and from which nothing of the spectrum is good."""
 
@@ -102,15 +104,29 @@ def _missing(content: ReportContent) -> Iterator[str]:
 
 def _why_missing(content: ReportContent, missing: float) -> str:
     """The commonest flag of the pixels between the order edges, in words; a flag of few pixels is no reason for a loss of many samples."""
-    frame, mapped = content.reduction.sky_subtracted, content.reduction.geometry.dispersion_map
-    flags = frame.flags[mapped.order > 0]
-    shares = {words: float(np.mean((flags & np.uint8(flag)) != 0)) if flags.size else 0.0 for flag, words in _CAUSES.items()}
-    words = max(shares, key=lambda name: shares[name])
+    words, share = max(_shares(content).items(), key=lambda one: one[1])
     return (
-        f"{shares[words]:.0%} of the pixels in orders are {words}"
-        if shares[words] > LEAST_CAUSE * missing
+        f"{share:.0%} of the pixels in orders are {words}"
+        if share > LEAST_CAUSE * missing
         else "the flat has no light there, or the object's profile was not measured"
     )
+
+
+def _shares(content: ReportContent) -> dict[str, float]:
+    """Share of the pixels between the order edges that have each flag, by its words."""
+    frame, mapped = content.reduction.sky_subtracted, content.reduction.geometry.dispersion_map
+    flags = frame.flags[mapped.order > 0]
+    return {words: float(np.mean((flags & np.uint8(flag)) != 0)) if flags.size else 0.0 for flag, words in _CAUSES.items()}
+
+
+def _excluded(content: ReportContent) -> Iterator[str]:
+    """Parts of the slit that calibrations exclude, though the object's own part is there and no sample is missing."""
+    if any(_missing(content)) or any(_mostly_missing(content)):
+        return
+    shares = _shares(content)
+    words, share = max(((_CAUSES[flag], shares[_CAUSES[flag]]) for flag in _OF_CALIBRATIONS), key=lambda one: one[1])
+    if share > EXCLUDED_LIMIT:
+        yield f"{share:.0%} of the pixels in orders are {words}."
 
 
 def _rejected(content: ReportContent) -> Iterator[str]:
@@ -206,9 +222,12 @@ _CAUSES = {
     PixelFlag.NO_SKY_MODEL: "without a sky model",
 }
 
+_OF_CALIBRATIONS = (PixelFlag.BAD, PixelFlag.LOW_FLAT, PixelFlag.NOT_FINITE)
+
 _CHECKS: tuple[Callable[[ReportContent], Iterator[str]], ...] = (
     _failures,
     _missing,
+    _excluded,
     _rejected,
     _saturation,
     _sky,

@@ -61,6 +61,13 @@ def test_motion_of_the_lines(moved: float) -> None:
     assert shift == pytest.approx(moved, abs=max(5.0 * error, 0.03))
 
 
+def test_exposures_without_a_row_in_common_have_no_motion() -> None:
+    """Halves of the detector that were dead in one exposure each."""
+    lines = 100.0 + 500.0 * (np.arange(200) % 40 == 0)
+    first, second = np.where(np.arange(200) < 100, lines, np.nan), np.where(np.arange(200) < 100, np.nan, lines)
+    assert line_shift((first,), (second,), 5.0) == (0.0, np.inf)
+
+
 def test_groups_are_those_that_agree_with_their_first() -> None:
     looks = [look(), look(position_arcsec=3.0), look(strips=sky(seed=4)), look(position_arcsec=3.02)]
     assert group_exposures(looks, [3.0] * 4, [(600.0, 1)] * 4) == [[0, 2], [1, 3]]

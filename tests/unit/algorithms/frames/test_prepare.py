@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from soxspipe.algorithms.frames.prepare import expose, orient_and_trim, prepare
+from soxspipe.datamodel.dead_lines import DeadLines
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import RawFrame
@@ -54,6 +57,16 @@ def test_reasons_are_flagged_apart() -> None:
     )
     assert np.isfinite(frame.electrons).all()
     assert frame.electrons[0, 1] == 0.0
+
+
+def test_dead_lines_are_bad_pixels_of_their_exposure() -> None:
+    bad, dead = (
+        np.zeros((2, 3), dtype=bool),
+        (DeadLines(axis=0, first=1, stop=2, beside_e=9.0), DeadLines(axis=1, first=0, stop=1, beside_e=9.0)),
+    )
+    frame = prepare(replace(raw(np.zeros((2, 4))), dead=dead), detector(), bad)
+    np.testing.assert_array_equal(frame.flags, np.uint8(PixelFlag.BAD) * np.array([[1, 0, 0], [1, 1, 1]]))
+    assert not bad.any()
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])

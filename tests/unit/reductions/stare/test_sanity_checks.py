@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from soxspipe.datamodel.dead_lines import DeadLines
 from soxspipe.datamodel.frame import Frame
+from soxspipe.reductions.stare.dead_amplifiers import mark_dead_lines
 from soxspipe.reductions.stare.gather import gather
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.sanity_checks import sanity_checks
@@ -63,3 +65,22 @@ def test_a_part_without_noise(values, what):
         adu[rows] = 500
         (said,) = [one for one in sanity_checks(replace(values, raw=(replace(values.raw[0], adu=adu),))) if "noise" in one]
     assert said.endswith("of order i holds no noise, pixel after pixel the same number")
+
+
+def test_dead_rows_and_columns_of_an_exposure_are_one_sentence(values):
+    blocks = [DeadLines(axis=axis, first=first, stop=first + 20, beside_e=100.0 + first) for axis in (0, 1) for first in (0, 40)]
+    raw = replace(values.raw[0], dead=tuple(blocks))
+    (said,) = sanity_checks(replace(values, raw=(raw,)))
+    assert said == (
+        "raw_VIS_sci_0.fits: rows 0 to 19, rows 40 to 59, columns 0 to 19 and 1 more of the detector hold no light, though the "
+        "pixels beside them hold 140 e-: an amplifier is dead; these pixels are left out"
+    )
+
+
+def test_dead_rows_of_the_frame_are_marked(good_kit, small):
+    values = gather(str(good_kit.sof)).inputs
+    assert mark_dead_lines(values).raw[0].dead == ()
+    adu = np.array(values.raw[0].adu)
+    adu[:300] = 300
+    dead = mark_dead_lines(replace(values, raw=(replace(values.raw[0], adu=adu),)))
+    assert [(block.axis, block.first, block.stop) for block in dead.raw[0].dead] == [(0, 0, 300)]
