@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from soxspipe.datamodel.arrays import BoolImage, FlagArray, Image, IntArray
+from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame, Take
 from soxspipe.datamodel.geometry import DispersionPolynomial
 from soxspipe.datamodel.stored_image import Pixels, StoredImage
@@ -112,6 +115,14 @@ class StoredFrame:
     def good(self) -> BoolImage:
         """True for the pixels that no flag excludes."""
         return self.flags == 0
+
+    def flagged(self, where: BoolImage, flag: PixelFlag) -> StoredFrame:
+        """The frame with `flag` set at the pixels of `where`; its flags lie in memory."""
+        flags = np.array(self.flags)
+        flags[where] |= np.uint8(flag)
+        flags.flags.writeable = False
+        held = StoredImage(shape=self.shape, dtype=flags.dtype, look=lambda: flags)
+        return replace(self, stored=(*self.stored[:2], held))
 
     def cutout(self, take: Take) -> Frame:
         """A frame of the pixels that `take` cuts out."""

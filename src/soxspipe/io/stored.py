@@ -136,10 +136,10 @@ def store_image(file: FitsFile, hdu: Hdu, dtype: type[np.floating[Any]] | None =
     return storing.stored()
 
 
-def store_frame(frame: Frame) -> StoredFrame:
-    """Put a frame into temporary files, electrons and variance in single precision."""
+def store_frame(frame: Frame, dtype: DTypeLike = np.float32) -> StoredFrame:
+    """Put a frame into temporary files, electrons and variance in single precision or another."""
     return StoredFrame(
-        stored=(store(frame.electrons, np.float32), store(frame.variance, np.float32), store(frame.flags)),
+        stored=(store(frame.electrons, dtype), store(frame.variance, dtype), store(frame.flags)),
         exptime_s=frame.exptime_s,
         n_exposures=frame.n_exposures,
         integrations=frame.integrations,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from soxspipe.io.classify import Kind
+from soxspipe.night.memory import hand_back_memory
 from soxspipe.night.plan import Taken
 from soxspipe.reductions.registry import RECIPES, reduction
 from soxspipe.reductions.spec import Published, RecipeSpec
@@ -94,7 +95,7 @@ def run_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, over
     recipe = reduction(verb)
     command = f"soxspipe {verb} {sof} -o {output}" + (f" -s {settings}" if settings else "")
     gathered = gather(recipe, str(sof), settings, verb=verb, command=command, workers=1)
-    return run_reduction(recipe, gathered, output, overwrite=overwrite)
+    return run_reduction(recipe, gathered, output, overwrite=overwrite, listener=lambda _: hand_back_memory())
 
 
 def calibrate_again(verb: str, products: Sequence[Path], response: Path) -> Published | None:

@@ -8,6 +8,7 @@ from tests.support.results import make_geometry
 
 from soxspipe.datamodel.arrays import Image
 from soxspipe.datamodel.calibrations import DarkLaw, Masters, StoredLaw
+from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.stored_frame import StoredMap
 from soxspipe.io.stored import store, store_frame
@@ -66,3 +67,15 @@ def test_a_mean_of_exposures_is_kept_in_single_precision_with_what_was_counted()
     assert (part.n_exposures, part.integrations, part.shape) == (3, 2.0, (2, 4))
     assert part.counts is not None
     assert part.counts.tolist() == [[3] * 4] * 2
+
+
+def test_a_frame_kept_in_double_precision_is_the_frame_and_may_be_flagged_further() -> None:
+    tenths = np.full((3, 4), 0.1)
+    mean = Frame(electrons=tenths, variance=2.0 * tenths, flags=np.zeros((3, 4), np.uint8), exptime_s=30.0)
+    stored = store_frame(mean, np.float64)
+    where = np.eye(3, 4, dtype=bool)
+    flagged = stored.flagged(where, PixelFlag.BAD)
+    part, wanted = flagged.cutout(rows), mean.flagged(where, PixelFlag.BAD).cutout(rows)
+    for name in ("electrons", "variance", "flags"):
+        assert np.array_equal(getattr(part, name), getattr(wanted, name))
+    assert not stored.flags.any(), "the frame that was there before is unchanged"

@@ -166,9 +166,10 @@ def extract_with_sky(
     refined = list(map(problem.refine, hostless, shares))
     profile = problem.measure([fit for fit, _ in refined], [rejected for _, rejected in refined], first, shares)
     better = share_illumination([fit for fit, _ in refined])
-    extracted = tuple(map(partial(problem.extract, profile=profile), better))
+    del alone, hostless, shares, refined  # what is extracted needs the memory
     tilted = better if settings.horne_extraction_along_lines else ()
     along_lines = tuple(map(partial(problem.extract_along_lines, profile=profile), tilted))
+    extracted = tuple(problem.extract(better.pop(0), profile) for _ in fits)
     if companions:
         extracted = _companions_given_back(extracted, kept)
     seen = trace if placed is None else placed.instead_of(other_sources(trace), trace)

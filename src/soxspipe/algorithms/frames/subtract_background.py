@@ -14,9 +14,10 @@ from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.detector import Axis
-from soxspipe.datamodel.frame import Frame, Take
+from soxspipe.datamodel.frame import Take
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
 from soxspipe.datamodel.models import BackgroundModel
+from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import AlgorithmError
 from soxspipe.numerics.medians import MAD_TO_SIGMA, quick_median
 from soxspipe.numerics.robust import grouped_median, largest_near
@@ -48,7 +49,7 @@ NO_MASTERS = Masters()
 
 
 def fit_background(
-    frame: Frame,
+    frame: AnyFrame,
     windows: Sequence[OrderWindow],
     geometry: Geometry,
     settings: BackgroundSettings,
@@ -64,7 +65,7 @@ def fit_background(
 
     Parameters
     ----------
-    frame : Frame
+    frame : AnyFrame
         Electrons before flat division, with variance.
     windows : sequence of OrderWindow
         All orders of the frame.
@@ -126,7 +127,7 @@ def _lit(windows: Sequence[OrderWindow], shape: tuple[int, int], slit_motion_px:
     return lit
 
 
-def _inter_order(frame: Frame, lit: BoolImage, masters: Masters, axis: Axis, used: BoolImage) -> Iterator[_Sample]:
+def _inter_order(frame: AnyFrame, lit: BoolImage, masters: Masters, axis: Axis, used: BoolImage) -> Iterator[_Sample]:
     """Good pixels that no order lights, within `OUTER_REACH_PX` of one, some rows of cells at a time; they are marked in `used`."""
     n_b, n_a = used.shape
     for start in range(0, n_b, CELLS_AT_ONCE * CELL_DISPERSION_PX):

@@ -12,10 +12,11 @@ from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.models import BackgroundModel, Light
+from soxspipe.datamodel.stored_frame import AnyFrame
 
 
 def detrend_order(
-    stacked: Frame,
+    stacked: AnyFrame,
     window: OrderWindow,
     background: BackgroundModel | None,
     masters: Masters,
@@ -28,7 +29,7 @@ def detrend_order(
 
     Parameters
     ----------
-    stacked : Frame
+    stacked : AnyFrame
         Mean exposure.
     window : OrderWindow
         The order.

@@ -30,12 +30,11 @@ from soxspipe.algorithms.sky.wavelengths.measure import corrected_wavelength
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
 from soxspipe.datamodel.arrays import BoolArray, FlagArray, FloatArray, Image
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel, WavelengthShift
 from soxspipe.datamodel.spectrum import CountsSpectrum, MergedSpectrum
-from soxspipe.datamodel.stored_frame import AnyFrame
+from soxspipe.datamodel.stored_frame import AnyFrame, StoredFrame
 from soxspipe.datamodel.trace import ObjectTrace
 from soxspipe.errors import AlgorithmError
 from soxspipe.io.stored import store_frame
@@ -174,8 +173,10 @@ def solve_stack(
     inputs, windows = inputs_of_group(numbers, ready, plan), ready.windows
     named = inputs.object_slit_arcsec
     stacked = clip_and_stack([ready.exposures[number] for number in numbers], settings.stack, _bias_level(inputs))
-    sound = stacked.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     done("clip_and_stack", notes.stack(stacked))
+    shown = store_frame(stacked)
+    sound = store_frame(stacked, np.float64).flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
+    del stacked  # orders need the memory
     in_place = _without_background(sound, windows, inputs, settings)
     slit = measure_slit_offset(in_place.orders, in_place.skies)
     done("slit_offset", notes.slit(slit))
@@ -184,8 +185,8 @@ def solve_stack(
     background, skies = detrended.background, detrended.skies
     done("subtract_background", notes.background(background))
     done("detrend", f"{len(windows)} orders")
-    flags, shown = sound.flags, store_frame(stacked)
-    del stacked, sound, in_place, detrended  # only shown and counted from here on
+    flags = sound.flags
+    del sound, in_place, detrended  # only shown and counted from here on
     cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(on_slit, skies, strict=True)]
     sound_orders = _without_full_wells([order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)], flags)
     if settings.use_lacosmic:
@@ -278,7 +279,7 @@ class _Detrended:
 
 
 def _without_background(
-    sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings, slit_motion_px: float = 0.0
+    sound: StoredFrame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings, slit_motion_px: float = 0.0
 ) -> _Detrended:
     """Orders of a frame in which the slit's image lies off the map by so many pixels."""
     background = _background(sound, windows, inputs, settings, slit_motion_px)
@@ -288,7 +289,7 @@ def _without_background(
 
 
 def _background(
-    sound: Frame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings, slit_motion_px: float
+    sound: StoredFrame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings, slit_motion_px: float
 ) -> BackgroundModel | None:
     if not settings.subtract_background:
         return None
@@ -297,7 +298,7 @@ def _background(
 
 
 def _detrended(
-    sound: Frame, window: OrderWindow, background: BackgroundModel | None, inputs: StareInputs, settings: StareSettings
+    sound: StoredFrame, window: OrderWindow, background: BackgroundModel | None, inputs: StareInputs, settings: StareSettings
 ) -> OrderData:
     binning = (inputs.geometry.dispersion_binning, inputs.geometry.slit_binning)
     return detrend_order(
