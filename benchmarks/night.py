@@ -5,7 +5,8 @@
 ``linear``    the same of 60 000 raw files
 ``rerun``     a night of 300 files with nothing left to do
 ``overhead``  time outside recipes, two workers and one: a night of 300 files whose recipes sleep
-``night``     a simulated night of 281 files, reduced on two workers: wall time, share outside recipes, peak memory, rerun by the command
+``night``     a simulated night of 281 files, reduced on two workers: wall time, share outside recipes (the last step of a target is one),
+              peak memory, rerun by the command
 ``one``       the same on one worker
 ``apart``     one target of it through ``dask scheduler`` and ``dask worker``, against what ``night`` made
 ``watch``     exposures of that target arrive in a folder under watch: seconds until the spectrum of each arm is there
@@ -42,7 +43,7 @@ from astropy.io import fits
 from soxspipe.io.files import md5_of
 from soxspipe.io.sof import resolve_inputs
 from soxspipe.night.execute import Engine, connected
-from soxspipe.night.finishing import finish
+from soxspipe.night.finishing import Finishing, finish, finishings
 from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.job import Job, run_job
 from soxspipe.night.pages import write_pages
@@ -53,6 +54,7 @@ from soxspipe.night.state import Outcome, record_path
 from soxspipe.night.watch import Watching
 from soxspipe.night.watch import watch as keep_watch
 from soxspipe.night.workers import Workers
+from soxspipe.reductions.finish_night import FinishedNight
 from soxspipe.reductions.spec import Published
 from support.dask_processes import dask_processes
 from support.night_headers import EVENING, Exposure, header_block, whole_night, write_headers
@@ -75,8 +77,8 @@ WATCHED_TURNS = 10
 WATCHED_S = 120.0
 """Then the watch is given up."""
 
-TIMES = "seconds.txt"
-"""Beside the products: wall time of each recipe, by the worker that ran it."""
+TIMES, FINISHING = "seconds.txt", "finish"
+"""Beside the products: wall time of each recipe and of each target's last step, by the worker that ran it."""
 
 DATES = ("DATE", "SXSPRE", "CHECKSUM")
 """Cards that tell when a product was made, or follow from it."""
@@ -99,6 +101,31 @@ def timed_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, ov
     finally:
         with (output / TIMES).open("a") as stream:
             stream.write(f"{time.perf_counter() - began:.4f} {verb}\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedFinishing:
+    """The last step of a target, and a line that says how long it took."""
+
+    step: Finishing
+
+    @property
+    def name(self) -> str:
+        """As the step's."""
+        return self.step.name
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """As the step's."""
+        return self.step.after
+
+    def __call__(self, outcomes: Sequence[Outcome]) -> FinishedNight:
+        """Do it."""
+        began = time.perf_counter()
+        made = self.step(outcomes)
+        with (self.step.output / TIMES).open("a") as stream:
+            stream.write(f"{time.perf_counter() - began:.4f} {FINISHING}\n")
+        return made
 
 
 def sleepy_recipe(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
@@ -230,12 +257,14 @@ def night(options: Options, workers: int = 2) -> None:
     request = Request(folder=raw, output=output, workers=workers)
     with memory_watched() as peaks:
         made, wall = timed(lambda: _reduce(request, timed_recipe, takes))
-    seconds = [float(line.split()[0]) for line in (output / TIMES).read_text().splitlines()]
+    spent = [line.split() for line in (output / TIMES).read_text().splitlines()]
+    seconds, last = [float(time_s) for time_s, _ in spent], sum(float(time_s) for time_s, verb in spent if verb == FINISHING)
     (output / TIMES).unlink()
     n_raw = sum(len(task.frames.frames) + len(task.frames.off_frames) for task in made.plan.tasks)
     print_row(
-        f"a night of {n_raw} files, {len(seconds)} recipes, status {made.exit_status}, {workers} workers",
-        f"{wall:.1f} s, {100.0 * (1.0 - sum(seconds) / workers / wall):.1f} % outside recipes ({sum(seconds):.1f} s inside), "
+        f"a night of {n_raw} files, {len(made.outcomes)} recipes, status {made.exit_status}, {workers} workers",
+        f"{wall:.1f} s, {100.0 * (1.0 - sum(seconds) / workers / wall):.1f} % outside recipes ({sum(seconds):.1f} s inside, "
+        f"{last:.1f} of them telluric corrections and joined arms), "
         f"largest process {max(peaks.values(), default=0.0):.0f} MB",
     )
     command = [sys.executable, "-m", "soxspipe", "night", str(raw), "-o", str(output)]
@@ -346,7 +375,8 @@ def _reduce(request: Request, recipe: Callable[..., Published], takes: Takes) ->
     plan = plan_folder(request, takes=takes)
     write_sofs(plan)
     with Workers(request) as workers:
-        made = reduce_night(request, plan, recipe=recipe, workers=workers)
+        last = [TimedFinishing(step=step) for step in finishings(plan, request)]
+        made = reduce_night(request, plan, recipe=recipe, workers=workers, sequels=last)
         finish(made, request, workers.each)
     write_pages(made)
     return made
