@@ -21,7 +21,7 @@ from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, dete
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.host_light import measure_host
 from soxspipe.algorithms.objects.host_removal import host_image
-from soxspipe.algorithms.objects.object_flux import flux_error, smooth_flux
+from soxspipe.algorithms.objects.object_flux import flux_error, steady_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.place_companions import place_companions
 from soxspipe.algorithms.objects.point_source import ROWS_WANTED, SmearedStar, fit_star, measure_smearing, parts_for
@@ -235,7 +235,7 @@ class _Problem:
     def refine(self, fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, BoolArray]:
         """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
         found = self.outliers(fit, shares)
-        light = smooth_flux(found.flux, flux_error(found.variance, shares, fit.data.good))[:, None] * shares
+        light = steady_flux(found.flux, flux_error(found.variance, shares, fit.data.good))[0][:, None] * shares
         keep = inside_edges(fit.data, self.sky_settings) & ~found.rejected
         start = replace(
             fit.spline,

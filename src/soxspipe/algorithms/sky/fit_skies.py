@@ -106,7 +106,12 @@ def _fit_with_objects_masked(
         if intervals:
             even = ~within(data.u_px, intervals)
             rest = fit_order_sky(data, settings, keep=keep & even, object_light=light, start=fit.spline)
-            even_shape = replace(fit.spline, illumination=rest.spline.illumination, shift=rest.spline.shift)
+            even_shape = replace(
+                fit.spline,
+                illumination=rest.spline.illumination,
+                illumination_error=rest.spline.illumination_error,
+                shift=rest.spline.shift,
+            )
             fit = replace(fit, spline=even_shape, used=rest.used)
         return _FirstFit(fit=fit, keep=keep, light=light, intervals=intervals)
     except (AlgorithmError, np.linalg.LinAlgError) as err:
@@ -126,7 +131,12 @@ def _without_uneven_light(first: _FirstFit, *, settings: SkySettings, illuminati
     even = data.without(uneven.electrons)
     even = replace(even, noise=replace(even.noise, floor=even.noise.floor + uneven.variance))
     better = fit_order_sky(even, settings, keep=first.keep, object_light=first.light, start=fit.spline)
-    spline = replace(better.spline, expected_illumination=None, illumination_prior=free.illumination_prior)
+    spline = replace(
+        better.spline,
+        expected_illumination=None,
+        illumination_prior=free.illumination_prior,
+        illumination_error=free.illumination_error,
+    )
     return replace(better, spline=spline, uneven=uneven)
 
 
@@ -179,13 +189,13 @@ def rough_light(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource])
 
 
 def common_illumination(fits: Sequence[SkyFit]) -> FloatArray:
-    """Slit illumination of the arm: mean over orders, weighted by what each order's sky says about it.
+    """Slit illumination of the arm: mean over orders, weighted by their errors.
 
     The slit is one; an order with little sky would otherwise take the wings of a bright object for illumination.
     """
-    weights = np.array([float(np.sum((fit.electrons**2 / fit.data.variance(fit.electrons))[fit.used])) for fit in fits])
+    weights = np.array([fit.spline.illumination_error for fit in fits]) ** -2.0
     values = np.array([fit.spline.illumination for fit in fits])
-    return np.asarray((weights[:, None] * values).sum(axis=0) / max(float(weights.sum()), 1e-30))
+    return np.asarray((weights * values).sum(axis=0) / weights.sum(axis=0))
 
 
 def share_illumination(fits: Sequence[SkyFit]) -> list[SkyFit]:

@@ -43,6 +43,9 @@ WIDTH_PRIOR_PX2 = 0.3
 
 WINGS_PRIOR = 0.05
 """Of the object's light: what its rough model has left."""
+WINGS_GAIN = 2.0
+"""Chi squared that each term of wings across the slit must save (Akaike): of a faint object in a bright sky they are the illumination over
+again, and what noise makes of the two together bends the sky under the object by several of its errors."""
 ILLUMINATION_PRIOR = 0.1
 """Slits are lit evenly to some per cent, without a flat to a tenth."""
 LARGEST_STEP_PX = 0.5
@@ -81,6 +84,8 @@ class SkySpline:
         Standard deviation of that prior.
     width : ndarray, shape (n_width,)
         Half the variance (px^2) that is added to lines along the slit, coefficients of P_1, P_2; empty where lines have one width.
+    illumination_error : ndarray, shape (n_illumination,)
+        Of gamma, with all else free that was; empty before the first step.
     """
 
     space: SplineSpace
@@ -91,6 +96,7 @@ class SkySpline:
     expected_illumination: FloatArray | None = None
     illumination_prior: float = ILLUMINATION_PRIOR
     width: FloatArray = field(default_factory=lambda: np.zeros(0))
+    illumination_error: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def knots(self) -> FloatArray:
@@ -293,6 +299,18 @@ def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, placed:
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))
 
 
+def _shape_step(normal: FloatArray, right: FloatArray, n_doubtful: int) -> tuple[FloatArray, FloatArray]:
+    """Step of the shape and its errors; the last `n_doubtful` terms stay 0 unless they save chi squared of `WINGS_GAIN` each."""
+    inverse = np.linalg.inv(normal)
+    step = inverse @ right
+    doubtful = slice(right.size - n_doubtful, None)
+    saved = float(step[doubtful] @ np.linalg.solve(inverse[doubtful, doubtful], step[doubtful]))
+    if saved < WINGS_GAIN * n_doubtful:
+        sure, error = _shape_step(normal[: doubtful.start, : doubtful.start], right[: doubtful.start], 0)
+        return np.append(sure, np.zeros(n_doubtful)), np.append(error, np.zeros(n_doubtful))
+    return step, np.sqrt(np.diag(inverse))
+
+
 def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here: Linearised, wings: FloatArray | None = None) -> SkySpline:
     """One step for spline, illumination and shift together.
 
@@ -308,7 +326,7 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
         The current solution at the pixels.
     wings : ndarray, shape (n_wings, n), or None
         Light of the object that may be left in the data, each row times an unknown factor of about `WINGS_PRIOR`: what changes along the
-        order as the object does is not the slit's illumination.
+        order as the object does is not the slit's illumination.  All but the first take part only if they save chi squared.
 
     Returns
     -------
@@ -340,7 +358,7 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     dense_right = dense_right - prior * current
     solved = cho_solve_banded((factor, True), np.column_stack([right, border]))
     schur = dense - border.T @ solved[:, 1:]
-    step = np.linalg.solve(schur, dense_right - border.T @ solved[:, 0])
+    step, error = _shape_step(schur, dense_right - border.T @ solved[:, 0], n_doubtful=max(len(more) - 1, 0))
     of_shift = slice(n_gain, n_gain + n_along * n_across)
     largest = np.abs(step[of_shift]).max(initial=0.0)
     step = step * min(1.0, LARGEST_STEP_PX / largest) if largest > 0 else step
@@ -348,6 +366,7 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
         spline,
         coefficients=solved[:, 0] - solved[:, 1:] @ step,
         illumination=spline.illumination + step[:n_gain],
+        illumination_error=error[:n_gain],
         shift=spline.shift + step[of_shift].reshape(n_across, n_along).T,
         width=spline.width + step[of_shift.stop : of_shift.stop + n_width],
     )

@@ -80,7 +80,7 @@ LEAST_WIDTH_PX2 = 0.01
 PLACES_PER_PX = 4.0
 """Sorting needs no finer order than this; pixels within a place may stand in any."""
 WING_TERMS = 2
-"""Level and slope across the slit."""
+"""Slope and curvature across the slit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -139,6 +139,27 @@ def test_light_that_goes_with_the_object_is_not_taken_for_illumination() -> None
     assert abs(converged(start, pixels).illumination[1]) > 0.02
 
 
+def faint_in_moonlight(seed: int) -> tuple[SkyPixels, np.ndarray]:
+    """A smooth sky of 110 electrons, and what a faint object's light on each row, known with its noise, may look like across the slit."""
+    draw = np.random.default_rng(seed)
+    u, s = draw.uniform(*U_RANGE, 4000), draw.uniform(-1, 1, 4000)
+    truth = 110.0 * (1.0 + 0.03 * s)
+    flux = np.interp(u, np.arange(121), draw.normal(13.0, 5.0, 121))
+    pixels = SkyPixels(u=u, slit=s, electrons=draw.normal(truth, np.sqrt(truth)), variance=truth)
+    return pixels, np.stack([0.0 * s, flux * s, flux * 0.5 * (3.0 * s**2 - 1.0)])
+
+
+def test_the_wings_of_a_faint_object_do_not_bend_the_sky() -> None:
+    start = spline(illumination=2, n=20)
+    found = [converged(start, pixels, rounds=3, wings=wings) for pixels, wings in map(faint_in_moonlight, range(30))]
+    pulls = np.array([(one.illumination - [0.03, 0.0]) / one.illumination_error for one in found])
+    assert np.all(np.abs(pulls.mean(axis=0)) < 4.0 / np.sqrt(30))
+    assert np.all((pulls.std(axis=0) > 0.75) & (pulls.std(axis=0) < 1.4))
+    without = converged(start, faint_in_moonlight(0)[0], rounds=3).illumination_error
+    typical = np.median([one.illumination_error for one in found], axis=0)
+    np.testing.assert_allclose(typical, without, rtol=0.1)  # with both terms of wings they would be twice as large
+
+
 def test_without_shape_terms_a_step_is_the_linear_fit() -> None:
     u, s = scattered()
     truth = lines_with(1.0, 0.0, u)
