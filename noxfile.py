@@ -11,8 +11,9 @@ CLIENTS = {
     "library": ("specutils", "linetools", "pyspeckit", "PyAstronomy", "sncosmo", "ppxf", "jdaviz"),
     "lime": ("lime-stable",),
     "snid": ("snid-sage",),
+    "ngsf": ("ngsf",),
 }
-"""Readers of our spectra that get on with each other in one environment; LiMe wants an older astropy, snid-sage brings Qt."""
+"""Readers of our spectra that get on with each other in one environment; LiMe wants an older astropy, snid-sage brings Qt, NGSF is for an older numpy."""
 
 
 def floors() -> list[str]:

@@ -183,3 +183,11 @@ def test_snid_sage_prepares_a_spectrum_of_its_range(spectrum):
     used = ready["log_wave"][ready["nonzero_mask"]]
     np.testing.assert_allclose(used[[0, -1]], limits, rtol=3e-3)  # two steps of its grid
     assert np.all(np.isfinite(ready["tapered_flux"]))
+
+
+def test_ngsf_reads_the_text(spectrum):
+    """What its fit begins with; NGSF 0.0.2 bins with a function that numpy has no more, and its templates have to be fetched."""
+    binnings = pytest.importorskip("NGSF.Header_Binnings")
+    paths, _ = spectrum
+    found = binnings.kill_header(str(paths["EXTRACTED_FLUXCAL_ASCII"]))
+    np.testing.assert_array_equal(found, np.loadtxt(paths["EXTRACTED_FLUXCAL_ASCII"], usecols=(0, 1)))

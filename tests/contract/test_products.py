@@ -113,6 +113,7 @@ def test_images(case, suffix):
         outside = hdus["FLUX"].data[~inside]
         assert np.all(np.isnan(outside)) if "RESIDUALS" in suffix else np.all(outside == 0)
         assert np.all(np.isfinite(hdus["FLUX"].data[inside]))
+        assert np.all(hdus["ERRS"].data[hdus["QUAL"].data == 0] > 0)  # a weight of 1 / error² is never infinite
 
 
 def test_images_hold_the_values_of_the_run(case):

@@ -55,9 +55,9 @@ def sky_model(context: StareContext) -> Contents:
 
 
 def sky_residuals(context: StareContext) -> Contents:
-    """SKYSUB_RESIDUALS: (data - sky - object) / error, so that ERRS is 1 inside orders; NaN outside."""
+    """SKYSUB_RESIDUALS: (data - sky - object) / error, so that ERRS is 1 inside orders; NaN outside, with an infinite error."""
     residual = context.result.residual_sigma
-    error = ComputedImage(residual, np.isfinite)
+    error = ComputedImage(residual, lambda rows: np.where(np.isfinite(rows), np.float32(1.0), np.float32(np.inf)))
     remark = "kept for readers; values are in sigma"
     return fits_chunks(products.image_hdus(_image_cards(context), residual, _flags(context), error, remark=remark))
 
