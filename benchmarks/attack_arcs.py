@@ -1,4 +1,5 @@
-"""Arcs as they should not be, through the geometry recipes: ``python benchmarks/attack_arcs.py [--arms NIR VIS] [--cases CASE ...] [--seed 31] [--instrument SOXS]``.
+"""Arcs as they should not be, through the geometry recipes: ``python benchmarks/attack_arcs.py [--arms NIR VIS] [--cases CASE ...] [--seed 31] [--instrument SOXS]
+[--plain DIR]``.
 
 Whole detectors of `soxspipe simulate`.  For every case raw bias, arcs, pinhole flat and flats are made and given to the recipes; the map, the lines
 and the order centres are held against the truth, and what the user is told is printed below the table.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +34,8 @@ HALF_PX = {"NIR": 1024.0, "VIS": 2048.0, "UVB": 1500.0}
 """Half of the longer side, by which a rotation or a stretch is told in pixels."""
 SAID_ABOVE = 7.0
 """Significance above which an image counts as detectable."""
+MASK_KEYS = {"mask_offset_pinholes", "pinhole_share", "pinhole_share_orders"}
+"""What changes the mask alone; keys that begin with ``arc_`` change arcs alone.  The other frames, and what was made of them, are the plain case's."""
 HALF_SLIT = 5.8
 """A tenth of an arcsecond from the ends of the slit, pixels are lit in part."""
 STRONG = 8.0
@@ -95,18 +99,25 @@ def cases(arm: str) -> Mapping[str, Mapping[str, Any]]:
     return {name: values for name, values in every.items() if name not in gone}
 
 
-class Attack:
-    """Raw frames of one case, and what the recipes made of them."""
+def kinds_of(arm: str, changes: Mapping[str, Any]) -> list[str]:
+    """Kinds of frames that a case has of its own."""
+    if changes and MASK_KEYS.issuperset(changes):
+        return ["multi_pinhole_arc"]
+    if changes and all(key.startswith("arc_") for key in changes):
+        return ["pinhole_arc", "multi_pinhole_arc"]
+    return ["pinhole_arc", "pinhole_flat", "flat", "multi_pinhole_arc", *(["bias"] if arm != "NIR" else [])]
 
-    def __init__(self, folder: Path, instrument: str, arm: str, seed: int, changes: Mapping[str, Any]) -> None:
-        self.folder, self.arm = folder, arm
-        kinds = ["pinhole_arc", "pinhole_flat", "flat", "multi_pinhole_arc", *(["bias"] if arm != "NIR" else [])]
+
+class Attack:
+    """Raw frames of one case, and what the recipes made of them; `made` is a plain case in whose folder the rest is found."""
+
+    def __init__(self, folder: Path, instrument: str, arm: str, seed: int, changes: Mapping[str, Any], made: Path | None = None) -> None:
+        self.folder, self.arm, self.made = folder, arm, made
+        self.kinds = kinds_of(arm, changes)
         few = {"bias_frames": 3, "flat_frames": 2, "off_frames": 2, "d2_frames": 2 if arm == "UVB" else 0}
-        scene = make_scene_of(
-            CalibrationScene, {"instrument": instrument, "arm": arm, "seed": seed, "kinds": kinds, **few, **GEOMETRY, **changes}
-        )
-        self.scene = scene
-        self.raw = write_calibration_set(make_calibration_set(scene, read_facts(scene)), folder / "raw")
+        keys = {"instrument": instrument, "arm": arm, "seed": seed, "kinds": self.kinds, **few, **GEOMETRY, **changes}
+        self.scene = make_scene_of(CalibrationScene, keys)
+        self.raw = write_calibration_set(make_calibration_set(self.scene, read_facts(self.scene)), folder / "raw")
 
     def frames(self, stem: str) -> list[Path]:
         return [path for path in self.raw if path.suffix == ".fits" and path.name.startswith(f"{self.arm}_{stem}")]
@@ -118,13 +129,19 @@ class Attack:
         recipe(LOG, settings={"workspace-root-dir": str(output), "make-plots": False}, inputFrames=paths, overwrite=True).produce_product()
         return output
 
+    def of(self, kind: str, recipe: type, name: str, *files: Path) -> Path:
+        """Folder of a recipe's products: the plain case's where this case has no frames of that kind."""
+        if kind in self.kinds or self.made is None:
+            return self.run(recipe, name, *files)
+        return self.made / name
+
     def solve(self) -> dict[str, Path]:
         """The recipes in turn."""
-        bias = [found(self.run(soxs_mbias, "mbias", *self.frames("bias")), "MASTER_BIAS")] if self.arm != "NIR" else []
-        disp = self.run(soxs_disp_solution, "disp", *self.frames("pinhole_arc"), *bias)
+        bias = [found(self.of("bias", soxs_mbias, "mbias", *self.frames("bias")), "MASTER_BIAS")] if self.arm != "NIR" else []
+        disp = self.of("pinhole_arc", soxs_disp_solution, "disp", *self.frames("pinhole_arc"), *bias)
         first = found(disp, "DISP_TAB")
-        centres = self.run(soxs_order_centres, "centres", *self.frames("pinhole_flat"), first, *bias)
-        flat = self.run(soxs_mflat, "mflat", *self.frames("flat"), found(centres, "ORDER_TAB"), *bias)
+        centres = self.of("pinhole_flat", soxs_order_centres, "centres", *self.frames("pinhole_flat"), first, *bias)
+        flat = self.of("flat", soxs_mflat, "mflat", *self.frames("flat"), found(centres, "ORDER_TAB"), *bias)
         spatial = self.run(soxs_spatial_solution, "spatial", *self.frames("multi_pinhole_arc"), first, found(flat, "ORDER_TAB"), *bias)
         return {"disp": disp, "centres": centres, "spatial": spatial}
 
@@ -233,20 +250,18 @@ def said(folder: Path) -> list[str]:
     return [judged["verdict"], *judged["warnings"], *failing]
 
 
-def measure(instrument: str, arm: str, seed: int, changes: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
+def measure(attack: Attack) -> tuple[dict[str, float], list[str]]:
     """Figures of one case, and what the user is told."""
-    with tempfile.TemporaryDirectory() as place:
-        attack = Attack(Path(place), instrument, arm, seed, changes)
-        try:
-            folders = attack.solve()
-        except SoxspipeError as refused:
-            told = [f"{name}: {text}" for name in ("disp", "centres") for text in said(Path(place) / name)]
-            return {}, [*told, f"refused: {refused}"]
-        truth = read_calibration_truth(Path(place) / "raw" / "truth_cal.fits")
-        figures = first_figures(folders["disp"], truth) | trace_figures(folders["centres"], truth)
-        figures |= map_figures(folders["spatial"], truth) | line_figures(folders["spatial"], truth, attack.scene)
-        figures["solution"] = float(np.sqrt(np.mean(centre_errors(found(folders["spatial"], "DISP_TAB"), truth) ** 2)))
-        return figures, [f"{name}: {text}" for name, folder in folders.items() for text in said(folder)]
+    try:
+        folders = attack.solve()
+    except SoxspipeError as refused:
+        told = [f"{name}: {text}" for name in ("disp", "centres") for text in said(attack.folder / name)]
+        return {}, [*told, f"refused: {refused}"]
+    truth = read_calibration_truth(attack.folder / "raw" / "truth_cal.fits")
+    figures = first_figures(folders["disp"], truth) | trace_figures(folders["centres"], truth)
+    figures |= map_figures(folders["spatial"], truth) | line_figures(folders["spatial"], truth, attack.scene)
+    figures["solution"] = float(np.sqrt(np.mean(centre_errors(found(folders["spatial"], "DISP_TAB"), truth) ** 2)))
+    return figures, [f"{name}: {text}" for name, folder in folders.items() for text in said(folder)]
 
 
 COLUMNS = {"first": 4, "centres": 4, "solution": 4, "map": 4, "worst": 4, "slit": 4, "pull": 2, "wrong": 0, "used": 3}
@@ -254,24 +269,35 @@ COLUMNS = {"first": 4, "centres": 4, "solution": 4, "map": 4, "worst": 4, "slit"
 
 
 def main() -> None:
-    """Print a table, and below it what was said."""
+    """Print a table, and below each row what was said."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--arms", nargs="+", default=["NIR", "VIS"])
     parser.add_argument("--cases", nargs="+")
     parser.add_argument("--seed", type=int, default=31)
     parser.add_argument("--instrument", choices=("SOXS", "XSHOOTER"), default="SOXS", help="the other one: the plain case alone")
+    parser.add_argument("--plain", type=Path, help="folder of plain cases, by arm: made where it has none, and used again")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)
     print("| arm, case | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1))
-    told: dict[str, list[str]] = {}
-    for arm in given.arms:
-        for case, changes in (cases(arm) if given.instrument == "SOXS" else {"plain": {}}).items():
-            if given.cases and case not in given.cases:
-                continue
-            figures, told[f"{arm}, {case}"] = measure(given.instrument, arm, given.seed, changes)
-            shown = [f"{figures[name]:.{digits}f}" if name in figures else "-" for name, digits in COLUMNS.items()]
-            print(f"| {arm}, {case} | " + " | ".join(shown) + " |", flush=True)
-            print("\n".join(f"    {text}" for text in told[f"{arm}, {case}"]), flush=True)
+    with tempfile.TemporaryDirectory() as place:
+        for arm in given.arms:
+            plain = (given.plain or Path(place)) / arm
+            every = cases(arm) if given.instrument == "SOXS" else {"plain": {}}
+            if not plain.exists() or given.cases is None or "plain" in given.cases:
+                show(f"{arm}, plain", Attack(plain, given.instrument, arm, given.seed, {}))
+            for number, (case, changes) in enumerate(every.items()):
+                if case != "plain" and (given.cases is None or case in given.cases):
+                    folder = Path(place) / f"{arm}_{number}"
+                    show(f"{arm}, {case}", Attack(folder, given.instrument, arm, given.seed, changes, plain))
+                    shutil.rmtree(folder)
+
+
+def show(title: str, attack: Attack) -> None:
+    """A row of the table, and what the user hears."""
+    figures, told = measure(attack)
+    shown = [f"{figures[name]:.{digits}f}" if name in figures else "-" for name, digits in COLUMNS.items()]
+    print(f"| {title} | " + " | ".join(shown) + " |")
+    print("\n".join(f"    {text}" for text in told), flush=True)
 
 
 if __name__ == "__main__":

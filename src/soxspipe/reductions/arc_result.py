@@ -9,6 +9,7 @@ import numpy as np
 from soxspipe.algorithms.calibration.arc_image import ArcImage
 from soxspipe.algorithms.calibration.arc_settings import ArcSettings
 from soxspipe.algorithms.calibration.check_mask import MaskCheck
+from soxspipe.algorithms.calibration.lamps_seen import lamps_seen
 from soxspipe.algorithms.calibration.line_widths import LineWidths, WidthTable, measure_line_widths, tabulate_widths
 from soxspipe.algorithms.calibration.predict_lines import ArcPrediction, candidate_lines, pixels_of
 from soxspipe.algorithms.calibration.solve_arc import ArcSolution, solve_arc
@@ -163,6 +164,10 @@ def _warnings(inputs: LampInputs, result: ArcResult) -> tuple[str, ...]:
             )
     if not inputs.elements:
         found.append("the headers name no lamp; lines of all lamps were searched for")
+    found += [
+        f"{lamp.used} of {lamp.expected} lines of {lamp.element} that are usually seen are there: is the lamp out, although the header names it?"
+        for lamp in lamps_seen(solution) if lamp.out and lamp.element in inputs.elements
+    ]  # fmt: skip
     for name, fit in (("x", solution.fit.x), ("y", solution.fit.y)):
         if fit.left_out_px > LARGEST_LEFT_OUT_PX:
             found.append(

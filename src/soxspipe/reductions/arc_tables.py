@@ -54,7 +54,8 @@ def fitted_lines(context: ArcContext) -> Contents:
         "x_diff": "pix",
         "y_diff": "pix",
     }
-    return fits_chunks((Hdu(cards=(("COMMENT", "In column units ct stands for one electron.", ""),)), rows_hdu("", rows, units)))
+    notes = "In column units ct stands for one electron.", "Places are pixels of the frame as it was read out."
+    return fits_chunks((Hdu(cards=tuple(("COMMENT", note, "") for note in notes)), rows_hdu("", rows, units)))
 
 
 def missed_lines(context: ArcContext) -> Contents:

@@ -15,6 +15,7 @@ from soxspipe.algorithms.calibration.line_widths import LineWidths
 from soxspipe.algorithms.calibration.slit_widths import measure_slit_widths
 from soxspipe.algorithms.calibration.solve_map import SolvedMap, solve_map
 from soxspipe.algorithms.orders.dispersion import invert_dispersion, solve_order
+from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.geometry import OrderTable
 from soxspipe.errors import InputError
 from soxspipe.reductions.arc_result import ArcResult, arc_result, centre_motion, solve, unbinned_errors
@@ -43,7 +44,7 @@ def reduce_spatial_solution(inputs: LampInputs, settings: SpatialSolutionSetting
     middles = slit_middles(result, inputs.order_table, inputs)
     result = replace(
         result, mask=mask, shift_px=centre_motion(result, inputs), slit_centre_arcsec=middles,
-        warnings=(*result.warnings, *_mask_warnings(mask, inputs), *_middle_warnings(middles, inputs)),
+        warnings=(*result.warnings, *mask_warnings(mask, inputs.arm), *_middle_warnings(middles, inputs)),
     )  # fmt: skip
     done("check mask", f"motion against the first solution {result.shift_px[0]:+.2f}, {result.shift_px[1]:+.2f} px")
     if inputs.slit_raw:
@@ -100,20 +101,28 @@ def slit_middles(result: ArcResult, table: OrderTable, inputs: LampInputs) -> di
     return middles
 
 
-def _mask_warnings(mask: tuple[MaskCheck, ...], inputs: LampInputs) -> tuple[str, ...]:
-    """Orders in which the mask is not seen as it should be."""
-    found = []
+def mask_warnings(mask: tuple[MaskCheck, ...], arm: Arm) -> tuple[str, ...]:
+    """What is not seen of the mask as it should be, orders of a kind together."""
+    found: list[str] = []
+    if displaced := [check.order for check in mask if check.displaced]:
+        found.append(
+            f"{_orders(arm, displaced)}: light one pinhole beyond the mask and none at its other end; the mask lies one pinhole off the slit's "
+            "centre, and the pinholes that lie where they should hold the solution"
+        )
+    unseen: dict[tuple[int, ...], list[int]] = {}
     for check in mask:
-        label = inputs.arm.label(check.order)
-        if check.displaced:
+        unseen.setdefault(check.unseen, []).append(check.order)
+    for pinholes, orders in unseen.items():
+        if pinholes:
             found.append(
-                f"order {label}: light one pinhole beyond the mask and none at its other end; the mask lies one pinhole off the slit's centre"
-            )
-        if check.unseen:
-            found.append(
-                f"order {label}: no light at pinhole {', '.join(map(str, check.unseen))} of the mask (counted from 0); it is left out"
+                f"{_orders(arm, orders)}: no light at pinhole {', '.join(map(str, pinholes))} of the mask (counted from 0); it is left out"
             )
     return tuple(found)
+
+
+def _orders(arm: Arm, orders: list[int]) -> str:
+    """``orders 10, 11, 12``."""
+    return f"order{'s' if len(orders) > 1 else ''} {', '.join(arm.label(order) for order in orders)}"
 
 
 def _middle_warnings(middles: dict[int, float], inputs: LampInputs) -> tuple[str, ...]:
