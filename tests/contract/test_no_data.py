@@ -13,6 +13,7 @@ from astropy.io import fits
 
 from soxspipe.cli.app import run
 from soxspipe.datamodel.flags import SpectrumFlag
+from support.calibration_kits import make_kit
 from support.small import Kit
 
 Change = Callable[[np.ndarray], np.ndarray]
@@ -118,12 +119,18 @@ def changed(kit: Kit, role: str, plane: int, change: Change) -> Kit:
     return kit
 
 
-def reasons(kit: Kit, place: Path) -> tuple[str, set[str]]:
+@pytest.fixture(scope="module")
+def bias_kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    """Three bias frames."""
+    return make_kit("mbias", tmp_path_factory.mktemp("bias"))
+
+
+def reasons(kit: Kit, place: Path, verb: str = "stare") -> tuple[str, set[str]]:
     """Verdict of a reduction into ``place/out``, and what it rests on."""
     place.mkdir(exist_ok=True)
     settings = place / "settings.yaml"
     settings.write_text("make_plots: false\n")
-    assert run(["stare", str(kit.sof), "-o", str(place / "out"), "-s", str(settings)]) == 0
+    assert run([verb, str(kit.sof), "-o", str(place / "out"), "-s", str(settings)]) == 0
     (path,) = (place / "out").rglob("*_QC.json")
     found = json.loads(path.read_text())
     return found["verdict"], set(found["worries"])
@@ -180,6 +187,17 @@ def test_a_dead_exposure_of_three_costs_its_own_pixels_alone(rows: bool, small_k
     assert np.median(spectrum["FLUX_COUNTS"][known] / wanted["FLUX_COUNTS"][known]) == pytest.approx(1.0, abs=0.002)
     variance = spectrum["VARIANCE"][known] / wanted["VARIANCE"][known]
     assert np.percentile(variance, 95) == pytest.approx(1.5, abs=0.1)  # two exposures in the place of three
+
+
+@pytest.mark.parametrize("spoiled", [0, 1, 3])
+def test_a_bias_that_was_not_read_out_in_half_is_never_good(spoiled: int, bias_kit, small, tmp_path: Path) -> None:
+    kit = bias_kit.copy(tmp_path / "set")
+    for number in range(spoiled):
+        changed(kit, f"raw{number}", 0, half(PEDESTAL_ADU))
+    verdict, worries = reasons(kit, tmp_path, "mbias")
+    assert verdict == ("Look closer" if spoiled else "Good")
+    said = [worry for worry in worries if re.search(r"VIS_bias_0.fits.*: 53% of the detector holds no noise", worry)]
+    assert len(said) == bool(spoiled)
 
 
 @pytest.mark.parametrize("name", list(MISSHAPEN))

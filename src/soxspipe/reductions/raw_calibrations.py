@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from soxspipe.algorithms.calibration.frame_noise import FrameNoise
+from soxspipe.algorithms.calibration.unread_parts import constant_share
 from soxspipe.datamodel.arrays import FlagArray
 from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.observation import Observation
@@ -35,6 +36,8 @@ RAW_CALIBRATIONS = (
     Kind.ARC_LAMP_OFF,
 )  # fmt: skip
 
+MOST_UNREAD = 0.01
+"""Half of a channel of the infrared detector; sound frames have no such block."""
 DRIFT_TO_SAY = 0.25
 """Of the read noise: a level that moves less within a frame is less than the error of a master of sixteen frames."""
 
@@ -110,9 +113,10 @@ def gather_frames(
     """
     found = find_files(inputs)
     require_no_others(found, spec)
-    return gather_set(
+    gathered = gather_set(
         found, spec, model, settings_source, lambda files, chosen, _: read(files, chosen), what=what, command=command, workers=workers
     )
+    return replace(gathered, warnings=(*gathered.warnings, *unread_warnings(gathered.inputs.raw)))
 
 
 def gather_set(
@@ -170,6 +174,19 @@ def gather_set(
         files=files,
         checksums=checksums,
         command=command,
+    )
+
+
+def unread_warnings(raw: Sequence[RawCalibration]) -> tuple[str, ...]:
+    """A sentence where frames hold one number in a part of the detector."""
+    shares = {frame.name: constant_share(frame) for frame in raw}
+    unread = [name for name, share in shares.items() if share > MOST_UNREAD]
+    if not unread:
+        return ()
+    who = unread[0] if len(unread) == 1 else f"{unread[0]} and {len(unread) - 1} more"
+    return (
+        f"{who}: {max(shares.values()):.0%} of the detector holds no noise, pixel after pixel the same number: an amplifier is dead, or the "
+        "frame is not complete",
     )
 
 
