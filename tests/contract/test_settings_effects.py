@@ -192,7 +192,7 @@ def _background(**chosen: Any) -> BackgroundModel:
     frame = Frame(
         electrons=rng.normal(light, 3.0), variance=np.full(light.shape, 9.0), flags=np.zeros(light.shape, dtype=np.uint8), exptime_s=1.0
     )
-    return fit_background(frame, cut_orders(geometry), geometry, with_setting(**chosen).background)
+    return fit_background(frame, geometry, with_setting(**chosen).background)
 
 
 # ----- the trace

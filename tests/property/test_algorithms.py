@@ -172,7 +172,6 @@ def test_a_constant_under_everything_is_scattered_light(level: float) -> None:
     plain, raised = (
         fit_background(
             Frame(electrons=light + extra, variance=np.full(light.shape, 16.0), flags=np.zeros(light.shape, dtype=np.uint8), exptime_s=1.0),
-            cut_orders(geometry),
             geometry,
             BackgroundSettings(),
         )

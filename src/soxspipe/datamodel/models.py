@@ -57,9 +57,13 @@ class BackgroundModel:
         b_px = np.arange(self.variance.shape[1 if self.dispersion_axis == "x" else 0])
         electrons = np.empty((b_px.size, self.cells.shape[1]))
         for start in range(0, b_px.size, ROWS_AT_ONCE):
-            low, high, share = self._between(b_px[start : start + ROWS_AT_ONCE])
-            electrons[start : start + ROWS_AT_ONCE] = self.cells[low] * (1.0 - share) + self.cells[high] * share
+            electrons[start : start + ROWS_AT_ONCE] = self.along(b_px[start : start + ROWS_AT_ONCE])
         return electrons.T if self.dispersion_axis == "x" else electrons
+
+    def along(self, b_px: FloatArray | IntArray) -> FloatArray:
+        """Electrons at places along the dispersion axis, shape (n,), for all pixels of the slit axis: shape (n, n_a)."""
+        low, high, share = self._between(b_px)
+        return self.cells[low] * (1.0 - share) + self.cells[high] * share
 
     def cutout(self, window: OrderWindow) -> Light:
         """Light and variance in the pixels of an order."""
@@ -69,7 +73,7 @@ class BackgroundModel:
         electrons = self.cells.take(first) * (1.0 - share) + self.cells.take(second) * share
         return Light(electrons, window.cutout(self.variance))
 
-    def _between(self, b_px: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    def _between(self, b_px: FloatArray | IntArray) -> tuple[IntArray, IntArray, FloatArray]:
         """Cells on either side of dispersion pixels, shape (n,), and the share of the second, shape (n, 1)."""
         position = (b_px + 0.5) / self.cell_px - 0.5
         low = np.clip(np.floor(position).astype(np.int64), 0, max(self.cells.shape[0] - 2, 0))

@@ -7,14 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from soxspipe.algorithms.frames.detrend import pedestal_level
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image, IntArray
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.datamodel.stored_frame import AnyFrame
+from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.show_image import View, orders_view, show_frame, stretch
+from soxspipe.plots.show_image import View, orders_view, show_blocks, stretch
 from soxspipe.plots.style import WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, new_figure
 from soxspipe.plots.words import BLUE, INK, ORANGE, PALE_BLUE, VERMILION
 
@@ -24,6 +25,10 @@ _HALF_WIDTH_PX = 40
 """Averages photon noise away; scattered light does not change over as little."""
 _GROUP_PX = 8
 """A third of a gap between orders."""
+_PICTURE_COLUMNS, _BLOCK_ROWS = 340, 4
+"""Columns of the picture, and pixels of the slit axis in each of its rows: scattered light is smooth."""
+_LIMITS_EVERY_PX = 5
+"""A column in so many tells the range of a smooth model."""
 
 
 def plot_background(inputs: FigureInputs) -> Figure:
@@ -49,14 +54,17 @@ def plot_background(inputs: FigureInputs) -> Figure:
     slit_axis, dispersion_axis = inputs.geometry.arm.slit_axis, inputs.geometry.arm.dispersion_axis
     figure = new_figure("Background Scattered Light", inputs.subtitle, WIDE)
     image = add_panel(figure, (0.07, 0.42, 0.84, 0.465))
-    electrons = model.electrons
-    limits = measured_limits(view.turn(electrons), view.turn(model.used))
-    show_frame(image, electrons, view, limits, width=340, cmap="viridis", levels=256)
+    few = np.arange(0, view.n_disp, _LIMITS_EVERY_PX)
+    limits = measured_limits(_model_at(model, view, few), view.turn(model.used)[:, few])
+    # the model is straight over as few pixels: its value in the middle of a block of columns is their mean
+    columns = max(1, view.n_disp // _PICTURE_COLUMNS)
+    middles = np.arange(view.n_disp // columns) * columns + 0.5 * (columns - 1)
+    show_blocks(image, block_mean(_model_at(model, view, middles), _BLOCK_ROWS, 1), (_BLOCK_ROWS, columns), view, limits, "viridis", 256)
     colour_bar(figure, (0.925, 0.42, 0.014, 0.465), limits, "viridis", "scattered light (electrons)")
     image.set_xlabel(f"{dispersion_axis} (px)")
     image.set_ylabel(f"{slit_axis} (px)")
     cuts = add_panel(figure, (0.07, 0.065, 0.915, 0.28))
-    ranges = [_draw_cut(cuts, inputs, view, electrons, share, colour) for share, colour in _CUTS]
+    ranges = [_draw_cut(cuts, inputs, view, share, colour) for share, colour in _CUTS]
     for share, colour in _CUTS:
         image.axvline(share * view.n_disp, color="white", lw=1.4)
         image.axvline(share * view.n_disp, color=colour, lw=0.9, ls=(0, (7, 2)))
@@ -72,6 +80,11 @@ def plot_background(inputs: FigureInputs) -> Figure:
     return draw_edges(figure)
 
 
+def _model_at(model: BackgroundModel, view: View, b_px: FloatArray | IntArray) -> FloatArray:
+    """Electrons of the model at places along the dispersion, shape (n,), for the rows that are shown: shape (rows, n)."""
+    return model.along(b_px)[:, view.low : view.high].T
+
+
 def measured_limits(electrons: Image, used: BoolArray) -> tuple[float, float]:
     """Limits of the colours: of the model at the pixels that it was fitted to.  Beyond them it is continued, and may run to any value."""
     return stretch(electrons[used][:, None], 0.5, 99.5) if used.any() else stretch(electrons, 0.5, 99.5)
@@ -84,12 +97,12 @@ def _require_background(inputs: FigureInputs) -> BackgroundModel:
     return inputs.background
 
 
-def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, electrons: Image, share: float, colour: str) -> FloatArray:
-    """Draw the model, whose electrons are given, and the data of one cut; returns the values that the axis must hold."""
+def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, share: float, colour: str) -> FloatArray:
+    """Draw the model and the data of one cut; returns the values that the axis must hold."""
     model = _require_background(inputs)
     column = round(share * view.n_disp)
     window = slice(max(0, column - _HALF_WIDTH_PX), column + _HALF_WIDTH_PX)
-    fitted = view.turn(electrons)[:, column]
+    fitted = _model_at(model, view, np.array([column]))[:, 0]
     sigma = np.sqrt(view.turn(model.variance)[:, column])
     position = view.low + np.arange(fitted.size)
     axes.fill_between(position, fitted - sigma, fitted + sigma, color=colour, alpha=0.25, lw=0)

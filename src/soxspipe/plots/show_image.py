@@ -75,9 +75,15 @@ def show_frame(
     turned = view.turn(image)
     columns = max(1, turned.shape[1] // width)
     rows = max(1, min(columns, turned.shape[0] // 350))
-    small = block_mean(turned, rows, columns)
-    extent = (-0.5, small.shape[1] * columns - 0.5, view.low - 0.5, view.low + small.shape[0] * rows - 0.5)
-    show_image(axes, small, extent, limits, cmap, levels)
+    show_blocks(axes, block_mean(turned, rows, columns), (rows, columns), view, limits, cmap, levels)
+
+
+def show_blocks(
+    axes: Axes, small: FloatArray, block: tuple[int, int], view: View, limits: tuple[float, float], cmap: str, levels: int
+) -> None:
+    """Draw the part of a frame that holds orders, averaged in blocks of so many rows and columns, axes in detector pixels."""
+    (rows, columns), (height, width) = block, small.shape
+    show_image(axes, small, (-0.5, width * columns - 0.5, view.low - 0.5, view.low + height * rows - 0.5), limits, cmap, levels)
 
 
 def stretch(image: Image, low_percent: float = 5.0, high_percent: float = 99.0) -> tuple[float, float]:

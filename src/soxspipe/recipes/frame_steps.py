@@ -247,7 +247,6 @@ class FrameSteps(RecipeFacts):
         from dataclasses import replace
 
         from soxspipe.algorithms.frames.subtract_background import fit_background
-        from soxspipe.algorithms.orders.windows import cut_orders
         from soxspipe.io.calibration_tables import read_order_table
         from soxspipe.io.classify import classify
         from soxspipe.io.fits import read_header
@@ -259,7 +258,7 @@ class FrameSteps(RecipeFacts):
             if file is None:
                 raise InputError(f"{path}: is not an order table of a known instrument")
             geometry = replace(geometry, order_table=read_order_table(file))
-        background = fit_background(frame, cut_orders(geometry), geometry, self._gathered.settings.background)
+        background = fit_background(frame, geometry, self._gathered.settings.background)
         return frame.minus(background)
 
     def _raw_ron(self) -> float:

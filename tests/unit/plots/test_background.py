@@ -11,6 +11,8 @@ import pytest
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.plots import FigureInputs, plot_background
 from soxspipe.plots.background import measured_limits
+from soxspipe.plots.decimate import block_mean
+from soxspipe.plots.show_image import orders_view
 
 Inputs = Callable[..., FigureInputs]
 
@@ -40,3 +42,17 @@ def test_cuts_compare_the_model_with_light_alone(figure_inputs: Inputs) -> None:
     for points, line in zip(dots, [line for line in cuts.lines if len(line.get_xdata()) > 50], strict=True):  # type: ignore[arg-type]
         model = np.interp(points[:, 0], np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float))
         np.testing.assert_allclose(points[:, 1], model, atol=0.2)
+
+
+def test_the_picture_is_the_mean_of_the_model_in_its_blocks(figure_inputs: Inputs) -> None:
+    inputs = figure_inputs("NIR")
+    assert inputs.background is not None
+    view = orders_view(inputs.geometry, margin=60)
+    (shown,) = plot_background(inputs).axes[0].images
+    electrons = view.turn(inputs.background.electrons)
+    low, high = measured_limits(electrons, view.turn(inputs.background.used))
+    rows, columns = shown.get_size()
+    right, top = shown.get_extent()[1], shown.get_extent()[3]
+    block = round((top + 0.5 - view.low) / rows), round((right + 0.5) / columns)
+    expected = np.clip((block_mean(electrons, *block) - low) / (high - low), 0.0, 1.0)
+    np.testing.assert_allclose(np.asarray(shown.get_array()) / 255.0, expected, atol=0.04)

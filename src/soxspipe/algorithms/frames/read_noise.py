@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from soxspipe.algorithms.frames.detrend import defects_of_flat, make_pedestal
+from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.datamodel.arrays import BoolImage, FloatArray
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Exposure
-from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.stored_frame import AnyFrame
+from soxspipe.numerics.made_once import once_for_each
 from soxspipe.numerics.medians import quick_mad_sigma, quick_median
+from soxspipe.numerics.packed import PackedMask, pack
 from soxspipe.numerics.robust import largest_near, row_median
 
 MARGIN_PX = 8
@@ -82,15 +84,20 @@ class UnlitNoise:
         return abs(measured - read_noise_e) <= max(SAME_NOISE * read_noise_e, SURE_SIGMA * own_error)
 
 
-def unlit_pixels(windows: Sequence[OrderWindow], shape: tuple[int, int], flat: AnyFrame | None, every_row: int = EVERY_ROW) -> BoolImage:
-    """True for pixels further than `MARGIN_PX` from every order that are not defects of the flat, in one row of `every_row`."""
-    lit = np.zeros(shape, dtype=bool)
-    for window in windows:
+@once_for_each
+def far_from_orders(geometry: Geometry) -> PackedMask:
+    """True for pixels further than `MARGIN_PX` from every order; found once for all frames of a night."""
+    lit = np.zeros(geometry.shape, dtype=bool)
+    for window in cut_orders(geometry):
         lit.reshape(-1)[window.index[window.inside]] = True
-    near = largest_near(largest_near(lit.T, MARGIN_PX).T[::every_row], MARGIN_PX)
-    unlit = np.zeros(shape, dtype=bool)
-    unlit[::every_row] = ~near
-    return np.asarray(unlit & ~defects_of_flat(flat, shape))
+    return pack(~largest_near(largest_near(lit.T, MARGIN_PX).T, MARGIN_PX))
+
+
+def unlit_pixels(far: PackedMask, flat: AnyFrame | None, every_row: int = EVERY_ROW) -> BoolImage:
+    """Pixels that are `far` from every order and not defects of the flat, in one row of `every_row`; shape of the mask."""
+    unlit = np.zeros(far.shape, dtype=bool)
+    unlit[::every_row] = far.rows(slice(None, None, every_row))
+    return np.asarray(unlit & ~defects_of_flat(flat, far.shape))
 
 
 def measure_unlit_noise(exposure: Exposure, masters: Masters, unlit: BoolImage) -> UnlitNoise | None:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from soxspipe.algorithms.frames.detrend import pedestal_level
+from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import Masters
@@ -19,7 +20,9 @@ from soxspipe.datamodel.geometry import Geometry, OrderWindow
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.made_once import once_for_each
 from soxspipe.numerics.medians import MAD_TO_SIGMA, quick_median
+from soxspipe.numerics.packed import PackedMask, pack
 from soxspipe.numerics.robust import grouped_median, largest_near
 from soxspipe.numerics.splines import bspline_matrix
 
@@ -50,7 +53,6 @@ NO_MASTERS = Masters()
 
 def fit_background(
     frame: AnyFrame,
-    windows: Sequence[OrderWindow],
     geometry: Geometry,
     settings: BackgroundSettings,
     masters: Masters = NO_MASTERS,
@@ -67,16 +69,14 @@ def fit_background(
     ----------
     frame : AnyFrame
         Electrons before flat division, with variance.
-    windows : sequence of OrderWindow
-        All orders of the frame.
     geometry : Geometry
-        For the axes.
+        Of the frame: its orders and axes.
     settings : BackgroundSettings
         Degree of the spline, sigma of the Gaussian (px).
     masters : Masters
         Bias and dark that the frame still holds.
     slit_motion_px : float
-        By how much the slit's image lies off the windows along the slit axis: what it lights there is no scattered light.
+        By how much the slit's image lies off the map along the slit axis: what it lights there is no scattered light.
 
     Returns
     -------
@@ -91,7 +91,9 @@ def fit_background(
     axis = geometry.arm.dispersion_axis
     shape = frame.shape[::-1] if axis == "x" else frame.shape
     used = np.empty(shape, dtype=bool)
-    samples = list(_inter_order(frame, _lit(windows, used.shape, slit_motion_px), masters, axis, used))
+    moved = round(slit_motion_px)
+    between = _still_between(geometry) if moved == 0 else _between_orders(geometry, moved)
+    samples = list(_inter_order(frame, between, masters, axis, used))
     cells = _measure_cells(samples, shape)
     knots = _knots(shape[1], settings.bspline_deg)
     coefficients, variance = _fit_cells(cells, knots, settings)
@@ -115,10 +117,25 @@ class _Sample(NamedTuple):
     a_px: IntArray
 
 
-def _lit(windows: Sequence[OrderWindow], shape: tuple[int, int], slit_motion_px: float) -> BoolImage:
-    """Pixels of all orders, where the map has them and where a slit whose image has moved lights them."""
+@once_for_each
+def _still_between(geometry: Geometry) -> PackedMask:
+    """`_between_orders` of a slit that has not moved, found once for all frames of a night."""
+    return _between_orders(geometry, 0)
+
+
+def _between_orders(geometry: Geometry, moved: int) -> PackedMask:
+    """Pixels that no order lights, more than `ORDER_MARGIN_PX` but at most `OUTER_REACH_PX` from one; the dispersion along axis 0."""
+    along_x = geometry.arm.dispersion_axis == "x"
+    between = _lit(cut_orders(geometry), geometry.shape[::-1] if along_x else geometry.shape, moved)
+    for start in range(0, between.shape[0], CELLS_AT_ONCE * CELL_DISPERSION_PX):
+        lit = between[start : start + CELLS_AT_ONCE * CELL_DISPERSION_PX]
+        lit[:] = largest_near(lit, OUTER_REACH_PX) & ~largest_near(lit, ORDER_MARGIN_PX)
+    return pack(between)
+
+
+def _lit(windows: Sequence[OrderWindow], shape: tuple[int, int], moved: int) -> BoolImage:
+    """Pixels of all orders, where the map has them and where a slit whose image has moved by so many pixels lights them."""
     lit = np.zeros(shape, dtype=bool)
-    moved = round(slit_motion_px)
     for window in windows:
         b_px = np.broadcast_to(window.b_px[:, None], window.inside.shape)[window.inside]
         a_px = window.a_px[window.inside]
@@ -127,14 +144,13 @@ def _lit(windows: Sequence[OrderWindow], shape: tuple[int, int], slit_motion_px:
     return lit
 
 
-def _inter_order(frame: AnyFrame, lit: BoolImage, masters: Masters, axis: Axis, used: BoolImage) -> Iterator[_Sample]:
-    """Good pixels that no order lights, within `OUTER_REACH_PX` of one, some rows of cells at a time; they are marked in `used`."""
+def _inter_order(frame: AnyFrame, between: PackedMask, masters: Masters, axis: Axis, used: BoolImage) -> Iterator[_Sample]:
+    """Good pixels between the orders, some rows of cells at a time; they are marked in `used`."""
     n_b, n_a = used.shape
     for start in range(0, n_b, CELLS_AT_ONCE * CELL_DISPERSION_PX):
         rows = slice(start, start + CELLS_AT_ONCE * CELL_DISPERSION_PX)
         part, pedestal = frame.cutout(_rows(rows, axis)), masters.cutout(_rows(rows, axis))
-        near = largest_near(lit[rows], OUTER_REACH_PX)
-        used[rows] = near & ~largest_near(lit[rows], ORDER_MARGIN_PX) & (part.flags == 0)
+        used[rows] = between.rows(rows) & (part.flags == 0)
         place = np.nonzero(used[rows])
         b, a = (index.astype(np.int32) for index in place)
         level = np.broadcast_to(pedestal_level(frame.exptime_s, pedestal), part.electrons.shape)

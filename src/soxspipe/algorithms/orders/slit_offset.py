@@ -267,8 +267,8 @@ def _edge_misfit(depth: FloatArray, light: FloatArray, error: FloatArray, steps:
     normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(powers.shape[0])
     found = np.linalg.solve(normal, (weighted @ light)[..., None])
     chi2 = np.sum(weight * (light - (found.transpose(0, 2, 1) @ terms)[:, 0]) ** 2, axis=1)
-    lit = np.array([_lit_beyond(depth - step, light, blur) for step in steps])
-    chi2[lit] = np.maximum(chi2[lit], chi2[0])
+    better = np.flatnonzero(chi2 < chi2[0])
+    chi2[[place for place in better if _lit_beyond(depth - steps[place], light, blur)]] = chi2[0]
     return chi2 / max(1.0, float(chi2.min()) / depth.size)
 
 

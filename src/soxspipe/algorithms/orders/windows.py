@@ -6,7 +6,7 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import FloatArray, IntArray, read_only
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
-from soxspipe.numerics.made_once import once_for_each_order
+from soxspipe.numerics.made_once import once_for_each, once_for_each_order
 
 SHORTEST_ORDER_PX = 30
 """A shorter piece of an order has neither sky nor trace that could be fitted."""
@@ -18,8 +18,9 @@ ROWS_AT_ONCE = 64
 """Bounds the memory; the result does not depend on it."""
 
 
+@once_for_each
 def cut_orders(geometry: Geometry) -> tuple[OrderWindow, ...]:
-    """Make the window of every order that the dispersion map holds.
+    """Make the window of every order that the dispersion map holds, once for all frames of a night.
 
     Parameters
     ----------

@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from soxspipe.algorithms.frames.prepare import RawExposure
-from soxspipe.algorithms.frames.read_noise import unlit_pixels
+from soxspipe.algorithms.frames.read_noise import far_from_orders, unlit_pixels
 from soxspipe.algorithms.frames.readout_pattern import measure_readout_pattern
 from soxspipe.datamodel.frame import ReadoutPattern
-from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.remark import Remark
 from soxspipe.reductions.stare.inputs import StareInputs
 
@@ -22,11 +21,11 @@ WORTH_SAYING = 0.2
 """Of the read noise: a smaller pattern is within 2 % of the noise of a pixel."""
 
 
-def without_pattern(exposures: Sequence[RawExposure], windows: Sequence[OrderWindow], inputs: StareInputs) -> tuple[RawExposure, ...]:
+def without_pattern(exposures: Sequence[RawExposure], inputs: StareInputs) -> tuple[RawExposure, ...]:
     """The exposures, each with the pattern that its own unlit pixels show; untouched where they show none, or in another arm."""
     if inputs.arm.name != WITH_PATTERN:
         return tuple(exposures)
-    unlit = unlit_pixels(windows, inputs.detector.shape, inputs.masters.flat, every_row=1)
+    unlit = unlit_pixels(far_from_orders(inputs.geometry), inputs.masters.flat, every_row=1)
     return tuple(replace(exposure, pattern=measure_readout_pattern(exposure, inputs.masters, unlit)) for exposure in exposures)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from soxspipe.algorithms.frames.prepare import RawExposure, expose
-from soxspipe.algorithms.frames.read_noise import unlit_pixels
+from soxspipe.algorithms.frames.read_noise import far_from_orders, unlit_pixels
 from soxspipe.algorithms.frames.saturation import find_full_well
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.datamodel.arrays import BoolArray, FlagArray
@@ -17,12 +17,10 @@ from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.stored_image import seen
 from soxspipe.errors import AlgorithmError
-from soxspipe.numerics.made_once import once_for_each
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.noise import SetNoise, judge_noise
 from soxspipe.reductions.stare.patterns import pattern_words, without_pattern
 
-_windows = once_for_each(cut_orders)
 WORTH_SAYING_PX = 30
 """Fewer saturated pixels on orders are hot ones and cosmic rays."""
 MOST_SATURATED = 0.01
@@ -79,13 +77,13 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     AlgorithmError
         If the dispersion image holds no order.
     """
-    windows = _windows(inputs.geometry)
+    windows = cut_orders(inputs.geometry)
     if not windows:
         raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
     exposures = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
     wells = [find_full_well(seen(exposure.adu), inputs.detector.saturation_adu) for exposure in exposures]
     well = min((level for level in wells if level is not None), default=None)
-    unlit = unlit_pixels(windows, inputs.detector.shape, inputs.masters.flat)
+    unlit = unlit_pixels(far_from_orders(inputs.geometry), inputs.masters.flat)
     noise = judge_noise(exposures, [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)
     known = [
         replace(exposure, detector=replace(exposure.detector, read_noise_e=one.used_e, saturation_adu=_lower(exposure, well)))
@@ -93,7 +91,7 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     ]
     return PreparedSet(
         inputs=replace(inputs, masters=replace(inputs.masters, quiet_level_e=noise.quiet_level_e, offset_e=noise.offset_e)),
-        exposures=without_pattern(known, windows, inputs),
+        exposures=without_pattern(known, inputs),
         windows=windows,
         noise=noise,
         full_well_adu=well,

@@ -282,19 +282,17 @@ def _without_background(
     sound: StoredFrame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings, slit_motion_px: float = 0.0
 ) -> _Detrended:
     """Orders of a frame in which the slit's image lies off the map by so many pixels."""
-    background = _background(sound, windows, inputs, settings, slit_motion_px)
+    background = _background(sound, inputs, settings, slit_motion_px)
     orders = [_detrended(sound, window, background, inputs, settings) for window in windows]
     skies = tuple(first_sky(order) if settings.sky.subtract_sky else np.zeros(order.electrons.shape) for order in orders)
     return _Detrended(background=background, orders=orders, skies=skies)
 
 
-def _background(
-    sound: StoredFrame, windows: Sequence[OrderWindow], inputs: StareInputs, settings: StareSettings, slit_motion_px: float
-) -> BackgroundModel | None:
+def _background(sound: StoredFrame, inputs: StareInputs, settings: StareSettings, slit_motion_px: float) -> BackgroundModel | None:
     if not settings.subtract_background:
         return None
     without_defects = sound.flagged(defects_of_flat(inputs.masters.flat, sound.shape), PixelFlag.BAD)
-    return fit_background(without_defects, windows, inputs.geometry, settings.background, inputs.masters, slit_motion_px=slit_motion_px)
+    return fit_background(without_defects, inputs.geometry, settings.background, inputs.masters, slit_motion_px=slit_motion_px)
 
 
 def _detrended(

@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.frames.read_noise import measure_unlit_noise, unlit_pixels
+from soxspipe.algorithms.frames.read_noise import MARGIN_PX, far_from_orders, measure_unlit_noise, unlit_pixels
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Frame
+from soxspipe.numerics.packed import pack
+from support.orders import make_geometry
 
 SHAPE = (320, 500)
 UNLIT = np.ones(SHAPE, dtype=bool)
+FAR = pack(UNLIT)
 
 
 def frame(electrons: np.ndarray, variance: float = 0.0, integrations: float = 1.0, exptime_s: float = 100.0) -> Frame:
@@ -65,7 +68,18 @@ def test_few_defects_of_the_flat_are_no_unlit_pixels_and_a_flat_that_flags_all_b
     flat = frame(np.ones(SHAPE))
     flags = np.zeros(SHAPE, np.uint8)
     flags[16, 30] = 1
-    few = unlit_pixels((), SHAPE, replace(flat, flags=flags))
+    few = unlit_pixels(FAR, replace(flat, flags=flags))
     assert not few[16, 30]
     assert few.sum() == few[::8].size - 1
-    assert unlit_pixels((), SHAPE, replace(flat, flags=np.ones(SHAPE, np.uint8)))[::8].all()
+    assert unlit_pixels(FAR, replace(flat, flags=np.ones(SHAPE, np.uint8)))[::8].all()
+
+
+def test_pixels_far_from_orders_keep_their_distance_in_every_direction() -> None:
+    geometry = make_geometry(numbers=(11,), n_b=200, bend=0.0, spacing=60)
+    far = far_from_orders(geometry).rows(slice(None))
+    assert far.shape == geometry.shape
+    lit = geometry.dispersion_map.order > 0
+    y, x = np.nonzero(lit)
+    distance = np.array([np.min(np.maximum(np.abs(y - row), np.abs(x - column))) for row, column in np.ndindex(far.shape)])
+    np.testing.assert_array_equal(far.ravel(), distance > MARGIN_PX)
+    assert far_from_orders(geometry) is far_from_orders(geometry)
