@@ -231,7 +231,7 @@ def _require_different(frames: Sequence[RawCalibration], sample: FloatArray) -> 
 def _rough_noise(sample: FloatArray) -> float:
     """Noise of a pixel from the difference of two frames, within groups of rows of which a drift makes no noise."""
     difference = sample[0, ::ROWS_TOGETHER] - sample[1, ::ROWS_TOGETHER]
-    difference = difference - np.nan_to_num(np.nanmedian(difference, axis=1, keepdims=True))
+    difference = difference - np.median(np.nan_to_num(difference), axis=1, keepdims=True)
     return clipped_std(difference) / np.sqrt(2.0)
 
 

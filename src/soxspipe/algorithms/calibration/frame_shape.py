@@ -42,10 +42,13 @@ class Cells(NamedTuple):
         n, rows, columns = sample.shape
         wide = columns // CELLS
         difference = (sample - np.median(sample, axis=0))[..., : wide * CELLS]
-        difference -= np.nanmedian(difference, axis=(1, 2), keepdims=True)
-        cut = difference.reshape(n, rows // rows_together, rows_together, CELLS, wide)
-        typical = np.nan_to_num(np.nanmedian(cut[..., ::4], axis=(2, 4), keepdims=True))
-        use = np.abs(cut - typical) < OUTLIER_SIGMA * noise_e
+        finite = np.isfinite(difference)
+        difference = np.where(finite, difference, 0.0)
+        difference -= np.median(difference, axis=(1, 2), keepdims=True)
+        shape = n, rows // rows_together, rows_together, CELLS, wide
+        cut = difference.reshape(shape)
+        use = np.abs(cut - np.median(cut[..., ::4], axis=(2, 4), keepdims=True)) < OUTLIER_SIGMA * noise_e
+        use &= finite.reshape(shape)
         number = use.sum(axis=(2, 4)).astype(np.float64)
         return cls(np.where(use, cut, 0.0).sum(axis=(2, 4), dtype=np.float64) / np.maximum(number, 1.0), number)
 

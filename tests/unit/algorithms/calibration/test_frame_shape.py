@@ -70,3 +70,9 @@ def test_two_frames_are_never_judged():
     sample = np.stack(arrays(2))[:, :96]
     sample[1] += leak(50.0)[:96]
     assert odd_part(Cells.of(sample, NOISE_E, 4), NOISE_E)[0].tolist() == [0.0, 0.0]
+
+
+def test_rows_without_numbers_in_a_frame_are_no_light():
+    values = arrays()
+    values[2][100:160] = np.nan
+    assert measure_frames([in_memory(a) for a in values]).kept == (0, 1, 2, 3, 4)
