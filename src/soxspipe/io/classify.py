@@ -10,7 +10,7 @@ from pathlib import Path
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import ArmFacts, Instrument, find_instrument, instruments
 from soxspipe.io.fits_header import Header
-from soxspipe.io.headers import text_of
+from soxspipe.io.headers import card_text, text_of
 
 
 class Kind(enum.Enum):
@@ -182,9 +182,8 @@ def why_unknown(header: Header) -> str:
 
 
 def _found(header: Header, keyword: str, known: Iterable[str]) -> str:
-    """What a header says under a keyword, if it has it, and what is known."""
-    found = f"{keyword} is {text_of(header, keyword)!r}" if keyword in header else f"has no {keyword}"
-    return f"{found}, known are {', '.join(known)}"
+    """What a header says under a keyword, and what is known."""
+    return f"{card_text(header, keyword)}, known are {', '.join(known)}"
 
 
 def is_eso_order_table(file: ClassifiedFile) -> bool:

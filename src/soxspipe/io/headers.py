@@ -41,6 +41,11 @@ def text_of(header: Header, keyword: str | None) -> str:
     return str(header.get(keyword, "")).strip() if keyword else ""
 
 
+def card_text(header: Header, keyword: str) -> str:
+    """What a header says under a keyword, for messages: ``EXPTIME is 'long'``, ``has no EXPTIME``."""
+    return f"{keyword} is {header.get(keyword)!r}" if keyword in header else f"has no {keyword}"
+
+
 def number_of(header: Header, *keywords: str) -> float | None:
     """Finite number under the first of the keywords that holds one; a number written as text counts."""
     for keyword in keywords:
@@ -79,9 +84,7 @@ def read_observation(header: Header, instrument: Instrument, facts: ArmFacts, na
     exptime = number_of(header, keys.exptime)
     is_bias = text_of(header, keys.dpr_type).upper() == "BIAS"  # the one exposure that takes no time
     if exptime is None or not (0 < exptime <= LONGEST_EXPOSURE_S or (is_bias and exptime == 0)):
-        raise InputError(
-            f"{name}: {keys.exptime} is {header.get(keys.exptime)!r}, a time above 0 s is needed, at most {LONGEST_EXPOSURE_S:g} s"
-        )
+        raise InputError(f"{name}: {card_text(header, keys.exptime)}, a time above 0 s is needed, at most {LONGEST_EXPOSURE_S:g} s")
     slit, position = text_of(header, facts.slit_keyword), position_of(header, keys)
     return Observation(
         arm=facts.arm.name,

@@ -176,8 +176,9 @@ def _require_same(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence
     """Raise if the files differ in something that their rows say must be the same."""
     first = next(iter(chosen.values()))[0]
     facts, keys = first.facts, first.instrument.keywords
+    binning_cards = f"binning ({keys.binning_x[0]}, {keys.binning_y[0]})"
     values: dict[Match, tuple[str, Callable[[ClassifiedFile], str], str]] = {
-        "binning": ("binning", lambda file: "x".join(map(str, binning_of(file.header, keys, facts, str(file.path)))), keys.binning_x[0]),
+        "binning": ("binning", lambda file: "x".join(map(str, binning_of(file.header, keys, facts, str(file.path)))), binning_cards),
         "readout": ("read-out", lambda file: text_of(file.header, keys.readout), keys.readout),
         "gain": ("gain", lambda file: _rounded(gain_of(file.header, keys)), keys.conad[0]),
         "read_noise": ("read noise", lambda file: _rounded(read_noise_of(file.header, keys)), keys.read_noise[0]),

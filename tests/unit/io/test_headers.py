@@ -12,6 +12,7 @@ from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import (
     airmass_at_altitude,
     binning_of,
+    card_text,
     gain_conflict,
     gain_of,
     header_cards,
@@ -196,3 +197,9 @@ def test_the_slit_s_angle_to_the_vertical_is_the_sum_of_both_cards(
     )
     for instrument, arm in ((SOXS, "VIS"), (XSH, "NIR")):
         assert read_observation(full, instrument, instrument.arms[arm], "a.fits").slit_angle_deg == angle
+
+
+def test_a_card_in_messages() -> None:
+    cards = header(EXPTIME=-1.0, ESO__SEQ__ARM="")
+    said = [card_text(cards, keyword) for keyword in ("EXPTIME", "ESO SEQ ARM", "INSTRUME")]
+    assert said == ["EXPTIME is -1.0", "ESO SEQ ARM is ''", "has no INSTRUME"]

@@ -287,8 +287,8 @@ def _header_warnings(files: Selected, observations: Sequence[Observation], value
     times = [observation.exptime_s for observation in observations]
     if max(times) - min(times) > SAME_EXPOSURE_S:
         found.append(f"exposure times differ, {min(times):g} to {max(times):g} s")
-    if dark is not None and any(abs(time - dark.exptime_s) > SAME_EXPOSURE_S for time in times):
-        found.append(f"the dark was exposed for {dark.exptime_s:g} s, the frame for {times[0]:g} s; {_dark_use(masters)}")
+    if dark is not None and (others := [time for time in times if abs(time - dark.exptime_s) > SAME_EXPOSURE_S]):
+        found.append(f"the dark was exposed for {dark.exptime_s:g} s, the frame for {others[0]:g} s; {_dark_use(masters)}")
     off_frame = files.one("off_frame")
     if off_frame is not None:
         found.append(Remark(f"{off_frame.path.name}: an off-frame takes the place of the master dark"))

@@ -232,6 +232,13 @@ def test_missing_required_file_names_what_is_needed(own: InputKit, role: str, ne
         gather(rewrite_sof(own, role))
 
 
+def test_the_time_that_a_dark_does_not_have_is_said(nir: InputKit, tmp_path: Path) -> None:
+    kit = kits.copy_kit(nir, tmp_path / "nir")
+    later = kits.another_exposure(kit.files["raw0"], kit.folder / "a.fits", MJD_OBS=60001.0, EXPTIME=300.0)
+    (said,) = (warning for warning in gather(rewrite_sof(kit, "raw1", extra=(later,))).warnings if "the dark was exposed" in warning)
+    assert said.startswith("the dark was exposed for 100 s, the frame for 300 s; ")
+
+
 def test_nir_needs_a_dark_or_an_off_frame(nir: InputKit, tmp_path: Path) -> None:
     kit = kits.copy_kit(nir, tmp_path)
     with pytest.raises(MissingInputError, match=r"MASTER_DARK_NIR.*off-frame"):
@@ -241,14 +248,14 @@ def test_nir_needs_a_dark_or_an_off_frame(nir: InputKit, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("role", "cards", "message"),
     [
-        ("flat", {"ESO__DET__BINX": 1}, r"flat\.fits: ESO DET BINX is '1x2', '2x2' as in raw_0\.fits is needed"),
+        ("flat", {"ESO__DET__BINX": 1}, r"flat\.fits: binning \(ESO DET BINX, ESO DET BINY\) is '1x2', '2x2' as in raw_0\.fits is needed"),
         ("bias", {"ESO__DET__READ__CURID": 7}, r"bias\.fits: ESO DET READ CURID is '7', '1' as in raw_0\.fits"),
         ("bias", {"ESO__DET__OUT1__CONAD": 0.6}, r"bias\.fits: ESO DET OUT1 CONAD is '0\.6', '1\.25' .* share one gain$"),
         ("bias", {"ESO__DET__OUT1__CONAD": 0.8}, r"one is the inverse of the other: correct the header that does not state electrons"),
         ("flat", {"ESO__INS__VISE__NAME": "SLIT5.0"}, r"flat\.fits: ESO INS VISE NAME is 'SLIT5\.0', 'SLIT1\.0'"),
         ("flat", {"ESO__SEQ__ARM": "NIR"}, r"flat\.fits: ESO SEQ ARM is 'NIR' but ESO PRO CATG is 'MASTER_FLAT_VIS'"),
         ("raw0", {"EXPTIME": -1.0}, r"raw_0\.fits: EXPTIME is -1\.0, a time above 0 s"),
-        ("raw0", {"EXPTIME": None}, r"raw_0\.fits: EXPTIME is None"),
+        ("raw0", {"EXPTIME": None}, r"raw_0\.fits: has no EXPTIME, a time above 0 s is needed"),
         ("raw0", {"ESO__DET__BINX": 3}, r"raw_0\.fits: ESO DET BINX is 3, a binning of 1, 2 or 4"),
         ("raw0", {"ESO__SEQ__ARM": "UVB"}, r"raw_0\.fits: ESO SEQ ARM is 'UVB', known are NIR, VIS"),
     ],
