@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from soxspipe.datamodel.arrays import FloatArray
 
 
@@ -24,8 +26,8 @@ class HostLight:
         light left in, what its removal would take from the flux at most.
     size_arcsec, offset_arcsec, index : float
         Diameter that holds half of the light, place relative to the trace, and Sersic index.
-    softening_arcsec : float
-        By which seeing rounds off its cusp.
+    distance_arcsec, light : ndarray, shape (n,)
+        Its light along the slit by the distance from its centre, as seeing shows it.
     middle_px, peak : dict of int to ndarray
         Rows at the middle of the parts of every order, and the peak there (electrons per pixel).
     """
@@ -37,6 +39,11 @@ class HostLight:
     size_arcsec: float
     offset_arcsec: float
     index: float
-    softening_arcsec: float
+    distance_arcsec: FloatArray
+    light: FloatArray
     middle_px: dict[int, FloatArray]
     peak: dict[int, FloatArray]
+
+    def along(self, distance_arcsec: FloatArray) -> FloatArray:
+        """Its light at distances from the trace."""
+        return np.interp(distance_arcsec - self.offset_arcsec, self.distance_arcsec, self.light)

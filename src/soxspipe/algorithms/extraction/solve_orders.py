@@ -26,6 +26,7 @@ from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profil
 from soxspipe.algorithms.objects.place_companions import place_companions
 from soxspipe.algorithms.objects.point_source import ROWS_WANTED, SmearedStar, fit_star, measure_smearing, parts_for
 from soxspipe.algorithms.objects.profile_cells import Chunks, chunks_of
+from soxspipe.algorithms.objects.shared_host import HostRows, collect_rows
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.along_lines import follow_lines
 from soxspipe.algorithms.orders.order_data import OrderData
@@ -58,6 +59,8 @@ class SolvedOrders:
         Extracted along tilted lines, which spectra are then made of; empty if that was not asked for.
     host : HostLight or None
         Light that a point source does not explain, taken off or left in.
+    host_rows : HostRows or None
+        What the exposure tells of a host, where that is decided later.
     """
 
     trace: ObjectTrace
@@ -65,6 +68,27 @@ class SolvedOrders:
     orders: tuple[ExtractedOrder, ...]
     along_lines: tuple[ExtractedOrder, ...] = ()
     host: HostLight | None = None
+    host_rows: HostRows | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HostSearch:
+    """Who decides whether there is a host.
+
+    Attributes
+    ----------
+    known : HostLight or None
+        As all exposures of the set show it together: it is taken off as it is.
+    later : bool
+        Nothing is looked for here; what this exposure tells of a host is kept for a decision on all exposures.
+    """
+
+    known: HostLight | None = None
+    later: bool = False
+
+
+NO_OTHERS = HostSearch()
+"""One exposure, or several that agree: a host is looked for in their light."""
 
 
 def follow_object(
@@ -120,7 +144,7 @@ def extract_with_sky(
     sky_settings: SkySettings,
     settings: ExtractionSettings,
     *,
-    known_host: HostLight | None = None,
+    host: HostSearch = NO_OTHERS,
 ) -> SolvedOrders:
     """Solve sky and object together in every order.
 
@@ -135,8 +159,8 @@ def extract_with_sky(
         The object.
     sky_settings, settings : SkySettings, ExtractionSettings
         Of the two steps.
-    known_host : HostLight or None
-        The host that other exposures of the set show.
+    host : HostSearch
+        Where other exposures of the set have a say in whether there is a host.
 
     Returns
     -------
@@ -157,10 +181,14 @@ def extract_with_sky(
     if smeared is not None:
         rough, alone, shares, rough_rejected = problem.begin(fits, companions, smeared)
         star = None
-    host = measure_host(alone, rough_rejected, trace, known_host, star) if settings.subtract_host else None
+    light, host_rows = host.known, None
+    if light is None and settings.subtract_host and host.later:
+        host_rows = collect_rows(alone, rough_rejected, trace, star)
+    elif light is None and settings.subtract_host:
+        light = measure_host(alone, rough_rejected, trace, star)
     hostless, kept = alone, fits
-    if host is not None and host.taken:
-        hostless, kept = _without_host(host, trace, rough, rough_rejected, alone, fits)
+    if light is not None and light.taken:
+        hostless, kept = _without_host(light, trace, rough, rough_rejected, alone, fits)
     first = problem.measure(hostless, rough_rejected, rough, shares)
     shares = problem.shares_of(hostless, first)
     refined = list(map(problem.refine, hostless, shares))
@@ -173,7 +201,9 @@ def extract_with_sky(
     if companions:
         extracted = _companions_given_back(extracted, kept)
     seen = trace if placed is None else placed.instead_of(other_sources(trace), trace)
-    return SolvedOrders(trace=replace_width(seen, profile), profile=profile, orders=extracted, along_lines=along_lines, host=host)
+    return SolvedOrders(
+        trace=replace_width(seen, profile), profile=profile, orders=extracted, along_lines=along_lines, host=light, host_rows=host_rows
+    )
 
 
 def _without_host(

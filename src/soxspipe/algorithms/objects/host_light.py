@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from soxspipe.algorithms.objects.point_source import StarFit, fit_star, parts_for
-from soxspipe.algorithms.objects.slit_model import FURTHEST_HOST_ARCSEC, HOST_SOFTENING_FWHM, SlitFit, SlitModel
+from soxspipe.algorithms.objects.slit_model import FURTHEST_HOST_ARCSEC, HOST_SOFTENING_FWHM, SlitFit, SlitModel, sersic
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -42,6 +42,8 @@ PROMISING = 0.3
 """Part of the chi squared needed that one step from a point source must promise; later steps find more."""
 OTHER_FWHM = 1.5
 """About an object beside the one that is extracted: where its light is."""
+ALONG_ARCSEC = np.linspace(-15.0, 15.0, 601)
+"""From one end of the slit beyond the other, in steps within which a host is straight."""
 AS_GOOD = 9.0
 """Chi squared within which another shape of the host is as good."""
 
@@ -50,7 +52,6 @@ def measure_host(
     fits: Sequence[SkyFit],
     rejected: Sequence[BoolArray],
     trace: ObjectTrace,
-    known: HostLight | None = None,
     star: StarFit | None = None,
 ) -> HostLight | None:
     """Look for light of a host and measure it.
@@ -63,8 +64,6 @@ def measure_host(
         Pixels struck by cosmic rays.
     trace : ObjectTrace
         The object.
-    known : HostLight or None
-        The host as other exposures of the set show it: its heights alone are measured.
     star : StarFit or None
         A point source fitted to the same pixels, if it is at hand; used if it has as many rows.
 
@@ -77,8 +76,6 @@ def measure_host(
     fitted = star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts)
     if fitted is None:
         return None
-    if known is not None:
-        return _as_known(fits, rejected, trace, fitted.rows, fitted.fit, known)
     smooth, alone, tried = _search(fitted, trace.fwhm_arcsec)
     if not tried:
         return None
@@ -87,12 +84,12 @@ def measure_host(
     # every row's height is one more unknown, and a fit that is bad all over says less
     scatter = max(1.0, best.misfit / max(int((model.weight > 0).sum()) - 4 * model.n_rows, 1))
     net = (alone.misfit - best.misfit) / scatter - model.n_rows
-    if net < WORTH_SAYING**2 or own <= 0.0 or best.host is None or _at_the_end(best):
+    if net < WORTH_SAYING**2 or own <= 0.0 or best.host is None or beyond_reach(best.host):
         return None
     share, significance = model.host_light(best) / own, float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
     as_good = [m.own_light(fit) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
-    doubt = _doubt_of_taken(model, best, as_good, scatter) if taken else _doubt_of_left(smooth.own_light(alone), as_good)
+    doubt = _doubt_of_taken(model, best, as_good, scatter) if taken else doubt_of_left(smooth.own_light(alone), as_good)
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
@@ -102,7 +99,8 @@ def measure_host(
         size_arcsec=float(np.exp(best.host[0])),
         offset_arcsec=float(best.host[1]),
         index=model.index,
-        softening_arcsec=HOST_SOFTENING_FWHM * trace.fwhm_arcsec,
+        distance_arcsec=ALONG_ARCSEC,
+        light=sersic(ALONG_ARCSEC, float(np.exp(best.host[0])), model.index, HOST_SOFTENING_FWHM * trace.fwhm_arcsec),
         middle_px=middles,
         peak=peaks,
     )
@@ -114,48 +112,40 @@ def _doubt_of_taken(model: SlitModel, best: SlitFit, as_good: Sequence[float], s
     return float(np.hypot(np.sqrt(scatter) * model.own_light_error(best) / own, max(abs(other / own - 1.0) for other in as_good)))
 
 
-def _doubt_of_left(all_light: float, as_good: Sequence[float]) -> float:
+def doubt_of_left(all_light: float, as_good: Sequence[float]) -> float:
     """Relative error of the object's light with a host left in: the largest share of it that a host may be."""
     return max(0.0, 1.0 - min(as_good) / max(all_light, 1e-30))
 
 
-def _promises_too_little(smooth: SlitModel, alone: SlitFit) -> bool:
-    """Whether no host could save the chi squared that would make it worth a word."""
-    needed = WORTH_SAYING**2 + smooth.n_rows
-    return max(smooth.promise(alone, size, offset) for size in SIZES_ARCSEC for offset in OFFSETS_ARCSEC) < PROMISING * needed
+def promise_of_host(smooth: SlitModel, alone: SlitFit) -> float:
+    """Chi squared that one step from a point source to a host could save."""
+    return max(smooth.promise(alone, size, offset) for size in SIZES_ARCSEC for offset in OFFSETS_ARCSEC)
 
 
-def _at_the_end(fit: SlitFit) -> bool:
+def promise_wanted(n_heights: int) -> float:
+    """Below it no host could save the chi squared that would make it worth a word."""
+    return PROMISING * (WORTH_SAYING**2 + n_heights)
+
+
+def beyond_reach(host: FloatArray | None) -> bool:
     """Whether a host is best as far off the object as it may lie, so that it is another object."""
-    return fit.host is not None and abs(float(fit.host[1])) > 0.9 * FURTHEST_HOST_ARCSEC
+    return host is not None and abs(float(host[1])) > 0.9 * FURTHEST_HOST_ARCSEC
 
 
-def _without_side(rows: SlitRows, fit: SlitFit, fwhm_arcsec: float) -> SlitRows:
+def without_side(rows: SlitRows, host: FloatArray | None, fwhm_arcsec: float) -> SlitRows:
     """Rows without the places near and beyond another object."""
     end = FURTHEST_HOST_ARCSEC - OTHER_FWHM * fwhm_arcsec
-    side = 1.0 if fit.host is None or fit.host[1] > 0 else -1.0
+    side = 1.0 if host is None or host[1] > 0 else -1.0
     return replace(rows, weight=np.where(side * rows.distance_arcsec > end, 0.0, rows.weight))
-
-
-def _as_known(
-    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, rows: SlitRows, alone: SlitFit, known: HostLight
-) -> HostLight:
-    """The host of other exposures, in the heights that it has in these."""
-    model = SlitModel(rows, trace.fwhm_arcsec, known.index)
-    best = model.with_known_host(alone, np.array([np.log(known.size_arcsec), known.offset_arcsec]))
-    middles, peaks = _heights(fits, rejected, trace, model, best)
-    softening = HOST_SOFTENING_FWHM * trace.fwhm_arcsec
-    share = model.host_light(best) / max(model.own_light(best), 1e-30)
-    return replace(known, share=share, softening_arcsec=softening, middle_px=middles, peak=peaks)
 
 
 def _search(star: StarFit, fwhm_arcsec: float) -> tuple[SlitModel, SlitFit, list[tuple[SlitModel, SlitFit]]]:
     """Model and fit of the point source alone, and the hosts that may be there beside it; none where none is promised."""
     smooth, alone = SlitModel(star.rows, fwhm_arcsec, INDICES[0]), star.fit
-    tried = [] if _promises_too_little(smooth, alone) else _hosts(star.rows, fwhm_arcsec, alone)
-    if tried and _at_the_end(_best(tried)[1]):
+    tried = [] if promise_of_host(smooth, alone) < promise_wanted(smooth.n_rows) else _hosts(star.rows, fwhm_arcsec, alone)
+    if tried and beyond_reach(_best(tried)[1].host):
         # another object, too faint to have been found as one: the host is looked for on the other side and near the object
-        rows = _without_side(star.rows, _best(tried)[1], fwhm_arcsec)
+        rows = without_side(star.rows, _best(tried)[1].host, fwhm_arcsec)
         smooth = SlitModel(rows, fwhm_arcsec, INDICES[0])
         alone = smooth.start()
         tried = _hosts(rows, fwhm_arcsec, alone)
@@ -179,14 +169,14 @@ def _heights(
 ) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
     """Height of the host in `PARTS` of every order, its shape held; never negative."""
     finer = SlitModel(measure_rows(fits, rejected, trace, PARTS), trace.fwhm_arcsec, model.index)
-    heights = finer.heights(best)
-    middles: dict[int, FloatArray] = {}
-    peaks: dict[int, FloatArray] = {}
-    for k, fit in enumerate(fits):
-        order, n = fit.data.window.order, fit.data.window.b_px.size
-        middles[order] = (np.arange(PARTS) + 0.5) * n / PARTS - 0.5
-        peaks[order] = np.maximum(_steady(heights[k * PARTS : (k + 1) * PARTS]), 0.0)
-    return middles, peaks
+    return of_orders(finer.heights(best), {fit.data.window.order: fit.data.window.b_px.size for fit in fits})
+
+
+def of_orders(heights: FloatArray, lengths: dict[int, int]) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
+    """Middles of the parts of orders of so many dispersion pixels, and the heights there, never negative."""
+    middles: dict[int, FloatArray] = {order: (np.arange(PARTS) + 0.5) * n / PARTS - 0.5 for order, n in lengths.items()}
+    parts = heights.reshape(len(lengths), PARTS)
+    return middles, {order: np.maximum(_steady(own), 0.0) for order, own in zip(lengths, parts, strict=True)}
 
 
 def _steady(values: FloatArray) -> FloatArray:

@@ -13,7 +13,6 @@ import numpy as np
 
 from soxspipe.algorithms.objects.object_flux import flux_beside
 from soxspipe.algorithms.objects.object_profile import ObjectProfile
-from soxspipe.algorithms.objects.slit_model import sersic
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
@@ -60,8 +59,7 @@ def host_image(fit: SkyFit, hits: BoolArray, host: HostLight, trace: ObjectTrace
     """
     data, path = fit.data, trace.orders[fit.data.window.order]
     distance = data.window.slit_arcsec - path.slit_arcsec[:, None]
-    shape = sersic(np.nan_to_num(distance - host.offset_arcsec), host.size_arcsec, host.index, host.softening_arcsec)
-    shape = np.where(data.window.inside, shape, 0.0)
+    shape = np.where(data.window.inside, host.along(np.nan_to_num(distance)), 0.0)
     smooth = np.interp(np.arange(distance.shape[0]), host.middle_px[data.window.order], host.peak[data.window.order])
     own = profile.shares(data, path)
     light = data.electrons - fit.electrons

@@ -22,6 +22,7 @@ import numpy as np
 
 from soxspipe.algorithms.objects.slit_rows import SlitRows
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.not_negative import not_negative
 from soxspipe.numerics.rows import fit_rows
 
 NODES = np.arange(-6, 7)
@@ -49,6 +50,10 @@ LEAST_HOST_FWHM, LARGEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC = 1.8, 9.0, 3.0
 """A host must be wider than the star, narrower than the slit, and on it."""
 HOST_SOFTENING_FWHM = 0.5
 """Seeing rounds off a host's cusp."""
+USUAL_BETA = 3.2
+"""Exponent from which a fit with a host begins: the wings that a star alone needs hold the host."""
+STAR_PARAMETERS = len(SHAPE_MEAN) + NODES.size - 1
+"""Shape, and shares of all places but the middle one, which has the rest."""
 STEP = 1e-3
 """Of numerical derivatives: small against the parameters' range, large against rounding."""
 LARGEST_STEP = 0.4
@@ -59,8 +64,6 @@ LARGEST_DAMPINGS = 7
 """A step shortened that often which still makes it worse leads nowhere."""
 SETTLED = 0.05
 """Change of chi squared that ends the search."""
-LEAST_SLOPE = 1e-10
-"""Of the largest: what is smaller is rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -164,10 +167,9 @@ class SlitModel:
 
     def with_host(self, start: SlitFit, size_arcsec: float) -> SlitFit:
         """Fit a host too, begun from a point source with usual wings, as smeared as `start` is or not at all; the better of the two."""
-        shape = np.array([start.shape[0], SHAPE_MEAN[1], 3.2, 0.0])
         host = np.array([np.log(max(size_arcsec, 1.1 * LEAST_HOST_FWHM * self.fwhm)), 0.0])
-        still = self.still_shares()
-        begun = (self._at(shape, shares, host) for shares in (still, start.shares))
+        stars = (usual_star(start, shares) for shares in (self.still_shares(), start.shares))
+        begun = (self._at(star.shape, star.shares, host) for star in stars)
         return min((self.improve(fit) for fit in begun), key=lambda fit: fit.misfit)
 
     def still_shares(self) -> FloatArray:
@@ -184,26 +186,18 @@ class SlitModel:
         moffats, by_shape = self.moffats_and_slopes(fit)
         star = moffats @ fit.shares
         host = self.host_shape(np.array([np.log(size_arcsec), offset_arcsec]))
-        slopes = self._slopes(fit, moffats, by_shape)
+        slopes = self.slopes(fit, moffats, by_shape)
         without, with_it = (self._step(self._terms(star, h), slopes, fit)[2] for h in (None, host))
         return without - with_it
 
-    def with_known_host(self, start: SlitFit, host: FloatArray) -> SlitFit:
-        """Fit a host of known size and place, begun from `start`."""
-        return self.improve(self._at(start.shape, start.shares, host), known_host=True)
-
-    def improve(self, start: SlitFit, *, moving: bool = True, known_host: bool = False) -> SlitFit:
-        """Damped Gauss-Newton steps until chi squared stands still.
-
-        The places' shares are held unless the star is `moving`, the host's size and place if they are known.
-        """
+    def improve(self, start: SlitFit, *, moving: bool = True) -> SlitFit:
+        """Damped Gauss-Newton steps until chi squared stands still; the places' shares are held unless the star is `moving`."""
         fit, damping = start, 1.0
         for _ in range(ROUNDS):
             normal, right = self._normal(fit)
-            held = self._held(fit, right)
+            held = self.held(fit, right)
             if not moving:
                 held[len(SHAPE_MEAN) : len(SHAPE_MEAN) + NODES.size - 1] = True
-            held[len(SHAPE_MEAN) + NODES.size - 1 :] |= known_host
             for _ in range(LARGEST_DAMPINGS):
                 scaled = normal + damping * 1e-3 * np.diag(np.diag(normal))
                 step = np.zeros(right.size)
@@ -223,16 +217,16 @@ class SlitModel:
         """Normal matrix and right-hand side of a step from a fit."""
         moffats, by_shape = self.moffats_and_slopes(fit)
         host = None if fit.host is None else self.host_shape(fit.host)
-        normal, right, _ = self._step(self._terms(moffats @ fit.shares, host), self._slopes(fit, moffats, by_shape), fit)
+        normal, right, _ = self._step(self._terms(moffats @ fit.shares, host), self.slopes(fit, moffats, by_shape), fit)
         return normal, right
 
-    def _held(self, fit: SlitFit, right: FloatArray) -> BoolArray:
+    def held(self, fit: SlitFit, right: FloatArray) -> BoolArray:
         """Parameters that stand at a limit and are drawn beyond it."""
         low, high = (np.array([*limits, *(edge,) * (NODES.size - 1)]) for limits, edge in zip(SHAPE_LIMITS, (0.0, 1.0), strict=True))
         if fit.host is not None:
             low = np.append(low, [np.log(LEAST_HOST_FWHM * self.fwhm), -FURTHEST_HOST_ARCSEC])
             high = np.append(high, [np.log(LARGEST_HOST_ARCSEC), FURTHEST_HOST_ARCSEC])
-        here = _vector(fit)
+        here = vector(fit)
         return ((here <= low + 1e-9) & (right < 0)) | ((here >= high - 1e-9) & (right > 0))
 
     def own_light(self, fit: SlitFit) -> float:
@@ -242,7 +236,7 @@ class SlitModel:
     def own_light_error(self, fit: SlitFit) -> float:
         """Error of `own_light` that the parameters of shape leave, all of them free together; those at a limit stay there."""
         normal, right = self._normal(fit)
-        free = np.flatnonzero(~self._held(fit, right))
+        free = np.flatnonzero(~self.held(fit, right))
         light = self.own_light(fit)
         slope = [(self.own_light(self._moved(fit, step)) - light) / STEP for step in STEP * np.eye(right.size)[free]]
         return float(np.sqrt(slope @ np.linalg.solve(normal[np.ix_(free, free)], slope)))
@@ -270,6 +264,12 @@ class SlitModel:
         own = [star[..., None]] if host is None else [star[..., None], host[..., None]]
         return np.concatenate([*own, moved[..., None], self.parabola], axis=-1)
 
+    def without_star(self, star: FloatArray, columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What the terms of a star (height, shift, parabola) leave of columns, shape (rows, bins, columns), and the heights given."""
+        terms = self._terms(star, None)
+        found = fit_rows(terms, self.weight, columns, self.linear_prior)
+        return columns - terms @ found, found[:, 0]
+
     def _at(self, shape: FloatArray, shares: FloatArray, host: FloatArray | None) -> SlitFit:
         terms = self._terms(self.moffats(shape, shares), None if host is None else self.host_shape(host))
         found = fit_rows(terms, self.weight, self.light[..., None], self.linear_prior)
@@ -284,10 +284,10 @@ class SlitModel:
             own=found[:, 0],
             peak=found[:, 1] if host is not None else np.zeros(found.shape[0]),
         )
-        mean, width = self._priors(here)
-        return replace(here, misfit=here.misfit + float(np.sum(((_vector(here) - mean) / width) ** 2)))
+        mean, width = self.priors(here)
+        return replace(here, misfit=here.misfit + float(np.sum(((vector(here) - mean) / width) ** 2)))
 
-    def _slopes(self, fit: SlitFit, moffats: FloatArray, by_shape: FloatArray) -> list[FloatArray]:
+    def slopes(self, fit: SlitFit, moffats: FloatArray, by_shape: FloatArray) -> list[FloatArray]:
         """Derivatives of the model by the parameters of shape, shape (rows, bins) each."""
         own = fit.own[:, None]
         slopes = [own * slope for slope in by_shape]
@@ -306,13 +306,14 @@ class SlitModel:
         left = columns - terms @ fit_rows(terms, self.weight, columns, self.linear_prior)
         residual, slope = left[..., 0], left[..., 1:].reshape(-1, len(slopes))
         weighted = slope * self.weight.reshape(-1, 1)
-        mean, width = self._priors(fit)
+        mean, width = self.priors(fit)
         normal = weighted.T @ slope + np.diag(width**-2)
-        right = weighted.T @ residual.ravel() - (_vector(fit) - mean) / width**2
+        right = weighted.T @ residual.ravel() - (vector(fit) - mean) / width**2
         saved = float(right @ np.linalg.solve(normal, right))
         return normal, right, float(np.sum(self.weight * residual**2)) - saved
 
-    def _priors(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
+    def priors(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
+        """Mean and width of the priors of all parameters of shape."""
         mean, width = [*SHAPE_MEAN, *self.usual_shares], list(SHAPE_PRIOR) + [SHARE_PRIOR] * (NODES.size - 1)
         if fit.host is not None:
             mean, width = mean + list(HOST_MEAN), width + list(HOST_PRIOR)
@@ -320,18 +321,15 @@ class SlitModel:
 
     def _moved(self, fit: SlitFit, step: FloatArray) -> SlitFit:
         """The fit a step further, within its limits."""
-        moved = _vector(fit) + step
-        n = len(SHAPE_MEAN)
-        others = np.maximum(moved[n : n + NODES.size - 1], 0.0)
-        others *= min(1.0, 0.95 / max(float(others.sum()), 1e-9))
+        moved = vector(fit) + step
         host = None
         if fit.host is not None:
             size = np.clip(moved[-2], np.log(LEAST_HOST_FWHM * self.fwhm), np.log(LARGEST_HOST_ARCSEC))
             host = np.array([size, np.clip(moved[-1], -FURTHEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC)])
-        return self._at(np.clip(moved[:n], *SHAPE_LIMITS), np.insert(others, MIDDLE, 1.0 - others.sum()), host)
+        return self._at(*possible_star(moved[:STAR_PARAMETERS]), host)
 
 
-def _vector(fit: SlitFit) -> FloatArray:
+def vector(fit: SlitFit) -> FloatArray:
     """All parameters of shape; the share of the middle place is what the others leave."""
     return np.concatenate([fit.shape, np.delete(fit.shares, MIDDLE), [] if fit.host is None else fit.host])
 
@@ -344,38 +342,14 @@ def sersic(distance_arcsec: FloatArray, size_arcsec: float, index: float, soften
     return np.asarray(np.exp(-falling * ((radius / half) ** (1.0 / index) - (softening_arcsec / half) ** (1.0 / index))))
 
 
-def not_negative(normal: FloatArray, right: FloatArray, *, free: int = 0) -> FloatArray:
-    """Least squares from normal equations with unknowns that are not negative, but for the last `free` ones.
-
-    Unknowns at zero are let in one by one, the steepest first; those that would turn negative go back to zero [1]_.
-
-    References
-    ----------
-    .. [1] Lawson C. L. & Hanson R. J., 1974, Solving Least Squares Problems, chapter 23.
-    """
-    bounded = np.arange(right.size) < right.size - free
-    inside = ~bounded
-    found = _solved_within(normal, right, inside)
-    least = LEAST_SLOPE * float(np.abs(right).max(initial=0.0))
-    for _ in range(3 * right.size):
-        slope = np.where(inside, 0.0, right - normal @ found)
-        if slope.max(initial=0.0) <= least:
-            break
-        inside[int(np.argmax(slope))] = True
-        wanted = _solved_within(normal, right, inside)
-        while (negative := inside & bounded & (wanted <= 0.0)).any():
-            share = float(np.min(found[negative] / (found[negative] - wanted[negative])))
-            found = found + share * (wanted - found)
-            inside &= ~(negative & (found <= LEAST_SLOPE * np.abs(found).max()))
-            found[~inside] = 0.0
-            wanted = _solved_within(normal, right, inside)
-        found = wanted
-    return found
+def usual_star(fit: SlitFit, shares: FloatArray) -> SlitFit:
+    """A point source as wide as that of a fit, with usual wings, where a host beside it may be looked for."""
+    return replace(fit, shape=np.array([fit.shape[0], SHAPE_MEAN[1], USUAL_BETA, 0.0]), shares=shares, host=None)
 
 
-def _solved_within(normal: FloatArray, right: FloatArray, inside: BoolArray) -> FloatArray:
-    """The normal equations solved for some of the unknowns, 0 for the others."""
-    found = np.zeros(right.size)
-    if inside.any():
-        found[inside] = np.linalg.solve(normal[np.ix_(inside, inside)], right[inside])
-    return found
+def possible_star(parameters: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shape and shares of the places of the star that is nearest to some parameters and within the limits."""
+    n = len(SHAPE_MEAN)
+    others = np.maximum(parameters[n:], 0.0)
+    others *= min(1.0, 0.95 / max(float(others.sum()), 1e-9))
+    return np.clip(parameters[:n], *SHAPE_LIMITS), np.insert(others, MIDDLE, 1.0 - others.sum())

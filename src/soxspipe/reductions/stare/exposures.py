@@ -22,6 +22,7 @@ from soxspipe.algorithms.exposures.throughput import (
     round_transmission,
 )
 from soxspipe.algorithms.objects.moffat import Moffat
+from soxspipe.algorithms.objects.shared_host import HostRows
 from soxspipe.algorithms.spectra.flat_structure import remove_flat_structure
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.exposure_record import ExposureRecord
@@ -52,7 +53,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GroupSpectra:
-    """Spectra of one group of exposures; `masters` is the part of each spectrum's variance that bias, dark and flat make."""
+    """Spectra of one group of exposures; `masters` is the part of each spectrum's variance that bias, dark and flat make.
+
+    `host_rows` is what they tell of a host, where that is decided on all groups together.
+    """
 
     exposures: tuple[int, ...]
     spectra: tuple[OrderSpectrum, ...]
@@ -61,6 +65,7 @@ class GroupSpectra:
     position_arcsec: float
     seeing: Moffat | None
     masters: tuple[FloatArray, ...]
+    host_rows: HostRows | None = None
 
     def star_width(self, wavelength_nm: float) -> float:
         """FWHM of the object's light along the slit at a wavelength, arcsec, without what pixels add; as fitted if it has no shape."""

@@ -10,6 +10,7 @@ from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.sky.fit_skies import SkyFits
 from soxspipe.datamodel.arrays import BoolArray
 from soxspipe.datamodel.exposure_record import ExposureRecord
+from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import BackgroundModel
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.stored_frame import AnyFrame
@@ -56,3 +57,9 @@ def trace(found: FoundObject) -> str:
         return f"no object (strongest peak {found.significance:.1f} sigma), forced trace"
     more = f", {len(found.sources) - 1} more on the slit" if len(found.sources) > 1 else ""
     return f'object at {found.source.slit_arcsec:+.2f}", {found.source.significance:.0f} sigma{more}'
+
+
+def shared_host(host: HostLight) -> str:
+    """A host that all exposures together show."""
+    fate = "taken off all exposures" if host.taken else "left in all exposures"
+    return f"{host.significance:.1f} sigma in all exposures together, {host.size_arcsec:.1f}\" wide, {100 * host.share:.0f} % of the object's light, {fate}"

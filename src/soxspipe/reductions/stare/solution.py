@@ -84,6 +84,7 @@ class StackSolution:
             fwhm_arcsec=self.solved.profile.fwhm_arcsec,
             position_arcsec=self.found.source.slit_arcsec if self.found.source is not None else float("nan"),
             seeing=self.solved.profile.moffat,
+            host_rows=self.solved.host_rows,
             masters=tuple(
                 _of_masters(order, one.spectrum, self.shown, masters)
                 for order, one in zip(self.solved.orders, self.extracted, strict=True)

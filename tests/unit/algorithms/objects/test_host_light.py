@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
-from soxspipe.algorithms.extraction.solve_orders import SolvedOrders, extract_with_sky, follow_object
+from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
 from soxspipe.algorithms.objects.host_light import measure_host
@@ -16,7 +16,6 @@ from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
 from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
-from soxspipe.datamodel.host import HostLight
 from support.orders import TinyOrder, make_geometry, observe, position, sky_light
 
 GEOMETRY = make_geometry(numbers=(11, 12), n_b=400, bend=12.0, spacing=60)
@@ -37,7 +36,7 @@ def scene(level: float, host: float, *, fwhm: float = 0.9, host_fwhm: float = 4.
     return orders
 
 
-def solved(orders: list[TinyOrder], *, subtract_host: bool = True, known: HostLight | None = None) -> SolvedOrders:
+def solved(orders: list[TinyOrder], *, subtract_host: bool = True, host: HostSearch = NO_OTHERS) -> SolvedOrders:
     data = [order.data for order in orders]
     found = find_object(data, tuple(first_sky(d) for d in data), named_arcsec=None)
     fits = fit_sky(data, found, SkySettings()).fits
@@ -46,7 +45,7 @@ def solved(orders: list[TinyOrder], *, subtract_host: bool = True, known: HostLi
         [f.data for f in fits], [f.electrons for f in fits], found, GEOMETRY, continuum, forced_arcsec=0.0, seeing_arcsec=0.9
     )
     settings = ExtractionSettings(subtract_host=subtract_host)
-    return extract_with_sky(fits, trace, SkySettings(), settings, known_host=known)
+    return extract_with_sky(fits, trace, SkySettings(), settings, host=host)
 
 
 def excess(orders: list[TinyOrder], result: SolvedOrders) -> float:
@@ -119,17 +118,20 @@ def test_a_struck_pixel_is_dropped_and_light_along_the_slit_is_not() -> None:
     np.testing.assert_allclose(measure_rows(hit, all_of_them, trace, 4).light, doubted.light, atol=0.05 * plain.light.max())
 
 
-def test_other_exposures_have_the_known_host_in_their_own_heights() -> None:
-    """Half of the light, host and all: the heights are half of those of the exposure that showed the host."""
-    bright, faint = scene(3000.0, 0.4), scene(1500.0, 0.4)
-    host = solved(bright).host
+def test_a_known_host_is_taken_off_as_it_is() -> None:
+    orders = scene(3000.0, 0.4)
+    host = solved(orders).host
     assert host is not None
-    assert host.taken
-    found = solved(faint, known=host).host
-    assert found is not None
-    assert (found.size_arcsec, found.offset_arcsec, found.index) == (host.size_arcsec, host.offset_arcsec, host.index)
-    for order, peak in host.peak.items():
-        assert np.median(found.peak[order]) == pytest.approx(0.5 * np.median(peak), rel=0.15)
+    known = solved(orders, subtract_host=False, host=HostSearch(known=host))
+    assert known.host is host
+    assert excess(orders, known) == pytest.approx(excess(orders, solved(orders)), abs=1e-9)
+
+
+def test_rows_are_kept_for_a_later_decision() -> None:
+    later = solved(scene(3000.0, 0.4), host=HostSearch(later=True))
+    assert later.host is None
+    assert later.host_rows is not None
+    assert list(later.host_rows.lengths) == [11, 12]
 
 
 def test_an_object_beside_is_no_host() -> None:

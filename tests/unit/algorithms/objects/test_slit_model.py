@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.objects.slit_model import MIDDLE, NODES, SlitModel, not_negative, sersic
+from soxspipe.algorithms.objects.slit_model import SlitModel, sersic
 from soxspipe.algorithms.objects.slit_rows import BIN_ARCSEC, REACH_ARCSEC, SlitRows
 
 CENTRES = (np.arange(round(2 * REACH_ARCSEC / BIN_ARCSEC)) + 0.5) * BIN_ARCSEC - REACH_ARCSEC
@@ -113,12 +113,6 @@ def test_half_of_a_sersic_galaxy_lies_within_its_diameter() -> None:
     radius = np.arange(0.0, 60.0, 0.002)
     ring = sersic(radius, 4.0, 1.0, 1e-6) * radius
     assert ring[radius <= 2.0].sum() / ring.sum() == pytest.approx(0.5, abs=0.01)
-
-
-def test_unknowns_are_not_negative() -> None:
-    normal, right = np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), np.array([4.0, -3.0, -3.0])
-    assert not_negative(normal, right, free=1).tolist() == pytest.approx([2.0, 0.0, -3.0])
-    assert NODES[MIDDLE] == 0
 
 
 def test_the_error_of_the_light_beside_a_host_covers_what_noise_does() -> None:

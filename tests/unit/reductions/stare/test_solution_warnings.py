@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from soxspipe.datamodel.host import HostLight
@@ -14,7 +15,7 @@ from soxspipe.reductions.stare.solution_warnings import flat_warnings, host_warn
 from support.orders import make_arm
 
 HOST = HostLight(
-    taken=True, significance=18.2, share=0.27, doubt=0.0, size_arcsec=3.5, offset_arcsec=0.0, index=0.5, softening_arcsec=0.4,
+    taken=True, significance=18.2, share=0.27, doubt=0.0, size_arcsec=3.5, offset_arcsec=0.0, index=0.5, distance_arcsec=np.zeros(1), light=np.zeros(1),
     middle_px={}, peak={},
 )  # fmt: skip
 

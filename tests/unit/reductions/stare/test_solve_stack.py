@@ -7,7 +7,7 @@ import pytest
 
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.reductions.stare.reduce import _without_full_wells
+from soxspipe.reductions.stare.solve_stack import _without_full_wells
 from support.orders import make_geometry, order_data
 
 

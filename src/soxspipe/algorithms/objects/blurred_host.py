@@ -1,0 +1,64 @@
+"""A host galaxy as a slit shows it in some seeing: round, blurred by the image of a star, cut by the slit.
+
+Exposures in different seeing show the same galaxy with other widths and heights.  What they share is its surface brightness on the sky.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soxspipe.algorithms.objects.slit_model import sersic
+from soxspipe.datamodel.arrays import FloatArray
+
+STEP_ARCSEC = 0.15
+"""Of the grid: a quarter of the best seeing."""
+N_STEPS = 192
+"""A grid of 29 arcsec: a host 9 arcsec wide, seen from 3 arcsec beside its centre, has no light at its edge."""
+CUSP_ARCSEC = 0.1
+"""Half a step of the grid, within which a cusp is not resolved."""
+BETA = 3.0
+"""Exponent of the star's image: the usual one; the blur of a host depends on the width alone."""
+USUAL_SLIT_ARCSEC = 1.0
+"""Where the slit's width is not known."""
+
+
+class BlurredHost:
+    """Hosts of one Sersic index in one seeing.
+
+    Parameters
+    ----------
+    fwhm_arcsec : float
+        Of a star's image.
+    index : float
+        Sersic index.
+    slit_width_arcsec : float or None
+        Of the slit.
+    """
+
+    def __init__(self, fwhm_arcsec: float, index: float, slit_width_arcsec: float | None) -> None:
+        axis = (np.arange(N_STEPS) - N_STEPS // 2) * STEP_ARCSEC
+        self.along, self.index = axis, index
+        self.radius = np.hypot(axis[:, None], axis)
+        image = (1.0 + (2.0 ** (1.0 / BETA) - 1.0) * (2.0 * self.radius / fwhm_arcsec) ** 2) ** -BETA
+        half = 0.5 * (slit_width_arcsec or USUAL_SLIT_ARCSEC)
+        # the share of each step across the slit that the slit lets through
+        across = np.clip((half - np.abs(axis)) / STEP_ARCSEC + 0.5, 0.0, 1.0)
+        self.through = np.fft.rfft2(np.fft.ifftshift(image / image.sum())) * np.fft.rfft(np.fft.ifftshift(across))
+        self.mean_of_slit = float(across.sum())
+
+    def table(self, size_arcsec: float) -> FloatArray:
+        """Light along `along` of a host of unit central brightness before the blur, mean over the slit's width.
+
+        Parameters
+        ----------
+        size_arcsec : float
+            Diameter that holds half of the light before the blur.
+        """
+        galaxy = np.fft.rfft2(np.fft.ifftshift(sersic(self.radius, size_arcsec, self.index, CUSP_ARCSEC)))
+        # the sum across the slit is the middle of the convolution with the slit
+        seen = np.fft.irfft2(galaxy * self.through, s=self.radius.shape)[:, 0]
+        return np.asarray(np.fft.fftshift(seen)) / self.mean_of_slit
+
+    def __call__(self, distance_arcsec: FloatArray, size_arcsec: float) -> FloatArray:
+        """The same at any distances from the host's centre."""
+        return np.interp(distance_arcsec, self.along, self.table(size_arcsec))
