@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from soxspipe.datamodel.calibrations import StandardStar
 from soxspipe.errors import InputError, MissingInputError, SettingsError
@@ -101,9 +103,18 @@ def make_scene_of(kind: type[AnyScene], values: Mapping[str, Any]) -> AnyScene:
         return kind(**values)
     except ValidationError as err:
         lines = [
-            f"{'.'.join(map(str, problem['loc'])) or 'scene'}: {problem['msg']} (got {problem['input']!r})" for problem in err.errors()
+            f"{'.'.join(map(str, problem['loc'])) or 'scene'}: {_said(kind, problem)} (got {problem['input']!r})"
+            for problem in err.errors()
         ]
         raise SettingsError("the scene is not valid: " + "; ".join(line[:200] for line in lines)) from err
+
+
+def _said(kind: type[AnyScene], problem: ErrorDetails) -> str:
+    """What is wrong with a key; of one that a scene does not have the nearest that it has, or where all are listed."""
+    if problem["type"] != "extra_forbidden":
+        return problem["msg"]
+    nearest = difflib.get_close_matches(str(problem["loc"][-1])[:80], kind.model_fields, n=1)
+    return f"is not known; {f'did you mean {nearest[0]!r}?' if nearest else '`soxspipe simulate --keys` lists all keys'}"
 
 
 def read_facts(scene: Scene) -> Facts:

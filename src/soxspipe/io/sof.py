@@ -67,7 +67,12 @@ def resolve_inputs(inputs: InputFrames) -> ResolvedInputs:
         entries = list(inputs)
         if not all(isinstance(entry, str | os.PathLike) for entry in entries):
             raise InputError("the list of input frames holds something that is not a path")
-        frames = [path for path in map(_path, entries) if FITS_SUFFIX.search(path.name)]
+        paths = [_path(entry) for entry in entries]
+        frames = [path for path in paths if FITS_SUFFIX.search(path.name)]
+        if paths and not frames:
+            raise MissingInputError(
+                f"none of the {len(paths)} inputs is a FITS file; a set-of-files or a folder is given alone, one at a time"
+            )
         return ResolvedInputs(paths=_existing(frames))
     raise InputError(f"input frames are given as a set-of-files, a folder or a list of paths, not as {type(inputs).__name__}")
 

@@ -82,7 +82,8 @@ def select_inputs(files: Sequence[ClassifiedFile], rows: Sequence[InputRow], *, 
     taken = {kind for row in rows for kind in row.kinds}
     used = [file for file in files if file.kind in taken]
     if not used:
-        raise MissingInputError(f"no file of the set is of use to the {verb} recipe{_listed(files, unrecognised)}")
+        needed = f"; a file with {needed_header(rows[0].kinds, files[0].instrument, files[0].arm)} is needed" if files else ""
+        raise MissingInputError(f"no file of the set is of use to the {verb} recipe{_listed(files, unrecognised)}{needed}")
     by_exposures = sorted(used, key=lambda file: file.kind not in rows[0].kinds)  # which say what the others must be
     _require_one(by_exposures, "instrument", lambda file: file.instrument.name, "INSTRUME")
     _require_one_arm(used, rows[0])

@@ -33,6 +33,15 @@ def test_what_is_no_spectrum_is_refused(tmp_path):
             read_spectrum(bad)
 
 
+def test_an_unknown_key_of_a_scene_is_named_with_the_nearest():
+    with pytest.raises(SettingsError, match=r"armm: is not known; did you mean 'arm'\? \(got 'NIR'\)$"):
+        make_scene({"armm": "NIR"})
+    with pytest.raises(SettingsError, match=r"colour: is not known; `soxspipe simulate --keys` lists all keys"):
+        make_scene({"colour": "red"})
+    with pytest.raises(SettingsError, match=r"arm: Input should be 'NIR', 'VIS' or 'UVB' \(got 'XX'\)$"):
+        make_scene({"arm": "XX"})
+
+
 def test_unknown_standard_names_the_library():
     with pytest.raises(SettingsError, match="LTT7987"):
         read_facts(make_scene({"target": "standard", "name": "VEGA"}))

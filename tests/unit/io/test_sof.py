@@ -49,6 +49,12 @@ def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert resolve_inputs("~/x.sof").paths == (frame,)
 
 
+def test_several_sets_of_files_are_refused(tmp_path: Path) -> None:
+    sofs = touch(tmp_path, "a.sof", "b.sof")
+    with pytest.raises(MissingInputError, match=r"none of the 2 inputs is a FITS file; a set-of-files or a folder is given alone"):
+        resolve_inputs(sofs)
+
+
 def test_a_file_listed_twice_counts_once(tmp_path: Path) -> None:
     (frame,) = touch(tmp_path, "a.fits")
     link = tmp_path / "link.fits"

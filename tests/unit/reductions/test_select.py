@@ -68,7 +68,10 @@ def test_an_off_frame_takes_the_place_of_a_dark() -> None:
 
 
 def test_nothing_of_use() -> None:
-    with pytest.raises(MissingInputError, match=r"of use to the stare recipe \(raw\.fits: ESO DPR TYPE 'BIAS', ESO DPR TECH 'IMAGE'\)"):
+    with pytest.raises(
+        MissingInputError,
+        match=r"of use to the stare recipe \(raw\.fits: ESO DPR TYPE 'BIAS', ESO DPR TECH 'IMAGE'\); a file with ESO DPR TYPE OBJECT ",
+    ):
         select_inputs([raw(dpr_type="BIAS", tech="IMAGE")])
     with pytest.raises(MissingInputError, match=r"of use to the stare recipe$"):
         select_inputs([])
