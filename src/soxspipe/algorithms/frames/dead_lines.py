@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.dead_lines import DeadLines
-from soxspipe.numerics.medians import quick_mad_sigma
+from soxspipe.numerics.medians import quick_mad_sigma, quick_median
 
 STEP_PX = 8
 """Along a line every eighth pixel is looked at: a hundred pixels on orders know its light to a tenth of the noise of one."""
@@ -86,13 +86,13 @@ class OrdersInAdu:
         """Light of some rows, of every `step`-th pixel along them; a row of one number was not read out, and is above no pedestal."""
         where = (rows, slice(None, None, step))
         adu = self.adu[where]
-        with np.errstate(invalid="ignore"):  # of NaN
-            good = np.isfinite(adu) & (adu < self.saturation_adu) & ~self.bad[where]
+        with np.errstate(invalid="ignore", over="ignore"):  # of what is not a number, or none that a detector gives
             light = np.multiply(adu, self.gain_e_per_adu, dtype=np.float32)
+            if self.pedestal_e is not None:
+                light -= self.pedestal_e[where]
+            good = np.isfinite(light) & (adu < self.saturation_adu) & ~self.bad[where]
         if self.pedestal_e is not None:
-            pedestal = self.pedestal_e[where]
-            good &= np.abs(pedestal - np.nanmedian(pedestal)) < HOT_SIGMA * self.read_noise_e
-            light -= pedestal
+            good &= _usual(self.pedestal_e[where], HOT_SIGMA * self.read_noise_e)
         light[(adu == adu[:, :1]).all(axis=1)] = 0.0
         light[~good] = 0.0
         return _Lines(light=light, good=good, order=self.order[where], unlit_is_zero=self.pedestal_e is not None)
@@ -213,6 +213,14 @@ class _Seen:
         levels = [one.level() for one in pair]
         inside, outside = (float(_means(one.light, shared)[0][0] - level.mean[0]) for one, level in zip(pair, levels, strict=True))
         return inside, outside, max(float(level.limit(self.noise, count)[0]) for level in levels)
+
+
+def _usual(pedestal: NDArray[Any], within_e: float) -> BoolArray:
+    """True for pixels of a bias or dark near its median."""
+    finite = np.isfinite(pedestal)
+    if not finite.any():
+        return finite
+    return np.asarray(finite & (np.abs(np.where(finite, pedestal, 0.0) - quick_median(pedestal[finite])) < within_e))
 
 
 def _means(light: FloatArray, use: BoolArray) -> tuple[FloatArray, IntArray]:

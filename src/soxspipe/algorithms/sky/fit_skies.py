@@ -189,13 +189,14 @@ def rough_light(data: OrderData, sky: FloatArray, sources: Sequence[SlitSource])
 
 
 def common_illumination(fits: Sequence[SkyFit]) -> FloatArray:
-    """Slit illumination of the arm: mean over orders, weighted by their errors.
+    """Slit illumination of the arm: mean over orders, weighted by their errors; 0 where no order determines it.
 
     The slit is one; an order with little sky would otherwise take the wings of a bright object for illumination.
     """
     weights = np.array([fit.spline.illumination_error for fit in fits]) ** -2.0
     values = np.array([fit.spline.illumination for fit in fits])
-    return np.asarray((weights * values).sum(axis=0) / weights.sum(axis=0))
+    total = weights.sum(axis=0)
+    return np.asarray((weights * values).sum(axis=0) / np.where(total > 0, total, 1.0))
 
 
 def share_illumination(fits: Sequence[SkyFit]) -> list[SkyFit]:

@@ -308,7 +308,8 @@ def _shape_step(normal: FloatArray, right: FloatArray, n_doubtful: int) -> tuple
     if saved < WINGS_GAIN * n_doubtful:
         sure, error = _shape_step(normal[: doubtful.start, : doubtful.start], right[: doubtful.start], 0)
         return np.append(sure, np.zeros(n_doubtful)), np.append(error, np.zeros(n_doubtful))
-    return step, np.sqrt(np.diag(inverse))
+    variance = np.diag(inverse)
+    return step, np.sqrt(np.where(variance > 0, variance, np.inf))  # rounding leaves one negative where hardly anything determines a term
 
 
 def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here: Linearised, wings: FloatArray | None = None) -> SkySpline:

@@ -153,6 +153,20 @@ def test_channels_of_another_level_are_no_light():
     assert found(sky(0.0), spoil=offset) == []
 
 
+@pytest.mark.parametrize("value", [3.4e38, -3.4e38, np.inf, -1e12])
+def test_numbers_that_no_detector_gives_raise_nothing(value):
+    with np.errstate(all="raise"):
+        assert found(sky(), spoil=dead(np.s_[:150, :100], noise=0.0, level=value)) == []
+
+
+def test_a_pedestal_that_is_not_a_number_tells_nothing():
+    frame = OrdersInAdu(
+        adu=sky(80.0), pedestal_e=np.full((ROWS, COLUMNS), np.nan), order=GEOMETRY.dispersion_map.order,
+        bad=np.zeros((ROWS, COLUMNS), dtype=bool), gain_e_per_adu=2.0, read_noise_e=READ_NOISE_E,
+    )  # fmt: skip
+    assert find_dead_lines(frame) == ()
+
+
 def test_saturated_and_missing_pixels_are_spoken_of_elsewhere():
     for value in (1e6, np.nan):
         assert found(sky(), spoil=dead(np.s_[:150], noise=0.0, level=value)) == []
