@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
+from astropy.io.votable.ucd import check_ucd
 from astropy.table import Table
 
 from soxspipe.datamodel.flags import MASKED, PixelFlag
@@ -393,6 +394,14 @@ def test_spectrum_1d_has_the_keywords_of_a_science_product(case):
 
 def test_spectrum_1d_is_a_science_data_product(case):
     assert broken_rules(product(case, "SPECTRUM_1D.fits")) == ()
+
+
+@pytest.mark.parametrize("suffix", ["EXTRACTED_ORDERS.fits", "EXTRACTED_MERGED.fits", "FLUXCAL.fits"])
+def test_every_column_of_a_spectrum_says_what_it_is(case, suffix):
+    """In words of the Virtual Observatory's list (UCD1+), which astropy has."""
+    header = fits.getheader(product(case, suffix), 1)
+    words = [header.get(f"TUCD{i}", "") for i in range(1, header["TFIELDS"] + 1)]
+    assert [word for word in words if not check_ucd(word, check_controlled_vocabulary=True)] == []
 
 
 def test_wavelengths_say_their_medium_and_frame(case):

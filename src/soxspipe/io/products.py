@@ -7,6 +7,7 @@ electrons; FITS units know only ``ct``, which stands for one electron in every t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,19 @@ FLUX_UNIT = "erg s-1 cm-2 Angstrom-1"
 AIR, VACUUM, QUALITY = (("TUCD", "em.wl;obs.atmos"),), (("TUCD", "em.wl"),), (("TUCD", "meta.code.qual"),)
 COUNTS, COUNTS_ERROR = (("TUCD", "phot.count;em.wl"),), (("TUCD", "stat.error;phot.count;em.wl"),)
 DENSITY, DENSITY_ERROR = (("TUCD", "phot.flux.density;em.wl"),), (("TUCD", "stat.error;phot.flux.density;em.wl"),)
+VARIANCE, SNR, SKY = (("TUCD", "stat.variance;phot.count;em.wl"),), (("TUCD", "stat.snr"),), (("TUCD", "instr.skyLevel;phot.count"),)
+ORDER, CORRELATION = (("TUCD", "instr.order"),), (("TUCD", "stat.correlation"),)
+ORDERS_UCD = {
+    "order": "instr.order", "band": "instr.order", "orderDetector": "instr.order",
+    "xcoord_centre": "pos.cartesian.x;instr.det", "ycoord_centre": "pos.cartesian.y;instr.det",
+    "xcoord": "pos.cartesian.x;instr.det", "ycoord": "pos.cartesian.y;instr.det",
+    "wavelengthMean": "em.wl;obs.atmos", "waveVacuum": "em.wl", "pixelScaleNm": "instr.dispersion",
+    "extractedFluxOptimal": "phot.count;em.wl", "extractedFluxBoxcar": "phot.count;em.wl", "extractedFluxBoxcarRobust": "phot.count;em.wl",
+    "boxcarRestored": "phot.count;em.wl", "varianceSpectrum": "stat.variance;phot.count;em.wl", "snr": "stat.snr",
+    "skyFlux": "instr.skyLevel;phot.count", "skyAperture": "instr.skyLevel;phot.count",
+    "profileFraction": "arith.factor", "apertureFraction": "arith.factor", "meanFlat": "instr.calib", "quality": "meta.code.qual",
+}  # fmt: skip
+"""What the columns of ``EXTRACTED_ORDERS`` are, in words of the Virtual Observatory (UCD1+)."""
 COUNTS_NOTE: Card = ("COMMENT", "In column units ct stands for one electron.", "")
 
 
@@ -99,7 +113,11 @@ def orders_hdus(cards: tuple[Card, ...], spectra: Sequence[OrderSpectrum], arm: 
         Column(name="quality", values=joined("quality", np.int32), comment="0 is good; bits as in SpectrumFlag"),
         Column(name="waveVacuum", values=air_to_vacuum(joined("wavelength_nm")), unit="nm", comment="wavelengthMean in vacuum"),
     ]
-    return Hdu(cards=(*cards, COUNTS_NOTE)), table_hdu("ORDERS", columns), *(_order_hdu(spectrum) for spectrum in spectra)
+    return (
+        Hdu(cards=(*cards, COUNTS_NOTE)),
+        table_hdu("ORDERS", [replace(column, extra=(("TUCD", ORDERS_UCD[column.name]),)) for column in columns]),
+        *(_order_hdu(spectrum) for spectrum in spectra),
+    )
 
 
 def _order_hdu(spectrum: OrderSpectrum) -> Hdu:
@@ -122,15 +140,25 @@ def merged_hdus(cards: tuple[Card, ...], merged: MergedSpectrum, arm: Arm, *, li
         error = np.sqrt(merged.variance.astype(np.float64))
     columns.append(Column(name="FLUX_COUNTS_ERR", values=error, unit="ct", comment="1 sigma", extra=COUNTS_ERROR))
     columns += [
-        Column(name=f"CORR_LAG{k}", values=row.astype(np.float32), comment=f"correlation of the errors of samples i and i+{k}")
+        Column(
+            name=f"CORR_LAG{k}",
+            values=row.astype(np.float32),
+            comment=f"correlation of the errors of samples i and i+{k}",
+            extra=CORRELATION,
+        )
         for k, row in enumerate(merged.correlation, start=1)
     ]
     columns += [
-        Column(name="QUAL", values=merged.quality.astype(np.int32), comment="0 is good; bits as in SpectrumFlag"),
-        Column(name="ORDER", values=_disk_orders(arm, merged.order), comment="order of most weight, numbered as in EXTRACTED_ORDERS"),
+        Column(name="QUAL", values=merged.quality.astype(np.int32), comment="0 is good; bits as in SpectrumFlag", extra=QUALITY),
+        Column(
+            name="ORDER",
+            values=_disk_orders(arm, merged.order),
+            comment="order of most weight, numbered as in EXTRACTED_ORDERS",
+            extra=ORDER,
+        ),
     ]
     if limits:
-        columns.append(Column(name="LIMIT_3SIGMA", values=3.0 * error, unit="ct", comment="no object was found"))
+        columns.append(Column(name="LIMIT_3SIGMA", values=3.0 * error, unit="ct", comment="no object was found", extra=COUNTS_ERROR))
     columns.append(in_vacuum(merged.wavelength_nm))
     return Hdu(cards=(*cards, COUNTS_NOTE)), table_hdu("MERGED", columns)
 
@@ -151,10 +179,10 @@ def merged_columns(merged: MergedSpectrum) -> list[Column]:
             comment="electrons per native pixel",
             extra=COUNTS,
         ),
-        Column(name="VARIANCE", values=merged.variance.astype(np.float32), unit="ct2"),
-        Column(name="SKY_COUNTS", values=merged.sky.astype(np.float32), unit="ct pix-1"),
-        Column(name="SNR", values=np.round(merged.snr.astype(np.float64), 2)),
-        Column(name="FLUX_DENSITY_COUNTS", values=np.round(merged.density.astype(np.float64), 3), unit="ct nm-1"),
+        Column(name="VARIANCE", values=merged.variance.astype(np.float32), unit="ct2", extra=VARIANCE),
+        Column(name="SKY_COUNTS", values=merged.sky.astype(np.float32), unit="ct pix-1", extra=SKY),
+        Column(name="SNR", values=np.round(merged.snr.astype(np.float64), 2), extra=SNR),
+        Column(name="FLUX_DENSITY_COUNTS", values=np.round(merged.density.astype(np.float64), 3), unit="ct nm-1", extra=COUNTS),
     ]
 
 
@@ -183,7 +211,13 @@ def fluxed_columns(fluxed: FluxedSpectrum, *, limits: bool) -> list[Column]:
     ]
     if limits:
         columns.append(
-            Column(name="LIMIT_3SIGMA", values=3.0 * fluxed.error.astype(np.float64), unit=FLUX_UNIT, comment="no object was found")
+            Column(
+                name="LIMIT_3SIGMA",
+                values=3.0 * fluxed.error.astype(np.float64),
+                unit=FLUX_UNIT,
+                comment="no object was found",
+                extra=DENSITY_ERROR,
+            )
         )
     columns.append(in_vacuum(fluxed.wavelength_nm))
     return columns
