@@ -103,7 +103,7 @@ def slit_warnings(slit: SlitOffset, arm: Arm) -> Iterator[str]:
         "rows that are not lit in both are left out"
     )
     if abs(slit.px) > USUAL_PX:
-        yield f"that is more than was ever seen ({USUAL_PX:.0f} px): is the flat of this slit and night?"
+        yield f"that is more than has ever been seen ({USUAL_PX:.0f} px): is the flat of this slit and night?"
     odd = [order for order, one in slit.orders.items() if abs(one.px - slit.px) > max(ORDER_LIMIT_PX, 4.0 * one.error_px)]
     if odd:
         yield (

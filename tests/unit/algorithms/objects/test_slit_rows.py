@@ -35,3 +35,16 @@ def test_what_is_too_faint_to_tell_is_left_as_it_is() -> None:
     rows = rows_of(np.full(600, 1.0))
     assert np.all(np.isfinite(rows.light))
     assert np.abs(rows.light).max() < 20.0
+
+
+def test_a_formula_that_is_wrong_in_all_rows_weighs_no_more_with_their_number() -> None:
+    """Weights of 4 (variance 0.25), and a formula good to a variance of 1 in the mean of two lit rows: 1 / (0.25 + 2)."""
+    weight = np.array([[4.0, 0.0], [4.0, 4.0], [0.0, 0.0]])
+    light = np.array([[3.0, 9.0], [1.0, 2.0], [5.0, 5.0]])
+    rows = SlitRows(
+        light=light, weight=weight, distance_arcsec=np.array([[-5.0, 2.5]] * 3), sky=np.zeros(3), colour=np.ones(3), pixel_arcsec=0.3
+    )
+    assert rows.n_lit == 2
+    np.testing.assert_array_equal(rows.peak, [3.0, 2.0, 1e-9])
+    np.testing.assert_allclose(rows.weight_beside(np.ones((3, 2))), np.where(weight > 0, 1.0 / 2.25, 0.0))
+    np.testing.assert_array_equal(rows.parabola[0], [[1.0, -1.0, 1.0], [1.0, 0.5, 0.25]])

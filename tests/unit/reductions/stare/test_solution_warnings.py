@@ -47,7 +47,7 @@ def test_a_slit_off_the_flat_is_said_and_odd_orders_are_named() -> None:
     assert "12" in said[1]
     assert "11" not in said[1]
     assert not list(slit_warnings(SlitOffset(), make_arm()))
-    assert any("more than was ever seen" in line for line in slit_warnings(replace(slit, px=14.0), make_arm()))
+    assert any("more than has ever been seen" in line for line in slit_warnings(replace(slit, px=14.0), make_arm()))
 
 
 @pytest.mark.parametrize(("tolerance", "said"), [(0.03, 0), (0.3, 1)])

@@ -152,7 +152,7 @@ def _broken(law: FlexureLaw, sure: Mapping[int, OrderFit], shifts: Mapping[int, 
     if not all(leader.tied for leader in leaders):
         return "the orders it follows were not measured"
     if any(abs(leader.shift_px) * known.dispersion_binning > LAW_RANGE_PX for leader in leaders):
-        return "the orders it follows moved further than was ever seen"
+        return "the orders it follows moved further than has ever been seen"
     expected, error = _lawful(law, leaders, known)
     own = sure.get(law.order)
     if own is not None and own.n_lines >= SURE_LINES and abs(own.mean_px - expected) > LAWFUL_SIGMA * np.hypot(own.error_px, error):
