@@ -104,6 +104,6 @@ def _disagreement(lamp: LampFlat) -> list[str]:
     if agreement.colour:
         said.append(
             f"the light of the {lamp.lamp} lamp changes from flat to flat by {agreement.colour:.1%} (one sigma) more in some places than in others: "
-            "it was not warm, and lesser outliers are not seen"
+            "it was not warm, or the response bends where flats are of unequal level; lesser outliers are not seen"
         )
     return said
