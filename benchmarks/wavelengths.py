@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS
 from soxspipe.algorithms.sky.wavelengths.arm_shifts import Circumstances, join_orders
 from soxspipe.algorithms.sky.wavelengths.order_shift import OrderFit
 from soxspipe.instruments.registry import arm
@@ -26,7 +27,7 @@ from soxspipe.reductions.simulate import simulate_dataset
 from soxspipe.reductions.stare.exposures import plan_exposures
 from soxspipe.reductions.stare.gather import gather
 from soxspipe.reductions.stare.prepared import prepare_set
-from soxspipe.reductions.stare.reduce import solve_stack
+from soxspipe.reductions.stare.solve_stack import solve_stack
 from soxspipe.simulate.flexure import dispersion_flexure
 from soxspipe.simulate.scene import Scene
 
@@ -73,8 +74,8 @@ def orders_of(arm_name: str, seed: int) -> Iterator[One]:
         files = simulate_dataset(scene(arm_name, seed), folder)
         gathered, truth = gather(files[0], None), read_truth(files[-1])
         ready = prepare_set(gathered.inputs)
-    plan = plan_exposures(ready, half_length_arcsec=0.5 * ready.inputs.arm.slit_length_arcsec)
-    solution = solve_stack(plan.groups[0], ready, plan, gathered.settings, lambda step, note: None)
+    plan = plan_exposures(ready)
+    solution = solve_stack(plan.groups[0], ready, plan, gathered.settings, lambda step, note: None, NO_OTHERS)
     for extracted in solution.extracted:
         spectrum = extracted.spectrum
         found, here = solution.shift.orders[spectrum.order], truth.orders["ORDER"] == spectrum.order

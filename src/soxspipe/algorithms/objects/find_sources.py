@@ -38,6 +38,9 @@ CONTRAST = 1.0
 """Over the wings of brighter objects there: what is less could be the wings' own."""
 NARROWEST_FWHM, WIDEST_FWHM = 0.5, 2.0
 """Stars on one slit have one width; a hump much narrower or wider than the brightest is none."""
+WIDER_SHARE, WIDER_SIGMA = 0.15, 2.0
+"""By so much, and so many errors, a companion may be wider than the brightest: simulated ones had 0.8 to 1.05 of its width, galaxies whose
+middle lies beside a star 1.25 to 1.5."""
 FEWEST_AWAY = 20
 """Bins that must be left for their scatter to be told."""
 CORE_FWHM = 1.0
@@ -151,6 +154,10 @@ def level_between(slit_light: SlitLight) -> SlitLight:
     return replace(slit_light, light=slit_light.light - base)
 
 
+_Peak = tuple[float, float, float, float]
+"""Position and FWHM (arcsec), significance, height."""
+
+
 def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]:
     """List the objects that stand out of the light along the slit.
 
@@ -169,7 +176,7 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
     """
     remaining = np.array(slit_light.light)
     explained = np.zeros(remaining.size)
-    found: list[tuple[float, float, float, float]] = []
+    found: list[_Peak] = []
     for _ in range(LARGEST_COUNT + LARGEST_PASSED):
         level, significance, scatter = _filtered(slit_light, remaining, _away(slit_light, found))
         peak = int(np.nanargmax(significance)) if np.isfinite(significance).any() else 0
@@ -180,7 +187,7 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
             break
         position, fwhm, _ = measure_peak(slit_light.slit_arcsec, remaining, peak)
         seen = position if not found else _unmirrored(slit_light, position, found[0][0])
-        if not found or _is_another(seen, fwhm, float(level[peak]), float(explained[peak]), found):
+        if not found or _is_another((seen, fwhm, strength, float(level[peak])), float(explained[peak]), found):
             found.append((position, fwhm, strength, float(level[peak])))
             own = own_light(slit_light, remaining, position, fwhm)
             explained, remaining = explained + own, remaining - own
@@ -210,14 +217,16 @@ def is_alike(fwhm_arcsec: float, brightest_fwhm_arcsec: float) -> bool:
     return NARROWEST_FWHM * brightest_fwhm_arcsec < fwhm_arcsec < WIDEST_FWHM * brightest_fwhm_arcsec
 
 
-def _is_another(position: float, fwhm: float, height: float, explained: float, found: Sequence[tuple[float, float, float, float]]) -> bool:
+def _is_another(seen: _Peak, explained: float, found: Sequence[_Peak]) -> bool:
     """Whether light beside objects that are known is an object and not a part of them.
 
     Humps nearer than `APART_FWHM` belong to an image that guiding has doubled; light that is not much above the wings there is wing; light
     much wider than the brightest object's image is a galaxy's, and much narrower is not a star's.
     """
+    position, fwhm, significance, height = seen
     apart = all(abs(position - other) > APART_FWHM * width for other, width, *_ in found)
-    return apart and height > CONTRAST * max(explained, 0.0) and is_alike(fwhm, found[0][1])
+    widest = (1.0 + WIDER_SHARE + WIDER_SIGMA / max(significance, 1.0)) * found[0][1]  # a width's relative error is about 1 / significance
+    return apart and height > CONTRAST * max(explained, 0.0) and is_alike(fwhm, found[0][1]) and fwhm < widest
 
 
 def _unmirrored(slit_light: SlitLight, position: float, centre: float) -> float:
@@ -289,7 +298,7 @@ def strongest(slit_light: SlitLight) -> float:
     return float(np.nanmax(significance)) if np.isfinite(significance).any() else 0.0
 
 
-def _away(slit_light: SlitLight, found: Sequence[tuple[float, float, float, float]]) -> BoolArray:
+def _away(slit_light: SlitLight, found: Sequence[_Peak]) -> BoolArray:
     """Bins beyond the images of objects that are known: what a model leaves of a bright core says nothing of the rest of the slit."""
     away = np.ones(slit_light.slit_arcsec.size, dtype=bool)
     for position, fwhm, *_ in found:

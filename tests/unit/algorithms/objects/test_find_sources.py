@@ -41,6 +41,13 @@ def test_two_objects_come_brightest_first() -> None:
     assert found[1].relative_flux == pytest.approx(0.2, rel=0.2)
 
 
+def test_light_beside_a_star_that_is_wider_than_its_image_is_a_galaxy() -> None:
+    """Both stand 2 arcsec from the star with an eighth of its height; one has its width."""
+    star = (-0.8, 2000.0, 0.9)
+    assert len(find_sources(light(star, (1.3, 250.0, 0.95), error=1.0), 8.0)) == 2
+    assert len(find_sources(light(star, (1.3, 250.0, 1.35), error=1.0), 8.0)) == 1
+
+
 def test_noise_is_no_object() -> None:
     for seed in range(20):
         assert find_sources(light(seed=seed), 8.0) == ()
