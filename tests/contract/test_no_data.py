@@ -41,6 +41,16 @@ def stripes(value: float) -> Change:
     return change
 
 
+def thirds(value: float) -> Change:
+    """Every third band of 100 rows holds one number."""
+
+    def change(image: np.ndarray) -> np.ndarray:
+        image[np.arange(image.shape[0]) // 100 % 3 == 1] = value
+        return image
+
+    return change
+
+
 def strips(value: float) -> Change:
     """Every second strip of 15 columns holds one number."""
     return lambda image: np.where(np.arange(image.shape[1]) // 15 % 2 == 0, value, image).astype(np.float32)
@@ -49,6 +59,12 @@ def strips(value: float) -> Change:
 def noise(image: np.ndarray) -> np.ndarray:
     level = np.median(image)
     return np.random.default_rng(1).normal(level, 4.0, image.shape).astype(image.dtype)
+
+
+def struck(image: np.ndarray) -> np.ndarray:
+    """One pixel in thirty holds far too much, as no cosmic-ray rate explains it."""
+    hit = np.random.default_rng(4).random(image.shape) < 1 / 30
+    return np.where(hit, 9000, image).astype(image.dtype)
 
 
 def as_float(change: Change) -> Change:
@@ -77,6 +93,8 @@ NO_DATA: dict[str, tuple[str, int, Change, str]] = {
     "raw noise alone": ("raw0", 0, noise, "No object was found"),
     "raw stripes saturated": ("raw0", 0, stripes(65535), "of the spectrum is missing: .* saturated"),
     "raw stripes zero": ("raw0", 0, stripes(0), "far below the master bias"),
+    "raw every third 100 rows saturated": ("raw0", 0, thirds(65535), "of the spectrum is missing: .* saturated"),
+    "raw struck everywhere": ("raw0", 0, struck, "rejected as cosmic rays or outliers, more than cosmic rays can strike"),
     "raw upside down": ("raw0", 0, lambda image: image[::-1].copy(), "not tied to the sky|change along the slit"),
     "flat half not a number": ("flat", 0, half(np.nan), "of order i is missing: the flat has no light"),
     "flat half zero": ("flat", 0, half(0.0), "of order i is missing: the flat has no light"),
@@ -86,6 +104,12 @@ NO_DATA: dict[str, tuple[str, int, Change, str]] = {
     "bias bad in half": ("bias", 1, half(1), "of order i is missing: .* bad"),
     "bias half not a number": ("bias", 0, half(np.nan), "of order i is missing: .* bad"),
     "bias zero": ("bias", 0, lambda image: 0.0 * image, "Every pixel of the master bias is 0"),
+    "map wrong by ten pixels": (
+        "disp_image",
+        0,
+        lambda image: image + 0.5,
+        "differs from disp_table_VIS.fits by 10.58 px; the dispersion table is evaluated instead",
+    ),
     "map half without wavelengths": ("disp_image", 0, half(np.nan), "has no wavelengths in part of order i"),
 }
 QUICK = (
@@ -104,6 +128,8 @@ MISSHAPEN: dict[str, tuple[str, Change]] = {
     "a row more": ("raw0", lambda image: np.vstack([image, image[-1:]])),
     "a column more": ("raw0", lambda image: np.hstack([image, image[:, -1:]])),
     "flat transposed": ("flat", lambda image: image.T.copy()),
+    "flat of another binning": ("flat", lambda image: image[::2, ::2].copy()),
+    "map of another binning": ("disp_image", lambda image: image[::2, ::2].copy()),
     "map transposed": ("disp_image", lambda image: image.T.copy()),
 }
 

@@ -19,7 +19,7 @@ from soxspipe.numerics.medians import quick_mad_sigma, quick_median
 
 STEP_PX = 8
 """Along a line every eighth pixel is looked at: a hundred pixels on orders know its light to a tenth of the noise of one."""
-SAMPLED_PX = 256
+SAMPLED_PX = 128
 """Shorter lines are looked at in so many pixels."""
 LEAST_LINES = 16
 """More than the 11 px that the slit's image was ever seen to move: fewer lines of an order may lie beside the slit."""
@@ -27,6 +27,8 @@ LIT_LINES = 8
 """Light beside a block must go on for so many lines: an emission line does not."""
 LEAST_PX = 8
 """Fewer pixels say nothing of a line's light."""
+MANY = 16_384
+"""Values know their scatter to a per cent."""
 SURE_SIGMA = 4.0
 """One dark line in 30 000 lies above it by noise."""
 HOT_SIGMA = 10.0
@@ -121,7 +123,7 @@ class _Lines:
     def noise(self, level: _Level) -> float:
         """Scatter of the pixels between orders about the levels of their lines; 0 where there are hardly any."""
         beside = (self.light - level.mean[:, None])[self.unlit & level.known[:, None]]
-        return quick_mad_sigma(beside) if beside.size >= LEAST_PX else 0.0
+        return quick_mad_sigma(_some(beside)) if beside.size >= LEAST_PX else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -215,12 +217,17 @@ class _Seen:
         return inside, outside, max(float(level.limit(self.noise, count)[0]) for level in levels)
 
 
+def _some(values: FloatArray) -> FloatArray:
+    """So many of the values that median and scatter are known to a per cent."""
+    return values[:: max(values.size // MANY, 1)]
+
+
 def _usual(pedestal: NDArray[Any], within_e: float) -> BoolArray:
     """True for pixels of a bias or dark near its median."""
     finite = np.isfinite(pedestal)
     if not finite.any():
         return finite
-    return np.asarray(finite & (np.abs(np.where(finite, pedestal, 0.0) - quick_median(pedestal[finite])) < within_e))
+    return np.asarray(finite & (np.abs(np.where(finite, pedestal, 0.0) - quick_median(_some(pedestal[finite]))) < within_e))
 
 
 def _means(light: FloatArray, use: BoolArray) -> tuple[FloatArray, IntArray]:

@@ -86,8 +86,11 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     -------
     tuple of HostLight
         The host as every exposure shows it; empty if point sources explain the light of all.  Decision, significance, share and doubt
-        are those of all together: `doubt` is of the mean of their spectra.
+        are those of all together: `doubt` is of the mean of their spectra.  Empty also where one lost so many orders that its rows stand
+        for other parts of an order than those of the others.
     """
+    if len({one.star.parts for one in seen}) > 1:
+        return ()
     exposures = _on_all_orders(seen)
     if not _promises_enough(exposures):
         return ()

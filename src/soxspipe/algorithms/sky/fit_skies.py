@@ -193,8 +193,9 @@ def common_illumination(fits: Sequence[SkyFit]) -> FloatArray:
 
     The slit is one; an order with little sky would otherwise take the wings of a bright object for illumination.
     """
-    weights = np.array([fit.spline.illumination_error for fit in fits]) ** -2.0
     values = np.array([fit.spline.illumination for fit in fits])
+    errors = [fit.spline.illumination_error for fit in fits]  # empty of an order in which nothing could be fitted
+    weights = np.array([error if error.size else np.full(values.shape[1], np.inf) for error in errors]) ** -2.0
     total = weights.sum(axis=0)
     return np.asarray((weights * values).sum(axis=0) / np.where(total > 0, total, 1.0))
 
