@@ -147,15 +147,16 @@ def _lit(windows: Sequence[OrderWindow], shape: tuple[int, int], moved: int) -> 
 def _inter_order(frame: AnyFrame, between: PackedMask, masters: Masters, axis: Axis, used: BoolImage) -> Iterator[_Sample]:
     """Good pixels between the orders, some rows of cells at a time; they are marked in `used`."""
     n_b, n_a = used.shape
-    for start in range(0, n_b, CELLS_AT_ONCE * CELL_DISPERSION_PX):
-        rows = slice(start, start + CELLS_AT_ONCE * CELL_DISPERSION_PX)
+    b, column = np.arange(CELLS_AT_ONCE * CELL_DISPERSION_PX)[:, None], np.arange(n_a)
+    cell_of = (b // CELL_DISPERSION_PX * _n_cells(n_a, CELL_SLIT_PX) + column // CELL_SLIT_PX).astype(np.int32).reshape(-1)
+    column_of = np.tile(column.astype(np.int32), b.size)
+    for start in range(0, n_b, b.size):
+        rows = slice(start, start + b.size)
         part, pedestal = frame.cutout(_rows(rows, axis)), masters.cutout(_rows(rows, axis))
         used[rows] = between.rows(rows) & (part.flags == 0)
-        place = np.nonzero(used[rows])
-        b, a = (index.astype(np.int32) for index in place)
+        place = np.flatnonzero(used[rows])
         level = np.broadcast_to(pedestal_level(frame.exptime_s, pedestal), part.electrons.shape)
-        cell = b // CELL_DISPERSION_PX * _n_cells(n_a, CELL_SLIT_PX) + a // CELL_SLIT_PX
-        yield _Sample(part.electrons[place] - level[place], cell, a)
+        yield _Sample(part.electrons.take(place) - level.take(place), cell_of.take(place), column_of.take(place))
 
 
 def _rows(rows: slice, axis: Axis) -> Take:
