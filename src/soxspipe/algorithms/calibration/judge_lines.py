@@ -24,6 +24,8 @@ FLOOR_LIMITS_PX = (0.001, 0.02)
 """No fit of a Gaussian to pixels is better than the first; more than the second is no response of pixels, but a fit that does not hold."""
 BRIGHT_PX = 0.01
 """Images with photon noise below this show the floor, which is a fifth of it or more."""
+DARK = 0.3
+"""Share of the lines that show an image at a pinhole that is dark; what they show are other lines."""
 LEAST_BRIGHT = 100
 """The scatter of as many is known to a tenth, and the floor, where it is half of that scatter, to a third."""
 FLOOR_TRIALS = 25
@@ -144,12 +146,12 @@ def judge_against(
     trusted : ndarray of bool, shape (n_lines,)
         False for lines whose identification is in doubt.
     settings : ArcSettings
-        Limits in sigma.
+        Limits in sigma, and fewest images of a line; that of a mask whose pinholes are all lit.
     least_px : float
         Offsets below this are no reason to leave anything out.
     """
     state = state.copy()
-    fewest = min(settings.mph_line_set_min, state.shape[1])
+    fewest = max(min(settings.mph_line_set_min, state.shape[1]) - _dark_pinholes(state), 1)
     good = state == ImageState.GOOD
     offsets = [row_median(d, good) for d in (dx, dy)]
     wrong = np.zeros(len(state), dtype=bool)
@@ -171,3 +173,10 @@ def judge_against(
     few = (state == ImageState.GOOD).sum(axis=1) < fewest
     state[few[:, None] & (state == ImageState.GOOD)] = ImageState.INCOMPLETE
     return state
+
+
+def _dark_pinholes(state: IntArray) -> int:
+    """Number of pinholes that no line shows, though it shows most others: that is no fault of the lines."""
+    seen = (state != ImageState.MISSING) & (state != ImageState.OUTSIDE)
+    shown = seen.sum(axis=1) > state.shape[1] / 2
+    return int((seen[shown].mean(axis=0) < DARK).sum()) if shown.any() else 0
