@@ -114,7 +114,8 @@ def line_images(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, Or
     lines = shown_lines(scene, facts)
     parts: dict[str, list[FloatArray]] = {}
     for order, canvas in canvases.items():
-        low, high = facts.spectral_format[order].full_nm
+        limits, span = facts.spectral_format[order].full_nm, canvas.columns.wavelength_nm
+        low, high = max(limits[0], float(span.min())), min(limits[1], float(span.max()))
         light = lines.electrons * _relative_efficiency(scene, facts, order, lines.wavelength_nm)
         here = np.flatnonzero((lines.wavelength_nm >= low) & (lines.wavelength_nm <= high))
         wave = lines.wavelength_nm[here]

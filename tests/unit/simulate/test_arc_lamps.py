@@ -123,3 +123,12 @@ def test_lines_beside_are_in_no_list_and_have_the_light_asked_for() -> None:
     assert shown.wavelength_nm[1] == wave
     assert shown.electrons[1] == 5e4
     assert shown.ion[1] == ""
+
+
+def test_the_truth_has_no_lines_beyond_the_detector() -> None:
+    plain = lit("NIR")
+    span = plain.canvases[18].columns.wavelength_nm
+    beyond = np.array([0.5 * (plain.facts.spectral_format[18].full_nm[0] + span.min()), 0.5 * (span.min() + span.max())])
+    facts = replace(plain.facts, arc_line_nm=beyond, arc_line_ion=("NeI", "NeI"))
+    truth = make_calibration_set(plain.scene.model_copy(update={"kinds": ("multi_pinhole_arc",)}), facts).truth().tables["LINES"]
+    assert set(truth["WAVELENGTH"][truth["ORDER"] == 18]) == {beyond[1]}
