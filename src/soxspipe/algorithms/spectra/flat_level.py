@@ -20,6 +20,9 @@ PARTS = 24
 """Of an order: the level changes with the blaze, which needs no more."""
 KNOT_PX = 100
 """Wide against the noise and fringes, narrow against the blaze."""
+STEEP, STEEP_PX = 1.6, 12
+"""Between two knots whose levels differ by more than this factor knots are this close: a dichroic's edge is 70 px wide, and a cubic that spans
+it swings by a quarter on both sides."""
 SLIT_SHARE = 0.8
 """Of the half slit: clear of its edges."""
 LEAST_PIXELS = 50
@@ -76,13 +79,14 @@ def smooth_flat(flat: FloatArray) -> FloatArray:
     Returns
     -------
     ndarray, shape (n,)
-        A cubic spline with knots `KNOT_PX` apart, fitted to relative deviations; `flat` itself where it is too short or dark.
+        A cubic spline with knots `KNOT_PX` apart, closer where the flat is steep, fitted to relative deviations; `flat` itself where it is too
+        short or dark.
     """
     lit = np.flatnonzero(flat > 0)
     if lit.size < 2 * KNOT_PX:
         return flat
     x = np.arange(flat.size, dtype=np.float64)
-    knots = clamped_knots(np.linspace(lit[0], lit[-1], max(2, round(lit.size / KNOT_PX)) + 1), 3)
+    knots = clamped_knots(_knots(flat, float(lit[0]), float(lit[-1])), 3)
     basis = bspline_matrix(x[lit], knots, 3)
     scale = flat[lit] + 0.02 * float(flat.max())
     weighted = basis / scale[:, None] ** 2
@@ -90,6 +94,18 @@ def smooth_flat(flat: FloatArray) -> FloatArray:
     smooth = np.array(flat)
     smooth[lit] = np.maximum(basis @ coefficients, 0.0)
     return smooth
+
+
+def _knots(flat: FloatArray, first: float, last: float) -> FloatArray:
+    """Places of knots, `KNOT_PX` apart, and `STEEP_PX` where the flat is steep."""
+    ends = np.linspace(first, last, max(2, round((last - first) / KNOT_PX)) + 1)
+    quarters = np.linspace(first, last, 4 * (ends.size - 1) + 1)
+    level = np.array([np.median(flat[max(round(at) - STEEP_PX, 0) : round(at) + STEEP_PX + 1]) for at in quarters])
+    level = np.maximum(level, 0.02 * float(flat.max()))
+    change = np.abs(np.diff(np.log(level))).reshape(-1, 4).max(axis=1)
+    parts = np.where(change > np.log(STEEP) / 4, round(KNOT_PX / STEEP_PX), 1)
+    inner = [np.linspace(low, high, n, endpoint=False) for low, high, n in zip(ends[:-1], ends[1:], parts, strict=True)]
+    return np.concatenate([*inner, ends[-1:]])
 
 
 def flat_ratio(here: FlatLevel, reference: FlatLevel, wavelength_nm: FloatArray) -> FloatArray:

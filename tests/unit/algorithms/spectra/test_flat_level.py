@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from soxspipe.algorithms.spectra.flat_level import LARGEST_RATIO, PARTS, flat_ratio, measure_flat_level, smooth_flat
 from soxspipe.datamodel.spectrum import FlatLevel
@@ -65,6 +66,16 @@ def test_smooth_flat_keeps_the_blaze_and_drops_the_pixels() -> None:
     np.testing.assert_array_equal(smooth[:40], 0.0)
     assert np.std(smooth[60:-20] / blaze[60:-20]) < 0.004
     assert abs(np.mean(smooth[60:-20] / blaze[60:-20]) - 1.0) < 0.001
+
+
+@pytest.mark.parametrize("first", [0, 43, 84])
+def test_the_edge_of_a_dichroic_does_not_ring(first: int) -> None:
+    # knots 100 px apart swing by 25 per cent on both sides of such an edge, in another way for each first pixel
+    x = np.arange(2000.0)
+    flat = np.sin(np.pi * (x + 300.0) / 2600.0) ** 2 / (1.0 + np.exp(-(x - 220.0) / 15.0))
+    flat[:first] = 0.0
+    bright = flat > 0.02
+    np.testing.assert_allclose(smooth_flat(flat)[bright] / flat[bright], 1.0, atol=0.01)
 
 
 def test_a_short_or_dark_flat_stays_as_it_is() -> None:
