@@ -13,12 +13,16 @@ from soxspipe.datamodel.observation import Observation
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SlitProfile:
-    """The object's spatial profile: distance from the trace (arcsec), light per arcsec (integral 1 over the slit), its FWHM, and the form used."""
+    """The object's spatial profile: distance from the trace (arcsec), light per arcsec (integral 1 over the slit), its FWHM, and the form used.
+
+    `flux_error` is the relative error of all fluxes that its errors leave.
+    """
 
     distance_arcsec: FloatArray
     density: FloatArray
     fwhm_arcsec: float
     form: str = "spline"
+    flux_error: float = 0.0
 
     def __post_init__(self) -> None:
         freeze(self, distance_arcsec=self.distance_arcsec.shape, density=self.distance_arcsec.shape)
@@ -183,7 +187,7 @@ class CountsSpectrum:
     flat_md5 : str
         Identity of that flat; empty if there was none.
     in_doubt : float
-        Share of the light that may not be the object's.
+        Relative error of all fluxes: light that may not be the object's, and its profile along the slit.
     is_standard : bool
         Whether the object is a flux standard.
     correct_slit_loss : bool

@@ -59,7 +59,7 @@ def _cards(counts: CountsSpectrum) -> tuple[Card, ...]:
         ("SOXS CNT BINY", seen.binning[1], "binning along y"),
         ("SOXS CNT FLATTED", counts.merged.flattened, "T: a flat was divided out"),
         ("SOXS CNT FLATMD5", counts.flat_md5, "MD5 of that flat"),
-        ("SOXS CNT DOUBT", counts.in_doubt, "share of light that may not be the object's"),
+        ("SOXS CNT DOUBT", counts.in_doubt, "relative error of all fluxes: host and profile"),
         ("SOXS CNT STANDARD", counts.is_standard, "T: a flux standard"),
         ("SOXS CNT SLITLOSS", counts.correct_slit_loss, "T: fluxes are to be corrected for slit losses"),
     )

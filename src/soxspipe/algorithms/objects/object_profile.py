@@ -25,8 +25,8 @@ from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
 REACH_FWHM = 4.5
 """Beyond it there is hardly any light, and neighbours begin."""
-BETA_PRIOR = 0.5
-"""How far exponents of seeing scatter."""
+USUAL_BETA, BETA_PRIOR = 2.8, 0.5
+"""Exponents of stars behind telescopes: 2.6 to 2.7 on two instruments, 2.4 to 3.5 at most sites; a faint object shows none of its own."""
 SMEARED_BETA_PRIOR = 0.1
 """Of the exponent that places and wings together gave, a parabola of the sky allowed for; light of companions beside is not to change it."""
 WIDTH_PRIOR = 0.2
@@ -57,6 +57,8 @@ LARGEST_DEGREE = 7
 """A profile bends no more often over all orders; the setting may ask for less."""
 ROUNDS = 2
 """A second round sees what the first profile has let pass."""
+SMALL = 1e-3
+"""Of numerical derivatives: small against the width's and beta's errors, large against rounding."""
 SETTLED = 0.1
 """Relative change of the width beyond which the flux along the orders, by which the light is divided, is measured once more."""
 PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
@@ -81,6 +83,8 @@ class ObjectProfile:
         ``spline`` or ``moffat``.
     moffat : Moffat or None
         The function that the tables deviate from.
+    flux_error : float
+        Relative error of all fluxes that the errors of its width and beta leave.
     """
 
     distance_arcsec: FloatArray
@@ -89,6 +93,7 @@ class ObjectProfile:
     fwhm_arcsec: float
     form: str
     moffat: Moffat | None = None
+    flux_error: float = 0.0
 
     def shares(self, data: OrderData, trace: OrderTrace) -> FloatArray:
         """Share of a dispersion pixel's light in every pixel of an order; each row with any pixel on the slit sums to 1."""
@@ -120,7 +125,9 @@ class ObjectProfile:
     def summary(self) -> SlitProfile:
         """Mean over all orders, for figures and metrics."""
         density = np.mean([table.mean(axis=0) for table in self.tables.values()], axis=0)
-        return SlitProfile(distance_arcsec=self.distance_arcsec, density=density, fwhm_arcsec=self.fwhm_arcsec, form=self.form)
+        return SlitProfile(
+            distance_arcsec=self.distance_arcsec, density=density, fwhm_arcsec=self.fwhm_arcsec, form=self.form, flux_error=self.flux_error
+        )
 
 
 def fit_profile(
@@ -180,9 +187,10 @@ def fit_profile(
             clip=clip_sigma if clip_rounds else np.inf,
             reach_arcsec=REACH_FWHM * moffat.width_arcsec,
         )
-        moffat = _fit_moffat(cells, moffat)
+        moffat, covariance = _fit_moffat(cells, moffat)
         deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
-        profile = _tabulate(orders, parts, moffat, deviations)
+        error = _flux_error(moffat, covariance, orders[0].window.half_slit_arcsec)
+        profile = replace(_tabulate(orders, parts, moffat, deviations), flux_error=error)
         if abs(np.log(moffat.fwhm_arcsec / before)) < SETTLED:
             break
         by_order = profile.shares_of(orders, trace)
@@ -205,12 +213,15 @@ def starting_profile(
     return _tabulate(orders, chunks, moffat, None)
 
 
-def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
-    """Width, its exponent, beta, and a scale per row (the flux estimate's own error), by Gauss-Newton with priors."""
+def _fit_moffat(cells: Cells, start: Moffat) -> tuple[Moffat, FloatArray]:
+    """Width, its exponent, beta, and a scale per row (the flux estimate's own error), by Gauss-Newton with priors.
+
+    Beside the Moffat: the covariance of log width, exponent of the width, and beta.
+    """
     use = cells.weight > 0
     current = np.array([np.log(start.fwhm_arcsec), start.slope, start.beta])
     # wings of a star that stood at several places were told from its places already
-    beta, beta_error = (BETA, BETA_PRIOR) if len(start.places) == 1 else (start.beta, SMEARED_BETA_PRIOR)
+    beta, beta_error = (USUAL_BETA, BETA_PRIOR) if len(start.places) == 1 else (start.beta, SMEARED_BETA_PRIOR)
     prior_mean, prior = np.array([current[0], SLOPE, beta]), np.array([WIDTH_PRIOR, SLOPE_PRIOR, beta_error]) ** -2.0
     wave, pixel = cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None]
 
@@ -239,7 +250,27 @@ def _fit_moffat(cells: Cells, start: Moffat) -> Moffat:
         current = np.clip(current, [np.log(0.2), -1.5, 1.8], [np.log(8.0), 1.0, 8.0])
         if np.abs(step).max() < 1e-4:
             break
-    return replace(start, fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]))
+    found = replace(start, fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]))
+    return found, np.linalg.inv(normal)
+
+
+def _flux_error(moffat: Moffat, covariance: FloatArray, half_slit_arcsec: float) -> float:
+    """Relative error of all fluxes that the errors of a Moffat's width and beta leave.
+
+    Light that the profile does not hold goes to the sky, which is constant along the slit.  With their means over the slit off, a profile
+    P in place of P + dP measures 1 + (P dP) / (P P) of the flux.
+    """
+    slit = np.arange(-half_slit_arcsec, half_slit_arcsec, GRID_ARCSEC)
+
+    def above_mean(width: float, beta: float) -> FloatArray:
+        changed = replace(moffat, fwhm_arcsec=moffat.fwhm_arcsec * float(np.exp(width)), beta=moffat.beta + beta)
+        light = changed(slit, moffat.pivot_nm, GRID_ARCSEC)
+        return np.asarray(light / light.sum() - 1.0 / slit.size)
+
+    here = above_mean(0.0, 0.0)
+    changes = np.stack([above_mean(SMALL, 0.0) - here, above_mean(0.0, SMALL) - here]) / SMALL
+    slope = changes @ here / float(here @ here)
+    return float(np.sqrt(slope @ covariance[np.ix_([0, 2], [0, 2])] @ slope))
 
 
 def _scale_and_pedestal(

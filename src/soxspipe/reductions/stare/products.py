@@ -191,8 +191,9 @@ def _spectrum_1d(context: StareContext) -> tuple[tuple[Card, ...], Spectrum1D, C
         slit_length_arcsec=context.inputs.arm.slit_length_arcsec,
         raw=context.provenance.raw,
     )
-    in_doubt = 0.0 if result.host is None else result.host.doubt
-    return _table_cards(context, SPECTRUM), as_spectrum_1d(result.merged, result.fluxed, result.response, in_doubt), circumstances
+    in_doubt = 0.0 if result.counts is None else result.counts.in_doubt
+    spectrum = as_spectrum_1d(result.merged, result.fluxed, result.response, in_doubt)
+    return _table_cards(context, SPECTRUM), spectrum, circumstances
 
 
 def _resolving_power(context: StareContext) -> float | None:

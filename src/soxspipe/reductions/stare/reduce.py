@@ -115,7 +115,7 @@ def _counts(
         fwhm_arcsec=width_arcsec,
         flat_level=main.flat_level,
         flat_md5=inputs.masters.flat_md5,
-        in_doubt=0.0 if main.host is None else main.host.doubt,
+        in_doubt=float(np.hypot(0.0 if main.host is None else main.host.doubt, main.profile.flux_error)),
         is_standard=inputs.is_standard,
         correct_slit_loss=settings.correct_slit_loss,
     )

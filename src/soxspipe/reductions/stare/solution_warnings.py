@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.objects.find_object import FoundObject
+from soxspipe.algorithms.objects.object_profile import ObjectProfile
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import WavelengthShift
@@ -23,6 +24,8 @@ MOST_NAMED = 8
 """Wavelengths in a warning."""
 DOUBT_SAID = 0.005
 """Part of the flux below which an uncertainty of the host is not worth a word."""
+PROFILE_SAID = 0.02
+"""Part of the flux; less is within what a flux calibration is good to."""
 ORDER_LIMIT_PX = 1.0
 """Orders move together; one that differs by more was seen wrongly, or its map is."""
 USUAL_PX = 11.0
@@ -71,6 +74,15 @@ def host_warnings(host: HostLight | None) -> Iterator[str]:
         f'light of a host {host.size_arcsec:.1f}" wide under the object, {100 * host.share:.0f} % of its own, was taken off '
         f"({host.significance:.0f} sigma against a point source of any shape{doubt}); set subtract_host to false to keep it"
     )
+
+
+def profile_warnings(profile: ObjectProfile) -> Iterator[str]:
+    """An object too faint for its image to be known."""
+    if profile.flux_error >= PROFILE_SAID:
+        yield (
+            "the object is too faint for its seeing to show the wings of its image along the slit; they were taken as stars usually have "
+            f"them, which leaves {100 * profile.flux_error:.0f} % of all fluxes uncertain"
+        )
 
 
 def flat_warnings(structure: Mapping[int, float], arm: Arm) -> Iterator[str]:
@@ -152,6 +164,7 @@ def solution_warnings(
         )
         said.append(f"more than one object on the slit, also at {others}")
     said.extend(host_warnings(solved.host))
+    said.extend(profile_warnings(solved.profile))
     said.extend(slit_warnings(slit, inputs.arm))
     said.extend(rejection_warnings(solved, inputs.arm))
     said.extend(shift_warnings(shift, inputs.arm, is_standard=inputs.is_standard))

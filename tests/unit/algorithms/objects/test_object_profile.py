@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.objects.moffat import BETA
-from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
+from soxspipe.algorithms.objects.object_profile import USUAL_BETA, ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.profile_cells import chunks_of
 from soxspipe.algorithms.orders.windows import cut_orders
@@ -171,8 +170,16 @@ def test_a_star_that_moved_keeps_the_wings_that_its_places_left_it() -> None:
     data, parts = [order.data for order in orders], [chunks_of(order.data.window) for order in orders]
     trace = object_trace(*orders, fwhm=1.0, forced=False)
     moved = SmearedStar(fwhm_arcsec=0.8, slope=-0.2, beta=2.3, places=((-0.4, 0.5), (0.4, 0.5)))
-    for smeared, beta in ((None, BETA), (moved, 2.3)):
+    for smeared, beta in ((None, USUAL_BETA), (moved, 2.3)):
         start = starting_profile(data, trace, parts, smeared)
         found = fitted(orders, start=start, chunks=parts).moffat
         assert found is not None
         assert found.beta == pytest.approx(beta, abs=0.01)
+
+
+def test_the_error_of_the_flux_that_the_profile_leaves() -> None:
+    """Almost none for a bright object; for one hidden in the noise that of stars' usual wings and of the trace's width."""
+    bright, faint, hidden = (fitted(scene(level=level)).flux_error for level in (2e4, 60.0, 1.0))
+    assert bright < 0.003
+    assert bright < faint < hidden
+    assert 0.03 < hidden < 0.2

@@ -11,7 +11,14 @@ import pytest
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
-from soxspipe.reductions.stare.solution_warnings import flat_warnings, host_warnings, rejection_warnings, slit_loss_warnings, slit_warnings
+from soxspipe.reductions.stare.solution_warnings import (
+    flat_warnings,
+    host_warnings,
+    profile_warnings,
+    rejection_warnings,
+    slit_loss_warnings,
+    slit_warnings,
+)
 from support.orders import make_arm
 
 HOST = HostLight(
@@ -76,3 +83,10 @@ def test_a_loss_that_changes_the_colours_is_said_for_both_ends_of_the_arm() -> N
     fluxed = SimpleNamespace(slit_loss_ratio=0.73, slit_loss_error=0.03, slit_loss_applied=False, slit_loss_ends=(0.6, 0.75))
     (sentence,) = slit_loss_warnings(fluxed, response, observation)
     assert "fluxes are 27 % too low (-40 % at the blue end, -25 % at the red one)" in sentence
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.001, 0), (0.06, 1)])
+def test_a_profile_that_is_not_known_is_said(error: float, said: int) -> None:
+    words = list(profile_warnings(SimpleNamespace(flux_error=error)))  # type: ignore[arg-type]
+    assert len(words) == said
+    assert all("leaves 6 % of all fluxes uncertain" in sentence for sentence in words)
