@@ -52,11 +52,12 @@ def sort_out(rows: Iterable[FrameRow]) -> tuple[list[FrameRow], list[LeftOut]]:
 
 
 def rule_of(row: FrameRow) -> SetRule | None:
-    """The rule of the set that a raw frame belongs to; None for a frame with the lamp off, or of no use."""
-    for rule in SETS:
-        if row.dpr_type in rule.types and (not rule.techniques or row.dpr_tech in rule.techniques):
-            return rule
-    return None
+    """The rule of the set that a raw frame belongs to; None for a frame with the lamp off, or of no use.
+
+    Where type and technique fit two, as flats that all say ``ECHELLE,SLIT`` do, what stands in the slit wheel decides.
+    """
+    fitting = [rule for rule in SETS if row.dpr_type in rule.types and (not rule.techniques or row.dpr_tech in rule.techniques)]
+    return next((rule for rule in fitting if rule.mask == row.mask), fitting[-1] if fitting else None)
 
 
 def is_lamp_off(row: FrameRow) -> bool:

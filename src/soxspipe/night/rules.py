@@ -186,7 +186,7 @@ SETS: tuple[SetRule, ...] = (
         agree=("exptime", "lamp"), lamp="on", off_frames=True, needs=_LAMP_NEEDS,
     ),
     SetRule(
-        kind="pinhole flat", verb="order_centres", label="OLOC", types=_TRACE, techniques=("ECHELLE,PINHOLE",), mask="PINHOLE",
+        kind="pinhole flat", verb="order_centres", label="OLOC", types=_TRACE, techniques=("ECHELLE,PINHOLE", "ECHELLE,SLIT"), mask="PINHOLE",
         agree=("exptime", "lamp"), lamp="on", off_frames=True, needs=(*_LAMP_NEEDS, _FIRST_SOLUTION),
     ),
     SetRule(

@@ -43,6 +43,19 @@ def test_raw_frames_by_type_and_technique(dpr_type: str, tech: str, kind: Kind) 
 
 
 @pytest.mark.parametrize(
+    ("dpr_type", "mask", "kind"),
+    [
+        ("LAMP,FLAT", "PINHOLE", Kind.PINHOLE_FLAT),
+        ("LAMP,ORDERDEF", "PINHOLE", Kind.PINHOLE_FLAT),
+        ("LAMP,FLAT", "MULTPIN", Kind.SLIT_FLAT),
+        ("LAMP,WAVE", "PINHOLE", Kind.SLIT_ARC),
+    ],
+)
+def test_a_flat_that_says_slit_is_known_by_the_pinhole_in_the_slit_wheel(dpr_type: str, mask: str, kind: Kind) -> None:
+    assert raw(dpr_type=dpr_type, tech="ECHELLE,SLIT", ESO__INS__NISE__NAME=mask).kind is kind
+
+
+@pytest.mark.parametrize(
     ("category", "kind"),
     [
         ("MASTER_BIAS_NIR", Kind.BIAS),

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from soxspipe.night.left_out import reason_to_leave_out, sort_out
+from soxspipe.night.left_out import reason_to_leave_out, rule_of, sort_out
 from support.night_headers import EVENING, Exposure, calibrations, exposure, stare, whole_night
 from support.nights import rows_of
 
@@ -52,6 +52,15 @@ def test_nothing_of_a_plain_night_is_left_out() -> None:
 )
 def test_the_reason_names_what_is_wrong(entry: Exposure, cards: dict[str, object], said: str) -> None:
     assert said in only(entry, **cards)
+
+
+def test_flats_that_all_say_slit_are_told_by_the_slit_wheel() -> None:
+    flats = [entry for entry in calibrations("VIS") if entry.cards["ESO DPR TYPE"] == "LAMP,FLAT"]
+    kinds = {}
+    for entry in flats:
+        rule = rule_of(rows_of([Exposure(entry.name, {**entry.cards, "ESO DPR TECH": "ECHELLE,SLIT"})])[0])
+        kinds[entry.cards["ESO INS VISE NAME"]] = None if rule is None else rule.kind
+    assert kinds == {"PINHOLE": "pinhole flat", "SLIT1.0": "slit flat"}
 
 
 def test_a_bias_may_have_no_exposure_time_and_no_slit() -> None:
