@@ -30,7 +30,9 @@ finish_night([path for path in files if path not in stars], stars)
 """
 WAVE = {"VIS": np.round(np.arange(640.0, 850.0, 0.06), 2), "NIR": np.round(np.arange(797.0, 1000.0, 0.06), 2)}
 
-MANY = pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+KILLS = 20
+
+pytestmark = pytest.mark.slow
 
 
 def start(place: Path, *words: str) -> subprocess.Popen[str]:
@@ -51,18 +53,17 @@ def ended(place: Path, *words: str) -> float:
     return time.monotonic() - began
 
 
-def killed(kills: int, place: Path, duration_s: float, words: Sequence[str]) -> Iterator[dict[str, bytes]]:
+def killed(place: Path, duration_s: float, words: Sequence[str]) -> Iterator[dict[str, bytes]]:
     """Products after each of many kills at random moments."""
     moments = random.Random(21)
-    for _ in range(kills):
+    for _ in range(KILLS):
         process = start(place, *words)
         time.sleep(moments.uniform(0.3, 1.1) * duration_s)
         kill(process)
         yield products(place)
 
 
-@MANY
-def test_a_spectrum_that_is_calibrated_later(kills: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spectrum_that_is_calibrated_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", DATE["SOURCE_DATE_EPOCH"])
     settings = tmp_path / "settings.yaml"
     settings.write_text("make_plots: false\n")
@@ -79,15 +80,14 @@ def test_a_spectrum_that_is_calibrated_later(kills: int, tmp_path: Path, monkeyp
     duration_s = ended(tmp_path / "undisturbed", *words)
     wanted = products(tmp_path / "undisturbed")
     assert wanted.keys() > before.keys()
-    for found in killed(kills, tmp_path / "killed", duration_s, words):
+    for found in killed(tmp_path / "killed", duration_s, words):
         assert all(content in (before.get(name), wanted[name]) for name, content in found.items())
     ended(tmp_path / "killed", *words)
     assert products(tmp_path / "killed") == wanted
     assert leftovers(tmp_path / "killed") == []
 
 
-@MANY
-def test_the_last_step_of_a_night(kills: int, tmp_path: Path) -> None:
+def test_the_last_step_of_a_night(tmp_path: Path) -> None:
     for place in ("undisturbed", "killed"):
         for name, ra in (("star", 10.0), ("a", 30.0), ("b", 60.0), ("c", 90.0)):
             for arm in WAVE:
@@ -96,7 +96,7 @@ def test_the_last_step_of_a_night(kills: int, tmp_path: Path) -> None:
     duration_s = ended(tmp_path / "undisturbed", *words)
     wanted = products(tmp_path / "undisturbed")
     assert sum("_JOINED.fits" in name for name in wanted) == 3
-    for found in killed(kills, tmp_path / "killed", duration_s, words):
+    for found in killed(tmp_path / "killed", duration_s, words):
         assert all(content == wanted[name] for name, content in found.items())
     ended(tmp_path / "killed", *words)
     assert products(tmp_path / "killed") == wanted
