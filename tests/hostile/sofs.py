@@ -131,7 +131,7 @@ COMMANDS: dict[str, tuple[Callable[[Kit], list[str]], str]] = {
     "another device": (lambda kit: ["/dev/null"], "not a regular file"),
     "one calibration alone": (lambda kit: [str(kit.files["bias"])], "no object exposure"),
     "one raw frame alone": (lambda kit: [str(kit.files["raw0"])], "MASTER_BIAS_VIS"),
-    "words that are no files": (lambda kit: ["a", "b", "c"], "no FITS file"),
+    "words that are no files": (lambda kit: ["a", "b", "c"], "none of the 3 inputs is a FITS file"),
     "a raw frame and a file that is not there": (lambda kit: [str(kit.files["raw0"]), "other.fits"], r"other\.fits: does not exist"),
 }
 
