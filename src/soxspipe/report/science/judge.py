@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def _missing(content: ReportContent) -> Iterator[str]:
 
 def _why_missing(content: ReportContent, missing: float) -> str:
     """The commonest flag of the pixels between the order edges, in words; a flag of few pixels is no reason for a loss of many samples."""
-    words, share = max(_shares(content).items(), key=lambda one: one[1])
+    words, share = _commonest(content, _CAUSES)
     return (
         f"{share:.0%} of the pixels in orders are {words}"
         if share > LEAST_CAUSE * missing
@@ -112,19 +112,19 @@ def _why_missing(content: ReportContent, missing: float) -> str:
     )
 
 
-def _shares(content: ReportContent) -> dict[str, float]:
-    """Share of the pixels between the order edges that have each flag, by its words."""
+def _commonest(content: ReportContent, flags: Iterable[PixelFlag]) -> tuple[str, float]:
+    """Which of these flags most pixels between the order edges have, in words, and their share."""
     frame, mapped = content.reduction.sky_subtracted, content.reduction.geometry.dispersion_map
-    flags = frame.flags[mapped.order > 0]
-    return {words: float(np.mean((flags & np.uint8(flag)) != 0)) if flags.size else 0.0 for flag, words in _CAUSES.items()}
+    found = frame.flags[mapped.order > 0]
+    number, words = max((int(np.count_nonzero(found & np.uint8(flag))), _CAUSES[flag]) for flag in flags)
+    return words, number / max(found.size, 1)
 
 
 def _excluded(content: ReportContent) -> Iterator[str]:
     """Parts of the slit that calibrations exclude, though the object's own part is there and no sample is missing."""
     if any(_missing(content)) or any(_mostly_missing(content)):
         return
-    shares = _shares(content)
-    words, share = max(((_CAUSES[flag], shares[_CAUSES[flag]]) for flag in _OF_CALIBRATIONS), key=lambda one: one[1])
+    words, share = _commonest(content, _OF_CALIBRATIONS)
     if share > EXCLUDED_LIMIT:
         yield f"{share:.0%} of the pixels in orders are {words}."
 
