@@ -24,7 +24,7 @@ from soxspipe.algorithms.objects.host_removal import host_image
 from soxspipe.algorithms.objects.object_flux import flux_error, steady_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.place_companions import place_companions
-from soxspipe.algorithms.objects.point_source import ROWS_WANTED, SmearedStar, fit_star, measure_smearing, parts_for
+from soxspipe.algorithms.objects.point_source import ROWS_WANTED, SmearedStar, StarFit, fit_star, measure_smearing, parts_for
 from soxspipe.algorithms.objects.profile_cells import Chunks, chunks_of
 from soxspipe.algorithms.objects.shared_host import HostRows, collect_rows
 from soxspipe.algorithms.objects.slit_rows import measure_rows
@@ -181,14 +181,8 @@ def extract_with_sky(
     if smeared is not None:
         rough, alone, shares, rough_rejected = problem.begin(fits, companions, smeared)
         star = None
-    light, host_rows = host.known, None
-    if light is None and settings.subtract_host and host.later:
-        host_rows = collect_rows(alone, rough_rejected, trace, star)
-    elif light is None and settings.subtract_host:
-        light = measure_host(alone, rough_rejected, trace, star)
-    hostless, kept = alone, fits
-    if light is not None and light.taken:
-        hostless, kept = _without_host(light, trace, rough, rough_rejected, alone, fits)
+    light, host_rows = _look_for_host(host, settings, alone, rough_rejected, trace, star)
+    hostless, kept = _without_host(light, trace, rough, rough_rejected, alone, fits)
     first = problem.measure(hostless, rough_rejected, rough, shares)
     shares = problem.shares_of(hostless, first)
     refined = list(map(problem.refine, hostless, shares))
@@ -206,15 +200,33 @@ def extract_with_sky(
     )
 
 
+def _look_for_host(
+    host: HostSearch,
+    settings: ExtractionSettings,
+    alone: Sequence[SkyFit],
+    rejected: Sequence[BoolArray],
+    trace: ObjectTrace,
+    star: StarFit | None,
+) -> tuple[HostLight | None, HostRows | None]:
+    """The host that is known or seen here, or what this exposure tells of one that is looked for in all of them later."""
+    if host.known is not None or not settings.subtract_host:
+        return host.known, None
+    if host.later:
+        return None, collect_rows(alone, rejected, trace, star)
+    return measure_host(alone, rejected, trace, star), None
+
+
 def _without_host(
-    host: HostLight,
+    host: HostLight | None,
     trace: ObjectTrace,
     rough: ObjectProfile,
     rejected: Sequence[BoolArray],
     alone: Sequence[SkyFit],
     fits: Sequence[SkyFit],
 ) -> tuple[Sequence[SkyFit], Sequence[SkyFit]]:
-    """The orders less the host's light: without their companions and with them."""
+    """The orders less the light of a host that is taken off: without their companions and with them."""
+    if host is None or not host.taken:
+        return alone, fits
     images = [host_image(fit, hits, host, trace, rough) for fit, hits in zip(alone, rejected, strict=True)]
     hostless, kept = ([image.off(fit) for image, fit in zip(images, some, strict=True)] for some in (alone, fits))
     return hostless, kept

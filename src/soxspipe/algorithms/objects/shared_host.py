@@ -91,14 +91,7 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     """
     if len({one.star.parts for one in seen}) > 1:
         return ()
-    exposures = _on_all_orders(seen)
-    if not _promises_enough(exposures):
-        return ()
-    tried = _hosts(exposures, passed, slit_width_arcsec)
-    if tried and beyond_reach(_best(tried)[1].host):
-        other = _best(tried)[1].host
-        exposures = [_without_other(one, other) for one in exposures]
-        tried = _hosts(exposures, passed, slit_width_arcsec)
+    exposures, tried = _search(_on_all_orders(seen), passed, slit_width_arcsec)
     if not tried:
         return ()
     model, best = _best(tried)
@@ -113,8 +106,7 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     as_good = [m.own_light(fit.stars) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
     weight = _weights(exposures, model, best)
     if taken:
-        spread = max(abs(float(weight @ (light / own)) - 1.0) for light in as_good)
-        doubt = float(np.hypot(np.sqrt(scatter) * model.mean_error(best, weight), spread))
+        doubt = _doubt_of_taken(model, best, weight, as_good, scatter)
     else:
         point = np.maximum(model.own_light(alone), 1e-30)
         doubt = doubt_of_left(1.0, [float(weight @ (light / point)) for light in as_good])
@@ -142,6 +134,25 @@ def _promises_enough(exposures: Sequence[HostRows]) -> bool:
     """Whether a host could save the chi squared that would make it worth a word."""
     promised = sum(promise_of_host(SlitModel(one.star.rows, one.fwhm_arcsec, INDICES[0]), one.star.fit) for one in exposures)
     return promised >= promise_wanted(max(one.star.model.n_rows for one in exposures))
+
+
+def _search(
+    exposures: Sequence[HostRows], passed: Sequence[float], slit_width_arcsec: float | None
+) -> tuple[Sequence[HostRows], list[tuple[SharedModel, SharedFit]]]:
+    """Hosts that may be there, none where none is promised, and the exposures without the side on which another object is."""
+    tried = _hosts(exposures, passed, slit_width_arcsec) if _promises_enough(exposures) else []
+    if not tried or not beyond_reach(_best(tried)[1].host):
+        return exposures, tried
+    other = _best(tried)[1].host
+    alone = [_without_other(one, other) for one in exposures]
+    return alone, _hosts(alone, passed, slit_width_arcsec)
+
+
+def _doubt_of_taken(model: SharedModel, best: SharedFit, weight: FloatArray, as_good: Sequence[FloatArray], scatter: float) -> float:
+    """Relative error of the mean spectrum beside a host: what the fit leaves, and how far shapes of the host that fit as well differ."""
+    own = model.own_light(best.stars)
+    spread = max(abs(float(weight @ (light / own)) - 1.0) for light in as_good)
+    return float(np.hypot(np.sqrt(scatter) * model.mean_error(best, weight), spread))
 
 
 def _hosts(exposures: Sequence[HostRows], passed: Sequence[float], slit_width_arcsec: float | None) -> list[tuple[SharedModel, SharedFit]]:
