@@ -89,7 +89,11 @@ def measure_host(
     share, significance = model.host_light(best) / own, float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
     as_good = [m.own_light(fit) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
-    doubt = _doubt_of_taken(model, best, as_good, scatter) if taken else doubt_of_left(smooth.own_light(alone), as_good)
+    all_light = max(smooth.own_light(alone), 1e-30)
+    if taken:
+        doubt = _doubt_of_taken(model, best, as_good, scatter)
+    else:
+        doubt = doubt_of_left([light / all_light for light in as_good], np.sqrt(scatter) * model.own_light_error(best) / all_light)
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
@@ -112,9 +116,17 @@ def _doubt_of_taken(model: SlitModel, best: SlitFit, as_good: Sequence[float], s
     return float(np.hypot(np.sqrt(scatter) * model.own_light_error(best) / own, max(abs(other / own - 1.0) for other in as_good)))
 
 
-def doubt_of_left(all_light: float, as_good: Sequence[float]) -> float:
-    """Relative error of the object's light with a host left in: the largest share of it that a host may be."""
-    return max(0.0, 1.0 - min(as_good) / max(all_light, 1e-30))
+def doubt_of_left(own_shares: Sequence[float], error: float) -> float:
+    """Relative error of the object's light with a host left in.
+
+    Parameters
+    ----------
+    own_shares : sequence of float
+        What hosts that fit as well leave of the light to the object.
+    error : float
+        What the shapes of star and host leave uncertain of that: in bad seeing they trade light, and a host that hardly shows may be large.
+    """
+    return max(0.0, 1.0 - min(own_shares)) + error
 
 
 def promise_of_host(smooth: SlitModel, alone: SlitFit) -> float:

@@ -109,7 +109,9 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
         doubt = _doubt_of_taken(model, best, weight, as_good, scatter)
     else:
         point = np.maximum(model.own_light(alone), 1e-30)
-        doubt = doubt_of_left(1.0, [float(weight @ (light / point)) for light in as_good])
+        doubt = doubt_of_left(
+            [float(weight @ (light / point)) for light in as_good], float(np.sqrt(scatter)) * model.mean_error(best, weight)
+        )
     size, place = float(np.exp(best.host[0])), float(best.host[1])
     heights = _heights(exposures, model, best) if taken else None
     return tuple(

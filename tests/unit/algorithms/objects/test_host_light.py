@@ -11,7 +11,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
 from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.host_light import measure_host
+from soxspipe.algorithms.objects.host_light import doubt_of_left, measure_host
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
@@ -144,3 +144,8 @@ def test_an_object_beside_is_no_host() -> None:
         crowded.append(replace(order, data=order.data.without(-light)))
     host = solved(crowded).host
     assert host is None or not host.taken
+
+
+def test_the_doubt_of_a_host_that_is_left_holds_what_the_fit_leaves_uncertain() -> None:
+    assert doubt_of_left([0.97, 0.95], 0.08) == pytest.approx(0.13)
+    assert doubt_of_left([1.02], 0.03) == pytest.approx(0.03)
