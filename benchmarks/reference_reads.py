@@ -17,7 +17,6 @@ from soxspipe.commonutils.dispersion_map_to_pixel_arrays import dispersion_map_t
 from soxspipe.commonutils.toolkit import twoD_disp_map_image_to_dataframe, unpack_order_table
 
 LOG = logging.getLogger("reference_reads")
-SLITS = (-5.5, 0.0, 5.5)
 SLIT_LENGTH_ARCSEC = 12.0
 
 
