@@ -60,6 +60,17 @@ def noise_metrics(
     )
 
 
+def level_metrics(name: str, level_e: FloatArray, offset_e: FloatArray, within_e: float) -> tuple[Metric, ...]:
+    """Median of the frames' levels under the recipe's name, their range, and the largest range within one of them; electrons, shapes (n_frames,)."""
+    return (
+        Metric(name=f"{name} MEDIAN", value=float(np.median(level_e)), unit="electrons", comment="Median level of the frames"),
+        Metric(name="LEVEL DRIFT", value=float(np.ptp(offset_e)), unit="electrons", comment="Range of the frames' levels"),
+        Metric(
+            name="LEVEL DRIFT ROWS", value=within_e, unit="electrons", comment="Largest range of the level within a frame, 0 if it stays"
+        ),
+    )
+
+
 def border_metrics(level_e: float, noise_e: float, drift_e: FloatArray) -> tuple[Metric, ...]:
     """Level, noise and drift of the columns beside the science area; None where there are none that live."""
     known = bool(np.isfinite(level_e))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from soxspipe.datamodel.metric import Metric
 from soxspipe.qc import masters
 from soxspipe.reductions.mbias.context import MbiasContext
@@ -17,14 +15,7 @@ def level(context: MbiasContext) -> Metrics:
     frames = context.result.master.frames
     kept = list(frames.kept)
     return (
-        Metric(name="MBIAS MEDIAN", value=float(np.median(frames.level_e[kept])), unit="electrons", comment="Median level of the frames"),
-        Metric(name="LEVEL DRIFT", value=float(np.ptp(frames.offset_e[kept])), unit="electrons", comment="Range of the frames' levels"),
-        Metric(
-            name="LEVEL DRIFT ROWS",
-            value=frames.drift_within_e,
-            unit="electrons",
-            comment="Largest range of the level within a frame, 0 if it stays",
-        ),
+        *masters.level_metrics("MBIAS", frames.level_e[kept], frames.offset_e[kept], frames.drift_within_e),
         *masters.border_metrics(frames.border_level_e, frames.border_noise_e, frames.border_drift_e[kept]),
     )
 

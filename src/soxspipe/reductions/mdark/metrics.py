@@ -33,14 +33,7 @@ def level(context: MdarkContext) -> Metrics:
             Metric(name="DARK TIMES", value=len(master.line.times_s), comment="Exposure times behind level and rate"),
         )
     return (
-        Metric(name="MDARK MEDIAN", value=float(np.median(frames.level_e[kept])), unit="electrons", comment="Median level of the frames"),
-        Metric(name="LEVEL DRIFT", value=float(np.ptp(frames.offset_e[kept])), unit="electrons", comment="Range of the frames' levels"),
-        Metric(
-            name="LEVEL DRIFT ROWS",
-            value=frames.drift_within_e,
-            unit="electrons",
-            comment="Largest range of the level within a frame, 0 if it stays",
-        ),
+        *masters.level_metrics("MDARK", frames.level_e[kept], frames.offset_e[kept], frames.drift_within_e),
         *masters.border_metrics(frames.border_level_e, frames.border_noise_e, frames.border_drift_e[kept]),
         *line,
     )

@@ -106,7 +106,7 @@ def mask_warnings(mask: tuple[MaskCheck, ...], arm: Arm) -> tuple[str, ...]:
     found: list[str] = []
     if displaced := [check.order for check in mask if check.displaced]:
         found.append(
-            f"{_orders(arm, displaced)}: light one pinhole beyond the mask and none at its other end; the mask lies one pinhole off the slit's "
+            f"{arm.named(displaced)}: light one pinhole beyond the mask and none at its other end; the mask lies one pinhole off the slit's "
             "centre, and the pinholes that lie where they should hold the solution"
         )
     unseen: dict[tuple[int, ...], list[int]] = {}
@@ -115,14 +115,9 @@ def mask_warnings(mask: tuple[MaskCheck, ...], arm: Arm) -> tuple[str, ...]:
     for pinholes, orders in unseen.items():
         if pinholes:
             found.append(
-                f"{_orders(arm, orders)}: no light at pinhole {', '.join(map(str, pinholes))} of the mask (counted from 0); it is left out"
+                f"{arm.named(orders)}: no light at pinhole {', '.join(map(str, pinholes))} of the mask (counted from 0); it is left out"
             )
     return tuple(found)
-
-
-def _orders(arm: Arm, orders: list[int]) -> str:
-    """``orders 10, 11, 12``."""
-    return f"order{'s' if len(orders) > 1 else ''} {', '.join(arm.label(order) for order in orders)}"
 
 
 def _middle_warnings(middles: dict[int, float], inputs: LampInputs) -> tuple[str, ...]:
