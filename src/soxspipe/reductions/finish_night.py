@@ -17,18 +17,16 @@ from soxspipe.reductions.finished import Finished
 
 MOST_STANDARDS = 4
 """Each costs a fit; more than the nearest in time, of the target's slit first, say nothing new of its air."""
+NO_MOVES: Mapping[Path, tuple[str, str]] = MappingProxyType({})
+LONGEST_APART_D = 0.25
+"""The arms of one observation begin within minutes; a target of both halves of a night is joined by halves."""
 
 
-class Remark(NamedTuple):
+class FileRemark(NamedTuple):
     """A sentence, and the file that it is about; none where the sentence names it."""
 
     sentence: str
     file: str = ""
-
-
-NO_MOVES: Mapping[Path, tuple[str, str]] = MappingProxyType({})
-LONGEST_APART_D = 0.25
-"""The arms of one observation begin within minutes; a target of both halves of a night is joined by halves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +34,7 @@ class FinishedNight:
     """Files that were made, what a person should know of them, and the spectra of both arms of each target, bluer first."""
 
     made: tuple[Path, ...] = ()
-    said: tuple[Remark, ...] = ()
+    said: tuple[FileRemark, ...] = ()
     pairs: tuple[tuple[Path, Path], ...] = ()
 
     @property
@@ -68,7 +66,7 @@ class FinishingResult:
 
     sources: tuple[Path, ...]
     made: tuple[Path, ...]
-    remarks: tuple[Remark, ...]
+    remarks: tuple[FileRemark, ...]
 
 
 Each = Callable[[Callable[[FinishingStep], FinishingResult], Sequence[FinishingStep]], Iterable[FinishingResult]]
@@ -94,7 +92,7 @@ def finish_night(
     FinishedNight
         Files that are newer than what they are made from are left alone and count as made.
     """
-    remarks: list[Remark] = []
+    remarks: list[FileRemark] = []
     stars, seen = _readable(standards, remarks), _readable(targets, remarks)
     corrected = list(each(make_step, [step for file in seen for step in _correction(file, stars, moves)]))
     best = {file.path: file.path for file in seen} | {result.sources[0]: result.made[0] for result in corrected if result.made}
@@ -123,14 +121,14 @@ def _line(sentence: str, names: Sequence[str]) -> str:
     return f"{names[0]}{more}: {sentence}" if names[0] else sentence
 
 
-def _readable(paths: Sequence[Path], remarks: list[Remark]) -> list[SpectrumFile]:
+def _readable(paths: Sequence[Path], remarks: list[FileRemark]) -> list[SpectrumFile]:
     """The spectra that can be read; a remark for each that cannot."""
     found = []
     for path in paths:
         try:
             found.append(read_fluxed(path))
         except SoxspipeError as error:
-            remarks.append(Remark(str(error)))
+            remarks.append(FileRemark(str(error)))
     return found
 
 
@@ -172,7 +170,7 @@ def _one_target(first: SpectrumFile, second: SpectrumFile) -> bool:
 
 def make_step(step: FinishingStep) -> FinishingResult:
     """Make a file unless it is newer than its sources, and the same in another frame or medium where that is asked for."""
-    remarks: list[Remark] = []
+    remarks: list[FileRemark] = []
     made = [step.path] if _made(step.path, step.sources, step.make, remarks) else []
     if made and step.move is not None:
         moved = moved_path(step.path, *step.move)
@@ -180,15 +178,15 @@ def make_step(step: FinishingStep) -> FinishingResult:
     return FinishingResult(sources=step.sources, made=tuple(made), remarks=tuple(remarks))
 
 
-def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], remarks: list[Remark]) -> bool:
+def _made(path: Path, sources: Sequence[Path], make: Callable[[], Finished], remarks: list[FileRemark]) -> bool:
     """Make a file unless it is newer than its sources; whether it is there."""
     if not path.exists() or path.stat().st_mtime_ns < max(source.stat().st_mtime_ns for source in sources):
         try:
-            remarks += [Remark(warning, path.name) for warning in make().warnings]
+            remarks += [FileRemark(warning, path.name) for warning in make().warnings]
         except SoxspipeError as error:
-            remarks.append(Remark(str(error)))
+            remarks.append(FileRemark(str(error)))
             return False
         except Exception as error:  # a fault of the program ends one spectrum, not the night
-            remarks.append(Remark(f"unexpected {type(error).__name__}: {error}", path.name))
+            remarks.append(FileRemark(f"unexpected {type(error).__name__}: {error}", path.name))
             return False
     return True

@@ -274,7 +274,7 @@ def _slopes(light: FloatArray, u: FloatArray, v: FloatArray, forms: Forms) -> tu
     return light * x, light * y
 
 
-def measure_widths(image: ArcImage, pinholes: Pinholes, use: BoolArray) -> Forms:
+def measure_forms(image: ArcImage, pinholes: Pinholes, use: BoolArray) -> Forms:
     """Form of the images in `use`, from moments weighted by the image itself; NaN for the others.
 
     With data D = exp(-r^2/2s^2) and weight exp(-r^2/2w^2) the weighted second moment m obeys 1/m = 1/s^2 + 1/w^2, along each axis alone; the

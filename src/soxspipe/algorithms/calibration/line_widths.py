@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from soxspipe.algorithms.calibration.arc_image import ArcImage
-from soxspipe.algorithms.calibration.fit_pinholes import measure_widths
+from soxspipe.algorithms.calibration.fit_pinholes import measure_forms
 from soxspipe.algorithms.calibration.solve_arc import WIDTH_SIGNIFICANCE, ArcSolution
 from soxspipe.datamodel.arrays import FloatArray, IntArray, freeze
 from soxspipe.datamodel.detector import Axis
@@ -57,7 +57,7 @@ class WidthTable:
 def measure_line_widths(image: ArcImage, solution: ArcSolution, dispersion_axis: Axis) -> LineWidths:
     """Widths of the used images."""
     bright = solution.used.ravel() & (solution.pinholes.significance > WIDTH_SIGNIFICANCE)
-    forms = measure_widths(image, solution.pinholes, bright)
+    forms = measure_forms(image, solution.pinholes, bright)
     sigma = (forms.sigma_x if dispersion_axis == "x" else forms.sigma_y).reshape(solution.shape)
     scale = pixel_scale_nm(solution, dispersion_axis)
     fwhm = FWHM_PER_SIGMA * sigma

@@ -10,7 +10,7 @@ from soxspipe.algorithms.calibration.arc_image import ArcImage
 from soxspipe.algorithms.calibration.arc_settings import ArcSettings
 from soxspipe.algorithms.calibration.find_pattern import Pattern, find_pattern
 from soxspipe.algorithms.calibration.fit_dispersion import ArcPoints, DispersionFit, fit_dispersion
-from soxspipe.algorithms.calibration.fit_pinholes import Companion, Forms, Pinholes, fit_pinholes, measure_widths, upright
+from soxspipe.algorithms.calibration.fit_pinholes import Companion, Forms, Pinholes, fit_pinholes, measure_forms, upright
 from soxspipe.algorithms.calibration.follow_orders import follow_orders
 from soxspipe.algorithms.calibration.judge_lines import FLOOR_PX, ImageState, Judged, floor_of, judge_against, judge_images
 from soxspipe.algorithms.calibration.predict_lines import ArcLines, ArcPrediction, anchored, pixels_of
@@ -387,7 +387,7 @@ def _forms(work: _Work, pinholes: Pinholes, separation: FloatArray) -> Forms:
     ny, nx = work.image.shape
     u, v = 2 * pinholes.x / nx - 1, 2 * pinholes.y / ny - 1
     design = np.stack([np.ones(u.size), u, v, u * u, u * v, v * v], axis=1)
-    measured = measure_widths(work.image, pinholes, use)
+    measured = measure_forms(work.image, pinholes, use)
     widths = []
     for width in (measured.sigma_x, measured.sigma_y):
         middle = float(np.nanmedian(width))

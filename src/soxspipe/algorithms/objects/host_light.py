@@ -181,10 +181,10 @@ def _heights(
 ) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
     """Height of the host in `PARTS` of every order, its shape held; never negative."""
     finer = SlitModel(measure_rows(fits, rejected, trace, PARTS), trace.fwhm_arcsec, model.index)
-    return of_orders(finer.heights(best), {fit.data.window.order: fit.data.window.b_px.size for fit in fits})
+    return heights_by_order(finer.heights(best), {fit.data.window.order: fit.data.window.b_px.size for fit in fits})
 
 
-def of_orders(heights: FloatArray, lengths: dict[int, int]) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
+def heights_by_order(heights: FloatArray, lengths: dict[int, int]) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
     """Middles of the parts of orders of so many dispersion pixels, and the heights there, never negative."""
     middles: dict[int, FloatArray] = {order: (np.arange(PARTS) + 0.5) * n / PARTS - 0.5 for order, n in lengths.items()}
     parts = heights.reshape(len(lengths), PARTS)

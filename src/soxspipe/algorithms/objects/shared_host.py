@@ -23,7 +23,7 @@ from soxspipe.algorithms.objects.host_light import (
     WORTH_SAYING,
     beyond_reach,
     doubt_of_left,
-    of_orders,
+    heights_by_order,
     promise_of_host,
     promise_wanted,
     without_side,
@@ -33,7 +33,7 @@ from soxspipe.algorithms.objects.shared_model import SharedFit, SharedModel
 from soxspipe.algorithms.objects.slit_model import SlitFit, SlitModel
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
-from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.trace import ObjectTrace
 
@@ -195,7 +195,7 @@ def _weights(exposures: Sequence[HostRows], model: SharedModel, best: SharedFit)
 def _heights(exposures: Sequence[HostRows], model: SharedModel, best: SharedFit) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
     """Peak of the host in `PARTS` of every order, one for all exposures, all shapes held."""
     finer = [SlitModel(one.finer, one.fwhm_arcsec, blur.index) for one, blur in zip(exposures, model.blurs, strict=True)]
-    return of_orders(SharedModel(finer, model.blurs, np.exp(model.passed)).heights(best), exposures[0].lengths)
+    return heights_by_order(SharedModel(finer, model.blurs, np.exp(model.passed)).heights(best), exposures[0].lengths)
 
 
 def _on_all_orders(seen: Sequence[HostRows]) -> list[HostRows]:
@@ -205,7 +205,7 @@ def _on_all_orders(seen: Sequence[HostRows]) -> list[HostRows]:
 
 
 def _spread(one: HostRows, lengths: dict[int, int]) -> HostRows:
-    """An exposure on more orders."""
+    """An exposure with rows for all of these orders."""
     orders = list(lengths)
     rows, fit = _spread_rows(one.star.rows, one.lengths, orders, one.star.parts), one.star.fit
     own = np.zeros(rows.sky.size)
@@ -218,7 +218,7 @@ def _with_own(fit: SlitFit, own: FloatArray) -> SlitFit:
     return replace(fit, own=own, peak=np.zeros(own.size))
 
 
-def _places(own: dict[int, int], orders: Sequence[int], parts: int) -> FloatArray:
+def _places(own: dict[int, int], orders: Sequence[int], parts: int) -> IntArray:
     """Rows of an exposure's orders among those of all orders."""
     return np.concatenate([orders.index(order) * parts + np.arange(parts) for order in own])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from soxspipe.algorithms.calibration.fit_pinholes import Companion, Forms, fit_pinholes, measure_widths, upright
+from soxspipe.algorithms.calibration.fit_pinholes import Companion, Forms, fit_pinholes, measure_forms, upright
 from support.arcs import SHAPE, add_spots, arc_image
 
 
@@ -22,7 +22,7 @@ def test_centroids_have_their_errors() -> None:
         assert abs(pull.mean()) < 0.2
         assert 0.9 < pull.std() < 1.1
     np.testing.assert_allclose(np.median(found.electrons / light), 1.0, atol=0.02)
-    widths = measure_widths(noisy, found, found.significance > 60)
+    widths = measure_forms(noisy, found, found.significance > 60)
     np.testing.assert_allclose([np.nanmedian(width) for width in (widths.sigma_x, widths.sigma_y)], 0.8, atol=0.02)
     assert abs(np.nanmedian(widths.lean)) < 0.02
 
@@ -46,7 +46,7 @@ def test_leaning_images_that_overlap_are_not_drawn_apart() -> None:
     none = np.full(3, np.nan)
     frame, start = arc_image(image), (np.rint(places[:, 0]), np.rint(places[:, 1]))
     alone = fit_pinholes(frame, *start, upright(0.8, 3), Companion(dx=none, dy=none))
-    measured = measure_widths(frame, alone, np.arange(3) == 2)
+    measured = measure_forms(frame, alone, np.arange(3) == 2)
     np.testing.assert_allclose(measured.lean[2], 0.2 / 0.8**2, rtol=0.03)
     pair = Companion(dx=np.array([1.8, -1.8, np.nan]), dy=np.array([0.0, 0.0, np.nan]))
     forms = Forms(sigma_x=np.full(3, measured.sigma_x[2]), sigma_y=np.full(3, measured.sigma_y[2]), lean=np.full(3, measured.lean[2]))
