@@ -100,8 +100,9 @@ def plot_arc(content: ArcFigure) -> Figure:
 def _vectors(axes: Axes, content: ArcFigure, colours: dict[str, str]) -> None:
     """Arrows from where the fit has the images to where they are, much enlarged."""
     ny, nx = content.shape
-    x, y, dx, dy = (values[:: max(1, content.arrow_lamp.size // MOST_VECTORS)] for values in content.arrows)
-    shades = [colours[str(lamp)] for lamp in content.arrow_lamp[:: max(1, content.arrow_lamp.size // MOST_VECTORS)]]
+    every = max(1, content.arrow_lamp.size // MOST_VECTORS)
+    x, y, dx, dy = (values[::every] for values in content.arrows)
+    shades = [colours[str(lamp)] for lamp in content.arrow_lamp[::every]]
     size = np.hypot(dx, dy)
     long = max(float(np.percentile(size, 90.0)), 1e-4) if size.size else 1e-4
     cut = np.minimum(1.0, LONGEST * long / np.maximum(size, 1e-9))

@@ -31,12 +31,14 @@ def residuals(context: ArcContext) -> Contents:
     line, _ = np.nonzero(seen)
     fit, arm = solution.fit, context.inputs.arm
     arrows, arrow_line = _arrows(solution)
+    what = "spatial" if solution.shape[1] > 1 else "dispersion"
     content = ArcFigure(
-        title=f"{arm.name} {'spatial' if solution.shape[1] > 1 else 'dispersion'} solution: {int(solution.used.sum())} of {int(seen.sum())} images used",
+        title=f"{arm.name} {what} solution: {int(solution.used.sum())} of {int(seen.sum())} images used",
         subtitle=context.provenance.sof_name,
         shape=result.image.shape,
         x=solution.fit_x[seen], y=solution.fit_y[seen], dx=solution.residual_x[seen], dy=solution.residual_y[seen], used=solution.used[seen],
-        arrows=arrows, arrow_lamp=solution.lines.element[arrow_line], order=solution.lines.order[line], wavelength_nm=solution.lines.wavelength_nm[line], lamp=solution.lines.element[line],
+        arrows=arrows, arrow_lamp=solution.lines.element[arrow_line],
+        order=solution.lines.order[line], wavelength_nm=solution.lines.wavelength_nm[line], lamp=solution.lines.element[line],
         missed=(solution.fit_x[missed], solution.fit_y[missed]), fwhm_px=result.widths.fwhm_px[seen],
         resolution=result.widths.resolution[seen], facts=_facts(context), labels={order: arm.label(order) for order in fit.bases[0].orders},
     )  # fmt: skip

@@ -24,7 +24,8 @@ def arc_rows(what: str) -> tuple[ProductRow[Context], ...]:
         ),
         ProductRow(
             label="DISP_MAP_RES", description="Residuals of the solution on the detector, by order and lamp", file_type="PDF",
-            folder="qc", suffix=arc_figures.residuals_suffix, pattern="_RESIDUALS_<N>.pdf", when=lambda context: context.settings.draws("disp_map_res"),
+            folder="qc", suffix=arc_figures.residuals_suffix, pattern="_RESIDUALS_<N>.pdf",
+            when=lambda context: context.settings.draws("disp_map_res"),
             contents=arc_figures.residuals, is_figure=True,
         ),
         *record_rows(arc_figures.report),

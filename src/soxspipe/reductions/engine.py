@@ -187,7 +187,7 @@ def _named(gathered: Gathered[Any, Any]) -> Iterator[None]:
         yield
     except AlgorithmError as error:
         if str(error).startswith(tuple(raw.name for raw in gathered.inputs.raw)):
-            raise
+            raise  # the sentence names its exposure already
         raise error.about(_exposures(gathered)) from error.__cause__
     except np.linalg.LinAlgError as error:
         raise AlgorithmError(f"{_exposures(gathered)}: the data do not determine a fit ({error})") from error

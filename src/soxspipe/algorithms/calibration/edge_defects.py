@@ -46,9 +46,9 @@ def without_defects(share: FloatArray, tolerance: FloatArray, beyond_px: FloatAr
 
 
 def _bad_along_edge(share: FloatArray, beyond_px: FloatArray, column: IntArray, use: BoolArray) -> BoolArray:
-    """Pixels of columns of the detector that, in stretches of `BAD_COLUMN_STRETCH` rows, hold too little or too much of the light that they should.
+    """Pixels of columns of the detector that hold too little or too much light in stretches of `BAD_COLUMN_STRETCH` rows.
 
-    Looked at are pixels in `use`, which the edge lights by half or more; their neighbours along the column are as bad.
+    Pixels in `use`, of which the edge lights half or more, tell; their neighbours along the column are as bad.
     """
     stretch = (np.arange(column.shape[0]) // BAD_COLUMN_STRETCH)[:, None]
     shape = int(column.max()) + 1, int(stretch[-1, 0]) + 1

@@ -47,6 +47,7 @@ class Cells(NamedTuple):
         difference -= np.median(difference, axis=(1, 2), keepdims=True)
         shape = n, rows // rows_together, rows_together, CELLS, wide
         cut = difference.reshape(shape)
+        # every fourth column tells the level of a cell well enough to find outliers
         use = np.abs(cut - np.median(cut[..., ::4], axis=(2, 4), keepdims=True)) < OUTLIER_SIGMA * noise_e
         use &= finite.reshape(shape)
         number = use.sum(axis=(2, 4)).astype(np.float64)

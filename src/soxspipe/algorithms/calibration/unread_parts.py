@@ -7,7 +7,7 @@ import numpy as np
 from soxspipe.datamodel.raw_calibration import RawCalibration
 
 BLOCK_PX = 4
-"""Sixteen pixels of a block are one number by noise never, not even where it is half a converter step."""
+"""Noise never makes the sixteen pixels of a block one number, not even where it is half a converter step."""
 STEP_PX = 32
 """One block in so many pixels along both axes: a channel of 64 columns holds two in every row of blocks."""
 

@@ -94,7 +94,7 @@ def far_from_orders(geometry: Geometry) -> PackedMask:
 
 
 def unlit_pixels(far: PackedMask, flat: AnyFrame | None, every_row: int = EVERY_ROW) -> BoolImage:
-    """Pixels that are `far` from every order and not defects of the flat, in one row of `every_row`; shape of the mask."""
+    """True for pixels that are `far` from every order and not defects of the flat, in one row of `every_row`; shape of the mask."""
     unlit = np.zeros(far.shape, dtype=bool)
     unlit[::every_row] = far.rows(slice(None, None, every_row))
     return np.asarray(unlit & ~defects_of_flat(flat, far.shape))

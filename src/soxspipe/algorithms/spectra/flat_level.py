@@ -23,6 +23,8 @@ KNOT_PX = 100
 STEEP, STEEP_PX = 1.6, 12
 """Between two knots whose levels differ by more than this factor knots are this close: a dichroic's edge is 70 px wide, and a cubic that spans
 it swings by a quarter on both sides."""
+DIM_SHARE = 0.02
+"""Of the brightest: where an order's flat holds less, relative deviations say little, and steps are not looked for."""
 SLIT_SHARE = 0.8
 """Of the half slit: clear of its edges."""
 LEAST_PIXELS = 50
@@ -88,7 +90,7 @@ def smooth_flat(flat: FloatArray) -> FloatArray:
     x = np.arange(flat.size, dtype=np.float64)
     knots = clamped_knots(_knots(flat, float(lit[0]), float(lit[-1])), 3)
     basis = bspline_matrix(x[lit], knots, 3)
-    scale = flat[lit] + 0.02 * float(flat.max())
+    scale = flat[lit] + DIM_SHARE * float(flat.max())
     weighted = basis / scale[:, None] ** 2
     coefficients = np.linalg.solve(weighted.T @ basis + 1e-9 * np.eye(basis.shape[1]), weighted.T @ flat[lit])
     smooth = np.array(flat)
@@ -101,7 +103,7 @@ def _knots(flat: FloatArray, first: float, last: float) -> FloatArray:
     ends = np.linspace(first, last, max(2, round((last - first) / KNOT_PX)) + 1)
     quarters = np.linspace(first, last, 4 * (ends.size - 1) + 1)
     level = np.array([np.median(flat[max(round(at) - STEEP_PX, 0) : round(at) + STEEP_PX + 1]) for at in quarters])
-    level = np.maximum(level, 0.02 * float(flat.max()))
+    level = np.maximum(level, DIM_SHARE * float(flat.max()))
     change = np.abs(np.diff(np.log(level))).reshape(-1, 4).max(axis=1)
     parts = np.where(change > np.log(STEEP) / 4, round(KNOT_PX / STEEP_PX), 1)
     inner = [np.linspace(low, high, n, endpoint=False) for low, high, n in zip(ends[:-1], ends[1:], parts, strict=True)]

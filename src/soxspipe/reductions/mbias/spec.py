@@ -29,7 +29,9 @@ PRODUCTS: tuple[ProductRow[MbiasContext], ...] = (
 """The master gets its name last: where it stands, everything before it does."""
 
 METRICS: tuple[MetricRow[MbiasContext], ...] = (
-    MetricRow(labels=("MBIAS MEDIAN", "LEVEL DRIFT", "LEVEL DRIFT ROWS", "OVERSCAN LEVEL", "OVERSCAN RON", "OVERSCAN DRIFT"), measure=metrics.level),
+    MetricRow(
+        labels=("MBIAS MEDIAN", "LEVEL DRIFT", "LEVEL DRIFT ROWS", "OVERSCAN LEVEL", "OVERSCAN RON", "OVERSCAN DRIFT"), measure=metrics.level
+    ),
     MetricRow(
         labels=("RAW RON", "MASTER RON", "MASTER NOISE", "RAW RON BL", "RAW RON BR", "RAW RON TL", "RAW RON TR"), measure=metrics.noise
     ),

@@ -36,7 +36,8 @@ PRODUCTS: tuple[ProductRow[MdarkContext], ...] = (
 METRICS: tuple[MetricRow[MdarkContext], ...] = (
     MetricRow(
         labels=(
-            "MDARK MEDIAN", "LEVEL DRIFT", "LEVEL DRIFT ROWS", "OVERSCAN LEVEL", "OVERSCAN RON", "OVERSCAN DRIFT", "DARK LEVEL", "DARK RATE", "DARK TIMES",
+            "MDARK MEDIAN", "LEVEL DRIFT", "LEVEL DRIFT ROWS", "OVERSCAN LEVEL", "OVERSCAN RON", "OVERSCAN DRIFT",
+            "DARK LEVEL", "DARK RATE", "DARK TIMES",
         ),
         measure=metrics.level,
     ),

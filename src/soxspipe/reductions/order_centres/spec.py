@@ -24,7 +24,8 @@ INPUTS: tuple[InputRow, ...] = (
 PRODUCTS: tuple[ProductRow[OrderCentresContext], ...] = (
     ProductRow(
         label="ORDER_CENTRES_RES", description="Offsets of the centres from the dispersion solution, and their fit", file_type="PDF",
-        folder="qc", suffix=figures.residuals_suffix, pattern="_residuals_<N>.pdf", when=lambda context: context.settings.draws("order_centres_res"),
+        folder="qc", suffix=figures.residuals_suffix, pattern="_residuals_<N>.pdf",
+        when=lambda context: context.settings.draws("order_centres_res"),
         contents=figures.residuals, is_figure=True,
     ),
     *record_rows(figures.report),
