@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,5 +37,11 @@ class PackedMask:
 
 
 def pack(mask: BoolImage) -> PackedMask:
-    """Pack a mask, shape (ny, nx)."""
-    return PackedMask(bits=read_only(np.packbits(mask, axis=1)), columns=mask.shape[1])
+    """Pack a mask, shape (ny, nx).
+
+    The bits lie in a map of their own: among arrays that come and go, what stays keeps the memory around it from being given back.
+    """
+    packed = np.packbits(mask, axis=1)
+    bits = np.frombuffer(mmap.mmap(-1, max(packed.size, 1)), np.uint8)[: packed.size].reshape(packed.shape)
+    bits[:] = packed
+    return PackedMask(bits=read_only(bits), columns=mask.shape[1])
