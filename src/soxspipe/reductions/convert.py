@@ -17,7 +17,6 @@ from soxspipe.io.spectra import FinishedTable, moved_hdus, read_finished
 from soxspipe.io.spectrum_text import spectrum_text
 from soxspipe.reductions.finished import Finished
 
-FRAMES, MEDIA = ("topocentric", "barycentric"), ("air", "vacuum")
 NEEDED = (("MJD-OBS", "date"), ("RA", "right ascension"), ("DEC", "declination"))
 """What the barycentric velocity is worked out from."""
 

@@ -85,7 +85,7 @@ def arc_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int, Orde
     """Light of the arc lamps through one pinhole or the mask of several."""
     pixels, along = {}, {}
     for order, canvas in canvases.items():
-        per_px = line_spread(canvas.grid, _lines_on_grid(scene, facts, canvas), np.ones(1), PINHOLE_SIGMA_PX)
+        per_px = line_spread(_lines_on_grid(scene, facts, canvas), np.ones(1), PINHOLE_SIGMA_PX)
         pixels[order], along[order] = _through_pinholes(pinholes(scene, facts, order, multiple=multiple), canvas, per_px)
     return LampLight(pixels=pixels, along=along)
 
@@ -96,7 +96,7 @@ def slit_arc_light(scene: CalibrationScene, facts: Facts, canvases: Mapping[int,
     kernel = slit_kernel(np.array([-1.0, 1.0]), np.ones(2), half_px)
     pixels, along = {}, {}
     for order, canvas in canvases.items():
-        per_px = line_spread(canvas.grid, _lines_on_grid(scene, facts, canvas), kernel, PINHOLE_SIGMA_PX)
+        per_px = line_spread(_lines_on_grid(scene, facts, canvas), kernel, PINHOLE_SIGMA_PX)
         pixels[order] = canvas.paint_extended(integrate(canvas.grid, per_px))
         along[order] = np.interp(canvas.b_px, canvas.grid.b_px, per_px)
     return LampLight(pixels=pixels, along=along)

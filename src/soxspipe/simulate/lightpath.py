@@ -197,10 +197,10 @@ def make_order_light(
     target, analytic, smooth, fraction = np.zeros(canvas.index.shape), *np.zeros((3, at_trace.size))
     for part in parts:
         kernel = slit_kernel(part.image.across_z, part.image.across, 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
-        spectrum = integrate(grid, spread_along(scene, grid, photons * efficiency * part.passed, kernel, on_slit))
+        spectrum = integrate(grid, spread_along(scene, photons * efficiency * part.passed, kernel, on_slit))
         inside_ends = _inside_ends(canvas, part.image, part.size, position)
         analytic += canvas.source_column_sums(spectrum, part.image, part.size, position)
-        smooth += np.interp(at_trace, grid.b_px, spread_along(scene, grid, efficiency * part.passed, kernel, on_slit)) * inside_ends
+        smooth += np.interp(at_trace, grid.b_px, spread_along(scene, efficiency * part.passed, kernel, on_slit)) * inside_ends
         fraction += np.interp(at_trace, grid.b_px, part.passed) * inside_ends
         if scene.target != "empty":
             target += canvas.paint_source(spectrum, part.image, part.size, position)
@@ -319,7 +319,7 @@ def _paint_blurred(
 ) -> FloatArray:
     kernel = slit_kernel(image.across_z, image.across, 0.5 * scene.slit_width_arcsec / DESIGN_ARCSEC_PER_PX[scene.arm])
     return canvas.paint_source(
-        integrate(canvas.grid, spread_along(scene, canvas.grid, per_px, kernel, float(np.mean(position)) / canvas.half_slit_arcsec)),
+        integrate(canvas.grid, spread_along(scene, per_px, kernel, float(np.mean(position)) / canvas.half_slit_arcsec)),
         image,
         size,
         position,

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import convolve1d, gaussian_filter1d
 
 from soxspipe.datamodel.arrays import FloatArray
-from soxspipe.simulate.paint import STEPS_PER_PX, Cumulative, OrderCanvas, SpectrumGrid, integrate, line_spread
+from soxspipe.simulate.paint import STEPS_PER_PX, Cumulative, OrderCanvas, integrate, line_spread
 from soxspipe.simulate.scene import Scene
 
 LSF_SIGMA_PX = 0.85
@@ -20,13 +20,13 @@ _REACH = 6.0
 """In sigma of the broad part."""
 
 
-def spread_along(scene: Scene, grid: SpectrumGrid, per_px: FloatArray, slit_image: FloatArray, slit_share: float) -> FloatArray:
+def spread_along(scene: Scene, per_px: FloatArray, slit_image: FloatArray, slit_share: float) -> FloatArray:
     """Spread a spectrum by the line-spread function at a slit position (-1 to 1).
 
     The whole line's width, slit and optics together, is ``1 + lsf_width_gradient x slit_share`` times that at the slit's centre.
     """
     core = _core_sigma(scene, slit_image, slit_share)
-    sharp = line_spread(grid, per_px, slit_image, core)
+    sharp = line_spread(per_px, slit_image, core)
     if scene.lsf_skew_px:
         sharp = np.asarray(convolve1d(sharp, _one_sided(scene.lsf_skew_px), mode="constant"))
     if not scene.lsf_wings:
@@ -58,7 +58,7 @@ def horned(slit_image: FloatArray, horns: float) -> FloatArray:
 
 
 def _spread(scene: Scene, canvas: OrderCanvas, per_px: FloatArray, slit_image: FloatArray, slit_share: float) -> Cumulative:
-    return integrate(canvas.grid, spread_along(scene, canvas.grid, per_px, slit_image, slit_share))
+    return integrate(canvas.grid, spread_along(scene, per_px, slit_image, slit_share))
 
 
 def _core_sigma(scene: Scene, slit_image: FloatArray, slit_share: float) -> float:

@@ -224,7 +224,7 @@ def slit_ends(slit_arcsec: FloatArray, half_slit_arcsec: float, blur_arcsec: flo
     return share
 
 
-def line_spread(grid: SpectrumGrid, per_px: FloatArray, kernel: FloatArray, sigma_px: float) -> FloatArray:
+def line_spread(per_px: FloatArray, kernel: FloatArray, sigma_px: float) -> FloatArray:
     """Spread a spectrum by the slit's image (`kernel` on the fine grid, sum 1) and a Gaussian."""
     spread = convolve1d(per_px, kernel, mode="constant") if kernel.size > 1 else per_px
     return np.asarray(gaussian_filter1d(spread, sigma_px * STEPS_PER_PX, mode="constant", truncate=6.0))

@@ -19,7 +19,7 @@ LINE[N // 2] = 1.0
 
 def moments(scene: Scene, slit_share: float = 0.0) -> tuple[float, float, float]:
     """Total, mean and variance of a line, px."""
-    seen = spread_along(scene, GRID, LINE, SLIT, slit_share)
+    seen = spread_along(scene, LINE, SLIT, slit_share)
     mean = float(np.sum(seen * B) / seen.sum())
     return float(seen.sum()), mean, float(np.sum(seen * (B - mean) ** 2) / seen.sum())
 

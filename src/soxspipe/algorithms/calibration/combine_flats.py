@@ -78,7 +78,7 @@ def combine_lamp(
     sample = _sample(frames, background, layout, settings.centre_order_window)
     levels, drift = light_and_drift(sample.lit, sample.dark)
     _require_light(lamp, frames, sample, read_noise_e)
-    _require_unsaturated(lamp, frames, sample.lit, layout, read_noise_e)
+    _require_unsaturated(frames, sample.lit, read_noise_e)
     agreement = flats_that_agree([frame.name for frame in frames], sample.rows, sample.centres, levels, drift, read_noise_e)
     kept = list(agreement.kept)
     frames, levels, drift = [frames[i] for i in kept], levels[kept], drift[kept]
@@ -215,22 +215,22 @@ def _require_light(lamp: str, frames: Sequence[RawCalibration], sample: _Sample,
                 raise AlgorithmError(f"{frames[i].name} and {frames[j].name} hold the same numbers; every frame is needed once")
 
 
-def _require_unsaturated(
-    lamp: str, frames: Sequence[RawCalibration], samples: Sequence[FloatArray], layout: Layout, read_noise_e: float
-) -> None:
+def _require_unsaturated(frames: Sequence[RawCalibration], samples: Sequence[FloatArray], read_noise_e: float) -> None:
+    """Raise if order centres are at the saturation level, or scatter too little for photons: wells may be full below the level that is known."""
     level = frames[0].detector.saturation_adu
     for frame, sample in zip(frames, samples, strict=True):
         share = 0.0 if level is None else float(np.mean(sample >= 0.98 * level * frame.detector.gain_e_per_adu))
         if share > SATURATED_SHARE:
             raise AlgorithmError(f"{frame.name}: {share:.0%} of the order centres are saturated; flats of less light are needed")
-    if len(samples) > 1:  # wells may be full below the level that is known
+    if len(samples) > 1:
         bright = samples[0] >= np.nanpercentile(samples[0], 100 * (1 - 2 * SATURATED_SHARE))
         difference = (samples[0] - samples[1])[bright]
         expected = 2.0 * (float(np.nanmedian(samples[0][bright])) + read_noise_e**2)
         scatter = float(np.nanmedian(np.abs(difference - np.nanmedian(difference)))) * 1.4826
         if scatter**2 < CAPPED_RATIO**2 * expected:
             raise AlgorithmError(
-                f"{frames[0].name}: its brightest pixels scatter by {scatter:.0f} electrons where {np.sqrt(expected):.0f} are expected of photons; the detector is saturated"
+                f"{frames[0].name}: its brightest pixels scatter by {scatter:.0f} electrons where {np.sqrt(expected):.0f} are expected of photons; "
+                "the detector is saturated"
             )
 
 

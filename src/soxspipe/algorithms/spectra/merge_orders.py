@@ -97,7 +97,7 @@ def merge_orders(
         for spectrum, good, covariance in zip(spectra, measured, lagged, strict=True)
         if good.any()
     ]
-    return _combine(rebinned, grid, _joins(rebinned, spectra, grid), flattened=flattened, best_only=best_only)
+    return _combine(rebinned, grid, _joins(rebinned, spectra), flattened=flattened, best_only=best_only)
 
 
 def _edges(spectrum: OrderSpectrum) -> tuple[FloatArray, FloatArray]:
@@ -247,7 +247,7 @@ def _bridge(
     return filled[0], spread, filled[1], filled[2], flagged.astype(np.int32)
 
 
-def _joins(rebinned: Sequence[_Rebinned], spectra: Sequence[OrderSpectrum], grid: FloatArray) -> tuple[Join, ...]:
+def _joins(rebinned: Sequence[_Rebinned], spectra: Sequence[OrderSpectrum]) -> tuple[Join, ...]:
     """Joins between neighbours in wavelength, with the flux ratio measured where both are covered."""
     by_order = {r.order: r for r in rebinned}
     middle = {s.order: float(np.median(s.wavelength_nm)) for s in spectra if s.order in by_order}

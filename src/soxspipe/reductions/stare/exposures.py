@@ -170,7 +170,7 @@ def combine_groups(
         shares = list(np.mean(np.concatenate([one.share[:, one.share.sum(axis=0) > 0] for one in combined], axis=1), axis=1))
     records = _records(groups, shares, ratios, plan, ready, failures)
     return Combination(
-        spectra=spectra, covariances=covariances, records=records, warnings=(*_rotation(ready), *_warnings(records, len(groups), failures))
+        spectra=spectra, covariances=covariances, records=records, warnings=(*_rotation(ready), *_warnings(records, len(groups)))
     )
 
 
@@ -293,7 +293,7 @@ def _record(
     )
 
 
-def _warnings(records: Sequence[ExposureRecord], n_groups: int, failures: Sequence[tuple[tuple[int, ...], str]]) -> tuple[str, ...]:
+def _warnings(records: Sequence[ExposureRecord], n_groups: int) -> tuple[str, ...]:
     """What the user should know of exposures that differ."""
     said = []
     if n_groups > 1:
