@@ -72,8 +72,7 @@ def measure_host(
     HostLight or None
         None if a point source explains the light.  `taken` is False if a host is less significant than `NEEDED_SIGNIFICANCE`.
     """
-    parts = parts_for(ROWS_WANTED, len(fits))
-    fitted = star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts)
+    fitted = star_under_host(fits, rejected, trace, star)
     if fitted is None:
         return None
     smooth, alone, tried = _search(fitted, trace.fwhm_arcsec)
@@ -108,6 +107,12 @@ def measure_host(
         middle_px=middles,
         peak=peaks,
     )
+
+
+def star_under_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, star: StarFit | None) -> StarFit | None:
+    """The point source that is at hand if it has the rows that a host needs, else one that is fitted; None where there is no light to fit."""
+    parts = parts_for(ROWS_WANTED, len(fits))
+    return star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts)
 
 
 def _doubt_of_taken(model: SlitModel, best: SlitFit, as_good: Sequence[float], scatter: float) -> float:

@@ -18,7 +18,6 @@ from soxspipe.algorithms.objects.host_light import (
     LEAST_SHARE,
     NEEDED_SIGNIFICANCE,
     PARTS,
-    ROWS_WANTED,
     START_ARCSEC,
     WORTH_SAYING,
     beyond_reach,
@@ -26,9 +25,10 @@ from soxspipe.algorithms.objects.host_light import (
     heights_by_order,
     promise_of_host,
     promise_wanted,
+    star_under_host,
     without_side,
 )
-from soxspipe.algorithms.objects.point_source import StarFit, fit_star, parts_for
+from soxspipe.algorithms.objects.point_source import StarFit
 from soxspipe.algorithms.objects.shared_model import SharedFit, SharedModel
 from soxspipe.algorithms.objects.slit_model import SlitFit, SlitModel
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
@@ -62,8 +62,7 @@ class HostRows:
 
 def collect_rows(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, star: StarFit | None) -> HostRows | None:
     """Rows of one exposure; arguments as for `measure_host`, None where there is no light to fit."""
-    parts = parts_for(ROWS_WANTED, len(fits))
-    fitted = star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts)
+    fitted = star_under_host(fits, rejected, trace, star)
     if fitted is None:
         return None
     lengths = {fit.data.window.order: fit.data.window.b_px.size for fit in fits}
@@ -105,13 +104,10 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
     as_good = [m.own_light(fit.stars) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
     weight = _weights(exposures, model, best)
-    if taken:
-        doubt = _doubt_of_taken(model, best, weight, as_good, scatter)
-    else:
-        point = np.maximum(model.own_light(alone), 1e-30)
-        doubt = doubt_of_left(
-            [float(weight @ (light / point)) for light in as_good], float(np.sqrt(scatter)) * model.mean_error(best, weight)
-        )
+    error = float(np.sqrt(scatter)) * model.mean_error(best, weight)
+    beside = own if taken else np.maximum(model.own_light(alone), 1e-30)
+    shares = [float(weight @ (light / beside)) for light in as_good]
+    doubt = _doubt_of_taken(shares, error) if taken else doubt_of_left(shares, error)
     size, place = float(np.exp(best.host[0])), float(best.host[1])
     heights = _heights(exposures, model, best) if taken else None
     return tuple(
@@ -150,11 +146,9 @@ def _search(
     return alone, _hosts(alone, passed, slit_width_arcsec)
 
 
-def _doubt_of_taken(model: SharedModel, best: SharedFit, weight: FloatArray, as_good: Sequence[FloatArray], scatter: float) -> float:
+def _doubt_of_taken(own_shares: Sequence[float], error: float) -> float:
     """Relative error of the mean spectrum beside a host: what the fit leaves, and how far shapes of the host that fit as well differ."""
-    own = model.own_light(best.stars)
-    spread = max(abs(float(weight @ (light / own)) - 1.0) for light in as_good)
-    return float(np.hypot(np.sqrt(scatter) * model.mean_error(best, weight), spread))
+    return float(np.hypot(error, max(abs(share - 1.0) for share in own_shares)))
 
 
 def _hosts(exposures: Sequence[HostRows], passed: Sequence[float], slit_width_arcsec: float | None) -> list[tuple[SharedModel, SharedFit]]:

@@ -18,12 +18,9 @@ from soxspipe.algorithms.objects.slit_model import (
     FURTHEST_HOST_ARCSEC,
     HOST_MEAN,
     HOST_PRIOR,
-    LARGEST_DAMPINGS,
     LARGEST_HOST_ARCSEC,
     LARGEST_STEP,
     LEAST_HOST_FWHM,
-    ROUNDS,
-    SETTLED,
     STAR_PARAMETERS,
     STEP,
     SlitFit,
@@ -33,6 +30,7 @@ from soxspipe.algorithms.objects.slit_model import (
     vector,
 )
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.damped_steps import damped_steps
 
 LIGHT_PRIOR = 0.07
 """Of the logarithm of an exposure's light by its point source: what is known of the slit's transmission in its seeing."""
@@ -104,24 +102,7 @@ class SharedModel:
 
     def improve(self, start: SharedFit) -> SharedFit:
         """Damped Gauss-Newton steps until chi squared stands still."""
-        fit, damping = start, 1.0
-        for _ in range(ROUNDS):
-            normal, right = self.normal(fit)
-            free = np.flatnonzero(~self.held(fit, right))
-            for _ in range(LARGEST_DAMPINGS):
-                scaled = normal + damping * 1e-3 * np.diag(np.diag(normal))
-                step = np.zeros(right.size)
-                step[free] = np.linalg.solve(scaled[np.ix_(free, free)], right[free])
-                fresh = self.moved(fit, np.clip(step, -LARGEST_STEP, LARGEST_STEP))
-                if fresh.misfit < fit.misfit:
-                    break
-                damping *= 10.0
-            else:
-                break
-            gained, fit, damping = fit.misfit - fresh.misfit, fresh, max(damping / 10.0, 1e-3)
-            if gained < SETTLED:
-                break
-        return fit
+        return damped_steps(start, self.normal, self.held, self.moved, LARGEST_STEP)
 
     def normal(self, fit: SharedFit) -> tuple[FloatArray, FloatArray]:
         """Normal matrix and right-hand side of a step of all parameters: stars one after the other, host, light."""

@@ -22,6 +22,7 @@ import numpy as np
 
 from soxspipe.algorithms.objects.slit_rows import SlitRows
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.damped_steps import damped_steps
 from soxspipe.numerics.not_negative import not_negative
 from soxspipe.numerics.rows import fit_rows
 
@@ -58,12 +59,6 @@ STEP = 1e-3
 """Of numerical derivatives: small against the parameters' range, large against rounding."""
 LARGEST_STEP = 0.4
 """Keeps the fit where it is nearly linear."""
-ROUNDS = 40
-"""Bounds the time of a fit that does not converge."""
-LARGEST_DAMPINGS = 7
-"""A step shortened that often which still makes it worse leads nowhere."""
-SETTLED = 0.05
-"""Change of chi squared that ends the search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -192,26 +187,14 @@ class SlitModel:
 
     def improve(self, start: SlitFit, *, moving: bool = True) -> SlitFit:
         """Damped Gauss-Newton steps until chi squared stands still; the places' shares are held unless the star is `moving`."""
-        fit, damping = start, 1.0
-        for _ in range(ROUNDS):
-            normal, right = self._normal(fit)
-            held = self.held(fit, right)
+
+        def held(fit: SlitFit, right: FloatArray) -> BoolArray:
+            found = self.held(fit, right)
             if not moving:
-                held[len(SHAPE_MEAN) : len(SHAPE_MEAN) + NODES.size - 1] = True
-            for _ in range(LARGEST_DAMPINGS):
-                scaled = normal + damping * 1e-3 * np.diag(np.diag(normal))
-                step = np.zeros(right.size)
-                step[~held] = np.linalg.solve(scaled[np.ix_(~held, ~held)], right[~held])
-                fresh = self._moved(fit, np.clip(step, -LARGEST_STEP, LARGEST_STEP))
-                if fresh.misfit < fit.misfit:
-                    break
-                damping *= 10.0
-            else:
-                break
-            gained, fit, damping = fit.misfit - fresh.misfit, fresh, max(damping / 10.0, 1e-3)
-            if gained < SETTLED:
-                break
-        return fit
+                found[len(SHAPE_MEAN) : STAR_PARAMETERS] = True
+            return found
+
+        return damped_steps(start, self._normal, held, self._moved, LARGEST_STEP)
 
     def _normal(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
         """Normal matrix and right-hand side of a step from a fit."""
