@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.algorithms.calibration.frame_shape import CELLS, Cells, odd_part, row_drift
+from soxspipe.algorithms.calibration.frame_shape import CELLS, Cells, OddParts, odd_part, row_drift
 from soxspipe.datamodel.arrays import FloatArray, IntArray
 from soxspipe.datamodel.raw_calibration import RawCalibration
 from soxspipe.errors import AlgorithmError
@@ -235,11 +235,11 @@ def _rough_noise(sample: FloatArray) -> float:
     return clipped_std(difference) / np.sqrt(2.0)
 
 
-def _shapes(sample: FloatArray) -> tuple[FloatArray | None, tuple[FloatArray, list[tuple[int, int]]]]:
+def _shapes(sample: FloatArray) -> tuple[FloatArray | None, OddParts]:
     """Drift within the frames of a sample, and their odd parts; none of either where a sample is too small to tell."""
     n, rows, columns = sample.shape
     if rows % ROWS_TOGETHER or rows < 2 * ROWS_TOGETHER or columns < CELLS:
-        return None, (np.zeros(n), [(0, 0)] * n)
+        return None, OddParts.none(n)
     noise = _rough_noise(sample)
     cells = Cells.of(sample, noise, ROWS_TOGETHER)
     return row_drift(cells, noise), odd_part(cells, noise)
@@ -248,7 +248,7 @@ def _shapes(sample: FloatArray) -> tuple[FloatArray | None, tuple[FloatArray, li
 def _agreeing(
     frames: Sequence[RawCalibration],
     sample: FloatArray,
-    odd: tuple[FloatArray, list[tuple[int, int]]],
+    odd: OddParts,
     level: FloatArray,
     drift: FloatArray,
 ) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
@@ -265,17 +265,16 @@ def _agreeing(
     middle = np.median(flat, axis=0)
     scatter = np.array([clipped_std(values - middle) for values in flat])
     typical, usual = float(np.median(level)), float(np.median(scatter))
-    light, place = odd
     rejected = []
     for i in range(n):
         if abs(level[i] - typical) > LEVEL_SIGMA * usual * np.sqrt(n / (n - 1.0)):
             rejected.append((i, f"{frames[i].name}: its level is {level[i]:.1f} electrons, that of the others {typical:.1f}"))
         elif scatter[i] > SCATTER_RATIO * usual:
             rejected.append((i, f"{frames[i].name}: it scatters by {scatter[i]:.1f} electrons about the others, they by {usual:.1f}"))
-        elif light[i]:
+        elif odd.light_e[i]:
             shape = frames[i].detector.shape
-            y, x = int(sample_rows(shape[0])[place[i][0]]), int((place[i][1] + 0.5) * shape[1] / CELLS)
-            rejected.append((i, f"{frames[i].name}: about ({x}, {y}) it holds {light[i]:+.1f} electrons against the others"))
+            y, x = int(sample_rows(shape[0])[odd.place[i][0]]), int((odd.place[i][1] + 0.5) * shape[1] / CELLS)
+            rejected.append((i, f"{frames[i].name}: about ({x}, {y}) it holds {odd.light_e[i]:+.1f} electrons against the others"))
     out = {i for i, _ in rejected}
     return tuple(i for i in range(n) if i not in out), tuple(rejected)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,18 @@ class Cells(NamedTuple):
         return cls(np.where(use, cut, 0.0).sum(axis=(2, 4), dtype=np.float64) / np.maximum(number, 1.0), number)
 
 
+class OddParts(NamedTuple):
+    """The part of each frame that is furthest from the median frame: electrons (0 where it is not odd), and its group of rows and its cell."""
+
+    light_e: FloatArray
+    place: Sequence[tuple[int, int]]
+
+    @classmethod
+    def none(cls, n: int) -> OddParts:
+        """Of frames that are not judged."""
+        return cls(np.zeros(n), [(0, 0)] * n)
+
+
 def row_drift(cells: Cells, noise_e: float) -> FloatArray | None:
     """Level of groups of rows against the frame's own, as far as it differs from that of the median frame.
 
@@ -68,18 +81,15 @@ def row_drift(cells: Cells, noise_e: float) -> FloatArray | None:
     return drift if (np.abs(drift) > DRIFT_SIGMA * noise_e / np.sqrt(number)).any() else None
 
 
-def odd_part(cells: Cells, noise_e: float) -> tuple[FloatArray, list[tuple[int, int]]]:
-    """Largest deviation of a part of each frame from the median frame, electrons, and which group of rows and cell; 0 where it is not odd.
-
-    Two frames are never judged.
-    """
+def odd_part(cells: Cells, noise_e: float) -> OddParts:
+    """Largest deviation of a part of each frame from the median frame; two frames are never judged."""
     n = cells.mean.shape[0]
     if n < 3:
-        return np.zeros(n), [(0, 0)] * n
+        return OddParts.none(n)
     mean = (cells.mean - np.median(cells.mean, axis=(1, 2), keepdims=True)).reshape(n, -1)
     sigma = np.abs(mean) * np.sqrt(cells.number.reshape(n, -1)) / noise_e
     place = sigma.argmax(axis=1)
     worst = sigma[np.arange(n), place]
     others = np.array([np.median(np.delete(worst, i)) for i in range(n)])
     odd = worst > np.maximum(LEAST_LIGHT_SIGMA, LIGHT_RATIO * others)
-    return np.where(odd, mean[np.arange(n), place], 0.0), [(int(at // CELLS), int(at % CELLS)) for at in place]
+    return OddParts(np.where(odd, mean[np.arange(n), place], 0.0), [(int(at // CELLS), int(at % CELLS)) for at in place])
