@@ -46,6 +46,11 @@ ALONG_ARCSEC = np.linspace(-15.0, 15.0, 601)
 """From one end of the slit beyond the other, in steps within which a host is straight."""
 AS_GOOD = 9.0
 """Chi squared within which another shape of the host is as good."""
+NARROW_FWHM = 2.5
+"""A host that is less than so many times as wide as the worst image of the star is hard to tell from its wings."""
+TRADED_NARROW, TRADED_WIDE = 1.0, 0.3
+"""Of a host's light, what it trades with wings and sky beyond the errors of the fit: narrow ones under exposures of different seeing left 0.4
+to 2.8 of their light in the flux (four whole frames), wide ones in one good seeing 0.1 to 0.3 (four)."""
 
 
 def measure_host(
@@ -98,7 +103,7 @@ def measure_host(
         taken=taken,
         significance=significance,
         share=share,
-        doubt=min(doubt, 1.0),
+        doubt=with_traded_light(doubt, share, float(np.exp(best.host[0])) / trace.fwhm_arcsec),
         size_arcsec=float(np.exp(best.host[0])),
         offset_arcsec=float(best.host[1]),
         index=model.index,
@@ -132,6 +137,12 @@ def doubt_of_left(own_shares: Sequence[float], error: float) -> float:
         What the shapes of star and host leave uncertain of that: in bad seeing they trade light, and a host that hardly shows may be large.
     """
     return max(0.0, 1.0 - min(own_shares)) + error
+
+
+def with_traded_light(doubt: float, share: float, size_fwhm: float) -> float:
+    """The doubt with what simulations show beyond it, at most 1; `share` is the host's, `size_fwhm` its size in widths of the worst image."""
+    traded = TRADED_NARROW if size_fwhm < NARROW_FWHM else TRADED_WIDE
+    return min(float(np.hypot(doubt, traded * share)), 1.0)
 
 
 def promise_of_host(smooth: SlitModel, alone: SlitFit) -> float:

@@ -26,6 +26,7 @@ from soxspipe.algorithms.objects.host_light import (
     promise_of_host,
     promise_wanted,
     star_under_host,
+    with_traded_light,
     without_side,
 )
 from soxspipe.algorithms.objects.point_source import StarFit
@@ -115,7 +116,7 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
             taken=taken,
             significance=significance,
             share=share,
-            doubt=min(doubt, 1.0),
+            doubt=with_traded_light(doubt, share, size / max(one.fwhm_arcsec for one in exposures)),
             size_arcsec=size,
             offset_arcsec=place,
             index=blur.index,

@@ -11,7 +11,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
 from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.host_light import doubt_of_left, measure_host
+from soxspipe.algorithms.objects.host_light import doubt_of_left, measure_host, with_traded_light
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
@@ -149,3 +149,9 @@ def test_an_object_beside_is_no_host() -> None:
 def test_the_doubt_of_a_host_that_is_left_holds_what_the_fit_leaves_uncertain() -> None:
     assert doubt_of_left([0.97, 0.95], 0.08) == pytest.approx(0.13)
     assert doubt_of_left([1.02], 0.03) == pytest.approx(0.03)
+
+
+def test_a_host_as_narrow_as_bad_seeing_is_as_uncertain_as_its_light() -> None:
+    assert with_traded_light(0.03, 0.1, 2.0) == pytest.approx(np.hypot(0.03, 0.1))
+    assert with_traded_light(0.03, 0.1, 4.0) == pytest.approx(np.hypot(0.03, 0.03))
+    assert with_traded_light(0.3, 2.0, 2.0) == 1.0
