@@ -212,7 +212,7 @@ def _request(
     folder: str, output: str | None, settings: str | None, only: list[str] | None, *, workers: int | None = None, scheduler: str = "",
     stop: bool = False, dashboard: bool = False, most: int | None = None,
 ) -> Request:  # fmt: skip
-    from soxspipe.night.run import Request, default_workers, require_writable
+    from soxspipe.night.run import Request, default_workers, make_output_folder
     from soxspipe.reductions.output_folder import output_folder
 
     answer = Request(
@@ -224,7 +224,7 @@ def _request(
     )  # fmt: skip
     if not answer.folder.is_dir():
         raise InputError(f"{answer.folder}: {'is not a folder' if answer.folder.exists() else 'does not exist'}")
-    require_writable(answer.output)
+    make_output_folder(answer.output)
     return answer
 
 

@@ -148,15 +148,23 @@ def classify(path: Path, header: Header) -> ClassifiedFile | None:
             return None
         raise InputError(f"{path}: {_found(header, keys.arm, instrument.arms)}")
     if not category:
-        kind = _raw_kind(dpr_type, dpr_tech, text_of(header, instrument.arms[arm].slit_keyword).lower())
+        kind = _raw_kind(dpr_type, dpr_tech, text_of(header, instrument.arms[arm].slit_keyword))
     return ClassifiedFile(path=path, header=header, kind=kind, instrument=instrument, arm=arm, tag=category or f"{dpr_type}_{arm}")
 
 
-def _raw_kind(dpr_type: str, dpr_tech: str, mask: str) -> Kind:
+def _raw_kind(dpr_type: str, dpr_tech: str, slit: str) -> Kind:
     """Kind of a raw frame; flats through the pinhole, of which some say ``ECHELLE,SLIT``, are known by what stands in the slit wheel."""
-    if dpr_type in _ORDER_FLATS and dpr_tech == _SLIT and "pin" in mask and "mult" not in mask:
+    if dpr_type in _ORDER_FLATS and dpr_tech == _SLIT and mask_of(slit) == "PINHOLE":
         return Kind.PINHOLE_FLAT
     return _BY_TYPE.get((dpr_type, dpr_tech), Kind.OTHER)
+
+
+def mask_of(slit: str) -> str:
+    """Class of what stands in the slit wheel, by its name: ``SLIT``, ``PINHOLE``, ``MULTPIN`` or empty."""
+    name = slit.upper()
+    if "MULT" in name:
+        return "MULTPIN"
+    return "PINHOLE" if "PIN" in name else "SLIT" if "SLIT" in name or name[:1].isdigit() else ""
 
 
 def odd_tags(tags: Mapping[Path, str], files: Sequence[ClassifiedFile]) -> tuple[str, ...]:

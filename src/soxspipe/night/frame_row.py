@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from soxspipe.instruments.registry import Instrument, find_instrument
-from soxspipe.io.classify import why_unknown
+from soxspipe.io.classify import mask_of, why_unknown
 from soxspipe.io.fits_header import Header
 from soxspipe.io.headers import gain_of, number_of, position_of, start_of, target_of, text_of
 
@@ -195,7 +195,7 @@ def row_of(path: Path, size: int, mtime_ns: int, header: Header) -> FrameRow:
         product=product, product_tech=text_of(header, keys.pro_tech).upper(),
         date_obs=text_of(header, keys.date_obs)[:40] or _iso_of(mjd), mjd=mjd,
         exptime_s=exptime, duration_s=(number_of(header, night.sequence_time) if night.sequence_time else None) or exptime,
-        binning=_binning_of(header, instrument, arm), readout=text_of(header, keys.readout), slit=slit, mask=_mask_of(slit), lamp=lamps,
+        binning=_binning_of(header, instrument, arm), readout=text_of(header, keys.readout), slit=slit, mask=mask_of(slit), lamp=lamps,
         gain=gain_of(header, keys), object=text_of(header, keys.object), target=target_of(header, instrument),
         ob_id=text_of(header, night.observation[0]), ob_name=text_of(header, night.observation[1]),
         tpl_id=text_of(header, night.template[0]), tpl_name=text_of(header, night.template[1]),
@@ -235,13 +235,6 @@ def _binning_of(header: Header, instrument: Instrument, arm: str) -> str:
         return "1x1"
     factors = [number_of(header, *keywords) or 1.0 for keywords in (instrument.keywords.binning_x, instrument.keywords.binning_y)]
     return "x".join(f"{factor:g}" for factor in factors)
-
-
-def _mask_of(slit: str) -> str:
-    """Class of what stands in the slit wheel."""
-    if "MULT" in slit:
-        return "MULTPIN"
-    return "PINHOLE" if "PIN" in slit else "SLIT" if "SLIT" in slit or slit[:1].isdigit() else ""
 
 
 def _lamps_of(header: Header, instrument: Instrument) -> str:

@@ -281,8 +281,8 @@ def _remember(index: Index, outcomes: Iterable[Outcome]) -> None:
     index.remember_checksums([entry for outcome in outcomes for entry in outcome.checksums])
 
 
-def require_writable(output: Path) -> None:
-    """Make the folder of products.
+def make_output_folder(output: Path) -> None:
+    """Make the folder of products, and see whether it can be written to.
 
     Raises
     ------

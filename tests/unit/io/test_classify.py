@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soxspipe.errors import InputError
-from soxspipe.io.classify import Kind, needed_header, slit_of, why_unknown
+from soxspipe.io.classify import Kind, mask_of, needed_header, slit_of, why_unknown
 from support.classified import STARE, make, product, raw
 from support.inputs import make_header
 
@@ -134,3 +134,10 @@ def test_what_a_header_must_say() -> None:
 @pytest.mark.parametrize(("name", "slit"), [("SLIT1.0", "SLIT1.0"), ("SLIT1.0JH", "SLIT1.0"), ("pinhole", ""), ("BLIND", ""), ("", "")])
 def test_slits_by_name(name: str, slit: str) -> None:
     assert slit_of(raw(ESO__INS__NISE__NAME=name)) == slit
+
+
+def test_what_stands_in_the_slit_wheel() -> None:
+    masks = {name: mask_of(name) for name in ("SLIT1.0", "1.0x11", "Pin_0.5", "PINHOLE", "MULT_PINHOLE", "closed", "")}
+    assert masks == {
+        "SLIT1.0": "SLIT", "1.0x11": "SLIT", "Pin_0.5": "PINHOLE", "PINHOLE": "PINHOLE", "MULT_PINHOLE": "MULTPIN", "closed": "", "": "",
+    }  # fmt: skip
