@@ -32,12 +32,12 @@ LOG = logging.getLogger("attack_arcs")
 GEOMETRY = {"geometry_shift_px": [1.2, -0.8], "geometry_rotation_deg": 0.02, "geometry_ripple_px": 0.03}
 HALF_PX = {"NIR": 1024.0, "VIS": 2048.0, "UVB": 1500.0}
 """Half of the longer side, by which a rotation or a stretch is told in pixels."""
-SAID_ABOVE = 7.0
+DETECTABLE = 7.0
 """Significance above which an image counts as detectable."""
 MASK_KEYS = {"mask_offset_pinholes", "pinhole_share", "pinhole_share_orders"}
 """What changes the mask alone; keys that begin with ``arc_`` change arcs alone.  The other frames, and what was made of them, are the plain case's."""
-HALF_SLIT = 5.8
-"""A tenth of an arcsecond from the ends of the slit, pixels are lit in part."""
+HALF_SLIT_ARCSEC = 5.8
+"""The slit is 12 arcsec long; pixels within two tenths of its ends are lit in part."""
 STRONG = 8.0
 """Times the light of a typical line, of lines of no list beside listed ones."""
 
@@ -57,21 +57,22 @@ def end_lines(arm: str) -> list[tuple[float, float]]:
 def pair(arm: str) -> list[tuple[float, float]]:
     """The two listed lines of an order that are nearest to each other, but 1 px apart or more, both made bright: a blend."""
     facts = read_facts(make_scene_of(CalibrationScene, {"arm": arm}))
-    pairs = []
+    lines, pairs = np.unique(facts.arc_line_nm), []
     for limits in facts.spectral_format.orders:
         low, high = limits.full_nm
-        scale, lines = (high - low) / (2 * HALF_PX[arm]), np.unique(facts.arc_line_nm)
+        scale = (high - low) / (2 * HALF_PX[arm])
         inside = lines[(lines > low) & (lines < high)]
-        pairs += [(float(apart), float(wave)) for apart, wave in zip(np.diff(inside) / scale, inside[:-1], strict=True) if apart > 1.0]
-    wave = min(pairs)[1]
-    return [(wave, 80000.0), (float(np.unique(facts.arc_line_nm)[np.searchsorted(np.unique(facts.arc_line_nm), wave) + 1]), 50000.0)]
+        apart = np.diff(inside) / scale
+        pairs += [(apart[k], float(inside[k]), float(inside[k + 1])) for k in np.flatnonzero(apart > 1.0)]
+    _, first, second = min(pairs)
+    return [(first, 80000.0), (second, 50000.0)]
 
 
 def cases(arm: str) -> Mapping[str, Mapping[str, Any]]:
     """What each case has beside the plain one."""
     half = HALF_PX[arm]
     turned, stretched = float(np.degrees(5.0 / half)), 5.0 / half
-    eight = {"NIR": 17, "VIS": 3}[arm]
+    one_order = {"NIR": 17, "VIS": 3}[arm]
     every: dict[str, Mapping[str, Any]] = {
         "plain": {},
         "mask +1": {"mask_offset_pinholes": 1},
@@ -79,7 +80,7 @@ def cases(arm: str) -> Mapping[str, Mapping[str, Any]]:
         "one end dark": {"pinhole_share": {8: 0.0}},
         "both ends dark": {"pinhole_share": {0: 0.0, 8: 0.0}},
         "both ends dim": {"pinhole_share": {0: 0.1, 8: 0.05}},
-        "8 pinholes in an order": {"pinhole_share": {8: 0.0}, "pinhole_share_orders": [eight]},
+        "8 pinholes in an order": {"pinhole_share": {8: 0.0}, "pinhole_share_orders": [one_order]},
         "shift 5 px": {"geometry_shift_px": [4.0, -3.0]},
         "rotation 5 px": {"geometry_rotation_deg": turned},
         "stretch 5 px": {"geometry_rotation_deg": 0.0, "geometry_stretch": -stretched},
@@ -158,7 +159,7 @@ def map_figures(folder: Path, truth: CalibrationTruth) -> dict[str, float]:
     true = {name: truth.images[name] for name in ("WAVE", "SLIT", "ORDER")}
     if true["WAVE"].shape != wave.shape:
         return {}
-    inside = np.isfinite(true["WAVE"]) & (np.abs(true["SLIT"]) < HALF_SLIT) & (order == true["ORDER"])
+    inside = np.isfinite(true["WAVE"]) & (np.abs(true["SLIT"]) < HALF_SLIT_ARCSEC) & (order == true["ORDER"])
     centres = truth.tables["CENTRES"]
     for number in np.unique(centres["ORDER"]):
         limits = centres["WAVE"][centres["ORDER"] == number]
@@ -198,7 +199,7 @@ def line_figures(folder: Path, truth: CalibrationTruth, scene: CalibrationScene)
     seen = [
         k for k in true.values()
         if 1 < lines["X"][k] < nx - 2 and 1 < lines["Y"][k] < ny - 2
-        and lines["ELECTRONS"][k] / np.sqrt(lines["ELECTRONS"][k] + 16 * noise**2) > SAID_ABOVE
+        and lines["ELECTRONS"][k] / np.sqrt(lines["ELECTRONS"][k] + 16 * noise**2) > DETECTABLE
     ]  # fmt: skip
     return {"wrong": wrong, "used": sum(k in right for k in seen) / max(len(seen), 1)}
 
