@@ -21,6 +21,10 @@ SEARCH_PX = 4
 """What the dispersion solution and flexure leave at most across an order."""
 START_SIGMA_PX = 0.9
 """Of a trace of 2 px FWHM."""
+LEAST_SIGMA_PX, LARGEST_SIGMA_PX = 0.5, 3.0
+"""Of a trace, in pixels of the detector and of the frame: what a fit may try."""
+USUAL_SIGMA_PX = (0.51, 2.9)
+"""In pixels of the detector: a fit that ends at its limits is one of a cosmic ray or of noise."""
 BIN_PX = 20
 """Columns that are averaged before the fit: the offset does not change over as little."""
 LEAST_ERROR_PX = 0.003
@@ -91,8 +95,10 @@ def measure_samples(frame: TurnedFrame, curves: Mapping[int, FloatArray], bins: 
         raise AlgorithmError("the dispersion table puts no order on the frame: it is not one of this detector")
     order, b, predicted = order[inside], b[inside], predicted[inside]
     shift = _common_shift(frame, b, predicted)
-    centre, error, sigma, significance = _fit_columns(frame, b, predicted + shift)
-    found = _binned(order, b, predicted, centre - predicted, error, sigma, significance, settings)
+    centre, error, sigma, significance = _fit_columns(frame, b, predicted + shift, bins.a)
+    sound = (significance > settings.peak_sigma_limit) & (np.abs(centre - predicted) < SEARCH_PX)
+    sound &= (sigma * bins.a > USUAL_SIGMA_PX[0]) & (sigma * bins.a < USUAL_SIGMA_PX[1])
+    found = _binned(order, b, predicted, centre - predicted, error, sigma, sound)
     return replace(
         found, b_px=(found.b_px + 0.5) * bins.b - 0.5, predicted=(found.predicted + 0.5) * bins.a - 0.5, offset=found.offset * bins.a,
         error=found.error * bins.a, sigma=found.sigma * bins.a,
@@ -107,27 +113,29 @@ def _common_shift(frame: TurnedFrame, b: IntArray, predicted: FloatArray) -> flo
     return float(reach[int(np.argmax(np.median(light, axis=0)))])
 
 
-def _fit_columns(frame: TurnedFrame, b: IntArray, start: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Centre with error, width and significance of a Gaussian over a constant in every column."""
+def _fit_columns(frame: TurnedFrame, b: IntArray, start: FloatArray, binned: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Centre with error, width and significance of a Gaussian over a constant in every column, whose pixels are `binned` ones of the detector."""
     base = np.rint(start).astype(int)
     rows = np.clip(base[:, None] + np.arange(-HALF_PX, HALF_PX + 1), 0, frame.shape[0] - 1)
     at = rows, b[:, None]
     data, variance, good = frame.electrons[at].astype(np.float64), frame.variance[at].astype(np.float64), frame.good[at]
     t = np.arange(-HALF_PX, HALF_PX + 1, dtype=np.float64)
+    within = ((np.arange(binned) + 0.5) / binned - 0.5)[:, None, None]
     level = np.median(data, axis=1)
     peak, centre, width = (
         np.maximum(data[:, HALF_PX - 1 : HALF_PX + 2].max(axis=1) - level, 1.0),
         np.zeros(len(b)),
-        np.full(len(b), START_SIGMA_PX),
+        np.full(len(b), START_SIGMA_PX / binned),
     )
     inverse = np.zeros((len(b), 4, 4))
     for _ in range(STEPS):
-        z = (t[None, :] - centre[:, None]) / width[:, None]
-        shape = np.exp(-0.5 * z**2)
+        z = (t + within - centre[:, None]) / width[:, None]
+        image = np.exp(-0.5 * z**2)
+        shape = image.mean(axis=0)
         model = peak[:, None] * shape + level[:, None]
         weight = good / (variance + np.maximum(model, 0.0))
-        slope = peak[:, None] * shape * z / width[:, None]
-        design = np.stack([shape, slope, slope * z, np.ones_like(shape)], axis=1)
+        by_centre, by_width = ((image * power).mean(axis=0) * (peak / width)[:, None] for power in (z, z**2))
+        design = np.stack([shape, by_centre, by_width, np.ones_like(shape)], axis=1)
         weighted = design * weight[:, None, :]
         normal = weighted @ design.transpose(0, 2, 1)
         normal[:, range(4), range(4)] *= 1.0 + 1e-9
@@ -136,20 +144,18 @@ def _fit_columns(frame: TurnedFrame, b: IntArray, start: FloatArray) -> tuple[Fl
         step = (inverse @ (weighted @ (data - model)[..., None]))[..., 0]
         peak += step[:, 0]
         centre = np.clip(centre + np.clip(step[:, 1], -1.0, 1.0), -SEARCH_PX, SEARCH_PX)
-        width = np.clip(width + np.clip(step[:, 2], -0.2, 0.2), 0.5, 3.0)
+        width = np.clip(width + np.clip(step[:, 2], -0.2, 0.2), LEAST_SIGMA_PX / binned, LARGEST_SIGMA_PX)
         level += step[:, 3]
     errors = np.sqrt(np.maximum(np.einsum("npp->np", inverse), 1e-12))
     return base + centre, errors[:, 1], width, peak / errors[:, 0]
 
 
 def _binned(
-    order: IntArray, b: IntArray, predicted: FloatArray, offset: FloatArray, error: FloatArray, sigma: FloatArray, significance: FloatArray,
-    settings: TraceSettings,
-) -> TraceSamples:  # fmt: skip
-    """Weighted means over neighbouring columns, columns far from their neighbours left out."""
+    order: IntArray, b: IntArray, predicted: FloatArray, offset: FloatArray, error: FloatArray, sigma: FloatArray, sound: BoolArray
+) -> TraceSamples:
+    """Weighted means of sound columns over their neighbourhood, columns far from their neighbours left out."""
     _, group = np.unique(order.astype(np.int64) * 100_000 + b // BIN_PX, return_inverse=True)
     n = int(group.max()) + 1
-    sound = (significance > settings.peak_sigma_limit) & (np.abs(offset) < SEARCH_PX) & (sigma > 0.51) & (sigma < 2.9)
     weight = np.where(sound, 1.0 / (error**2 + LEAST_ERROR_PX**2), 0.0)
     for _ in range(2):
         total = np.bincount(group, weight, n)

@@ -46,6 +46,17 @@ def test_centres_are_those_of_the_flat(centres: OrderCentres) -> None:
     np.testing.assert_allclose(centres.sigma(12, b), 0.9, atol=0.02)
 
 
+@pytest.mark.parametrize("binning", [(1, 2), (2, 2)])
+def test_a_trace_that_binning_has_made_narrower_than_a_pixel_is_found(binning: tuple[int, int]) -> None:
+    image, curves = _flat(0.3)
+    x, y = binning
+    binned = image.reshape(SHAPE[0] // y, y, SHAPE[1] // x, x).sum(axis=(1, 3))
+    found = trace_orders(arc_image(binned), PREDICTION.x, PREDICTION.y, PREDICTION.ranges_nm, "x", TraceSettings(), binning=binning)
+    for order, curve in curves.items():
+        np.testing.assert_allclose(found.centre(order, np.arange(10.0, 410)), curve[10:410], atol=0.03)
+    np.testing.assert_allclose(found.sigma(12, np.arange(10.0, 410)), 0.9, atol=0.05)
+
+
 def test_an_offset_that_is_constant_has_degree_zero(centres: OrderCentres) -> None:
     assert centres.degree <= 1
 
