@@ -48,8 +48,9 @@ def convert_spectrum(
         If a file could not be written.
     """
     moved = move_table(read_finished(spectrum), frame, medium)
-    path = write_fits(moved_path(spectrum, frame, medium, output), moved.hdus)
+    path = moved_path(spectrum, frame, medium, output)
     write_whole(path.with_suffix(".txt"), [moved.text])
+    write_fits(path, moved.hdus)  # last: a night that was interrupted takes it for the sign that all is there
     note = f"wavelengths {frame}, in {medium}" + (f"; {moved.velocity_km_s:+.3f} km/s applied" if moved.velocity_km_s else "")
     return Finished(path=path, note=note, warnings=())
 

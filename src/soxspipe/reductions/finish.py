@@ -96,10 +96,10 @@ def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale
     warnings = list(require_one_target(first, second))
     powers = (_resolving_power(first), _resolving_power(second))
     joined = join_arms(first.spectrum, second.spectrum, resolving_power=powers, apply_scale=apply_scale)
-    path = write_fits(
-        joined_path(first.path, output), joined_hdus(first, second, joined, shared_noise=(_shared_noise(first), _shared_noise(second)))
-    )
+    path = joined_path(first.path, output)
     _draw(path.with_suffix(".pdf"), first, joined)
+    # last: a night that was interrupted takes the spectrum for the sign that all is there
+    write_fits(path, joined_hdus(first, second, joined, shared_noise=(_shared_noise(first), _shared_noise(second))))
     note, more = _join_note(first, second, joined)
     return Finished(path=path, note=note, warnings=(*warnings, *more), joined=joined)
 

@@ -211,3 +211,15 @@ def test_spectra_without_telluric_absorption_are_joined_by_their_corrected_flux(
     assert path == tmp_path / "sn_JOINED.fits"
     blue = column(path, "WAVE") < 797.0
     np.testing.assert_allclose(column(path, "FLUX")[blue], column(corrected, "FLUX")[column(corrected, "WAVE") < 797.0])
+
+
+def test_the_spectrum_comes_last_so_that_it_says_that_its_picture_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(path: Path, hdus: object) -> Path:
+        raise KeyboardInterrupt
+
+    arms = two_arms(tmp_path)
+    monkeypatch.setattr("soxspipe.reductions.finish.write_fits", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        join_files(*arms)
+    assert (tmp_path / "v_JOINED.pdf").is_file()
+    assert not (tmp_path / "v_JOINED.fits").exists()
