@@ -63,8 +63,9 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     if not same:
         found = ", ".join(sorted({file.arm or "unknown" for file in files})) or "none"
         raise InputError(f"{spectrum}: no standard star of its arm {target.arm} is given (arms of the standards: {found})")
-    _require_another_star(target, same)
-    references = [_reference(file) for file in same]
+    stars = [find_standard(file.target, file.ra_deg, file.dec_deg)[0] for file in same]
+    _require_another_star(target, same, stars)
+    references = [_reference(file, star) for file, star in zip(same, stars, strict=True)]
     correction = correct_telluric(
         target.spectrum,
         references,
@@ -74,7 +75,7 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     )
     path = write_fits(corrected_path(spectrum, output), telluric_hdus(target, correction, [str(file.path) for file in same]))
     warnings = (*_telluric_warnings(target, correction), *_slit_warnings(target, same))
-    return Finished(path=path, note=_amounts_note(correction) + _stars_note(same), warnings=warnings, correction=correction)
+    return Finished(path=path, note=_amounts_note(correction) + _stars_note(same, stars), warnings=warnings, correction=correction)
 
 
 def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale: bool = True) -> Finished:
@@ -117,10 +118,9 @@ def _draw(path: Path, first: SpectrumFile, joined: JoinedSpectrum) -> None:
     write_whole(path, [figure_as_pdf(figure, title=title)])
 
 
-def _reference(file: SpectrumFile) -> TelluricReference:
+def _reference(file: SpectrumFile, star: StandardStar | None) -> TelluricReference:
     if file.airmass is None:
         raise InputError(f"{file.path}: its header has no AIRMASS; the amounts of air above the standard cannot be told")
-    star = _star_of(file)
     wave = file.spectrum.wavelength_nm
     expected = (
         _smooth_continuum(file)
@@ -234,22 +234,18 @@ def _telluric_warnings(target: SpectrumFile, correction: TelluricCorrection) -> 
     return tuple(said)
 
 
-def _require_another_star(target: SpectrumFile, standards: Sequence[SpectrumFile]) -> None:
+def _require_another_star(target: SpectrumFile, standards: Sequence[SpectrumFile], stars: Sequence[StandardStar | None]) -> None:
     """Refuse the target as its own standard: its features would be taken for the air's; a library star has a spectrum to compare with."""
-    for file in standards:
+    for file, star in zip(standards, stars, strict=True):
         same_moment = file.mjd is not None and (file.mjd, file.pointing_deg) == (target.mjd, target.pointing_deg)
-        if (same_moment or file.path.resolve() == target.path.resolve()) and _star_of(file) is None:
+        if (same_moment or file.path.resolve() == target.path.resolve()) and star is None:
             raise InputError(f"{file.path}: is the target itself ({target.target}), not a standard star; give a spectrum of a standard")
 
 
-def _stars_note(standards: Sequence[SpectrumFile]) -> str:
+def _stars_note(standards: Sequence[SpectrumFile], stars: Sequence[StandardStar | None]) -> str:
     """Which standards no library knows, and what they are taken for."""
-    unknown = [file.target or file.path.name for file in standards if _star_of(file) is None]
+    unknown = [file.target or file.path.name for file, star in zip(standards, stars, strict=True) if star is None]
     return f"; no library has {', '.join(unknown)}: taken for hot stars without features of their own" if unknown else ""
-
-
-def _star_of(file: SpectrumFile) -> StandardStar | None:
-    return find_standard(file.target, file.ra_deg, file.dec_deg)[0]
 
 
 def _slit_warnings(target: SpectrumFile, standards: Sequence[SpectrumFile]) -> list[str]:
