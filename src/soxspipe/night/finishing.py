@@ -10,10 +10,11 @@ from typing import Any
 
 from soxspipe.datamodel.links import Link
 from soxspipe.io.atomic import write_whole
+from soxspipe.io.headers import separation_arcsec
 from soxspipe.night.plan import Plan, Task
 from soxspipe.night.run import Night, Request, settings_texts
 from soxspipe.night.state import Outcome, files_below, read_record, write_record
-from soxspipe.reductions.finish import SAME_TARGET_ARCSEC, separation_arcsec
+from soxspipe.reductions.finish import SAME_TARGET_ARCSEC
 from soxspipe.reductions.finish_night import Each, FinishedNight, finish_night
 from soxspipe.reductions.stare.report_links import other_arm_words, relative_link
 from soxspipe.report.science.late_links import with_link

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from soxspipe.datamodel.telluric import TelluricCorrection, TelluricReference
 from soxspipe.errors import InputError
 from soxspipe.instruments.registry import arm, find_instrument
 from soxspipe.io.atomic import write_whole
+from soxspipe.io.headers import separation_arcsec
 from soxspipe.io.products import write_fits
 from soxspipe.io.spectra import SpectrumFile, joined_hdus, read_fluxed, telluric_hdus
 from soxspipe.io.static import find_standard, read_telluric_bands
@@ -174,12 +174,6 @@ def require_one_target(first: SpectrumFile, second: SpectrumFile) -> list[str]:
 
 def _in_words(apart_arcsec: float) -> str:
     return f"{apart_arcsec:.0f} arcsec" if apart_arcsec < 3600.0 else f"{apart_arcsec / 3600.0:.1f} degrees"
-
-
-def separation_arcsec(here: tuple[float, float], there: tuple[float, float]) -> float:
-    """Angle between two near places, each right ascension and declination in degrees."""
-    east = (there[0] - here[0]) * math.cos(math.radians(here[1]))
-    return 3600.0 * math.hypot(there[1] - here[1], east)
 
 
 def _resolving_power(file: SpectrumFile) -> float:

@@ -223,3 +223,9 @@ def test_the_spectrum_comes_last_so_that_it_says_that_its_picture_is_there(tmp_p
         join_files(*arms)
     assert (tmp_path / "v_JOINED.pdf").is_file()
     assert not (tmp_path / "v_JOINED.fits").exists()
+
+
+def test_arms_on_both_sides_of_right_ascension_zero_show_one_target(tmp_path: Path) -> None:
+    vis = written(tmp_path / "v_FLUXCAL.fits", "VIS", VIS, FLUX * np.ones(VIS.size), RA=359.9999)
+    nir = written(tmp_path / "n_FLUXCAL.fits", "NIR", NIR, FLUX * np.ones(NIR.size), seed=4, RA=0.0001)
+    assert join_files(vis, nir).joined is not None
