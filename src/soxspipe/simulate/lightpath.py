@@ -85,7 +85,7 @@ class OrderLight:
     target, others, sky : ndarray, shape (n, m)
         Electrons per pixel of the target, of other sources, and of the sky.
     target_unmoved : ndarray, shape (n, m), or None
-        The target where the first exposure has it, of an exposure that lies elsewhere on the detector.
+        The target where the first exposure has it, of an exposure in which it lies elsewhere on slit or detector.
     target_analytic : ndarray, shape (n,)
         Column sums of the target from the integral over the slit.
     position_arcsec : ndarray, shape (n,)

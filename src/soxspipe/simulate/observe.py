@@ -205,16 +205,19 @@ def _light_of_exposures(
     air = zip(scene.exposure_seeing, scene.exposure_transparency, scene.exposure_drift, strict=True)
     sky = list(zip(scene.exposure_oh, scene.times_s, scene.exposure_flexure, strict=True))
     kinds = [(*one, *other) for one, other in zip(air, sky, strict=True)]
+    first_arcsec = scene.of_exposure(0).offset_arcsec
     for number, (kind, night) in enumerate(zip(kinds, sky, strict=True)):
         own, orders = scene.of_exposure(number), canvases[number]
         if night not in skies:
             skies[night] = {order: make_order_sky(own, facts, canvas) for order, canvas in orders.items()}
         if kind not in known:
-            paint = partial(make_order_light, own, facts, source, seeing_arcsec=kind[0], transparency=kind[1])
-            known[kind] = {order: paint(canvas, skies[night][order]) for order, canvas in orders.items()}
-            if orders is not canvases[0]:
+            paint = partial(make_order_light, facts=facts, source=source, seeing_arcsec=kind[0], transparency=kind[1])
+            known[kind] = {order: paint(own, canvas=canvas, sky=skies[night][order]) for order, canvas in orders.items()}
+            if orders is not canvases[0] or own.offset_arcsec != first_arcsec:
+                unmoved = own.model_copy(update={"offset_arcsec": first_arcsec})
+                dark = {order: np.zeros(canvas.index.shape) for order, canvas in canvases[0].items()}
                 known[kind] = {
-                    order: replace(light, target_unmoved=paint(canvases[0][order], np.zeros(canvases[0][order].index.shape)).target)
+                    order: replace(light, target_unmoved=paint(unmoved, canvas=canvases[0][order], sky=dark[order]).target)
                     for order, light in known[kind].items()
                 }
     return [known[kind] for kind in kinds]
