@@ -131,8 +131,10 @@ def test_workers_killed_at_twenty_random_moments(raw: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_set_that_kills_every_worker_is_given_up_and_the_rest_is_finished(raw: Path, tmp_path: Path) -> None:
-    night = run(raw, tmp_path, deadly_recipe)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_set_that_kills_every_worker_is_given_up_and_the_rest_is_finished(raw: Path, tmp_path: Path, workers: int) -> None:
+    """On one worker innocent sets lie on every one that dies."""
+    night = run(raw, tmp_path, deadly_recipe, workers=workers)
     status = {outcome.name: outcome for outcome in night.outcomes.values()}
     bias = status["20260301T180000_VIS_1X1_1_MBIAS_SOXS"]
     assert (bias.status, "workers died over it" in bias.cause) == ("failed", True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
+from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed, wait
 
 from soxspipe import __version__
 from soxspipe.errors import SoxspipeError
@@ -29,8 +29,11 @@ CONNECT_S = 20.0
 AFTER_RECIPES = -1
 """Urgency of what follows on recipes: none of them waits for it."""
 
-ALLOWED_FAILURES = 5
-"""Workers that may die over one job before it is given up; the job that did it may not be the one that was alone on them."""
+ALLOWED_FAILURES = 3
+"""Workers that may die over one job before Dask gives it up: its own number, which schedulers started by hand have, too."""
+
+DEATHS = 2 * (ALLOWED_FAILURES + 1)
+"""Workers that have died over a job which was given up twice."""
 
 CONFIGURATION: Mapping[str, Any] = {
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
@@ -145,6 +148,8 @@ class Running:
     def __init__(self, client: Client, recipe: Recipe) -> None:
         self._client, self._recipe = client, recipe
         self._futures: dict[str, Future] = {}
+        self.suspects: set[str] = set()
+        """Jobs that Dask has given up once: workers died with them, perhaps over another job that lay on the same workers."""
 
     def __contains__(self, name: str) -> bool:
         return name in self._futures
@@ -173,24 +178,36 @@ class Running:
         }
 
     def as_they_come(self) -> Iterator[tuple[str, Outcome | None]]:
-        """Wait for all; names with outcomes, None for a job that never ran since another one was given up or the connection lost."""
+        """Wait for all; names with outcomes, None for a job that is suspect, or never ran since another one is or the connection was lost."""
         names = {future.key: name for name, future in self._futures.items()}
         for future in as_completed(list(self._futures.values())):
             name = names[future.key]
             del self._futures[name]
-            yield name, _outcome(name, future)
+            yield name, self._outcome(name, future)
 
     def ended(self) -> Iterator[tuple[str, Outcome | None]]:
         """The same for those that have ended by now, without waiting."""
         for name, future in list(self._futures.items()):
             if future.done():
                 del self._futures[name]
-                yield name, _outcome(name, future)
+                yield name, self._outcome(name, future)
 
     def give_up(self) -> None:
         """Drop whatever is still running."""
         self._client.cancel(list(self._futures.values()), force=True)
         self._futures.clear()
+
+    def _outcome(self, name: str, future: Future) -> Outcome | None:
+        """What a future brought; None if it never ran, or was given up for the first time."""
+        outcome = _outcome(name, future)
+        if outcome is None and _was_given_up(future):
+            if name not in self.suspects:
+                self.suspects.add(name)
+                return None
+            cause = f"{DEATHS} workers died over it, perhaps because memory ran out"
+            outcome = Outcome(name=name, verb=_verb(future), status="failed", cause=cause)
+        self.suspects.discard(name)
+        return outcome
 
 
 def execute(
@@ -227,6 +244,9 @@ def execute(
         following = following or running.follow(sequels, outcomes)
         try:
             going_on = _collect(running, outcomes, done)
+            if going_on and running.suspects:
+                wait(list(following.values()))
+                going_on = _try_alone(running, pending, outcomes, done)
         finally:
             running.give_up()
         left = [node for node in pending if node.job.name not in outcomes]
@@ -271,9 +291,18 @@ def _collect(running: Running, outcomes: dict[str, Outcome], done: Done) -> bool
     return True
 
 
+def _try_alone(running: Running, nodes: Sequence[Node], outcomes: dict[str, Outcome], done: Done) -> bool:
+    """Run the suspects once more, one by one, while nothing else runs: whose workers die now is to blame; returns whether to go on."""
+    for node in nodes:
+        if node.job.name in running.suspects:
+            running.start([node], outcomes)
+            if not _collect(running, outcomes, done):
+                return False
+    return True
+
+
 def _outcome(name: str, future: Future) -> Outcome | None:
-    """What a future brought; None if it never ran since another one was given up, or the connection was lost."""
-    verb = str(future.key).partition("-")[0]
+    """What a future brought; None if it never ran since a job was given up, or the connection was lost."""
     if future.status == "finished":
         with suppress(Exception):  # the worker that held the result may be gone by now
             result: Outcome = future.result()
@@ -281,11 +310,19 @@ def _outcome(name: str, future: Future) -> Outcome | None:
     if future.status == "error":
         error = future.exception()
         if not isinstance(error, KilledWorker):
-            return Outcome(name=name, verb=verb, status="failed", cause=f"unexpected {type(error).__name__}: {error}")
-        if str(error.task) == future.key:
-            cause = f"{ALLOWED_FAILURES + 1} workers died over it, perhaps because memory ran out"
-            return Outcome(name=name, verb=verb, status="failed", cause=cause)
+            return Outcome(name=name, verb=_verb(future), status="failed", cause=f"unexpected {type(error).__name__}: {error}")
     return None
+
+
+def _was_given_up(future: Future) -> bool:
+    """Whether workers died over this job, and not over one that it waited for."""
+    error = future.exception() if future.status == "error" else None
+    return isinstance(error, KilledWorker) and str(error.task) == future.key
+
+
+def _verb(future: Future) -> str:
+    """The recipe of a job that was handed in."""
+    return str(future.key).partition("-")[0]
 
 
 def _local_cluster(engine: Engine) -> LocalCluster:

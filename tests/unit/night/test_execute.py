@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from distributed import Client
+from distributed import Client, Future, KilledWorker
 
 from soxspipe.night.execute import Engine, SchedulerError, connected, execute
 from soxspipe.night.graph import build_graph
@@ -53,3 +56,40 @@ def test_what_follows_on_jobs_is_told_their_outcomes_and_left_out_where_one_of_t
     names = [node.job.name for node in nodes]
     for after, made in ((names, {"counting": 2}), ([*names, "another"], {})):
         assert execute(client, nodes, {}, cheap_recipe, lambda _: True, [Counting(*after)]).sequels == made
+
+
+def die(key: str) -> None:
+    """What Dask says of a job that it gives up."""
+    raise KilledWorker(key, SimpleNamespace(address="tcp://of.the.last:1"), 3)  # type: ignore[arg-type]
+
+
+class Dangerous:
+    """A client whose workers die over some jobs, the given number of times; it notes which jobs ran beside a repeated one."""
+
+    def __init__(self, client: Client, deaths: Counter[str]) -> None:
+        self.client, self.deaths = client, deaths
+        self.handed_in: dict[str, Future] = {}
+        self.beside: list[str] = []
+
+    def submit(self, function: Callable[..., object], job: Any, *more: object, **options: Any) -> Future:
+        if job.name in self.handed_in:
+            self.beside += [name for name, future in self.handed_in.items() if name != job.name and not future.done()]
+        if self.deaths[job.name]:
+            self.deaths[job.name] -= 1
+            function, job, more = die, options["key"], ()
+        future = self.client.submit(function, job, *more, **options)
+        self.handed_in[options["key"].split("-")[1]] = future
+        return future
+
+    def cancel(self, futures: Sequence[Future], *, force: bool) -> None:
+        self.client.cancel(futures, force=force)
+
+
+def test_what_is_given_up_is_run_once_more_alone_before_it_counts_as_failed(client: Client, tmp_path: Path) -> None:
+    nodes = build_graph(planned(whole_night()))[:4]
+    innocent, deadly, *others = (node.job.name for node in nodes)
+    dangerous = Dangerous(client, Counter({innocent: 1, deadly: 9}))
+    outcomes = execute(dangerous, nodes, {}, cheap_recipe, lambda _: True).outcomes  # type: ignore[arg-type]
+    blamed = {name for name, outcome in outcomes.items() if "8 workers died over it" in outcome.cause}
+    assert (blamed, dangerous.deaths[deadly], dangerous.beside) == ({deadly}, 7, [])
+    assert outcomes.keys() == {innocent, deadly, *others}
