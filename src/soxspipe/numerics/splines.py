@@ -26,6 +26,8 @@ class SplineSpace:
         Ends of each piece (infinity for the last one's right) and the inverse of its length.
     powers : ndarray, shape (n_pieces, degree + 1, degree + 1)
         Element (p, k, j) is the factor of t^j in spline p + k on piece p.
+    near : ndarray of int, shape (n_pieces, degree + 1)
+        The splines that do not vanish on each piece.
     lookup : ndarray of int, shape (n_cells,)
         Piece at the left end of each cell of a regular grid, which is quicker than a search for every point.
     cells_per_unit : float
@@ -38,6 +40,7 @@ class SplineSpace:
     right: FloatArray
     per_unit: FloatArray
     powers: FloatArray
+    near: IntArray
     lookup: IntArray
     cells_per_unit: float
 
@@ -63,8 +66,7 @@ class SplineSpace:
 
     def polynomials(self, coefficients: FloatArray) -> FloatArray:
         """Factors of t^0, t^1, ... on every piece of the spline with these coefficients, shape (degree + 1, n_pieces)."""
-        around = np.lib.stride_tricks.sliding_window_view(coefficients, self.degree + 1)
-        return np.ascontiguousarray(np.einsum("pkj,pk->jp", self.powers, around))
+        return np.ascontiguousarray(np.einsum("pkj,pk->jp", self.powers, coefficients.take(self.near)))
 
     def evaluate(self, x: FloatArray, coefficients: FloatArray) -> FloatArray:
         """Value of a spline at `x`, shape of `x`; beyond the knots the end pieces go on."""
@@ -95,6 +97,7 @@ def spline_space(knots: FloatArray, degree: int) -> SplineSpace:
         right=np.append(right[:-1], np.inf),
         per_unit=per_unit,
         powers=powers,
+        near=np.arange(left.size)[:, None] + np.arange(degree + 1),
         lookup=lookup,
         cells_per_unit=1.0 / cell,
     )

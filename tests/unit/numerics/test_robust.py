@@ -59,6 +59,15 @@ def test_running_median_puts_the_nearest_known_value_where_none_is_known() -> No
     np.testing.assert_array_equal(running_median(values, 3, np.zeros(8, dtype=bool)), running_median(values, 3))
 
 
+@pytest.mark.parametrize("width", [3, 5, 7, 31])
+def test_running_median_is_that_of_each_stretch(width: int) -> None:
+    values, half = np.random.default_rng(8).normal(size=200), width // 2
+    padded = np.concatenate([np.full(half, values[0]), values, np.full(half, values[-1])])
+    places = np.arange(0, 200, width // 8 if width > 21 else 1)
+    expected = [np.median(padded[k : k + width]) for k in places]
+    np.testing.assert_array_equal(running_median(values, width)[places], expected)
+
+
 def test_running_mean_leaves_unused_values_out() -> None:
     values = np.array([[1.0], [2.0], [np.inf], [4.0], [5.0]])
     mean, number = running_mean(values, np.isfinite(values), 1)

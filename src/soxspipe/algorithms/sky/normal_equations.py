@@ -40,14 +40,15 @@ def shape_normal(sums: FloatArray, width: int, n: int, rows: Sequence[FloatArray
     start = np.concatenate([[0], np.cumsum([row.shape[0] for row in rows])]).astype(np.int64)
     p = int(start[-1])
     border, dense, right = np.zeros((p, n)), np.zeros((p, p)), np.zeros(p)
+    of_shape = np.ascontiguousarray(sums[:, :, width:].transpose(1, 2, 0))  # what is summed along the order then lies side by side
     for m in range(n_terms):
         here = slice(start[m], start[m + 1])
         right[here] = rows[m] @ sums[:, width + m, -1]
         for a in range(width):
-            border[here, a : a + pieces] += sums[:, a, width + m] * rows[m]
+            border[here, a : a + pieces] += of_shape[a, m] * rows[m]
         for other in range(m, n_terms):
             there = slice(start[other], start[other + 1])
-            block = (rows[m] * sums[:, width + m, width + other]) @ rows[other].T
+            block = (rows[m] * of_shape[width + m, other]) @ rows[other].T
             dense[here, there] = block
             dense[there, here] = block.T
     # the increments of the shape are counted from the current solution, which the spline's own unknowns already reproduce

@@ -255,8 +255,7 @@ class _LocalInverse:
 
     def sky_variance(self, space: SplineSpace, geometry: JointGeometry) -> FloatArray:
         """Variance of the sky at every pixel of the window: within a piece, a polynomial of twice the degree."""
-        near = np.arange(space.n_pieces)[:, None] + np.arange(space.degree + 1)
-        covariance = self._at(near[:, :, None], near[:, None, :])
+        covariance = self._at(space.near[:, :, None], space.near[:, None, :])
         of_powers = space.powers.transpose(0, 2, 1) @ covariance @ space.powers
         polynomials = np.zeros((2 * space.degree + 1, space.n_pieces))
         for k in range(space.degree + 1):
