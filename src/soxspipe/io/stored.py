@@ -58,13 +58,6 @@ class Storing:
             self._held.append(piece)
         self._rows += rows.shape[0]
 
-    def pixels(self) -> NDArray[Any]:
-        """All rows so far, to be changed."""
-        if self._file is None:
-            self._held = [np.concatenate(self._held)]
-            return self._held[0]
-        return np.frombuffer(mmap.mmap(self._file.fileno(), 0), self._dtype).reshape(self._rows, self._columns)
-
     def stored(self) -> StoredImage:
         """The image, once it is whole."""
         shape, dtype, file = (self._rows, self._columns), self._dtype, self._file
@@ -115,15 +108,6 @@ def store(image: NDArray[Any], dtype: DTypeLike | None = None) -> StoredImage:
     for start in range(0, image.shape[0], ROWS_AT_ONCE):
         storing.add(image[start : start + ROWS_AT_ONCE])
     return storing.stored()
-
-
-def blank(shape: tuple[int, int], value: float) -> Storing:
-    """An image of one number in single precision, whose `pixels` are to be changed."""
-    storing = Storing(shape[1], np.float32)
-    rows = np.full((min(ROWS_AT_ONCE, shape[0]), shape[1]), value, np.float32)
-    for start in range(0, shape[0], ROWS_AT_ONCE):
-        storing.add(rows[: shape[0] - start])
-    return storing
 
 
 def store_image(file: FitsFile, hdu: Hdu, dtype: type[np.floating[Any]] | None = np.float32) -> StoredImage:

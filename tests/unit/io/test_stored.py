@@ -16,7 +16,7 @@ from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.stored_image import StoredImage
 from soxspipe.instruments.registry import detector
-from soxspipe.io.stored import Storing, blank, store
+from soxspipe.io.stored import Storing, store
 
 PIXELS = np.arange(12, dtype=np.uint16).reshape(3, 4)
 
@@ -76,22 +76,6 @@ def test_the_file_goes_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_room_for_a_file_the_image_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     assert np.array_equal(store(PIXELS).look(), PIXELS)
-    assert painted().look().tolist() == PAINTED
-
-
-PAINTED = [[0.5, 0.5, 0.5], [0.5, 7.0, 0.5]]
-
-
-def painted() -> StoredImage:
-    """An image of one number but for a pixel."""
-    painting = blank((2, 3), 0.5)
-    painting.pixels()[1, 1] = 7.0
-    return painting.stored()
-
-
-def test_single_pixels_are_painted_on_a_blank_image() -> None:
-    assert painted().look().tolist() == PAINTED
-    assert painted().dtype == np.float32
 
 
 def test_what_a_full_disk_has_taken_is_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:

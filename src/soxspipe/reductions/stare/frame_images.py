@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +16,12 @@ from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 from soxspipe.datamodel.stored_frame import AnyFrame, StoredFrame
 from soxspipe.datamodel.stored_image import StoredImage
-from soxspipe.io.stored import blank, store
+from soxspipe.io.stored import store
 from soxspipe.numerics.medians import quick_median
 from soxspipe.numerics.robust import mad_sigma
 
 LEAST_LIT = 0.2
 """A row with fewer good pixels than this share of its window is a dark end of the order, which the flat does not light; no measurement is recorded."""
-OUTSIDE = {"electrons": 0.0, "light": 0.0, "total_variance": 0.0, "residual": np.nan, "sky": 0.0, "sky_variance": 0.0}
-"""The planes that are painted, and what stands in the pixels of no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,20 +38,26 @@ class FrameImages:
 def paint_frames(solved: SolvedOrders, known_flags: FlagArray, exptime_s: float) -> FrameImages:
     """Full frames from the cut-outs: 0 outside orders (residuals: NaN); flags are those known before and those found on orders."""
     flags = np.array(known_flags)
-    paintings = {name: blank(flags.shape, outside) for name, outside in OUTSIDE.items()}
     for order in solved.orders:
         _raise_flags(flags, order)
-        inside = np.flatnonzero(order.data.window.inside)
-        place = order.data.window.index.reshape(-1)[inside]
-        for name, values in _planes(order).items():
-            paintings[name].pixels().reshape(-1)[place] = values.take(inside).astype(np.float32)  # cast first: to do both at once is slower
-    images = {name: painting.stored() for name, painting in paintings.items()}
+    shown = [_Shown(extracted=order, lit=~_dark(order)[:, None]) for order in solved.orders]
+    places = [order.data.window.index[order.data.window.inside] for order in solved.orders]
+
+    def painted(plane: Callable[[_Shown], FloatArray], outside: float = 0.0) -> StoredImage:
+        """One image of all orders; painted in memory, because a file that is mapped for every order costs more than painting it."""
+        image = np.full(flags.shape, outside, np.float32)
+        for order, place in zip(shown, places, strict=True):
+            image.reshape(-1)[place] = plane(order)[order.extracted.data.window.inside].astype(np.float32)
+        return store(image)
+
     return FrameImages(
-        detrended=images["electrons"],
-        sky_subtracted=StoredFrame(stored=(images["light"], images["total_variance"], store(flags)), exptime_s=exptime_s),
-        residual_sigma=images["residual"],
-        sky=images["sky"],
-        sky_variance=images["sky_variance"],
+        detrended=painted(lambda order: order.electrons),
+        sky_subtracted=StoredFrame(
+            stored=(painted(lambda order: order.light), painted(lambda order: order.total_variance), store(flags)), exptime_s=exptime_s
+        ),
+        residual_sigma=painted(lambda order: order.residual, np.nan),
+        sky=painted(lambda order: order.sky),
+        sky_variance=painted(lambda order: order.sky_variance),
     )
 
 
@@ -75,23 +79,52 @@ def _raise_flags(flags: FlagArray, extracted: ExtractedOrder) -> None:
     view[unusable[view[unusable] == 0]] |= np.uint8(PixelFlag.LOW_FLAT)
 
 
-def _planes(extracted: ExtractedOrder) -> dict[str, FloatArray]:
-    """What the frames hold of one order, shape of the window; sky and its share of the variance only where the flat lights the order."""
-    lit = ~_dark(extracted)[:, None]
-    sky = np.where(lit, extracted.whole_sky, 0.0)
-    electrons = extracted.data.electrons if extracted.uneven is None else extracted.data.electrons + extracted.uneven.electrons
-    sky_variance = np.where(lit, extracted.sky_variance, 0.0)
-    total_variance = np.where(lit, extracted.variance + extracted.sky_variance, 0.0)
-    light = electrons - sky
-    model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
-    return {
-        "electrons": electrons,
-        "light": light,
-        "total_variance": total_variance,
-        "residual": (light - model) / np.sqrt(np.maximum(total_variance, 1e-30)),
-        "sky": sky,
-        "sky_variance": sky_variance,
-    }
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Shown:
+    """What the frames hold of one order, shape of the window; sky and its share of the variance only where the flat lights the order.
+
+    Attributes
+    ----------
+    extracted : ExtractedOrder
+        The order.
+    lit : ndarray of bool, shape (n_disp, 1)
+        Dispersion pixels that the flat lights.
+    """
+
+    extracted: ExtractedOrder
+    lit: BoolArray
+
+    @property
+    def electrons(self) -> FloatArray:
+        """Flattened electrons, with the light of lines that change along the slit."""
+        own, uneven = self.extracted.data.electrons, self.extracted.uneven
+        return own if uneven is None else own + uneven.electrons
+
+    @property
+    def sky(self) -> FloatArray:
+        """Model of the sky."""
+        return np.where(self.lit, self.extracted.whole_sky, 0.0)
+
+    @property
+    def sky_variance(self) -> FloatArray:
+        """Of the model."""
+        return np.where(self.lit, self.extracted.sky_variance, 0.0)
+
+    @property
+    def light(self) -> FloatArray:
+        """Electrons above the sky."""
+        return self.electrons - self.sky
+
+    @property
+    def total_variance(self) -> FloatArray:
+        """Of the light."""
+        return np.where(self.lit, self.extracted.variance + self.extracted.sky_variance, 0.0)
+
+    @property
+    def residual(self) -> FloatArray:
+        """What the object's model leaves of the light, in sigma."""
+        model = np.nan_to_num(self.extracted.flux)[:, None] * self.extracted.shares
+        return (self.light - model) / np.sqrt(np.maximum(self.total_variance, 1e-30))
 
 
 def _free(extracted: ExtractedOrder) -> BoolArray:
