@@ -288,28 +288,34 @@ def _ratio_of(blue: _Rebinned, red: _Rebinned, both: BoolArray, ratio: float) ->
     """
     if both.sum() < 5:
         return None
+    of_blue, of_red, noise = _against_common_light(blue, red, both, ratio)
+    power = float(of_blue.sum())
+    sure = power - float(noise.sum())  # without the noise in it
+    if power <= 0 or sure <= 0:
+        return None
+    found = float(of_red.sum()) / power
+    return found, float(np.sqrt(np.sum((of_red - found * of_blue) ** 2))) / sure
+
+
+def _against_common_light(blue: _Rebinned, red: _Rebinned, both: BoolArray, ratio: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Samples of blue and red times the light common to them, weighted, and what noise adds to the first; shape (n,) each."""
     b, r, vb, vr = blue.flux[both], red.flux[both], blue.variance[both], red.variance[both]
     weight = 1.0 / (vr + ratio**2 * vb)
     light = weight * (vr * b + ratio * vb * r)
-    power = float(np.sum(weight * light * b))
-    sure = power - float(np.sum(weight**2 * vr * vb))  # without the noise in it
-    if power <= 0 or sure <= 0:
-        return None
-    found = float(np.sum(weight * light * r) / power)
-    return found, float(np.sqrt(np.sum((weight * light * (r - found * b)) ** 2))) / sure
+    return weight * light * b, weight * light * r, weight**2 * vr * vb
 
 
 def _jackknife(blue: _Rebinned, red: _Rebinned, both: BoolArray, ratio: float) -> float:
     """Error of the ratio from what leaving out each block of the overlap does to it; 0 with fewer than three blocks."""
-    place = np.flatnonzero(both)
-    blocks = np.array_split(place, min(MOST_BLOCKS, place.size // BLOCK_SAMPLES)) if place.size >= 3 * BLOCK_SAMPLES else []
-    without = []
-    for block in blocks:
-        kept = both.copy()
-        kept[block] = False
-        found = _ratio_of(blue, red, kept, ratio)
-        if found is not None:
-            without.append(found[0])
-    if len(without) < 3:
+    n = int(both.sum())
+    n_blocks = min(MOST_BLOCKS, n // BLOCK_SAMPLES)
+    if n_blocks < 3:
         return 0.0
-    return float(np.sqrt((len(without) - 1) * np.var(without)))
+    start = np.arange(n_blocks) * (n // n_blocks) + np.minimum(np.arange(n_blocks), n % n_blocks)  # the first ones are longer by a sample
+    blocks = np.add.reduceat(_against_common_light(blue, red, both, ratio), start, axis=1)
+    of_blue, of_red, noise = blocks.sum(axis=1)[:, None] - blocks
+    usable = (of_blue > 0) & (of_blue > noise)
+    without = of_red[usable] / of_blue[usable]
+    if without.size < 3:
+        return 0.0
+    return float(np.sqrt((without.size - 1) * np.var(without)))
