@@ -1,8 +1,9 @@
 """Rows that are solved each on its own, against fits of one row at a time."""
 
 import numpy as np
+import pytest
 
-from soxspipe.numerics.rows import fit_rows
+from soxspipe.numerics.rows import fit_rows, row_slope
 
 
 def test_each_row_is_its_own_weighted_fit() -> None:
@@ -27,3 +28,9 @@ def test_a_row_without_weight_and_terms_that_are_alike_do_no_harm() -> None:
     found = fit_rows(terms, np.array([[0.0] * 4, [1.0] * 4]), np.full((2, 4, 1), 2.0), np.zeros((2, 0)))
     assert np.all(found[0] == 0.0)
     np.testing.assert_allclose((terms[1] @ found[1])[:, 0], 2.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("length", [2, 3, 8])
+def test_the_slope_of_a_row_is_that_of_numpy(length: int) -> None:
+    values = np.random.default_rng(5).normal(size=(4, length))
+    np.testing.assert_array_equal(row_slope(values), np.gradient(values, axis=1))

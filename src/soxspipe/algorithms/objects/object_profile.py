@@ -383,11 +383,11 @@ def _tabulate(orders: Sequence[OrderData], chunks: Sequence[Chunks], moffat: Mof
         basis = np.where(covered[:, None], bspline_matrix(np.where(covered, grid, 0.0), deviations.knots, 3), 0.0)
     for k, (data, part) in enumerate(zip(orders, chunks, strict=True)):
         window = data.window
-        table = moffat(grid[None, :], part.wavelength_nm[:, None], float(np.median(part.pixel_arcsec)))
+        table = moffat(grid[None, :], part.wavelength_nm[:, None], part.typical_arcsec)
         if deviations is not None and basis is not None:
             table = table + deviations.coefficients[k * CHUNKS : (k + 1) * CHUNKS] @ basis.T
         tables[window.order] = table
-        middles[window.order] = np.array([np.flatnonzero(part.number == c).mean() for c in range(CHUNKS)])
+        middles[window.order] = part.middle_px
         widths.append(_full_width(grid, table.mean(axis=0)))
     return ObjectProfile(
         distance_arcsec=grid,

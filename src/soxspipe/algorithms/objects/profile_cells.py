@@ -39,11 +39,25 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chunks:
-    """An order's dispersion pixels in `CHUNKS` parts: number of each pixel's part, wavelength per part; arcsec per pixel of each row."""
+    """An order's dispersion pixels in `CHUNKS` parts.
+
+    Attributes
+    ----------
+    number : ndarray of int, shape (n_disp,)
+        Part of each dispersion pixel.
+    middle_px, wavelength_nm : ndarray, shape (CHUNKS,)
+        Middle row of the window and wavelength of each part.
+    pixel_arcsec : ndarray, shape (n_disp,)
+        Arcsec per pixel of each row.
+    typical_arcsec : float
+        Their median.
+    """
 
     number: IntArray
+    middle_px: FloatArray
     wavelength_nm: FloatArray
     pixel_arcsec: FloatArray
+    typical_arcsec: float
 
 
 @once_for_each_order
@@ -54,11 +68,14 @@ def chunks_of(window: OrderWindow) -> Chunks:
     for chunk in np.unique(number[window.inside.any(axis=1)]):
         rows = slice(*np.searchsorted(number, [chunk, chunk + 1]))
         wave[chunk] = np.median(window.wavelength_nm[rows][window.inside[rows]])
+    pixel = 1.0 / np.maximum(np.abs(rows_px_per_arcsec(window)), 1e-6)
     known = np.isfinite(wave)  # all chunks, unless the dispersion map has holes
     return Chunks(
         number=number,
+        middle_px=np.array([np.flatnonzero(number == chunk).mean() for chunk in range(CHUNKS)]),
         wavelength_nm=wave if known.all() else np.interp(np.arange(CHUNKS), np.flatnonzero(known), wave[known]),
-        pixel_arcsec=1.0 / np.maximum(np.abs(rows_px_per_arcsec(window)), 1e-6),
+        pixel_arcsec=pixel,
+        typical_arcsec=float(np.median(pixel)),
     )
 
 
@@ -136,5 +153,5 @@ def _order_cells(
         total.reshape(CHUNKS, -1),
         mean_distance.reshape(CHUNKS, -1),
         part.wavelength_nm,
-        np.full(CHUNKS, np.median(pixel)),
+        np.full(CHUNKS, part.typical_arcsec),
     )

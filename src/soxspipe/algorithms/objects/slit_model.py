@@ -24,7 +24,7 @@ from soxspipe.algorithms.objects.slit_rows import SlitRows
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.numerics.damped_steps import damped_steps
 from soxspipe.numerics.not_negative import not_negative
-from soxspipe.numerics.rows import fit_rows
+from soxspipe.numerics.rows import fit_rows, row_slope
 
 NODES = np.arange(-6, 7)
 """Places of the image during the exposure, out to 1.5 FWHM to either side."""
@@ -102,6 +102,7 @@ class SlitModel:
 
     def __init__(self, rows: SlitRows, fwhm_arcsec: float, index: float = 1.0) -> None:
         self.light, self.colour, self.x = rows.light, rows.colour[:, None, None], rows.distance_arcsec
+        self.x_step = row_slope(self.x)
         self.fwhm, self.index = fwhm_arcsec, index
         self.places = NODES * NODE_STEP * fwhm_arcsec
         # the average over a pixel is a place on either side that has the pixel's variance
@@ -243,7 +244,7 @@ class SlitModel:
 
     def _terms(self, star: FloatArray, host: FloatArray | None) -> FloatArray:
         """Terms that are linear in every row: point source, host, its shift, parabola; shape (rows, bins, terms)."""
-        moved = np.gradient(star, axis=1) / np.gradient(self.x, axis=1)
+        moved = row_slope(star) / self.x_step
         own = [star[..., None]] if host is None else [star[..., None], host[..., None]]
         return np.concatenate([*own, moved[..., None], self.parabola], axis=-1)
 

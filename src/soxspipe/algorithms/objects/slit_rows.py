@@ -10,7 +10,9 @@ import numpy as np
 
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.numerics.made_once import once_for_each_order
 from soxspipe.numerics.robust import grouped_median, running_median
 
 BIN_ARCSEC = 0.15
@@ -99,7 +101,7 @@ def measure_rows(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: O
     """
     rows = [_order_rows(fit, struck, trace, parts) for fit, struck in zip(fits, rejected, strict=True)]
     light, weight, distance, sky, wave = (np.concatenate([row[k] for row in rows]) for k in range(5))
-    pixel = float(np.median([_pixel_arcsec(fit.data.window.slit_arcsec) for fit in fits]))
+    pixel = float(np.median([_pixel_arcsec(fit.data.window) for fit in fits]))
     return SlitRows(light=light, weight=weight, distance_arcsec=distance, sky=sky, colour=wave / np.median(wave), pixel_arcsec=pixel)
 
 
@@ -131,7 +133,7 @@ def _order_rows(fit: SkyFit, struck: BoolArray, trace: ObjectTrace, parts: int) 
         total.reshape(parts, -1),
         np.where(total > 0, np.bincount(cell, weight * away, parts * n_bins) / safe, middle).reshape(parts, -1),
         np.bincount(cell, weight * sky, parts * n_bins).reshape(parts, -1).sum(axis=1) / of_part,
-        np.interp((np.arange(parts) + 0.5) / parts, [0.0, 1.0], _ends(data.window.wavelength_nm)),
+        np.interp((np.arange(parts) + 0.5) / parts, [0.0, 1.0], _ends(data.window)),
     )
 
 
@@ -153,12 +155,17 @@ def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, par
     return share
 
 
-def _ends(wavelength_nm: FloatArray) -> tuple[float, float]:
+@once_for_each_order
+def _ends(window: OrderWindow) -> tuple[float, float]:
+    """First and last wavelength of an order, nm; made once for all frames of a night."""
+    wavelength_nm = window.wavelength_nm
     rows = np.flatnonzero(np.isfinite(wavelength_nm).any(axis=1))
     return float(np.nanmedian(wavelength_nm[rows[0]])), float(np.nanmedian(wavelength_nm[rows[-1]]))
 
 
-def _pixel_arcsec(slit_arcsec: FloatArray) -> float:
-    """Median step between neighbouring pixels along the slit."""
+@once_for_each_order
+def _pixel_arcsec(window: OrderWindow) -> float:
+    """Median step between neighbouring pixels along the slit; made once for all frames of a night."""
+    slit_arcsec = window.slit_arcsec
     some = slit_arcsec[:: max(slit_arcsec.shape[0] // 50, 1)]
     return float(np.nanmedian(np.abs(np.diff(some, axis=1))))

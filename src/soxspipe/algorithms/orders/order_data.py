@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from soxspipe.algorithms.frames.detrend import FLAT_SIGNIFICANCE, exposures
-from soxspipe.algorithms.orders.windows import dispersion_position
+from soxspipe.algorithms.orders.windows import dispersion_position, slit_reach_arcsec
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray, IntArray, freeze
 from soxspipe.datamodel.frame import Frame
 from soxspipe.datamodel.geometry import OrderWindow
@@ -143,7 +143,6 @@ def flatten_order(frame: Frame, flat: AnyFrame | None, window: OrderWindow, binn
     weaker = 1.0 / response
     noise = PixelNoise(floor=frame.variance * weaker**2, per_light=weaker / exposures(frame), per_square=response_variance * weaker**2)
     u_px, _ = dispersion_position(window)
-    reach = max(float(np.nanmax(np.abs(window.slit_arcsec))), 1e-9)
     return OrderData(
         window=window,
         electrons=electrons,
@@ -151,7 +150,7 @@ def flatten_order(frame: Frame, flat: AnyFrame | None, window: OrderWindow, binn
         flat=response,
         good=good,
         u_px=u_px,
-        slit=np.where(window.inside, np.nan_to_num(window.slit_arcsec) / reach, 0.0),
+        slit=np.where(window.inside, np.nan_to_num(window.slit_arcsec) / slit_reach_arcsec(window), 0.0),
         binning=binning,
     )
 

@@ -138,6 +138,12 @@ def rows_px_per_arcsec(window: OrderWindow) -> FloatArray:
 
 
 @once_for_each_order
+def slit_reach_arcsec(window: OrderWindow) -> float:
+    """Furthest slit position of an order's pixels, which -1..1 is scaled to, arcsec; made once for all frames of a night."""
+    return max(float(np.nanmax(np.abs(window.slit_arcsec))), 1e-9)
+
+
+@once_for_each_order
 def middle_wavelength(window: OrderWindow) -> FloatArray:
     """Wavelength (nm) at the slit's centre in every dispersion pixel (`centre_wavelength`), made once for all frames of a night."""
     return read_only(centre_wavelength(window))

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.orders.windows import slit_reach_arcsec
 from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.numerics.polynomials import legendre
@@ -116,7 +117,7 @@ def fit_uneven_light(
     total, error, poor = np.zeros(sky.shape), np.zeros(sky.shape), np.zeros(sky.shape, dtype=bool)
     found: list[tuple[float, float]] = []
     even = ~within(left.u, intervals)
-    reach_arcsec = max(float(np.nanmax(np.abs(data.window.slit_arcsec))), 1e-9)
+    reach_arcsec = slit_reach_arcsec(data.window)
     for low, high in intervals:
         near = left.some((left.u >= low) & (left.u <= high))
         beside = left.some(even & (left.u >= low - BESIDE_PX) & (left.u <= high + BESIDE_PX))

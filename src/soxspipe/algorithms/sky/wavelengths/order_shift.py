@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,28 +133,27 @@ def _spans(lines: LineShifts, use: BoolArray) -> bool:
 def _average(basis: FloatArray, lines: LineShifts, use: BoolArray, scatter: float) -> tuple[FloatArray, FloatArray]:
     """Coefficients and covariance, averaged over stiffnesses by their evidence."""
     choices = STIFFNESS_PX if _spans(lines, use) else STIFFNESS_PX[:USUAL]
-    solved = [_solve(basis[use], lines.shift_px[use], lines.error_px[use] ** 2 + scatter**2, stiffness) for stiffness in choices]
-    evidence = np.array([one[2] for one in solved])
+    solved, covariance, evidence = _solve(basis[use], lines.shift_px[use], lines.error_px[use] ** 2 + scatter**2, choices)
     weight = np.exp(evidence - evidence.max())
     weight /= weight.sum()
-    mean = np.sum([share * one[0] for share, one in zip(weight, solved, strict=True)], axis=0)
-    spread = [share * (one[1] + np.outer(one[0] - mean, one[0] - mean)) for share, one in zip(weight, solved, strict=True)]
-    return mean, np.sum(spread, axis=0)
+    mean = weight @ solved
+    away = solved - mean
+    return mean, np.einsum("s,sij->ij", weight, covariance + away[:, :, None] * away[:, None, :])
 
 
 def _solve(
-    rows: FloatArray, data: FloatArray, variance: FloatArray, stiffness: tuple[float, float]
-) -> tuple[FloatArray, FloatArray, float]:
-    """Coefficients, covariance and log evidence with priors of 0 and a given stiffness."""
-    prior = np.array([OFFSET_PRIOR_PX, *stiffness]) ** 2
+    rows: FloatArray, data: FloatArray, variance: FloatArray, stiffness: Sequence[tuple[float, float]]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Coefficients, covariance and log evidence with priors of 0 and each of several stiffnesses, along axis 0."""
+    prior = np.square([(OFFSET_PRIOR_PX, *own) for own in stiffness])
     weighted = rows.T / variance
-    normal = np.diag(1.0 / prior) + weighted @ rows
-    inverse = np.linalg.inv(normal)
-    right = weighted @ data
+    normal = weighted @ rows + (1.0 / prior)[:, :, None] * np.eye(N_TERMS)
+    inverse, right = np.linalg.inv(normal), weighted @ data
+    coefficients = inverse @ right
     # determinant and inverse of the data's covariance, diag(variance) + rows diag(prior) rows^T, from those of the few terms
-    log_determinant = float(np.sum(np.log(variance)) + np.sum(np.log(prior)) + np.linalg.slogdet(normal)[1])
-    misfit = float(np.sum(data**2 / variance) - right @ inverse @ right)
-    return inverse @ right, inverse, -0.5 * (misfit + log_determinant)
+    log_determinant = np.sum(np.log(variance)) + np.log(prior).sum(axis=1) + np.linalg.slogdet(normal)[1]
+    misfit = np.sum(data**2 / variance) - coefficients @ right
+    return coefficients, inverse, -0.5 * (misfit + log_determinant)
 
 
 def _few(n_lines: int) -> float:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from soxspipe.algorithms.orders.windows import middle_wavelength
+from soxspipe.algorithms.orders.windows import middle_wavelength, slit_reach_arcsec
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import SkyLines
@@ -88,8 +88,7 @@ def sky_spectrum(fit: SkyFit, lines: SkyLines, slit_arcsec: float = 0.0) -> SkyS
     if not inside.any():
         return None
     grid = np.arange(b[0] + 3, b[-1] - 3, STEP_PX)
-    reach = max(float(np.nanmax(np.abs(window.slit_arcsec))), 1e-9)
-    sky = fit.spline(grid, np.full(grid.size, slit_arcsec / reach))
+    sky = fit.spline(grid, np.full(grid.size, slit_arcsec / slit_reach_arcsec(window)))
     lit = lit[:: max(1, lit.size // NOISE_ROWS)]
     variance = fit.data.variance(fit.electrons[lit], lit)
     noise_of_row = np.sqrt(row_median(variance, fit.data.good[lit]) / good_in_row[lit])
