@@ -372,9 +372,9 @@ def prepare(options: Options) -> None:
 
 def _reduce(request: Request, recipe: Callable[..., Published], takes: Takes) -> Night:
     """All that the command does."""
-    plan = plan_folder(request, takes=takes)
-    write_sofs(plan)
     with Workers(request) as workers:
+        plan = plan_folder(request, seen=workers.begin, takes=takes)
+        write_sofs(plan)
         last = [TimedFinishing(step=step) for step in finishings(plan, request)]
         made = reduce_night(request, plan, recipe=recipe, workers=workers, sequels=last)
         finish(made, request, workers.each)

@@ -263,12 +263,12 @@ def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
 
     console, began = _console(verbose), time.perf_counter()
     index = open_index(request.output)
-    plan = plan_folder(request, index=index)
-    write_sofs(plan)
-    console.note(summary_line(plan))
-    for sentence in replaced_sofs(plan):
-        console.note(sentence)
     with Workers(request) as workers:
+        plan = plan_folder(request, index=index, seen=workers.begin)
+        write_sofs(plan)
+        console.note(summary_line(plan))
+        for sentence in replaced_sofs(plan):
+            console.note(sentence)
         last = finishings(plan, request)
         night = reduce_night(request, plan, index=index, listener=progress_for(console), workers=workers, sequels=last)
         finished = finish(night, request, workers.each)

@@ -110,8 +110,15 @@ class Engine:
 
 
 @contextmanager
-def connected(engine: Engine) -> Iterator[Client]:
+def connected(engine: Engine, started: LocalCluster | None = None) -> Iterator[Client]:
     """A client of the cluster; a local cluster ends with the body, an existing scheduler stays.
+
+    Parameters
+    ----------
+    engine : Engine
+        Where to run.
+    started : LocalCluster, optional
+        Of this engine, from `local_cluster`; absent: it is started now.
 
     Raises
     ------
@@ -127,8 +134,7 @@ def connected(engine: Engine) -> Iterator[Client]:
             finally:
                 client.close(timeout=2)
             return
-        cluster = _local_cluster(engine)
-        with cluster, Client(cluster) as client:
+        with started or local_cluster(engine) as cluster, Client(cluster) as client:
             # Dask does not bring back a worker that dies while it starts, unless it is told how many workers are wanted.
             cluster.adapt(minimum=engine.workers, maximum=engine.workers)
             yield client
@@ -325,7 +331,7 @@ def _verb(future: Future) -> str:
     return str(future.key).partition("-")[0]
 
 
-def _local_cluster(engine: Engine) -> LocalCluster:
+def local_cluster(engine: Engine) -> LocalCluster:
     """Workers on this machine that nobody else can reach.
 
     Raises
@@ -335,17 +341,18 @@ def _local_cluster(engine: Engine) -> LocalCluster:
     """
     preload = [run_recipe.__name__] if engine.ready and engine.processes else []
     try:
-        return LocalCluster(
-            n_workers=engine.workers,
-            threads_per_worker=1,
-            preload=preload,
-            processes=engine.processes,
-            protocol="tcp://",
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # its small health page, on any free port; None would take 8787, which a second night wants, too
-            scheduler_kwargs={"dashboard": engine.dashboard},
-            silence_logs=logging.CRITICAL,  # what went wrong with a worker is in the outcome of its job
-        )
+        with dask.config.set(CONFIGURATION):
+            return LocalCluster(
+                n_workers=engine.workers,
+                threads_per_worker=1,
+                preload=preload,
+                processes=engine.processes,
+                protocol="tcp://",
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",  # its small health page, on any free port; None would take 8787, which a second night wants, too
+                scheduler_kwargs={"dashboard": engine.dashboard},
+                silence_logs=logging.CRITICAL,  # what went wrong with a worker is in the outcome of its job
+            )
     except (RuntimeError, OSError) as error:
         raise SchedulerError(f"workers cannot be started on this machine: {error}") from error
 

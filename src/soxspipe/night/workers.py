@@ -1,14 +1,16 @@
-"""The workers of one command: started when the first reduction needs them, kept until the last spectrum is finished."""
+"""The workers of one command: started when there is something new to reduce, kept until the last spectrum is finished."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
+    from soxspipe.night.execute import Engine
     from soxspipe.night.run import Request
 
 Work = TypeVar("Work")
@@ -26,6 +28,7 @@ class Workers:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+        self._starting: Future[LocalCluster] | None = None
         self._client: Client | None = None
         self._opened = ExitStack()
         self._entered = 0
@@ -37,8 +40,31 @@ class Workers:
     def __exit__(self, *raised: object) -> None:
         self._entered -= 1
         if not self._entered:
-            self._client = None
+            if self._client is None:
+                with suppress(Exception):  # nobody has asked for them; why they do not start would be said then
+                    if (cluster := self.begun()) is not None:
+                        cluster.close()
+            self._client, self._starting = None, None
             self._opened.close()
+
+    def begin(self, *_: object) -> None:
+        """Start those of this machine without waiting, so that they import while the night is planned; does nothing the second time."""
+        if self._client is None and self._starting is None and not self._request.scheduler:
+            from soxspipe.night.execute import local_cluster  # here, not in the thread: two that import at once take longer than one after the other
+
+            waiting = ThreadPoolExecutor(max_workers=1)
+            self._starting = waiting.submit(local_cluster, self._engine())
+            waiting.shutdown(wait=False)
+
+    def begun(self) -> LocalCluster | None:
+        """What `begin` has started, once it has; None if it was not called.
+
+        Raises
+        ------
+        SchedulerError
+            If they do not start.
+        """
+        return self._starting.result() if self._starting is not None else None
 
     def client(self) -> Client:
         """The client of the workers, which are started if they are not there.
@@ -48,13 +74,17 @@ class Workers:
         SchedulerError
             If the scheduler cannot be used.
         """
-        from soxspipe.night.execute import Engine, connected  # Dask takes longer to import than a night that is done takes to look at
+        from soxspipe.night.execute import connected  # Dask takes longer to import than a night that is done takes to look at
 
         if self._client is None:
-            asked = self._request
-            engine = Engine(scheduler=asked.scheduler, workers=asked.workers, processes=asked.processes, dashboard=asked.dashboard)
-            self._client = self._opened.enter_context(connected(engine))
+            self._client = self._opened.enter_context(connected(self._engine(), self.begun()))
         return self._client
+
+    def _engine(self) -> Engine:
+        from soxspipe.night.execute import Engine
+
+        asked = self._request
+        return Engine(scheduler=asked.scheduler, workers=asked.workers, processes=asked.processes, dashboard=asked.dashboard)
 
     def each(self, do: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
         """Apply a function to each piece of work, in the workers if some have been started, else here.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,29 @@ def test_workers_that_were_started_do_the_work_in_its_order(tmp_path: Path) -> N
         assert workers.client() is client  # still there after the inner one
         assert workers.each(thread_of, [3, 1, 2]) == [(3, False), (1, False), (2, False)]
     assert client.status == "closed"
+
+
+def test_workers_that_have_been_begun_are_those_that_do_the_work(tmp_path: Path) -> None:
+    with Workers(request_in(tmp_path)) as workers:
+        workers.begin()
+        workers.begin(1, 2)  # as the index says how far it is
+        client = workers.client()
+        assert (client.cluster, len(client.nthreads())) == (workers.begun(), 2)
+    assert client.status == "closed"
+
+
+def test_workers_that_nobody_asked_for_are_stopped(tmp_path: Path) -> None:
+    with Workers(request_in(tmp_path)) as workers:
+        workers.begin()
+        cluster = workers.begun()
+    assert cluster is not None
+    assert cluster.status.name == "closed"
+
+
+def test_a_scheduler_elsewhere_is_not_looked_for_before_it_is_needed(tmp_path: Path) -> None:
+    with Workers(replace(request_in(tmp_path), scheduler="tcp://127.0.0.1:9")) as workers:
+        workers.begin()
+        assert workers.begun() is None
 
 
 class Lost:
