@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 Source = TypeVar("Source")
 Made = TypeVar("Made")
 
-REMEMBERED = 2
-"""Both arms of a night; what is made of a geometry takes 30 MB."""
+REMEMBERED = 1
+"""What is made of the geometry of one arm takes 30 MB; a night reduces the stars of one arm after those of the other."""
 REMEMBERED_ORDERS = 64
 """Orders of both arms of a night, some 20, and as many again that follow the slit of a frame; what is made of an order takes 50 kB."""
 

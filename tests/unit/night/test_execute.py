@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from distributed import Client, Future, KilledWorker
 
-from soxspipe.night.execute import Engine, SchedulerError, connected, execute
+from soxspipe.night.execute import Engine, Running, SchedulerError, connected, execute
 from soxspipe.night.graph import build_graph
 from soxspipe.night.state import Outcome
 from support.night_headers import whole_night
@@ -93,3 +93,15 @@ def test_what_is_given_up_is_run_once_more_alone_before_it_counts_as_failed(clie
     blamed = {name for name, outcome in outcomes.items() if "8 workers died over it" in outcome.cause}
     assert (blamed, dangerous.deaths[deadly], dangerous.beside) == ({deadly}, 7, [])
     assert outcomes.keys() == {innocent, deadly, *others}
+
+
+def test_jobs_are_handed_in_arm_by_arm(client: Client, tmp_path: Path) -> None:
+    nodes = build_graph(planned(whole_night()))[:6]
+    arm_of = {node.job.name: node.job.arm for node in nodes}
+    recording = Dangerous(client, Counter())
+    running = Running(recording, cheap_recipe)  # type: ignore[arg-type]
+    running.start(nodes, {})
+    arms = [arm_of[name] for name in recording.handed_in]
+    running.give_up()
+    assert set(arms) == {"NIR", "VIS"}
+    assert arms == sorted(arms)

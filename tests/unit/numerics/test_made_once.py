@@ -6,7 +6,7 @@ import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
-from soxspipe.numerics.made_once import REMEMBERED, once_for_each, once_for_each_order
+from soxspipe.numerics.made_once import REMEMBERED_ORDERS, once_for_each, once_for_each_order
 
 
 class Source:
@@ -46,15 +46,23 @@ def test_threads_get_one_value() -> None:
         assert len(set(pool.map(lambda _: make(source), range(60)))) == 1
 
 
+def test_what_is_made_of_the_geometry_of_one_arm_goes_when_the_other_arm_comes() -> None:
+    make = once_for_each(lambda _source: Made())
+    one, other = Source(), Source()
+    made = weakref.ref(make(one))
+    make(other)
+    assert made() is None
+
+
 def test_what_was_used_longest_ago_is_made_again() -> None:
     calls: list[Source] = []
 
-    @once_for_each
+    @once_for_each_order
     def make(source: Source) -> Made:
         calls.append(source)
         return Made()
 
-    sources = [Source() for _ in range(REMEMBERED + 1)]
+    sources = [Source() for _ in range(REMEMBERED_ORDERS + 1)]
     for source in (*sources[:-1], sources[0], sources[-1], sources[0]):
         make(source)
     assert calls == sources
