@@ -9,10 +9,11 @@
               peak memory, rerun by the command
 ``one``       the same on one worker
 ``apart``     one target of it through ``dask scheduler`` and ``dask worker``, against what ``night`` made
+``later``     the standards come when all else has been reduced: how long, what is reduced again, and whether spectra are those of ``night``
 ``watch``     exposures of that target arrive in a folder under watch: seconds until the spectrum of each arm is there
 ``growth``    500 reductions one after the other in one worker: how its memory grows
 
-``prepare`` makes the files that the others need, so that a measurement is not held up by it. ``all`` runs all but ``growth`` and ``one``.
+``prepare`` makes the files that the others need, so that a measurement is not held up by it. ``all`` runs all but ``growth``, ``one`` and ``later``.
 Files are kept in the folder if one is given.
 """
 
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,11 +45,11 @@ from astropy.io import fits
 from soxspipe.io.files import md5_of
 from soxspipe.io.sof import resolve_inputs
 from soxspipe.night.execute import Engine, connected
-from soxspipe.night.finishing import Finishing, finish, finishings
+from soxspipe.night.finishing import FLUXCAL, Finishing, finish, finishings
 from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.job import Job, run_job
 from soxspipe.night.pages import write_pages
-from soxspipe.night.plan import Takes
+from soxspipe.night.plan import Takes, Task
 from soxspipe.night.run import Night, Request, plan_folder, reduce_night, settings_texts, write_sofs
 from soxspipe.night.run_recipe import run_recipe, takes
 from soxspipe.night.state import Outcome, record_path
@@ -302,8 +304,7 @@ def watch(options: Options) -> None:
     for task in plan_folder(Request(folder=raw, output=output), takes=takes).tasks:
         rule = task.frames.rule
         if not rule.is_target or rule.is_standard:
-            for row in (*task.frames.frames, *task.frames.off_frames):
-                (arriving / row.name).symlink_to(row.path)
+            link(task, arriving)
         elif task.frames.first.target == ONE_TARGET:
             new.append(task.frames.first)
             record_path(output, task.frames.night, task.name).unlink(missing_ok=True)  # as if it had never been reduced
@@ -324,6 +325,33 @@ def watch(options: Options) -> None:
     print_row(
         f"watch with `--quick`: spectra after the arrival of one exposure in each of {len(new)} arms",
         ", ".join(f"{what} after {seconds:.1f} s" for what, seconds in spectra.items()),
+    )
+
+
+def later(options: Options) -> None:
+    """The standards arrive when all else has been reduced: targets are calibrated from their counts."""
+    raw, output, arriving = simulated_files(options.folder), fresh(options.folder / "later"), fresh(options.folder / "arriving")
+    arriving.mkdir()
+    output.mkdir()
+    standards = []
+    for task in plan_folder(Request(folder=raw, output=output), takes=takes).tasks:
+        if task.frames.rule.is_standard:
+            standards.append(task)
+        else:
+            link(task, arriving)
+    request = Request(folder=arriving, output=output)
+    _, before = timed(lambda: _reduce(request, timed_recipe, takes))
+    (output / TIMES).unlink()
+    for task in standards:
+        link(task, arriving)
+    made, wall = timed(lambda: _reduce(request, timed_recipe, takes))
+    again = Counter(line.split()[1] for line in (output / TIMES).read_text().splitlines())
+    spectra = [path.relative_to(output) for path in sorted((output / "reduced").rglob(f"*{FLUXCAL}"))]
+    differing = [str(path) for path in spectra if content_of(output / path) != content_of(options.folder / "reduced2" / path)]
+    print_row(
+        f"a night whose standards come last: {before:.1f} s without them, then {len(standards)} sets of standards, status {made.exit_status}",
+        f"{wall:.1f} s; recipes run: {', '.join(f'{number} {verb}' for verb, number in again.items())}; "
+        f"{len(spectra)} calibrated spectra, {len(differing)} differ from those of `night` but for dates",
     )
 
 
@@ -359,6 +387,12 @@ def _measured(node: Node, known: Sequence[Outcome], output: str) -> tuple[Outcom
 def again(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
     """The recipe, whether or not its products exist."""
     return run_recipe(verb, sof, output, settings, overwrite=True)
+
+
+def link(task: Task, folder: Path) -> None:
+    """Let the exposures of a set be seen in another folder."""
+    for row in (*task.frames.frames, *task.frames.off_frames):
+        (folder / row.name).symlink_to(row.path)
 
 
 def prepare(options: Options) -> None:
@@ -441,7 +475,7 @@ def print_row(what: str, found: str) -> None:
 
 
 PARTS: dict[str, Callable[[Options], None]] = {
-    part.__name__: part for part in (prepare, index, archive, linear, rerun, overhead, night, apart, watch, one, growth)
+    part.__name__: part for part in (prepare, index, archive, linear, rerun, overhead, night, apart, watch, one, later, growth)
 }
 USUAL = ("index", "archive", "linear", "rerun", "overhead", "night", "apart", "watch")
 

@@ -50,9 +50,8 @@ class Workers:
     def begin(self, *_: object) -> None:
         """Start those of this machine without waiting, so that they import while the night is planned; does nothing the second time."""
         if self._client is None and self._starting is None and not self._request.scheduler:
-            from soxspipe.night.execute import (
-                local_cluster,  # here, not in the thread: two that import at once take longer than one after the other
-            )
+            # Not imported in the thread: two that import at once take longer than one after the other.
+            from soxspipe.night.execute import local_cluster
 
             waiting = ThreadPoolExecutor(max_workers=1)
             self._starting = waiting.submit(local_cluster, self._engine())
