@@ -16,15 +16,19 @@ from typing import Any, Protocol
 
 from soxspipe.errors import InputError, ProductError, SoxspipeError
 from soxspipe.io.files import md5_of
+from soxspipe.io.lock import only_run
 from soxspipe.io.sof import resolve_inputs
 from soxspipe.night.choose import WORDS
 from soxspipe.night.memory import hand_back_memory
 from soxspipe.night.sofs import is_hand_made, write_sof
-from soxspipe.night.state import Outcome, files_below, fingerprint, read_record, still_holds, write_record
+from soxspipe.night.state import Outcome, files_below, fingerprint, read_record, record_path, still_holds, write_record
 from soxspipe.reductions.spec import Published
 
 RESPONSE = "RESP_TAB"
 """Category of the one calibration that comes after the extraction."""
+
+OTHER_RUN_S = 3600.0
+"""How long to wait for another night that reduces the same set; the largest sets take minutes."""
 
 
 class Recipe(Protocol):
@@ -102,8 +106,10 @@ def run_job(job: Job, upstream: Sequence[Outcome], recipe: Recipe) -> Outcome:
     """
     started = time.perf_counter()
     blank = Outcome(name=job.name, verb=job.verb, arm=job.arm, night=job.night)
+    record = record_path(Path(job.output), job.night, job.name)
     try:
-        outcome = _reduced(job, blank, {entry.name: entry for entry in upstream}, recipe, started)
+        with only_run(record.with_name(f".{record.stem}.lock"), timeout_s=OTHER_RUN_S):
+            outcome = _reduced(job, blank, {entry.name: entry for entry in upstream}, recipe, started)
     except SoxspipeError as error:
         outcome = replace(blank, status="failed", cause=str(error))
     except MemoryError:
@@ -235,7 +241,7 @@ def _reduced(job: Job, blank: Outcome, upstream: Mapping[str, Outcome], recipe: 
         return known
     record = read_record(Path(job.output), job.night, job.name)
     made = _calibrated_again(job, inputs, record) or _published(job, recipe, overwrite=record is not None and record.succeeded)
-    if made is None:  # another run was faster, or one that died left no record
+    if made is None:  # a command for one recipe was faster, or a run that died left no record
         known = _made_before(job, inputs)
         if known is not None:
             return known

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,3 +100,22 @@ def test_a_response_that_comes_later_needs_no_new_reduction(tmp_path: Path) -> N
     raw.write_bytes(b"another exposure")
     assert run_job(later, [], in_counts).status == "done"
     assert reduced == ["stare", "stare"]
+
+
+def test_two_nights_on_one_folder_reduce_a_set_once(tmp_path: Path) -> None:
+    raw = tmp_path / "a.fits"
+    raw.write_bytes(b"raw")
+    job = Job(name="20260301_VIS_BIAS", verb="mbias", arm="VIS", night="2026-03-01", sof=str(tmp_path / "b.sof"),
+              output=str(tmp_path / "out"), raw=((str(raw), "BIAS_VIS"),))  # fmt: skip
+    calls = []
+
+    def slow(verb: str, sof: Path, output: Path, settings: str | None, *, overwrite: bool) -> Published:
+        calls.append(overwrite)
+        time.sleep(0.1)
+        return cheap_recipe(verb, sof, output, settings, overwrite=overwrite)
+
+    with ThreadPoolExecutor(2) as nights:
+        outcomes = list(nights.map(lambda _: run_job(job, [], slow), range(2)))
+    assert sorted(outcome.status for outcome in outcomes) == ["done", "unchanged"]
+    assert calls == [False]
+    assert not list((tmp_path / "out").rglob(".*.lock"))
