@@ -27,6 +27,8 @@ USUAL_SIGMA_PX = (0.51, 2.9)
 """In pixels of the detector: a fit that ends at its limits is one of a cosmic ray or of noise."""
 BIN_PX = 20
 """Columns that are averaged before the fit: the offset does not change over as little."""
+COLUMNS_AT_ONCE = 2048
+"""About an order; bounds the memory (all of NIR at once take 100 MB), and the result does not depend on it."""
 LEAST_ERROR_PX = 0.003
 """No bin is trusted beyond this, however bright: the response of single pixels shifts a trace."""
 
@@ -95,7 +97,9 @@ def measure_samples(frame: TurnedFrame, curves: Mapping[int, FloatArray], bins: 
         raise AlgorithmError("the dispersion table puts no order on the frame: it is not one of this detector")
     order, b, predicted = order[inside], b[inside], predicted[inside]
     shift = _common_shift(frame, b, predicted)
-    centre, error, sigma, significance = _fit_columns(frame, b, predicted + shift, bins.a)
+    pieces = [slice(start, start + COLUMNS_AT_ONCE) for start in range(0, b.size, COLUMNS_AT_ONCE)]
+    fits = [_fit_columns(frame, b[piece], predicted[piece] + shift, bins.a) for piece in pieces]
+    centre, error, sigma, significance = (np.concatenate(parts) for parts in zip(*fits, strict=True))
     sound = (significance > settings.peak_sigma_limit) & (np.abs(centre - predicted) < SEARCH_PX)
     sound &= (sigma * bins.a > USUAL_SIGMA_PX[0]) & (sigma * bins.a < USUAL_SIGMA_PX[1])
     found = _binned(order, b, predicted, centre - predicted, error, sigma, sound)
