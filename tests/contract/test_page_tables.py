@@ -82,7 +82,7 @@ def test_every_output_of_the_page_is_made(everything, label, ours, kind, _when):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures are made but not rendered."""
-    monkeypatch.setattr("soxspipe.io.figures.figure_as_pdf", lambda figure: b"%PDF-")
+    monkeypatch.setattr("soxspipe.plots.pdf.figure_as_pdf", lambda figure: b"%PDF-")
     monkeypatch.setattr("soxspipe.report.science.page.build_report", lambda content: "<!doctype html>")
 
 

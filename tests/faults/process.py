@@ -17,7 +17,7 @@ from support.small import ENVIRONMENT, Kit
 
 DATE = {"SOURCE_DATE_EPOCH": "1700000000"}
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
-UNFINISHED, FONT_CACHE = ".unfinished-", "soxspipe-matplotlib-"
+UNFINISHED = ".unfinished-"
 _SECONDS, _WIDTHS = re.compile(rb"\d+\.\d\d s"), re.compile(rb"  +|--+")
 
 
@@ -96,7 +96,7 @@ def products(place: Path) -> dict[str, bytes]:
 def leftovers(place: Path) -> list[Path]:
     """Files that no run should leave: unfinished products, locks, temporary files."""
     hidden = [path for path in (place / "out").rglob(".*") if path.is_file()]
-    return hidden + [path for path in _temporary(place).iterdir() if not path.name.startswith(FONT_CACHE)]
+    return hidden + list(_temporary(place).iterdir())
 
 
 _libc = ctypes.CDLL(None)

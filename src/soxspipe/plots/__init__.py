@@ -1,7 +1,7 @@
-"""Values in, matplotlib figures out; no files.
+"""Values in, figures and their documents out; no files.
 
-One function for each figure of the recipe page's product table, all taking `FigureInputs`.  matplotlib (a third of a second of
-CPU) is imported when the first of them is asked for.
+One function for each figure of the recipe page's product table, all taking `FigureInputs`; each module is imported when it is asked for.
+`soxspipe.plots.pdf.figure_as_pdf` makes a document of a figure.
 """
 
 from __future__ import annotations

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.plots.edges import draw_edges
-from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, name_ticks, new_figure, write
+from soxspipe.plots.paper import Figure, Panel, Segments
+from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, few_ticks, name_ticks, new_figure, points, write
 from soxspipe.plots.words import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, VERMILION
 
 MOST_VECTORS = 2500
 """More arrows than this cannot be told apart on a page."""
 LAMP_COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
+CROSS = 0.0025
+"""Half the size of the cross of an image that was not seen, as a share of the detector."""
 LONG_ARROW = 0.03
 """Share of the panel's width of an arrow at the 90th percentile: neighbouring lines stay apart."""
 LONGEST = 2.0
@@ -93,11 +94,11 @@ def plot_arc(content: ArcFigure) -> Figure:
     _over_wavelength(add_panel(figure, (0.40, 0.22, 0.27, 0.16)), content, content.resolution, "λ / FWHM of a pinhole")
     _histogram(add_panel(figure, (0.73, 0.22, 0.25, 0.16)), content)
     for k, text in enumerate(content.facts):
-        write(figure, 0.07 + 0.47 * (k % 2), 0.15 - 0.022 * (k // 2), text, color=MUTED, fontsize=7.0)
+        write(figure, 0.07 + 0.47 * (k % 2), 0.15 - 0.022 * (k // 2), text, color=MUTED, size=7.0)
     return draw_edges(figure)
 
 
-def _vectors(axes: Axes, content: ArcFigure, colours: dict[str, str]) -> None:
+def _vectors(axes: Panel, content: ArcFigure, colours: dict[str, str]) -> None:
     """Arrows from where the fit has the images to where they are, much enlarged."""
     ny, nx = content.shape
     every = max(1, content.arrow_lamp.size // MOST_VECTORS)
@@ -106,12 +107,10 @@ def _vectors(axes: Axes, content: ArcFigure, colours: dict[str, str]) -> None:
     size = np.hypot(dx, dy)
     long = max(float(np.percentile(size, 90.0)), 1e-4) if size.size else 1e-4
     cut = np.minimum(1.0, LONGEST * long / np.maximum(size, 1e-9))
-    axes.quiver(
-        x, y, dx * cut, dy * cut, angles="uv", scale_units="width", scale=long / LONG_ARROW, color=shades, width=0.0012, headwidth=3.0
-    )
+    _arrows(axes, np.column_stack([x, y]), np.column_stack([dx, dy]) * (cut * LONG_ARROW * nx / long)[:, None], shades)
     out, step = ~content.used, max(1, content.x.size // MOST_VECTORS)
-    axes.plot(content.x[out][::step], content.y[out][::step], ".", color=MUTED, ms=1.5)
-    axes.plot(content.missed[0][::step], content.missed[1][::step], "x", color=INK, ms=2.0, mew=0.3)
+    dots(axes, content.x[out][::step], content.y[out][::step], size=0.9, colour=MUTED)
+    _crosses(axes, np.column_stack([missed[::step] for missed in content.missed]), CROSS * nx)
     axes.set_xlim(-0.5, nx - 0.5)
     axes.set_ylim(-0.5, ny - 0.5)
     axes.set_xlabel(f"x (px); measured − fit, longest arrows {LONGEST * long:.3f} px or more; × not seen")
@@ -119,7 +118,23 @@ def _vectors(axes: Axes, content: ArcFigure, colours: dict[str, str]) -> None:
     few_ticks(axes, x=5, y=5)
 
 
-def _by_order(axes: Axes, content: ArcFigure, values: FloatArray, name: str, colours: dict[str, str]) -> None:
+def _arrows(axes: Panel, foot: FloatArray, vector: FloatArray, shades: Sequence[str]) -> None:
+    """Arrows, shape (n, 2), with two barbs each; a stroke for each colour."""
+    barbs = [0.3 * (np.column_stack([-side * vector[:, 1], side * vector[:, 0]]) * 0.6 - vector) for side in (-1.0, 1.0)]
+    tip = foot + vector
+    pieces = np.stack([np.stack([foot, tip], axis=1), *(np.stack([tip, tip + barb], axis=1) for barb in barbs)], axis=1)
+    for colour in dict.fromkeys(shades):
+        chosen = np.array([shade == colour for shade in shades])
+        axes.marks.append(Segments(ends=pieces[chosen].reshape(-1, 2, 2), color=colour, width=0.35))
+
+
+def _crosses(axes: Panel, place: FloatArray, reach: float) -> None:
+    """Small crosses at places, shape (n, 2)."""
+    arms = reach * np.array([[[-1.0, -1.0], [1.0, 1.0]], [[-1.0, 1.0], [1.0, -1.0]]])
+    axes.marks.append(Segments(ends=(place[:, None, None] + arms).reshape(-1, 2, 2), color=INK, width=0.3))
+
+
+def _by_order(axes: Panel, content: ArcFigure, values: FloatArray, name: str, colours: dict[str, str]) -> None:
     """Residuals along one axis, order by order, coloured by lamp."""
     orders = np.unique(content.order)
     limit = _limit(values[content.used])
@@ -129,7 +144,7 @@ def _by_order(axes: Axes, content: ArcFigure, values: FloatArray, name: str, col
         at = place + 0.1 + 0.8 * (content.wavelength_nm[here] - low) / max(high - low, 1e-9)
         for lamp, colour in colours.items():
             own = (content.lamp[here] == lamp) & content.used[here]
-            axes.plot(at[own], values[here][own], ".", color=colour, ms=1.6)
+            dots(axes, at[own], values[here][own], size=0.9, colour=colour)
     axes.axhline(0.0, color=INK, lw=0.5)
     axes.set_ylim(-limit, limit)
     axes.set_xlim(0, len(orders))
@@ -144,10 +159,10 @@ def _limit(residual: FloatArray) -> float:
     return max(WIDER * float(np.percentile(np.abs(residual), 99.0)), 0.01) if residual.size else 0.1
 
 
-def _over_wavelength(axes: Axes, content: ArcFigure, values: FloatArray, label: str) -> None:
+def _over_wavelength(axes: Panel, content: ArcFigure, values: FloatArray, label: str) -> None:
     fine = np.isfinite(values) & content.used
     if fine.any():
-        axes.plot(content.wavelength_nm[fine], values[fine], ".", color=BLUE, ms=1.5)
+        points(axes, content.wavelength_nm[fine], values[fine], size=0.9, colour=BLUE)
         low, high = np.percentile(values[fine], [1, 99])
         axes.set_ylim(low - 0.2 * (high - low) - 1e-3, high + 0.2 * (high - low) + 1e-3)
     axes.set_xlabel("wavelength (nm, air)")
@@ -155,13 +170,13 @@ def _over_wavelength(axes: Axes, content: ArcFigure, values: FloatArray, label: 
     few_ticks(axes, x=5, y=4)
 
 
-def _histogram(axes: Axes, content: ArcFigure) -> None:
+def _histogram(axes: Panel, content: ArcFigure) -> None:
     """Distribution of the residuals along both axes."""
     limit = _limit(np.concatenate([content.dx[content.used], content.dy[content.used]]))
     edges = np.linspace(-limit, limit, 61)
     for values, colour in ((content.dx, BLUE), (content.dy, VERMILION)):
         counts = np.histogram(values[content.used], edges)[0]
-        axes.step(0.5 * (edges[1:] + edges[:-1]), counts, where="mid", color=colour, lw=0.8)
+        axes.plot(np.repeat(edges, 2)[1:-1], np.repeat(counts, 2), color=colour, lw=0.8)
     axes.set_xlabel("residual (px); blue x, red y")
     axes.set_ylabel("images")
     few_ticks(axes, x=5, y=4)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from soxspipe.algorithms.frames.detrend import pedestal_level
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image, IntArray
@@ -15,6 +13,7 @@ from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.paper import Figure, Panel
 from soxspipe.plots.show_image import View, orders_view, show_blocks, stretch
 from soxspipe.plots.style import WIDE, Key, add_panel, colour_bar, dots, draw_key, few_ticks, new_figure
 from soxspipe.plots.words import BLUE, INK, ORANGE, PALE_BLUE, VERMILION
@@ -66,8 +65,8 @@ def plot_background(inputs: FigureInputs) -> Figure:
     cuts = add_panel(figure, (0.07, 0.065, 0.915, 0.28))
     ranges = [_draw_cut(cuts, inputs, view, share, colour) for share, colour in _CUTS]
     for share, colour in _CUTS:
-        image.axvline(share * view.n_disp, color="white", lw=1.4)
-        image.axvline(share * view.n_disp, color=colour, lw=0.9, ls=(0, (7, 2)))
+        image.axvline(share * view.n_disp, color="#ffffff", lw=1.4)
+        image.axvline(share * view.n_disp, color=colour, lw=0.9, dash=(7.0, 2.0))
     cuts.set_xlim(view.low, view.high)
     cuts.set_ylim(*_room(np.concatenate(ranges)))
     cuts.set_xlabel(f"{slit_axis} (px)")
@@ -97,7 +96,7 @@ def _require_background(inputs: FigureInputs) -> BackgroundModel:
     return inputs.background
 
 
-def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, share: float, colour: str) -> FloatArray:
+def _draw_cut(axes: Panel, inputs: FigureInputs, view: View, share: float, colour: str) -> FloatArray:
     """Draw the model and the data of one cut; returns the values that the axis must hold."""
     model = _require_background(inputs)
     column = round(share * view.n_disp)
@@ -105,7 +104,7 @@ def _draw_cut(axes: Axes, inputs: FigureInputs, view: View, share: float, colour
     fitted = _model_at(model, view, np.array([column]))[:, 0]
     sigma = np.sqrt(view.turn(model.variance)[:, column])
     position = view.low + np.arange(fitted.size)
-    axes.fill_between(position, fitted - sigma, fitted + sigma, color=colour, alpha=0.25, lw=0)
+    axes.fill_between(position, fitted - sigma, fitted + sigma, color=colour, alpha=0.25)
     axes.plot(position, fitted, color=colour, lw=1.0)
     stacked = _part(inputs.stacked, view, window)
     used = view.turn(model.used)[:, window] & stacked.good

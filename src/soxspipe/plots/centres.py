@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.plots.edges import draw_edges
-from soxspipe.plots.style import WIDE, Key, add_panel, draw_key, few_ticks, name_ticks, new_figure, write
+from soxspipe.plots.paper import Figure, Panel
+from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, few_ticks, name_ticks, new_figure, points, write
 from soxspipe.plots.words import BLUE, GREEN, INK, MUTED, VERMILION
 
 SPREAD = 1.5
@@ -46,27 +45,27 @@ def plot_centres(content: CentresFigure) -> Figure:
     figure = new_figure(content.title, content.subtitle, WIDE)
     draw_key(figure, KEYS)
     traces = add_panel(figure, (0.07, 0.50, 0.40, 0.38))
-    traces.plot(content.b_px[content.used], content.centre_px[content.used], ".", color=BLUE, ms=1.5)
-    traces.plot(content.b_px[~content.used], content.centre_px[~content.used], ".", color=VERMILION, ms=2.0)
+    points(traces, content.b_px[content.used], content.centre_px[content.used], size=0.9, colour=BLUE)
+    points(traces, content.b_px[~content.used], content.centre_px[~content.used], size=1.2, colour=VERMILION)
     traces.set_xlabel("along the dispersion (px)")
     traces.set_ylabel(f"{content.axis} (px)")
     _panel(add_panel(figure, (0.55, 0.70, 0.43, 0.18)), content, content.offset, content.fitted, f"{content.axis} offset from the arc (px)")
     _panel(add_panel(figure, (0.55, 0.47, 0.43, 0.18)), content, content.offset - content.fitted, None, f"{content.axis} residual (px)")
     _panel(add_panel(figure, (0.07, 0.22, 0.91, 0.18)), content, content.sigma, None, "Gaussian sigma (px)")
     for k, text in enumerate(content.facts):
-        write(figure, 0.07 + 0.31 * (k % 3), 0.14 - 0.022 * (k // 3), text, color=MUTED, fontsize=7.0)
+        write(figure, 0.07 + 0.31 * (k % 3), 0.14 - 0.022 * (k // 3), text, color=MUTED, size=7.0)
     few_ticks(traces, x=5, y=5)
     return draw_edges(figure)
 
 
-def _panel(axes: Axes, content: CentresFigure, values: FloatArray, line: FloatArray | None, label: str) -> None:
+def _panel(axes: Panel, content: CentresFigure, values: FloatArray, line: FloatArray | None, label: str) -> None:
     """Values of the used samples, orders side by side."""
     orders = np.unique(content.order)
     longest = max(float(content.b_px.max()), 1.0)
     for place, order in enumerate(orders):
         here = (content.order == order) & content.used
         at = place + 0.05 + 0.9 * content.b_px[here] / longest
-        axes.plot(at, values[here], ".", color=BLUE, ms=1.5)
+        dots(axes, at, values[here], size=0.9, colour=BLUE)
         if line is not None:
             axes.plot(at, line[here], color=GREEN, lw=0.9)
     axes.set_xlim(0, len(orders))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.datamodel.detector import Axis
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.masters import thumbnail
+from soxspipe.plots.paper import Figure
 from soxspipe.plots.show_image import show_image
 from soxspipe.plots.style import WIDE, add_panel, colour_bar, dots, few_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, INK, MUTED, VERMILION
@@ -81,7 +81,7 @@ def plot_edges(flat: Image, orders: Mapping[str, Edges], axis: Axis, subtitle: s
     few_ticks(picture, x=8, y=8)
     few_ticks(residuals, x=8, y=5)
     worst = [f"{name}: {edges.rms_px:.3f}" for name, edges in orders.items() if np.isfinite(edges.rms_px)]
-    write(figure, 0.07, 0.02, "rms of single columns by order (px)  " + "  ".join(worst), fontsize=7, color=MUTED)
+    write(figure, 0.07, 0.02, "rms of single columns by order (px)  " + "  ".join(worst), size=7, color=MUTED)
     return draw_edges(figure)
 
 

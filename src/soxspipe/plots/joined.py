@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from soxspipe.datamodel.calibrations import TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import JoinedSpectrum
 from soxspipe.plots.decimate import bin_spectrum, object_limits
 from soxspipe.plots.edges import draw_edges
-from soxspipe.plots.style import draw_binned, draw_line, few_ticks, new_figure, shade_bands, stack_axes
+from soxspipe.plots.paper import Figure
+from soxspipe.plots.style import DASHED, draw_binned, few_ticks, new_figure, shade_bands, stack_axes
 from soxspipe.plots.words import MUTED, power_of_ten
 
 _EMPTY = int(SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED | SpectrumFlag.TELLURIC_SATURATED)
@@ -42,7 +42,7 @@ def plot_joined(joined: JoinedSpectrum, bands: TelluricBands, *, title: str, sub
     mean, error, place = (np.concatenate([getattr(one, name) for one in binned]) for name in ("mean", "error", "wavelength_nm"))
     low, high = object_limits(mean, error, good=~bands.contains(place))
     panel.set_ylim(low, high)
-    draw_line(panel, np.full(2, joined.join_nm), np.array([low, high]), MUTED, dashed=True)
+    panel.axvline(joined.join_nm, color=MUTED, lw=0.7, dash=DASHED)
     low_nm, high_nm = float(joined.wavelength_nm[0]), float(joined.wavelength_nm[-1])
     shade_bands(panel, bands, low_nm, high_nm)
     panel.set_xlim(low_nm, high_nm)

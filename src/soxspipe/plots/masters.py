@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.edges import draw_edges
+from soxspipe.plots.paper import Figure, Panel
 from soxspipe.plots.show_image import show_image
 from soxspipe.plots.style import WIDE, add_panel, few_ticks, logarithmic, new_figure, write
 from soxspipe.plots.words import INK, MID_BLUE, MUTED
@@ -84,7 +83,7 @@ def plot_master(content: MasterFigure) -> Figure:
     return draw_edges(figure)
 
 
-def _histogram(axes: Axes, content: MasterFigure, level: float) -> None:
+def _histogram(axes: Panel, content: MasterFigure, level: float) -> None:
     """Pixels of one raw frame and of the master within five read noises."""
     edges = np.linspace(level - 5 * content.noise_e, level + 5 * content.noise_e, HISTOGRAM_BINS)
     centres = 0.5 * (edges[1:] + edges[:-1])

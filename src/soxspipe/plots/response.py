@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.flags import SpectrumFlag
@@ -12,14 +10,12 @@ from soxspipe.datamodel.spectrum import ResponseCurve
 from soxspipe.plots.decimate import BinnedSpectrum, bin_spectrum, object_limits
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.paper import Figure, Panel
 from soxspipe.plots.style import (
-    PAPER,
     WIDE,
     Key,
     dots,
     draw_key,
-    draw_line,
-    draw_ribbon,
     error_bars,
     few_ticks,
     logarithmic,
@@ -88,7 +84,7 @@ def plot_response(inputs: FigureInputs) -> Figure:
     return draw_edges(figure)
 
 
-def _star_panel(star: Axes, checked: Axes, inputs: FigureInputs) -> None:
+def _star_panel(star: Panel, checked: Panel, inputs: FigureInputs) -> None:
     """Library and self-calibrated flux, and their difference in per cent."""
     star.set_ylabel("flux density")
     checked.set_ylabel("calibrated −\nlibrary (%)")
@@ -115,22 +111,22 @@ def _star_panel(star: Axes, checked: Axes, inputs: FigureInputs) -> None:
     few_ticks(star, y=4)
 
 
-def _difference(axes: Axes, own: BinnedSpectrum, expected: FloatArray, clean: BoolArray) -> None:
+def _difference(axes: Panel, own: BinnedSpectrum, expected: FloatArray, clean: BoolArray) -> None:
     """Difference in per cent with its error; only a pale line where the atmosphere or a weak response spoils the comparison."""
     with np.errstate(divide="ignore", invalid="ignore"):
         percent = 100.0 * (own.mean / expected - 1.0)
         sigma = 100.0 * own.error / np.sqrt(own.per_bin) / np.abs(expected)
-    draw_line(axes, own.wavelength_nm, np.where(np.abs(percent) < 3 * RESIDUAL_REACH, percent, np.nan), JOIN, width=0.4)
+    axes.plot(own.wavelength_nm, np.where(np.abs(percent) < 3 * RESIDUAL_REACH, percent, np.nan), color=JOIN, lw=0.4)
     fair = np.where(clean, percent, np.nan)
-    draw_ribbon(axes, own.wavelength_nm, fair - sigma, fair + sigma, PALE_BLUE)
-    draw_line(axes, own.wavelength_nm, fair, INK)
+    axes.fill_between(own.wavelength_nm, fair - sigma, fair + sigma, color=PALE_BLUE)
+    axes.plot(own.wavelength_nm, fair, color=INK)
     if np.isfinite(fair).any():
         middle, wide = np.nanpercentile(np.abs(fair), [50, 95])
         text = f"outside telluric bands: median {middle:.1f} %, 95 % below {wide:.1f} %"
-        write(axes, 0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
+        write(axes, 0.008, 0.93, text, va="top", size=7, color=MUTED, paper=True)
 
 
-def _curve_panel(axes: Axes, response: ResponseCurve) -> None:
+def _curve_panel(axes: Panel, response: ResponseCurve) -> None:
     """Measured ratios, the sampled curve with its error, and the polynomial."""
     used = response.bins_used
     typical = response.response if response.is_sampled else response.bins_value[used]
@@ -141,8 +137,8 @@ def _curve_panel(axes: Axes, response: ResponseCurve) -> None:
     error_bars(axes, response.bins_nm[used], value[used], error[used], size=1.4, colour=BLUE)
     if response.is_sampled:
         curve = bin_spectrum(response.wavelength_nm, response.response * scale, response.error * scale, max_bins=500)
-        draw_ribbon(axes, curve.wavelength_nm, curve.mean - curve.error, curve.mean + curve.error, PALE_GREEN)
-        draw_line(axes, curve.wavelength_nm, curve.mean, GREEN, width=1.0)
+        axes.fill_between(curve.wavelength_nm, curve.mean - curve.error, curve.mean + curve.error, color=PALE_GREEN)
+        axes.plot(curve.wavelength_nm, curve.mean, color=GREEN, lw=1.0)
     _draw_polynomial(axes, response, scale)
     shown = (response.bins_value[used] if used.any() else typical) * scale
     shown = shown[np.isfinite(shown) & (shown > 0)]
@@ -151,14 +147,14 @@ def _curve_panel(axes: Axes, response: ResponseCurve) -> None:
     axes.set_ylabel(f"response\n({power_of_ten(exponent)} erg cm⁻² Å⁻¹ / e⁻)")
 
 
-def _draw_polynomial(axes: Axes, response: ResponseCurve, scale: float) -> None:
+def _draw_polynomial(axes: Panel, response: ResponseCurve, scale: float) -> None:
     """Draw the polynomial of the compatible table."""
     if response.polynomial.size:
         wave = np.linspace(*response.valid_nm, 300)
-        axes.plot(wave, np.polyval(response.polynomial, wave) * (POLYNOMIAL_UNIT * scale), color=VERMILION, lw=0.7, ls=(0, (4, 3)))
+        axes.plot(wave, np.polyval(response.polynomial, wave) * (POLYNOMIAL_UNIT * scale), color=VERMILION, lw=0.7, dash=(4.0, 3.0))
 
 
-def _bins_panel(axes: Axes, response: ResponseCurve) -> None:
+def _bins_panel(axes: Panel, response: ResponseCurve) -> None:
     axes.set_ylabel("bin − curve\n(%)")
     axes.set_ylim(-RESIDUAL_REACH, RESIDUAL_REACH)
     axes.axhline(0.0, color=JOIN, lw=0.6)
@@ -172,20 +168,20 @@ def _bins_panel(axes: Axes, response: ResponseCurve) -> None:
     dots(axes, response.bins_nm[~used], percent[~used], size=1.6, colour=JOIN)
     error_bars(axes, response.bins_nm[used], percent[used], 100.0 * (response.bins_error / curve)[used], size=1.4, colour=BLUE)
     scatter = 1.4826 * float(np.median(np.abs(percent[used] - np.median(percent[used]))))
-    write(axes, 0.008, 0.93, f"scatter {scatter:.2f} %", transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
+    write(axes, 0.008, 0.93, f"scatter {scatter:.2f} %", va="top", size=7, color=MUTED, paper=True)
 
 
-def _efficiency_panel(axes: Axes, inputs: FigureInputs) -> None:
+def _efficiency_panel(axes: Panel, inputs: FigureInputs) -> None:
     axes.set_ylabel("efficiency\n(%)")
     curve = inputs.efficiency
     if curve is None:
-        write(axes, 0.5, 0.5, "no efficiency", transform=axes.transAxes, ha="center", color=MUTED)
+        write(axes, 0.5, 0.5, "no efficiency", ha="center", color=MUTED)
         return
     observed = bin_spectrum(curve.wavelength_nm, 100.0 * curve.efficiency)
     above = bin_spectrum(curve.wavelength_nm, 100.0 * curve.above_atmosphere)
-    axes.plot(above.wavelength_nm, above.mean, color=BLUE, lw=0.6, ls=(0, (4, 2)))
+    axes.plot(above.wavelength_nm, above.mean, color=BLUE, lw=0.6, dash=(4.0, 2.0))
     axes.plot(observed.wavelength_nm, observed.mean, color=INK, lw=0.8)
     axes.set_ylim(0.0, min(100.0, max(1.0, 1.2 * object_limits(above.mean)[1])))
     text = f"median {100 * curve.median:.1f} %   (— as observed, slit and atmosphere included;  ╌ extinction removed)"
-    write(axes, 0.008, 0.93, text, transform=axes.transAxes, va="top", fontsize=7, color=MUTED, bbox=PAPER)
+    write(axes, 0.008, 0.93, text, va="top", size=7, color=MUTED, paper=True)
     few_ticks(axes, y=4)

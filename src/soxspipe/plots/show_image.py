@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,7 @@ from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.stored_image import Pixels, seen
 from soxspipe.plots.decimate import block_mean
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from soxspipe.plots.paper import Panel
 
 GREY_LEVELS = 16
 """More are not seen, and noise in fewer levels compresses better."""
@@ -47,7 +46,7 @@ def orders_view(geometry: Geometry, margin: int = 12) -> View:
 
 
 def show_image(
-    axes: Axes,
+    axes: Panel,
     image: FloatArray,
     extent: tuple[float, float, float, float],
     limits: tuple[float, float],
@@ -57,12 +56,28 @@ def show_image(
     """Draw an image in a few grey levels; what is not finite is drawn as the lowest."""
     low, high = limits
     scaled = np.clip((image - low) * ((levels - 1) / ((high - low) or 1.0)), 0, levels - 1)
-    shown = np.nan_to_num(scaled, nan=0.0).astype(np.uint8)
-    axes.imshow(shown, cmap=cmap, vmin=0, vmax=levels - 1, aspect="auto", extent=extent, interpolation="none", origin="lower")
+    axes.imshow(np.nan_to_num(scaled, nan=0.0).astype(np.uint8), palette(cmap, levels), extent)
+
+
+@cache
+def palette(cmap: str, levels: int) -> NDArray[np.uint8]:
+    """Colours of a scale from its lowest to its highest level: shape (levels, 3)."""
+    anchors = np.array([list(bytes.fromhex(colour)) for colour in SCALES[cmap].split()], dtype=np.float64)
+    at = np.linspace(0.0, len(anchors) - 1.0, levels)
+    shades = np.stack([np.interp(at, np.arange(len(anchors)), anchors[:, part]) for part in range(3)], axis=1).round().astype(np.uint8)
+    shades.setflags(write=False)
+    return shades
+
+
+SCALES = {
+    "gray_r": "ffffff 000000",
+    "viridis": "440154 481769 472a7a 433d84 3d4e8a 355e8d 2e6d8e 297b8e 23898e 1f978b 21a585 2eb37c 46c06f 65cb5e 89d548 b0dd2f d8e219 fde725",
+}
+"""Colours at equal steps of a scale; viridis is that of S. van der Walt and N. Smith (CC0)."""
 
 
 def show_frame(
-    axes: Axes,
+    axes: Panel,
     image: Pixels,
     view: View,
     limits: tuple[float, float],
@@ -79,7 +94,7 @@ def show_frame(
 
 
 def show_blocks(
-    axes: Axes, small: FloatArray, block: tuple[int, int], view: View, limits: tuple[float, float], cmap: str, levels: int
+    axes: Panel, small: FloatArray, block: tuple[int, int], view: View, limits: tuple[float, float], cmap: str, levels: int
 ) -> None:
     """Draw the part of a frame that holds orders, averaged in blocks of so many rows and columns, axes in detector pixels."""
     (rows, columns), (height, width) = block, small.shape

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from itertools import pairwise
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.models import SkyModel, SkyOrder
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.paper import Areas, Figure, Panel
 from soxspipe.plots.show_image import orders_view, show_frame, show_image, stretch
 from soxspipe.plots.strips import Strip, lay_straight
-from soxspipe.plots.style import PAPER, WIDE, Key, add_panel, dots, draw_key, few_ticks, logarithmic, new_figure, write
-from soxspipe.plots.words import BLUE, INK, JOIN, MUTED, PALE_BLUE, VERMILION
+from soxspipe.plots.style import WIDE, Key, add_panel, boxes, dots, draw_key, few_ticks, logarithmic, name_ticks, new_figure, write
+from soxspipe.plots.words import BLUE, INK, JOIN, MUTED, PALE_BLUE, VERMILION, paler
 
 KNOT_BOXES = 240
 """As many shades as the strip is wide in the report."""
@@ -61,11 +56,11 @@ def plot_sky_quicklook(inputs: FigureInputs) -> Figure:
         axes = add_panel(figure, (0.07, bottom, 0.915, 0.252))
         show_frame(axes, image, view, limits, width=1020)
         scale = f"{name}: white {limits[0]:.3g}, black {limits[1]:.3g} electrons"
-        write(axes, 0.0, 1.015, scale, transform=axes.transAxes, va="bottom", fontsize=8.5)
+        write(axes, 0.0, 1.015, scale, va="bottom", size=8.5)
         axes.set_ylabel(f"{inputs.geometry.arm.slit_axis} (px)")
         few_ticks(axes, x=10, y=5)
         if position < 2:
-            axes.xaxis.set_visible(False)
+            axes.shows_x = False
     axes.set_xlabel(f"{inputs.geometry.arm.dispersion_axis} (px)")
     return draw_edges(figure)
 
@@ -111,7 +106,7 @@ def plot_sky_order(inputs: FigureInputs, order: int) -> Figure:
             Key(text="16 to 84 %", colour=PALE_BLUE, form="patch"),
         ],
     )
-    write(figure, 0.985, 0.496, f"{numbers}; {counts}", fontsize=7, color=MUTED, ha="right", va="center")
+    write(figure, 0.985, 0.496, f"{numbers}; {counts}", size=7, color=MUTED, ha="right", va="center")
     _strip_panels(figure, inputs, model, strip)
     _spline_panel(add_panel(figure, (0.07, 0.305, 0.915, 0.165)), solution, strip)
     _residual_panels(figure, inputs, strip)
@@ -153,25 +148,25 @@ def _strip_panels(figure: Figure, inputs: FigureInputs, model: SkyModel, strip: 
         shown = fixed or (limits if position < 2 else stretch(cut[:, _quiet(block_mean(variance, 1, columns))], 5.0, 99.3))
         show_image(axes, np.nan_to_num(cut, nan=0.0) if fixed else cut, place, shown)
         scale = f"{name}: white {shown[0]:.3g}, black {shown[1]:.3g} {'σ' if fixed else 'electrons'}"
-        write(axes, 0.005, (floor + 0.93) / len(images), scale, transform=axes.transAxes, fontsize=7, va="top", bbox=PAPER)
+        write(axes, 0.005, (floor + 0.93) / len(images), scale, size=7, va="top", paper=True)
     height = (1.0 - GAP) / strip.index.shape[0]
     _mark_strips(axes, inputs, strip, height)
     axes.set_xlim(*extent)
     axes.set_ylim(GAP, len(images))
-    axes.xaxis.set_visible(False)
-    axes.yaxis.set_major_locator(NullLocator())
+    axes.shows_x = False
+    name_ticks(axes.yaxis, (), ())
     axes.set_ylabel("slit")
 
 
-def _mark_strips(axes: Axes, inputs: FigureInputs, strip: Strip, height: float) -> None:
+def _mark_strips(axes: Panel, inputs: FigureInputs, strip: Strip, height: float) -> None:
     """Draw the object's trace on the model, the third strip from below, and the pixels left out on the residuals, the lowest.
 
     `height` is that of a pixel, in strips.
     """
     row = strip.trace_row(inputs.trace)[::16] + 0.5
-    axes.plot(strip.wavelength_nm[::16], 2 + GAP + row * height, color=VERMILION, lw=0.6, ls=(0, (6, 6)))
+    axes.plot(strip.wavelength_nm[::16], 2 + GAP + row * height, color=VERMILION, lw=0.6, dash=(6.0, 6.0))
     rows, at = np.nonzero(strip.inside & (strip.cutout(inputs.sky_subtracted.flags) > 0))
-    dots(axes, strip.wavelength_nm[at], GAP + (rows + 0.5) * height, size=0.9, colour=BLUE).set_gid("left out")
+    dots(axes, strip.wavelength_nm[at], GAP + (rows + 0.5) * height, size=0.9, colour=BLUE, name="left out")
 
 
 def _even_columns(strip: Strip) -> IntArray:
@@ -189,7 +184,7 @@ def _quiet(variance: FloatArray) -> BoolArray:
     return quiet if quiet.any() else np.ones_like(quiet)
 
 
-def _spline_panel(axes: Axes, solution: SkyOrder, strip: Strip) -> None:
+def _spline_panel(axes: Panel, solution: SkyOrder, strip: Strip) -> None:
     """Draw the sky spectrum where it has knots, and how dense they are under it."""
     in_order = np.argsort(solution.u_px)
     at = np.interp(solution.knots_px, solution.u_px[in_order], solution.wavelength_nm[in_order])
@@ -207,14 +202,13 @@ def _spline_panel(axes: Axes, solution: SkyOrder, strip: Strip) -> None:
     few_ticks(axes, x=10)
 
 
-def _shade_knots(axes: Axes, knots_nm: FloatArray, strip: Strip) -> None:
+def _shade_knots(axes: Panel, knots_nm: FloatArray, strip: Strip) -> None:
     """Show how dense the knots are by a row of boxes along the axis."""
     edges = np.linspace(strip.wavelength_nm[0], strip.wavelength_nm[-1], KNOT_BOXES + 1)
     density = np.histogram(knots_nm, edges)[0]
-    boxes = [[(low, 0.0), (high, 0.0), (high, 0.045), (low, 0.045)] for low, high in pairwise(edges)]
-    shade = np.tile(to_rgba(VERMILION), (KNOT_BOXES, 1))
-    shade[:, 3] = density / max(int(density.max()), 1)
-    axes.add_collection(PolyCollection(boxes, facecolors=shade, edgecolors="none", transform=axes.get_xaxis_transform()), autolim=False)
+    filled = np.flatnonzero(density)
+    shades = [paler(VERMILION, share) for share in (density[filled] / density.max()).tolist()] if filled.size else []
+    axes.marks.append(Areas(outlines=boxes(edges[filled], edges[filled + 1], 0.045), colors=shades, share_of="y"))
 
 
 def _residual_panels(figure: Figure, inputs: FigureInputs, strip: Strip) -> None:
@@ -234,28 +228,28 @@ def _residual_panels(figure: Figure, inputs: FigureInputs, strip: Strip) -> None
     _histogram(add_panel(figure, (0.79, 0.065, 0.195, 0.175)), sigma[np.isfinite(sigma)])
 
 
-def _spread(axes: Axes, position: FloatArray, groups: list[FloatArray], label: str) -> None:
+def _spread(axes: Panel, position: FloatArray, groups: list[FloatArray], label: str) -> None:
     levels = np.full((3, len(groups)), np.nan)
     for at, group in enumerate(groups):
         finite = group[np.isfinite(group)]
         if finite.size > 4:
             levels[:, at] = np.percentile(finite, [16, 50, 84])
-    axes.fill_between(position, levels[0], levels[2], color=PALE_BLUE, lw=0)
+    axes.fill_between(position, levels[0], levels[2], color=PALE_BLUE)
     axes.plot(position, levels[1], color=BLUE, lw=0.8)
     for level in (-1.0, 0.0, 1.0):
-        axes.axhline(level, color=JOIN, lw=0.5, ls="-" if level == 0 else (0, (4, 3)))
+        axes.axhline(level, color=JOIN, lw=0.5, dash=() if level == 0 else (4.0, 3.0))
     axes.set_ylim(-3.0, 3.0)
     axes.set_xlabel(label)
     axes.set_ylabel("residual / noise (σ)")
     few_ticks(axes, x=6, y=6)
 
 
-def _histogram(axes: Axes, sigma: FloatArray) -> None:
+def _histogram(axes: Panel, sigma: FloatArray) -> None:
     edges = np.linspace(-5.0, 5.0, 51)
     counted, _ = np.histogram(np.clip(sigma, -5, 5), bins=edges)
     middle = 0.5 * (edges[1:] + edges[:-1])
     share = counted / max(1, sigma.size) / (edges[1] - edges[0])
-    axes.fill_between(middle, 0.0, share, step="mid", color=PALE_BLUE, lw=0)
+    axes.fill_between(np.repeat(edges, 2)[1:-1], 0.0, np.repeat(share, 2), color=PALE_BLUE)
     axes.plot(middle, np.exp(-0.5 * middle**2) / np.sqrt(2 * np.pi), color=INK, lw=0.7)
     axes.set_ylim(0.0, 0.5)
     axes.set_xlim(-5.0, 5.0)
@@ -263,7 +257,5 @@ def _histogram(axes: Axes, sigma: FloatArray) -> None:
     axes.set_ylabel("share per σ")
     if sigma.size:
         width = 1.4826 * float(np.median(np.abs(sigma - np.median(sigma))))
-        write(
-            axes, 0.97, 0.93, f"robust σ {width:.2f}\nline: σ = 1", transform=axes.transAxes, ha="right", va="top", fontsize=7, color=MUTED
-        )
+        write(axes, 0.97, 0.93, f"robust σ {width:.2f}\nline: σ = 1", ha="right", va="top", size=7, color=MUTED)
     few_ticks(axes, x=6, y=4)

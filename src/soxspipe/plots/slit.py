@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
-from soxspipe.plots.style import WIDE, add_panel, draw_line, error_bars, few_ticks, name_ticks, new_figure, stack_axes, write
+from soxspipe.plots.paper import Figure, Panel, Segments
+from soxspipe.plots.style import WIDE, add_panel, error_bars, few_ticks, name_ticks, new_figure, stack_axes, write
 from soxspipe.plots.words import BLUE, INK, MUTED, ORDER_COLOURS, PALE_BLUE, VERMILION
 
 LEAST_SPREAD = 0.2
@@ -32,7 +30,7 @@ def plot_slit_illumination(inputs: FigureInputs) -> Figure:
     for beside, colour, moved_ends in ((-0.15, PALE_BLUE, ends), (0.15, BLUE, ends + shifts[:, None])):
         at = np.arange(len(orders)) + beside
         bars = np.stack([np.column_stack([at, end]) for end in moved_ends.T], axis=1)
-        lit.add_collection(LineCollection(list(bars), colors=colour, linewidths=4.0, capstyle="butt"), autolim=False)
+        lit.marks.append(Segments(ends=bars, color=colour, width=4.0))
     lit.set_ylabel("lit part of the slit (arcsec)")
     lit.set_ylim(-half - 3.0, half + 3.0)
     seen = [
@@ -48,7 +46,7 @@ def plot_slit_illumination(inputs: FigureInputs) -> Figure:
     moved.set_ylabel("slit's image against the flat's (px)")
     _by_order(moved, [arm.label(order) for order in orders])
     few_ticks(lit, y=5)
-    write(figure, 0.07, 0.02, _illumination_words(inputs), color=MUTED, fontsize=7.0)
+    write(figure, 0.07, 0.02, _illumination_words(inputs), color=MUTED, size=7.0)
     return draw_edges(figure)
 
 
@@ -58,7 +56,7 @@ def plot_slit_drift(inputs: FigureInputs) -> Figure:
     panel = add_panel(figure, (0.07, 0.12, 0.91, 0.76))
     curves = [curve for spectrum in sorted(inputs.orders, key=lambda one: one.order) if (curve := _curve(inputs, spectrum)) is not None]
     for number, (wave, position) in enumerate(curves):
-        draw_line(panel, wave, position, ORDER_COLOURS[number % 2][0], width=1.2)
+        panel.plot(wave, position, color=ORDER_COLOURS[number % 2][0], lw=1.2)
     if curves:
         waves, positions = (np.concatenate(parts) for parts in zip(*curves, strict=True))
         spread = max(float(np.ptp(positions)), LEAST_SPREAD)
@@ -79,7 +77,7 @@ def _curve(inputs: FigureInputs, spectrum: OrderSpectrum) -> tuple[FloatArray, F
     return spectrum.wavelength_nm[some], np.interp(spectrum.b_px[some], trace.b_px, trace.slit_arcsec)
 
 
-def _by_order(axes: Axes, labels: list[str]) -> None:
+def _by_order(axes: Panel, labels: list[str]) -> None:
     axes.set_xlim(-0.6, len(labels) - 0.4)
     name_ticks(axes.xaxis, range(len(labels)), labels)
     few_ticks(axes, y=5)

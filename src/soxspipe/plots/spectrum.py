@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.calibrations import SkyLines, TelluricBands
@@ -16,12 +13,11 @@ from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.plots.decimate import BinnedSpectrum, bin_spectrum, object_limits
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.paper import Figure, Panel, Segments
 from soxspipe.plots.style import (
     Key,
     draw_binned,
     draw_key,
-    draw_line,
-    draw_ribbon,
     few_ticks,
     logarithmic,
     mark_joins,
@@ -203,7 +199,7 @@ def plot_fluxed(inputs: FigureInputs) -> Figure:
 
 def _spectrum_panels(
     figure: Figure,
-    panels: Sequence[Axes],
+    panels: Sequence[Panel],
     binned: BinnedSpectrum,
     inputs: FigureInputs,
     *,
@@ -251,19 +247,19 @@ def _log_floor(mean: FloatArray, sigma: FloatArray, fair: BoolArray, kept: BoolA
     return min(floor, 0.8 * float(np.min(certain, initial=np.inf)))
 
 
-def _write_above(axes: Axes, text: str) -> None:
+def _write_above(axes: Panel, text: str) -> None:
     """Words over the left end of a panel, where no data are."""
-    write(axes, 0.0, 1.015, text, transform=axes.transAxes, va="bottom", fontsize=7, color=MUTED)
+    write(axes, 0.0, 1.015, text, va="bottom", size=7, color=MUTED)
 
 
-def _draw_library(axes: Axes, inputs: FigureInputs, binned: BinnedSpectrum, scale: float) -> None:
+def _draw_library(axes: Panel, inputs: FigureInputs, binned: BinnedSpectrum, scale: float) -> None:
     standard = inputs.standard
     if standard is not None:
         library = np.interp(binned.wavelength_nm, standard.wavelength_nm, standard.flux, left=np.nan, right=np.nan)
         axes.plot(binned.wavelength_nm, library * scale, color=VERMILION, lw=0.6)
 
 
-def _ratio_panel(axes: Axes, inputs: FigureInputs, wavelength_nm: FloatArray, snr: FloatArray, measured: BoolArray) -> None:
+def _ratio_panel(axes: Panel, inputs: FigureInputs, wavelength_nm: FloatArray, snr: FloatArray, measured: BoolArray) -> None:
     binned = bin_spectrum(wavelength_nm, snr, good=measured)
     draw_binned(axes, binned, (BLUE, PALE_BLUE, PALE_BLUE))
     axes.set_ylim(0.0, 1.08 * _highest(binned.mean) or 1.0)
@@ -288,7 +284,7 @@ def _bin_order(spectrum: OrderSpectrum, value: FloatArray, error: FloatArray | N
     return bin_spectrum(spectrum.wavelength_nm, value, error, good=measured, max_bins=max_bins)
 
 
-def _draw_orders(axes: Axes, binned: Sequence[BinnedSpectrum], noisy: float = np.inf, *, ribbon: bool = True) -> None:
+def _draw_orders(axes: Panel, binned: Sequence[BinnedSpectrum], noisy: float = np.inf, *, ribbon: bool = True) -> None:
     """Draw many orders with few artists: those of one colour are one line, broken between orders; bins with errors above `noisy` are pale."""
     for start, (ink, pale) in enumerate(ORDER_COLOURS):
         mine = binned[start :: len(ORDER_COLOURS)]
@@ -296,11 +292,11 @@ def _draw_orders(axes: Axes, binned: Sequence[BinnedSpectrum], noisy: float = np
             continue
         wave, mean, error = (_broken([getattr(entry, name) for entry in mine]) for name in ("wavelength_nm", "mean", "error"))
         if ribbon and np.nansum(error) > 0:
-            draw_ribbon(axes, wave, mean - error, mean + error, pale)
+            axes.fill_between(wave, mean - error, mean + error, color=pale)
         sure = error <= noisy
         if not sure[np.isfinite(error)].all():
-            draw_line(axes, wave, np.where(sure, np.nan, mean), pale, width=0.5)
-        draw_line(axes, wave, np.where(sure, mean, np.nan), ink)
+            axes.plot(wave, np.where(sure, np.nan, mean), color=pale, lw=0.5)
+        axes.plot(wave, np.where(sure, mean, np.nan), color=ink)
 
 
 def _broken(parts: Sequence[FloatArray]) -> FloatArray:
@@ -308,13 +304,13 @@ def _broken(parts: Sequence[FloatArray]) -> FloatArray:
     return np.concatenate([np.append(part, np.nan) for part in parts])
 
 
-def _name_orders(axes: Axes, orders: Sequence[OrderSpectrum]) -> None:
+def _name_orders(axes: Panel, orders: Sequence[OrderSpectrum]) -> None:
     """Names of the orders over the panel, from blue to red, moved where two would meet."""
     low_nm, high_nm = _range_nm(orders)
     places = [(float(np.median(spectrum.wavelength_nm)) - low_nm) / ((high_nm - low_nm) or 1.0) for spectrum in orders]
     for position, (spectrum, place) in enumerate(zip(orders, spread_out(places, LABEL_SHARE), strict=True)):
         colour = ORDER_COLOURS[position % len(ORDER_COLOURS)][0]
-        write(axes, place, 1.015, spectrum.label, transform=axes.transAxes, ha="center", va="bottom", fontsize=7.5, color=colour)
+        write(axes, place, 1.015, spectrum.label, ha="center", va="bottom", size=7.5, color=colour)
 
 
 def spread_out(places: Sequence[float], apart: float) -> list[float]:
@@ -327,7 +323,7 @@ def spread_out(places: Sequence[float], apart: float) -> list[float]:
     return moved
 
 
-def _log_sky(axes: Axes, skies: Sequence[BinnedSpectrum], sky_lines: SkyLines | None) -> None:
+def _log_sky(axes: Panel, skies: Sequence[BinnedSpectrum], sky_lines: SkyLines | None) -> None:
     """Logarithmic limits for the sky, and ticks at sky lines."""
     levels = np.concatenate([sky.mean[np.isfinite(sky.mean) & (sky.mean > 0)] for sky in skies]) if skies else np.empty(0)
     if levels.size:
@@ -337,7 +333,7 @@ def _log_sky(axes: Axes, skies: Sequence[BinnedSpectrum], sky_lines: SkyLines | 
     if sky_lines is not None and sky_lines.wavelength_nm.size:
         low_nm, high_nm = min(float(sky.wavelength_nm[0]) for sky in skies), max(float(sky.wavelength_nm[-1]) for sky in skies)
         ticks = [[(wave, 0.93), (wave, 1.0)] for wave in _landmark_lines(sky_lines, low_nm, high_nm)]
-        axes.add_collection(LineCollection(ticks, colors=MUTED, linewidths=0.5, transform=axes.get_xaxis_transform()), autolim=False)
+        axes.marks.append(Segments(ends=np.array(ticks).reshape(-1, 2, 2), color=MUTED, width=0.5, share_of="y"))
 
 
 def _landmark_lines(sky_lines: SkyLines, low_nm: float, high_nm: float, number: int = 50) -> FloatArray:
@@ -376,10 +372,10 @@ def _exponent(flux: FloatArray) -> int:
     return int(np.floor(np.log10(typical))) if typical > 0 else 0
 
 
-def _finish(panels: Sequence[Axes], low_nm: float, high_nm: float) -> None:
+def _finish(panels: Sequence[Panel], low_nm: float, high_nm: float) -> None:
     panels[-1].set_xlim(low_nm, high_nm)
     panels[-1].set_xlabel("wavelength in air (nm)")
     few_ticks(panels[-1], x=9)
     for panel in panels:
-        if panel.get_yscale() == "linear":
+        if not panel.yaxis.logarithmic:
             few_ticks(panel, y=4)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.stored_frame import AnyFrame
@@ -14,9 +12,10 @@ from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
+from soxspipe.plots.paper import Figure, Panel
 from soxspipe.plots.show_image import show_image, stretch
 from soxspipe.plots.strips import Strip, join_strips, lay_straight
-from soxspipe.plots.style import WIDE, Key, add_panel, dots, draw_key, draw_line, few_ticks, name_ticks, new_figure, write
+from soxspipe.plots.style import DASHED, NO_COLOUR, WIDE, Key, add_panel, dots, draw_key, few_ticks, name_ticks, new_figure, write
 from soxspipe.plots.words import BLUE, FWHM_PER_SIGMA, GREEN, INK, JOIN, MUTED, VERMILION
 
 _QUOTED = frozenset(
@@ -55,7 +54,7 @@ def plot_trace(inputs: FigureInputs) -> Figure:
             Key(text="clipped", colour=VERMILION, form="dot"),
             Key(text="nothing detected", colour=INK, form="dot"),
             Key(text="fitted trace, ± 3 σ of the profile", colour=GREEN),
-            Key(text=f"degree {trace.order_deg} in order, {trace.axis_deg} along the order", colour="none"),
+            Key(text=f"degree {trace.order_deg} in order, {trace.axis_deg} along the order", colour=NO_COLOUR),
         ],
     )
     _orders_panel(add_panel(figure, (0.07, 0.50, 0.915, 0.385)), inputs)
@@ -67,11 +66,11 @@ def plot_trace(inputs: FigureInputs) -> Figure:
     _width_panel(boxes[2], samples)
     _position_panel(boxes[3], inputs)
     _profile_panel(add_panel(figure, (0.73, 0.325, 0.255, 0.125)), inputs)
-    write(figure, 0.715, 0.272, _numbers(inputs), fontsize=6.3, va="top", linespacing=1.32)
+    write(figure, 0.715, 0.272, _numbers(inputs), size=6.3, va="top", linespacing=1.32)
     return draw_edges(figure)
 
 
-def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
+def _orders_panel(axes: Panel, inputs: FigureInputs) -> None:
     """Draw all orders laid straight, one above the other, with samples and trace in their places."""
     trace, samples = inputs.trace, inputs.trace.samples
     strips = lay_straight(inputs.geometry)
@@ -90,7 +89,7 @@ def _orders_panel(axes: Axes, inputs: FigureInputs) -> None:
             marks[state].append((at[mine & chosen], bottom + height[mine & chosen]))
     for state, size, colour in (("used", 1.0, BLUE), ("clipped", 2.2, VERMILION), ("missed", 1.6, INK)):
         x, y = (np.concatenate(part) for part in zip(*marks[state], strict=True))
-        dots(axes, x, y, size=size, colour=colour).set_gid(state)
+        dots(axes, x, y, size=size, colour=colour, name=state)
     middles = [bottom + strip.index.shape[0] / 2 for strip, bottom in zip(strips, bottoms, strict=True)]
     name_ticks(axes.yaxis, middles, [strip.label for strip in strips])
     axes.set_xlim(-0.5, longest - 0.5)
@@ -109,7 +108,7 @@ def _levelled(strip: Strip, frame: AnyFrame, columns: int) -> FloatArray:
     return (ratio - 1.0) / max(high - 1.0, 3.0)
 
 
-def _draw_trace(axes: Axes, trace: ObjectTrace, strips: Sequence[Strip], bottoms: Sequence[int]) -> None:
+def _draw_trace(axes: Panel, trace: ObjectTrace, strips: Sequence[Strip], bottoms: Sequence[int]) -> None:
     """Draw the fitted trace of all strips as one broken line, and 3 sigma of the profile on either side."""
     every = slice(None, None, 24)
     along, rows, reach = [], [], []
@@ -120,9 +119,9 @@ def _draw_trace(axes: Axes, trace: ObjectTrace, strips: Sequence[Strip], bottoms
         rows.append(np.append(row, np.nan))
         reach.append(np.full(row.size + 1, 3.0 * sigma))
     x, y, side = np.concatenate(along), np.concatenate(rows), np.concatenate(reach)
-    draw_line(axes, x, y, GREEN, width=0.5)
-    draw_line(axes, x, y - side, GREEN, width=0.35, dashed=True)
-    draw_line(axes, x, y + side, GREEN, width=0.35, dashed=True)
+    axes.plot(x, y, color=GREEN, lw=0.5)
+    axes.plot(x, y - side, color=GREEN, lw=0.35, dash=DASHED)
+    axes.plot(x, y + side, color=GREEN, lw=0.35, dash=DASHED)
 
 
 def _trace_at(trace: ObjectTrace, order: int, b_px: FloatArray) -> FloatArray:
@@ -134,7 +133,7 @@ def _trace_at(trace: ObjectTrace, order: int, b_px: FloatArray) -> FloatArray:
     return np.interp(b_px, found.b_px[at], found.a_px[at])
 
 
-def _residual_panel(axes: Axes, samples: ContinuumSamples, position: FloatArray, label: str) -> None:
+def _residual_panel(axes: Panel, samples: ContinuumSamples, position: FloatArray, label: str) -> None:
     used, clipped = samples.used, samples.detected & ~samples.used
     axes.axhline(0.0, color=JOIN, lw=0.6)
     dots(axes, position[used], samples.residual_px[used], size=1.1, colour=BLUE)
@@ -144,14 +143,14 @@ def _residual_panel(axes: Axes, samples: ContinuumSamples, position: FloatArray,
     axes.set_ylim(-reach, reach)
     beyond = int(np.count_nonzero(np.abs(samples.residual_px[clipped]) > reach))
     if beyond:
-        write(axes, 0.98, 0.95, f"{beyond} clipped beyond", transform=axes.transAxes, ha="right", va="top", fontsize=6.5, color=VERMILION)
+        write(axes, 0.98, 0.95, f"{beyond} clipped beyond", ha="right", va="top", size=6.5, color=VERMILION)
     axes.set_xlim(*_span(position[samples.detected]))
     axes.set_xlabel(label)
     axes.set_ylabel("fit − measured (px)")
     few_ticks(axes, x=5, y=4)
 
 
-def _wavelength_dots(axes: Axes, samples: ContinuumSamples, value: FloatArray) -> None:
+def _wavelength_dots(axes: Panel, samples: ContinuumSamples, value: FloatArray) -> None:
     dots(axes, samples.wavelength_nm[samples.used], value[samples.used], size=1.1, colour=BLUE)
     axes.set_xlim(*_span(samples.wavelength_nm))
     axes.set_xlabel("wavelength in air (nm)")
@@ -162,7 +161,7 @@ def _span(values: FloatArray) -> tuple[float, float]:
     return (float(finite.min()) - 0.5, float(finite.max()) + 0.5) if finite.size else (0.0, 1.0)
 
 
-def _width_panel(axes: Axes, samples: ContinuumSamples) -> None:
+def _width_panel(axes: Panel, samples: ContinuumSamples) -> None:
     width = FWHM_PER_SIGMA * samples.sigma_px
     _wavelength_dots(axes, samples, width)
     typical = float(np.median(width[samples.used])) if samples.used.any() else 1.0
@@ -171,7 +170,7 @@ def _width_panel(axes: Axes, samples: ContinuumSamples) -> None:
     few_ticks(axes, x=5, y=4)
 
 
-def _position_panel(axes: Axes, inputs: FigureInputs) -> None:
+def _position_panel(axes: Panel, inputs: FigureInputs) -> None:
     samples, arm = inputs.trace.samples, inputs.geometry.arm
     _wavelength_dots(axes, samples, samples.offset_arcsec)
     middle = float(np.median(samples.offset_arcsec[samples.used])) if samples.used.any() else 0.0
@@ -182,9 +181,9 @@ def _position_panel(axes: Axes, inputs: FigureInputs) -> None:
     few_ticks(axes, x=5, y=4)
 
 
-def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
+def _profile_panel(axes: Panel, inputs: FigureInputs) -> None:
     profile = inputs.profile
-    axes.fill_between(profile.distance_arcsec, 0.0, profile.density, color=BLUE, alpha=0.2, lw=0)
+    axes.fill_between(profile.distance_arcsec, 0.0, profile.density, color=BLUE, alpha=0.2)
     axes.plot(profile.distance_arcsec, profile.density, color=BLUE, lw=1.0)
     axes.axhline(0.0, color=JOIN, lw=0.6)
     reach = (
@@ -198,10 +197,9 @@ def _profile_panel(axes: Axes, inputs: FigureInputs) -> None:
         0.97,
         0.93,
         f"FWHM {profile.fwhm_arcsec:.2f}″\n{profile.form}",
-        transform=axes.transAxes,
         ha="right",
         va="top",
-        fontsize=7,
+        size=7,
         color=MUTED,
     )
     few_ticks(axes, x=5, y=4)

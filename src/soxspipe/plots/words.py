@@ -1,4 +1,4 @@
-"""Colours and words that figures and the report share, without matplotlib.
+"""Colours and words that figures and the report share.
 
 Colours are Okabe and Ito's, told apart by every common form of colour vision and in grey.
 """
@@ -34,3 +34,8 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def power_of_ten(exponent: int) -> str:
     """``10⁻¹⁷`` as plain text."""
     return "10" + str(exponent).translate(_SUPERSCRIPT)
+
+
+def paler(color: str, share: float) -> str:
+    """A colour (``#rrggbb``) of which only a share is put on white paper."""
+    return "#" + bytes(round(255 - share * (255 - part)) for part in bytes.fromhex(color[1:])).hex()

@@ -1,4 +1,4 @@
-"""Figures and report of the recipes that solve an arc, as bytes; matplotlib is imported when the first is drawn."""
+"""Figures and report of the recipes that solve an arc, as bytes; what draws is imported when the first is drawn."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ARROWS_PER_LINE = 3
 
 def residuals(context: ArcContext) -> Contents:
     """Residuals on the detector, by order and lamp."""
-    from soxspipe.io.figures import figure_as_pdf
     from soxspipe.plots.arc import ArcFigure, plot_arc
+    from soxspipe.plots.pdf import figure_as_pdf
 
     result = context.result
     solution = result.solution

@@ -107,8 +107,8 @@ def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale
 
 def _draw(path: Path, first: SpectrumFile, joined: JoinedSpectrum) -> None:
     """The figure of both arms."""
-    from soxspipe.io.figures import figure_as_pdf
     from soxspipe.plots.joined import plot_joined
+    from soxspipe.plots.pdf import figure_as_pdf
 
     scaled = f"bluer arm times {joined.scale:.3f}" if joined.applied else "not scaled"
     title = first.target or "Both arms"

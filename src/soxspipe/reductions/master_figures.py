@@ -1,4 +1,4 @@
-"""What the figures and reports of the bias and the dark recipe share; matplotlib is imported when the first is drawn."""
+"""What the figures and reports of the bias and the dark recipe share; what draws is imported when the first is drawn."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class ShownMaster:
 
 def master_overview(context: Context[Any, Any, Any], shown: ShownMaster) -> Contents:
     """Level, structure and histogram, as a PDF."""
-    from soxspipe.io.figures import figure_as_pdf
     from soxspipe.plots.masters import MasterFigure, plot_master
+    from soxspipe.plots.pdf import figure_as_pdf
 
     content = MasterFigure(
         title=shown.title,

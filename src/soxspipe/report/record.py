@@ -6,7 +6,6 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Protocol
 
 from soxspipe import __version__
@@ -48,12 +47,11 @@ class Record(Protocol):
 
 
 def software_versions() -> dict[str, str]:
-    """Versions of this program, of Python, of the numerical packages that this process has loaded, and of matplotlib, which draws beside it."""
+    """Versions of this program, of Python, of the numerical packages that this process has loaded."""
     versions = {"soxs-stare": __version__, "Python": platform.python_version()}
     for name in ("numpy", "scipy", "astropy"):
         module = sys.modules.get(name)
         if module is not None:
             versions[name] = str(getattr(module, "__version__", "unknown"))
-    versions["matplotlib"] = version("matplotlib")
     versions["system"] = f"{platform.system()} {platform.machine()}"
     return versions

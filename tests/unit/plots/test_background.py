@@ -12,6 +12,7 @@ from soxspipe.datamodel.calibrations import Masters
 from soxspipe.plots import FigureInputs, plot_background
 from soxspipe.plots.background import measured_limits
 from soxspipe.plots.decimate import block_mean
+from soxspipe.plots.paper import Picture, Segments
 from soxspipe.plots.show_image import orders_view
 
 Inputs = Callable[..., FigureInputs]
@@ -37,22 +38,21 @@ def test_cuts_compare_the_model_with_light_alone(figure_inputs: Inputs) -> None:
     frame = replace(inputs.stacked, electrons=inputs.background.electrons + pedestal, flags=bias.flags)
     figure = plot_background(replace(inputs, stacked=frame, masters=Masters(bias=bias)))
     cuts = figure.axes[2]
-    dots = [patch.get_path().vertices for patch in cuts.patches if patch.get_capstyle() == "round"]
+    dots = [mark.ends[:, 0] for mark in cuts.marks if isinstance(mark, Segments) and mark.round_ends]
     assert len(dots) == 3
-    for points, line in zip(dots, [line for line in cuts.lines if len(line.get_xdata()) > 50], strict=True):  # type: ignore[arg-type]
-        model = np.interp(points[:, 0], np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float))
-        np.testing.assert_allclose(points[:, 1], model, atol=0.2)
+    for points, line in zip(dots, cuts.lines, strict=True):
+        np.testing.assert_allclose(points[:, 1], np.interp(points[:, 0], line.x, line.y), atol=0.2)
 
 
 def test_the_picture_is_the_mean_of_the_model_in_its_blocks(figure_inputs: Inputs) -> None:
     inputs = figure_inputs("NIR")
     assert inputs.background is not None
     view = orders_view(inputs.geometry, margin=60)
-    (shown,) = plot_background(inputs).axes[0].images
+    (shown,) = [mark for mark in plot_background(inputs).axes[0].marks if isinstance(mark, Picture)]
     electrons = view.turn(inputs.background.electrons)
     low, high = measured_limits(electrons, view.turn(inputs.background.used))
-    rows, columns = shown.get_size()
-    right, top = shown.get_extent()[1], shown.get_extent()[3]
+    rows, columns = shown.levels.shape
+    right, top = shown.extent[1], shown.extent[3]
     block = round((top + 0.5 - view.low) / rows), round((right + 0.5) / columns)
     expected = np.clip((block_mean(electrons, *block) - low) / (high - low), 0.0, 1.0)
-    np.testing.assert_allclose(np.asarray(shown.get_array()) / 255.0, expected, atol=0.04)
+    np.testing.assert_allclose(shown.levels / 255.0, expected, atol=0.04)

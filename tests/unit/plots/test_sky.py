@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from soxspipe.plots import FigureInputs, middle_order, plot_sky_order
+from soxspipe.plots.paper import Segments
 from soxspipe.plots.sky import _even_columns
 
 Inputs = Callable[..., FigureInputs]
@@ -24,8 +25,8 @@ def test_pixels_that_the_sky_model_left_out_are_marked(figure_inputs: Inputs) ->
     marked = replace(inputs, sky_subtracted=replace(inputs.sky_subtracted, flags=flags))
 
     def left_out(given: FigureInputs) -> int:
-        panel = next(axes for axes in plot_sky_order(given, number).axes if any("residual" in text.get_text() for text in axes.texts))
-        return sum(len(patch.get_path().vertices) // 2 for patch in panel.patches if patch.get_gid() == "left out")
+        panel = next(axes for axes in plot_sky_order(given, number).axes if any("residual" in text.text for text in axes.texts))
+        return sum(len(dots.ends) for dots in panel.named("left out") if isinstance(dots, Segments))
 
     assert left_out(marked) == left_out(inputs) + 1
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from soxspipe.datamodel.flags import SpectrumFlag
-from soxspipe.io.figures import figure_as_pdf
 from soxspipe.plots import FigureInputs, plot_fluxed, plot_merged, plot_orders
+from soxspipe.plots.pdf import figure_as_pdf
 from soxspipe.plots.spectrum import spread_out
 
 Inputs = Callable[..., FigureInputs]
@@ -22,8 +22,8 @@ def test_a_sky_residual_does_not_set_the_scale(figure_inputs: Inputs) -> None:
     flux, variance = np.array(inputs.merged.flux), np.array(inputs.merged.variance)
     flux[2000:2010], variance[2000:2010] = 1e9, 1e17
     spoilt = replace(inputs, merged=replace(inputs.merged, flux=flux, variance=variance))
-    honest = plot_merged(inputs).axes[0].get_ylim()
-    np.testing.assert_allclose(plot_merged(spoilt).axes[0].get_ylim(), honest, rtol=0.02, atol=0.02 * honest[1])
+    honest = plot_merged(inputs).axes[0].yaxis.view
+    np.testing.assert_allclose(plot_merged(spoilt).axes[0].yaxis.view, honest, rtol=0.02, atol=0.02 * honest[1])
 
 
 def test_an_emission_line_is_never_cut_even_in_a_telluric_band(figure_inputs: Inputs) -> None:
@@ -33,8 +33,8 @@ def test_an_emission_line_is_never_cut_even_in_a_telluric_band(figure_inputs: In
     at = int(np.flatnonzero(inputs.telluric_bands.contains(wave))[30])
     flux[at - 20 : at + 20] = 40.0 * np.median(flux)
     figure = plot_merged(replace(inputs, merged=replace(inputs.merged, flux=flux)))
-    drawn = np.asarray(figure.axes[0].lines[0].get_ydata(), dtype=float)
-    assert figure.axes[0].get_ylim()[1] > np.nanmax(drawn)
+    drawn = figure.axes[0].lines[0].y
+    assert figure.axes[0].yaxis.view[1] > np.nanmax(drawn)
 
 
 def test_names_of_orders_keep_apart() -> None:
@@ -48,18 +48,17 @@ def test_samples_without_data_are_a_gap(figure_inputs: Inputs) -> None:
     quality = np.array(inputs.merged.quality)
     quality[1000:3000] |= int(SpectrumFlag.NO_DATA)
     figure = plot_merged(replace(inputs, merged=replace(inputs.merged, quality=quality)))
-    drawn = figure.axes[0].lines[0].get_ydata()
-    assert np.isnan(np.asarray(drawn, dtype=float)).any()
+    assert np.isnan(figure.axes[0].lines[0].y).any()
 
 
 def test_flux_axis_names_its_unit_and_power(figure_inputs: Inputs) -> None:
     inputs = figure_inputs("NIR")
-    label = plot_fluxed(inputs).axes[0].get_ylabel()
+    label = plot_fluxed(inputs).axes[0].yaxis.label
     assert re.fullmatch(r"flux density\n\(10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+ erg s⁻¹ cm⁻² Å⁻¹\)", label)
 
 
 def test_medians_are_quoted_from_the_metrics(figure_inputs: Inputs) -> None:
-    texts = [text.get_text() for text in plot_merged(figure_inputs("NIR")).axes[2].texts]
+    texts = [text.text for text in plot_merged(figure_inputs("NIR")).axes[2].texts]
     assert any("median 31.4" in text and "12: 28" in text for text in texts)
 
 
@@ -83,6 +82,6 @@ def test_noisy_ends_of_orders_are_pale(figure_inputs: Inputs) -> None:
     variance[:200] = 1e12
     noisy = replace(inputs, orders=(replace(spectrum, variance=variance), *inputs.orders[1:]))
     assert len(plot_orders(noisy).axes[0].lines) == len(plot_orders(inputs).axes[0].lines) + 1
-    pale = min(plot_orders(noisy).axes[0].lines, key=lambda line: np.isfinite(np.asarray(line.get_ydata(), dtype=float)).sum())
-    drawn = np.asarray(pale.get_xdata(), dtype=float)[np.isfinite(np.asarray(pale.get_ydata(), dtype=float))]
+    pale = min(plot_orders(noisy).axes[0].lines, key=lambda line: np.isfinite(line.y).sum())
+    drawn = pale.x[np.isfinite(pale.y)]
     np.testing.assert_allclose([drawn.min(), drawn.max()], np.sort(spectrum.wavelength_nm[[0, 199]]), atol=1.0)

@@ -8,15 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from soxspipe.datamodel.metric import Metric
-from soxspipe.io.figures import figure_as_pdf
 from soxspipe.plots import FigureInputs, plot_trace
+from soxspipe.plots.paper import Segments
+from soxspipe.plots.pdf import figure_as_pdf
 
 Inputs = Callable[..., FigureInputs]
 
 
 def test_a_forced_trace_says_so(figure_inputs: Inputs) -> None:
     figure = plot_trace(figure_inputs("NIR", standard=False, forced=True))
-    assert any("no object found" in text.get_text() for text in figure.texts)
+    assert any("no object found" in text.text for text in figure.texts)
 
 
 def test_a_trace_without_any_detection_is_drawn(figure_inputs: Inputs) -> None:
@@ -32,7 +33,7 @@ def test_trace_panel_shows_every_sample_in_its_state(figure_inputs: Inputs) -> N
     inputs = figure_inputs("NIR")
     samples = inputs.trace.samples
     panel = plot_trace(inputs).axes[0]
-    marks = {patch.get_gid(): len(patch.get_path().vertices) // 2 for patch in panel.patches if patch.get_gid()}  # two ends to a dot
+    marks = {mark.name: len(mark.ends) for mark in panel.marks if isinstance(mark, Segments) and mark.name}
     assert marks == {
         "used": np.count_nonzero(samples.used),
         "clipped": np.count_nonzero(samples.detected & ~samples.used),
@@ -42,5 +43,5 @@ def test_trace_panel_shows_every_sample_in_its_state(figure_inputs: Inputs) -> N
 
 def test_trace_figure_quotes_metrics_and_settings(figure_inputs: Inputs) -> None:
     inputs = replace(figure_inputs("NIR"), metrics=(Metric(name="N ORDERS", value=3),), trace_settings=(("order-deg", "4"),))
-    written = [text.get_text() for text in plot_trace(inputs).texts]
+    written = [text.text for text in plot_trace(inputs).texts]
     assert "N ORDERS: 3\n\norder-deg: 4" in written

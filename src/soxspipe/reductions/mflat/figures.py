@@ -1,4 +1,4 @@
-"""Figures and report of a flat run, as bytes; matplotlib is imported when the first is drawn."""
+"""Figures and report of a flat run, as bytes; what draws is imported when the first is drawn."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def background(context: MflatContext) -> Contents:
     """Scattered light as a figure."""
-    from soxspipe.io.figures import figure_as_pdf
     from soxspipe.plots.flat import plot_scattered
+    from soxspipe.plots.pdf import figure_as_pdf
 
     image = context.result.master.background
     if image is None:
@@ -31,8 +31,8 @@ def background(context: MflatContext) -> Contents:
 
 def order_location(context: MflatContext) -> Contents:
     """Edges over the flat, and their residuals."""
-    from soxspipe.io.figures import figure_as_pdf
     from soxspipe.plots.flat import plot_edges
+    from soxspipe.plots.pdf import figure_as_pdf
 
     made = context.result.master
     orders = {context.inputs.arm.label(number): order.edges for number, order in made.orders.items()}

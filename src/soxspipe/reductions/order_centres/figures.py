@@ -1,4 +1,4 @@
-"""Figures and report of the order centres, as bytes; matplotlib is imported when the first is drawn."""
+"""Figures and report of the order centres, as bytes; what draws is imported when the first is drawn."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from soxspipe.reductions.spec import Contents
 
 def residuals(context: OrderCentresContext) -> Contents:
     """Offsets from the dispersion solution, and their fit."""
-    from soxspipe.io.figures import figure_as_pdf
     from soxspipe.plots.centres import CentresFigure, plot_centres
+    from soxspipe.plots.pdf import figure_as_pdf
 
     centres, arm = context.result.centres, context.inputs.arm
     samples = centres.samples

@@ -1,4 +1,4 @@
-"""Figures and report of a stare run, as bytes; matplotlib is imported when the first is drawn."""
+"""Figures and report of a stare run, as bytes; what draws is imported when the first is drawn."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from soxspipe.reductions.stare.report_links import related_reports, relative_lin
 from soxspipe.settings.published_names import leaves
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from soxspipe.plots.inputs import FigureInputs
+    from soxspipe.plots.paper import Figure
     from soxspipe.report.record import ReportedProduct
     from soxspipe.report.science.content import ReportContent
     from soxspipe.report.verdict import Verdict
@@ -204,6 +203,6 @@ def figure_inputs(context: StareContext) -> FigureInputs:
 
 
 def _pdf(figure: Figure) -> Contents:
-    from soxspipe.io.figures import figure_as_pdf
+    from soxspipe.plots.pdf import figure_as_pdf
 
     return [figure_as_pdf(figure)]

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
-from importlib import metadata
 from importlib.resources import files
 
 import numpy as np
@@ -211,7 +210,5 @@ def test_the_library_is_the_one_we_say_it_is_and_brings_its_licence(content: Mak
     assert page.count("var uPlot=") == 1
 
 
-def test_versions_are_those_of_the_packages_and_of_matplotlib_whether_it_is_loaded_or_not(content: Make) -> None:
-    made = content()
-    assert made.versions["numpy"] == np.__version__
-    assert made.versions["matplotlib"] == metadata.version("matplotlib")
+def test_versions_are_those_of_the_packages(content: Make) -> None:
+    assert content().versions["numpy"] == np.__version__
