@@ -95,6 +95,22 @@ def test_a_star_that_no_library_has_is_said(target: Path, tmp_path: Path) -> Non
     assert "no library has HIP 1: taken for hot stars" in take_out_telluric(target, [hot_star(tmp_path)]).note
 
 
+def test_a_hot_star_serves_the_whole_near_infrared(tmp_path: Path) -> None:
+    """Beyond 1.29 micron all wavelengths lie in a band, yet the H band is clear: it must not be lost for want of a continuum."""
+    wave = np.round(np.arange(1000.0, 2034.0, 0.06), 2)
+    planck = 100 * FLUX * (wave / 1500.0) ** -5 / np.expm1(14.388e6 / 15000.0 / wave)
+    star = written(tmp_path / "s_FLUXCAL.fits", "NIR", wave, planck * air(wave, 1.2, 2.5), noise=0.03, AIRMASS=1.2, OBJECT="HIP 1", RA=10.0)
+    target = written(tmp_path / "t_FLUXCAL.fits", "NIR", wave, FLUX * air(wave, 1.4, 3.0), noise=0.02, seed=3, AIRMASS=1.4)
+    path = take_out_telluric(target, [star]).path
+    flux, through, quality = (column(path, name) for name in ("FLUX", "TRANSMISSION", "QUAL"))
+    clear = air(wave, 1.4, 3.0) > 0.9
+    assert not np.any(quality[clear] & 1024)
+    for low, high in ((1000, 1280), (1500, 1600), (1600, 1700), (1700, 1780), (2000, 2034)):
+        inside = clear & (wave > low) & (wave < high)
+        assert np.median(flux[inside]) / FLUX == pytest.approx(1.0, abs=0.02), "the star's continuum is a power law to 1 %"
+    assert np.max(through) < 1.1
+
+
 def two_arms(folder: Path, scale: float = 1.0, noise: float = 0.02, **cards: object) -> tuple[Path, Path]:
     vis = written(folder / "v_FLUXCAL.fits", "VIS", VIS, FLUX * np.ones(VIS.size), noise=noise)
     nir = written(folder / "n_FLUXCAL.fits", "NIR", NIR, scale * FLUX * np.ones(NIR.size), noise=noise, seed=4, **cards)

@@ -137,7 +137,8 @@ class Spectrum {
     if (log) return [percentile(chosen, 0.01) / 1.6, percentile(chosen, 1) * 1.6];
     let low = percentile(chosen, 0.005), high = percentile(chosen, 0.995);
     if (this.state.view === "sky") high = percentile(chosen, 1);
-    high = Math.min(percentile(chosen, 1), high + (high - low));
+    if (this.magnitudes) low = Math.max(chosen[0], low - (high - low)); // bright lines stand at the low end
+    else high = Math.min(percentile(chosen, 1), high + (high - low));
     if (low > 0 && low < 0.5 * high && !this.magnitudes) low = 0;
     const pad = 0.08 * ((high - low) || Math.abs(high) || 1);
     return [low - pad, high + pad];

@@ -15,6 +15,7 @@ from soxspipe.report.science import ReportContent, build_report
 from support.browser import Page
 
 Make = Callable[..., ReportContent]
+LONG_NAME = "20250302T020000_VIS_1X1_3_STARE_STD_FLUX_60PT0S_SOXS_LTT7987_RESP.fits was made through another slit"
 STOLEN = "<img src=x onerror=window.stolen=1><script>window.stolen=1</script>"
 
 
@@ -23,7 +24,8 @@ def report(content: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = content(standard=True)
     hostile = replace(base.reduction.observation, target="LTT 7987 " + STOLEN)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(build_report(replace(base, reduction=replace(base.reduction, observation=hostile))), encoding="utf-8")
+    spoilt = replace(base, reduction=replace(base.reduction, observation=hostile), warnings=(LONG_NAME,))
+    path.write_text(build_report(spoilt), encoding="utf-8")
     return path
 
 
