@@ -47,6 +47,8 @@ class SpectrumFile:
         Pointing.
     cards : tuple of Card
         The whole primary header.
+    corrected : bool
+        Whether the telluric absorption has been taken out.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class SpectrumFile:
     ra_deg: float | None
     dec_deg: float | None
     cards: tuple[Card, ...]
+    corrected: bool
 
     def card(self, keyword: str) -> CardValue:
         """Value of a card of the primary header; None if there is none."""
@@ -81,13 +84,14 @@ def read_fluxed(path: Path) -> SpectrumFile:
     Raises
     ------
     InputError
-        If the file is not a flux-calibrated spectrum of this program.
+        If the file is not a flux-calibrated spectrum of this program, with wavelengths in air as observed.
     """
     opened = open_fits(path)
     if not opened.tables:
         raise InputError(f"{path}: holds no table; a flux-calibrated spectrum (..._FLUXCAL.fits) is needed")
     columns = {name.lower(): values for name, values in read_table(opened, opened.tables[0]).items()}
-    wanted = CORRECTED_COLUMNS if opened.tables[0].name == "TELLURIC" else COLUMNS
+    corrected = opened.tables[0].name == "TELLURIC"
+    wanted = CORRECTED_COLUMNS if corrected else COLUMNS
     missing = [name for name in wanted if name not in columns]
     if missing:
         raise InputError(
@@ -97,6 +101,7 @@ def read_fluxed(path: Path) -> SpectrumFile:
     if wave.ndim != 1 or wave.size < 100 or not np.all(np.diff(wave) > 0):
         raise InputError(f"{path}: its wavelengths do not ascend over at least 100 samples")
     header = read_header(path)
+    require_as_observed(path, text_of(header, "SPECSYS"), text_of(header, "SOXS WAVE MEDIUM"))
     water = [
         number for number in (number_of(header, f"ESO TEL AMBI IWV {end}") for end in ("START", "END")) if number is not None and number > 0
     ]
@@ -115,7 +120,20 @@ def read_fluxed(path: Path) -> SpectrumFile:
         ra_deg=number_of(header, "RA"),
         dec_deg=number_of(header, "DEC"),
         cards=header_cards(header),
+        corrected=corrected,
     )
+
+
+def require_as_observed(path: Path, frame: str, medium: str) -> None:
+    """Refuse wavelengths that have been brought to another frame of reference or medium before; headers that do not say are ours of old.
+
+    Raises
+    ------
+    InputError
+        If they have.
+    """
+    if frame not in ("", "TOPOCENT") or medium not in ("", "air"):
+        raise InputError(f"{path}: its wavelengths have been converted before ({frame}, {medium}); use the spectrum it was made from")
 
 
 def full_cards(path: Path) -> tuple[Card, ...]:

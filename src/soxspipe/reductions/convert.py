@@ -13,7 +13,7 @@ from soxspipe.errors import InputError
 from soxspipe.io.atomic import write_whole
 from soxspipe.io.fits_writer import Hdu
 from soxspipe.io.products import write_fits
-from soxspipe.io.spectra import FinishedTable, moved_hdus, read_finished
+from soxspipe.io.spectra import FinishedTable, moved_hdus, read_finished, require_as_observed
 from soxspipe.io.spectrum_text import spectrum_text
 from soxspipe.reductions.finished import Finished
 
@@ -83,9 +83,8 @@ def move_table(table: FinishedTable, frame: str, medium: str) -> MovedSpectrum:
     InputError
         If it has been converted before, or its header lacks what the velocity needs.
     """
+    require_as_observed(table.path, str(table.card("SPECSYS") or ""), str(table.card("SOXS WAVE MEDIUM") or ""))
     velocity = _velocity(table) if frame == "barycentric" else 0.0
-    if table.card("SPECSYS") not in (None, "TOPOCENT") or table.card("SOXS WAVE MEDIUM") not in (None, "air"):
-        raise InputError(f"{table.path}: its wavelengths have been converted before; convert the spectrum it was made from")
     wave = moved_wavelengths(np.asarray(table.values("WAVE"), dtype=np.float64), vacuum=medium == "vacuum", velocity_km_s=velocity)
     cards: list[Card] = [
         ("SPECSYS", "BARYCENT" if frame == "barycentric" else "TOPOCENT", "frame of reference of the wavelengths"),

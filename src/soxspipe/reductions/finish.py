@@ -55,16 +55,16 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     Raises
     ------
     InputError
-        If a file is not a calibrated spectrum, has no air mass, no standard is of the same arm, or one is the target itself.
+        If a file is not a calibrated spectrum, has been corrected before, has no air mass, no standard is of the same arm, or one is the
+        target itself.
     AlgorithmError
         If no standard has light in a telluric band.
     ProductError
         If the file could not be written.
     """
-    target = read_fluxed(spectrum)
+    target, *files = (_with_its_air(path) for path in (spectrum, *standards))
     if target.airmass is None:
         raise InputError(f"{spectrum}: its header has no AIRMASS; the amounts of air cannot be told")
-    files = [read_fluxed(path) for path in standards]
     same = [file for file in files if file.arm == target.arm]
     if not same:
         found = ", ".join(sorted({file.arm or "unknown" for file in files})) or "none"
@@ -82,6 +82,14 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
     path = write_fits(corrected_path(spectrum, output), telluric_hdus(target, correction, [str(file.path) for file in same]))
     warnings = (*_telluric_warnings(target, correction), *_slit_warnings(target, same))
     return Finished(path=path, note=_amounts_note(correction) + _stars_note(same, stars), warnings=warnings, correction=correction)
+
+
+def _with_its_air(path: Path) -> SpectrumFile:
+    """A spectrum that still has its telluric absorption."""
+    file = read_fluxed(path)
+    if file.corrected:
+        raise InputError(f"{path}: its telluric absorption has been taken out before; give the plain spectrum (..._FLUXCAL.fits)")
+    return file
 
 
 def join_files(blue: Path, red: Path, output: Path | None = None, *, apply_scale: bool = True) -> Finished:

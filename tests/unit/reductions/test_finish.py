@@ -16,6 +16,7 @@ from soxspipe.io import static
 from soxspipe.io.fits import open_fits, read_header
 from soxspipe.io.fits_columns import read_table
 from soxspipe.io.products import fluxed_hdus, write_fits
+from soxspipe.reductions.convert import convert_spectrum
 from soxspipe.reductions.finish import join_files, take_out_telluric
 from soxspipe.simulate.telluric import TelluricSpecies
 
@@ -89,6 +90,32 @@ def test_the_target_is_no_standard_of_its_own(target: Path, tmp_path: Path) -> N
     with pytest.raises(InputError, match="is the target itself"):
         take_out_telluric(target, [target])
     assert not list(tmp_path.glob("*TELLURIC*"))
+
+
+def test_what_has_lost_its_air_is_neither_target_nor_standard(target: Path, tmp_path: Path) -> None:
+    star = hot_star(tmp_path)
+    corrected = take_out_telluric(target, [star]).path
+    before = corrected.read_bytes()
+    for spectrum, standard in ((corrected, star), (target, take_out_telluric(star, [hot_star(tmp_path, 1.5)]).path)):
+        with pytest.raises(InputError, match="has been taken out before"):
+            take_out_telluric(spectrum, [standard])
+    assert corrected.read_bytes() == before
+
+
+@pytest.mark.parametrize(("frame", "medium"), [("barycentric", "air"), ("topocentric", "vacuum")])
+def test_converted_wavelengths_are_refused(target: Path, tmp_path: Path, frame: str, medium: str) -> None:
+    """Lines of the air stand where they were observed; a joined spectrum of two frames would be right in neither."""
+    bary = written(tmp_path / "b_FLUXCAL.fits", "VIS", VIS, FLUX * np.ones(VIS.size), **{"SOXS BARY VEL": 20.0})
+    moved = convert_spectrum(bary, frame, medium).path
+    for work in (
+        lambda: take_out_telluric(moved, [hot_star(tmp_path)]),
+        lambda: take_out_telluric(target, [moved]),
+        lambda: join_files(moved, two_arms(tmp_path)[1]),
+    ):
+        with pytest.raises(InputError, match="converted before"):
+            work()
+    assert not list(tmp_path.glob("*TELLURIC*"))
+    assert not list(tmp_path.glob("*JOINED*"))
 
 
 def test_a_star_that_no_library_has_is_said(target: Path, tmp_path: Path) -> None:
