@@ -263,7 +263,7 @@ def _run(request: Request, *, as_json: bool, verbose: bool) -> int:
 
     console, began = _console(verbose), time.perf_counter()
     index = open_index(request.output)
-    with Workers(request) as workers:
+    with Workers(request, console.note) as workers:
         plan = plan_folder(request, index=index, seen=workers.begin)
         write_sofs(plan)
         console.note(summary_line(plan))
@@ -302,7 +302,7 @@ def _keep_watch(request: Request, *, quick: bool, redo: bool, verbose: bool) -> 
 
     console = _console(verbose)
     console.note(f"watching {request.folder}; Ctrl-C ends it. The page of each night is {page_path(request.output, '<date>')}")
-    night = watch(request, Watching(quick=quick, redo=redo, say=lambda outcome: console.note(describe(outcome))))
+    night = watch(request, Watching(quick=quick, redo=redo, say=lambda outcome: console.note(describe(outcome)), note=console.note))
     _close(console, night, as_json=False)
     return night.exit_status
 

@@ -74,8 +74,8 @@ class Watching:
         First the spectrum and its report, the rest later.
     redo : bool
         Reduce again when better calibrations arrive.
-    say : callable
-        Hears of every reduction that ended.
+    say, note : callable
+        Hear of every reduction that ended, and where Dask's dashboard is, if one was asked for.
     until : callable
         True ends the watch.
     clock, sleep : callable
@@ -85,6 +85,7 @@ class Watching:
     quick: bool = False
     redo: bool = False
     say: Callable[[Outcome], None] = lambda _: None
+    note: Callable[[str], object] = lambda _: None
     until: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -233,6 +234,8 @@ def watch(request: Request, how: Watching, *, recipe: Recipe = run_recipe, takes
         scheduler=request.scheduler, workers=request.workers, processes=request.processes, dashboard=request.dashboard, ready=True
     )  # fmt: skip
     with connected(engine) as client:
+        if request.dashboard:
+            how.note(f"Dask's dashboard: {client.dashboard_link}")
         running = Running(client, recipe)
         watched = Watch(request, how, running, open_index(request.output), takes)
         try:

@@ -24,10 +24,12 @@ class Workers:
     ----------
     request : Request
         Where and how.
+    say : callable
+        Hears where Dask's dashboard is, if one was asked for.
     """
 
-    def __init__(self, request: Request) -> None:
-        self._request = request
+    def __init__(self, request: Request, say: Callable[[str], object] = lambda _: None) -> None:
+        self._request, self._say = request, say
         self._starting: Future[LocalCluster] | None = None
         self._client: Client | None = None
         self._opened = ExitStack()
@@ -79,6 +81,8 @@ class Workers:
 
         if self._client is None:
             self._client = self._opened.enter_context(connected(self._engine(), self.begun()))
+            if self._request.dashboard:
+                self._say(f"Dask's dashboard: {self._client.dashboard_link}")
         return self._client
 
     def _engine(self) -> Engine:

@@ -59,6 +59,14 @@ def test_a_scheduler_elsewhere_is_not_looked_for_before_it_is_needed(tmp_path: P
         assert workers.begun() is None
 
 
+def test_the_address_of_a_dashboard_is_said_if_one_was_asked_for(tmp_path: Path) -> None:
+    for asked, said in ((False, []), (True, ["Dask's dashboard: http://127.0.0.1:"])):
+        heard: list[str] = []
+        with Workers(replace(request_in(tmp_path), dashboard=asked), heard.append) as workers:
+            workers.client()
+        assert [text.rpartition(":")[0] + ":" for text in heard] == said
+
+
 class Lost:
     """A client whose worker dies over the work."""
 
