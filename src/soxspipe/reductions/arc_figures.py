@@ -35,7 +35,7 @@ def residuals(context: ArcContext) -> Contents:
     content = ArcFigure(
         title=f"{arm.name} {what} solution: {int(solution.used.sum())} of {int(seen.sum())} images used",
         subtitle=context.provenance.sof_name,
-        shape=result.image.shape,
+        shape=result.light.shape,
         x=solution.fit_x[seen], y=solution.fit_y[seen], dx=solution.residual_x[seen], dy=solution.residual_y[seen], used=solution.used[seen],
         arrows=arrows, arrow_lamp=solution.lines.element[arrow_line],
         order=solution.lines.order[line], wavelength_nm=solution.lines.wavelength_nm[line], lamp=solution.lines.element[line],
@@ -93,7 +93,7 @@ def _sheets(context: ArcContext) -> list[Sheet]:
     from soxspipe.plots.masters import thumbnail
     from soxspipe.report.calibration import Sheet
 
-    light = thumbnail(np.maximum(context.result.image.electrons, 0.0), SHEET_PX)
+    light = thumbnail(np.maximum(context.result.light, 0.0), SHEET_PX)
     high = float(np.percentile(light, 99.5))
     sheets = [Sheet(title="Arc", caption="Light of all lamps, averaged in blocks", image=light, low=0.0, high=high)]
     if context.result.solved_map is not None:

@@ -14,7 +14,7 @@ from soxspipe.algorithms.calibration.line_widths import LineWidths, WidthTable, 
 from soxspipe.algorithms.calibration.predict_lines import ArcPrediction, candidate_lines, pixels_of
 from soxspipe.algorithms.calibration.solve_arc import ArcSolution, solve_arc
 from soxspipe.algorithms.calibration.solve_map import SolvedMap
-from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.arrays import FloatArray, Image, IntArray
 from soxspipe.datamodel.geometry import DispersionPolynomial
 from soxspipe.reductions.lamp_inputs import LampInputs
 
@@ -34,8 +34,8 @@ class ArcResult:
 
     Attributes
     ----------
-    image : ArcImage
-        Light of the arc.
+    light : ndarray of float32, shape (ny, nx)
+        Of the arc, electrons, for the report.
     solution : ArcSolution
         Lines, images and fit, in pixels of the frame as it was read out.
     x, y : DispersionPolynomial
@@ -58,7 +58,7 @@ class ArcResult:
         For the user.
     """
 
-    image: ArcImage
+    light: Image
     solution: ArcSolution
     x: DispersionPolynomial
     y: DispersionPolynomial
@@ -97,8 +97,9 @@ def arc_result(inputs: LampInputs, image: ArcImage, solution: ArcSolution) -> Ar
     widths = measure_line_widths(image, solution, inputs.arm.dispersion_axis)
     readback = _readback(inputs, solution, (x, y))
     result = ArcResult(
-        image=image, solution=solution, x=x, y=y, readback_px=readback, widths=widths, width_table=tabulate_widths(solution, widths)
-    )
+        light=image.electrons.astype(np.float32), solution=solution, x=x, y=y, readback_px=readback, widths=widths,
+        width_table=tabulate_widths(solution, widths),
+    )  # fmt: skip
     return replace(result, warnings=_warnings(inputs, result))
 
 

@@ -31,21 +31,7 @@ def reduce_spatial_solution(inputs: LampInputs, settings: SpatialSolutionSetting
     """Solve a multi-pinhole arc and make the map."""
     if inputs.order_table is None or inputs.order_table.low is None:
         raise InputError("the order table has no edges (columns edgelow_c.., edgeup_c..); that of the master flat is needed")
-    image = combine_lamps(inputs.frames, settings.stack, use_flat=settings.use_flat)
-    done("detrend", f"{len(inputs.raw)} frames")
-    if settings.subtract_background:
-        image = without_gap_light(image, inputs.order_table, inputs.detector.binning)
-        done("scattered light", "a smooth surface through the gaps between the orders")
-    solution = solve(inputs, image, inputs.prediction.mask_arcsec, with_degrees(settings.arc, settings.poly))
-    fit = solution.fit
-    done("solve", f"{int(solution.used.sum())} images, left-out error {fit.x.left_out_px:.3f}, {fit.y.left_out_px:.3f} px")
-    result = arc_result(inputs, image, solution)
-    mask = check_mask(image, solution)
-    middles = slit_middles(result, inputs.order_table, inputs)
-    result = replace(
-        result, mask=mask, shift_px=centre_motion(result, inputs), slit_centre_arcsec=middles,
-        warnings=(*result.warnings, *mask_warnings(mask, inputs.arm), *_middle_warnings(middles, inputs)),
-    )  # fmt: skip
+    result = _solved(inputs, inputs.order_table, settings, done)  # its frame, 74 MB in NIR, is gone by now
     done("check mask", f"motion against the first solution {result.shift_px[0]:+.2f}, {result.shift_px[1]:+.2f} px")
     if inputs.slit_raw:
         result = replace(result, slit_widths=_through_slit(result, inputs, settings))
@@ -55,6 +41,25 @@ def reduce_spatial_solution(inputs: LampInputs, settings: SpatialSolutionSetting
     made = _map(inputs, result, settings)
     done("map", f"{made.solved:.2%} of the pixels of the orders, to {made.distance_px:.0e} px")
     return replace(result, solved_map=made)
+
+
+def _solved(inputs: LampInputs, table: OrderTable, settings: SpatialSolutionSettings, done: Done) -> ArcResult:
+    """The solution of the arc, with what is seen of the mask."""
+    image = combine_lamps(inputs.frames, settings.stack, use_flat=settings.use_flat)
+    done("detrend", f"{len(inputs.raw)} frames")
+    if settings.subtract_background:
+        image = without_gap_light(image, table, inputs.detector.binning)
+        done("scattered light", "a smooth surface through the gaps between the orders")
+    solution = solve(inputs, image, inputs.prediction.mask_arcsec, with_degrees(settings.arc, settings.poly))
+    fit = solution.fit
+    done("solve", f"{int(solution.used.sum())} images, left-out error {fit.x.left_out_px:.3f}, {fit.y.left_out_px:.3f} px")
+    result = arc_result(inputs, image, solution)
+    mask = check_mask(image, solution)
+    middles = slit_middles(result, table, inputs)
+    return replace(
+        result, mask=mask, shift_px=centre_motion(result, inputs), slit_centre_arcsec=middles,
+        warnings=(*result.warnings, *mask_warnings(mask, inputs.arm), *_middle_warnings(middles, inputs)),
+    )  # fmt: skip
 
 
 def _through_slit(result: ArcResult, inputs: LampInputs, settings: SpatialSolutionSettings) -> LineWidths:
