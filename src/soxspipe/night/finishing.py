@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,11 @@ class Finishing:
     def after(self) -> tuple[str, ...]:
         """Tasks whose outcomes it must know."""
         return (*self.targets, *self.standards)
+
+    def of_those_in(self, names: Collection[str]) -> Finishing:
+        """The same of some tasks only."""
+        targets = {name: move for name, move in self.targets.items() if name in names}
+        return replace(self, targets=targets, standards=tuple(name for name in self.standards if name in names))
 
     def __call__(self, outcomes: Sequence[Outcome], each: Each = map) -> FinishedNight:
         """Correct and join what there is."""

@@ -12,9 +12,11 @@ from typing import Any
 from soxspipe.errors import InputError
 from soxspipe.io.atomic import write_whole
 from soxspipe.night.execute import Engine, Running, connected
+from soxspipe.night.finishing import link_arms
 from soxspipe.night.graph import Node, build_graph
 from soxspipe.night.index import FoundFile, Index, find_files, open_index
 from soxspipe.night.job import Recipe, raw_names, settled
+from soxspipe.night.last_steps import LastSteps
 from soxspipe.night.pages import write_pages
 from soxspipe.night.plan import Plan, Takes, Task, narrowed
 from soxspipe.night.run import Night, Request, plan_of, settings_texts, write_sofs
@@ -105,6 +107,7 @@ class Watch:
         self._outcomes: dict[str, Outcome] = {}
         self._plan = Plan(folder=request.folder, output=request.output, tasks=(), left_out=())
         self._quick = _quick_settings(request) if how.quick else None
+        self._last_steps = LastSteps(request, running, redo=how.redo)
 
     @property
     def night(self) -> Night:
@@ -125,9 +128,19 @@ class Watch:
             write_sofs(self._plan)
         due = self._how.clock() - self._looked_at >= LOOK_AGAIN_S
         started = self._hand_in() if arrived or ended or due else False
-        if ended or arrived:
+        finished = self._finish(after=bool(ended))
+        if ended or arrived or finished:
             write_pages(self.night)
-        return bool(ended or arrived or started)
+        return bool(ended or arrived or started or finished)
+
+    def _finish(self, *, after: bool) -> bool:
+        """Hand in the last step of targets that have ended, and take what it has made; returns whether there was any."""
+        if after:
+            self._last_steps.hand_in(self._plan, self._outcomes)
+        finished = self._last_steps.ended()
+        for made in finished:
+            link_arms(self.night, made.pairs)
+        return bool(finished)
 
     def _take(self, name: str, outcome: Outcome | None) -> None:
         """Note the outcome of a job; the full reduction follows a quick one."""

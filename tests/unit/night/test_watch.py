@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from soxspipe.night.execute import Engine, Running, connected
+from soxspipe.night.finishing import Finishing
 from soxspipe.night.graph import Node
 from soxspipe.night.index import FoundFile, open_index
 from soxspipe.night.job import run_job
 from soxspipe.night.run import Request
 from soxspipe.night.state import Outcome
 from soxspipe.night.watch import LOOK_AGAIN_S, QUIET_S, Settling, Watch, Watching
+from soxspipe.reductions.finish_night import FinishedNight
 from support.night_headers import EVENING, Exposure, calibrations, stare, write_headers
 from support.nights import cheap_recipe, every_recipe
 
@@ -31,6 +34,20 @@ class Clock:
         return self.now
 
 
+@dataclass(frozen=True)
+class Ended:
+    """Takes the place of a future that has ended well."""
+
+    made: FinishedNight
+    status: str = "finished"
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> FinishedNight:
+        return self.made
+
+
 class AtOnce:
     """Takes the place of `Running`: jobs are done at once, in this thread."""
 
@@ -38,6 +55,7 @@ class AtOnce:
         self.done: list[tuple[str, Outcome | None]] = []
         self.handed_in: list[tuple[str, int, str | None]] = []
         self.given_up_once: set[str] = set()
+        self.followed: list[tuple[str, ...]] = []
 
     def __contains__(self, name: str) -> bool:
         return False
@@ -52,6 +70,10 @@ class AtOnce:
             known[node.job.name] = run_job(node.job, [known[name] for name in node.after if name in known], cheap_recipe)
             self.done.append((node.job.name, known[node.job.name]))
             self.handed_in.append((node.job.verb, priority, node.job.settings))
+
+    def follow(self, sequels: list[Finishing], outcomes: dict[str, Outcome]) -> dict[str, Ended]:
+        self.followed += [sequel.after for sequel in sequels]
+        return {sequel.name: Ended(sequel([outcomes[name] for name in sequel.after])) for sequel in sequels}
 
     def ended(self) -> Iterator[tuple[str, Outcome | None]]:
         done, self.done = self.done, []
@@ -114,6 +136,21 @@ def test_a_star_is_reduced_when_it_comes_and_again_when_its_second_exposure_does
     assert scene.pass_time(60.0) == []
     assert len({outcome.name for outcome in scene.heard if outcome.verb == "stare"}) == 1
     assert (scene.folder / "out" / "night_2026-03-01.html").exists()
+
+
+@pytest.mark.parametrize("redo", [False, True])
+def test_the_last_step_follows_on_a_target_and_on_another_standard_if_that_is_wished(tmp_path: Path, redo: bool) -> None:
+    scene = Scene(tmp_path, redo=redo)
+    target, standard = STAR, stare("VIS", EVENING + timedelta(hours=10), target="LTT3218", standard=True)
+    scene.arrive(calibrations("VIS") + target[:1])
+    scene.pass_time(1.1)
+    assert [len(after) for after in scene.running.followed] == [1], "there is no standard yet"
+    scene.arrive(target[1:])
+    scene.pass_time(1.1)
+    assert [len(after) for after in scene.running.followed] == [1, 1]
+    scene.arrive(standard)
+    scene.pass_time(1.1)
+    assert {len(after) for after in scene.running.followed[2:]} == ({2} if redo else set())
 
 
 def test_a_star_without_calibrations_waits_for_them(scene: Scene) -> None:
