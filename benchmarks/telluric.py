@@ -95,7 +95,7 @@ def residuals(arm: str, scene: Scene, references: list[TelluricReference], targe
     wave, through = air(arm, target, scene.kind)
     through = np.interp(wave + scene.shift_px * (wave[1] - wave[0]), wave, through)
     continuum = 1.0 + 0.2 * np.sin(wave / 40.0)
-    found = correct_telluric(observed(wave, continuum * through, 100.0, seed), references, airmass=target[0])
+    found = correct_telluric(observed(wave, continuum * through, 100.0, seed), references, airmass=target[0], lines=static.read_air_lines())
     inside = (band_index(wave) >= 0) & (through < 0.98) & ~found.saturated
     ratio = found.transmission / np.maximum(through, 1e-6) - 1.0
     shallow, deep = inside & (through > 0.5), inside & (through > 0.2) & (through < 0.5)

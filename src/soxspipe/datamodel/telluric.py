@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray, freeze
 
 
@@ -36,6 +38,32 @@ class TelluricReference:
     def __post_init__(self) -> None:
         shape = self.wavelength_nm.shape
         freeze(self, wavelength_nm=shape, transmission=shape, variance=shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AirLines:
+    """Optical depths from lists of lines, on a grid that is uniform in the logarithm of wavelength.
+
+    Attributes
+    ----------
+    start_nm, samples_per_e_fold : float
+        First wavelength (air), and the grid's resolution.
+    water, mixed : ndarray, shape (n,)
+        Of 1 mm of precipitable water, and of oxygen, carbon dioxide and methane at air mass 1.
+    """
+
+    start_nm: float
+    samples_per_e_fold: float
+    water: FloatArray
+    mixed: FloatArray
+
+    def __post_init__(self) -> None:
+        freeze(self, water=self.water.shape, mixed=self.water.shape)
+
+    @property
+    def stop_nm(self) -> float:
+        """Where the grid ends."""
+        return float(self.start_nm * np.exp(self.water.size / self.samples_per_e_fold))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

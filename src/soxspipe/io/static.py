@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.calibrations import ExtinctionCurve, SkyLines, StandardStar, TelluricBands
 from soxspipe.datamodel.geometry import OrderFormat, SpectralFormat
+from soxspipe.datamodel.telluric import AirLines
 from soxspipe.instruments.registry import find_instrument
 
 MATCH_RADIUS_ARCSEC = 60.0
@@ -65,6 +66,15 @@ def read_telluric_species() -> tuple[float, float, dict[str, NDArray[np.float64]
     start, resolution, _ = archive["wavelength_nm"]
     depths = {key.removeprefix("depth/"): archive[key].astype(np.float64) for key in archive if key.startswith("depth/")}
     return float(start), float(resolution), depths
+
+
+@lru_cache(maxsize=1)
+def read_air_lines() -> AirLines:
+    """Optical depths of the air's molecules for the telluric correction."""
+    archive = _archive("air_lines")
+    start, resolution = archive["grid"]
+    water, mixed = (archive[name].astype(np.float32) for name in ("water", "mixed"))
+    return AirLines(start_nm=float(start), samples_per_e_fold=float(resolution), water=water, mixed=mixed)
 
 
 def read_sky_lines(instrument: str, arm: str) -> SkyLines:

@@ -21,7 +21,7 @@ from soxspipe.io.atomic import write_whole
 from soxspipe.io.headers import separation_arcsec
 from soxspipe.io.products import write_fits
 from soxspipe.io.spectra import SpectrumFile, joined_hdus, read_fluxed, telluric_hdus
-from soxspipe.io.static import find_standard, read_telluric_bands, read_telluric_transmission
+from soxspipe.io.static import find_standard, read_air_lines, read_telluric_bands, read_telluric_transmission
 from soxspipe.reductions.finished import Finished
 
 SAME_TARGET_ARCSEC = 30.0
@@ -78,6 +78,7 @@ def take_out_telluric(spectrum: Path, standards: Sequence[Path], output: Path | 
         airmass=target.airmass,
         water_mm=target.water_mm,
         shared_noise=_shared_noise(target),
+        lines=read_air_lines(),
     )
     path = write_fits(corrected_path(spectrum, output), telluric_hdus(target, correction, [str(file.path) for file in same]))
     warnings = (*_telluric_warnings(target, correction), *_slit_warnings(target, same))

@@ -1,14 +1,16 @@
 r"""Telluric absorption from standard stars of the night.
 
 A standard shows the transmission of the air at the instrument's own resolution.  Above the target the amounts of water and of the well-mixed
-gases differ; lines that are not resolved do not deepen in proportion.  With the random-band model of Malkmus the optical depth of a band of
-unresolved lines is
+gases differ; lines that are not resolved do not deepen in proportion.  How the depth of each sample grows with the amount is told by lists of
+lines where they match what the standard shows (`telluric_model`), else by the likeliest lines that give the spectra of all standards
+(`telluric_lines`); only ratios of depths are used, so that the standard's own depth stays.  The ratios of the amounts and, where no list
+tells, how far each band departs from proportion are fitted to the target.
 
-.. math:: \tau(u) = \beta \left(\sqrt{1 + 2 k u / \beta} - 1\right),
+To find out which standard is nearest in its air a first fit is made with the random-band model of Malkmus [1]_, whose optical depth
 
-linear in the amount u while it is weak and as its square root when it is saturated; the standard's own depth fixes k u at every sample, and
-the ratio of amounts and, where the data can tell, the saturation of each band are fitted to the target.  Nothing but the standard and
-the limits of the bands is assumed.
+.. math:: \tau(u) = \beta \left(\sqrt{1 + 2 k u / \beta} - 1\right)
+
+is linear in the amount u while it is weak and goes as its square root when it is saturated.
 
 References
 ----------
@@ -24,6 +26,7 @@ import numpy as np
 
 from soxspipe.algorithms.spectra.telluric_bands import BANDS, WELL_MIXED, band_index
 from soxspipe.algorithms.spectra.telluric_cells import Cells, Splines, emission_lines, make_cells
+from soxspipe.algorithms.spectra.telluric_model import with_model
 from soxspipe.algorithms.spectra.telluric_pairs import relative_amounts, with_others
 from soxspipe.algorithms.spectra.telluric_template import (
     MARGIN_NM,
@@ -38,12 +41,12 @@ from soxspipe.algorithms.spectra.telluric_template import (
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import FluxedSpectrum
-from soxspipe.datamodel.telluric import SpeciesAmount, TelluricCorrection, TelluricReference
+from soxspipe.datamodel.telluric import AirLines, SpeciesAmount, TelluricCorrection, TelluricReference
 from soxspipe.errors import AlgorithmError
 from soxspipe.numerics.splines import bspline_basis, clamped_knots
 
-PAIRED_SATURATION_PRIOR = 0.3
-"""The scatter of the logarithm of a band's saturation where a second standard told it, sample by sample."""
+BENDING_PRIOR = 0.3
+"""Scatter of the logarithm of what a band's growth departs from proportion, over that of the lines that its spectrum suggests."""
 SHARE_PRIOR, PAIRED_SHARE_PRIOR = 0.2, 0.1
 """Of water's share of the depth of a band about what is expected: as much as there is expected, and half of it behind a second standard."""
 AIRMASS_PRIOR = 0.03
@@ -56,11 +59,9 @@ SHIFT_PRIOR_PX, BLUR_PRIOR_PX2 = 1.0, 1.5
 KNOT_NM = 6.0
 """Distance of the knots of the target's own continuum: a third of the width of a supernova feature of 6000 km/s at 760 nm (followed to
 0.3 %), and wider than the structure of the bands, of 1 to 3 nm, that tells them apart."""
-MODEL_ERROR = 0.25
-"""Relative error of the depth for a change of the amount by a factor e: lines of different strength grow differently (water from 1 to 6 mm,
-noise-free transmissions at R = 5000 from line-by-line depths, VIS 0.1, NIR 0.3)."""
-PAIRED_MODEL_ERROR = 0.12
-"""The same where a second standard shows the growth of each line (chi 0.9 to 1.2 instead of 0.8 to 1.0, `benchmarks/telluric.py`)."""
+MODEL_ERROR, PAIRED_MODEL_ERROR, LISTED_MODEL_ERROR = 0.15, 0.12, 0.03
+"""Relative error of the depth for a change of the amount by a factor e: lines of different strength grow differently.  One standard, more of
+them, and lists of lines that match (chi 0.9 to 1.15, `benchmarks/telluric.py`)."""
 ROUNDS = 12
 """Bounds the time of a fit that does not converge."""
 CAP = 4.0
@@ -78,6 +79,7 @@ def correct_telluric(
     airmass: float,
     water_mm: float | None = None,
     shared_noise: float = 1.0,
+    lines: AirLines | None = None,
 ) -> TelluricCorrection:
     """Take the telluric absorption out of a spectrum.
 
@@ -93,6 +95,8 @@ def correct_telluric(
         Precipitable water at the zenith above the target, where the header has it; with the standard's it predicts the amount of water.
     shared_noise : float
         Variance of the mean of neighbouring samples over that of independent ones: 1 + 2 (sum of their correlations).
+    lines : AirLines or None
+        From lists of lines; they tell how absorption grows with the amount where they match the standard.
 
     Returns
     -------
@@ -108,14 +112,10 @@ def correct_telluric(
         raise AlgorithmError("there is no standard star to take the telluric absorption from")
     templates = [make_template(reference, target.wavelength_nm) for reference in references]
     seen = _Seen(target=target, airmass=airmass, water_mm=water_mm, shared_noise=shared_noise)
-    first = min(templates, key=lambda template: abs(float(np.log(airmass / template.airmass))))
-    problem = _problem(seen, first)
+    nearest = _nearest(seen, templates)
+    others = [template for template in templates if template is not nearest]
+    problem = _problem(seen, with_others(with_model(nearest, lines) if lines else nearest, others))
     fitted = _fit(problem)
-    nearest = min(templates, key=lambda template: _distance(problem, fitted, template))
-    best = with_others(nearest, [template for template in templates if template is not nearest])
-    if best is not first:
-        problem = _problem(seen, best)
-        fitted = _fit(problem)
     return _corrected(target, problem, fitted, tuple(reference.star for reference in references))
 
 
@@ -164,6 +164,16 @@ class _Fitted:
     chi: float
 
 
+def _nearest(seen: _Seen, templates: Sequence[Template]) -> Template:
+    """The template of the standard whose air is most like the target's, by a first fit with the one whose air mass is."""
+    first = min(templates, key=lambda template: abs(float(np.log(seen.airmass / template.airmass))))
+    if len(templates) == 1:
+        return first
+    problem = _problem(seen, first)
+    fitted = _fit(problem)
+    return min(templates, key=lambda template: _distance(problem, fitted, template))
+
+
 def _distance(problem: _Problem, fitted: _Fitted, other: Template) -> float:
     """How far the target's air is from a standard's: squared logarithms of the ratio for water and, in the mean, for the other gases."""
     by_name = dict(zip(problem.names, fitted.values.tolist(), strict=True))
@@ -207,20 +217,17 @@ def _parameters(seen: _Seen, template: Template, bands: Sequence[int]) -> tuple[
     species = sorted({BANDS[number].species for number in bands} | ({"H2O"} if any(BANDS[number].is_mixed for number in bands) else set()))
     mixed = [number for number in bands if BANDS[number].is_mixed]
     random = [number for number in bands if np.isnan(template.growth[0, template.band == number]).any()]
+    guessed = [number for number in bands if not template.modelled[template.band == number].any()]
     expected = {
         "shift": (0.0, SHIFT_PRIOR_PX),
         "blur": (0.0, BLUR_PRIOR_PX2),
         **{name: seen.expected(name, template) for name in species},
-        **{f"saturation {n}": (float(np.log(SATURATION)), _told(template, n, PAIRED_SATURATION_PRIOR, SATURATION_PRIOR)) for n in random},
-        **{f"water {n}": (0.0, _told(template, n, PAIRED_SHARE_PRIOR, SHARE_PRIOR)) for n in mixed},
+        **{f"saturation {n}": (float(np.log(SATURATION)), SATURATION_PRIOR) for n in random},
+        **{f"bending {n}": (0.0, BENDING_PRIOR) for n in guessed if n not in random},
+        **{f"water {n}": (0.0, PAIRED_SHARE_PRIOR if template.paired else SHARE_PRIOR) for n in guessed if n in mixed},
     }
     start, scatter = (np.array(column) for column in zip(*expected.values(), strict=True))
     return tuple(expected), start, scatter
-
-
-def _told(template: Template, number: int, paired: float, alone: float) -> float:
-    """The narrower scatter for a mixed band of which other standards told."""
-    return paired if template.paired and BANDS[number].is_mixed else alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -248,8 +255,9 @@ def _air(problem: _Problem, values: FloatArray, seen: FloatArray) -> _Air:
             log_mixed=by_name.get(BANDS[number].species, 0.0),
             saturation=float(np.exp(by_name.get(f"saturation {number}", 0.0))),
             more_water=by_name.get(f"water {number}", 0.0),
+            bending=float(np.exp(by_name.get(f"bending {number}", 0.0))),
         )
-        depth, growth = grown(problem.template, number, inside, seen[inside], change)
+        depth, growth = grown(problem.template, inside, seen[inside], change)
         through[inside] = np.exp(-depth)
         slope[inside] = growth * np.exp(seen[inside] - depth)
     return _Air(through=through, slope=slope)
@@ -319,7 +327,7 @@ def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, stand
     slopes = _slopes(problem, fitted.values, seen, through)
     from_fit = np.maximum(np.einsum("ni,ij,nj->n", slopes, fitted.covariance, slopes), 0.0)
     from_standard = air.slope**2 * problem.template.variance
-    doubt = MODEL_ERROR if not problem.template.paired else PAIRED_MODEL_ERROR
+    doubt = np.where(problem.template.modelled, LISTED_MODEL_ERROR, PAIRED_MODEL_ERROR if problem.template.paired else MODEL_ERROR)
     from_model = (doubt * _log_ratio(problem, fitted.values) * through * np.log(np.maximum(through, 1e-6))) ** 2
     transmission_error = np.sqrt(from_fit + from_standard + from_model)
     saturated = (problem.template.band >= 0) & (

@@ -1,4 +1,4 @@
-"""What standards under different air tell of each other's lines: how they grow, and which of them are water's."""
+"""What the spectra of standards tell of the lines of the air: how they grow and, under different air, which of them are water's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ PAIR_FLOOR = 0.01
 def with_others(nearest: Template, others: Sequence[Template]) -> Template:
     """The nearest standard with what others show of its lines.
 
-    In bands of one gas the lines that give all standards tell how the depth of each sample grows; in a band that water shares, all tell which part of the depth is water's and how the lines saturate.
+    Where no list of lines does, the likeliest lines that give all standards, or the one, tell how the depth of each sample grows; in a band
+    that water shares, others tell which part of the depth is water's.
 
     Parameters
     ----------
@@ -52,10 +53,9 @@ def with_others(nearest: Template, others: Sequence[Template]) -> Template:
     pairs = [
         (other, amounts) for other in others if max(map(abs, (amounts := relative_amounts(nearest, other)).values())) > SMALLEST_CHANGE
     ]
-    if not pairs:
-        return nearest
-    share, saturation = _mixture(nearest, pairs)
-    return replace(nearest, growth=_growth(nearest, pairs), water_share=share, saturation=saturation, paired=True)
+    if pairs:
+        nearest = replace(nearest, water_share=_water_share(nearest, pairs), paired=True)
+    return replace(nearest, growth=_growth(nearest, pairs))
 
 
 def relative_amounts(first: Template, other: Template) -> Mapping[str, float]:
@@ -77,44 +77,44 @@ def _depth(transmission: FloatArray) -> FloatArray:
 
 
 def _growth(first: Template, pairs: Sequence[tuple[Template, Mapping[str, float]]]) -> FloatArray:
-    """Logarithm of the depth over the first one's at every node of the amount, NaN where no other standard tells; shape (nodes, n)."""
-    growth = np.full((GROWTH_NODES.size, first.band.size), np.nan)
-    told = np.zeros(first.band.shape, dtype=bool)
-    for number, band in enumerate(BANDS):
-        if not band.is_mixed and max(abs(amounts[band.species]) for _, amounts in pairs) > SMALLEST_CHANGE:
-            told |= first.band == number
-    if told.any():
-        sights = [_sight(first, told, None), *(_sight(other, told, amounts) for other, amounts in pairs)]
-        growth[:, told] = find_lines(first.wavelength_nm, sights).growth(GROWTH_NODES)[:, told]
+    """Logarithm of the depth over the first one's at every node of the amount, NaN outside the bands; shape (nodes, n)."""
+    growth = np.array(np.broadcast_to(first.growth, (GROWTH_NODES.size, first.band.size)))
+    unknown = np.flatnonzero((first.band >= 0) & ~first.modelled)
+    if unknown.size:
+        part, same = slice(unknown[0], unknown[-1] + 1), dict.fromkeys((*WELL_MIXED, "H2O"), 0.0)
+        sights = [_sight(first, first, same, part), *(_sight(first, other, amounts, part) for other, amounts in pairs)]
+        told = find_lines(first.wavelength_nm[part], sights).growth(GROWTH_NODES)
+        growth[:, unknown] = told[:, unknown - unknown[0]]
     return growth
 
 
-def _sight(one: Template, told: BoolArray, amounts: Mapping[str, float] | None) -> Sight:
-    """A standard for the search of lines; `amounts` are logarithms over the first one's."""
-    log_amount = np.zeros(told.shape)
+def _sight(first: Template, one: Template, amounts: Mapping[str, float], part: slice) -> Sight:
+    """A standard for the search of lines; `amounts` are logarithms over the first one's, each sample's by the first one's share of water."""
+    log_amount, water = np.zeros(first.band.shape), float(np.exp(amounts["H2O"]))
     for number, band in enumerate(BANDS):
-        log_amount[one.band == number] = amounts[band.species] if amounts is not None else 0.0
-    error = np.where(told & (one.variance > 0), np.sqrt(one.variance), np.inf)
-    return Sight(transmission=one.transmission, error=error, log_amount=log_amount)
+        inside = first.band == number
+        other = float(np.exp(amounts[band.species]))
+        log_amount[inside] = np.log(other + first.water_share[inside] * (water - other))
+    error = np.where((first.band >= 0) & ~first.modelled & (one.variance > 0), np.sqrt(one.variance), np.inf)
+    return Sight(transmission=one.transmission[part], error=error[part], log_amount=log_amount[part])
 
 
-def _mixture(first: Template, pairs: Sequence[tuple[Template, Mapping[str, float]]]) -> tuple[FloatArray, FloatArray]:
-    """Water's share of the depth and the logarithm of the saturation, each shape (n,), where bands are shared; elsewhere as they are.
+def _water_share(first: Template, pairs: Sequence[tuple[Template, Mapping[str, float]]]) -> FloatArray:
+    """Water's share of the depth, shape (n,), where bands are shared; elsewhere as it is.
 
-    Both are means over a grid, weighted by how well the transmissions above the other standards follow from the first one's.
+    A mean over a grid of shares and depths of saturation, weighted by how well the transmissions above the other standards follow from the first one's.
     """
-    inside = np.isin(first.band, [number for number, band in enumerate(BANDS) if band.is_mixed])
-    share, saturation = np.array(first.water_share), np.array(first.saturation)
+    inside = np.isin(first.band, [number for number, band in enumerate(BANDS) if band.is_mixed]) & ~first.modelled
+    share = np.array(first.water_share)
     if not inside.any():
-        return share, saturation
+        return share
     misfit = np.array([[sum(_misfit(first, *pair, inside, s, w) for pair in pairs) for w in SHARES] for s in SATURATIONS])
     misfit = gaussian_filter1d(misfit, POOLED_PX, axis=2) * (2.0 * np.sqrt(np.pi) * POOLED_PX)
     misfit += (SATURATIONS[:, None, None] / SATURATION_PRIOR) ** 2 + ((SHARES[:, None] - share[inside]) / SHARE_SCATTER) ** 2
     weight = np.exp(-0.5 * (misfit - misfit.min(axis=(0, 1))))
     weight /= weight.sum(axis=(0, 1))
     share[inside] = np.einsum("ijn,j->n", weight, SHARES)
-    saturation[inside] = np.einsum("ijn,i->n", weight, SATURATIONS)
-    return share, saturation
+    return share
 
 
 def _misfit(

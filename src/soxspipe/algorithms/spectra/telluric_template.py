@@ -96,14 +96,13 @@ class Template:
     airmass, water_mm
         Of the standard.
     growth : ndarray, shape (nodes, n)
-        Logarithm of the depth over the standard's own for the amounts of the band's species at `GROWTH_NODES`, as other standards show it;
-        NaN where none does.
+        Logarithm of the depth over the standard's own for the amounts of the band's species at `GROWTH_NODES`; NaN where it is not known.
     water_share : ndarray
         Part of the depth that is water's.
-    saturation : ndarray
-        Logarithm of the depth at which the lines saturate, over that of their band.
     paired : bool
         Whether other standards had a say.
+    modelled : ndarray of bool
+        Where growth and share of water are those of lists of lines.
     """
 
     wavelength_nm: FloatArray
@@ -118,7 +117,7 @@ class Template:
     water_mm: float | None
     growth: FloatArray
     water_share: FloatArray
-    saturation: FloatArray
+    modelled: BoolArray
     paired: bool = False
 
     def moved(self, shift_px: float, blur_px2: float) -> FloatArray:
@@ -176,7 +175,8 @@ def make_template(reference: TelluricReference, wave: FloatArray) -> Template:
     return Template(
         wavelength_nm=wave, transmission=transmission, variance=variance, band=band, airmass=reference.airmass, water_mm=reference.water_mm,
         spectrum=rfft(padded), size=size, widening=(wave / float(np.median(wave))) ** 2, smoothing_px=_smoothing_px(wave),
-        growth=np.full((1, wave.size), np.nan), water_share=share[band], saturation=np.zeros(wave.shape),
+        growth=np.full((1, wave.size), np.nan), water_share=share[band],
+        modelled=np.zeros(wave.shape, dtype=bool),
     )  # fmt: skip
 
 
@@ -187,33 +187,36 @@ def _smoothing_px(wavelength_nm: FloatArray) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """From a standard's air to the target's in one band: logarithms of the ratios of the amounts, depth of saturation, more of water's share."""
+    """From a standard's air to the target's in one band: logarithms of the ratios of the amounts, depth of saturation, more of water's share, and a
+    factor on what the growth departs from proportion."""
 
     log_water: float
     log_mixed: float
     saturation: float
     more_water: float = 0.0
+    bending: float = 1.0
 
 
-def grown(template: Template, number: int, inside: BoolArray, depth: FloatArray, change: Change) -> tuple[FloatArray, FloatArray]:
-    """Depth in a band when the amounts change, and its slope: by the growth that standards show, else by the random-band model."""
-    band = BANDS[number]
-    if band.is_mixed:
-        share = np.clip(template.water_share[inside] + change.more_water, 0.0, 1.0)
-        saturation = change.saturation * np.exp(template.saturation[inside])
-        return two_species_depth(depth, share, change.log_water, change.log_mixed, saturation)
-    log_ratio = change.log_water if band.species == "H2O" else change.log_mixed
+def grown(template: Template, inside: BoolArray, depth: FloatArray, change: Change) -> tuple[FloatArray, FloatArray]:
+    """Depth in a band when the amounts change, and its slope: by the growth of its lines, or by the random-band model where none is known.
+
+    Both gases of a band count as the amount of one that has as many lines: what weak lines of the two come to together.
+    """
+    share = np.clip(template.water_share[inside] + change.more_water, 0.0, 1.0)
     if np.isnan(template.growth[0, inside]).any():
-        return random_band_depth(depth, float(np.exp(log_ratio)), change.saturation)
-    factor = np.exp(_at_node(template.growth, inside, log_ratio))
+        return two_species_depth(depth, share, change.log_water, change.log_mixed, change.saturation)
+    log_ratio = np.log(share * np.exp(change.log_water) + (1.0 - share) * np.exp(change.log_mixed))
+    bent = _at_node(template.growth[:, inside], log_ratio) - log_ratio
+    factor = np.exp(log_ratio + change.bending * bent)
     return depth * factor, factor
 
 
-def _at_node(growth: FloatArray, inside: BoolArray, log_ratio: float) -> FloatArray:
-    """Straight lines between the nodes of the growth, and beyond the outermost ones."""
+def _at_node(growth: FloatArray, log_ratio: FloatArray) -> FloatArray:
+    """Straight lines between the nodes of the growth, and beyond the outermost ones; shape of `log_ratio`, one for each sample."""
     place = (log_ratio - GROWTH_NODES[0]) / (GROWTH_NODES[1] - GROWTH_NODES[0])
-    below = int(np.clip(np.floor(place), 0, GROWTH_NODES.size - 2))
-    low, high = growth[below, inside], growth[below + 1, inside]
+    below = np.clip(np.floor(place).astype(np.int64), 0, GROWTH_NODES.size - 2)
+    sample = np.arange(growth.shape[1])
+    low, high = growth[below, sample], growth[below + 1, sample]
     return np.asarray(low + (place - below) * (high - low))
 
 

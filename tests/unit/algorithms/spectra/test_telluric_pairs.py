@@ -55,14 +55,32 @@ def test_depths_grow_as_the_pair_shows(dry: Template, wet: Template, log_water: 
     found = with_others(dry, [template(np.where(wet.band == WATER, depth, 0.0), AIRMASSES[1])])
     inside = found.band == WATER
     scale = relative_amounts(dry, wet)["H2O"] / LOG_WATER  # amounts go by the weak lines, which grow a little less than in proportion
-    reached, _ = grown(found, WATER, inside, DEPTH[inside], Change(log_water=scale * log_water, log_mixed=0.0, saturation=SATURATION))
+    reached, _ = grown(found, inside, DEPTH[inside], Change(log_water=scale * log_water, log_mixed=0.0, saturation=SATURATION))
     true, _ = random_band_depth(DEPTH[inside], float(np.exp(log_water)), 2.0 * SATURATION)
     assert np.sqrt(np.mean((np.exp(true - reached) - 1.0) ** 2)) < 0.03
 
 
-def test_standards_under_the_same_air_tell_nothing(dry: Template) -> None:
-    assert with_others(dry, [template(DEPTH, AIRMASSES[0])]) is dry
-    assert with_others(dry, []) is dry
+@pytest.mark.parametrize("others", [[], [template(DEPTH, AIRMASSES[0])]])
+def test_a_standard_alone_or_with_its_like_tells_of_lines_and_not_of_gases(dry: Template, others: list[Template]) -> None:
+    found = with_others(dry, others)
+    assert not found.paired
+    assert found.water_share == pytest.approx(dry.water_share)
+    assert np.isfinite(found.growth[:, INSIDE]).all()
+    assert np.isnan(found.growth[:, ~INSIDE]).all()
+
+
+def test_in_a_shared_band_each_gas_grows_by_its_own_amount(dry: Template) -> None:
+    """The growth of all lines, at the amount that both gases together come to."""
+    found = with_others(dry, [])
+    inside = found.band == CARBON_DIOXIDE
+    water, both = (
+        grown(found, inside, DEPTH[inside], Change(log_water=a, log_mixed=b, saturation=1.0))[0] for a, b in ((0.5, 0.0), (0.5, 0.5))
+    )
+    assert np.all(both > water)
+    only_gas = Change(log_water=0.5, log_mixed=0.0, saturation=1.0, more_water=-1.0)
+    assert grown(found, inside, DEPTH[inside], only_gas)[0] == pytest.approx(DEPTH[inside], rel=1e-6)
+    straight = Change(log_water=0.5, log_mixed=0.5, saturation=1.0, bending=0.0)
+    assert grown(found, inside, DEPTH[inside], straight)[0] == pytest.approx(DEPTH[inside] * np.exp(0.5))
 
 
 def test_amounts_between_standards_are_those_of_air_mass_and_weak_water(dry: Template, wet: Template) -> None:
