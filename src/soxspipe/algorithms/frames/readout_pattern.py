@@ -18,7 +18,8 @@ SURE_SIGMA = 6.0
 OWN_SIGMA = 3.0
 """A step has to stand out of the scatter of its own bands as well, which are few."""
 AGREE = 0.85
-"""Share of the bands of the detector that have to show a step with one sign: sky lines at the edges of orders are in a few bands alone."""
+"""Share of the bands of the detector that have to show a step with one sign: sky lines at the edges of orders are in a few bands alone.
+And of the steps of a grid that both halves have to show with one sign."""
 LEAST_BANDS = 2
 """One band between orders tells no pattern of the detector from one of the light."""
 WELL_KNOWN = 0.9
@@ -217,7 +218,7 @@ def row_channels(found: LineDifferences) -> tuple[FloatArray, float]:
     """Steps between channels that lie along rows, shape (n,), and the variance of what is left of one.
 
     Single steps do not stand out of rows that differ anyway.  But channels are equally wide: of all places that a grid of their width can
-    have, the true one shows steps that both halves of the columns share.
+    have, the true one shows steps that both halves of the columns share, nearly all of them.
 
     Parameters
     ----------
@@ -238,8 +239,10 @@ def row_channels(found: LineDifferences) -> tuple[FloatArray, float]:
         # a step is seen from as far as it is measured: places further from the grid show what chance shares
         away = np.abs((np.arange(width) - phase + width // 2) % width - width // 2) > STEP_REACH_PX
         significance = shared[phase] / max(float(np.sqrt(np.mean(np.square(shared[away])))), 1e-9)
-        if significance > strongest:
-            grid = np.arange(n) % width == phase
+        grid = np.arange(n) % width == phase
+        # one row of light that both halves see makes a phase stand out; channels show most of their steps in both
+        agree = np.count_nonzero((first * second > 0) & grid & known) >= AGREE * np.count_nonzero(grid & known)
+        if significance > strongest and agree:
             strongest, best = significance, _grid_steps(found, first, second, grid & known, grid & ~known)
     return best
 

@@ -86,6 +86,15 @@ def test_rows_that_differ_at_random_are_no_channels() -> None:
         assert not steps.any()
 
 
+def test_a_few_rows_of_light_that_both_halves_see_are_no_channels() -> None:
+    levels = np.random.default_rng(11).normal(size=(2, SHAPE[0]))
+    levels[:, 300:] += 8.0  # one step, where a bright sky line crosses the edges of many orders
+    steps = np.diff(levels, axis=1, prepend=0.0)
+    found, variance = row_channels(LineDifferences(mean=steps, count=np.full(steps.shape, 200.0), sigma=10.0))
+    assert not found.any()
+    assert variance == 0.0
+
+
 def test_odd_rows_and_odd_columns() -> None:
     odd = 4.0 * (np.arange(SHAPE[0]) % 2)
     rows = measure_readout_pattern(frame(LIGHT + noise(4) + odd[:, None]), Masters(), UNLIT)
