@@ -50,6 +50,13 @@ def measure_read_noise(expected_e: Sequence[float], measured_e: Sequence[float |
     )
 
 
+def measure_afterglow(shares: Sequence[float | None]) -> tuple[Metric, ...]:
+    """PERSISTENCE: largest share of an exposure's charge that the next one shows again; 0 for none, no metric where it was not measured."""
+    measured = [share for share in shares if share is not None]
+    comment = "Charge of the exposure before that is seen again"
+    return (Metric(name="PERSISTENCE", value=max(measured), comment=comment),) if measured else ()
+
+
 def measure_readout_pattern(patterns: Sequence[ReadoutPattern | None]) -> tuple[Metric, ...]:
     """READOUT PATTERN and READOUT PATTERN ERR: rms of what was taken off the exposure that has most of it, and its error; 0 for none."""
     size, error = max(((one.size_e, math.sqrt(one.variance)) for one in patterns if one is not None), default=(0.0, 0.0))

@@ -8,11 +8,12 @@ from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.stored_image import seen
 from soxspipe.qc import metrics
-from soxspipe.qc.exposures import measure_dead_lines, measure_exposures, measure_read_noise, measure_readout_pattern
+from soxspipe.qc.exposures import measure_afterglow, measure_dead_lines, measure_exposures, measure_read_noise, measure_readout_pattern
 from soxspipe.qc.response_metrics import measure_response
 from soxspipe.qc.samples import measure_gaps
 from soxspipe.qc.slit_metrics import measure_slit, measure_slit_drift, measure_slit_illumination, measure_trace_quality
 from soxspipe.qc.wavelength_metrics import measure_order_shifts, measure_wavelength_shift
+from soxspipe.reductions.stare.afterglow import significant_share
 from soxspipe.reductions.stare.context import StareContext
 from soxspipe.reductions.temperatures import header_temperatures
 
@@ -149,6 +150,11 @@ def reference_names(context: StareContext) -> Metrics:
 def readout_pattern(context: StareContext) -> Metrics:
     """Pattern of the read-out that was taken off."""
     return measure_readout_pattern(context.result.patterns)
+
+
+def afterglow(context: StareContext) -> Metrics:
+    """What exposures show of the ones before them."""
+    return measure_afterglow([None if one is None else significant_share(one) for one in context.result.afterglow])
 
 
 def joins(context: StareContext) -> Metrics:

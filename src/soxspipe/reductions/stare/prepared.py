@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from soxspipe.algorithms.frames.persistence import Persistence
 from soxspipe.algorithms.frames.prepare import RawExposure, expose
 from soxspipe.algorithms.frames.read_noise import far_from_orders, unlit_pixels
 from soxspipe.algorithms.frames.saturation import find_full_well
@@ -15,14 +16,20 @@ from soxspipe.datamodel.arrays import BoolArray, FlagArray
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.stored_image import seen
 from soxspipe.errors import AlgorithmError
+from soxspipe.reductions.stare.afterglow import afterglow_words, measure_afterglow
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.noise import SetNoise, judge_noise
 from soxspipe.reductions.stare.patterns import pattern_words, without_pattern
 
 WORTH_SAYING_PX = 30
 """Fewer saturated pixels on orders are hot ones and cosmic rays."""
+HALF_FULL = 0.5
+"""Of a full well: a response that loses 2 % when full loses 1 % of the light from here on."""
+WORTH_SAYING_HALF_PX = 1000
+"""More than hot pixels and cosmic rays make: a star or sky lines."""
 MOST_SATURATED = 0.01
 """Of the pixels inside orders: a core three pixels wide that is full in a seventh of the spectrum."""
 
@@ -43,6 +50,10 @@ class PreparedSet:
         Read noise expected, measured, used.
     full_well_adu : float or None
         Raw level of full wells that was found in the data.
+    half_full : tuple of int
+        Pixels of each exposure that hold more than half of a full well.
+    afterglow : tuple of Persistence or None
+        What each exposure shows of the one before it.
     """
 
     inputs: StareInputs
@@ -50,6 +61,8 @@ class PreparedSet:
     windows: tuple[OrderWindow, ...]
     noise: SetNoise
     full_well_adu: float | None
+    half_full: tuple[int, ...]
+    afterglow: tuple[Persistence | None, ...]
 
     @property
     def note(self) -> str:
@@ -65,8 +78,10 @@ class PreparedSet:
     def warnings(self, flags: FlagArray) -> tuple[str, ...]:
         """What to tell the user of noise, patterns and saturation, with the flags of the stacked frame."""
         read_noise_e = min(noise.used_e for noise in self.noise.exposures)
-        said = (*self.noise.warnings, *pattern_words([raw.name for raw in self.inputs.raw], self.patterns, read_noise_e))
-        return (*said, *saturation_words(flags, self.windows, self.exposures[0].detector.saturation_adu))
+        names = [raw.name for raw in self.inputs.raw]
+        said = (*self.noise.warnings, *pattern_words(names, self.patterns, read_noise_e), *afterglow_words(names, self.afterglow))
+        full = saturation_words(flags, self.windows, self.exposures[0].detector.saturation_adu)
+        return (*said, *full, *half_full_words(names, self.half_full))
 
 
 def prepare_set(inputs: StareInputs) -> PreparedSet:
@@ -81,7 +96,7 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     if not windows:
         raise AlgorithmError("the dispersion image holds no order with solved wavelengths")
     exposures = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
-    wells = [find_full_well(seen(exposure.adu), inputs.detector.saturation_adu) for exposure in exposures]
+    wells, half_full = zip(*(_wells(exposure) for exposure in exposures), strict=True)
     well = min((level for level in wells if level is not None), default=None)
     unlit = unlit_pixels(far_from_orders(inputs.geometry), inputs.masters.flat)
     noise = judge_noise(exposures, [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)
@@ -89,12 +104,33 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
         replace(exposure, detector=replace(exposure.detector, read_noise_e=one.used_e, saturation_adu=_lower(exposure, well)))
         for exposure, one in zip(exposures, noise.exposures, strict=True)
     ]
+    plain = without_pattern(known, inputs)
     return PreparedSet(
         inputs=replace(inputs, masters=replace(inputs.masters, quiet_level_e=noise.quiet_level_e, offset_e=noise.offset_e)),
-        exposures=without_pattern(known, inputs),
+        exposures=plain,
         windows=windows,
         noise=noise,
         full_well_adu=well,
+        half_full=half_full,
+        afterglow=measure_afterglow(plain, inputs),
+    )
+
+
+def _wells(exposure: RawExposure) -> tuple[float | None, int]:
+    """Level of full wells, if the frame shows one, and how many sound pixels hold more than half of it, or of the level that is known."""
+    adu = seen(exposure.adu)
+    level = find_full_well(adu, exposure.detector.saturation_adu)
+    full = _lower(exposure, level)
+    return level, 0 if full is None else int(np.count_nonzero((adu > HALF_FULL * full) & ~exposure.bad_pixels))
+
+
+def half_full_words(names: Sequence[str], numbers: Sequence[int]) -> tuple[str, ...]:
+    """What to tell the user of light so strong that a response that bends would show; nothing is known of how it bends."""
+    most, name = max(zip(numbers, names, strict=True))
+    if most < WORTH_SAYING_HALF_PX:
+        return ()
+    return (
+        Remark(f"{name}: {most} pixels hold more than half of a full well; where the detector's response bends there, it is not corrected"),
     )
 
 

@@ -92,6 +92,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
         fluxed=fluxed,
         noise=ready.noise,
         patterns=ready.patterns,
+        afterglow=ready.afterglow,
         exposures=combined.records,
         warnings=(
             *combined.warnings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from soxspipe.algorithms.frames.persistence import Persistence
 from soxspipe.datamodel.exposure_record import ExposureRecord
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.host import HostLight
@@ -69,6 +70,8 @@ class StareResult:
         Read noise of every exposure: expected, measured, used.
     patterns : tuple of ReadoutPattern or None
         Of the read-out, taken off each exposure; None where none was found or looked for.
+    afterglow : tuple of Persistence or None
+        What each exposure shows of the charge of the one before it; None where that was not measured.
     exposures : tuple of ExposureRecord
         What is known of each exposure, in the order of time.
     diagnostics : mapping of str to float
@@ -99,5 +102,6 @@ class StareResult:
     failures: Mapping[str, str] = field(default_factory=dict)
     noise: SetNoise | None = None
     patterns: tuple[ReadoutPattern | None, ...] = ()
+    afterglow: tuple[Persistence | None, ...] = ()
     exposures: tuple[ExposureRecord, ...] = ()
     diagnostics: Mapping[str, float] = field(default_factory=dict)

@@ -259,6 +259,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
     ),
     MetricRow(labels=("READ NOISE", "READ NOISE RATIO"), measure=metrics.read_noise),
     MetricRow(labels=("READOUT PATTERN", "READOUT PATTERN ERR"), measure=metrics.readout_pattern),
+    MetricRow(labels=("PERSISTENCE",), measure=metrics.afterglow),
     MetricRow(labels=("DEAD LINES",), measure=metrics.dead_lines),
     MetricRow(labels=("CRH NUM", "SATURATED NUM"), measure=metrics.struck_pixels),
     MetricRow(labels=("EXTRACT METHOD", "COSMIC RAY PIX NUM"), measure=metrics.reference_names),

@@ -7,7 +7,8 @@ import pytest
 
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.datamodel.flags import PixelFlag
-from soxspipe.reductions.stare.prepared import WORTH_SAYING_PX, saturation_words, too_many_full
+from soxspipe.datamodel.remark import Remark
+from soxspipe.reductions.stare.prepared import WORTH_SAYING_HALF_PX, WORTH_SAYING_PX, half_full_words, saturation_words, too_many_full
 from support.orders import make_geometry
 
 
@@ -29,3 +30,10 @@ def test_full_wells_and_bad_pixels_beside_them(full: int, many: bool, words: tup
     assert len(said) == len(words)
     assert all(word in line for word, line in zip(words, said, strict=True))
     assert all(f"{full} pixels" in line and "52000 ADU" in line for line in said)
+
+
+def test_wells_that_are_half_full_are_a_remark_on_the_exposure_that_has_most() -> None:
+    assert half_full_words(["a.fits", "b.fits"], [WORTH_SAYING_HALF_PX - 1, 0]) == ()
+    (said,) = half_full_words(["a.fits", "b.fits"], [WORTH_SAYING_HALF_PX, 2 * WORTH_SAYING_HALF_PX])
+    assert isinstance(said, Remark)
+    assert said.startswith("b.fits: 2000 pixels hold more than half of a full well")
