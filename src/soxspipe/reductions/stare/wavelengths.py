@@ -10,6 +10,7 @@ from soxspipe.algorithms.exposures.agreement import angle_between
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.sky.wavelengths.arm_shifts import Circumstances
 from soxspipe.algorithms.sky.wavelengths.measure import measure_wavelength_shift
+from soxspipe.algorithms.sky.wavelengths.place_error import place_errors
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.models import OrderShift, WavelengthShift
 from soxspipe.datamodel.observation import Arc, Observation
@@ -35,6 +36,7 @@ def tie_wavelengths(solved: SolvedOrders, inputs: StareInputs, settings: StareSe
         inputs.sky_lines,
         circumstances(inputs),
         slit_arcsec={order: float(np.median(trace.slit_arcsec)) for order, trace in solved.trace.orders.items()},
+        slit_error_px=place_errors(solved.trace.samples),
         slit_width_arcsec=inputs.observation.slit_width_arcsec,
         apply=settings.apply_wavelength_shift,
     )

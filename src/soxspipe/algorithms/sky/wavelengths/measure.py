@@ -11,6 +11,7 @@ from soxspipe.algorithms.sky.wavelengths.arm_shifts import Circumstances, join_o
 from soxspipe.algorithms.sky.wavelengths.line_shifts import measure_lines
 from soxspipe.algorithms.sky.wavelengths.order_shift import OrderFit, fit_order_shift
 from soxspipe.algorithms.sky.wavelengths.pattern_search import best_gain, find_candidates
+from soxspipe.algorithms.sky.wavelengths.place_error import line_tilt
 from soxspipe.algorithms.sky.wavelengths.sky_spectrum import LineShape, SkySpectrum, sky_spectrum
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.calibrations import SkyLines
@@ -28,9 +29,6 @@ USUAL_BOX_PX = 4.0
 
 SHAPE_ORDERS = 5
 """The line-spread function is chosen on so many orders, those with the brightest lines."""
-
-SHARED_ERROR = 0.0012
-"""Error that all lines of an order share, in half widths of a line: what is known of the line's shape and of the map between pixels."""
 
 LEAST_SNR = 5.4
 """Of a whole pattern, so that noise does not reach it at any shift that is tried."""
@@ -54,6 +52,7 @@ def measure_wavelength_shift(
     known: Circumstances,
     *,
     slit_arcsec: Mapping[int, float],
+    slit_error_px: Mapping[int, float] | None = None,
     slit_width_arcsec: float | None = None,
     apply: bool,
 ) -> WavelengthShift | None:
@@ -69,6 +68,8 @@ def measure_wavelength_shift(
         Facts of arm, arc and exposure.
     slit_arcsec : mapping of int to float
         Slit position of the object in each order, where the shift is wanted; 0 where absent.
+    slit_error_px : mapping of int to float, or None
+        Error of that position, px along the slit; 0 where absent.
     slit_width_arcsec : float or None
         Width of the slit, from which the search for the lines' shape starts.
     apply : bool
@@ -87,17 +88,22 @@ def measure_wavelength_shift(
     found: dict[int, OrderFit] = {}
     if spectra:
         shape = choose_line_shape(spectra, slit_width_arcsec, known.dispersion_binning)
-        measured = ((spectrum.order, measure_order(spectrum, shape)) for spectrum in spectra)
+        windows = {fit.data.window.order: fit.data.window for fit in fits}
+        place = {order: error * line_tilt(windows[order]) for order, error in (slit_error_px or {}).items() if order in windows}
+        measured = ((spectrum.order, measure_order(spectrum, shape, place.get(spectrum.order, 0.0))) for spectrum in spectra)
         found = {order: fit for order, fit in measured if fit is not None}
     return join_orders(numbers, found, known, apply=apply)
 
 
-def measure_order(spectrum: SkySpectrum, shape: LineShape) -> OrderFit | None:
-    """Shift of one order from its own lines alone; None where they do not say it beyond doubt."""
+def measure_order(spectrum: SkySpectrum, shape: LineShape, place_error_px: float = 0.0) -> OrderFit | None:
+    """Shift of one order from its own lines alone; None where they do not say it beyond doubt.
+
+    `place_error_px` is what the object's place on the slit leaves open, which no line tells.
+    """
     tried: list[tuple[int, OrderFit]] = []
     for candidate in find_candidates(spectrum, shape):
         measured = measure_lines(spectrum, shape, candidate)
-        fit = fit_order_shift(spectrum.order, measured, SHARED_ERROR * shape.half_px)
+        fit = fit_order_shift(spectrum.order, measured, place_error_px)
         if fit is not None and _is_sound(fit):
             tried.append((fit.n_lines, fit))
     tried.sort(key=lambda one: one[0], reverse=True)
