@@ -141,7 +141,8 @@ def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, par
     """Light of every dispersion pixel over the mean of its part, smooth; 1 where it is too faint to tell, shape (n_disp,).
 
     Pixels of one bin lie at few places along an order, where its trace has their phase.  Unless all are brought to one brightness, the
-    spectrum's slope makes neighbouring bins differ by per cents.
+    spectrum's slope makes neighbouring bins differ by per cents.  The mean is that of inverse variance: the dark ends of an order, noise
+    over little flat, would give every exposure a brightness of its own, and a host that all of them share would be none.
     """
     known = count > 0
     smooth = running_median(level, SHARE_PX, known)
@@ -149,7 +150,10 @@ def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, par
     share = np.ones(level.size)
     for k in np.unique(part):
         here = part == k
-        mean, error = float(smooth[here].mean()), float(np.median(noise[here & known])) if (here & known).any() else np.inf
+        seen = here & known & (noise > 0)
+        if not seen.any():
+            continue
+        mean, error = float(np.average(smooth[seen], weights=noise[seen] ** -2)), float(np.median(noise[seen]))
         if mean > LEAST_SHARE_SNR * error / np.sqrt(SHARE_PX):
             share[here] = np.clip(smooth[here] / mean, *SHARE_LIMITS)
     return share

@@ -14,10 +14,10 @@ from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
 from support.orders import make_geometry, object_trace, observe, position, sky_light
 
 
-def rows_of(flux: np.ndarray) -> SlitRows:
+def rows_of(flux: np.ndarray, flat: np.ndarray | float = 1.0, seed: int = 3) -> SlitRows:
     """Two parts of an order, bent so that the trace crosses pixels slowly."""
     window = cut_orders(make_geometry(n_b=600, bend=3.0, spacing=60))[0]
-    order = observe(window, sky_light(position(window)), flux, offset=0.4, fwhm=0.9, rng=np.random.default_rng(3))
+    order = observe(window, sky_light(position(window)), flux, offset=0.4, fwhm=0.9, rng=np.random.default_rng(seed), flat=flat)
     found = find_object([order.data], (first_sky(order.data),), named_arcsec=None)
     fits = fit_sky([order.data], found, SkySettings()).fits
     trace = replace(object_trace(order), fwhm_arcsec=0.9)
@@ -29,6 +29,14 @@ def test_the_slope_of_a_spectrum_does_not_show_along_the_slit() -> None:
     even, steep = rows_of(np.full(600, 3e5)), rows_of(np.linspace(1e5, 5e5, 600))
     for flat, sloped in zip(even.light, steep.light, strict=True):
         np.testing.assert_allclose(sloped / sloped.max(), flat / flat.max(), atol=0.02)
+
+
+def test_dark_ends_of_an_order_leave_its_brightness_alone() -> None:
+    """The last sixth of the order has a thousandth of the flat: what is left there is noise of either sign, a hundred times the star."""
+    flux, flat = np.full(600, 3e3), np.where(np.arange(600) < 500, 1.0, 1e-3)[:, None] * np.ones((600, 1))
+    whole = rows_of(flux).light.sum(axis=1)
+    for seed in (3, 4, 5):
+        np.testing.assert_allclose(rows_of(flux, flat, seed).light.sum(axis=1), whole, rtol=0.03)
 
 
 def test_what_is_too_faint_to_tell_is_left_as_it_is() -> None:
