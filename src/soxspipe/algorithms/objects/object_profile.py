@@ -20,6 +20,8 @@ from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
+from soxspipe.numerics.lookup import between
+from soxspipe.numerics.medians import quick_median
 from soxspipe.numerics.polynomials import chebyshev
 from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
@@ -59,6 +61,10 @@ ROUNDS = 2
 """A second round sees what the first profile has let pass."""
 SMALL = 1e-3
 """Of numerical derivatives: small against the width's and beta's errors, large against rounding."""
+OFF_SLIT_ARCSEC = 1e3
+"""Distance of pixels that are no part of an order: beyond any table."""
+LEAST_ON_SLIT = 0.05
+"""Of the light of a typical row: with less of the object on the slit, a row says nothing of it."""
 SETTLED = 0.1
 """Relative change of the width beyond which the flux along the orders, by which the light is divided, is measured once more."""
 PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
@@ -103,20 +109,22 @@ class ObjectProfile:
         position = np.interp(rows, middle, np.arange(middle.size, dtype=np.float64))
         low = np.clip(np.floor(position).astype(np.int64), 0, max(middle.size - 2, 0))
         tilt = (position - low)[:, None]
-        distance = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], 1e3)
-        place = (distance - self.distance_arcsec[0]) / (self.distance_arcsec[1] - self.distance_arcsec[0])
+        place = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], OFF_SLIT_ARCSEC)
+        place -= self.distance_arcsec[0]
+        place /= self.distance_arcsec[1] - self.distance_arcsec[0]
         n = self.distance_arcsec.size
-        left = np.clip(place.astype(np.int64), 0, n - 2)
-        share = np.clip(place - left, 0.0, 1.0)
-        table = self.tables[window.order]
-        high = np.minimum(low + 1, middle.size - 1)
-        step = ((high - low) * n)[:, None]
-        corner = left + (low * n)[:, None]
-        lower = table.take(corner) * (1 - share) + table.take(corner + 1) * share
-        upper = table.take(corner + step) * (1 - share) + table.take(corner + step + 1) * share
-        density = np.where(window.inside & (place >= 0) & (place <= n - 1), lower * (1 - tilt) + upper * tilt, 0.0)
+        corner = np.clip(place.astype(np.int64), 0, n - 2)
+        share = np.clip(place - corner, 0.0, 1.0)
+        corner += (low * n)[:, None]
+        table = self.tables[window.order].ravel()
+        lower = between(table, corner, share)
+        corner += ((np.minimum(low + 1, middle.size - 1) - low) * n)[:, None]
+        lower *= 1 - tilt
+        lower += between(table, corner, share) * tilt
+        density = np.where((place >= 0) & (place <= n - 1), lower, 0.0)
         total = density.sum(axis=1, keepdims=True)
-        return density / np.where(total > 0.05 * np.median(total[total > 0]) if (total > 0).any() else total > 0, total, np.inf)
+        seen = total[total > 0]
+        return density / np.where(total > (LEAST_ON_SLIT * quick_median(seen) if seen.size else 0.0), total, np.inf)
 
     def shares_of(self, orders: Sequence[OrderData], trace: ObjectTrace) -> list[FloatArray]:
         """Those of every order."""
