@@ -20,10 +20,10 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 def mad_sigma(values: FloatArray) -> float:
     """Standard deviation from the median absolute deviation about the median; NaN for fewer than 3 finite values."""
-    finite = values[np.isfinite(values)]
-    if finite.size < 3:
+    finite = np.isfinite(values)
+    if np.count_nonzero(finite) < 3:
         return float("nan")
-    return quick_mad_sigma(finite)
+    return quick_mad_sigma(values if finite.all() else values[finite])
 
 
 def weighted_median(values: FloatArray, weights: FloatArray) -> float:

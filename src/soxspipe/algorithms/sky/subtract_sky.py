@@ -257,14 +257,25 @@ def _settled(before: SkySpline, found: _Round, here: Linearised, *, is_first: bo
 
     A first sky is made to see what else is there, and may be wrong in a few pixels.  Of a better one no pixel may have moved far.
     """
-    after, terms, most = found.spline, found.terms, SETTLED_SHARE * found.use.size
-    change = (after.shift - before.shift).T @ terms.along
-    moved = here.slope * np.einsum("ij,ij->j", change, terms.across[: change.shape[0]])
-    moved += here.plain * ((after.illumination - before.illumination) @ terms.across[: after.illumination.size])
-    far = np.count_nonzero(np.abs(moved) > (SETTLED_LIMIT if is_first else UNMOVED_LIMIT) * found.limit)
-    if np.count_nonzero(~found.use) > most or far > (most if is_first else 0):
+    most = SETTLED_SHARE * found.use.size
+    if np.count_nonzero(~found.use) > most:
+        return False
+    far = _moved_beyond(SETTLED_LIMIT if is_first else UNMOVED_LIMIT, before, found, here)
+    if far > (most if is_first else 0):
         return False
     return not _width_changes(found)
+
+
+def _moved_beyond(share: float, before: SkySpline, found: _Round, here: Linearised) -> int:
+    """Pixels that the step in shape moved by more than a share of the limit on residuals."""
+    after, terms, limit = found.spline, found.terms, share * found.limit
+    shift, gain = after.shift - before.shift, after.illumination - before.illumination
+    # polynomials lie between -1 and 1: few pixels can have moved as far, and for these alone it is worked out
+    near = np.flatnonzero(np.abs(shift).sum() * np.abs(here.slope) + np.abs(gain).sum() * np.abs(here.plain) > limit)
+    across = terms.across.take(near, axis=1)
+    moved = here.slope.take(near) * np.einsum("ij,ij->j", shift.T @ terms.along.take(near, axis=1), across[: shift.shape[1]])
+    moved += here.plain.take(near) * (gain @ across[: gain.size])
+    return int(np.count_nonzero(np.abs(moved) > limit.take(near)))
 
 
 def _widened(found: _Round) -> tuple[SkySpline, Placed]:
