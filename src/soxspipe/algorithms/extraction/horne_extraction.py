@@ -20,6 +20,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.trace import OrderTrace
+from soxspipe.numerics.rows import row_dot, row_max
 
 
 class ExtractionSettings(AlgorithmSettings):
@@ -227,16 +228,16 @@ def _columns(extracted: ExtractedOrder, aperture: FloatArray) -> dict[str, Any]:
     data, good = extracted.data, extracted.data.good & ~extracted.rejection.rejected
     light = data.electrons - extracted.sky
     model = np.nan_to_num(extracted.flux)[:, None] * extracted.shares
-    sky = np.sum(aperture * extracted.whole_sky, axis=1)
+    sky = row_dot(aperture, extracted.whole_sky)
     return {
         "b_px": data.window.b_px,
-        "boxcar": np.sum(aperture * light, axis=1),
-        "boxcar_robust": np.sum(aperture * np.where(good, light, 0.0), axis=1),
-        "boxcar_restored": np.sum(aperture * np.where(good, light, model), axis=1),
+        "boxcar": row_dot(aperture, light),
+        "boxcar_robust": row_dot(aperture, np.where(good, light, 0.0)),
+        "boxcar_restored": row_dot(aperture, np.where(good, light, model)),
         "sky": sky / np.maximum(np.sum(aperture, axis=1), 1e-9),
         "sky_aperture": sky,
         "profile_fraction": np.sum(np.where(good, np.maximum(extracted.shares, 0.0), 0.0), axis=1),
-        "aperture_fraction": np.sum(aperture * extracted.shares, axis=1),
+        "aperture_fraction": row_dot(aperture, extracted.shares),
         "mean_flat": _mean_flat(extracted),
     }
 
@@ -263,7 +264,7 @@ def _mean_flat(extracted: ExtractedOrder) -> FloatArray:
     data = extracted.data
     weight = np.where(data.good, np.maximum(extracted.shares, 0.0), 0.0)
     total = weight.sum(axis=1)
-    return np.where(total > 0, np.sum(weight * data.flat, axis=1) / np.where(total > 0, total, 1.0), 0.0)
+    return np.where(total > 0, row_dot(weight, data.flat) / np.where(total > 0, total, 1.0), 0.0)
 
 
 def _aperture(data: OrderData, a_px: FloatArray, length: float) -> FloatArray:
@@ -274,16 +275,15 @@ def _aperture(data: OrderData, a_px: FloatArray, length: float) -> FloatArray:
 
 
 def _quality(extracted: ExtractedOrder, aperture: FloatArray, saturated: BoolArray, fraction: FloatArray, *, forced: bool) -> IntArray:
-    core = (aperture > 0) & (extracted.shares > FAR_SHARE * extracted.shares.max(axis=1, keepdims=True))
+    core = (aperture > 0) & (extracted.shares > FAR_SHARE * row_max(extracted.shares)[:, None])
     quality = np.zeros(fraction.shape, dtype=np.int32)
     quality[(saturated & core).any(axis=1)] |= SpectrumFlag.SATURATED
     quality[(extracted.rejection.rejected & core).any(axis=1)] |= SpectrumFlag.COSMIC_RAY
     quality[fraction < PARTIAL] |= SpectrumFlag.PARTIAL_PROFILE
     if forced:
         quality |= SpectrumFlag.FORCED
-    own = np.sum(np.where(core, extracted.variance, 0.0), axis=1)
-    skies = np.sum(np.where(core, extracted.sky_variance, 0.0), axis=1)
-    quality[skies > own] |= SpectrumFlag.WEAK_SKY_MODEL
+    among = core.astype(np.float64)
+    quality[row_dot(among, extracted.sky_variance) > row_dot(among, extracted.variance)] |= SpectrumFlag.WEAK_SKY_MODEL
     if extracted.uneven is not None:
         quality[(extracted.uneven.poor & core).any(axis=1)] |= SpectrumFlag.WEAK_SKY_MODEL
     return quality

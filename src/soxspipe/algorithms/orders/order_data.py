@@ -180,11 +180,12 @@ def steady_flat(flat: FloatArray, variance: FloatArray, sound: BoolArray) -> tup
         return steady, steady_variance
     mean, count = running_mean(flat, sound, FLAT_HALF_WIDTH_PX)
     noise, _ = running_mean(variance, sound, FLAT_HALF_WIDTH_PX)
-    place = np.nonzero(faint & (count >= FLAT_HALF_WIDTH_PX))
-    flat, own, mean, scatter = flat[place], own[place], mean[place], (PIXEL_RESPONSE * mean[place]) ** 2 + noise[place] / count[place]
+    place = np.flatnonzero(faint & (count >= FLAT_HALF_WIDTH_PX))
+    flat, own, mean, noise, count = (image.take(place) for image in (flat, own, mean, noise, count))
+    scatter = (PIXEL_RESPONSE * mean) ** 2 + noise / count
     share = scatter / (scatter + own)
     # a dead pixel is not a noisy one: it stays as it is
     alike = np.abs(flat - mean) <= ALIKE_SIGMA * np.sqrt(scatter + own)
-    steady[place] = np.where(alike, mean + share * (flat - mean), flat)
-    steady_variance[place] = np.where(alike, share * own, steady_variance[place])
+    steady.reshape(-1)[place] = np.where(alike, mean + share * (flat - mean), flat)
+    steady_variance.reshape(-1)[place] = np.where(alike, share * own, steady_variance.take(place))
     return steady, steady_variance

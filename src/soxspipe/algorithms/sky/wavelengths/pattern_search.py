@@ -127,23 +127,21 @@ def piece_gains(spectrum: SkySpectrum, shape: LineShape, start_px: float) -> Flo
     level = LINEAR_SIGMA * quick_median(noise)
     height = quick_percentile(sky, BRIGHT_PERCENTILE) / max(quick_percentile(listed, BRIGHT_PERCENTILE), 1e-30)
     seen, expected = compressed(sky, level), compressed(listed * max(height, 0.0), level)
-    gains = []
-    for piece in range(n_pieces):
-        part = slice(piece * n_each, (piece + 1) * n_each)
-        here = seen[part] - seen[part].mean()
-        stretch = expected[part.start : part.stop + 2 * reach]
-        mean, square = _window_means(stretch, n_each), _window_means(stretch**2, n_each)
-        spread = np.sqrt(np.maximum(square - mean**2, 1e-30) * np.mean(here**2))
-        alike = np.clip(np.correlate(stretch, here, mode="valid") / n_each / np.maximum(spread, 1e-30), 0.0, 0.999)
-        # a line seen d px above its place matches the list moved by +d, which is the window that begins d earlier
-        gains.append(-0.5 * n_each * COARSE_PX / SAMPLE_PX * np.log(1.0 - alike[::-1] ** 2))
-    return np.array(gains)
+    here = seen[: n_pieces * n_each].reshape(n_pieces, n_each)
+    here = here - here.mean(axis=1, keepdims=True)
+    stretches = expected[n_each * np.arange(n_pieces)[:, None] + np.arange(n_each + 2 * reach)]
+    mean, square = _window_means(stretches, n_each), _window_means(stretches**2, n_each)
+    spread = np.sqrt(np.maximum(square - mean**2, 1e-30) * np.mean(here**2, axis=1, keepdims=True))
+    product = np.array([np.correlate(stretch, own, mode="valid") for stretch, own in zip(stretches, here, strict=True)])
+    alike = np.clip(product / n_each / np.maximum(spread, 1e-30), 0.0, 0.999)
+    # a line seen d px above its place matches the list moved by +d, which is the window that begins d earlier
+    return -0.5 * n_each * COARSE_PX / SAMPLE_PX * np.log(1.0 - alike[:, ::-1] ** 2)
 
 
 def _window_means(values: FloatArray, width: int) -> FloatArray:
-    """Mean of every window of `width` samples."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    return (total[width:] - total[:-width]) / width
+    """Mean of every window of `width` samples of each row."""
+    total = np.pad(np.cumsum(values, axis=1), [(0, 0), (1, 0)])
+    return (total[:, width:] - total[:, :-width]) / width
 
 
 def compressed(values: FloatArray, level: float) -> FloatArray:
