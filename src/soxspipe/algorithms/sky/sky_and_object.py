@@ -197,11 +197,11 @@ def _eliminate(
     reduced_right = np.zeros(n + reach)
     reduced_right[:n] = right
     rows = np.flatnonzero(solvable)
-    start, first_ratio, second = base[rows], ratio[rows], coupling[rows]
-    for i in range(reach):
-        reduced_right[:] -= np.bincount(start + i, second[:, i] * pull[rows], n + reach)
-        for j in range(i, reach):
-            reduced[j - i] -= np.bincount(start + i, first_ratio[:, i] * second[:, j], n + reach)
+    first_ratio, second, place = ratio[rows], coupling[rows], base[rows, None] + np.arange(reach)
+    reduced_right -= np.bincount(place.ravel(), (second * pull[rows, None]).ravel(), n + reach)
+    for lag in range(reach):
+        product = first_ratio[:, : reach - lag] * second[:, lag:]
+        reduced[lag] -= np.bincount(place[:, : reach - lag].ravel(), product.ravel(), n + reach)
     return reduced[:, :n], reduced_right[:n]
 
 
