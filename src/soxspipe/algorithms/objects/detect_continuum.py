@@ -8,17 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from soxspipe.algorithms.objects.object_flux import has_core
+from soxspipe.algorithms.objects.matched_filter import TracedOrder, at_columns, matched_offsets
 from soxspipe.algorithms.objects.trace_surface import TracePoints, TraceSurface, fit_surface
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.orders.windows import middle_wavelength, rows_px_per_arcsec, slit_to_pixel
 from soxspipe.algorithms.settings import AlgorithmSettings
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.trace import ContinuumSamples, ObjectTrace, OrderTrace, SlitSource
 from soxspipe.numerics.medians import MAD_TO_SIGMA
-from soxspipe.numerics.robust import row_median, running_mean, running_median
-from soxspipe.numerics.rows import row_dot
+from soxspipe.numerics.robust import row_median, running_mean
 
 
 class ContinuumSettings(AlgorithmSettings):
@@ -40,53 +39,14 @@ class ContinuumSettings(AlgorithmSettings):
     )
 
 
-CHUNK_PX = 40
-"""A trace does not move within as many pixels; faint objects need their light."""
 MATCHED_ROUNDS = 5
 """It ends when the trace stays (`CLOSE_ENOUGH_ARCSEC`); bounds the time for faint ones."""
 CLOSE_ENOUGH_ARCSEC = 0.003
 """A hundredth of a pixel, which changes no weight to speak of."""
-TEMPLATE_SIGMA = 0.42
-"""Sigma of a Gaussian over its FWHM, 1 / 2.355."""
-PEAK_TOLERANCE = 0.3
-"""A Gaussian is not the profile, and may miss it by this share of its peak."""
-PEAK_FLOOR = 0.05
-"""Bright pixels are limited by the template, not by their photons."""
-REJECT_SIGMA = 6.0
-"""Only what no profile explains."""
-FLUX_SMOOTH_PX = 15
-"""Wider than a cosmic ray and its blur; a continuum changes little over it."""
-LINE_SIGMA = 5.0
-"""An emission line that stands out this much is flux, no noise."""
 SMOOTH_HALF_PX = 7
 """Photon noise is taken from a mean of as many rows, so that a pixel does not set its own weight."""
 GAUSS_ROUNDS = 6
 """Gauss-Newton from the peak as measured; bounds the time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TracedOrder:
-    """An order as the trace sees it: its data, sky-subtracted electrons, variance, and scale (shape of the window unless given).
-
-    Attributes
-    ----------
-    data : OrderData
-        The order.
-    light : ndarray
-        Flattened electrons without sky.
-    variance : ndarray
-        Of `light`, positive.
-    centre_nm : ndarray, shape (n_disp,)
-        Wavelength at slit centre; NaN where the map ends.
-    px_per_arcsec : ndarray, shape (n_disp,)
-        Signed slit scale.
-    """
-
-    data: OrderData
-    light: FloatArray
-    variance: FloatArray
-    centre_nm: FloatArray
-    px_per_arcsec: FloatArray
 
 
 def detect_continuum(
@@ -202,16 +162,6 @@ def _points(parts: Sequence[TracePoints]) -> TracePoints:
     )
 
 
-def _at_columns(one: TracedOrder, rows: IntArray, half_b: float) -> TracePoints:
-    b = one.data.window.b_px[rows]
-    return TracePoints(
-        order=np.full(rows.size, one.data.window.order),
-        b=b / half_b - 1.0,
-        wavelength_nm=one.centre_nm[rows],
-        px_per_arcsec=one.px_per_arcsec[rows],
-    )
-
-
 def _measure_slices(one: TracedOrder, position: float, fwhm: float, half_b: float, settings: ContinuumSettings) -> _Slices:
     """Collapse slices of the order and fit a Gaussian to each, all at once."""
     solved = np.flatnonzero(np.isfinite(one.centre_nm))
@@ -238,7 +188,7 @@ def _measure_slices(one: TracedOrder, position: float, fwhm: float, half_b: floa
     detected = (height > level + settings.peak_sigma_limit * spread) & (amplitude > 0) & np.isfinite(error)
     detected &= (np.abs(offset - position) < 0.5 * length) & (sigma > 0.25 * fwhm / 2.3548) & (sigma < 3.0 * fwhm / 2.3548)
     return _Slices(
-        points=_at_columns(one, centres, half_b),
+        points=at_columns(one, centres, half_b),
         b_px=one.data.window.b_px[centres].astype(np.float64),
         offset_arcsec=np.where(detected, offset, np.nan),
         error_arcsec=np.where(detected, error, np.nan),
@@ -286,13 +236,13 @@ def _refine(
     traced: Sequence[TracedOrder], surface: TraceSurface, fwhm: float, half_b: float, settings: ContinuumSettings, *, keep_lines: bool
 ) -> TraceSurface:
     """Repeat the fit of the surface on matched-filter offsets of all dispersion pixels until it stands still."""
-    columns = [_at_columns(one, np.flatnonzero(np.isfinite(one.centre_nm)), half_b) for one in traced]
+    columns = [at_columns(one, np.flatnonzero(np.isfinite(one.centre_nm)), half_b) for one in traced]
     rows = [np.flatnonzero(np.isfinite(one.centre_nm)) for one in traced]
     after = [surface(column) for column in columns]
     for _ in range(MATCHED_ROUNDS):
         before = after
         parts = [
-            _matched_offsets(one, row, offset, fwhm, half_b, keep_lines=keep_lines)
+            matched_offsets(one, row, offset, fwhm, half_b, keep_lines=keep_lines)
             for one, row, offset in zip(traced, rows, before, strict=True)
         ]
         centre = float(np.median(np.concatenate(before)))
@@ -314,56 +264,12 @@ def _refine(
     return surface
 
 
-def _matched_offsets(
-    one: TracedOrder, rows: IntArray, offset: FloatArray, fwhm: float, half_b: float, *, keep_lines: bool
-) -> tuple[TracePoints, FloatArray, FloatArray]:
-    """Maximum-likelihood shift of a Gaussian template per chunk of `CHUNK_PX` dispersion pixels: where, offset and error (arcsec)."""
-    sigma = TEMPLATE_SIGMA * fwhm
-    slit, good = one.data.window.slit_arcsec.take(rows, axis=0), one.data.good.take(rows, axis=0)
-    inside = one.data.window.inside.take(rows, axis=0)
-    t = np.where(inside, (slit - offset[:, None]) / sigma, 0.0)
-    shape = inside * np.exp(-0.5 * np.minimum(t * t, 80.0))
-    whole = has_core(shape, good)
-    good &= whole[:, None]
-    shape *= good
-    light = np.where(good, one.light.take(rows, axis=0), 0.0)
-    noise2 = np.where(good, one.variance.take(rows, axis=0), np.inf)
-    weight = 1.0 / noise2
-    measured = _amplitude(light, shape, weight)
-    flux = running_median(measured, FLUX_SMOOTH_PX, whole)
-    if keep_lines:
-        noise = 1.0 / np.sqrt(np.maximum(row_dot(weight * shape, shape), 1e-30))
-        flux = np.where(measured - flux > LINE_SIGMA * noise, measured, flux)
-    expected = np.maximum(flux, 0.0)[:, None] * shape
-    alike = np.abs(light - expected) <= REJECT_SIGMA * np.sqrt(noise2) + PEAK_TOLERANCE * np.maximum(flux, 0.0)[:, None]
-    weight = alike / (noise2 + (PEAK_FLOOR * flux[:, None]) ** 2)
-    slope = t * shape
-    weighted = weight * shape
-    slope -= shape * (row_dot(weighted, slope) / np.maximum(row_dot(weighted, shape), 1e-30))[:, None]
-    weighted = weight * slope
-    pull = row_dot(weighted, light) * flux / sigma
-    information = row_dot(weighted, slope) * flux**2 / sigma**2
-    chunk = np.arange(rows.size) // CHUNK_PX
-    total = np.bincount(chunk, information)
-    middle = np.clip((np.arange(total.size) * CHUNK_PX + CHUNK_PX // 2), 0, rows.size - 1)
-    known = total > 0
-    safe = np.where(known, total, 1.0)
-    shift = np.clip(np.bincount(chunk, pull) / safe, -0.5 * fwhm, 0.5 * fwhm)
-    error = np.where(known, 1.0 / np.sqrt(safe), np.nan)
-    return _at_columns(one, rows[middle], half_b), np.where(known, offset[middle] + shift, np.nan), error
-
-
-def _amplitude(light: FloatArray, shape: FloatArray, weight: FloatArray) -> FloatArray:
-    weighted = weight * shape
-    return row_dot(weighted, light) / np.maximum(row_dot(weighted, shape), 1e-30)
-
-
 def _order_trace(one: TracedOrder, surface: TraceSurface | None, position: float, fwhm: float, half_b: float) -> OrderTrace:
     window = one.data.window
     offset = np.full(window.b_px.size, position)
     solved = np.flatnonzero(np.isfinite(one.centre_nm))
     if surface is not None:
-        found = surface(_at_columns(one, solved, half_b))
+        found = surface(at_columns(one, solved, half_b))
         offset = np.interp(window.b_px, window.b_px[solved], found)
     return OrderTrace(
         order=window.order,

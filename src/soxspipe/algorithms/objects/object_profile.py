@@ -109,7 +109,7 @@ class ObjectProfile:
         position = np.interp(rows, middle, np.arange(middle.size, dtype=np.float64))
         low = np.clip(np.floor(position).astype(np.int64), 0, max(middle.size - 2, 0))
         tilt = (position - low)[:, None]
-        place = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], OFF_SLIT_ARCSEC)
+        place: FloatArray = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], OFF_SLIT_ARCSEC)
         place -= self.distance_arcsec[0]
         place /= self.distance_arcsec[1] - self.distance_arcsec[0]
         n = self.distance_arcsec.size
