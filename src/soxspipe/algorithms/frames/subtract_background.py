@@ -156,7 +156,7 @@ def _inter_order(frame: AnyFrame, between: PackedMask, masters: Masters, axis: A
         used[rows] = between.rows(rows) & (part.flags == 0)
         place = np.flatnonzero(used[rows])
         level = np.broadcast_to(pedestal_level(frame.exptime_s, pedestal), part.electrons.shape)
-        yield _Sample(part.electrons.take(place) - level.take(place), cell_of.take(place), column_of.take(place))
+        yield _Sample(part.electrons.take(place).astype(np.float64) - level.take(place), cell_of.take(place), column_of.take(place))
 
 
 def _rows(rows: slice, axis: Axis) -> Take:

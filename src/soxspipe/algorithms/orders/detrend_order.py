@@ -48,11 +48,16 @@ def detrend_order(
     -------
     OrderData
     """
-    frame, own = stacked.cutout(window.cutout), masters.cutout(window.cutout)
+    frame, own = _in_double(stacked.cutout(window.cutout)), masters.cutout(window.cutout)
     pedestal = make_pedestal(frame.exptime_s, own, frame.shape)
     dark_free = subtract_pedestal(frame, of_sky(pedestal) if with_off_frame else pedestal)
     clean = dark_free if background is None else _without(dark_free, background.cutout(window))
     return flatten_order(clean, own.flat if use_flat else None, window, binning)
+
+
+def _in_double(frame: Frame) -> Frame:
+    """A frame whose arithmetic is in double precision, in whatever it is kept."""
+    return replace(frame, electrons=frame.electrons.astype(np.float64), variance=frame.variance.astype(np.float64))
 
 
 def _without(frame: Frame, background: Light) -> Frame:

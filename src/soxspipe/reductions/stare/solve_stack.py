@@ -59,7 +59,7 @@ def solve_stack(
     stacked = clip_and_stack([ready.exposures[number] for number in numbers], settings.stack, _bias_level(inputs))
     done("clip_and_stack", notes.stack(stacked))
     shown = store_frame(stacked)
-    sound = store_frame(stacked, np.float64).flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
+    sound = shown.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
     del stacked  # orders need the memory
     in_place = _without_background(sound, windows, inputs, settings)
     slit = measure_slit_offset(in_place.orders, in_place.skies)
