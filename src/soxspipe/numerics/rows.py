@@ -18,7 +18,7 @@ def row_max(values: FloatArray) -> FloatArray:
 
 
 def row_slope(values: FloatArray) -> FloatArray:
-    """Change per sample along each row, shape of `values`: `numpy.gradient` along the last axis, in a fifth of its time for short rows."""
+    """Change per sample along each row, shape of `values`: `numpy.gradient` along the last axis, in less time for short rows."""
     slope = np.empty(values.shape)
     np.subtract(values[:, 2:], values[:, :-2], out=slope[:, 1:-1])
     slope[:, 1:-1] *= 0.5
