@@ -117,7 +117,7 @@ def measure_host(
 def star_under_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, star: StarFit | None) -> StarFit | None:
     """The point source that is at hand if it has the rows that a host needs, else one that is fitted; None where there is no light to fit."""
     parts = parts_for(ROWS_WANTED, len(fits))
-    return star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts)
+    return star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts, star)
 
 
 def _doubt_of_taken(model: SlitModel, best: SlitFit, as_good: Sequence[float], scatter: float) -> float:

@@ -64,13 +64,18 @@ def parts_for(rows_wanted: int, n_orders: int) -> int:
     return max(1, rows_wanted // n_orders)
 
 
-def fit_star(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, parts: int) -> StarFit | None:
-    """Fit a point source to the light along the slit; arguments as for `measure_rows`, None where there is no light to fit."""
+def fit_star(
+    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, parts: int, known: StarFit | None = None
+) -> StarFit | None:
+    """Fit a point source to the light along the slit, begun from one that is known in other parts of the same orders.
+
+    Other arguments as for `measure_rows`; None where there is no light to fit.
+    """
     rows = measure_rows(fits, rejected, trace, parts)
     if trace.forced or not rows.weight.any() or not np.isfinite(trace.fwhm_arcsec):
         return None
     model = SlitModel(rows, trace.fwhm_arcsec)
-    return StarFit(parts=parts, rows=rows, model=model, fit=model.start())
+    return StarFit(parts=parts, rows=rows, model=model, fit=model.start(None if known is None else known.fit))
 
 
 def measure_smearing(star: StarFit | None, trace: ObjectTrace) -> SmearedStar | None:

@@ -151,8 +151,10 @@ class SlitModel:
         """The host, unit height, shape (rows, bins)."""
         return sersic(self.x - host[1], float(np.exp(host[0])), self.index, HOST_SOFTENING_FWHM * self.fwhm)
 
-    def start(self) -> SlitFit:
-        """Best of a few shapes, with the shares that the mean of all rows asks for."""
+    def start(self, known: SlitFit | None = None) -> SlitFit:
+        """Best of a few shapes, with the shares that the mean of all rows asks for; begun from a fit to other rows of the same light if one is known."""
+        if known is not None:
+            return self.improve(self._at(known.shape, known.shares, None))
         tried = []
         for width in (0.38, 0.6, 0.85):
             for beta in (2.2, 3.5):

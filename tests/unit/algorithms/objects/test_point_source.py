@@ -12,7 +12,9 @@ from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.algorithms.objects.point_source import fit_star, measure_smearing
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
-from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
+from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, first_sky
+from soxspipe.datamodel.arrays import BoolArray
+from soxspipe.datamodel.trace import ObjectTrace
 from support.orders import TinyOrder, make_geometry, moffat_shares, object_trace, observe, position, sky_light
 
 
@@ -27,13 +29,28 @@ def smeared(places: tuple[tuple[float, float], ...]) -> list[TinyOrder]:
     return orders
 
 
-def found(orders: list[TinyOrder]) -> object:
+def prepared(orders: list[TinyOrder]) -> tuple[tuple[SkyFit, ...], list[BoolArray], ObjectTrace]:
+    """Orders with first skies, no pixel struck, and the trace."""
     data = [order.data for order in orders]
     source = find_object(data, tuple(first_sky(d) for d in data), named_arcsec=None)
     fits = fit_sky(data, source, SkySettings()).fits
     none = [np.zeros(fit.data.good.shape, dtype=bool) for fit in fits]
-    trace = replace(object_trace(*orders), fwhm_arcsec=1.0)
+    return fits, none, replace(object_trace(*orders), fwhm_arcsec=1.0)
+
+
+def found(orders: list[TinyOrder]) -> object:
+    fits, none, trace = prepared(orders)
     return measure_smearing(fit_star(fits, none, trace, 4), trace)
+
+
+@pytest.mark.parametrize("places", [((0.0, 1.0),), ((0.0, 0.65), (1.1, 0.35))])
+def test_a_fit_begun_from_one_in_fewer_parts_is_as_good(places: tuple[tuple[float, float], ...]) -> None:
+    light = prepared(smeared(places))
+    anew, begun = fit_star(*light, 4), fit_star(*light, 4, fit_star(*light, 2))
+    assert anew is not None
+    assert begun is not None
+    assert begun.fit.misfit < anew.fit.misfit + 0.5
+    assert begun.model.own_light(begun.fit) == pytest.approx(anew.model.own_light(anew.fit), rel=2e-3)
 
 
 def test_a_star_that_stood_still_is_not_smeared() -> None:
