@@ -123,14 +123,15 @@ class Spectrum {
   yRange(u) {
     const { view, value, error } = this.current, [from, to] = u.series[0].idxs || [0, view.x.length - 1];
     const log = this.logarithmic, stride = Math.max(1, Math.floor((to - from) / 6000)), errors = [], chosen = [];
-    let firm = Infinity; // the faintest light that is no noise: a logarithmic axis reaches down to it
+    const firm = (i) => view.error && (this.magnitudes ? error[i] < 0.36 : value[i] > 3 * error[i]); // light of 3 sigma, the faintest of which
+    let faintest = this.magnitudes ? -Infinity : Infinity; // axes of magnitudes and logarithms reach
     for (let i = from; i <= to; i += stride) if (Number.isFinite(value[i])) errors.push(view.error ? error[i] : 0);
     const limit = errors.length ? 4 * percentile(errors.sort((a, b) => a - b), 0.5) : 0;
     const collect = (mask) => {
       for (let i = from; i <= to; i += stride)
         if (Number.isFinite(value[i]) && !(view.quality[i] & mask) && (!view.error || error[i] <= limit || Math.abs(value[i]) > 5 * error[i]) && (!log || value[i] > 0)) {
           chosen.push(value[i]);
-          if (view.error && value[i] > 3 * error[i]) firm = Math.min(firm, value[i]);
+          if (firm(i)) faintest = this.magnitudes ? Math.max(faintest, value[i]) : Math.min(faintest, value[i]);
         }
     };
     collect(this.data.unfair);
@@ -138,10 +139,10 @@ class Spectrum {
     chosen.push(...this.overlayExtremes(u).filter((v) => !log || v > 0));
     if (!chosen.length) return log ? [0.1, 10] : [0, 1];
     chosen.sort((a, b) => a - b);
-    if (log) return [Math.min(percentile(chosen, 0.01) / 1.6, firm / 1.1), percentile(chosen, 1) * 1.6];
+    if (log) return [Math.min(percentile(chosen, 0.01) / 1.6, faintest / 1.1), percentile(chosen, 1) * 1.6];
     let low = percentile(chosen, 0.005), high = percentile(chosen, 0.995);
     if (this.state.view === "sky") high = percentile(chosen, 1);
-    if (this.magnitudes) low = Math.max(chosen[0], low - (high - low)); // bright lines stand at the low end
+    if (this.magnitudes) [low, high] = [Math.max(chosen[0], low - (high - low)), Math.max(high, faintest)]; // bright lines stand at the low end
     else high = Math.min(percentile(chosen, 1), high + (high - low));
     if (low > 0 && low < 0.5 * high && !this.magnitudes) low = 0;
     const pad = 0.08 * ((high - low) || Math.abs(high) || 1);

@@ -93,7 +93,9 @@ def response_chart(response: ResponseCurve) -> Json:
     shown = (response.bins_value[used] if used.any() else typical) * scale
     shown = shown[np.isfinite(shown) & (shown > 0)]
     limits = [0.75 * float(shown.min()), 1.35 * float(shown.max())] if shown.size else None
-    return chart("response", WAVELENGTH, f"{power_of_ten(exponent)} erg cm⁻² Å⁻¹ per e⁻", series, log=True, yRange=limits, bands=True)
+    return chart(
+        "response", WAVELENGTH, f"response ({power_of_ten(exponent)} erg cm⁻² Å⁻¹ per e⁻)", series, log=True, yRange=limits, bands=True
+    )
 
 
 def efficiency_chart(efficiency: EfficiencyCurve) -> Json:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from soxspipe.datamodel.metric import Metric
 from soxspipe.report.science import ReportContent, build_report
 from support.browser import Page
 
@@ -182,6 +184,36 @@ def test_csv_has_what_is_in_view(browser: Page, report: Path) -> None:
     assert all(1700 <= float(row[0]) <= 1701 for row in rows)
     at = browser.run("soxsReport.spectrum.current.view.x.findIndex((v) => v >= 1700)")
     assert float(rows[0][1]) == pytest.approx(browser.run(f"soxsReport.spectrum.current.value[{at}]"), rel=1e-8)
+
+
+@pytest.mark.parametrize(("flux", "log"), [("flambda", "true"), ("fnu", "true"), ("ab", "false")])
+def test_axes_of_magnitudes_and_logarithms_hold_all_light(browser: Page, report: Path, flux: str, log: str) -> None:
+    browser.open(report)
+    browser.run(f"soxsReport.spectrum.change({{ flux: '{flux}', log: {log} }}); {DRAWN}")
+    beyond = """(() => {
+      const s = soxsReport.spectrum, { view, value, error } = s.current, { min, max } = s.plot.scales.y;
+      const firm = (i) => !(view.quality[i] & s.data.unfair) && (s.magnitudes ? error[i] < 0.36 : value[i] > 3 * error[i]);
+      const errors = Array.from(error).filter(Number.isFinite).sort((a, b) => a - b), usual = 4 * percentile(errors, 0.5);
+      return [...value.keys()].filter((i) => Number.isFinite(value[i]) && firm(i) && error[i] <= usual && (value[i] < min || value[i] > max)).length;
+    })()"""
+    assert browser.run(beyond) == 0
+
+
+def test_tables_stand_apart_on_paper(browser: Page, content: Callable[..., ReportContent], tmp_path: Path) -> None:
+    base = content()
+    kinds = ("SLIT SHIFT", "SAMPLES GAP MAX", "WAVE SHIFT", "WAVE ERR", "WAVE SOURCE", "NO DATA FRAC")
+    more = [Metric(name=f"{kind} O{order}", value=0.0012345, unit="px", order=order) for kind in kinds for order in ("11", "12")]
+    path = tmp_path / "wide.html"
+    path.write_text(build_report(replace(base, reduction=replace(base.reduction, metrics=(*base.metrics, *more)))), encoding="utf-8")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        browser.open(path, width=700)  # A4 between its margins
+        assert browser.run("document.documentElement.scrollWidth") <= 700
+        boxes = "[...document.querySelectorAll('.pair table')].map((t) => { const b = t.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"
+        first, second = browser.run(boxes)[:2]
+        assert first[2] <= second[0] or first[3] <= second[1]
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
 
 
 def test_dark_screens_get_a_dark_page_and_paper_a_light_one(browser: Page, report: Path) -> None:
