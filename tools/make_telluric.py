@@ -1,8 +1,10 @@
-"""Pack optical depths of the air's molecules for the simulator: python tools/make_telluric.py FOLDER.
+"""Pack optical depths of the air's molecules for the simulator: python tools/make_telluric.py TABLE LISTS.
 
-FOLDER holds the unpacked wheel of pwv-kpno 1.3.0 (GPL-3.0-or-later), whose cross sections of water vapour and oxygen (300-1200 nm, steps of
-5 pm, vacuum, nine pressures) are read as data.  Beyond 1200 nm lines are modelled roughly: carbon dioxide and oxygen by the rotational
-structure of linear molecules, methane and water by lines at random places under the envelope of the model atmosphere of `make_static.py`.
+TABLE holds the unpacked wheel of pwv-kpno 1.3.0 (GPL-3.0-or-later), whose cross sections of water vapour and oxygen (300-1200 nm, steps of
+5 pm, vacuum, nine pressures) are read as data.  LISTS holds the unpacked source of antaress 1.1.9 (LGPL-3.0-or-later) with lists of lines of
+HITRAN 2016, to 1800 nm; the correction's own template is of HITRAN 2020, under other air (`make_air_lines.py`).  Beyond 1800 nm lines are
+modelled roughly: carbon dioxide by the rotational structure of linear molecules, water by lines at random places under the envelope of the
+model atmosphere of `make_static.py`.
 Writes ``src/soxspipe/instruments/static/telluric_species.npz``; the same input gives the same bytes.
 
 Columns above La Silla (770 hPa): 1 mm of water is 3.343e21 molecules per cm2, with a scale height a quarter of the air's; oxygen
@@ -15,17 +17,18 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from hitran_lines import LISTS, MOLECULES, SURFACE_HPA, column_depth, layers, read_lines
 
 from soxspipe.numerics.air import air_to_vacuum, vacuum_to_air
 
 TARGET = Path(__file__).resolve().parents[1] / "src/soxspipe/instruments/static/telluric_species.npz"
 TABLES = Path(__file__).resolve().parents[1] / "src/soxspipe/instruments/static/tables.npz"
-SURFACE_HPA = 770.0
 PRESSURES_HPA = 1013.25 * 0.891 ** np.arange(9)
 """Of the columns of the table: neighbours differ by 0.891, which their continua, proportional to pressure, show."""
-MOLECULES_PER_MM_WATER, MOLECULES_OXYGEN = 3.343e21, 3.42e24
+SURFACE_K, WATER_POWER = 278.0, 4.0
+"""Of the air; the template's is 7 K warmer, with other layers."""
 RESOLVING_STEP = 100_000.0
-RANGE_NM, TABLE_END_NM = (612.0, 2120.0), 1200.0
+RANGE_NM, TABLE_END_NM, LISTS_END_NM = (612.0, 2120.0), 1200.0, 1800.0
 MODEL_AIRMASS, MODEL_WATER_MM = 1.5, 1.6
 BOLTZMANN_CM = 0.695035
 """Boltzmann constant, per cm and K."""
@@ -35,18 +38,16 @@ SEED = 2020
 N_WATER_LINES = 9000
 
 
-def main(source: Path) -> None:
+def main(table: Path, lists: Path) -> None:
     """Write the archive."""
     wave = RANGE_NM[0] * np.exp(np.arange(int(np.log(RANGE_NM[1] / RANGE_NM[0]) * RESOLVING_STEP)) / RESOLVING_STEP)
     with np.load(TABLES) as tables:
         envelope = tables["telluric/transmission"]
         bands = dict(zip(tables["telluric/names"], tables["telluric/bands"].T, strict=True))
-    depths = {
-        "H2O": table_depth(source, "h2o", wave, 4.0) * MOLECULES_PER_MM_WATER,
-        "O2": table_depth(source, "o2", wave, 1.0) * MOLECULES_OXYGEN + oxygen_beyond(wave, envelope, bands),
-        "CO2": carbon_dioxide(wave, envelope, bands),
-        "CH4": methane(wave, envelope, bands),
-    }
+    depths = {name: lists_beyond(lists, name, wave) for name in MOLECULES}
+    depths["H2O"] += table_depth(table, "h2o", wave, WATER_POWER) * MOLECULES["H2O"]
+    depths["O2"] += table_depth(table, "o2", wave, 1.0) * MOLECULES["O2"]
+    depths["CO2"] += carbon_dioxide(wave, envelope, bands)
     depths["H2O"] += water_beyond(wave, envelope, depths)
     arrays = {"wavelength_nm": np.array([RANGE_NM[0], RESOLVING_STEP, wave.size])}
     arrays |= {f"depth/{name}": packed(depth) for name, depth in depths.items()}
@@ -73,27 +74,22 @@ def column_shares(exponent: float) -> np.ndarray:
     return above[:-1] ** exponent - above[1:] ** exponent
 
 
-def oxygen_beyond(wave: np.ndarray, envelope: np.ndarray, bands: dict[str, np.ndarray]) -> np.ndarray:
-    """The a-X band at 1.27 micron: origin 7882.4 per cm, rotational constants 1.4377 and 1.4179."""
-    lines = branches(7882.4, 1.4377, 1.4179, odd_only=True)
-    return scaled(wave, lines, envelope, bands["O2_1260"][:2])
+def lists_beyond(source: Path, species: str, wave: np.ndarray) -> np.ndarray:
+    """From lists of lines between the end of the table and that of the lists, at the zenith (water: per mm); 0 elsewhere."""
+    lines = read_lines(next((source / LISTS / species / "NIRPS").glob("*_9000_18000.txt"))).part(0.0, 1e7 / TABLE_END_NM + 30.0)
+    column = layers(SURFACE_HPA, SURFACE_K, WATER_POWER if species == "H2O" else 1.0, MOLECULES[species], number=9)
+    inside = (wave >= TABLE_END_NM) & (wave < LISTS_END_NM)
+    depth = np.zeros_like(wave)
+    depth[inside] = column_depth(species, lines, column, 1e7 / air_to_vacuum(wave[inside]))
+    return depth
 
 
 def carbon_dioxide(wave: np.ndarray, envelope: np.ndarray, bands: dict[str, np.ndarray]) -> np.ndarray:
-    """The Fermi tetrad at 1.6 and the triad at 2.0 micron, each band scaled to its mean transmission."""
+    """The Fermi triad at 2.0 micron, each band scaled to its mean transmission."""
     total = np.zeros_like(wave)
-    for origin, band in ((6347.85, "CO2_1570"), (6227.92, "CO2_1600"), (4977.83, "CO2_2010"), (4853.62, "CO2_2060")):
-        total += scaled(wave, branches(origin, 0.39022, 0.3871, odd_only=False, even_only=True), envelope, bands[band][:2])
-    return total
-
-
-def methane(wave: np.ndarray, envelope: np.ndarray, bands: dict[str, np.ndarray]) -> np.ndarray:
-    """2 nu3 at 6004.9 per cm, rotational constant 5.241; each line a clump of five."""
-    rng = np.random.default_rng(SEED + 1)
-    centre, strength = branches(6004.9, 5.241, 5.20, odd_only=False)
-    clump = centre[:, None] + rng.normal(scale=0.4, size=(centre.size, 5))
-    shared = strength[:, None] * rng.dirichlet(np.ones(5), size=centre.size)
-    return scaled(wave, (clump.ravel(), shared.ravel()), envelope, bands["CH4_1660"][:2])
+    for origin, band in ((4977.83, "CO2_2010"), (4853.62, "CO2_2060")):
+        total += scaled(wave, branches(origin, 0.39022, 0.3871), envelope, bands[band][:2])
+    return np.where(wave >= LISTS_END_NM, total, 0.0)
 
 
 def water_beyond(wave: np.ndarray, envelope: np.ndarray, others: dict[str, np.ndarray]) -> np.ndarray:
@@ -108,7 +104,7 @@ def water_beyond(wave: np.ndarray, envelope: np.ndarray, others: dict[str, np.nd
     for _ in range(40):
         reached = blurred(np.exp(-factor * lines))
         factor *= np.clip(np.log(wanted) / np.log(np.clip(reached, 1e-4, 1.0 - 1e-9)), 0.5, 2.0)
-    return np.where(wave > TABLE_END_NM, factor * lines, 0.0) / (MODEL_AIRMASS * MODEL_WATER_MM)
+    return np.where(wave >= LISTS_END_NM, factor * lines, 0.0) / (MODEL_AIRMASS * MODEL_WATER_MM)
 
 
 def blurred(values: np.ndarray) -> np.ndarray:
@@ -116,10 +112,9 @@ def blurred(values: np.ndarray) -> np.ndarray:
     return np.convolve(np.pad(values, 100, mode="edge"), np.ones(201) / 201.0, "valid")
 
 
-def branches(origin: float, lower: float, upper: float, *, odd_only: bool, even_only: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Places (per cm, vacuum) and relative strengths of the P and R lines of a linear molecule."""
-    j = np.arange(0, 70)
-    j = j[j % 2 == 1] if odd_only else j[j % 2 == 0] if even_only else j
+def branches(origin: float, lower: float, upper: float) -> tuple[np.ndarray, np.ndarray]:
+    """Places (per cm, vacuum) and relative strengths of the P and R lines of carbon dioxide, whose odd levels are missing."""
+    j = np.arange(0, 70, 2)
     m = np.concatenate([-j[j > 0], j + 1])
     start = np.concatenate([j[j > 0], j])
     place = origin + (upper + lower) * m + (upper - lower) * m**2
@@ -151,4 +146,4 @@ def spread(wave: np.ndarray, place_per_cm: np.ndarray, strength: np.ndarray, hal
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
