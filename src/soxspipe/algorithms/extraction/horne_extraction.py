@@ -264,7 +264,7 @@ def _mean_flat(extracted: ExtractedOrder) -> FloatArray:
     data = extracted.data
     weight = np.where(data.good, np.maximum(extracted.shares, 0.0), 0.0)
     total = weight.sum(axis=1)
-    return np.where(total > 0, row_dot(weight, data.flat) / np.where(total > 0, total, 1.0), 0.0)
+    return np.where(total > 0, np.sum(weight * data.flat, axis=1) / np.where(total > 0, total, 1.0), 0.0)
 
 
 def _aperture(data: OrderData, a_px: FloatArray, length: float) -> FloatArray:
