@@ -7,12 +7,13 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.provenance import Card, CardValue, InputFile, Provenance
 from soxspipe.io.fits_header import Header, parse_header
-from soxspipe.io.fits_writer import format_card
+from soxspipe.io.fits_writer import CARDS_REMEMBERED, format_card
 
 _STRUCTURAL = re.compile(
     r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|TFIELDS|BSCALE|BZERO|BLANK|BUNIT|DATAMIN|DATAMAX|EXTNAME|EXTVER|EXTLEVEL"
@@ -178,8 +179,9 @@ def _is_measured(metric: Metric) -> bool:
     return metric.value is not None and (isinstance(metric.value, str) or math.isfinite(metric.value))
 
 
-def _natural(keyword: str) -> tuple[bool, list[str | int], str]:
-    parts: list[str | int] = [f"{int(part):09d}" if part.isdigit() else part for part in _DIGITS.split(keyword)]
+@lru_cache(maxsize=CARDS_REMEMBERED)
+def _natural(keyword: str) -> tuple[bool, tuple[str, ...], str]:
+    parts = tuple(f"{int(part):09d}" if part.isdigit() else part for part in _DIGITS.split(keyword))
     return (" " in keyword, parts, keyword)
 
 

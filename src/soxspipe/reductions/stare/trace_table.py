@@ -21,8 +21,8 @@ def trace_polynomials(trace: ObjectTrace, geometry: Geometry) -> tuple[OrderPoly
     centre = _binned(geometry.order_table.centre.coefficients, geometry.dispersion_binning, geometry.slit_binning)
     known = np.polynomial.polynomial.polyval2d(order, b, centre)
     degrees = (min(trace.order_deg, len(trace.orders) - 1), trace.axis_deg)
-    offset = _fit(order, b, a - known, degrees)
-    return OrderPolynomial(coefficients=_sum(centre, offset)), OrderPolynomial(coefficients=_fit(order, b, sigma, degrees))
+    offset, width = _fit(order, b, np.column_stack([a - known, sigma]), degrees)
+    return OrderPolynomial(coefficients=_sum(centre, offset)), OrderPolynomial(coefficients=width)
 
 
 def _coordinates(trace: ObjectTrace) -> tuple[list[FloatArray], list[FloatArray]]:
@@ -30,14 +30,14 @@ def _coordinates(trace: ObjectTrace) -> tuple[list[FloatArray], list[FloatArray]
     return [np.full(entry.b_px.size, float(entry.order)) for entry in entries], [entry.b_px.astype(np.float64) for entry in entries]
 
 
-def _fit(order: FloatArray, b: FloatArray, values: FloatArray, degrees: tuple[int, int]) -> FloatArray:
-    """Monomial coefficients, shape (degrees[0] + 1, degrees[1] + 1), of a least-squares surface fitted in scaled variables."""
-    good = np.isfinite(values)
+def _fit(order: FloatArray, b: FloatArray, values: FloatArray, degrees: tuple[int, int]) -> list[FloatArray]:
+    """Monomial coefficients, shape (degrees[0] + 1, degrees[1] + 1), of least-squares surfaces fitted in scaled variables, one for each column of values."""
+    good = np.isfinite(values).all(axis=1)
     (order_line, n), (b_line, x) = _scaled(order), _scaled(b)
     basis = np.polynomial.chebyshev.chebvander2d(n[good], x[good], degrees)
     solution, *_ = np.linalg.lstsq(basis, values[good], rcond=1e-12)
-    grid = solution.reshape(degrees[0] + 1, degrees[1] + 1)
-    return _monomials(_monomials(grid, order_line).T, b_line).T
+    grids = solution.T.reshape(-1, degrees[0] + 1, degrees[1] + 1)
+    return [_monomials(_monomials(grid, order_line).T, b_line).T for grid in grids]
 
 
 def _scaled(values: FloatArray) -> tuple[tuple[float, float], FloatArray]:
