@@ -101,6 +101,10 @@ class OrderData:
         """The order with more pixels that are not good."""
         return replace(self, good=self.good & ~pixels)
 
+    def with_variance(self, variance: FloatArray) -> OrderData:
+        """The order with more variance (flattened electrons squared)."""
+        return replace(self, noise=replace(self.noise, floor=self.noise.floor + variance))
+
     def without(self, light: FloatArray) -> OrderData:
         """The order without `light` (flattened electrons), whose shot noise stays in the variance."""
         floor = self.noise.floor + np.maximum(light, 0.0) * self.noise.per_light

@@ -102,7 +102,10 @@ def _fit_with_objects_masked(
     try:
         light = rough_light(data, first, sources)
         fit = fit_order_sky(data, settings, keep=keep, object_light=light)
-        intervals = find_uneven_lines(data, fit.electrons, light, keep)
+        uneven = find_uneven_lines(data, fit.electrons, light, keep)
+        intervals = uneven.intervals
+        if uneven.unknown is not None:
+            fit = replace(fit, data=data.with_variance(uneven.unknown.variance), uneven=uneven.unknown)
         if intervals:
             even = ~within(data.u_px, intervals)
             rest = fit_order_sky(data, settings, keep=keep & even, object_light=light, start=fit.spline)
@@ -129,7 +132,7 @@ def _without_uneven_light(first: _FirstFit, *, settings: SkySettings, illuminati
     if uneven is None:
         return fit_order_sky(data, settings, keep=first.keep, object_light=first.light, start=free)
     even = data.without(uneven.electrons)
-    even = replace(even, noise=replace(even.noise, floor=even.noise.floor + uneven.variance))
+    even = even.with_variance(uneven.variance)
     better = fit_order_sky(even, settings, keep=first.keep, object_light=first.light, start=fit.spline)
     spline = replace(
         better.spline,

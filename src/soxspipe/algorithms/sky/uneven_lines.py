@@ -15,9 +15,10 @@ import numpy as np
 
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.orders.windows import slit_reach_arcsec
-from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX
+from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX, binned_median
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.numerics.polynomials import legendre
+from soxspipe.numerics.robust import largest_near
 from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
 BIN_PX = 1.5
@@ -29,7 +30,13 @@ WINSOR_SIGMA = 4.0
 """No pixel says more than this in the search, so that single hits do not decide."""
 
 MOST_OF_ORDER = 0.3
-"""Where more of an order is uneven, not lines are, but the model of the whole sky."""
+"""Where more of an order is uneven, lines cannot be fitted one by one: between them is no even sky that says what belongs to them."""
+BRIGHT = 3.0
+"""Variance of a bright line's pixels over that of the order's middle bin: wings and hosts are uneven between lines as well."""
+COHERENT_PX = 6.0
+"""Pixels along the slit that a star's image fills at a seeing of 1 arcsec: what a line leaves has one sign over all of them."""
+MEDIAN_SQUARE = 0.4549
+"""Median of the square of normal noise of unit variance."""
 
 GROW_PX = 5.0
 """In line widths: both flanks of a line belong to it."""
@@ -91,7 +98,15 @@ Intervals: TypeAlias = tuple[tuple[float, float], ...]
 """Dispersion pixels at slit centre, first and last of each stretch."""
 
 
-def find_uneven_lines(data: OrderData, sky: FloatArray, light: FloatArray | None, keep: BoolArray) -> Intervals:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnevenLines:
+    """Where lines change along the slit; where too many of them do for fits of their own, what is then not known of the light."""
+
+    intervals: Intervals = ()
+    unknown: UnevenLight | None = None
+
+
+def find_uneven_lines(data: OrderData, sky: FloatArray, light: FloatArray | None, keep: BoolArray) -> UnevenLines:
     """Find where lines change along the slit.
 
     Parameters
@@ -106,7 +121,39 @@ def find_uneven_lines(data: OrderData, sky: FloatArray, light: FloatArray | None
         False where objects are, and at the slit's ends.
     """
     left = _what_is_left(data, sky, light, keep)
-    return tuple(_uneven_intervals(left, data.binning[0]))
+    if left.u.size == 0:
+        return UnevenLines()
+    bins = _Bins(low=float(left.u.min()), high=float(left.u.max()), width=BIN_PX / data.binning[0])
+    most = WINSOR_SIGMA * np.sqrt(left.variance)
+    residual = np.clip(left.residual, -most, most)
+    gain = np.convolve(_gain_of_polynomial(bins.of(left.u), bins.number, left.slit, residual, left.variance), np.ones(3), mode="same")
+    uneven = gain > NEEDED_GAIN
+    if np.count_nonzero(uneven) > MOST_OF_ORDER * bins.number:
+        return UnevenLines(unknown=_unknown_light(data, sky, left, bins, uneven))
+    grow = GROW_PX * LSF_SIGMA_PX / data.binning[0]
+    return UnevenLines(intervals=_merged(np.flatnonzero(uneven), bins, grow))
+
+
+def _unknown_light(data: OrderData, sky: FloatArray, left: _Left, bins: _Bins, uneven: BoolArray) -> UnevenLight | None:
+    """No light, but a variance as large as what bright uneven lines leave beside the objects; None without such lines."""
+    noise = binned_median(left.variance, bins.of(left.u), bins.number)
+    excess = np.where(uneven & (noise > BRIGHT * np.median(noise)), _excess(left, bins), 0.0)
+    if not excess.any():
+        return None
+    extra = excess[np.clip(bins.of(np.nan_to_num(data.u_px, nan=bins.low)), 0, bins.number - 1)]
+    return UnevenLight(
+        electrons=np.zeros(sky.shape),
+        variance=extra * data.variance(np.maximum(sky, 0.0)),
+        intervals=_merged(np.flatnonzero(excess), bins, 0.0),
+        poor=data.window.inside & (extra > 0.0),
+    )
+
+
+def _excess(left: _Left, bins: _Bins) -> FloatArray:
+    """Variance that residuals ask for in every bin, over that of a pixel; what they leave has one sign over the object's image."""
+    square = binned_median(left.residual**2 / left.variance, bins.of(left.u), bins.number) / MEDIAN_SQUARE
+    square = largest_near(square, 1)  # one flank of a line says what the other hides
+    return np.where(square > POOR_CHI**2, COHERENT_PX * (square - 1.0), 0.0)
 
 
 def fit_uneven_light(
@@ -126,8 +173,13 @@ def fit_uneven_light(
         if fit is None:
             continue
         here = np.flatnonzero(data.window.inside & (data.u_px >= low) & (data.u_px <= high))
-        total.reshape(-1)[here], error.reshape(-1)[here] = fit.at(data.u_px.take(here), data.slit.take(here))
-        poor.reshape(-1)[here] = fit.chi > POOR_CHI
+        u, slit = data.u_px.take(here), data.slit.take(here)
+        total.reshape(-1)[here], error.reshape(-1)[here] = fit.at(u, slit)
+        if fit.chi > POOR_CHI:
+            bins = _Bins(low=low, high=high, width=BIN_PX / data.binning[0])
+            rest = replace(alone, residual=alone.residual - fit.whole(alone.u, alone.slit))
+            error.reshape(-1)[here] += _excess(rest, bins)[bins.of(u)] * data.noise.at(here).variance(sky.take(here))
+            poor.reshape(-1)[here] = True
         found.append((low, high))
     return UnevenLight(electrons=total, variance=error, intervals=tuple(found), poor=poor) if found else None
 
@@ -174,30 +226,34 @@ def _level(beside: _Left, at: FloatArray) -> FloatArray:
     return np.asarray(terms(at) @ coefficients)
 
 
-def _uneven_intervals(left: _Left, binning: int) -> list[tuple[float, float]]:
-    """Ranges of u where residuals follow a polynomial along the slit, grown and merged."""
-    u = left.u
-    if u.size == 0:
-        return []
-    width = BIN_PX / binning
-    low, high = float(u.min()), float(u.max())
-    n_bins = int((high - low) / width) + 1
-    bins = ((u - low) / width).astype(np.int64)
-    most = WINSOR_SIGMA * np.sqrt(left.variance)
-    gain = _gain_of_polynomial(bins, n_bins, left.slit, np.clip(left.residual, -most, most), left.variance)
-    around = np.convolve(gain, np.ones(3), mode="same")
-    uneven = np.flatnonzero(around > NEEDED_GAIN)
-    if uneven.size == 0 or uneven.size > MOST_OF_ORDER * n_bins:
-        return []
-    grow = GROW_PX * LSF_SIGMA_PX / binning
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bins:
+    """Bins of equal width between the first and the last dispersion pixel."""
+
+    low: float
+    high: float
+    width: float
+
+    @property
+    def number(self) -> int:
+        """Of the bins."""
+        return int((self.high - self.low) / self.width) + 1
+
+    def of(self, u: FloatArray) -> IntArray:
+        """Bin of each pixel."""
+        return np.asarray(((u - self.low) / self.width).astype(np.int64))
+
+
+def _merged(places: IntArray, bins: _Bins, grow: float) -> Intervals:
+    """Stretches of some bins, grown and merged."""
     merged: list[tuple[float, float]] = []
-    for k in uneven:
-        first, last = max(low + k * width - grow, low), min(low + (k + 1) * width + grow, high)
+    for k in places.tolist():
+        first, last = max(bins.low + k * bins.width - grow, bins.low), min(bins.low + (k + 1) * bins.width + grow, bins.high)
         if merged and first <= merged[-1][1]:
             merged[-1] = (merged[-1][0], last)
         else:
             merged.append((first, last))
-    return merged
+    return tuple(merged)
 
 
 def _gain_of_polynomial(bins: IntArray, n_bins: int, slit: FloatArray, residual: FloatArray, variance: FloatArray) -> FloatArray:
@@ -224,6 +280,10 @@ class _Fit:
     coefficients: FloatArray
     covariance: FloatArray
     chi: float
+
+    def whole(self, u: FloatArray, slit: FloatArray) -> FloatArray:
+        """Electrons with the constant along the slit."""
+        return np.asarray(_design(u, slit, self.knots, self.degree) @ self.coefficients)
 
     def at(self, u: FloatArray, slit: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Electrons beyond the constant along the slit, and their variance."""

@@ -170,7 +170,7 @@ def solution_warnings(
     said.extend(shift_warnings(shift, inputs.arm, is_standard=inputs.is_standard))
     if uneven := uneven_wavelengths(solved):
         places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")
-        said.append(f"sky lines at {places} nm change along the slit; each has a polynomial of its own there")
+        said.append(f"sky lines at {places} nm change along the slit; what a polynomial along the slit does not follow is in the errors")
     for order, reason in sky_failures.items():
         said.append(f"order {order} was left out: {reason}")
     return tuple(said)

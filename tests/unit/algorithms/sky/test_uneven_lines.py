@@ -35,7 +35,7 @@ def gas(gradient: float, curvature: float = 0.0, electrons: float = 2e3) -> np.n
 def found(data: OrderData) -> tuple[tuple[tuple[float, float], ...], UnevenLight | None, np.ndarray]:
     """Intervals, their light, and the sky model beside it."""
     fit = fit_order_sky(data, SkySettings(slit_illumination_order=0), keep=BESIDE)
-    intervals = find_uneven_lines(data, fit.electrons, None, BESIDE)
+    intervals = find_uneven_lines(data, fit.electrons, None, BESIDE).intervals
     light = fit_uneven_light(data, fit.electrons, None, BESIDE, intervals) if intervals else None
     return intervals, light, fit.electrons
 
@@ -81,3 +81,49 @@ def test_a_point_source_is_no_gas() -> None:
 
 def test_within() -> None:
     np.testing.assert_array_equal(within(np.array([0.0, 1.0, 2.5, 4.0]), ((0.5, 1.5), (4.0, 5.0))), [False, True, False, True])
+
+
+CROWD = np.arange(20.0, 285.0, 12.0)
+"""Lines so dense that more than a third of the order is uneven."""
+
+
+def crowded(gradient: float) -> np.ndarray:
+    """Every line rises along the slit, and the next one falls: no illumination of the whole sky does that."""
+    lines = (
+        sky_light(position(WINDOW), continuum=0.0, lines=((x, 3e4),)) * (1.0 + (-1) ** k * gradient * SLIT) for k, x in enumerate(CROWD)
+    )
+    return np.sum(list(lines), axis=0)
+
+
+def test_lines_too_many_for_fits_of_their_own_are_in_the_errors() -> None:
+    data = order(crowded(0.08))
+    sky = fit_order_sky(data, SkySettings(slit_illumination_order=0), keep=BESIDE).electrons
+    seen = find_uneven_lines(data, sky, None, BESIDE)
+    assert seen.intervals == ()
+    assert seen.unknown is not None
+    assert not seen.unknown.electrons.any()
+    distance = np.abs(position(WINDOW)[..., None] - CROWD).min(axis=-1)
+    lines = WINDOW.inside & (distance < 1.0)
+    between = WINDOW.inside & (distance > 5.5)
+    assert seen.unknown.poor[lines].mean() > 0.9
+    assert seen.unknown.poor[between].mean() < 0.1
+    # six pixels of an image are wrong by the same: the error of one is that of its residual times the root of six
+    rest, error = (data.electrons - sky)[lines & BESIDE], np.sqrt((data.variance(sky) + seen.unknown.variance)[lines & BESIDE])
+    assert np.std(rest) / np.sqrt(np.mean(error**2)) == pytest.approx(6.0**-0.5, rel=0.3)
+
+
+def test_a_crowd_of_even_lines_is_known() -> None:
+    data = order(crowded(0.0))
+    sky = fit_order_sky(data, SkySettings(slit_illumination_order=0), keep=BESIDE).electrons
+    seen = find_uneven_lines(data, sky, None, BESIDE)
+    assert seen.intervals == ()
+    assert seen.unknown is None
+
+
+def test_light_that_is_uneven_between_lines_as_well_is_no_matter_of_lines() -> None:
+    """Wings, or a host: the sky's model is wrong everywhere."""
+    data = order(60.0 * np.abs(SLIT) ** 1.5)
+    sky = fit_order_sky(data, SkySettings(slit_illumination_order=0), keep=BESIDE).electrons
+    seen = find_uneven_lines(data, sky, None, BESIDE)
+    assert seen.intervals == ()
+    assert seen.unknown is None or seen.unknown.poor[WINDOW.inside].mean() < 0.1
