@@ -45,12 +45,7 @@ OTHER_FWHM = 1.5
 ALONG_ARCSEC = np.linspace(-15.0, 15.0, 601)
 """From one end of the slit beyond the other, in steps within which a host is straight."""
 AS_GOOD = 9.0
-"""Chi squared within which another shape of the host is as good."""
-NARROW_FWHM = 2.5
-"""A host that is less than so many times as wide as the worst image of the star is hard to tell from its wings."""
-TRADED_NARROW, TRADED_WIDE = 1.0, 0.3
-"""Of a host's light, what it trades with wings and sky beyond the errors of the fit: narrow ones under exposures of different seeing left 0.4
-to 2.8 of their light in the flux (four whole frames), wide ones in one good seeing 0.1 to 0.3 (four)."""
+"""Chi squared within which another host is as good: three sigma, since hosts that simulations made lay up to that far from the best fit."""
 
 
 def measure_host(
@@ -92,18 +87,15 @@ def measure_host(
         return None
     share, significance = model.host_light(best) / own, float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
-    as_good = [m.own_light(fit) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
-    all_light = max(smooth.own_light(alone), 1e-30)
-    if taken:
-        doubt = _doubt_of_taken(model, best, as_good, scatter)
-    else:
-        doubt = doubt_of_left([light / all_light for light in as_good], np.sqrt(scatter) * model.own_light_error(best) / all_light)
+    beside = own if taken else max(smooth.own_light(alone), 1e-30)
+    left = [(m.own_light(fit) / beside, (fit.misfit - best.misfit) / scatter) for m, fit in tried]
+    error = float(np.sqrt(scatter)) * model.own_light_error(best) / beside
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
         significance=significance,
         share=share,
-        doubt=with_traded_light(doubt, share, float(np.exp(best.host[0])) / trace.fwhm_arcsec),
+        doubt=doubt_of_host(left, error, taken=taken),
         size_arcsec=float(np.exp(best.host[0])),
         offset_arcsec=float(best.host[1]),
         index=model.index,
@@ -120,29 +112,22 @@ def star_under_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace
     return star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts, star)
 
 
-def _doubt_of_taken(model: SlitModel, best: SlitFit, as_good: Sequence[float], scatter: float) -> float:
-    """Relative error of the object's light beside a host: what the fit leaves, and how far shapes of the host that fit as well differ."""
-    own = model.own_light(best)
-    return float(np.hypot(np.sqrt(scatter) * model.own_light_error(best) / own, max(abs(other / own - 1.0) for other in as_good)))
-
-
-def doubt_of_left(own_shares: Sequence[float], error: float) -> float:
-    """Relative error of the object's light with a host left in.
+def doubt_of_host(left: Sequence[tuple[float, float]], error: float, *, taken: bool) -> float:
+    """Part of the object's flux that hosts which fit as well leave uncertain, at most 1.
 
     Parameters
     ----------
-    own_shares : sequence of float
-        What hosts that fit as well leave of the light to the object.
+    left : sequence of (float, float)
+        For the best host of every index: what it leaves to the object, over the flux that is delivered, and by how much its chi squared
+        (scaled to 1 a degree of freedom) is above that of the best of all.
     error : float
-        What the shapes of star and host leave uncertain of that: in bad seeing they trade light, and a host that hardly shows may be large.
+        What the shapes of star and host leave uncertain of the first (one sigma): they trade light.
+    taken : bool
+        Whether the best host is taken off; else all of it may be in the flux.
     """
-    return max(0.0, 1.0 - min(own_shares)) + error
-
-
-def with_traded_light(doubt: float, share: float, size_fwhm: float) -> float:
-    """The doubt with what simulations show beyond it, at most 1; `share` is the host's, `size_fwhm` its size in widths of the worst image."""
-    traded = TRADED_NARROW if size_fwhm < NARROW_FWHM else TRADED_WIDE
-    return min(float(np.hypot(doubt, traded * share)), 1.0)
+    reaches = [(share, error * float(np.sqrt(AS_GOOD - behind))) for share, behind in left if behind < AS_GOOD]
+    least, most = min(share - reach for share, reach in reaches), max(share + reach for share, reach in reaches)
+    return float(np.clip(max(1.0 - least, most - 1.0) if taken else 1.0 - least, 0.0, 1.0))
 
 
 def promise_of_host(smooth: SlitModel, alone: SlitFit) -> float:

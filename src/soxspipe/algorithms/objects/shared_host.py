@@ -13,7 +13,6 @@ import numpy as np
 
 from soxspipe.algorithms.objects.blurred_host import BlurredHost
 from soxspipe.algorithms.objects.host_light import (
-    AS_GOOD,
     INDICES,
     LEAST_SHARE,
     NEEDED_SIGNIFICANCE,
@@ -21,12 +20,11 @@ from soxspipe.algorithms.objects.host_light import (
     START_ARCSEC,
     WORTH_SAYING,
     beyond_reach,
-    doubt_of_left,
+    doubt_of_host,
     heights_by_order,
     promise_of_host,
     promise_wanted,
     star_under_host,
-    with_traded_light,
     without_side,
 )
 from soxspipe.algorithms.objects.point_source import StarFit
@@ -103,12 +101,11 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
         return ()
     share, significance = model.host_light(best) / float(own.sum()), float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
-    as_good = [m.own_light(fit.stars) for m, fit in tried if fit.misfit - best.misfit < AS_GOOD * scatter]
     weight = _weights(exposures, model, best)
-    error = float(np.sqrt(scatter)) * model.mean_error(best, weight)
     beside = own if taken else np.maximum(model.own_light(alone), 1e-30)
-    shares = [float(weight @ (light / beside)) for light in as_good]
-    doubt = _doubt_of_taken(shares, error) if taken else doubt_of_left(shares, error)
+    left = [(float(weight @ (m.own_light(fit.stars) / beside)), (fit.misfit - best.misfit) / scatter) for m, fit in tried]
+    error = float(np.sqrt(scatter)) * model.mean_error(best, weight)
+    doubt = doubt_of_host(left, error, taken=taken)
     size, place = float(np.exp(best.host[0])), float(best.host[1])
     heights = _heights(exposures, model, best) if taken else None
     return tuple(
@@ -116,7 +113,7 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
             taken=taken,
             significance=significance,
             share=share,
-            doubt=with_traded_light(doubt, share, size / max(one.fwhm_arcsec for one in exposures)),
+            doubt=doubt,
             size_arcsec=size,
             offset_arcsec=place,
             index=blur.index,
@@ -145,11 +142,6 @@ def _search(
     other = _best(tried)[1].host
     alone = [_without_other(one, other) for one in exposures]
     return alone, _hosts(alone, passed, slit_width_arcsec)
-
-
-def _doubt_of_taken(own_shares: Sequence[float], error: float) -> float:
-    """Relative error of the mean spectrum beside a host: what the fit leaves, and how far shapes of the host that fit as well differ."""
-    return float(np.hypot(error, max(abs(share - 1.0) for share in own_shares)))
 
 
 def _hosts(exposures: Sequence[HostRows], passed: Sequence[float], slit_width_arcsec: float | None) -> list[tuple[SharedModel, SharedFit]]:

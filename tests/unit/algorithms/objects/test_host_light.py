@@ -11,7 +11,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
 from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.host_light import doubt_of_left, measure_host, with_traded_light
+from soxspipe.algorithms.objects.host_light import doubt_of_host, measure_host
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
@@ -146,12 +146,14 @@ def test_an_object_beside_is_no_host() -> None:
     assert host is None or not host.taken
 
 
-def test_the_doubt_of_a_host_that_is_left_holds_what_the_fit_leaves_uncertain() -> None:
-    assert doubt_of_left([0.97, 0.95], 0.08) == pytest.approx(0.13)
-    assert doubt_of_left([1.02], 0.03) == pytest.approx(0.03)
+def test_the_doubt_of_a_host_that_is_left_is_all_that_one_within_three_sigma_takes() -> None:
+    """The best leaves 0.97 and three errors less, one that is 5 in chi squared worse 0.95 and two errors less."""
+    assert doubt_of_host([(0.97, 0.0), (0.95, 5.0)], 0.04, taken=False) == pytest.approx(1.0 - (0.97 - 0.12))
+    assert doubt_of_host([(0.97, 0.0), (0.88, 5.0)], 0.04, taken=False) == pytest.approx(1.0 - (0.88 - 0.08))
+    assert doubt_of_host([(1.02, 0.0)], 0.01, taken=False) == pytest.approx(0.01)
 
 
-def test_a_host_as_narrow_as_bad_seeing_is_as_uncertain_as_its_light() -> None:
-    assert with_traded_light(0.03, 0.1, 2.0) == pytest.approx(np.hypot(0.03, 0.1))
-    assert with_traded_light(0.03, 0.1, 4.0) == pytest.approx(np.hypot(0.03, 0.03))
-    assert with_traded_light(0.3, 2.0, 2.0) == 1.0
+def test_the_doubt_of_a_host_that_is_taken_counts_both_ways() -> None:
+    assert doubt_of_host([(1.0, 0.0), (1.05, 8.0)], 0.01, taken=True) == pytest.approx(0.06)
+    assert doubt_of_host([(1.0, 0.0), (1.05, 9.5)], 0.01, taken=True) == pytest.approx(0.03)
+    assert doubt_of_host([(1.0, 0.0)], 0.5, taken=True) == 1.0
