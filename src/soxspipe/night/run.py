@@ -193,17 +193,16 @@ def reduce_night(
     """
     index, listener = index or open_index(request.output), listener or Quiet()
     _tidy(plan)
-    nodes = build_graph(
-        plan, settings=request.settings, settings_text=settings_texts(plan, request.settings),
-        known=index.known_checksums(),
-    )  # fmt: skip
+    known = index.known_checksums()
+    nodes = build_graph(plan, settings=request.settings, settings_text=settings_texts(plan, request.settings), known=known)
     outcomes = settled_outcomes(nodes)
     pending = [node for node in nodes if node.job.name not in outcomes][: request.most]  # what one of them waits for stands before it
     if pending:
         with workers or Workers(request) as ready:
             executed = _run(ready, request, pending, outcomes, listener, recipe, sequels)
-        _remember(index, executed.outcomes.values())
+        _remember(index, known, executed.outcomes.values())
         return Night(plan=plan, outcomes=executed.outcomes, sequels=executed.sequels)
+    _remember(index, known, outcomes.values())
     return Night(plan=plan, outcomes=outcomes)
 
 
@@ -276,9 +275,9 @@ def _tidy(plan: Plan) -> None:
         remove_unfinished(folder, "", older_than_s=LEFT_BEHIND_S)
 
 
-def _remember(index: Index, outcomes: Iterable[Outcome]) -> None:
-    """Keep the checksums that workers computed."""
-    index.remember_checksums([entry for outcome in outcomes for entry in outcome.checksums])
+def _remember(index: Index, known: Mapping[str, tuple[int, int, str]], outcomes: Iterable[Outcome]) -> None:
+    """Keep the checksums that were computed, by workers or here after the index was deleted."""
+    index.remember_checksums([entry for outcome in outcomes for entry in outcome.checksums if known.get(entry[0]) != entry[1:]])
 
 
 def make_output_folder(output: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.errors import InputError
-from soxspipe.night.index import INDEX_NAME
+from soxspipe.night.index import INDEX_NAME, open_index
 from soxspipe.night.run import Night, Request, plan_folder, reduce_night, write_sofs
 from soxspipe.night.state import Outcome, record_path
 from support.night_headers import whole_night, write_headers
@@ -60,8 +60,10 @@ def test_a_night_is_reduced_and_then_there_is_nothing_to_do(raw: Path, tmp_path:
     before = contents(tmp_path)
     assert len(before) == 41  # one of each set, but two of a dark and of a multi-pinhole arc and three of a flat
     assert statuses(go(raw, tmp_path)) == {"unchanged": 26}
+    checksums = open_index(tmp_path).known_checksums()
     (tmp_path / INDEX_NAME).unlink()
     assert statuses(go(raw, tmp_path)) == {"unchanged": 26}
+    assert open_index(tmp_path).known_checksums() == checksums, "files are read once after the index was deleted, not in every run"
     assert contents(tmp_path) == before
 
 
