@@ -70,3 +70,10 @@ def test_clouds_are_told_from_seeing() -> None:
     seeing_alone = [loss / losses[0] for loss in losses]
     assert clear_exposures(seeing_alone, [0.01] * 3, losses).all()
     assert list(clear_exposures([1.0, 1.01, 0.03], [0.01] * 3, [1.0] * 3)) == [True, True, False]
+
+
+def test_slit_losses_that_are_wrong_make_no_cloud() -> None:
+    """A set that was simulated under one sky: seeing read off smeared images corrects its last exposure by a fifth too much."""
+    assert clear_exposures([1.0, 1.04, 0.86], [0.01] * 3, [0.90, 0.87, 0.65]).all()
+    assert list(clear_exposures([1.0, 0.82], [0.01] * 2, [0.7, 0.7])) == [True, False]
+    assert list(clear_exposures([1.0, 0.55], [0.01] * 2, [0.9, 0.65])) == [True, False]
