@@ -324,6 +324,12 @@ def test_telluric_standard(vis, usual, reduce):
     assert "soxs-stare" in {path.name for path in found.folder.rglob("*")}
 
 
+def test_a_frame_of_the_barycentre_that_the_header_does_not_allow_is_said(vis, reduce):
+    edit_header(vis.files["raw0"], RA=None)
+    products = reduce(vis.folder, "--frame", "barycentric")
+    assert "the header has no position: the spectrum was not written in the frame of the barycentre" in products.said
+
+
 def test_asynchronous_object(vis, usual, reduce):
     edit_header(vis.files["raw0"], ESO__DPR__TYPE="OBJECT,ASYNC")
     same_spectrum(reduce(vis.sof), usual())

@@ -28,6 +28,10 @@ ODD_SIGMA = 6.0
 LEAST_SIGNIFICANCE = 50.0
 """Light of a lamp over its noise in each tenth of an order from which its spectrum is known to 2 per cent, and better once smoothed."""
 
+MOST_BELOW = 0.05
+"""Share of an order's rows in which the first lamp may be too faint for a ratio above zero: ends without light, half of the tenth in which
+its light must be seen."""
+
 MEDIAN_PX = 61
 """More than twice ten line widths, so that lines are in the minority of any window."""
 RATIO_DEGREE = 9
@@ -84,12 +88,12 @@ def mix_order(lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray,
     helps = information[other] >= LEAST_SHARE * information[reference]
     if not helps and reference == 0:
         return alone
-    ratio = _smooth_ratio(lamps[other], lamps[reference], use)
+    ratio = _smooth_ratio((lamps[other], lamps[reference]), (variances[other], variances[reference]), use)
     if ratio is None:
         return alone
     mixed = _averaged(lamps, variances, lit, alone, ratio) if helps else alone
-    curve = ratio.curve
-    if reference == 0 or not _seen_all_along(lamps[0], variances[0], use) or not np.all(curve > 0):
+    curve = _held_above_zero(ratio.curve)
+    if reference == 0 or curve is None or not _seen_all_along(lamps[0], variances[0], use):
         return mixed
     return replace(mixed, values=mixed.values * curve, variance=mixed.variance * curve**2, spectrum=0)
 
@@ -112,6 +116,16 @@ def _averaged(
     values = lamps[reference] + weight * (np.where(weight > 0, second, 0.0) - lamps[reference])
     variance = (1 - weight) ** 2 * variances[reference] + weight**2 * np.where(weight > 0, second_variance, 0.0)
     return replace(alone, values=values, variance=variance, share=float(np.mean(weight[use])))
+
+
+def _held_above_zero(curve: FloatArray) -> FloatArray | None:
+    """A ratio of lamps whose few rows below zero have that of the nearest row above; None if they are many."""
+    above = np.flatnonzero((curve > 0).all(axis=1))
+    rows = np.arange(curve.shape[0])
+    if above.size < (1 - MOST_BELOW) * rows.size:
+        return None
+    nearest = above[np.clip(np.searchsorted(above, rows), 0, above.size - 1)]
+    return np.asarray(curve[nearest])
 
 
 def _seen_all_along(light: FloatArray, variance: FloatArray, use: BoolArray) -> bool:
@@ -146,17 +160,19 @@ class _Ratio:
     line_in_reference: BoolArray
 
 
-def _smooth_ratio(other: FloatArray, reference: FloatArray, use: BoolArray) -> _Ratio | None:
+def _smooth_ratio(lamps: tuple[FloatArray, FloatArray], variances: tuple[FloatArray, FloatArray], use: BoolArray) -> _Ratio | None:
     """Ratio of two lamps, smooth along the dispersion and with a slope along the slit; None if there is none."""
     n, m = use.shape
-    top, bottom = np.where(use, other, 0.0).sum(axis=1), np.where(use, reference, 0.0).sum(axis=1)
+    other, reference = lamps
+    top, bottom = (np.where(use, values, 0.0).sum(axis=1) for values in lamps)
     known = (bottom > 0) & (use.sum(axis=1) > 3)
     if known.sum() < 8 * RATIO_DEGREE:
         return None
     at = np.arange(n, dtype=np.float64)
     along = np.divide(top, bottom, out=np.zeros(n), where=known)
-    # the noise of a ratio goes with the noise of its sums
-    error = np.sqrt(np.maximum(top, 1.0)) / np.maximum(bottom, 1e-9) + along / np.sqrt(np.maximum(bottom, 1.0))
+    # the noise of a ratio is that of its sums, read noise included: at dark ends there is nothing else
+    noise = [np.sqrt(np.maximum(np.where(use, values, 0.0).sum(axis=1), 1.0)) for values in variances]
+    error = (noise[0] + np.abs(along) * noise[1]) / np.maximum(bottom, 1e-9)
     # lines are narrow: a running median is free of them
     start = running_median(np.interp(at, at[known], along[known]), min(MEDIAN_PX, n // 4 * 2 + 1))
     series = Legendre.fit(at[known], start[known], RATIO_DEGREE, domain=[0, n - 1], w=1.0 / error[known])

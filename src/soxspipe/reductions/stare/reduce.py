@@ -11,6 +11,7 @@ from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
 from soxspipe.reductions.stare.exposures import combine_groups, plan_exposures, without_flat_structure
 from soxspipe.reductions.stare.inputs import StareInputs
+from soxspipe.reductions.stare.moved import frame_warnings
 from soxspipe.reductions.stare.prepared import prepare_set
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.solution import ShownSolution
@@ -100,6 +101,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
             *(f"{name} could not be made: {reason}" for name, reason in response.failures.items()),
             *flat_warnings(flat_structure, inputs.arm),
             *slit_loss_warnings(fluxed, response.curve, inputs.observation),
+            *frame_warnings(inputs.observation, settings),
         ),
         failures={f"order {order}": reason for order, reason in main.sky_failures.items()} | dict(response.failures),
         diagnostics=main.diagnostics,

@@ -52,6 +52,22 @@ def test_an_order_that_the_second_lamp_shows_better_has_the_spectrum_of_the_firs
     assert np.std((relative - 1.0) / noise_of_second) < 1.2
 
 
+@pytest.mark.parametrize(("end", "steepness"), [(592, 2), (594, 1)])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_dark_end_does_not_decide_which_lamp_an_order_shows(seed, end, steepness):
+    """The background leaves the first lamp a little below zero where neither has light: one flat of a night had the one lamp, one the other."""
+    _, (first, second) = lamps(4)
+    rng = np.random.default_rng(seed)
+    fading = np.clip((end - B) / 250.0, 0.0, 1.0)[:, None]
+    light = (0.05 * first * fading**steepness, second * fading + 10.0)
+    observed = [rng.poisson(one) + 5.0 * rng.normal(size=one.shape) for one in light]
+    mixed = mix_order((observed[0] - 1.0, observed[1]), (light[0] + 25.0, light[1] + 25.0), np.ones(first.shape, dtype=bool))
+    assert (mixed.reference, mixed.spectrum) == (1, 0)
+    relative = (mixed.values[:330] / light[0][:330]).mean(axis=1)  # up to where a kink begins that no polynomial follows
+    assert np.median(relative) == pytest.approx(1.0, abs=0.01)
+    assert np.abs(relative - 1.0).max() < 0.05
+
+
 def test_a_line_of_the_lamp_with_more_light_does_not_stay_in_the_flat():
     _, (first, second) = lamps(5, True)
     rng, light = np.random.default_rng(9), (0.3 * first, 4.0 * second)
