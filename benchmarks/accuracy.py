@@ -234,11 +234,18 @@ def everything(arm: str, seed: int) -> dict[str, Any]:
 
 
 SCENES |= {f"{arm.lower()}_all_{k}": everything(arm, 7000 + 100 * (arm == "NIR") + k) for arm in ("VIS", "NIR") for k in range(1, 6)}
+SCENES |= {
+    "nir_persistence": {**_NIR_SN, "ab_mag": 14.5, "exposures": 3, "persistence": 0.01, "seed": 401},
+    "nir_nonlinear": {**_NIR_SN, "ab_mag": 12.5, "nonlinearity": 0.03, "seed": 402},
+    "nir_coupling": {**_NIR_SN, "ab_mag": 15.0, "coupling": 0.01, "seed": 403},
+    "nir_line_width_long": {**_NIR_SN, "ab_mag": 17.5, "exptime_s": 900, "oh_strength": 3.0, "lsf_width_gradient": 0.225, "seed": 404},
+}
 EFFECTS = (
     "nir_orders_apart", "nir_shift_8", "vis_law", "vis_shift_8", "nir_line_width", "nir_line_shape", "vis_gas", "nir_off_star", "nir_ghost",
     "nir_flat_error", "vis_fringes", "nir_all_waves", "vis_all_waves", "vis_drift", "vis_cloud", "nir_integrations", "nir_read_noise", "nir_channels",
     "vis_beta_2_4", "nir_beta_2_0", "vis_drawn_out", "vis_host_disc", "nir_host_aside", "vis_slit_far", "nir_slit_offset", "vis_light_together",
-    "nir_light_together", *(f"{arm}_all_{k}" for arm in ("vis", "nir") for k in range(1, 6)),
+    "nir_light_together", "vis_dither", "nir_drift", "nir_dark_level", "nir_line_width_long", "nir_persistence", "nir_nonlinear", "nir_coupling",
+    *(f"{arm}_all_{k}" for arm in ("vis", "nir") for k in range(1, 6)),
 )  # fmt: skip
 """Scenes of the effects that real frames have: alone at their real size, and together."""
 SAID = (
