@@ -88,11 +88,16 @@ def measure_wavelength_shift(
     found: dict[int, OrderFit] = {}
     if spectra:
         shape = choose_line_shape(spectra, slit_width_arcsec, known.dispersion_binning)
-        windows = {fit.data.window.order: fit.data.window for fit in fits}
-        place = {order: error * line_tilt(windows[order]) for order, error in (slit_error_px or {}).items() if order in windows}
+        place = _place_errors(fits, slit_error_px or {})
         measured = ((spectrum.order, measure_order(spectrum, shape, place.get(spectrum.order, 0.0))) for spectrum in spectra)
         found = {order: fit for order, fit in measured if fit is not None}
     return join_orders(numbers, found, known, apply=apply)
+
+
+def _place_errors(fits: Sequence[SkyFit], slit_error_px: Mapping[int, float]) -> dict[int, float]:
+    """What errors of the object's position make of every order's wavelengths, px."""
+    windows = {fit.data.window.order: fit.data.window for fit in fits}
+    return {order: error * line_tilt(windows[order]) for order, error in slit_error_px.items() if order in windows}
 
 
 def measure_order(spectrum: SkySpectrum, shape: LineShape, place_error_px: float = 0.0) -> OrderFit | None:
