@@ -35,7 +35,7 @@ from soxspipe.reductions.spec import Contents, ProductRecord, Published
 from soxspipe.reductions.stare.calibrate import make_fluxed
 from soxspipe.reductions.stare.late_flux import LateFlux, Updated, with_late_flux
 from soxspipe.reductions.stare.products import fluxed_about
-from soxspipe.reductions.stare.response_warnings import response_warnings
+from soxspipe.reductions.stare.response_warnings import misfit_warnings, response_warnings
 from soxspipe.reductions.stare.solution_warnings import slit_loss_warnings
 from soxspipe.reductions.stare.spec import STARE
 from soxspipe.settings.published_names import normalised
@@ -118,11 +118,15 @@ def _calibrated(spectrum: Path, response: Path) -> _Calibrated:
         raise InputError(f"{spectrum}: is not a spectrum in counts ({COUNTS_END.lstrip('_')}) of this program")
     given = _response_of(response, file)
     curve, arm = read_response(given), file.facts.arm
-    fluxed = make_fluxed(counts, curve, arm, read_extinction(arm.extinction_site), read_telluric_bands())
+    bands = read_telluric_bands()
+    fluxed = make_fluxed(counts, curve, arm, read_extinction(arm.extinction_site), bands)
     metrics, moment = measure_flux_calibration(fluxed), made_at()
     response_file = InputFile(path=str(response), category=given.tag, md5=md5_of(response))
     kept = [card for card in full_cards(spectrum) if card[:2] != COUNTS_NOTE[:2] and card[0] != SLIT_LOSS]
-    said = response_warnings(curve, counts.flat_md5, counts.observation, arm, flattened=bool(counts.flat_md5))
+    said = [
+        *response_warnings(curve, counts.flat_md5, counts.observation, arm, flattened=bool(counts.flat_md5)),
+        *misfit_warnings(curve, bands),
+    ]
     return _Calibrated(
         path=spectrum,
         instrument=file.instrument,

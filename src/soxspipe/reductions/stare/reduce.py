@@ -13,6 +13,7 @@ from soxspipe.reductions.stare.exposures import combine_groups, plan_exposures, 
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.moved import frame_warnings
 from soxspipe.reductions.stare.prepared import prepare_set
+from soxspipe.reductions.stare.response_warnings import misfit_warnings
 from soxspipe.reductions.stare.result import StareResult
 from soxspipe.reductions.stare.solution import ShownSolution
 from soxspipe.reductions.stare.solution_warnings import flat_warnings, slit_loss_warnings
@@ -100,6 +101,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
             *main.warnings,
             *(f"{name} could not be made: {reason}" for name, reason in response.failures.items()),
             *flat_warnings(flat_structure, inputs.arm),
+            *misfit_warnings(response.curve, inputs.telluric_bands),
             *slit_loss_warnings(fluxed, response.curve, inputs.observation),
             *frame_warnings(inputs.observation, settings),
         ),
