@@ -10,6 +10,7 @@ from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image, freeze
 from soxspipe.datamodel.frame import Take
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.stored_image import StoredImage
+from soxspipe.datamodel.telluric import AirLines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -157,6 +158,8 @@ class TelluricBands:
         Model transmission at air mass `model_airmass`; empty without one.
     model_airmass : float
         Of the model.
+    lines : AirLines or None
+        Optical depths from lists of lines.
     """
 
     start_nm: FloatArray
@@ -165,6 +168,7 @@ class TelluricBands:
     model_nm: FloatArray = field(default_factory=lambda: np.empty(0))
     model_transmission: FloatArray = field(default_factory=lambda: np.empty(0))
     model_airmass: float = 1.5
+    lines: AirLines | None = None
 
     def __post_init__(self) -> None:
         shape, model = self.start_nm.shape, self.model_nm.shape

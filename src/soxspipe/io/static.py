@@ -50,7 +50,13 @@ def read_telluric_bands() -> TelluricBands:
     start, stop, mask = _archive("tables")["telluric/bands"]
     wavelength, transmission = read_telluric_transmission()
     return TelluricBands(
-        start_nm=start, stop_nm=stop, mask_response=mask > 0, model_nm=wavelength, model_transmission=transmission, model_airmass=1.5
+        start_nm=start,
+        stop_nm=stop,
+        mask_response=mask > 0,
+        model_nm=wavelength,
+        model_transmission=transmission,
+        model_airmass=1.5,
+        lines=read_air_lines(),
     )
 
 

@@ -17,11 +17,11 @@ import numpy as np
 
 from soxspipe.algorithms.spectra.telluric_bands import BANDS, band_index, random_band_depth
 from soxspipe.algorithms.spectra.telluric_template import SATURATION
-from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 
 RIPPLE = "ripple"
-MODEL_WATER_RATIO = 2.5 / 1.6
-"""Typical water above La Silla (2 to 4 mm) over that of the model atmosphere."""
+MODEL_WATER_MM, USUAL_WATER_MM = 1.6, 2.5
+"""Of the model atmosphere, and typical above La Silla (2 to 4 mm)."""
 WEATHER_SCATTER = 0.8
 """Of the logarithm of the water above the site: a factor of two either way, 1 to 6 mm."""
 SPECIES_SCATTER = {"H2O": 0.15, "O2": 0.15, "CO2": 0.3, "CH4": 0.3, RIPPLE: 0.3}
@@ -43,6 +43,8 @@ FEWEST_BINS = 5
 """From which a level is taken."""
 SATURATION_SCATTER = 0.5
 """Of the logarithm of the depth at which a band saturates: 0.25 to 1 line by line."""
+AIR_ERROR = 0.25
+"""Of a bin's optical depth, beside the amount of its band: how evenly lines are strewn over a band (0.2 to 0.3 line by line)."""
 SMALLEST_STEP = 1e-3
 """Of a parameter, by which slopes are measured: small beside what a parameter moves, large beside rounding."""
 
@@ -74,12 +76,18 @@ class BinnedAir:
         Logarithms of the amounts of the m bands over the template's, then of their saturation depths.
     precision : ndarray, shape (2 m, 2 m)
         Inverse covariance of what is expected.
+    water : ndarray of bool, shape (m,)
+        Bands whose amount is that of water over the model atmosphere's.
+    error : ndarray, shape (n,)
+        Of the depth of each bin over the depth, beside the amount of its band.
     """
 
     template: FloatArray
     band: IntArray
     expected: FloatArray
     precision: FloatArray
+    error: FloatArray
+    water: BoolArray
 
     @property
     def n_bands(self) -> int:
@@ -121,7 +129,7 @@ def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: Ripple, a
         Of the standard.
     """
     modelled = np.isfinite(model_depth)
-    number = np.where(modelled, _nearest_band(centre_nm), band_index(centre_nm))
+    number = np.where(modelled, nearest_band(centre_nm), band_index(centre_nm))
     label = np.where(number >= 0, 2 * number + modelled, -1)  # a band that the model covers in part counts as two
     present = np.unique(label[label >= 0])
     template = np.where(modelled, _refined(np.nan_to_num(model_depth), ripple, np.where(modelled, number, -1)), RIPPLE_DEPTH * ripple.size)
@@ -130,6 +138,8 @@ def binned_air(centre_nm: FloatArray, model_depth: FloatArray, ripple: Ripple, a
         template=np.where(number >= 0, template, 0.0),
         band=np.where(number >= 0, np.searchsorted(present, label), -1),
         expected=np.concatenate([expected, np.full(present.size, np.log(SATURATION))]),
+        error=np.full(centre_nm.shape, AIR_ERROR),
+        water=np.array([label % 2 == 1 and BANDS[int(label) // 2].species == "H2O" for label in present], dtype=bool),
         precision=np.linalg.inv(
             np.block(
                 [
@@ -167,7 +177,7 @@ def _mean_move(square: FloatArray, noise: FloatArray, expected: FloatArray) -> F
     return np.asarray(MOVES @ weight / weight.sum(axis=0))
 
 
-def _nearest_band(wavelength_nm: FloatArray) -> IntArray:
+def nearest_band(wavelength_nm: FloatArray) -> IntArray:
     """Number of the band that holds each wavelength or lies next to it: the model shows its wings."""
     start, stop = (np.array([getattr(band, edge) for band in BANDS]) for edge in ("start_nm", "stop_nm"))
     away = np.maximum(start - wavelength_nm[:, None], wavelength_nm[:, None] - stop)
@@ -180,4 +190,6 @@ def _expected(present: IntArray, log_airmass: float) -> tuple[FloatArray, FloatA
     water = np.array([name == "H2O" for name in species], dtype=np.float64)
     modelled = np.array([name != RIPPLE for name in species], dtype=np.float64)
     own = np.array([SPECIES_SCATTER[name] for name in species])
-    return log_airmass * modelled + np.log(MODEL_WATER_RATIO) * water, WEATHER_SCATTER**2 * np.outer(water, water) + np.diag(own**2)
+    return log_airmass * modelled + np.log(USUAL_WATER_MM / MODEL_WATER_MM) * water, WEATHER_SCATTER**2 * np.outer(water, water) + np.diag(
+        own**2
+    )

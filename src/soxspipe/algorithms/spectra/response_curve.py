@@ -17,13 +17,11 @@ CLIP_SIGMA, CLIP_ABOVE_SIGMA = 4.0, 2.5
 """Absorption that no band accounts for only lifts the ratio: outside the bands what lies above the curve is clipped sooner."""
 N_KNOTS = 20
 """Responses bend with coatings and dichroics, over tens of nm."""
-DEVIATION_PRIOR, BENDING_PRIOR = 0.03, 0.007
-"""Size and bending (second difference from knot to knot) of the deviations from the polynomial, in the logarithm: they follow 3 % over 300 nm
+DEVIATION_PRIOR, BENDING_PRIOR = 0.05, 0.01
+"""Size and bending (second difference from knot to knot) of the deviations from the polynomial, in the logarithm: they follow 4 % over 300 nm
 and do not swing in the gaps of deep bands."""
 DEEPEST = 0.25
 """Mean optical depth around a bin beyond which it is left out: deeper, the template's error outweighs what the bin says."""
-AIR_ERROR = 0.25
-"""Of a bin's optical depth, beside the amount of its band: how evenly lines are strewn over a band (0.2 to 0.3 line by line)."""
 CLEAR_DEPTH, END_ERROR = 0.05, 0.1
 """Beyond the last bins with less absorption nothing but the model tells curve from air: a tenth of the depth is added to the error (measured
 where water closes the near infrared, 1785 to 2034 nm: up to 8 % at a depth of 0.5 to 1)."""
@@ -143,7 +141,7 @@ def _not_outlying(residual: FloatArray, used: BoolArray, clear: BoolArray) -> Bo
 
 def _total_error(bins: StandardBins, depth: FloatArray) -> FloatArray:
     """Error of each bin; that of the air by the depth around it, since a bin that the template takes for too clear would weigh too much."""
-    return np.hypot(bins.error, AIR_ERROR * _around(depth))
+    return np.hypot(bins.error, bins.air.error * _around(depth))
 
 
 def _around(depth: FloatArray) -> FloatArray:

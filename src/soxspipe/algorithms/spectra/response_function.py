@@ -10,11 +10,12 @@ from pydantic import Field
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.spectra.response_air import Ripple, binned_air
 from soxspipe.algorithms.spectra.response_curve import CLIP_SIGMA, StandardBins, fit_log_curve
+from soxspipe.algorithms.spectra.response_lines import with_listed_air
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.calibrations import ExtinctionCurve, StandardStar, TelluricBands
 from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.observation import Observation
-from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, MergedSpectrum, ResponseCurve
+from soxspipe.datamodel.spectrum import EfficiencyCurve, FlatLevel, FluxedSpectrum, MergedSpectrum, ResponseCurve
 from soxspipe.errors import ResponseError
 from soxspipe.numerics.air import hydrogen_lines_air_nm
 from soxspipe.numerics.robust import mad_sigma
@@ -100,6 +101,11 @@ def fit_response(
         raise ResponseError(f"only {clean} clean bins remain for the response of {standard.name}; 10 are needed")
     degree = min(settings.poly_order, LARGEST_BASE_DEGREE, max(clean // 3, 1))
     fitted = fit_log_curve(bins, merged.wavelength_nm, settings.max_iteration, degree)
+    if telluric_bands.lines is not None:
+        star = _with_response(merged, observation, extinction, np.exp(fitted.value))
+        expected, airmass = _average_library(standard, merged.wavelength_nm), _airmass(observation)
+        bins = with_listed_air(bins, star, expected, telluric_bands.lines, airmass=airmass, bin_nm=bin_nm)
+        fitted = fit_log_curve(bins, merged.wavelength_nm, settings.max_iteration, degree)
     used = fitted.used
     clear = replace(bins, log_ratio=bins.log_ratio - fitted.depth)
     return ResponseCurve(
@@ -133,13 +139,10 @@ def _measure_bins(
     bin_nm: float,
 ) -> StandardBins:
     wave = merged.wavelength_nm
-    factor = np.ones(wave.shape) if observation.airmass is None else extinction.factor(wave, observation.airmass)
-    rate = merged.flux / observation.exptime_s * factor
-    variance = merged.variance * (factor / observation.exptime_s) ** 2
+    rate, variance = _count_rate(merged, observation, extinction)
     library = _average_library(standard, wave)
     known = (merged.variance > 0) & np.isfinite(library) & (merged.quality & int(SpectrumFlag.NO_DATA | SpectrumFlag.SATURATED) == 0)
     noise = np.sqrt(np.maximum(variance, 0.0))
-    airmass = 1.2 if observation.airmass is None else observation.airmass
     cell = np.floor((wave - wave[0]) / bin_nm).astype(np.int64)
     n = int(cell[-1]) + 1
     count = np.bincount(cell[known], minlength=n)
@@ -161,9 +164,30 @@ def _measure_bins(
         wavelength_nm=centre[keep],
         log_ratio=np.log(safe_expected / safe_total)[keep],
         error=error[keep],
-        air=binned_air(centre[keep], model_depth[keep], Ripple(square=ripple.square[keep], noise=ripple.noise[keep]), airmass),
+        air=binned_air(
+            centre[keep], model_depth[keep], Ripple(square=ripple.square[keep], noise=ripple.noise[keep]), _airmass(observation)
+        ),
         usable=(filled & ~line & ~telluric & (error < 0.2) & ~(weak & (error > 0.05)))[keep],
     )
+
+
+def _airmass(observation: Observation) -> float:
+    """Of the standard; a usual one where the header has none."""
+    return 1.2 if observation.airmass is None else observation.airmass
+
+
+def _count_rate(merged: MergedSpectrum, observation: Observation, extinction: ExtinctionCurve) -> tuple[FloatArray, FloatArray]:
+    """Counts per second above the atmosphere's extinction, and their variance; shape (n,) each."""
+    wave = merged.wavelength_nm
+    factor = np.ones(wave.shape) if observation.airmass is None else extinction.factor(wave, observation.airmass)
+    return merged.flux / observation.exptime_s * factor, merged.variance * (factor / observation.exptime_s) ** 2
+
+
+def _with_response(merged: MergedSpectrum, observation: Observation, extinction: ExtinctionCurve, response: FloatArray) -> FluxedSpectrum:
+    """The standard's flux with a response."""
+    rate, variance = _count_rate(merged, observation, extinction)
+    error = np.sqrt(np.maximum(variance, 0.0)) * response
+    return FluxedSpectrum(wavelength_nm=merged.wavelength_nm, flux=rate * response, error=error, quality=merged.quality)
 
 
 def _ripple(cell: IntArray, wave: FloatArray, ratio: FloatArray, noise: FloatArray, known: BoolArray) -> Ripple:

@@ -47,6 +47,9 @@ from soxspipe.numerics.splines import bspline_basis, clamped_knots
 
 BENDING_PRIOR = 0.3
 """Scatter of the logarithm of what a band's growth departs from proportion, over that of the lines that its spectrum suggests."""
+OWN_PRIOR = 0.2
+"""Scatter of the logarithm of a band's own amount, where its lines are guessed, about that which bands with lists of lines tell: a guess that
+saturates too little (the amount came out 7 % low) must not pull them."""
 SHARE_PRIOR, PAIRED_SHARE_PRIOR = 0.2, 0.1
 """Of water's share of the depth of a band about what is expected: as much as there is expected, and half of it behind a second standard."""
 AIRMASS_PRIOR = 0.03
@@ -223,6 +226,7 @@ def _parameters(seen: _Seen, template: Template, bands: Sequence[int]) -> tuple[
         "blur": (0.0, BLUR_PRIOR_PX2),
         **{name: seen.expected(name, template) for name in species},
         **{f"saturation {n}": (float(np.log(SATURATION)), SATURATION_PRIOR) for n in random},
+        **{f"own {n}": (0.0, OWN_PRIOR) for n in guessed if len(guessed) < len(bands)},
         **{f"bending {n}": (0.0, BENDING_PRIOR) for n in guessed if n not in random},
         **{f"water {n}": (0.0, PAIRED_SHARE_PRIOR if template.paired else SHARE_PRIOR) for n in guessed if n in mixed},
     }
@@ -250,9 +254,10 @@ def _air(problem: _Problem, values: FloatArray, seen: FloatArray) -> _Air:
     through, slope = np.ones(seen.shape), np.zeros(seen.shape)
     for number in problem.bands:
         inside = problem.template.band == number
+        own = by_name.get(f"own {number}", 0.0)
         change = Change(
-            log_water=by_name.get("H2O", 0.0),
-            log_mixed=by_name.get(BANDS[number].species, 0.0),
+            log_water=by_name.get("H2O", 0.0) + own,
+            log_mixed=by_name.get(BANDS[number].species, 0.0) + own,
             saturation=float(np.exp(by_name.get(f"saturation {number}", 0.0))),
             more_water=by_name.get(f"water {number}", 0.0),
             bending=float(np.exp(by_name.get(f"bending {number}", 0.0))),

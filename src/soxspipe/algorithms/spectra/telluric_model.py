@@ -10,6 +10,7 @@ with the line-spread function G.  Only ratios of D are used: the standard's own 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,9 +59,47 @@ class _Model:
         place = np.log((self.wavelength_nm - shift_px * step) / self.start_nm) * per_e_fold - 0.5 * (1.0 - 1.0 / COARSENING)
         return np.interp(place, np.arange(blurred.size), blurred)
 
-    def depth(self, *parameters: float) -> FloatArray:
-        """Optical depth as the instrument sees it."""
-        return np.clip(-np.log(np.maximum(self.seen(*parameters), np.exp(-MOST_DEPTH))), LEAST_DEPTH, MOST_DEPTH)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Match:
+    """A standard's air as lists of lines have it: logarithms of water (mm) and resolving power, and the place of the lines.
+
+    `left` names the bands that match, with the part of their structure that the model leaves.
+    """
+
+    model: _Model
+    water: float
+    power: float
+    shift_px: float
+    left: Mapping[int, float]
+
+    @property
+    def bands(self) -> tuple[int, ...]:
+        """That match."""
+        return tuple(self.left)
+
+    def depth(self, log_water: float, log_mixed: float) -> FloatArray:
+        """As the instrument sees it, for logarithms of the amounts over the standard's."""
+        seen = self.model.seen(self.water + log_water, self.power, self.shift_px, log_mixed)
+        return np.clip(-np.log(np.maximum(seen, np.exp(-MOST_DEPTH))), LEAST_DEPTH, MOST_DEPTH)
+
+
+def match_lines(template: Template, lines: AirLines) -> Match | None:
+    """Fit the lists of lines to what a standard shows in bands that they cover; None if no band matches."""
+    known = (template.band >= 0) & (template.variance > 0)
+    whole = [
+        number for number, band in enumerate(BANDS)
+        if np.any(template.band == number) and band.start_nm > lines.start_nm and band.stop_nm < lines.stop_nm
+    ]  # fmt: skip
+    inside = known & np.isin(template.band, whole)
+    if not inside.any():
+        return None
+    model = _model(template, lines, inside)
+    water, power, shift = _search(template, model, inside)
+    seen = model.seen(water, power, shift)
+    left = {number: _left(template, seen, inside & (template.band == number)) for number in whole}
+    bands = {number: part for number, part in left.items() if part < MATCH}
+    return Match(model=model, water=water, power=power, shift_px=shift, left=bands) if bands else None
 
 
 def with_model(template: Template, lines: AirLines) -> Template:
@@ -73,29 +112,16 @@ def with_model(template: Template, lines: AirLines) -> Template:
     lines : AirLines
         Optical depths on a fine grid.
     """
-    known = (template.band >= 0) & (template.variance > 0)
-    whole = [
-        number for number, band in enumerate(BANDS)
-        if np.any(template.band == number) and band.start_nm > lines.start_nm and band.stop_nm < lines.stop_nm
-    ]  # fmt: skip
-    inside = known & np.isin(template.band, whole)
-    if not inside.any():
+    match = match_lines(template, lines)
+    if match is None:
         return template
-    model = _model(template, lines, inside)
-    found = _search(template, model, inside)
-    matched = inside & np.isin(
-        template.band, [number for number in whole if _matches(template, model.seen(*found), inside & (template.band == number))]
-    )
-    if not matched.any():
-        return template
-    growth, share = np.array(np.broadcast_to(template.growth, (GROWTH_NODES.size, known.size))), np.array(template.water_share)
-    first = np.log(model.depth(*found))
-    water, power, shift = found
+    matched = (template.variance > 0) & np.isin(template.band, match.bands)
+    growth, share = np.array(np.broadcast_to(template.growth, (GROWTH_NODES.size, matched.size))), np.array(template.water_share)
+    first = match.depth(0.0, 0.0)
     for node, change in enumerate(GROWTH_NODES):
-        growth[node, matched] = (np.log(model.depth(water + change, power, shift, change)) - first)[matched]
-    of_water, of_mixed = (np.exp(first) - model.depth(*less) for less in ((water - STEP, power, shift), (water, power, shift, -STEP)))
-    both = np.maximum(of_water + of_mixed, 1e-9)
-    share[matched] = np.clip(of_water / both, 0.0, 1.0)[matched]
+        growth[node, matched] = np.log(match.depth(change, change) / first)[matched]
+    of_water, of_mixed = (first - match.depth(*less) for less in ((-STEP, 0.0), (0.0, -STEP)))
+    share[matched] = np.clip(of_water / np.maximum(of_water + of_mixed, 1e-9), 0.0, 1.0)[matched]
     return replace(template, growth=growth, water_share=share, modelled=matched)
 
 
@@ -129,10 +155,14 @@ def _search(template: Template, model: _Model, inside: BoolArray) -> tuple[float
     return float(found[0]), float(found[1]), float(found[2])
 
 
-def _matches(template: Template, seen: FloatArray, band: BoolArray) -> bool:
-    """Whether the model leaves little of the structure of a band, beyond the noise."""
-    width = SMOOTH_NM / float(np.median(np.diff(template.wavelength_nm)))
+def _left(template: Template, seen: FloatArray, band: BoolArray) -> float:
+    """Part of the structure of a band, beyond the noise, that the model leaves; 1 where there is none."""
     noise = float(np.mean(template.variance[band]))
-    fine = [values - gaussian_filter1d(values, width) for values in (template.transmission, template.transmission - seen)]
+    fine = [narrow(values, template.wavelength_nm) for values in (template.transmission, template.transmission - seen)]
     structure, left = (float(np.mean(values[band] ** 2)) - noise for values in fine)
-    return left < MATCH**2 * structure
+    return float(np.sqrt(max(left, 0.0) / structure)) if structure > 0 else 1.0
+
+
+def narrow(values: FloatArray, wavelength_nm: FloatArray) -> FloatArray:
+    """What is narrower than `SMOOTH_NM`, shape of the input."""
+    return np.asarray(values - gaussian_filter1d(values, SMOOTH_NM / float(np.median(np.diff(wavelength_nm)))))
