@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.dead_lines import DeadLines
+from soxspipe.datamodel.stored_image import Pixels, StoredImage
 from soxspipe.numerics.medians import quick_mad_sigma, quick_median
 
 STEP_PX = 8
@@ -50,9 +51,9 @@ class OrdersInAdu:
 
     Attributes
     ----------
-    adu : ndarray of any real dtype, shape (ny, nx)
+    adu : ndarray or StoredImage of any real dtype, shape (ny, nx)
         Turned and trimmed.
-    pedestal_e : ndarray, shape (ny, nx), or None
+    pedestal_e : ndarray or StoredImage, shape (ny, nx), or None
         Electrons of bias or dark; None where no frame without light is known.
     order : ndarray of int, shape (ny, nx)
         Number of the order, 0 between orders.
@@ -64,8 +65,8 @@ class OrdersInAdu:
         Pixels from here on are not looked at.
     """
 
-    adu: NDArray[Any]
-    pedestal_e: NDArray[Any] | None
+    adu: Pixels
+    pedestal_e: Pixels | None
     order: IntArray
     bad: BoolArray
     gain_e_per_adu: float
@@ -75,8 +76,8 @@ class OrdersInAdu:
     def turned(self) -> OrdersInAdu:
         """The same with rows and columns exchanged."""
         return OrdersInAdu(
-            adu=self.adu.T,
-            pedestal_e=None if self.pedestal_e is None else self.pedestal_e.T,
+            adu=_turned(self.adu),
+            pedestal_e=None if self.pedestal_e is None else _turned(self.pedestal_e),
             order=self.order.T,
             bad=self.bad.T,
             gain_e_per_adu=self.gain_e_per_adu,
@@ -88,16 +89,17 @@ class OrdersInAdu:
         """Light of some rows, of every `step`-th pixel along them; a row of one number was not read out, and is above no pedestal."""
         where = (rows, slice(None, None, step))
         adu = self.adu[where]
+        pedestal = None if self.pedestal_e is None else self.pedestal_e[where]
         with np.errstate(invalid="ignore", over="ignore"):  # of what is not a number, or none that a detector gives
             light = np.multiply(adu, self.gain_e_per_adu, dtype=np.float32)
-            if self.pedestal_e is not None:
-                light -= self.pedestal_e[where]
+            if pedestal is not None:
+                light -= pedestal
             good = np.isfinite(light) & (adu < self.saturation_adu) & ~self.bad[where]
-        if self.pedestal_e is not None:
-            good &= _usual(self.pedestal_e[where], HOT_SIGMA * self.read_noise_e)
+        if pedestal is not None:
+            good &= _usual(pedestal, HOT_SIGMA * self.read_noise_e)
         light[(adu == adu[:, :1]).all(axis=1)] = 0.0
         light[~good] = 0.0
-        return _Lines(light=light, good=good, order=self.order[where], unlit_is_zero=self.pedestal_e is not None)
+        return _Lines(light=light, good=good, order=self.order[where], unlit_is_zero=pedestal is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -215,6 +217,11 @@ class _Seen:
         levels = [one.level() for one in pair]
         inside, outside = (float(_means(one.light, shared)[0][0] - level.mean[0]) for one, level in zip(pair, levels, strict=True))
         return inside, outside, max(float(level.limit(self.noise, count)[0]) for level in levels)
+
+
+def _turned(image: Pixels) -> Pixels:
+    """An image with rows and columns exchanged."""
+    return image.through(np.transpose) if isinstance(image, StoredImage) else image.T
 
 
 def _some(values: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from soxspipe.algorithms.frames.dead_lines import OrdersInAdu, find_dead_lines
 from soxspipe.algorithms.frames.prepare import orient_and_trim
 from soxspipe.datamodel.dead_lines import DeadLines
 from soxspipe.datamodel.frame import RawFrame
-from soxspipe.datamodel.stored_image import seen
+from soxspipe.datamodel.stored_image import StoredImage
 from soxspipe.reductions.stare.inputs import StareInputs
 
 MOST_NAMED = 3
@@ -42,10 +43,11 @@ def _named(block: DeadLines) -> str:
 def _orders_in(raw: RawFrame, values: StareInputs) -> OrdersInAdu:
     """An exposure with its bias, or a dark that is no exposure of the sky."""
     masters, facts = values.masters, values.detector
+    trimmed = partial(orient_and_trim, detector=facts)
     pedestal = masters.bias if masters.bias is not None or values.with_off_frame else masters.dark
     return OrdersInAdu(
-        adu=orient_and_trim(seen(raw.adu), facts),
-        pedestal_e=None if pedestal is None else pedestal.electrons,
+        adu=raw.adu.through(trimmed) if isinstance(raw.adu, StoredImage) else trimmed(raw.adu),
+        pedestal_e=None if pedestal is None else pedestal.images[0],
         order=values.geometry.dispersion_map.order,
         bad=values.bad_pixels,
         gain_e_per_adu=facts.gain_e_per_adu,

@@ -83,6 +83,7 @@ def _of_constant_parts(values: StareInputs, order: IntArray) -> Iterator[str]:
     """
     for name, image, low, high in _images_with_noise(values):
         share, number = _largest_constant_share(image, order, low, high)
+        del image  # its pages, before those of the next are looked at
         if share > MOST_CONSTANT:
             yield f"{name}: {share:.0%} of order {values.arm.label(number)} holds no noise, pixel after pixel the same number"
 
@@ -108,7 +109,8 @@ def _largest_constant_share(image: NDArray[Any], order: IntArray, low: float, hi
         same = (upper[:, :-1] == upper[:, 1:]) & (lower[:, :-1] == lower[:, 1:]) & (upper[:, :-1] == lower[:, :-1])
         told = (upper[:, :-1] >= low) & (upper[:, :-1] < high)
     number = np.where(told, np.maximum(inside, 0), 0).reshape(-1)
-    count, found = np.bincount(number), np.bincount(number, same.reshape(-1))
+    count = np.bincount(number)
+    found = np.bincount(number[same.reshape(-1)], minlength=count.size)
     shares = np.where(count >= LEAST_BLOCKS, found / np.maximum(count, 1), 0.0)
     shares[0] = 0.0
     worst = int(np.argmax(shares))
