@@ -34,8 +34,11 @@ START_ARCSEC = 3.5
 """Between the two sizes; the fit finds its own."""
 NEEDED_SIGNIFICANCE = 6.0
 """Of about 15 scenes without a host none came above 5; a real star (NIRSPEC, at a tenth of its light) reached 5.6."""
-WORTH_SAYING = 3.0
-"""Significance from which light that is left in is called in doubt: a host of 11 % came out at 3.7, of 12 fresh stars none above 0."""
+WORTH_SAYING = 2.0
+"""Significance from which light that is left in is called in doubt: in bad seeing a host of 15 % came out at 2.4, four of eight stars on whole
+frames had nothing to gain from one."""
+LEAST_DOUBTED = 0.01
+"""Share from which it is: formulas for images are good to half a per cent, and two of eight stars "had" hosts of 0.5 and 0.7 %."""
 LEAST_SHARE = 0.04
 """A host that holds less changes the flux by less than its removal is good for."""
 PROMISING = 0.3
@@ -83,9 +86,10 @@ def measure_host(
     # every row's height is one more unknown, and a fit that is bad all over says less
     scatter = max(1.0, best.misfit / max(int((model.weight > 0).sum()) - 4 * model.n_rows, 1))
     net = (alone.misfit - best.misfit) / scatter - model.n_rows
-    if net < WORTH_SAYING**2 or own <= 0.0 or best.host is None or beyond_reach(best.host):
+    share = model.host_light(best) / max(own, 1e-30)
+    if not worth_saying(net, share) or own <= 0.0 or best.host is None or beyond_reach(best.host):
         return None
-    share, significance = model.host_light(best) / own, float(np.sqrt(net))
+    significance = float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
     beside = own if taken else max(smooth.own_light(alone), 1e-30)
     left = [(m.own_light(fit) / beside, (fit.misfit - best.misfit) / scatter) for m, fit in tried]
@@ -110,6 +114,11 @@ def star_under_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace
     """The point source that is at hand if it has the rows that a host needs, else one that is fitted; None where there is no light to fit."""
     parts = parts_for(ROWS_WANTED, len(fits))
     return star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts, star)
+
+
+def worth_saying(net: float, share: float) -> bool:
+    """Whether a host of this share of the object's light, better than a point source by `net` in chi squared, is at least in doubt."""
+    return net >= WORTH_SAYING**2 and share >= LEAST_DOUBTED
 
 
 def doubt_of_host(left: Sequence[tuple[float, float]], error: float, *, taken: bool) -> float:

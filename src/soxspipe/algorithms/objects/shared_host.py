@@ -18,7 +18,6 @@ from soxspipe.algorithms.objects.host_light import (
     NEEDED_SIGNIFICANCE,
     PARTS,
     START_ARCSEC,
-    WORTH_SAYING,
     beyond_reach,
     doubt_of_host,
     heights_by_order,
@@ -26,6 +25,7 @@ from soxspipe.algorithms.objects.host_light import (
     promise_wanted,
     star_under_host,
     without_side,
+    worth_saying,
 )
 from soxspipe.algorithms.objects.point_source import StarFit
 from soxspipe.algorithms.objects.shared_model import SharedFit, SharedModel
@@ -97,9 +97,10 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     scatter = max(1.0, best.misfit / max(sum(int((m.weight > 0).sum()) - 4 * m.n_rows for m in model.models), 1))
     n_heights = max(m.n_rows for m in model.models)
     net = (sum(fit.misfit for fit in alone) - best.misfit) / scatter - n_heights
-    if net < WORTH_SAYING**2 or own.min() <= 0.0 or beyond_reach(best.host):
+    share = model.host_light(best) / max(float(own.sum()), 1e-30)
+    if not worth_saying(net, share) or own.min() <= 0.0 or beyond_reach(best.host):
         return ()
-    share, significance = model.host_light(best) / float(own.sum()), float(np.sqrt(net))
+    significance = float(np.sqrt(net))
     taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
     weight = _weights(exposures, model, best)
     beside = own if taken else np.maximum(model.own_light(alone), 1e-30)

@@ -11,7 +11,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
 from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.host_light import doubt_of_host, measure_host
+from soxspipe.algorithms.objects.host_light import doubt_of_host, measure_host, worth_saying
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
@@ -157,3 +157,9 @@ def test_the_doubt_of_a_host_that_is_taken_counts_both_ways() -> None:
     assert doubt_of_host([(1.0, 0.0), (1.05, 8.0)], 0.01, taken=True) == pytest.approx(0.06)
     assert doubt_of_host([(1.0, 0.0), (1.05, 9.5)], 0.01, taken=True) == pytest.approx(0.03)
     assert doubt_of_host([(1.0, 0.0)], 0.5, taken=True) == 1.0
+
+
+def test_a_host_is_worth_a_word_from_two_sigma_and_a_hundredth_of_the_light() -> None:
+    assert worth_saying(4.0, 0.01)
+    assert not worth_saying(3.9, 0.2)
+    assert not worth_saying(90.0, 0.009)
