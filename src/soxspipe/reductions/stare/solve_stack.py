@@ -106,7 +106,7 @@ def solve_stack(
 
 def _by_time(numbers: tuple[int, ...], ready: PreparedSet) -> list[int]:
     """Exposures from the first on the sky to the last: their mean has the same bits in whatever sequence they are given."""
-    return sorted(numbers, key=lambda number: ready.inputs.raw[number].observation.mjd or 0.0)
+    return sorted(numbers, key=lambda number: float(np.nan_to_num(ready.inputs.raw[number].observation.mjd)))
 
 
 def _bias_level(inputs: StareInputs) -> Image | None:
