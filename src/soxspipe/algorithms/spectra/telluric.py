@@ -6,11 +6,8 @@ lines where they match what the standard shows (`telluric_model`), else by the l
 (`telluric_lines`); only ratios of depths are used, so that the standard's own depth stays.  The ratios of the amounts and, where no list
 tells, how far each band departs from proportion are fitted to the target.
 
-To find out which standard is nearest in its air a first fit is made with the random-band model of Malkmus [1]_, whose optical depth
-
-.. math:: \tau(u) = \beta \left(\sqrt{1 + 2 k u / \beta} - 1\right)
-
-is linear in the amount u while it is weak and goes as its square root when it is saturated.
+Which standard is nearest in its air is found by a first fit with the random-band model of Malkmus [1]_, whose depth
+:math:`\beta (\sqrt{1 + 2 k u / \beta} - 1)` is linear in the amount u while it is weak and goes as its root when it is saturated.
 
 References
 ----------
@@ -43,6 +40,7 @@ from soxspipe.datamodel.flags import SpectrumFlag
 from soxspipe.datamodel.spectrum import FluxedSpectrum
 from soxspipe.datamodel.telluric import AirLines, SpeciesAmount, TelluricCorrection, TelluricReference
 from soxspipe.errors import AlgorithmError
+from soxspipe.numerics.robust import mad_sigma
 from soxspipe.numerics.splines import bspline_basis, clamped_knots
 
 BENDING_PRIOR = 0.3
@@ -62,13 +60,15 @@ SHIFT_PRIOR_PX, BLUR_PRIOR_PX2 = 1.0, 1.5
 KNOT_NM = 6.0
 """Distance of the knots of the target's own continuum: a third of the width of a supernova feature of 6000 km/s at 760 nm (followed to
 0.3 %), and wider than the structure of the bands, of 1 to 3 nm, that tells them apart."""
-MODEL_ERROR, PAIRED_MODEL_ERROR, LISTED_MODEL_ERROR = 0.15, 0.12, 0.03
-"""Relative error of the depth for a change of the amount by a factor e: lines of different strength grow differently.  One standard, more of
-them, and lists of lines that match (chi 0.9 to 1.15, `benchmarks/telluric.py`)."""
+MODEL_ERROR, LISTED_MODEL_ERROR, SHARED_MODEL_ERROR = 0.12, 0.05, 0.2
+"""Relative error of the depth for a change of the amount by a factor e, where lines are guessed and where lists of them match, and, in a guessed
+band of two gases, for a change of one over the other: single lines are of one or the other (chi 0.9 to 1.15, `benchmarks/telluric.py`)."""
+LEAST_ERROR = 0.005
+"""Of a cell over its flux: model and continuum are no better, and bands of bright stars must not pull the others with what theirs leave."""
 ROUNDS = 12
 """Bounds the time of a fit that does not converge."""
 CAP = 4.0
-"""Residuals beyond this many errors count as this many: a cosmic ray is not absorption."""
+"""Residuals beyond this many times their scatter count as this many: a cosmic ray is not absorption."""
 MOVING = ("shift", "blur")
 """Parameters that move or widen the standard's lines; the others leave its depth as it is."""
 STEP = 1e-3
@@ -201,12 +201,13 @@ def _problem(seen: _Seen, template: Template) -> _Problem:
     knots = clamped_knots(np.linspace(low, high, max(int((high - low) / KNOT_NM), 2) + 1), 3)
     cells = make_cells(wave, used, seen.shared_noise)
     first, splines = bspline_basis(cells.mean(wave), knots, 3)
+    flux = cells.mean(np.asarray(target.flux, dtype=np.float64))
     return _Problem(
         target=target,
         template=template,
         cells=cells,
-        flux=cells.mean(np.asarray(target.flux, dtype=np.float64)),
-        variance=cells.mean_variance(np.asarray(target.error, dtype=np.float64) ** 2),
+        flux=flux,
+        variance=cells.mean_variance(np.asarray(target.error, dtype=np.float64) ** 2) + (LEAST_ERROR * flux) ** 2,
         basis=Splines(first=first, values=splines, n_splines=knots.size - 4),
         bands=tuple(present),
         names=names,
@@ -290,7 +291,8 @@ def _fit(problem: _Problem) -> _Fitted:
             ahead[k] += STEP
             moved = _moved(problem, ahead) if problem.names[k] in MOVING else seen
             slopes[:, k] = (residual - _residual(problem, ahead, continuum, moved)) / STEP
-        capped = np.clip(residual, -CAP, CAP)
+        limit = CAP * max(mad_sigma(residual[: problem.flux.size]), 1.0)
+        capped = np.clip(residual, -limit, limit)
         chi = float(np.sqrt(np.mean(capped[: problem.flux.size] ** 2)))
         normal = slopes.T @ slopes + np.diag(prior)
         step = np.linalg.solve(normal, slopes.T @ capped + prior * (problem.start - values))
@@ -332,8 +334,7 @@ def _corrected(target: FluxedSpectrum, problem: _Problem, fitted: _Fitted, stand
     slopes = _slopes(problem, fitted.values, seen, through)
     from_fit = np.maximum(np.einsum("ni,ij,nj->n", slopes, fitted.covariance, slopes), 0.0)
     from_standard = air.slope**2 * problem.template.variance
-    doubt = np.where(problem.template.modelled, LISTED_MODEL_ERROR, PAIRED_MODEL_ERROR if problem.template.paired else MODEL_ERROR)
-    from_model = (doubt * _log_ratio(problem, fitted.values) * through * np.log(np.maximum(through, 1e-6))) ** 2
+    from_model = (_depth_error(problem, fitted.values) * through * np.log(np.maximum(through, 1e-6))) ** 2
     transmission_error = np.sqrt(from_fit + from_standard + from_model)
     saturated = (problem.template.band >= 0) & (
         (through < SATURATED_TRANSMISSION) | (problem.template.transmission < SATURATED_TRANSMISSION)
@@ -375,14 +376,18 @@ def _slopes(problem: _Problem, values: FloatArray, seen: FloatArray, through: Fl
     return slopes
 
 
-def _log_ratio(problem: _Problem, values: FloatArray) -> FloatArray:
-    """How much the amounts changed from the standard to the target: logarithms of the ratios, weighted by the shares of the depth, shape (n,)."""
+def _depth_error(problem: _Problem, values: FloatArray) -> FloatArray:
+    """Relative error of the depth by how much the amounts changed from the standard to the target, shape (n,)."""
     by_name = dict(zip(problem.names, values.tolist(), strict=True))
     found = np.zeros(problem.template.band.shape)
     for number in problem.bands:
         inside = problem.template.band == number
-        water = problem.template.water_share[inside]
-        found[inside] = water * abs(by_name.get("H2O", 0.0)) + (1.0 - water) * abs(by_name[BANDS[number].species])
+        water, share = by_name.get("H2O", 0.0), problem.template.water_share[inside]
+        other = by_name[BANDS[number].species]
+        listed = problem.template.modelled[inside]
+        change = share * abs(water) + (1.0 - share) * abs(other)
+        apart = SHARED_MODEL_ERROR * abs(water - other) * (~listed)
+        found[inside] = np.hypot(np.where(listed, LISTED_MODEL_ERROR, MODEL_ERROR) * change, apart)
     return found
 
 
