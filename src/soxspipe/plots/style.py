@@ -70,9 +70,9 @@ def stack_axes(
 
 def few_ticks(panel: Panel, *, x: int | None = None, y: int | None = None) -> None:
     """Limit the number of ticks."""
-    if x is not None and not isinstance(panel.xaxis.ticks, NamedTicks):
+    if x is not None:
         panel.xaxis.ticks = EvenTicks(most=x)
-    if y is not None and not isinstance(panel.yaxis.ticks, NamedTicks):
+    if y is not None:
         panel.yaxis.ticks = EvenTicks(most=y)
 
 

@@ -324,7 +324,8 @@ def _sigma(variance: Pixels) -> ComputedImage:
 def _root(variance: Image) -> Image:
     with np.errstate(invalid="ignore"):
         error = np.sqrt(variance, dtype=np.float32)
-    return np.where(error > 0, error, np.float32(np.inf))  # what was not measured has no weight
+    error[~(error > 0)] = np.inf  # what was not measured has no weight
+    return error
 
 
 def _present(value: Value | None, what: str) -> Value:
