@@ -41,6 +41,9 @@ LEAST_DOUBTED = 0.01
 """Share from which it is: formulas for images are good to half a per cent, and two of eight stars "had" hosts of 0.5 and 0.7 %."""
 LEAST_SHARE = 0.04
 """A host that holds less changes the flux by less than its removal is good for."""
+MOST_MISSING = 0.1
+"""Light that a host lacks in some rows over what it has in others: none of ten true ones on whole frames lacked any, two stars "had" hosts of 6
+and 10 sigma that lacked a quarter, made of what the sky had left."""
 PROMISING = 0.3
 """Part of the chi squared needed that one step from a point source must promise; later steps find more."""
 OTHER_FWHM = 1.5
@@ -90,7 +93,7 @@ def measure_host(
     if not worth_saying(net, share) or own <= 0.0 or best.host is None or beyond_reach(best.host):
         return None
     significance = float(np.sqrt(net))
-    taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
+    taken = may_be_taken(significance, share, model.host_of_rows(best))
     beside = own if taken else max(smooth.own_light(alone), 1e-30)
     left = [(m.own_light(fit) / beside, (fit.misfit - best.misfit) / scatter) for m, fit in tried]
     error = float(np.sqrt(scatter)) * model.own_light_error(best) / beside
@@ -119,6 +122,13 @@ def star_under_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace
 def worth_saying(net: float, share: float) -> bool:
     """Whether a host of this share of the object's light, better than a point source by `net` in chi squared, is at least in doubt."""
     return net >= WORTH_SAYING**2 and share >= LEAST_DOUBTED
+
+
+def may_be_taken(significance: float, share: float, of_rows: FloatArray) -> bool:
+    """Whether light is called a host: significant, worth its removal, and there in all rows; `of_rows` is its light in each of them."""
+    missing = -float(of_rows[of_rows < 0].sum())
+    there = missing <= MOST_MISSING * float(of_rows[of_rows > 0].sum())
+    return significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE and there
 
 
 def doubt_of_host(left: Sequence[tuple[float, float]], error: float, *, taken: bool) -> float:

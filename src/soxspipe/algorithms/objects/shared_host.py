@@ -14,13 +14,12 @@ import numpy as np
 from soxspipe.algorithms.objects.blurred_host import BlurredHost
 from soxspipe.algorithms.objects.host_light import (
     INDICES,
-    LEAST_SHARE,
-    NEEDED_SIGNIFICANCE,
     PARTS,
     START_ARCSEC,
     beyond_reach,
     doubt_of_host,
     heights_by_order,
+    may_be_taken,
     promise_of_host,
     promise_wanted,
     star_under_host,
@@ -101,7 +100,7 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     if not worth_saying(net, share) or own.min() <= 0.0 or beyond_reach(best.host):
         return ()
     significance = float(np.sqrt(net))
-    taken = significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE
+    taken = may_be_taken(significance, share, model.host_of_rows(best))
     weight = _weights(exposures, model, best)
     beside = own if taken else np.maximum(model.own_light(alone), 1e-30)
     left = [(float(weight @ (m.own_light(fit.stars) / beside)), (fit.misfit - best.misfit) / scatter) for m, fit in tried]

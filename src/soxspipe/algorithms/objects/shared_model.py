@@ -208,9 +208,13 @@ class SharedModel:
         """Light of the point source of every exposure in all rows, shape (exposures,)."""
         return np.array([model.own_light(star) for model, star in zip(self.models, stars, strict=True)])
 
+    def host_of_rows(self, fit: SharedFit) -> FloatArray:
+        """Light of the host in every row, sum of all exposures, shape (rows,)."""
+        return np.asarray(fit.peak * sum(self.host_shape(k, fit).sum(axis=1) for k in range(len(self.models))))
+
     def host_light(self, fit: SharedFit) -> float:
         """Light of the host in all rows of all exposures."""
-        return float(sum(np.sum(fit.peak[:, None] * self.host_shape(k, fit)) for k in range(len(self.models))))
+        return float(np.sum(self.host_of_rows(fit)))
 
     def mean_error(self, fit: SharedFit, share: FloatArray) -> float:
         """Relative error of a weighted mean of the exposures' own light that the parameters leave, all of them free together."""

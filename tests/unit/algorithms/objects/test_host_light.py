@@ -11,7 +11,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
 from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.host_light import doubt_of_host, measure_host, worth_saying
+from soxspipe.algorithms.objects.host_light import doubt_of_host, may_be_taken, measure_host, worth_saying
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
@@ -163,3 +163,12 @@ def test_a_host_is_worth_a_word_from_two_sigma_and_a_hundredth_of_the_light() ->
     assert worth_saying(4.0, 0.01)
     assert not worth_saying(3.9, 0.2)
     assert not worth_saying(90.0, 0.009)
+
+
+def test_a_host_is_taken_only_if_it_is_there_in_all_rows() -> None:
+    rows = np.array([5.0, 4.0, 1.0])
+    assert may_be_taken(6.0, 0.04, rows)
+    assert not may_be_taken(5.9, 0.04, rows)
+    assert not may_be_taken(6.0, 0.03, rows)
+    assert may_be_taken(6.0, 0.04, np.append(rows, -0.9))
+    assert not may_be_taken(6.0, 0.04, np.append(rows, -1.1))
