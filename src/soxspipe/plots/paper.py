@@ -1,6 +1,6 @@
-"""A figure as values: panels with what is drawn in them, and text.  `soxspipe.plots.pdf` makes a document of it.
+"""A figure as values: panels with what is drawn in them, and text.  `soxspipe.plots.pdf` lets ReportLab write it.
 
-Names are those of matplotlib where it has the same thing.  Why not matplotlib itself: docs/decisions/own_figures.md.
+Names are those of matplotlib where it has the same thing.  Why not matplotlib itself: docs/decisions/figures_by_reportlab.md.
 """
 
 from __future__ import annotations
