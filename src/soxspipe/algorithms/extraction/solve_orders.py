@@ -30,7 +30,13 @@ from soxspipe.algorithms.objects.shared_host import HostRows, collect_rows
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.along_lines import follow_lines
 from soxspipe.algorithms.orders.order_data import OrderData
-from soxspipe.algorithms.sky.fit_skies import common_illumination, inside_edges, share_illumination
+from soxspipe.algorithms.sky.fit_skies import (
+    common_illumination,
+    common_illumination_doubt,
+    inside_edges,
+    share_illumination,
+    with_illumination,
+)
 from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.geometry import Geometry
@@ -123,6 +129,7 @@ def measure_profile(
     start: ObjectProfile | None = None,
     chunks: Sequence[Chunks] | None = None,
     shares: Sequence[FloatArray] | None = None,
+    illumination_error: FloatArray | None = None,
 ) -> ObjectProfile:
     """Profile of the traced object with the settings' degree and clipping."""
     return fit_profile(
@@ -135,6 +142,7 @@ def measure_profile(
         start=start,
         chunks=chunks,
         shares=shares,
+        illumination_error=illumination_error,
     )
 
 
@@ -186,8 +194,11 @@ def extract_with_sky(
     first = problem.measure(hostless, rough_rejected, rough, shares)
     shares = problem.shares_of(hostless, first)
     refined = list(map(problem.refine, hostless, shares))
-    profile = problem.measure([fit for fit, _ in refined], [rejected for _, rejected in refined], first, shares)
     better = share_illumination([fit for fit, _ in refined])
+    doubt = common_illumination_doubt([fit for fit, _ in refined])
+    profile = problem.measure(better, [rejected for _, rejected in refined], first, shares, doubt)
+    if profile.illumination_change.any():
+        better = [with_illumination(fit, fit.spline.illumination + profile.illumination_change) for fit in better]
     del alone, hostless, shares, refined  # what is extracted needs the memory
     tilted = better if settings.horne_extraction_along_lines else ()
     along_lines = tuple(map(partial(problem.extract_along_lines, profile=profile), tilted))
@@ -298,11 +309,18 @@ class _Problem:
         return extract_order(sheared.data, sheared, shares, self.settings)
 
     def measure(
-        self, fits: Sequence[SkyFit], rejected: Sequence[BoolArray], start: ObjectProfile, shares: Sequence[FloatArray]
+        self,
+        fits: Sequence[SkyFit],
+        rejected: Sequence[BoolArray],
+        start: ObjectProfile,
+        shares: Sequence[FloatArray],
+        illumination_error: FloatArray | None = None,
     ) -> ObjectProfile:
-        """Profile against the skies given, without outliers."""
+        """Profile against the skies given, without outliers, and the change of their common illumination if that has an error."""
         sound = [replace(fit.data, good=fit.data.good & ~pixels) for fit, pixels in zip(fits, rejected, strict=True)]
-        return measure_profile(sound, [fit.electrons for fit in fits], self.trace, self.settings, start, self.chunks, shares)
+        return measure_profile(
+            sound, [fit.electrons for fit in fits], self.trace, self.settings, start, self.chunks, shares, illumination_error
+        )
 
 
 def extract_without_sky(orders: Sequence[OrderData], trace: ObjectTrace, settings: ExtractionSettings) -> SolvedOrders:

@@ -9,10 +9,11 @@ thus ends with the Moffat, a bright one with its own profile.  Negative wings ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from soxspipe.algorithms.objects.fit_moffat import GRID_ARCSEC, SLOPE, fit_moffat, scale_and_pedestal
 from soxspipe.algorithms.objects.moffat import BETA, Moffat
 from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.profile_cells import CHUNKS, Cells, Chunks, chunks_of, measure_cells
@@ -27,16 +28,6 @@ from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
 REACH_FWHM = 4.5
 """Beyond it there is hardly any light, and neighbours begin."""
-USUAL_BETA, BETA_PRIOR = 2.8, 0.5
-"""Exponents of stars behind telescopes: 2.6 to 2.7 on two instruments, 2.4 to 3.5 at most sites; a faint object shows none of its own."""
-SMEARED_BETA_PRIOR = 0.1
-"""Of the exponent that places and wings together gave, a parabola of the sky allowed for; light of companions beside is not to change it."""
-WIDTH_PRIOR = 0.2
-"""In the logarithm: the width of the trace is trusted to 20 %."""
-SLOPE = -0.2
-"""Seeing goes with wavelength to the power -1/5 (Kolmogorov turbulence)."""
-SLOPE_PRIOR = 0.3
-"""Outer scale, focus and guiding may change the exponent by as much."""
 COMMON_PRIOR = 0.3
 """Of the Moffat profile itself: what all orders share may differ from it by a third."""
 VARYING_PRIOR = 0.25
@@ -45,22 +36,12 @@ ORDER_PRIOR = 0.04
 """Single orders may differ from the common profile by some per cent."""
 PEAK_SHARE = 0.0005
 """Of the peak; wings of a Moffat profile may be wrong by more than themselves."""
-NUISANCE_DEGREE = 2
-"""Level and slope of the light that the sky has left, and its curvature."""
-NUISANCE_PRIOR = 0.02
-"""Of the peak: light that the sky has left beside the object is expected to be no more."""
-NUISANCE_FWHM_ARCSEC = 1.0
-"""A wider profile leaves less sky beside it, and more of it may be wrong."""
 BEYOND_SLIT_ARCSEC = 6.0
 """Of the tables of the profile: an object at one end of the slit has its wings there."""
-GRID_ARCSEC = 0.02
-"""A fourteenth of a pixel: the profile is straight within it."""
 LARGEST_DEGREE = 7
 """A profile bends no more often over all orders; the setting may ask for less."""
 ROUNDS = 2
 """A second round sees what the first profile has let pass."""
-SMALL = 1e-3
-"""Of numerical derivatives: small against the width's and beta's errors, large against rounding."""
 OFF_SLIT_ARCSEC = 1e3
 """Distance of pixels that are no part of an order: beyond any table."""
 LEAST_ON_SLIT = 0.05
@@ -90,7 +71,9 @@ class ObjectProfile:
     moffat : Moffat or None
         The function that the tables deviate from.
     flux_error : float
-        Relative error of all fluxes that the errors of its width and beta leave.
+        Relative error of all fluxes that the errors of its width, beta and the slit's illumination leave.
+    illumination_change : ndarray, shape (n,)
+        What is to be added to the illumination of all skies, which the wings of the object take part in; empty where it was not asked for.
     """
 
     distance_arcsec: FloatArray
@@ -100,6 +83,7 @@ class ObjectProfile:
     form: str
     moffat: Moffat | None = None
     flux_error: float = 0.0
+    illumination_change: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def shares(self, data: OrderData, trace: OrderTrace) -> FloatArray:
         """Share of a dispersion pixel's light in every pixel of an order; each row with any pixel on the slit sums to 1."""
@@ -149,6 +133,7 @@ def fit_profile(
     start: ObjectProfile | None = None,
     chunks: Sequence[Chunks] | None = None,
     shares: Sequence[FloatArray] | None = None,
+    illumination_error: FloatArray | None = None,
 ) -> ObjectProfile:
     """Measure the profile of the traced object.
 
@@ -172,6 +157,8 @@ def fit_profile(
         Parts of the orders, if they are at hand.
     shares : sequence of ndarray or None
         `start` in every order, if that is at hand.
+    illumination_error : ndarray, shape (n,), or None
+        Of the slit's illumination, the same in all skies; its change is then fitted together with the profile.
 
     Returns
     -------
@@ -195,10 +182,12 @@ def fit_profile(
             clip=clip_sigma if clip_rounds else np.inf,
             reach_arcsec=REACH_FWHM * moffat.width_arcsec,
         )
-        moffat, covariance = _fit_moffat(cells, moffat)
-        deviations = _fit_deviations(cells, moffat, poly_order, [data.window.order for data in orders])
-        error = _flux_error(moffat, covariance, orders[0].window.half_slit_arcsec)
-        profile = replace(_tabulate(orders, parts, moffat, deviations), flux_error=error)
+        fitted = fit_moffat(cells, moffat, orders[0].window.half_slit_arcsec, illumination_error)
+        moffat = fitted.moffat
+        deviations = _fit_deviations(fitted.cells, moffat, poly_order, [data.window.order for data in orders])
+        profile = replace(
+            _tabulate(orders, parts, moffat, deviations), flux_error=fitted.flux_error, illumination_change=fitted.illumination_change
+        )
         if abs(np.log(moffat.fwhm_arcsec / before)) < SETTLED:
             break
         by_order = profile.shares_of(orders, trace)
@@ -221,89 +210,6 @@ def starting_profile(
     return _tabulate(orders, chunks, moffat, None)
 
 
-def _fit_moffat(cells: Cells, start: Moffat) -> tuple[Moffat, FloatArray]:
-    """Width, its exponent, beta, and a scale per row (the flux estimate's own error), by Gauss-Newton with priors.
-
-    Beside the Moffat: the covariance of log width, exponent of the width, and beta.
-    """
-    use = cells.weight > 0
-    current = np.array([np.log(start.fwhm_arcsec), start.slope, start.beta])
-    # wings of a star that stood at several places were told from its places already
-    beta, beta_error = (USUAL_BETA, BETA_PRIOR) if len(start.places) == 1 else (start.beta, SMEARED_BETA_PRIOR)
-    prior_mean, prior = np.array([current[0], SLOPE, beta]), np.array([WIDTH_PRIOR, SLOPE_PRIOR, beta_error]) ** -2.0
-    wave, pixel = cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None]
-
-    def model(p: FloatArray) -> FloatArray:
-        return replace(start, fwhm_arcsec=float(np.exp(p[0])), slope=float(p[1]), beta=float(p[2]))(cells.distance, wave, pixel)
-
-    steps = np.array([1e-3, 1e-3, 1e-2])
-    for _ in range(8):
-        here = model(current)
-        scale, pedestal = _scale_and_pedestal(cells, here, cells.value, cells.weight, start.width_arcsec)
-        slopes = np.stack([(model(current + step * unit) - here) / step for step, unit in zip(steps, np.eye(3), strict=True)], axis=-1)
-        tolerance = 1.0 / (1.0 / np.where(use, cells.weight, 1.0) + (0.01 * here.max()) ** 2)
-        weight = np.where(use, tolerance, 0.0)
-        # project the free scale and pedestal of each row out of the slopes
-        for k in range(slopes.shape[-1]):
-            a, c = _scale_and_pedestal(cells, here, slopes[..., k], weight, start.width_arcsec)
-            slopes[..., k] = scale * (slopes[..., k] - a * here - c)
-        residual = cells.value - scale * here - pedestal
-        limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.05 * here.max()
-        weight = np.where(np.abs(residual) <= limit, weight, 0.0)
-        weighted = (slopes * weight[..., None]).reshape(-1, 3)
-        normal = weighted.T @ slopes.reshape(-1, 3) + np.diag(prior) + 1e-9 * np.eye(3)
-        right = weighted.T @ residual.ravel() - prior * (current - prior_mean)
-        step = np.linalg.solve(normal, right)
-        current = current + np.clip(step, [-0.3, -0.3, -0.7], [0.3, 0.3, 0.7])
-        current = np.clip(current, [np.log(0.2), -1.5, 1.8], [np.log(8.0), 1.0, 8.0])
-        if np.abs(step).max() < 1e-4:
-            break
-    found = replace(start, fwhm_arcsec=float(np.exp(current[0])), slope=float(current[1]), beta=float(current[2]))
-    return found, np.linalg.inv(normal)
-
-
-def _flux_error(moffat: Moffat, covariance: FloatArray, half_slit_arcsec: float) -> float:
-    """Relative error of all fluxes that the errors of a Moffat's width and beta leave.
-
-    Light that the profile does not hold goes to the sky, which is constant along the slit.  With their means over the slit off, a profile
-    P in place of P + dP measures 1 + (P dP) / (P P) of the flux.
-    """
-    slit = np.arange(-half_slit_arcsec, half_slit_arcsec, GRID_ARCSEC)
-
-    def above_mean(width: float, beta: float) -> FloatArray:
-        changed = replace(moffat, fwhm_arcsec=moffat.fwhm_arcsec * float(np.exp(width)), beta=moffat.beta + beta)
-        light = changed(slit, moffat.pivot_nm, GRID_ARCSEC)
-        return np.asarray(light / light.sum() - 1.0 / slit.size)
-
-    here = above_mean(0.0, 0.0)
-    changes = np.stack([above_mean(SMALL, 0.0) - here, above_mean(0.0, SMALL) - here]) / SMALL
-    slope = changes @ here / float(here @ here)
-    return float(np.sqrt(slope @ covariance[np.ix_([0, 2], [0, 2])] @ slope))
-
-
-def _scale_and_pedestal(
-    cells: Cells, shape: FloatArray, value: FloatArray, weight: FloatArray, fwhm_arcsec: float
-) -> tuple[FloatArray, FloatArray]:
-    """Weighted fit ``value = a shape + c_0 + c_1 d + c_2 d^2`` in every row: a, shape (rows, 1), and the rest, shape (rows, bins).
-
-    The parabola is light that the sky model with its slit illumination took from the object's wings (or left to them); it is no part of
-    the profile.  An object twice as wide has wings twice as uncertain.
-    """
-    d = cells.distance / max(float(np.abs(cells.distance).max()), 1e-9)
-    terms = np.stack([shape, *(d**k for k in range(NUISANCE_DEGREE + 1))], axis=-1)
-    weighted = (terms * weight[..., None]).transpose(0, 2, 1)
-    normal, right = weighted @ terms, (weighted @ value[..., None])[..., 0]
-    size = np.trace(normal, axis1=1, axis2=2)
-    solvable = size > 0
-    normal += np.where(solvable, 1e-10 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
-    prior = NUISANCE_PRIOR * max(1.0, fwhm_arcsec / NUISANCE_FWHM_ARCSEC)
-    normal[:, 2:, 2:] += (prior * float(np.abs(shape).max())) ** -2 * np.eye(NUISANCE_DEGREE)
-    solution = np.linalg.solve(normal, right[..., None])[..., 0]
-    solution[~solvable] = 0.0
-    a = np.where(solvable, solution[:, 0], 1.0)
-    return a[:, None], (terms[..., 1:] @ solution[:, 1:, None])[..., 0]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Deviations:
     """Spline of what the Moffat does not describe: knots (arcsec) and coefficients per row of cells, shape (orders * chunks, splines)."""
@@ -319,7 +225,7 @@ def _fit_deviations(cells: Cells, moffat: Moffat, poly_order: int, numbers: Sequ
     knots = clamped_knots(np.concatenate([-outer[::-1], inner, outer]), 3)
     n_rows, n_bins = cells.value.shape
     base = moffat(cells.distance, cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None])
-    scale, pedestal = _scale_and_pedestal(cells, base, cells.value, cells.weight, moffat.width_arcsec)
+    scale, pedestal = scale_and_pedestal(cells, base, cells.value, cells.weight, moffat.width_arcsec)
     scale = np.where(np.abs(scale - 1.0) < 0.5, scale, 1.0)
     residual = (cells.value - pedestal) / scale - base
     basis = bspline_matrix(cells.distance.ravel(), knots, 3).reshape(n_rows, n_bins, -1)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from soxspipe.algorithms.objects.object_flux import LEAST_SIGNIFICANCE, SOUND_POWER, flux_along, has_core, steady_flux
 from soxspipe.algorithms.orders.order_data import OrderData
@@ -28,13 +26,18 @@ PEAK_TOLERANCE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cells:
-    """Measured light per arcsec, shape (orders * chunks, bins): value, its weight, mean distance; and wavelength, pixel size per row."""
+    """Measured light per arcsec, shape (orders * chunks, bins): value, its weight, mean distance; and what is the same all along a row.
+
+    That is wavelength, size of a pixel, the sky in units of the value, and the place of the trace on the slit.
+    """
 
     value: FloatArray
     weight: FloatArray
     distance: FloatArray
     wavelength_nm: FloatArray
     pixel_arcsec: FloatArray
+    sky: FloatArray
+    trace_arcsec: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,14 +118,13 @@ def measure_cells(
     parts = []
     for data, sky, share, part in zip(orders, skies, shares, chunks, strict=True):
         parts.append(_order_cells(data, sky, trace.orders[data.window.order], share, part, clip, reach_arcsec, n_bins))
-    stacked = [np.concatenate([part[k] for part in parts]) for k in range(5)]
-    return Cells(value=stacked[0], weight=stacked[1], distance=stacked[2], wavelength_nm=stacked[3], pixel_arcsec=stacked[4])
+    return Cells(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def _order_cells(
     data: OrderData, sky: FloatArray, path: OrderTrace, shares: FloatArray, part: Chunks, clip: float, reach: float, n_bins: int
-) -> tuple[NDArray[Any], ...]:
-    """Value, weight and mean distance of the cells of one order, shape (CHUNKS, n_bins), and wavelength and pixel size of its parts."""
+) -> dict[str, FloatArray]:
+    """The fields of `Cells` for one order: its `CHUNKS` rows."""
     window = data.window
     light = data.electrons - sky
     distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
@@ -145,13 +147,18 @@ def _order_cells(
     index, w = cell.take(chosen), weight.take(chosen)
     total = np.bincount(index, w, CHUNKS * n_bins)
     safe = np.where(total > 0, total, 1.0)
-    ratio = (light / np.where(per_arcsec > 0, per_arcsec, 1.0)).take(chosen)
-    value = np.bincount(index, w * ratio, CHUNKS * n_bins) / safe
+    per_light = 1.0 / np.where(per_arcsec > 0, per_arcsec, 1.0)
+    value = np.bincount(index, w * (light * per_light).take(chosen), CHUNKS * n_bins) / safe
     mean_distance = np.bincount(index, w * distance.take(chosen), CHUNKS * n_bins) / safe
-    return (
-        value.reshape(CHUNKS, -1),
-        total.reshape(CHUNKS, -1),
-        mean_distance.reshape(CHUNKS, -1),
-        part.wavelength_nm,
-        np.full(CHUNKS, part.typical_arcsec),
-    )
+    row = index // n_bins
+    of_row = np.maximum(np.bincount(row, w, CHUNKS), 1e-30)
+    places = np.bincount(part.number, path.slit_arcsec, CHUNKS) / np.maximum(np.bincount(part.number, minlength=CHUNKS), 1)
+    return {
+        "value": value.reshape(CHUNKS, -1),
+        "weight": total.astype(np.float64).reshape(CHUNKS, -1),
+        "distance": mean_distance.reshape(CHUNKS, -1),
+        "wavelength_nm": part.wavelength_nm,
+        "pixel_arcsec": np.full(CHUNKS, part.typical_arcsec),
+        "sky": np.bincount(row, w * (sky * per_light).take(chosen), CHUNKS) / of_row,
+        "trace_arcsec": places,
+    }

@@ -12,11 +12,13 @@ from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.find_sources import moffat
 from soxspipe.algorithms.objects.moffat import BETA
 from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.sky.sky_spline import ILLUMINATION_PRIOR
 from soxspipe.algorithms.sky.subtract_sky import SkyFit, SkySettings, fit_order_sky
 from soxspipe.algorithms.sky.uneven_lines import Intervals, find_uneven_lines, fit_uneven_light, within
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.trace import SlitSource
 from soxspipe.errors import AlgorithmError, NoOrderLeftError
+from soxspipe.numerics.polynomials import legendre
 from soxspipe.numerics.robust import running_median
 
 MASK_FWHM = 1.3
@@ -113,6 +115,7 @@ def _fit_with_objects_masked(
                 fit.spline,
                 illumination=rest.spline.illumination,
                 illumination_error=rest.spline.illumination_error,
+                illumination_doubt=rest.spline.illumination_doubt,
                 shift=rest.spline.shift,
             )
             fit = replace(fit, spline=even_shape, used=rest.used)
@@ -139,6 +142,7 @@ def _without_uneven_light(first: _FirstFit, *, settings: SkySettings, illuminati
         expected_illumination=None,
         illumination_prior=free.illumination_prior,
         illumination_error=free.illumination_error,
+        illumination_doubt=free.illumination_doubt,
     )
     return replace(better, spline=spline, uneven=uneven)
 
@@ -203,7 +207,23 @@ def common_illumination(fits: Sequence[SkyFit]) -> FloatArray:
     return np.asarray((weights * values).sum(axis=0) / np.where(total > 0, total, 1.0))
 
 
+def common_illumination_doubt(fits: Sequence[SkyFit]) -> FloatArray:
+    """Error of `common_illumination` with the object's wings free; the prior that every order's fit had counts once, shape (n_illumination,)."""
+    known = np.full(fits[0].spline.illumination.size, ILLUMINATION_PRIOR**-2)
+    for fit in fits:
+        if fit.spline.illumination_doubt.size:
+            known += np.maximum(fit.spline.illumination_doubt**-2.0 - fit.spline.illumination_prior**-2.0, 0.0)
+    return np.asarray(known**-0.5)
+
+
 def share_illumination(fits: Sequence[SkyFit]) -> list[SkyFit]:
     """The fits with the illumination of the arm in place of each order's own."""
     shared = common_illumination(fits)
-    return [replace(fit, spline=replace(fit.spline, illumination=shared)) for fit in fits]
+    return [with_illumination(fit, shared) for fit in fits]
+
+
+def with_illumination(fit: SkyFit, illumination: FloatArray) -> SkyFit:
+    """The fit with another slit illumination, its spectrum as it is."""
+    terms = legendre(fit.data.slit, illumination.size)
+    new, old = (1.0 + np.tensordot(one, terms, 1) for one in (illumination, fit.spline.illumination))
+    return replace(fit, spline=replace(fit.spline, illumination=illumination), electrons=fit.electrons * (new / old))

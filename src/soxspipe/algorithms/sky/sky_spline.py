@@ -86,6 +86,8 @@ class SkySpline:
         Half the variance (px^2) that is added to lines along the slit, coefficients of P_1, P_2; empty where lines have one width.
     illumination_error : ndarray, shape (n_illumination,)
         Of gamma, with all else free that was; empty before the first step.
+    illumination_doubt : ndarray, shape (n_illumination,)
+        The same with wings of the object free also where they do not show.
     """
 
     space: SplineSpace
@@ -97,6 +99,7 @@ class SkySpline:
     illumination_prior: float = ILLUMINATION_PRIOR
     width: FloatArray = field(default_factory=lambda: np.zeros(0))
     illumination_error: FloatArray = field(default_factory=lambda: np.zeros(0))
+    illumination_doubt: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def knots(self) -> FloatArray:
@@ -299,17 +302,25 @@ def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, placed:
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))
 
 
-def _shape_step(normal: FloatArray, right: FloatArray, n_doubtful: int) -> tuple[FloatArray, FloatArray]:
-    """Step of the shape and its errors; the last `n_doubtful` terms stay 0 unless they save chi squared of `WINGS_GAIN` each."""
+def _shape_step(normal: FloatArray, right: FloatArray, n_doubtful: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Step of the shape, its errors, and those with all terms free.
+
+    The last `n_doubtful` terms stay 0 unless they save chi squared of `WINGS_GAIN` each.
+    """
     inverse = np.linalg.inv(normal)
-    step = inverse @ right
+    step, error = inverse @ right, _errors(inverse)
     doubtful = slice(right.size - n_doubtful, None)
     saved = float(step[doubtful] @ np.linalg.solve(inverse[doubtful, doubtful], step[doubtful]))
     if saved < WINGS_GAIN * n_doubtful:
-        sure, error = _shape_step(normal[: doubtful.start, : doubtful.start], right[: doubtful.start], 0)
-        return np.append(sure, np.zeros(n_doubtful)), np.append(error, np.zeros(n_doubtful))
-    variance = np.diag(inverse)
-    return step, np.sqrt(np.where(variance > 0, variance, np.inf))  # rounding leaves one negative where hardly anything determines a term
+        sure, sure_error, _ = _shape_step(normal[: doubtful.start, : doubtful.start], right[: doubtful.start], 0)
+        return np.append(sure, np.zeros(n_doubtful)), np.append(sure_error, np.zeros(n_doubtful)), error
+    return step, error, error
+
+
+def _errors(covariance: FloatArray) -> FloatArray:
+    """Standard deviations; infinity where rounding leaves a negative variance, since hardly anything determines the term."""
+    variance = np.diag(covariance)
+    return np.asarray(np.sqrt(np.where(variance > 0, variance, np.inf)))
 
 
 def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here: Linearised, wings: FloatArray | None = None) -> SkySpline:
@@ -359,7 +370,7 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
     dense_right = dense_right - prior * current
     solved = cho_solve_banded((factor, True), np.column_stack([right, border]))
     schur = dense - border.T @ solved[:, 1:]
-    step, error = _shape_step(schur, dense_right - border.T @ solved[:, 0], n_doubtful=max(len(more) - 1, 0))
+    step, error, doubt = _shape_step(schur, dense_right - border.T @ solved[:, 0], n_doubtful=max(len(more) - 1, 0))
     of_shift = slice(n_gain, n_gain + n_along * n_across)
     largest = np.abs(step[of_shift]).max(initial=0.0)
     step = step * min(1.0, LARGEST_STEP_PX / largest) if largest > 0 else step
@@ -368,6 +379,7 @@ def gauss_newton(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, here:
         coefficients=solved[:, 0] - solved[:, 1:] @ step,
         illumination=spline.illumination + step[:n_gain],
         illumination_error=error[:n_gain],
+        illumination_doubt=doubt[:n_gain],
         shift=spline.shift + step[of_shift].reshape(n_across, n_along).T,
         width=spline.width + step[of_shift.stop : of_shift.stop + n_width],
     )

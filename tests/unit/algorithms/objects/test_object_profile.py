@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.objects.object_profile import USUAL_BETA, ObjectProfile, fit_profile, starting_profile
+from soxspipe.algorithms.objects.fit_moffat import USUAL_WINGS
+from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.profile_cells import chunks_of
 from soxspipe.algorithms.orders.windows import cut_orders
@@ -170,7 +171,7 @@ def test_a_star_that_moved_keeps_the_wings_that_its_places_left_it() -> None:
     data, parts = [order.data for order in orders], [chunks_of(order.data.window) for order in orders]
     trace = object_trace(*orders, fwhm=1.0, forced=False)
     moved = SmearedStar(fwhm_arcsec=0.8, slope=-0.2, beta=2.3, places=((-0.4, 0.5), (0.4, 0.5)))
-    for smeared, beta in ((None, USUAL_BETA), (moved, 2.3)):
+    for smeared, beta in ((None, 1.0 / USUAL_WINGS), (moved, 2.3)):
         start = starting_profile(data, trace, parts, smeared)
         found = fitted(orders, start=start, chunks=parts).moffat
         assert found is not None
