@@ -47,6 +47,6 @@ def plot_joined(joined: JoinedSpectrum, bands: TelluricBands, *, title: str, sub
     shade_bands(panel, bands, low_nm, high_nm)
     panel.set_xlim(low_nm, high_nm)
     panel.set_xlabel("wavelength in air (nm)")
-    panel.set_ylabel(f"flux ({power_of_ten(exponent)} erg s⁻¹ cm⁻² Å⁻¹)")
+    panel.set_ylabel(f"flux density ({power_of_ten(exponent)} erg s⁻¹ cm⁻² Å⁻¹)")
     few_ticks(panel, x=9, y=5)
     return draw_edges(figure)
