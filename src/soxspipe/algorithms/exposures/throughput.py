@@ -188,6 +188,21 @@ def clear_exposures(throughputs: Sequence[float], errors: Sequence[float], trans
     return np.asarray(air + 3.0 * own >= limit)
 
 
+def transmissions_that_differ(transmissions: FloatArray, clear: BoolArray) -> BoolArray:
+    """Which slit transmissions differ from the mean of the clear exposures' by more than is unknown of them.
+
+    The image of an exposure in clouds is measured with little light; its noise is not to shift the level of all.
+
+    Parameters
+    ----------
+    transmissions : ndarray, shape (n,)
+        Share of the light that the slit let through.
+    clear : ndarray of bool, shape (n,)
+        Which exposures were taken through clear air; one at least.
+    """
+    return np.asarray(np.abs(np.log(transmissions / transmissions[clear].mean())) > LEAST_SLIT_ERROR)
+
+
 def _blocks(one: OrderSpectrum, other: OrderSpectrum) -> list[tuple[float, float, float]]:
     """Wavelength, ratio and error of blocks of samples; weights are smoothed, so that they do not follow the noise of the flux."""
     good = np.isfinite(one.flux) & np.isfinite(other.flux) & np.isfinite(one.variance) & np.isfinite(other.variance)

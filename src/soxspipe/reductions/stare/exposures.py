@@ -20,6 +20,7 @@ from soxspipe.algorithms.exposures.throughput import (
     constant_ratio,
     measure_ratio,
     round_transmission,
+    transmissions_that_differ,
 )
 from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.algorithms.objects.shared_host import HostRows
@@ -226,14 +227,17 @@ def _light(groups: Sequence[GroupSpectra], aligned: Sequence[tuple[OrderSpectrum
         return np.stack([round_transmission(group.seeing, wavelength_nm, observation.slit_width_arcsec) for group in groups])
 
     wave = np.concatenate([one.wavelength_nm for one in groups[0].spectra])
-    clear = clear_exposures(per_second, errors, list(passed(np.array([np.median(wave)]))[:, 0]))
+    middle = passed(np.array([np.median(wave)]))[:, 0]
+    clear = clear_exposures(per_second, errors, list(middle))
+    counted = clear | transmissions_that_differ(middle, clear)
 
     def level(wavelength_nm: FloatArray) -> FloatArray:
         """Light per second of the exposures through clear air, brought to the mean transmission of the slit."""
         rates = np.stack([ratio.at(wavelength_nm) * times[0] / time for ratio, time in zip(measured, times, strict=True)])
         shares = passed(wavelength_nm)
         clear_passed = np.average(shares, axis=0, weights=number * clear)
-        return np.asarray(np.average(rates, axis=0, weights=number * clear) * np.average(shares, axis=0, weights=number) / clear_passed)
+        mean_passed = np.average(np.where(counted[:, None], shares, clear_passed), axis=0, weights=number)
+        return np.asarray(np.average(rates, axis=0, weights=number * clear) * mean_passed / clear_passed)
 
     centre, half = 0.5 * (wave.min() + wave.max()), max(0.5 * float(np.ptp(wave)), 1e-6)
     grid = np.linspace(-1.0, 1.0, 9)

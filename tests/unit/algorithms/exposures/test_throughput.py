@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.exposures.throughput import clear_exposures, measure_ratio, round_transmission, slit_transmission
+from soxspipe.algorithms.exposures.throughput import (
+    clear_exposures,
+    measure_ratio,
+    round_transmission,
+    slit_transmission,
+    transmissions_that_differ,
+)
 from soxspipe.algorithms.objects.moffat import Moffat
 from unit.algorithms.exposures.test_align import order
 
@@ -77,3 +83,8 @@ def test_slit_losses_that_are_wrong_make_no_cloud() -> None:
     assert clear_exposures([1.0, 1.04, 0.86], [0.01] * 3, [0.90, 0.87, 0.65]).all()
     assert list(clear_exposures([1.0, 0.82], [0.01] * 2, [0.7, 0.7])) == [True, False]
     assert list(clear_exposures([1.0, 0.55], [0.01] * 2, [0.9, 0.65])) == [True, False]
+
+
+def test_a_transmission_counts_where_it_differs_by_more_than_is_unknown() -> None:
+    clear = np.array([True, True, False, False])
+    assert list(transmissions_that_differ(np.array([0.81, 0.79, 0.79, 0.6]), clear)) == [False, False, False, True]
