@@ -249,11 +249,16 @@ def _moved(problem: _Problem, values: FloatArray) -> FloatArray:
     return problem.template.moved(by_name["shift"], by_name["blur"])
 
 
-def _air(problem: _Problem, values: FloatArray, seen: FloatArray) -> _Air:
-    """The air above the target at every sample, from the standard's depth `seen`; 1 with slope 0 outside the bands."""
+def _air(problem: _Problem, values: FloatArray, seen: FloatArray, *, of: str = "", known: _Air | None = None) -> _Air:
+    """The air above the target at every sample, from the standard's depth `seen`; 1 with slope 0 outside the bands.
+
+    With a parameter `of` alone changed from those of the air `known`, only the bands that it acts on are worked out.
+    """
     by_name = dict(zip(problem.names, values.tolist(), strict=True))
-    through, slope = np.ones(seen.shape), np.zeros(seen.shape)
+    through, slope = (np.ones(seen.shape), np.zeros(seen.shape)) if known is None else (known.through.copy(), known.slope.copy())
     for number in problem.bands:
+        if known is not None and not _acts_on(of, number):
+            continue
         inside = problem.template.band == number
         own = by_name.get(f"own {number}", 0.0)
         change = Change(
@@ -267,6 +272,14 @@ def _air(problem: _Problem, values: FloatArray, seen: FloatArray) -> _Air:
         through[inside] = np.exp(-depth)
         slope[inside] = growth * np.exp(seen[inside] - depth)
     return _Air(through=through, slope=slope)
+
+
+def _acts_on(name: str, number: int) -> bool:
+    """Whether a parameter of the air, not of the lines' place and width, changes a band."""
+    kind, _, of_band = name.partition(" ")
+    if of_band:
+        return int(of_band) == number
+    return kind == BANDS[number].species or (kind == "H2O" and BANDS[number].is_mixed)
 
 
 def _fit(problem: _Problem) -> _Fitted:
@@ -284,13 +297,14 @@ def _fit(problem: _Problem) -> _Fitted:
     for _ in range(ROUNDS):
         seen = _moved(problem, values)
         continuum = _continuum(problem, _air(problem, values, seen), continuum)
-        residual = _residual(problem, values, continuum, seen)
+        air = _air(problem, values, seen)
+        residual = _residual(problem, air, continuum)
         slopes = np.empty((residual.size, values.size))
-        for k in range(values.size):
+        for k, name in enumerate(problem.names):
             ahead = values.copy()
             ahead[k] += STEP
-            moved = _moved(problem, ahead) if problem.names[k] in MOVING else seen
-            slopes[:, k] = (residual - _residual(problem, ahead, continuum, moved)) / STEP
+            changed = _air(problem, ahead, _moved(problem, ahead)) if name in MOVING else _air(problem, ahead, seen, of=name, known=air)
+            slopes[:, k] = (residual - _residual(problem, changed, continuum)) / STEP
         limit = CAP * max(mad_sigma(residual[: problem.flux.size]), 1.0)
         capped = np.clip(residual, -limit, limit)
         chi = float(np.sqrt(np.mean(capped[: problem.flux.size] ** 2)))
@@ -315,12 +329,11 @@ def _continuum(problem: _Problem, air: _Air, before: FloatArray) -> FloatArray:
     return problem.basis.fitted(problem.flux, problem.cells.mean(air.through), 1.0 / _total_error(problem, air, before))
 
 
-def _residual(problem: _Problem, values: FloatArray, continuum: FloatArray, seen: FloatArray) -> FloatArray:
-    """Flux less the best model with these parameters, in errors, then the logarithm of the errors as residuals of their own.
+def _residual(problem: _Problem, air: _Air, continuum: FloatArray) -> FloatArray:
+    """Flux less the best model under this air, in errors, then the logarithm of the errors as residuals of their own.
 
     The sum of squares is then minus twice the logarithm of the likelihood; `continuum` is only for the errors.
     """
-    air = _air(problem, values, seen)
     through, error = problem.cells.mean(air.through), _total_error(problem, air, continuum)
     misfit = (problem.flux - problem.basis.fitted(problem.flux, through, 1.0 / error) * through) / error
     growth = np.sqrt(1.0 + 2.0 * np.log(np.maximum(error**2 / problem.variance, 1.0)) / 2.0)
