@@ -36,4 +36,4 @@ def test_wells_that_are_half_full_are_a_remark_on_the_exposure_that_has_most() -
     assert half_full_words(["a.fits", "b.fits"], [WORTH_SAYING_HALF_PX - 1, 0]) == ()
     (said,) = half_full_words(["a.fits", "b.fits"], [WORTH_SAYING_HALF_PX, 2 * WORTH_SAYING_HALF_PX])
     assert isinstance(said, Remark)
-    assert said.startswith("b.fits: 2000 pixels hold more than half of a full well")
+    assert said.startswith("b.fits: 10000 pixels hold more than half of a full well")
