@@ -32,6 +32,9 @@ COMPANION_SHARE = 0.01
 """Of the brightest: what is fainter cannot be told from its wings."""
 CLEAR_SHARE, CLEAR_SIGNIFICANCE = 0.1, 30.0
 """Of the brightest, and in sigma of its errors: so much is not scatter, but makes it; what fits leave of a bright star's wings is 6 % at most."""
+WINGS_SHARE, EVEN_SIGNIFICANCE = 0.06, 15.0
+"""Of the brightest, and in sigma once the rest of the slit is made even: more than what fits leave of a bright star's wings, in a slit that
+the companion's own light, as the sky has taken it, has bent."""
 APART_FWHM = 1.5
 """Nearer than this two images are one."""
 CONTRAST = 1.0
@@ -183,6 +186,7 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
         strength = float(np.nan_to_num(significance[peak], nan=-np.inf))
         share = float(level[peak] / found[0][3]) if found and found[0][3] > 0 else 1.0
         clear = share > CLEAR_SHARE and strength * scatter > CLEAR_SIGNIFICANCE
+        clear = clear or (bool(found) and share > WINGS_SHARE and _stands_out_of_even(slit_light, remaining, found, peak))
         if (strength < needed and not clear) or share < COMPANION_SHARE or len(found) == LARGEST_COUNT:
             break
         position, fwhm, _ = measure_peak(slit_light.slit_arcsec, remaining, peak)
@@ -205,6 +209,14 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
         )
         for p, w, z, h in found
     )
+
+
+def _stands_out_of_even(slit_light: SlitLight, light: FloatArray, found: Sequence[_Peak], peak: int) -> bool:
+    """Whether a peak is an object's once the bend of the rest of the slit is taken off, which its own light may have made."""
+    away = _away(slit_light, found)
+    even = level(replace(slit_light, light=np.where(away, light, np.nan))).light
+    height, significance, _ = _filtered(slit_light, even, away)
+    return bool(height[peak] > WINGS_SHARE * found[0][3] and significance[peak] > EVEN_SIGNIFICANCE)
 
 
 def _largest_near(slit_light: SlitLight, significance: FloatArray, position: float) -> float:

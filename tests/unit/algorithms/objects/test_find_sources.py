@@ -180,6 +180,18 @@ def test_what_the_model_leaves_of_a_bright_core_does_not_hide_a_companion() -> N
     assert [round(source.slit_arcsec, 1) for source in find_sources(flat_topped, 8.0)] == pytest.approx([-0.9, 2.4], abs=0.15)
 
 
+def test_a_faint_companion_is_found_in_a_slit_that_its_own_light_has_bent() -> None:
+    """Light along the slit of a simulated NIR exposure, AB 17.7, the slit moved by 1.1 arcsec, with a companion of 8 % at -0.8 arcsec."""
+    seen = np.array([-1.6, 0.2, 0.2, 0.1, 0.2, 0.1, 0.2, 0.0, 0.1, -0.1, -0.3, -0.1, -0.1, -0.2, -0.1, -0.1, -0.2, -0.3, -0.3, -0.3, -0.1, 0.0,
+0.3, 0.9, 1.5, 2.5, 2.8, 2.6, 2.2, 1.3, 0.5, 0.0, -0.1, 0.0, 0.0, 0.5, 1.4, 3.1, 6.7, 13.0, 22.8, 33.4, 44.1, 43.3, 38.4,
+25.2, 16.3, 8.3, 4.3, 2.0, 1.1, 0.5, 0.2, -0.2, -0.2, -0.4, -1.9, -9.3])  # fmt: skip
+    dark = np.full(8, np.nan)
+    light_seen, error = np.r_[np.nan, seen, dark], np.r_[np.nan, 0.59, np.full(seen.size - 4, 0.14), 0.16, 0.47, 2.5, dark]
+    _, second = find_sources(SlitLight(slit_arcsec=np.linspace(-5.909, 6.077, light_seen.size), light=light_seen, error=error), 8.0)
+    assert second.slit_arcsec == pytest.approx(-0.95, abs=0.1)
+    assert second.relative_flux == pytest.approx(0.065, abs=0.01)
+
+
 def test_a_galaxy_around_an_object_is_no_companion() -> None:
     galaxy = 1500.0 * np.exp(-0.5 * ((CENTRES + 0.9) / (0.42466 * 3.5)) ** 2)
     assert len(find_sources(seen(star(-0.9, 2e4, 0.9, 2.7) + galaxy), 8.0)) == 1
