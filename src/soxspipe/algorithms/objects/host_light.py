@@ -44,6 +44,8 @@ LEAST_SHARE = 0.04
 MOST_MISSING = 0.1
 """Light that a host lacks in some rows over what it has in others: none of ten true ones on whole frames lacked any, two stars "had" hosts of 6
 and 10 sigma that lacked a quarter, made of what the sky had left."""
+WIDEST_ARCSEC = 6.0
+"""Half of the slit: what is wider cannot be told from the sky and the slit's illumination (one of 9 arcsec was a companion that the sky had bent)."""
 PROMISING = 0.3
 """Part of the chi squared needed that one step from a point source must promise; later steps find more."""
 OTHER_FWHM = 1.5
@@ -93,7 +95,7 @@ def measure_host(
     if not worth_saying(net, share) or own <= 0.0 or best.host is None or beyond_reach(best.host):
         return None
     significance = float(np.sqrt(net))
-    taken = may_be_taken(significance, share, model.host_of_rows(best))
+    taken = may_be_taken(significance, share, model.host_of_rows(best), float(np.exp(best.host[0])))
     beside = own if taken else max(smooth.own_light(alone), 1e-30)
     left = [(m.own_light(fit) / beside, (fit.misfit - best.misfit) / scatter) for m, fit in tried]
     error = float(np.sqrt(scatter)) * model.own_light_error(best) / beside
@@ -124,11 +126,11 @@ def worth_saying(net: float, share: float) -> bool:
     return net >= WORTH_SAYING**2 and share >= LEAST_DOUBTED
 
 
-def may_be_taken(significance: float, share: float, of_rows: FloatArray) -> bool:
-    """Whether light is called a host: significant, worth its removal, and there in all rows; `of_rows` is its light in each of them."""
+def may_be_taken(significance: float, share: float, of_rows: FloatArray, size_arcsec: float) -> bool:
+    """Whether light is called a host: significant, worth its removal, no wider than what the slit shows, and there in all rows (its light in each)."""
     missing = -float(of_rows[of_rows < 0].sum())
     there = missing <= MOST_MISSING * float(of_rows[of_rows > 0].sum())
-    return significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE and there
+    return significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE and size_arcsec <= WIDEST_ARCSEC and there
 
 
 def doubt_of_host(left: Sequence[tuple[float, float]], error: float, *, taken: bool) -> float:

@@ -100,13 +100,13 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     if not worth_saying(net, share) or own.min() <= 0.0 or beyond_reach(best.host):
         return ()
     significance = float(np.sqrt(net))
-    taken = may_be_taken(significance, share, model.host_of_rows(best))
+    size, place = float(np.exp(best.host[0])), float(best.host[1])
+    taken = may_be_taken(significance, share, model.host_of_rows(best), size)
     weight = _weights(exposures, model, best)
     beside = own if taken else np.maximum(model.own_light(alone), 1e-30)
     left = [(float(weight @ (m.own_light(fit.stars) / beside)), (fit.misfit - best.misfit) / scatter) for m, fit in tried]
     error = float(np.sqrt(scatter)) * model.mean_error(best, weight)
     doubt = doubt_of_host(left, error, taken=taken)
-    size, place = float(np.exp(best.host[0])), float(best.host[1])
     heights = _heights(exposures, model, best) if taken else None
     return tuple(
         HostLight(

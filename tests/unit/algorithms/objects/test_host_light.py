@@ -167,8 +167,9 @@ def test_a_host_is_worth_a_word_from_two_sigma_and_a_hundredth_of_the_light() ->
 
 def test_a_host_is_taken_only_if_it_is_there_in_all_rows() -> None:
     rows = np.array([5.0, 4.0, 1.0])
-    assert may_be_taken(6.0, 0.04, rows)
-    assert not may_be_taken(5.9, 0.04, rows)
-    assert not may_be_taken(6.0, 0.03, rows)
-    assert may_be_taken(6.0, 0.04, np.append(rows, -0.9))
-    assert not may_be_taken(6.0, 0.04, np.append(rows, -1.1))
+    assert may_be_taken(6.0, 0.04, rows, 4.0)
+    assert not may_be_taken(5.9, 0.04, rows, 4.0)
+    assert not may_be_taken(6.0, 0.03, rows, 4.0)
+    assert may_be_taken(6.0, 0.04, np.append(rows, -0.9), 4.0)
+    assert not may_be_taken(6.0, 0.04, np.append(rows, -1.1), 4.0)
+    assert not may_be_taken(60.0, 0.4, rows, 6.1)
