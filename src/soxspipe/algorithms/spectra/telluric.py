@@ -6,12 +6,9 @@ lines where they match what the standard shows (`telluric_model`), else by the l
 (`telluric_lines`); only ratios of depths are used, so that the standard's own depth stays.  The ratios of the amounts and, where no list
 tells, how far each band departs from proportion are fitted to the target.
 
-Which standard is nearest in its air is found by a first fit with the random-band model of Malkmus [1]_, whose depth
-:math:`\beta (\sqrt{1 + 2 k u / \beta} - 1)` is linear in the amount u while it is weak and goes as its root when it is saturated.
-
-References
-----------
-.. [1] Malkmus W., 1967, J. Opt. Soc. Am., 57, 323, doi:10.1364/JOSA.57.000323.
+Which standard is nearest in its air is found by a first fit with the random-band model of Malkmus (1967, J. Opt. Soc. Am., 57,
+323, doi:10.1364/JOSA.57.000323), whose depth :math:`\beta (\sqrt{1 + 2 k u / \beta} - 1)` is linear in the amount u while it is weak
+and goes as its root when it is saturated.
 """
 
 from __future__ import annotations
