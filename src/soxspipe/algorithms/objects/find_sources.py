@@ -181,13 +181,15 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
     explained = np.zeros(remaining.size)
     found: list[_Peak] = []
     for _ in range(LARGEST_COUNT + LARGEST_PASSED):
-        level, significance, scatter = _filtered(slit_light, remaining, _away(slit_light, found))
+        away = _away(slit_light, found)
+        level, significance, scatter = _filtered(slit_light, remaining, away)
         peak = int(np.nanargmax(significance)) if np.isfinite(significance).any() else 0
         strength = float(np.nan_to_num(significance[peak], nan=-np.inf))
         share = float(level[peak] / found[0][3]) if found and found[0][3] > 0 else 1.0
-        clear = share > CLEAR_SHARE and strength * scatter > CLEAR_SIGNIFICANCE
-        clear = clear or (bool(found) and share > WINGS_SHARE and _stands_out_of_even(slit_light, remaining, found, peak))
-        if (strength < needed and not clear) or share < COMPANION_SHARE or len(found) == LARGEST_COUNT:
+        stands_out = strength >= needed or (share > CLEAR_SHARE and strength * scatter > CLEAR_SIGNIFICANCE)
+        if not stands_out and found and share > WINGS_SHARE:
+            stands_out = _stands_out_of_even(slit_light, remaining, away, peak, WINGS_SHARE * found[0][3])
+        if not stands_out or share < COMPANION_SHARE or len(found) == LARGEST_COUNT:
             break
         position, fwhm, _ = measure_peak(slit_light.slit_arcsec, remaining, peak)
         seen = position if not found else _unmirrored(slit_light, position, found[0][0])
@@ -211,12 +213,11 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
     )
 
 
-def _stands_out_of_even(slit_light: SlitLight, light: FloatArray, found: Sequence[_Peak], peak: int) -> bool:
+def _stands_out_of_even(slit_light: SlitLight, light: FloatArray, away: BoolArray, peak: int, least: float) -> bool:
     """Whether a peak is an object's once the bend of the rest of the slit is taken off, which its own light may have made."""
-    away = _away(slit_light, found)
     even = level(replace(slit_light, light=np.where(away, light, np.nan))).light
     height, significance, _ = _filtered(slit_light, even, away)
-    return bool(height[peak] > WINGS_SHARE * found[0][3] and significance[peak] > EVEN_SIGNIFICANCE)
+    return bool(height[peak] > least and significance[peak] > EVEN_SIGNIFICANCE)
 
 
 def _largest_near(slit_light: SlitLight, significance: FloatArray, position: float) -> float:

@@ -15,6 +15,7 @@ from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.algorithms.objects.profile_cells import Cells
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.numerics.polynomials import legendre
+from soxspipe.numerics.rows import fit_rows
 
 USUAL_WINGS, WINGS_PRIOR = 1.0 / 2.8, 0.09
 """Inverse exponents of stars behind telescopes: 2.6 to 2.7 on two instruments, 2.2 to 3.8 at most sites; a faint object shows none of its
@@ -203,14 +204,7 @@ def _fit_rows(
     """The terms of a row, shape (rows, bins, terms), and their factors for several columns of data, shape (rows, terms, columns)."""
     d = cells.distance / max(float(np.abs(cells.distance).max()), 1e-9)
     terms = np.stack([shape, *(d**k for k in range(NUISANCE_DEGREE + 1))], axis=-1)
-    weighted = (terms * weight[..., None]).transpose(0, 2, 1)
-    normal, right = weighted @ terms, weighted @ columns
-    size = np.trace(normal, axis1=1, axis2=2)
-    solvable = size > 0
-    normal += np.where(solvable, 1e-10 * size, 1.0)[:, None, None] * np.eye(terms.shape[-1])
-    prior = NUISANCE_PRIOR * max(1.0, fwhm_arcsec / NUISANCE_FWHM_ARCSEC)
-    normal[:, 2:, 2:] += (prior * float(np.abs(shape).max())) ** -2 * np.eye(NUISANCE_DEGREE)
-    found = np.linalg.solve(normal, right)
-    found[~solvable] = 0.0
-    found[~solvable, 0] = 1.0
+    error = NUISANCE_PRIOR * max(1.0, fwhm_arcsec / NUISANCE_FWHM_ARCSEC) * float(np.abs(shape).max())
+    found = fit_rows(terms, weight, columns, np.full((terms.shape[0], NUISANCE_DEGREE), error**-2))
+    found[~(weight > 0).any(axis=1), 0] = 1.0  # a row that shows nothing has the flux that was estimated
     return terms, found
