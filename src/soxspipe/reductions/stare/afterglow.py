@@ -24,7 +24,7 @@ def measure_afterglow(exposures: Sequence[RawExposure], inputs: StareInputs) -> 
     if inputs.arm.name != WITH_PERSISTENCE or len(exposures) < 2:
         return tuple(found)
     unlit = unlit_pixels(far_from_orders(inputs.geometry), inputs.masters.flat, every_row=1)
-    for before, after in pairwise(sorted(range(len(exposures)), key=lambda number: inputs.raw[number].observation.mjd)):
+    for before, after in pairwise(inputs.by_time(range(len(exposures)))):
         found[after] = measure_persistence(exposures[before], exposures[after], inputs.masters, unlit)
     return tuple(found)
 

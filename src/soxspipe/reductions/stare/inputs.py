@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.calibrations import ExtinctionCurve, Masters, SkyLines, StandardStar, TelluricBands
@@ -70,3 +73,7 @@ class StareInputs:
     def makes_response(self) -> bool:
         """Whether a response is to be made."""
         return self.is_standard and self.response is None
+
+    def by_time(self, numbers: Iterable[int]) -> list[int]:
+        """Numbers of exposures, from the first on the sky to the last; those without a time stand first, as they come."""
+        return sorted(numbers, key=lambda number: float(np.nan_to_num(self.raw[number].observation.mjd)))

@@ -32,14 +32,12 @@ def response_warnings(response: ResponseCurve | None, flat_md5: str, observation
     return found
 
 
-def misfit_warnings(response: ResponseCurve | None, bands: TelluricBands | None) -> Iterator[str]:
+def misfit_warnings(response: ResponseCurve | None, bands: TelluricBands) -> Iterator[str]:
     """Whether a response misses its own star, outside telluric bands: a smooth curve cannot follow steps, and leaves them out as outliers."""
     if response is None or response.bins_nm.size == 0 or not response.is_sampled:
         return
     wave, value = response.bins_nm, response.bins_value
-    clear = value > 0
-    for start, stop in zip(bands.start_nm, bands.stop_nm, strict=True) if bands is not None else ():
-        clear &= (wave < start) | (wave > stop)
+    clear = (value > 0) & ~bands.contains(wave)
     off = np.abs(np.interp(wave, response.wavelength_nm, response.response) - value)
     far = clear & (off > FAR_OFF * value) & (off > FAR_OFF_SIGMA * response.bins_error)
     share = far.sum() / max(int(clear.sum()), FEWEST_BINS)

@@ -56,7 +56,8 @@ def solve_stack(
     """Average exposures that agree, and solve sky and object on their mean, one line a box."""
     inputs, windows = inputs_of_group(numbers, ready, plan), ready.windows
     named = inputs.object_slit_arcsec
-    stacked = clip_and_stack([ready.exposures[number] for number in _by_time(numbers, ready)], settings.stack, _bias_level(inputs))
+    # in the sequence of time the mean has the same bits in whatever sequence the exposures are given
+    stacked = clip_and_stack([ready.exposures[number] for number in ready.inputs.by_time(numbers)], settings.stack, _bias_level(inputs))
     done("clip_and_stack", notes.stack(stacked))
     shown = store_frame(stacked)
     sound = shown.flagged(bad_in_masters(inputs.masters, stacked.shape), PixelFlag.BAD)
@@ -102,11 +103,6 @@ def solve_stack(
         shift=shift,
         extracted=tuple(extracted),
     )
-
-
-def _by_time(numbers: tuple[int, ...], ready: PreparedSet) -> list[int]:
-    """Exposures from the first on the sky to the last: their mean has the same bits in whatever sequence they are given."""
-    return sorted(numbers, key=lambda number: float(np.nan_to_num(ready.inputs.raw[number].observation.mjd)))
 
 
 def _bias_level(inputs: StareInputs) -> Image | None:
