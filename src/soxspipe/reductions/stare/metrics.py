@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from soxspipe.algorithms.extraction.horne_extraction import LEAST_FLAT
 from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.stored_image import seen
@@ -28,8 +29,10 @@ def bad_pixels(context: StareContext) -> Metrics:
 
 def inner_orders(context: StareContext) -> Metrics:
     """Level between the order edges."""
-    frame = context.result.sky_subtracted
+    frame, flat = context.result.sky_subtracted, context.inputs.masters.flat
     counted = on_slit(context) & frame.good
+    if flat is not None:  # what the lamp hardly lights is divided by next to nothing, and its noise would be all of the mean
+        counted &= flat.electrons >= LEAST_FLAT
     outside = metrics.beside_object(counted, _empty(context))
     left_over = seen(context.result.residual_sigma)[outside] * np.sqrt(np.maximum(frame.variance[outside], 0.0))
     return metrics.measure_inner_orders(frame.electrons[counted], left_over)
