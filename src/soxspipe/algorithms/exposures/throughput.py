@@ -140,6 +140,16 @@ def round_transmission(seeing: Moffat | None, wavelength_nm: FloatArray, slit_wi
     return np.asarray(image(across, wavelength_nm[:, None], step).sum(axis=1) * step)
 
 
+def images_with_common_wings(images: Sequence[Moffat | None]) -> list[Moffat | None]:
+    """Images of several exposures, each of its own width, with the exponent of the first, which is the deepest.
+
+    Wings belong to telescope and site more than to one exposure, and one that is dim shows none of its own: it has those that stars
+    usually have, with which another share of its light would seem to pass the slit.
+    """
+    first = images[0]
+    return [image if image is None or first is None else replace(image, beta=first.beta) for image in images]
+
+
 def round_width(seen_arcsec: float, slit_width_arcsec: float, beta: float) -> float:
     """FWHM of the round Moffat image of exponent `beta` whose part in a slit is `seen_arcsec` wide along it.
 

@@ -18,6 +18,7 @@ from soxspipe.algorithms.exposures.throughput import (
     LightRatio,
     clear_exposures,
     constant_ratio,
+    images_with_common_wings,
     measure_ratio,
     round_transmission,
     transmissions_that_differ,
@@ -222,9 +223,11 @@ def _light(groups: Sequence[GroupSpectra], aligned: Sequence[tuple[OrderSpectrum
     errors = [ratio.error * times[0] / time for ratio, time in zip(measured, times, strict=True)]
     number = np.array([len(group.exposures) for group in groups], dtype=np.float64)
 
+    images = images_with_common_wings([group.seeing for group in groups])
+
     def passed(wavelength_nm: FloatArray) -> FloatArray:
         """Transmission of the slit in every group."""
-        return np.stack([round_transmission(group.seeing, wavelength_nm, observation.slit_width_arcsec) for group in groups])
+        return np.stack([round_transmission(image, wavelength_nm, observation.slit_width_arcsec) for image in images])
 
     wave = np.concatenate([one.wavelength_nm for one in groups[0].spectra])
     middle = passed(np.array([np.median(wave)]))[:, 0]

@@ -7,6 +7,7 @@ import pytest
 
 from soxspipe.algorithms.exposures.throughput import (
     clear_exposures,
+    images_with_common_wings,
     measure_ratio,
     round_transmission,
     slit_transmission,
@@ -88,3 +89,16 @@ def test_slit_losses_that_are_wrong_make_no_cloud() -> None:
 def test_a_transmission_counts_where_it_differs_by_more_than_is_unknown() -> None:
     clear = np.array([True, True, False, False])
     assert list(transmissions_that_differ(np.array([0.81, 0.79, 0.79, 0.6]), clear)) == [False, False, False, True]
+
+
+def test_a_dim_exposure_has_the_wings_that_the_deepest_shows() -> None:
+    """Wings of 2.64 in place of 3.45, as a prior has them, let 5 % less of the light through the slit, which would shift the level of all."""
+    deep, dim = (Moffat(fwhm_arcsec=0.87, slope=-0.2, beta=beta, pivot_nm=550.0) for beta in (3.45, 2.64))
+    passed = [float(round_transmission(image, np.array([550.0]), 1.0)[0]) for image in (deep, dim)]
+    assert passed[1] / passed[0] == pytest.approx(0.95, abs=0.01)
+    first, second, unknown = images_with_common_wings([deep, dim, None])
+    assert first is not None
+    assert second is not None
+    assert unknown is None
+    assert (first.beta, second.beta) == (3.45, 3.45)
+    assert images_with_common_wings([None, dim]) == [None, dim]
