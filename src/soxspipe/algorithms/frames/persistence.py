@@ -1,4 +1,4 @@
-"""Charge of an exposure that the next one shows again, measured where cosmic rays struck between the orders."""
+"""Charge of an exposure that the next one shows again: measured where cosmic rays struck between the orders, and what it is elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from soxspipe.algorithms.frames.detrend import bad_in_masters, pedestal_level
 from soxspipe.datamodel.arrays import BoolImage, FloatArray
 from soxspipe.datamodel.calibrations import Masters
-from soxspipe.datamodel.frame import Exposure
+from soxspipe.datamodel.flags import PixelFlag
+from soxspipe.datamodel.frame import Exposure, Where
 from soxspipe.numerics.robust import mad_sigma
 
 STRUCK_E = 800.0
@@ -34,6 +35,34 @@ class Persistence:
 
     share: float
     error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Afterglow:
+    """What an exposure shows of the one before it.
+
+    Attributes
+    ----------
+    share : float
+        Of the charge.
+    before : Exposure
+        With all charge that its wells held, what they kept of earlier exposures included.
+    masters : Masters
+        Bias and dark that it still holds.
+    """
+
+    share: float
+    before: Exposure
+    masters: Masters
+
+    def at(self, where: Where) -> FloatArray:
+        """Electrons of some pixels, in the shape in which a frame gives them; 0 where the exposure before has no number."""
+        electrons, _, flags = self.before.part(where)
+        # single pixels have any number of axes, masters two
+        own = self.masters.cutout(lambda image: image[where] if isinstance(where, slice) else image[where].reshape(1, -1))
+        level = pedestal_level(self.before.exptime_s, own)
+        charge = electrons - (level.reshape(electrons.shape) if isinstance(level, np.ndarray) else level)
+        return np.asarray(self.share * np.where(flags & np.uint8(PixelFlag.NOT_FINITE), 0.0, charge))
 
 
 def measure_persistence(before: Exposure, after: Exposure, masters: Masters, unlit: BoolImage) -> Persistence | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soxspipe.algorithms.frames.persistence import Afterglow
 from soxspipe.datamodel.arrays import BoolImage, Image
 from soxspipe.datamodel.dead_lines import DeadLines
 from soxspipe.datamodel.detector import Detector
@@ -62,6 +63,8 @@ class RawExposure:
         How many of them the exposure is the mean of.
     pattern : ReadoutPattern or None
         To be taken off, and its error to be added.
+    afterglow : Afterglow or None
+        Charge of the exposure before, to be taken off.
     """
 
     adu: Pixels
@@ -70,6 +73,7 @@ class RawExposure:
     exptime_s: float
     integrations: float = 1.0
     pattern: ReadoutPattern | None = None
+    afterglow: Afterglow | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -82,6 +86,8 @@ class RawExposure:
         electrons = np.multiply(adu, self.detector.gain_e_per_adu, dtype=np.float64)
         if self.pattern is not None:
             electrons -= self.pattern.at(where)
+        if self.afterglow is not None:
+            electrons -= self.afterglow.at(where)
         flags = self.bad_pixels[where] * np.uint8(PixelFlag.BAD)
         if adu.dtype.kind == "f" and not (finite := np.isfinite(adu)).all():
             flags[~finite] |= np.uint8(PixelFlag.NOT_FINITE)

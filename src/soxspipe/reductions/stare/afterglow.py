@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from soxspipe.algorithms.frames.persistence import Persistence, measure_persistence
+from soxspipe.algorithms.frames.persistence import Afterglow, Persistence, measure_persistence
 from soxspipe.algorithms.frames.prepare import RawExposure
 from soxspipe.algorithms.frames.read_noise import far_from_orders, unlit_pixels
 from soxspipe.reductions.stare.inputs import StareInputs
@@ -15,7 +16,7 @@ WITH_PERSISTENCE = "NIR"
 SURE_SIGMA = 5.0
 """Few pixels are struck by cosmic rays, and not all of what they leave is normal noise."""
 WORTH_SAYING = 0.002
-"""Of the charge: less changes no flux by as much as a calibration is good to."""
+"""Of the charge: less would change no flux by as much as a calibration is good to."""
 
 
 def measure_afterglow(exposures: Sequence[RawExposure], inputs: StareInputs) -> tuple[Persistence | None, ...]:
@@ -27,6 +28,19 @@ def measure_afterglow(exposures: Sequence[RawExposure], inputs: StareInputs) -> 
     for before, after in pairwise(inputs.by_time(range(len(exposures)))):
         found[after] = measure_persistence(exposures[before], exposures[after], inputs.masters, unlit)
     return tuple(found)
+
+
+def without_afterglow(
+    exposures: Sequence[RawExposure], found: Sequence[Persistence | None], inputs: StareInputs
+) -> tuple[RawExposure, ...]:
+    """The exposures, each without what it shows of the one before it; untouched where that is not significant."""
+    cleaned = list(exposures)
+    for before, after in pairwise(inputs.by_time(range(len(exposures)))):
+        one = found[after]
+        if one is not None and (share := significant_share(one)):
+            glow = Afterglow(share=share, before=exposures[before], masters=inputs.masters)
+            cleaned[after] = replace(exposures[after], afterglow=glow)
+    return tuple(cleaned)
 
 
 def significant_share(found: Persistence) -> float:
@@ -41,5 +55,5 @@ def afterglow_words(names: Sequence[str], found: Sequence[Persistence | None]) -
     if worst is not None and share > WORTH_SAYING:
         yield (
             f"{name}: {100 * share:.1f} +- {100 * worst.error:.1f} % of the charge of the exposure before it is seen again, as pixels show "
-            "that cosmic rays struck; it is not corrected, and the flux may be too high by as much"
+            "that cosmic rays struck; it was taken off. What was on the detector before the first exposure is not known"
         )

@@ -19,7 +19,7 @@ from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.stored_image import seen
 from soxspipe.errors import AlgorithmError
-from soxspipe.reductions.stare.afterglow import afterglow_words, measure_afterglow
+from soxspipe.reductions.stare.afterglow import afterglow_words, measure_afterglow, without_afterglow
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.noise import SetNoise, judge_noise
 from soxspipe.reductions.stare.patterns import pattern_words, without_pattern
@@ -36,7 +36,7 @@ MOST_SATURATED = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparedSet:
-    """Exposures of one set with the noise that their own pixels confirm, read-out patterns taken off.
+    """Exposures of one set with the noise that their own pixels confirm, read-out patterns and charge of earlier exposures taken off.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class PreparedSet:
 
 
 def prepare_set(inputs: StareInputs) -> PreparedSet:
-    """Find the orders, check the noise of every exposure, look for full wells, take read-out patterns off.
+    """Find the orders, check the noise of every exposure, look for full wells, take read-out patterns and charge of the exposure before off.
 
     Raises
     ------
@@ -105,14 +105,15 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
         for exposure, one in zip(exposures, noise.exposures, strict=True)
     ]
     plain = without_pattern(known, inputs)
+    afterglow = measure_afterglow(plain, inputs)
     return PreparedSet(
         inputs=replace(inputs, masters=replace(inputs.masters, quiet_level_e=noise.quiet_level_e, offset_e=noise.offset_e)),
-        exposures=plain,
+        exposures=without_afterglow(plain, afterglow, inputs),
         windows=windows,
         noise=noise,
         full_well_adu=well,
         half_full=half_full,
-        afterglow=measure_afterglow(plain, inputs),
+        afterglow=afterglow,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from soxspipe.algorithms.frames.persistence import LEAST_STRUCK, Persistence, measure_persistence
+from soxspipe.algorithms.frames.persistence import LEAST_STRUCK, Afterglow, Persistence, measure_persistence
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.flags import PixelFlag
 from soxspipe.datamodel.frame import Frame
@@ -58,3 +58,17 @@ def test_flagged_pixels_take_no_part_and_few_measure_nothing() -> None:
     assert measure_persistence(frame(1, struck, flags), frame(2, 0.05 * struck), Masters(), UNLIT) is None
     assert measure_persistence(frame(1, tracks(4, LEAST_STRUCK // 4)), frame(2, np.zeros(SHAPE)), Masters(), UNLIT) is None
     assert isinstance(measure_persistence(frame(1, struck), frame(2, np.zeros(SHAPE)), Masters(), UNLIT), Persistence)
+
+
+def test_the_afterglow_is_a_share_of_the_charge_above_the_pedestal_in_rows_and_in_single_pixels() -> None:
+    light = np.arange(np.prod(SHAPE), dtype=float).reshape(SHAPE)
+    flags = np.zeros(SHAPE, np.uint8)
+    flags[3, 4] = PixelFlag.NOT_FINITE
+    before = Frame(electrons=light + 50.0, variance=np.ones(SHAPE), flags=flags, exptime_s=100.0)
+    dark = Frame(electrons=np.full(SHAPE, 50.0), variance=np.ones(SHAPE), flags=np.zeros(SHAPE, np.uint8), exptime_s=100.0)
+    for masters in (Masters(dark=dark), Masters(offset_e=50.0)):
+        glow = Afterglow(share=0.02, before=before, masters=masters)
+        np.testing.assert_allclose(glow.at(slice(10, 12)), 0.02 * light[10:12])
+        for where in ((np.array([5, 7]), np.array([1, 2])), (np.array([[5], [7]]), np.array([[1, 2]]))):
+            np.testing.assert_allclose(glow.at(where), 0.02 * light[where])
+        assert glow.at((np.array([3]), np.array([4]))) == 0.0  # nothing is known of it
