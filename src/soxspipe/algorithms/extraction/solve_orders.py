@@ -85,12 +85,13 @@ class HostSearch:
     ----------
     known : HostLight or None
         As all exposures of the set show it together: it is taken off as it is.
-    later : bool
-        Nothing is looked for here; what this exposure tells of a host is kept for a decision on all exposures.
+    orders_of_set : int or None
+        Number of orders in a set of exposures that decides together: nothing is looked for here, and what this exposure tells of a host
+        is kept.  It may have lost some of these orders.
     """
 
     known: HostLight | None = None
-    later: bool = False
+    orders_of_set: int | None = None
 
 
 NO_OTHERS = HostSearch()
@@ -222,8 +223,8 @@ def _look_for_host(
     """The host that is known or seen here, or what this exposure tells of one that is looked for in all of them later."""
     if host.known is not None or not settings.subtract_host:
         return host.known, None
-    if host.later:
-        return None, collect_rows(alone, rejected, trace, star)
+    if host.orders_of_set is not None:
+        return None, collect_rows(alone, rejected, trace, star, host.orders_of_set)
     return measure_host(alone, rejected, trace, star), None
 
 

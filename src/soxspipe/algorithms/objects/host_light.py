@@ -80,7 +80,7 @@ def measure_host(
     HostLight or None
         None if a point source explains the light.  `taken` is False if a host is less significant than `NEEDED_SIGNIFICANCE`.
     """
-    fitted = star_under_host(fits, rejected, trace, star)
+    fitted = star_under_host(fits, rejected, trace, star, parts_for(ROWS_WANTED, len(fits)))
     if fitted is None:
         return None
     smooth, alone, tried = _search(fitted, trace.fwhm_arcsec)
@@ -115,9 +115,10 @@ def measure_host(
     )
 
 
-def star_under_host(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, star: StarFit | None) -> StarFit | None:
-    """The point source that is at hand if it has the rows that a host needs, else one that is fitted; None where there is no light to fit."""
-    parts = parts_for(ROWS_WANTED, len(fits))
+def star_under_host(
+    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, star: StarFit | None, parts: int
+) -> StarFit | None:
+    """The point source that is at hand if it has as many rows per order, else one that is fitted; None where there is no light to fit."""
     return star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts, star)
 
 

@@ -15,6 +15,7 @@ from soxspipe.algorithms.objects.blurred_host import BlurredHost
 from soxspipe.algorithms.objects.host_light import (
     INDICES,
     PARTS,
+    ROWS_WANTED,
     START_ARCSEC,
     beyond_reach,
     doubt_of_host,
@@ -26,7 +27,7 @@ from soxspipe.algorithms.objects.host_light import (
     without_side,
     worth_saying,
 )
-from soxspipe.algorithms.objects.point_source import StarFit
+from soxspipe.algorithms.objects.point_source import StarFit, parts_for
 from soxspipe.algorithms.objects.shared_model import SharedFit, SharedModel
 from soxspipe.algorithms.objects.slit_model import SlitFit, SlitModel
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
@@ -58,9 +59,15 @@ class HostRows:
     fwhm_arcsec: float
 
 
-def collect_rows(fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, star: StarFit | None) -> HostRows | None:
-    """Rows of one exposure; arguments as for `measure_host`, None where there is no light to fit."""
-    fitted = star_under_host(fits, rejected, trace, star)
+def collect_rows(
+    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, star: StarFit | None, n_orders: int
+) -> HostRows | None:
+    """Rows of one exposure, None where there is no light to fit.
+
+    Of `n_orders` orders it may have lost some: its rows stand for the same parts of the others as those of an exposure that has all.
+    Other arguments as for `measure_host`.
+    """
+    fitted = star_under_host(fits, rejected, trace, star, parts_for(ROWS_WANTED, n_orders))
     if fitted is None:
         return None
     lengths = {fit.data.window.order: fit.data.window.b_px.size for fit in fits}
@@ -83,11 +90,8 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     -------
     tuple of HostLight
         The host as every exposure shows it; empty if point sources explain the light of all.  Decision, significance, share and doubt
-        are those of all together: `doubt` is of the mean of their spectra.  Empty also where one lost so many orders that its rows stand
-        for other parts of an order than those of the others.
+        are those of all together: `doubt` is of the mean of their spectra.
     """
-    if len({one.star.parts for one in seen}) > 1:
-        return ()
     exposures, tried = _search(_on_all_orders(seen), passed, slit_width_arcsec)
     if not tried:
         return ()

@@ -95,10 +95,12 @@ class SharedModel:
         return best
 
     def _light_of(self, stars: Sequence[SlitFit]) -> FloatArray:
-        """Logarithm of the light of each exposure over the first one's, slit losses aside."""
-        own = np.array([max(model.own_light(star), 1e-30) for model, star in zip(self.models, stars, strict=True)])
-        light = np.log(own) - self.passed
-        return np.asarray(light - light[0])
+        """Logarithm of the light of each exposure over the first one's in the rows that both have, slit losses aside."""
+        own = [model.own_light_of_rows(star) for model, star in zip(self.models, stars, strict=True)]
+        lit = [(model.weight > 0).any(axis=1) for model in self.models]
+        pairs = [(light[there & lit[0]].sum(), own[0][there & lit[0]].sum()) for light, there in zip(own, lit, strict=True)]
+        light, first = np.log(np.maximum(np.array(pairs), 1e-30)).T
+        return np.asarray(light - first - (self.passed - self.passed[0]))
 
     def improve(self, start: SharedFit) -> SharedFit:
         """Damped Gauss-Newton steps until chi squared stands still."""

@@ -217,7 +217,11 @@ class SlitModel:
 
     def own_light(self, fit: SlitFit) -> float:
         """Light of the point source in all rows, electrons times bins."""
-        return float(np.sum(fit.own * self.moffats(fit.shape, fit.shares).sum(axis=1)))
+        return float(np.sum(self.own_light_of_rows(fit)))
+
+    def own_light_of_rows(self, fit: SlitFit) -> FloatArray:
+        """Light of the point source in every row, electrons times bins, shape (rows,)."""
+        return np.asarray(fit.own * self.moffats(fit.shape, fit.shares).sum(axis=1))
 
     def own_light_error(self, fit: SlitFit) -> float:
         """Error of `own_light` that the parameters of shape leave, all of them free together; those at a limit stay there."""

@@ -70,15 +70,17 @@ def _shared_hosts(groups: Sequence[GroupSpectra], ready: PreparedSet) -> Hosts:
     return {group.exposures: light for group, light in zip(groups, found, strict=False)}
 
 
-def _search(numbers: tuple[int, ...], plan: Plan, hosts: Hosts) -> HostSearch:
+def _search(numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, hosts: Hosts) -> HostSearch:
     """How a group deals with a host: it alone decides only where it is the only one."""
-    return NO_OTHERS if len(plan.groups) == 1 else HostSearch(known=hosts.get(numbers), later=True)
+    if len(plan.groups) == 1:
+        return NO_OTHERS
+    return HostSearch(known=hosts.get(numbers), orders_of_set=len(ready.windows))
 
 
 def _solve_main(ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done, hosts: Hosts) -> tuple[GroupSpectra, ShownSolution]:
     """Solve the first group of exposures, whose frames are shown; its solved orders end here."""
     numbers, masters = plan.groups[0], ready.inputs.masters
-    main = solve_stack(numbers, ready, plan, settings, done, _search(numbers, plan, hosts))
+    main = solve_stack(numbers, ready, plan, settings, done, _search(numbers, ready, plan, hosts))
     shown = show_solution(main, ready, flattened=settings.use_flat and masters.flat is not None)
     return main.group(numbers, masters if len(plan.groups) > 1 else None), shown
 
@@ -111,7 +113,7 @@ def _solve_other(
     AlgorithmError
         If it cannot be solved, or has no object where the others have one (`with_object`).
     """
-    one = solve_stack(numbers, ready, plan, settings, _quiet, _search(numbers, plan, hosts))
+    one = solve_stack(numbers, ready, plan, settings, _quiet, _search(numbers, ready, plan, hosts))
     if one.found.source is None and with_object:
         raise AlgorithmError(f"its object does not stand out (strongest peak {one.found.significance:.1f} sigma)")
     return one.group(numbers, ready.inputs.masters), f"{notes.trace(one.found)}, FWHM {one.solved.profile.fwhm_arcsec:.2f} arcsec"

@@ -11,7 +11,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
 from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.host_light import doubt_of_host, may_be_taken, measure_host, worth_saying
+from soxspipe.algorithms.objects.host_light import ROWS_WANTED, doubt_of_host, may_be_taken, measure_host, worth_saying
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
@@ -128,10 +128,11 @@ def test_a_known_host_is_taken_off_as_it_is() -> None:
 
 
 def test_rows_are_kept_for_a_later_decision() -> None:
-    later = solved(scene(3000.0, 0.4), host=HostSearch(later=True))
+    later = solved(scene(3000.0, 0.4), host=HostSearch(orders_of_set=4))
     assert later.host is None
     assert later.host_rows is not None
     assert list(later.host_rows.lengths) == [11, 12]
+    assert later.host_rows.star.parts == ROWS_WANTED // 4  # as an exposure has that did not lose two of its four orders
 
 
 def test_an_object_beside_is_no_host() -> None:
