@@ -22,6 +22,15 @@ USUAL_SLIT_ARCSEC = 1.0
 """Where the slit's width is not known."""
 
 
+_HALF = N_STEPS // 2
+"""Of the grid: galaxy, image and slit are even along both axes, so that a quarter of it says all."""
+_STEPS = np.arange(_HALF + 1)
+_OFTEN = np.where(_STEPS % _HALF, 2.0, 1.0)
+"""How often a place of the half stands on the whole axis."""
+_TRANSFORM = np.cos(2.0 * np.pi / N_STEPS * np.outer(_STEPS, _STEPS)) * _OFTEN
+"""Discrete Fourier transform of what is even, from its half to its half; over `N_STEPS` also the way back."""
+
+
 class BlurredHost:
     """Hosts of one Sersic index in one seeing.
 
@@ -36,15 +45,17 @@ class BlurredHost:
     """
 
     def __init__(self, fwhm_arcsec: float, index: float, slit_width_arcsec: float | None) -> None:
-        axis = (np.arange(N_STEPS) - N_STEPS // 2) * STEP_ARCSEC
-        self.along, self.index = axis, index
-        self.radius = np.hypot(axis[:, None], axis)
+        half_axis = _STEPS * STEP_ARCSEC
+        self.along, self.index = (np.arange(N_STEPS) - _HALF) * STEP_ARCSEC, index
+        self.radius = np.hypot(half_axis[:, None], half_axis)
         image = (1.0 + (2.0 ** (1.0 / BETA) - 1.0) * (2.0 * self.radius / fwhm_arcsec) ** 2) ** -BETA
         half = 0.5 * (slit_width_arcsec or USUAL_SLIT_ARCSEC)
         # the share of each step across the slit that the slit lets through
-        across = np.clip((half - np.abs(axis)) / STEP_ARCSEC + 0.5, 0.0, 1.0)
-        self.through = np.fft.rfft2(np.fft.ifftshift(image / image.sum())) * np.fft.rfft(np.fft.ifftshift(across))
-        self.mean_of_slit = float(across.sum())
+        across = np.clip((half - half_axis) / STEP_ARCSEC + 0.5, 0.0, 1.0)
+        blur = _TRANSFORM @ image @ _TRANSFORM.T / (_OFTEN @ image @ _OFTEN)
+        # the sum across the slit is the middle of a convolution with the slit: a product with its blurred image, summed across
+        self.through = (blur * (_TRANSFORM @ across)) @ _TRANSFORM.T / N_STEPS * _OFTEN
+        self.mean_of_slit = float(_OFTEN @ across)
 
     def table(self, size_arcsec: float) -> FloatArray:
         """Light along `along` of a host of unit central brightness before the blur, mean over the slit's width.
@@ -54,10 +65,9 @@ class BlurredHost:
         size_arcsec : float
             Diameter that holds half of the light before the blur.
         """
-        galaxy = np.fft.rfft2(np.fft.ifftshift(sersic(self.radius, size_arcsec, self.index, CUSP_ARCSEC)))
-        # the sum across the slit is the middle of the convolution with the slit
-        seen = np.fft.irfft2(galaxy * self.through, s=self.radius.shape)[:, 0]
-        return np.asarray(np.fft.fftshift(seen)) / self.mean_of_slit
+        galaxy = sersic(self.radius, size_arcsec, self.index, CUSP_ARCSEC)
+        seen = _TRANSFORM @ np.sum((_TRANSFORM @ galaxy) * self.through, axis=1) / N_STEPS
+        return np.concatenate([seen[:0:-1], seen[:-1]]) / self.mean_of_slit
 
     def __call__(self, distance_arcsec: FloatArray, size_arcsec: float) -> FloatArray:
         """The same at any distances from the host's centre."""
