@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate, combinations, pairwise
 
@@ -57,7 +57,7 @@ class Plan:
 class GroupSpectra:
     """Spectra of one group of exposures; `masters` is the part of each spectrum's variance that bias, dark and flat make.
 
-    `host_rows` is what they tell of a host, where that is decided on all groups together.
+    `host_rows` is what they tell of a host, where that is decided on all groups together; `lost` has orders without a sky, and why.
     """
 
     exposures: tuple[int, ...]
@@ -68,6 +68,7 @@ class GroupSpectra:
     seeing: Moffat | None
     masters: tuple[FloatArray, ...]
     host_rows: HostRows | None = None
+    lost: Mapping[int, str] = field(default_factory=dict)
 
     def star_width(self, wavelength_nm: float) -> float:
         """FWHM of the object's light along the slit at a wavelength, arcsec, without what pixels add; as fitted if it has no shape."""
@@ -85,12 +86,13 @@ class GroupSpectra:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Combination:
-    """The spectrum of all exposures, and what became of each."""
+    """The spectrum of all exposures, what became of each, and orders that none of them has, and why."""
 
     spectra: tuple[OrderSpectrum, ...]
     covariances: tuple[FloatArray, ...]
     records: tuple[ExposureRecord, ...]
     warnings: tuple[str, ...]
+    lost: Mapping[int, str]
 
 
 def plan_exposures(ready: PreparedSet) -> Plan:
@@ -143,7 +145,7 @@ def combine_groups(
     Parameters
     ----------
     groups : sequence of GroupSpectra
-        The first is the reference: its pixels and wavelengths are kept.
+        The first is the reference: its pixels and wavelengths are kept; of an order that it lost, those of the first that has it.
     plan : Plan
         Quick looks and groups.
     ready : PreparedSet
@@ -156,7 +158,8 @@ def combine_groups(
         spectra, covariances = reference.spectra, reference.covariances
         shares, ratios = [1.0], [constant_ratio(1.0)]
     else:
-        aligned = [_aligned(group, reference) for group in groups]
+        orders = _all_orders(groups)
+        aligned = [_aligned(group, orders) for group in groups]
         ratios = _light(groups, [spectra for spectra, _ in aligned], ready)
         overlap = shared_pixels([group.position_arcsec for group in groups], [group.fwhm_arcsec for group in groups])
         combined = [
@@ -166,13 +169,18 @@ def combine_groups(
                 [ratio.at(one.wavelength_nm) for ratio in ratios],
                 partial(common_variance, np.stack([group.masters_at(one) for group in groups]), overlap=overlap),
             )
-            for place, one in enumerate(reference.spectra)
+            for place, (one, _) in enumerate(orders)
         ]
         spectra, covariances = tuple(one.spectrum for one in combined), tuple(one.covariance for one in combined)
         shares = list(np.mean(np.concatenate([one.share[:, one.share.sum(axis=0) > 0] for one in combined], axis=1), axis=1))
     records = _records(groups, shares, ratios, plan, ready, failures)
+    delivered = {one.order for one in spectra}
     return Combination(
-        spectra=spectra, covariances=covariances, records=records, warnings=(*_rotation(ready), *_warnings(records, len(groups)))
+        spectra=spectra,
+        covariances=covariances,
+        records=records,
+        warnings=(*_rotation(ready), *_warnings(records, len(groups)), *_lost_orders(groups, delivered, ready)),
+        lost={order: reason for order, reason in reference.lost.items() if order not in delivered},
     )
 
 
@@ -196,12 +204,23 @@ def _depth(group: Sequence[int], looks: Sequence[QuickLook], times: Sequence[tup
     return len(group) * (times[group[0]][0] * times[group[0]][1] * 1e-6 + light**2 / max(first.sky, 10.0) / max(first.width_arcsec, 0.3))
 
 
-def _aligned(group: GroupSpectra, reference: GroupSpectra) -> tuple[tuple[OrderSpectrum, ...], tuple[FloatArray, ...]]:
-    """A group's orders on the wavelengths of the reference's; orders that it has not hold no sample."""
+def _all_orders(groups: Sequence[GroupSpectra]) -> list[tuple[OrderSpectrum, FloatArray]]:
+    """Every order, and its covariance, of the first group that has it."""
+    found: dict[int, tuple[OrderSpectrum, FloatArray]] = {}
+    for group in groups:
+        for one, covariance in zip(group.spectra, group.covariances, strict=True):
+            found.setdefault(one.order, (one, covariance))
+    return [found[order] for order in sorted(found)]
+
+
+def _aligned(
+    group: GroupSpectra, orders: Sequence[tuple[OrderSpectrum, FloatArray]]
+) -> tuple[tuple[OrderSpectrum, ...], tuple[FloatArray, ...]]:
+    """A group's orders on the wavelengths of others; orders that it has not hold no sample."""
     own = {one.order: (one, covariance) for one, covariance in zip(group.spectra, group.covariances, strict=True)}
     moved = []
-    for one, covariance in zip(reference.spectra, reference.covariances, strict=True):
-        if group is reference:
+    for one, covariance in orders:
+        if one.order in own and own[one.order][0] is one:
             moved.append((one, covariance))
         elif one.order in own:
             moved.append(align_order(*own[one.order], one))
@@ -229,7 +248,7 @@ def _light(groups: Sequence[GroupSpectra], aligned: Sequence[tuple[OrderSpectrum
         """Transmission of the slit in every group."""
         return np.stack([round_transmission(image, wavelength_nm, observation.slit_width_arcsec) for image in images])
 
-    wave = np.concatenate([one.wavelength_nm for one in groups[0].spectra])
+    wave = np.concatenate([one.wavelength_nm for one in aligned[0]])
     middle = passed(np.array([np.median(wave)]))[:, 0]
     clear = clear_exposures(per_second, errors, list(middle))
     counted = clear | transmissions_that_differ(middle, clear)
@@ -312,6 +331,15 @@ def _warnings(records: Sequence[ExposureRecord], n_groups: int) -> tuple[str, ..
     ]
     said += [f"{record.name}: left out, {record.left_out}" for record in records if record.left_out]
     return tuple(said)
+
+
+def _lost_orders(groups: Sequence[GroupSpectra], delivered: Collection[int], ready: PreparedSet) -> Iterator[str]:
+    """Orders that some exposures have not, and whether others stand in."""
+    for group in groups:
+        names = ", ".join(ready.inputs.raw[number].name for number in group.exposures)
+        for order, reason in group.lost.items():
+            rest = "; the spectrum has it from the other exposures" if order in delivered else ""
+            yield f"order {ready.inputs.arm.label(order)} of {names} was left out: {reason}{rest}"
 
 
 def _range_text(records: Sequence[ExposureRecord]) -> str:

@@ -105,7 +105,7 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
             *slit_loss_warnings(fluxed, response.curve, inputs.observation),
             *frame_warnings(inputs.observation, settings),
         ),
-        failures={f"order {order}": reason for order, reason in main.sky_failures.items()} | dict(response.failures),
+        failures={f"order {order}": reason for order, reason in combined.lost.items()} | dict(response.failures),
         diagnostics=main.diagnostics,
     )
 

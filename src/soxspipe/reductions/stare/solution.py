@@ -85,6 +85,7 @@ class StackSolution:
             position_arcsec=self.found.source.slit_arcsec if self.found.source is not None else float("nan"),
             seeing=self.solved.profile.moffat,
             host_rows=self.solved.host_rows,
+            lost=self.sky_failures,
             masters=tuple(
                 _of_masters(order, one.spectrum, self.shown, masters)
                 for order, one in zip(self.solved.orders, self.extracted, strict=True)
@@ -162,7 +163,7 @@ def show_solution(main: StackSolution, ready: PreparedSet, *, flattened: bool) -
         warnings=(
             *ready.warnings(main.flags),
             *off_star_warnings(main.off_star, main.found.source),
-            *solution_warnings(main.found, inputs, solved, main.slit, main.shift, main.sky_failures),
+            *solution_warnings(main.found, inputs, solved, main.slit, main.shift),
         ),
         diagnostics=diagnostics(solved, main.shown),
     )

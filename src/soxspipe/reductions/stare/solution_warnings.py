@@ -142,9 +142,8 @@ def solution_warnings(
     solved: SolvedOrders,
     slit: SlitOffset,
     shift: WavelengthShift | None,
-    sky_failures: Mapping[int, str],
 ) -> tuple[str, ...]:
-    """All that is to be said of objects, host, slit, wavelengths and lines, and of orders left out."""
+    """All that is to be said of objects, host, slit, wavelengths and lines."""
     said: list[str] = []
     if found.source is None:
         where = "the position given" if inputs.object_slit_arcsec is not None else "the slit centre"
@@ -171,6 +170,4 @@ def solution_warnings(
     if uneven := uneven_wavelengths(solved):
         places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")
         said.append(f"sky lines at {places} nm change along the slit; what a polynomial along the slit does not follow is in the errors")
-    for order, reason in sky_failures.items():
-        said.append(f"order {order} was left out: {reason}")
     return tuple(said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,29 @@ def test_a_cloud_costs_its_exposure_the_weight_and_not_the_spectrum_its_level() 
     total = [float(np.sum(spectrum.merged.flux[good])) for spectrum in (result, clear)]
     error = float(np.sqrt(np.sum(clear.merged.variance[good])))
     assert total[0] == pytest.approx(total[1], abs=5.0 * error)
+
+
+def without_order(inputs: StareInputs, exposure: int, order: int) -> StareInputs:
+    """The inputs, an order of one exposure without a pixel."""
+    raw = list(inputs.raw)
+    adu = np.array(raw[exposure].adu)
+    adu[inputs.geometry.dispersion_map.order == order] = np.nan
+    raw[exposure] = replace(raw[exposure], adu=adu)
+    return replace(inputs, raw=tuple(raw))
+
+
+@pytest.mark.parametrize("exposure", [0, 1])
+def test_an_order_that_one_exposure_has_not_is_that_of_the_other(exposure: int) -> None:
+    """The first exposure gives pixels and wavelengths of all other orders."""
+    both = inputs_of(exposures=2, drift_arcsec=(0.0, 1.0))
+    whole, result = reduce(both), reduce(without_order(both, exposure, 18))
+    assert [one.order for one in result.orders] == [one.order for one in whole.orders] == [17, 18, 19]
+    assert any(f"order {both.arm.label(18)} of raw_{exposure}.fits was left out" in warning for warning in result.warnings)
+    assert not result.failures
+    for place, less in ((0, 1.0), (1, 2.0)):
+        one, other = whole.orders[place], result.orders[place]
+        good = np.isfinite(one.flux) & np.isfinite(other.flux)
+        assert good.sum() > 0.9 * np.isfinite(one.flux).sum()
+        assert np.sum(other.flux[good]) == pytest.approx(np.sum(one.flux[good]), rel=0.003)
+        # of two exposures one is interpolated, which puts a part of its noise into the correlation of neighbours
+        assert np.median(other.variance[good] / one.variance[good]) == pytest.approx(less, rel=0.25)
