@@ -20,6 +20,10 @@ LEAST_PIXELS = 40
 """Fewer pixels are not a plateau: hot pixels and cosmic rays."""
 STANDS_OUT = 6.0
 """The highest bin of a plateau holds so many times as many pixels as the bins below it; that of a blaze function 3 times at most."""
+SHARP_STANDS_OUT = 10.0
+"""The highest bin of a plateau at one sharp level over the bins below: three times what a blaze function does."""
+SHARP_EDGE = 3.0
+"""Two bins below a sharp level there are no more pixels than so many times the usual number."""
 EDGE_SHARE = 0.05
 """A plateau ends where a bin holds less than this share of its highest one."""
 WIDEST_BINS = 24
@@ -57,6 +61,8 @@ def find_full_well(adu: Image, limit_adu: float | None = None) -> float | None:
         return None
     counts, edges = _histogram(bright)
     peak = int(np.argmax(np.where(edges[:-1] > TOP_SHARE * high, counts, 0)))
+    if _is_sharp(counts, peak):
+        return float(edges[peak - 1])
     first = last = peak
     while first > 0 and counts[first - 1] > EDGE_SHARE * counts[peak]:
         first -= 1
@@ -70,6 +76,21 @@ def find_full_well(adu: Image, limit_adu: float | None = None) -> float | None:
         return None
     level = float(edges[max(first - 1, 0)])
     return level if _is_wide(adu >= level) else None
+
+
+def _is_sharp(counts: FloatArray, peak: int) -> bool:
+    """Whether pixels pile up at one level, which light does not do: photon noise and pixel response spread it over several bins.
+
+    Such a plateau need not be wide on the detector: of a narrow core that is just full, few pixels have a full one beside them.
+    """
+    below = counts[max(peak - 1 - BELOW_BINS, 0) : max(peak - 1, 0)]
+    if not below.size:
+        return False
+    usual, pile = float(below.mean()), float(counts[peak - 1 : peak + 2].sum())
+    edge = below[-1] <= EDGE_SHARE * counts[peak] + SHARP_EDGE * usual
+    return bool(
+        edge and pile >= LEAST_PIXELS and counts[peak] >= SHARP_STANDS_OUT * usual and counts[peak + 2 :].sum() <= SHARE_ABOVE * pile
+    )
 
 
 def _is_wide(full: BoolImage) -> bool:

@@ -40,10 +40,16 @@ AS_DEEP = 0.7
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """Quick looks and groups of exposures; the first group is the deepest."""
+    """Quick looks and groups of exposures, the deepest that does not have too many full wells first.
+
+    `fuller` are exposures with more full wells than others have, and how many: the others stand in at their wavelengths.  Those of
+    `blurred` have so many that their image is not known, and with it how much of the light passed the slit.
+    """
 
     looks: tuple[QuickLook, ...]
     groups: tuple[tuple[int, ...], ...]
+    fuller: Mapping[int, int] = field(default_factory=dict)
+    blurred: frozenset[int] = frozenset()
 
     @property
     def note(self) -> str:
@@ -108,11 +114,15 @@ def plan_exposures(ready: PreparedSet) -> Plan:
     noises = [noise.used_e for noise in ready.noise.exposures]
     times = [(exposure.exptime_s, exposure.integrations) for exposure in ready.exposures]
     groups = group_exposures(looks, noises, times, _rotators(ready))
-    depth = [_depth(group, looks, times) for group in groups]
+    blurred = frozenset(number for number in range(len(looks)) if len(groups) > 1 and ready.is_too_full(number))
+    if len(blurred) == len(looks):
+        blurred = frozenset()
+    depth = [0.0 if blurred.intersection(group) else _depth(group, looks, times) for group in groups]
     # of groups about as deep the earliest gives the pixels, so that noise does not decide which
     deep = [depth[place] >= AS_DEEP * max(depth) for place in range(len(groups))]
     order = sorted(range(len(groups)), key=lambda place: (0, place) if deep[place] else (1, -depth[place]))
-    return Plan(looks=tuple(looks), groups=tuple(tuple(groups[place]) for place in order))
+    fuller = ready.fuller if len(groups) > 1 else {}
+    return Plan(looks=tuple(looks), groups=tuple(tuple(groups[place]) for place in order), fuller=fuller, blurred=blurred)
 
 
 def inputs_of_group(numbers: Sequence[int], ready: PreparedSet, plan: Plan) -> StareInputs:
@@ -154,13 +164,13 @@ def combine_groups(
         Exposures of groups that could not be solved, and why.
     """
     reference = groups[0]
-    if len(groups) == 1:
+    if len(plan.groups) == 1:  # where others were left out, what is left is brought to the level of a mean exposure
         spectra, covariances = reference.spectra, reference.covariances
         shares, ratios = [1.0], [constant_ratio(1.0)]
     else:
         orders = _all_orders(groups)
         aligned = [_aligned(group, orders) for group in groups]
-        ratios = _light(groups, [spectra for spectra, _ in aligned], ready)
+        ratios = _light(groups, [spectra for spectra, _ in aligned], plan, ready)
         overlap = shared_pixels([group.position_arcsec for group in groups], [group.fwhm_arcsec for group in groups])
         combined = [
             combine_order(
@@ -179,7 +189,12 @@ def combine_groups(
         spectra=spectra,
         covariances=covariances,
         records=records,
-        warnings=(*_rotation(ready), *_warnings(records, len(groups)), *_lost_orders(groups, delivered, ready)),
+        warnings=(
+            *_rotation(ready),
+            *_warnings(records, len(groups)),
+            *_full_wells(plan, groups, ready),
+            *_lost_orders(groups, delivered, ready),
+        ),
         lost={order: reason for order, reason in reference.lost.items() if order not in delivered},
     )
 
@@ -230,17 +245,19 @@ def _aligned(
     return tuple(one for one, _ in moved), tuple(covariance for _, covariance in moved)
 
 
-def _light(groups: Sequence[GroupSpectra], aligned: Sequence[tuple[OrderSpectrum, ...]], ready: PreparedSet) -> list[LightRatio]:
-    """Light of each group over that of a mean exposure through clear air and the mean of all slit transmissions."""
+def _light(
+    groups: Sequence[GroupSpectra], aligned: Sequence[tuple[OrderSpectrum, ...]], plan: Plan, ready: PreparedSet
+) -> list[LightRatio]:
+    """Light of each group over that of a mean exposure through clear air and the mean of all slit transmissions that are known."""
     exposures, observation = ready.exposures, ready.inputs.observation
     times = [exposures[group.exposures[0]].exptime_s for group in groups]
     measured = [
         constant_ratio(1.0) if group is groups[0] else measure_ratio(spectra, aligned[0], time / times[0])
         for group, spectra, time in zip(groups, aligned, times, strict=True)
     ]
-    per_second = [ratio.mean * times[0] / time for ratio, time in zip(measured, times, strict=True)]
-    errors = [ratio.error * times[0] / time for ratio, time in zip(measured, times, strict=True)]
-    number = np.array([len(group.exposures) for group in groups], dtype=np.float64)
+    per_second = np.array([ratio.mean * times[0] / time for ratio, time in zip(measured, times, strict=True)])
+    errors = np.array([ratio.error * times[0] / time for ratio, time in zip(measured, times, strict=True)])
+    number = np.array([0.0 if plan.blurred.intersection(group.exposures) else len(group.exposures) for group in groups])
 
     images = images_with_common_wings([group.seeing for group in groups])
 
@@ -250,7 +267,9 @@ def _light(groups: Sequence[GroupSpectra], aligned: Sequence[tuple[OrderSpectrum
 
     wave = np.concatenate([one.wavelength_nm for one in aligned[0]])
     middle = passed(np.array([np.median(wave)]))[:, 0]
-    clear = clear_exposures(per_second, errors, list(middle))
+    known = number > 0
+    clear = np.zeros(number.size, dtype=bool)
+    clear[known] = clear_exposures(list(per_second[known]), list(errors[known]), list(middle[known]))
     counted = clear | transmissions_that_differ(middle, clear)
 
     def level(wavelength_nm: FloatArray) -> FloatArray:
@@ -331,6 +350,15 @@ def _warnings(records: Sequence[ExposureRecord], n_groups: int) -> tuple[str, ..
     ]
     said += [f"{record.name}: left out, {record.left_out}" for record in records if record.left_out]
     return tuple(said)
+
+
+def _full_wells(plan: Plan, groups: Sequence[GroupSpectra], ready: PreparedSet) -> Iterator[str]:
+    """Exposures whose full wells others make good."""
+    for number, full in plan.fuller.items():
+        if any(number in group.exposures for group in groups):
+            yield (
+                f"{ready.inputs.raw[number].name}: {full} pixels are saturated; the spectrum has their wavelengths from exposures that are less so"
+            )
 
 
 def _lost_orders(groups: Sequence[GroupSpectra], delivered: Collection[int], ready: PreparedSet) -> Iterator[str]:

@@ -75,12 +75,33 @@ class PreparedSet:
         """Taken off each exposure."""
         return tuple(exposure.pattern for exposure in self.exposures)
 
-    def warnings(self, flags: FlagArray) -> tuple[str, ...]:
-        """What to tell the user of noise, patterns and saturation, with the flags of the stacked frame."""
+    def is_too_full(self, number: int) -> bool:
+        """Whether an exposure has so many full wells that it does not tell what the object's image looks like."""
+        if self.half_full[number] < MOST_SATURATED * _pixels_inside(self.windows):  # a full well is more than half full
+            return False
+        return too_many_full(self.exposures[number].part(slice(None)).flags, self.windows)
+
+    @property
+    def fuller(self) -> dict[int, int]:
+        """Full wells of the exposures that have markedly more than the one with fewest, by their numbers; bad pixels not counted."""
+        full = [self._full_pixels(number) for number in range(len(self.exposures))]
+        return {number: own for number, own in enumerate(full) if own - min(full) >= WORTH_SAYING_PX}
+
+    def _full_pixels(self, number: int) -> int:
+        exposure = self.exposures[number]
+        if self.half_full[number] < WORTH_SAYING_PX or exposure.detector.saturation_adu is None:
+            return 0
+        return int(np.count_nonzero((seen(exposure.adu) >= exposure.detector.saturation_adu) & ~exposure.bad_pixels))
+
+    def warnings(self, flags: FlagArray, *, without_full: bool) -> tuple[str, ...]:
+        """What to tell the user of noise, patterns and saturation, with the flags of the stacked frame.
+
+        `without_full` is whether the wavelengths on which wells are full were left out.
+        """
         read_noise_e = min(noise.used_e for noise in self.noise.exposures)
         names = [raw.name for raw in self.inputs.raw]
         said = (*self.noise.warnings, *pattern_words(names, self.patterns, read_noise_e), *afterglow_words(names, self.afterglow))
-        full = saturation_words(flags, self.windows, self.exposures[0].detector.saturation_adu)
+        full = saturation_words(flags, self.windows, self.exposures[0].detector.saturation_adu, without_full=without_full)
         return (*said, *full, *half_full_words(names, self.half_full))
 
 
@@ -142,18 +163,22 @@ def full_wells(flags: FlagArray, window: OrderWindow) -> BoolArray:
 
 def too_many_full(flags: FlagArray, windows: Sequence[OrderWindow]) -> bool:
     """Whether so many wells are full that what is left of the object beside them would spoil its profile everywhere."""
-    inside = sum(int(np.count_nonzero(window.inside)) for window in windows)
-    return sum(int(np.count_nonzero(full_wells(flags, window))) for window in windows) >= MOST_SATURATED * inside
+    return sum(int(np.count_nonzero(full_wells(flags, window))) for window in windows) >= MOST_SATURATED * _pixels_inside(windows)
 
 
-def saturation_words(flags: FlagArray, windows: Sequence[OrderWindow], level_adu: float | None) -> tuple[str, ...]:
+def _pixels_inside(windows: Sequence[OrderWindow]) -> int:
+    """Pixels of all orders."""
+    return sum(int(np.count_nonzero(window.inside)) for window in windows)
+
+
+def saturation_words(flags: FlagArray, windows: Sequence[OrderWindow], level_adu: float | None, *, without_full: bool) -> tuple[str, ...]:
     """What to tell the user of full wells: how many there are, from which raw level, and what becomes of the flux there."""
     saturated = count_saturated(flags, windows)
     if saturated < WORTH_SAYING_PX:
         return ()
     said = f"{saturated} pixels on orders are saturated (from {level_adu:.0f} ADU)"
-    if too_many_full(flags, windows):
-        return (f"{said}, so many that the wavelengths on which they lie are left out",)
+    if without_full:
+        return (f"{said}; the wavelengths on which they lie are left out",)
     return (f"{said} and left out; flux that has lost its core is flagged SATURATED and may be wrong by ten per cent and more",)
 
 

@@ -61,6 +61,8 @@ class StackSolution:
         Of the wavelengths.
     extracted : tuple of Extracted
         Spectra with covariance.
+    without_full : bool
+        Whether the dispersion pixels in which wells are full were left out.
     """
 
     shown: StoredFrame
@@ -74,6 +76,7 @@ class StackSolution:
     slit: SlitOffset
     shift: WavelengthShift | None
     extracted: tuple[Extracted, ...]
+    without_full: bool
 
     def group(self, exposures: tuple[int, ...], masters: Masters | None) -> GroupSpectra:
         """Its spectra alone, and how much of their variance the masters make where it is asked for."""
@@ -161,7 +164,7 @@ def show_solution(main: StackSolution, ready: PreparedSet, *, flattened: bool) -
         profile=solved.profile.summary(),
         host=solved.host,
         warnings=(
-            *ready.warnings(main.flags),
+            *ready.warnings(main.flags, without_full=main.without_full),
             *off_star_warnings(main.off_star, main.found.source),
             *solution_warnings(main.found, inputs, solved, main.slit, main.shift),
         ),

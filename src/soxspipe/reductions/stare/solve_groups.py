@@ -23,6 +23,8 @@ from soxspipe.settings.stare import StareSettings
 
 Hosts = Mapping[tuple[int, ...], HostLight]
 """The host as every group of exposures shows it."""
+Failure = tuple[tuple[int, ...], str]
+"""Exposures that could not be solved, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,7 +33,7 @@ class SolvedGroups:
 
     groups: tuple[GroupSpectra, ...]
     main: ShownSolution
-    failures: tuple[tuple[tuple[int, ...], str], ...]
+    failures: tuple[Failure, ...]
 
 
 def solve_groups(ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done) -> SolvedGroups:
@@ -52,10 +54,25 @@ def solve_groups(ready: PreparedSet, plan: Plan, settings: StareSettings, done: 
 
 
 def _solve_all(ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done, hosts: Hosts) -> SolvedGroups:
-    """Solve all groups with a host that is known, or with none."""
-    first, main = _solve_main(ready, plan, settings, done, hosts)
-    others, failures = _solve_others(main, ready, plan, settings, done, hosts)
-    return SolvedGroups(groups=(first, *others), main=main, failures=tuple(failures))
+    """Solve all groups with a host that is known, or with none; the first that can be solved is shown.
+
+    Raises
+    ------
+    AlgorithmError
+        If none can be solved.
+    """
+    failures: list[Failure] = []
+    for place, numbers in enumerate(plan.groups):
+        try:
+            first, main = _solve_main(numbers, ready, plan, settings, done, hosts)
+        except AlgorithmError as error:
+            failures.append((numbers, str(error)))
+            if place + 1 == len(plan.groups):
+                raise
+            continue
+        others, failed = _solve_others(main, plan.groups[place + 1 :], ready, plan, settings, done, hosts)
+        return SolvedGroups(groups=(first, *others), main=main, failures=(*failures, *failed))
+    raise ValueError("a plan has at least one group")
 
 
 def _shared_hosts(groups: Sequence[GroupSpectra], ready: PreparedSet) -> Hosts:
@@ -77,21 +94,29 @@ def _search(numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, hosts: Hos
     return HostSearch(known=hosts.get(numbers), orders_of_set=len(ready.windows))
 
 
-def _solve_main(ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done, hosts: Hosts) -> tuple[GroupSpectra, ShownSolution]:
-    """Solve the first group of exposures, whose frames are shown; its solved orders end here."""
-    numbers, masters = plan.groups[0], ready.inputs.masters
+def _solve_main(
+    numbers: tuple[int, ...], ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done, hosts: Hosts
+) -> tuple[GroupSpectra, ShownSolution]:
+    """Solve the group of exposures whose frames are shown; its solved orders end here."""
+    masters = ready.inputs.masters
     main = solve_stack(numbers, ready, plan, settings, done, _search(numbers, ready, plan, hosts))
     shown = show_solution(main, ready, flattened=settings.use_flat and masters.flat is not None)
     return main.group(numbers, masters if len(plan.groups) > 1 else None), shown
 
 
 def _solve_others(
-    main: ShownSolution, ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done, hosts: Hosts
-) -> tuple[list[GroupSpectra], list[tuple[tuple[int, ...], str]]]:
+    main: ShownSolution,
+    groups: Sequence[tuple[int, ...]],
+    ready: PreparedSet,
+    plan: Plan,
+    settings: StareSettings,
+    done: Done,
+    hosts: Hosts,
+) -> tuple[list[GroupSpectra], list[Failure]]:
     """Solve every other group of exposures and keep its spectra alone; say why where that was not possible."""
     solved: list[GroupSpectra] = []
-    failures: list[tuple[tuple[int, ...], str]] = []
-    for numbers in plan.groups[1:]:
+    failures: list[Failure] = []
+    for numbers in groups:
         names = ", ".join(ready.inputs.raw[number].name for number in numbers)
         try:
             group, note = _solve_other(numbers, ready, plan, settings, hosts, with_object=main.source is not None)

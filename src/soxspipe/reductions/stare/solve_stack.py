@@ -73,7 +73,10 @@ def solve_stack(
     flags = sound.flags
     del sound, in_place, detrended  # only shown and counted from here on
     cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(on_slit, skies, strict=True)]
-    sound_orders = _without_full_wells([order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)], flags)
+    sound_orders = [order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)]
+    without_full = not plan.fuller.keys().isdisjoint(numbers) or too_many_full(flags, windows)
+    if without_full:
+        sound_orders = _without_full_wells(sound_orders, flags)
     if settings.use_lacosmic:
         done("flag_cosmic_rays", notes.cosmic_rays(cosmic_rays))
     orders, off_star = give_back_star(sound_orders, skies, windows, slit, inputs, settings)
@@ -102,6 +105,7 @@ def solve_stack(
         slit=slit,
         shift=shift,
         extracted=tuple(extracted),
+        without_full=without_full,
     )
 
 
@@ -180,15 +184,13 @@ def _trace(
     )
 
 
-def _without_full_wells(orders: Sequence[OrderData], flags: FlagArray) -> tuple[OrderData, ...]:
-    """Orders without the dispersion pixels in which wells are full, where these are many.
+def _without_full_wells(orders: Sequence[OrderData], flags: FlagArray) -> list[OrderData]:
+    """Orders without the dispersion pixels in which wells are full: where these are many, or other exposures have what is lost.
 
     Wings of a core that is missing look like a host, like companions, and like an image with a hole, which spoils the profile everywhere.
     """
-    if not too_many_full(flags, [order.window for order in orders]):
-        return tuple(orders)
     full = [full_wells(flags, order.window) for order in orders]
-    return tuple(order.masked(wells | wells.any(axis=1, keepdims=True)) for order, wells in zip(orders, full, strict=True))
+    return [order.masked(wells | wells.any(axis=1, keepdims=True)) for order, wells in zip(orders, full, strict=True)]
 
 
 def _extract(

@@ -67,3 +67,25 @@ def test_an_order_that_one_exposure_has_not_is_that_of_the_other(exposure: int) 
         assert np.sum(other.flux[good]) == pytest.approx(np.sum(one.flux[good]), rel=0.003)
         # of two exposures one is interpolated, which puts a part of its noise into the correlation of neighbours
         assert np.median(other.variance[good] / one.variance[good]) == pytest.approx(less, rel=0.25)
+
+
+def two_times(inputs: StareInputs, times_s: tuple[float, float]) -> StareInputs:
+    """The inputs, each exposure with its own time."""
+    raw = tuple(replace(one, observation=replace(one.observation, exptime_s=time)) for one, time in zip(inputs.raw, times_s, strict=True))
+    return replace(inputs, raw=raw, observation=replace(inputs.observation, exptime_s=float(np.mean(times_s))))
+
+
+@pytest.mark.parametrize("magnitude", [7.2, 5.5])
+def test_a_saturated_exposure_beside_a_short_one(magnitude: float) -> None:
+    """Of the fainter star some of the long exposure is of use, of the brighter one nothing: it is left out and said, the flux stays."""
+    times = (120.0, 4.0)
+    both = two_times(inputs_of(ab_mag=magnitude, exptime_s=120.0, exposures=2, exposure_times_s=times), times)
+    short = replace(both, raw=both.raw[1:], observation=both.raw[1].observation)
+    result, alone = reduce(both), reduce(short)
+    assert result.exposures[1].group == 0
+    assert any("raw_0.fits" in warning and ("saturated" in warning or "left out" in warning) for warning in result.warnings)
+    assert result.exposures[1].throughput == pytest.approx(1.0, abs=0.01)
+    good = (alone.merged.variance > 0) & (result.merged.variance > 0)
+    assert good.sum() > 0.98 * (alone.merged.variance > 0).sum()
+    longer = np.mean(times) / times[1]
+    assert np.sum(result.merged.flux[good]) == pytest.approx(longer * np.sum(alone.merged.flux[good]), rel=0.005)
