@@ -123,9 +123,7 @@ def make_source(scene: Scene, facts: Facts) -> SourceTable:
         second_flux=none
         if scene.second_offset_arcsec is None
         else spectra.power_law(wave, slope=scene.slope, ab_mag=scene.second_ab_mag, at_nm=at_nm),
-        host_flux=none
-        if scene.host_ab_mag is None
-        else spectra.power_law(wave, slope=scene.host_slope, ab_mag=scene.host_ab_mag, at_nm=at_nm),
+        host_flux=none if scene.host_ab_mag is None else _host_flux(scene, wave, scene.host_ab_mag, at_nm),
         telluric=telluric,
         atmosphere=telluric * extinction_transmission(wave, facts.extinction, scene.airmass),
     )
@@ -282,6 +280,13 @@ def _target_flux(scene: Scene, facts: Facts, wave: FloatArray, at_nm: float) -> 
     return lines + spectra.supernova(
         wave, temperature_k=scene.temperature_k, velocity_km_s=scene.ejecta_km_s, redshift=scene.redshift, ab_mag=mag, at_nm=at_nm
     )
+
+
+def _host_flux(scene: Scene, wave: FloatArray, ab_mag: float, at_nm: float) -> FloatArray:
+    """A power law with a break of old stars, and lines of young ones."""
+    stars = spectra.power_law(wave, slope=scene.host_slope, ab_mag=ab_mag, at_nm=at_nm)
+    stars[wave < spectra.BREAK_NM * (1.0 + scene.redshift)] *= 1.0 - scene.host_break
+    return stars + spectra.narrow_lines(wave, flux=scene.host_line_flux, width_km_s=scene.line_width_km_s, redshift=scene.redshift)
 
 
 def _paint_others(

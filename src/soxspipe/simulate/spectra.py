@@ -11,6 +11,8 @@ HC_ERG_CM = 6.62607015e-27 * 2.99792458e10
 C_KM_S = 299792.458
 FWHM_TO_SIGMA = 1.0 / 2.354820045
 """Of a Gaussian."""
+BREAK_NM = 400.0
+"""Below it metals of old stars take light away."""
 
 _EJECTA_LINES = (
     # rest nm (air), depth of the absorption, height of the emission, relative width

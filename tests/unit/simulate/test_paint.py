@@ -48,6 +48,17 @@ def test_column_sums_are_flux_times_efficiency():
     np.testing.assert_allclose(light.target.sum(axis=1)[2:-2], (photons * light.efficiency)[2:-2], rtol=2e-3)
 
 
+def test_a_host_has_the_break_of_old_stars_and_the_lines_of_young_ones():
+    values = {"arm": "VIS", "host_ab_mag": 17.0, "host_slope": 0.0, "redshift": 0.05, "host_break": 0.4}
+    facts = read_facts(make_scene(values))
+    plain, lined = (make_source(make_scene({**values, "host_line_flux": flux}), facts) for flux in (0.0, 2e-15))
+    wave = plain.wavelength_nm
+    assert plain.host_flux[wave < 419.9].mean() == pytest.approx(0.6 * plain.host_flux[wave > 420.1].mean())
+    lines = lined.host_flux - plain.host_flux
+    near = np.abs(wave - 656.28 * 1.05) < 0.9
+    assert lines[near].sum() * 10.0 * (wave[1] - wave[0]) == pytest.approx(2e-15, rel=0.01)
+
+
 def test_uniform_light_fills_the_slit_and_nothing_else():
     _, _, canvas = canvas_of("VIS", (1500, 1700), (600, 690))
     painted = canvas.paint_extended(integrate(canvas.grid, np.ones_like(canvas.grid.b_px)))

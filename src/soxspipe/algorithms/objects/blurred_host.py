@@ -17,7 +17,7 @@ N_STEPS = 192
 CUSP_ARCSEC = 0.1
 """Half a step of the grid, within which a cusp is not resolved."""
 BETA = 3.0
-"""Exponent of the star's image: the usual one; the blur of a host depends on the width alone."""
+"""Exponent of the star's image where none is measured: the usual one."""
 USUAL_SLIT_ARCSEC = 1.0
 """Where the slit's width is not known."""
 
@@ -42,13 +42,15 @@ class BlurredHost:
         Sersic index.
     slit_width_arcsec : float or None
         Of the slit.
+    beta : float
+        Exponent of the star's image.
     """
 
-    def __init__(self, fwhm_arcsec: float, index: float, slit_width_arcsec: float | None) -> None:
+    def __init__(self, fwhm_arcsec: float, index: float, slit_width_arcsec: float | None, beta: float = BETA) -> None:
         half_axis = _STEPS * STEP_ARCSEC
         self.along, self.index = (np.arange(N_STEPS) - _HALF) * STEP_ARCSEC, index
         self.radius = np.hypot(half_axis[:, None], half_axis)
-        image = (1.0 + (2.0 ** (1.0 / BETA) - 1.0) * (2.0 * self.radius / fwhm_arcsec) ** 2) ** -BETA
+        image = (1.0 + (2.0 ** (1.0 / beta) - 1.0) * (2.0 * self.radius / fwhm_arcsec) ** 2) ** -beta
         half = 0.5 * (slit_width_arcsec or USUAL_SLIT_ARCSEC)
         # the share of each step across the slit that the slit lets through
         across = np.clip((half - half_axis) / STEP_ARCSEC + 0.5, 0.0, 1.0)

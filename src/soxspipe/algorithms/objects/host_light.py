@@ -8,13 +8,15 @@ spectrum, and how much it is gets said.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from soxspipe.algorithms.objects.blurred_host import BlurredHost
 from soxspipe.algorithms.objects.point_source import StarFit, fit_star, parts_for
-from soxspipe.algorithms.objects.slit_model import FURTHEST_HOST_ARCSEC, HOST_SOFTENING_FWHM, SlitFit, SlitModel, sersic
+from soxspipe.algorithms.objects.slit_model import FURTHEST_HOST_ARCSEC, SlitFit, SlitModel
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
+from soxspipe.algorithms.objects.star_and_host import HostFit, StarAndHost
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
 from soxspipe.datamodel.host import HostLight
@@ -24,8 +26,12 @@ ROWS_WANTED = 16
 """Enough for wings to be told by their colour; with more, a host's free heights fit noise."""
 PARTS = 12
 """Of every order in which the height of the host is measured."""
-INDICES = (0.5, 1.0, 2.0)
-"""Sersic indices tried: a smooth blob, a disc, a concentrated galaxy."""
+INDICES = (0.5, 1.0, 2.0, 4.0)
+"""Sersic indices tried: a smooth blob, a disc, a concentrated galaxy, de Vaucouleurs' law."""
+FIRST_INDEX = 1.0
+"""From the disc's fit the others find theirs."""
+LEAST_BLUR_BETA = 1.8
+"""Wings of a blur that fell still more slowly would have no end."""
 SIZES_ARCSEC = (2.5, 4.0)
 """A host as wide as twice and four times the seeing: what lies between is seen with either."""
 OFFSETS_ARCSEC = (-1.2, 0.0, 1.2)
@@ -50,10 +56,13 @@ PROMISING = 0.3
 """Part of the chi squared needed that one step from a point source must promise; later steps find more."""
 OTHER_FWHM = 1.5
 """About an object beside the one that is extracted: where its light is."""
-ALONG_ARCSEC = np.linspace(-15.0, 15.0, 601)
-"""From one end of the slit beyond the other, in steps within which a host is straight."""
+LARGEST_DOUBT = 9.0
+"""Where nine tenths of the light may be a host's, nothing is known of the object's."""
 AS_GOOD = 9.0
 """Chi squared within which another host is as good: three sigma, since hosts that simulations made lay up to that far from the best fit."""
+
+Hosts = list[tuple[StarAndHost, HostFit]]
+"""The best host of every index, with its model."""
 
 
 def measure_host(
@@ -83,33 +92,35 @@ def measure_host(
     fitted = star_under_host(fits, rejected, trace, star, parts_for(ROWS_WANTED, len(fits)))
     if fitted is None:
         return None
-    smooth, alone, tried = _search(fitted, trace.fwhm_arcsec)
-    if not tried:
+    found = _search(fitted, trace.fwhm_arcsec)
+    if found is None or not found.hosts:
         return None
-    model, best = _best(tried)
+    likeliest, (model, best) = min(fit.misfit for _, fit in found.hosts), _middle(found.hosts)
+    # a fit that is bad all over says less
+    scatter = max(1.0, likeliest / max(int((model.weight > 0).sum()) - 4 * model.n_rows, 1))
+    significance = significance_of((found.alone.misfit - likeliest) / scatter, model.n_rows)
     own = model.own_light(best)
-    # every row's height is one more unknown, and a fit that is bad all over says less
-    scatter = max(1.0, best.misfit / max(int((model.weight > 0).sum()) - 4 * model.n_rows, 1))
-    net = (alone.misfit - best.misfit) / scatter - model.n_rows
-    share = model.host_light(best) / max(own, 1e-30)
-    if not worth_saying(net, share) or own <= 0.0 or best.host is None or beyond_reach(best.host):
+    share = model.host_light(best) / own
+    if not worth_saying(significance, share) or best.host is None or beyond_reach(best.host):
         return None
-    significance = float(np.sqrt(net))
     taken = may_be_taken(significance, share, model.host_of_rows(best), float(np.exp(best.host[0])))
-    beside = own if taken else max(smooth.own_light(alone), 1e-30)
-    left = [(m.own_light(fit) / beside, (fit.misfit - best.misfit) / scatter) for m, fit in tried]
-    error = float(np.sqrt(scatter)) * model.own_light_error(best) / beside
+    beside = own if taken else max(model.own_light(found.alone), 1e-30)
+    left = [
+        [light / beside for light in m.own_light_range(fit, AS_GOOD * scatter - (fit.misfit - likeliest))]
+        for m, fit in found.hosts
+        if fit.misfit - likeliest < AS_GOOD * scatter
+    ]
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
         significance=significance,
         share=share,
-        doubt=doubt_of_host(left, error, taken=taken),
+        doubt=doubt_of_host(left, taken=taken),
         size_arcsec=float(np.exp(best.host[0])),
         offset_arcsec=float(best.host[1]),
         index=model.index,
-        distance_arcsec=ALONG_ARCSEC,
-        light=sersic(ALONG_ARCSEC, float(np.exp(best.host[0])), model.index, HOST_SOFTENING_FWHM * trace.fwhm_arcsec),
+        distance_arcsec=model.blur.along,
+        light=model.blur.table(float(np.exp(best.host[0]))),
         middle_px=middles,
         peak=peaks,
     )
@@ -122,9 +133,17 @@ def star_under_host(
     return star if star is not None and star.parts == parts else fit_star(fits, rejected, trace, parts, star)
 
 
-def worth_saying(net: float, share: float) -> bool:
-    """Whether a host of this share of the object's light, better than a point source by `net` in chi squared, is at least in doubt."""
-    return net >= WORTH_SAYING**2 and share >= LEAST_DOUBTED
+def significance_of(gain: float, n_heights: int) -> float:
+    """Sigma by which a host is better than a point source that it gains so much chi squared against, by Fisher's approximation.
+
+    Noise alone lets a host gain 1 for each of its free heights.
+    """
+    return float(np.sqrt(2.0 * max(gain, 0.0)) - np.sqrt(2.0 * n_heights - 1.0))
+
+
+def worth_saying(significance: float, share: float) -> bool:
+    """Whether a host of this significance and share of the object's light is at least in doubt."""
+    return significance >= WORTH_SAYING and share >= LEAST_DOUBTED
 
 
 def may_be_taken(significance: float, share: float, of_rows: FloatArray, size_arcsec: float) -> bool:
@@ -134,27 +153,35 @@ def may_be_taken(significance: float, share: float, of_rows: FloatArray, size_ar
     return significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE and size_arcsec <= WIDEST_ARCSEC and there
 
 
-def doubt_of_host(left: Sequence[tuple[float, float]], error: float, *, taken: bool) -> float:
-    """Part of the object's flux that hosts which fit as well leave uncertain, at most 1.
+def doubt_of_host(left: Sequence[Sequence[float]], *, taken: bool) -> float:
+    """Part of the object's flux that hosts which fit as well leave uncertain, at most `LARGEST_DOUBT`.
 
     Parameters
     ----------
     left : sequence of (float, float)
-        For the best host of every index: what it leaves to the object, over the flux that is delivered, and by how much its chi squared
-        (scaled to 1 a degree of freedom) is above that of the best of all.
-    error : float
-        What the shapes of star and host leave uncertain of the first (one sigma): they trade light.
+        For the best host of every index: the least and the most that it may leave to the object, over the flux that is delivered.
     taken : bool
-        Whether the best host is taken off; else all of it may be in the flux.
+        Whether the host is taken off; else all of it may be in the flux.
     """
-    reaches = [(share, error * float(np.sqrt(AS_GOOD - behind))) for share, behind in left if behind < AS_GOOD]
-    least, most = min(share - reach for share, reach in reaches), max(share + reach for share, reach in reaches)
-    return float(np.clip(max(1.0 - least, most - 1.0) if taken else 1.0 - least, 0.0, 1.0))
+    least, most = min(min(one) for one in left), max(max(one) for one in left)
+    off = max(1.0 - least, most - 1.0) if taken else 1.0 / max(least, 1.0 / (1.0 + LARGEST_DOUBT)) - 1.0
+    return float(np.clip(off, 0.0, LARGEST_DOUBT))
+
+
+def as_good(light: float, error: float, behind: float) -> tuple[float, float]:
+    """Least and most light of a fit whose chi squared is so far behind the best, out to `AS_GOOD`, if its error (one sigma) is Gaussian."""
+    reach = error * float(np.sqrt(max(AS_GOOD - behind, 0.0)))
+    return light - reach, light + reach
 
 
 def promise_of_host(smooth: SlitModel, alone: SlitFit) -> float:
     """Chi squared that one step from a point source to a host could save."""
-    return max(smooth.promise(alone, size, offset) for size in SIZES_ARCSEC for offset in OFFSETS_ARCSEC)
+    return _most_promising(smooth, alone)[0]
+
+
+def _most_promising(smooth: SlitModel, alone: SlitFit) -> tuple[float, float]:
+    """Chi squared that one step from a point source to a host could save, and the place of the host that would."""
+    return max((smooth.promise(alone, size, offset), offset) for size in SIZES_ARCSEC for offset in OFFSETS_ARCSEC)
 
 
 def promise_wanted(n_heights: int) -> float:
@@ -174,36 +201,56 @@ def without_side(rows: SlitRows, host: FloatArray | None, fwhm_arcsec: float) ->
     return replace(rows, weight=np.where(side * rows.distance_arcsec > end, 0.0, rows.weight))
 
 
-def _search(star: StarFit, fwhm_arcsec: float) -> tuple[SlitModel, SlitFit, list[tuple[SlitModel, SlitFit]]]:
-    """Model and fit of the point source alone, and the hosts that may be there beside it; none where none is promised."""
-    smooth, alone = SlitModel(star.rows, fwhm_arcsec, INDICES[0]), star.fit
-    tried = [] if promise_of_host(smooth, alone) < promise_wanted(smooth.n_rows) else _hosts(star.rows, fwhm_arcsec, alone)
-    if tried and beyond_reach(_best(tried)[1].host):
-        # another object, too faint to have been found as one: the host is looked for on the other side and near the object
-        rows = without_side(star.rows, _best(tried)[1].host, fwhm_arcsec)
-        smooth = SlitModel(rows, fwhm_arcsec, INDICES[0])
-        alone = smooth.start()
-        tried = _hosts(rows, fwhm_arcsec, alone)
-    return smooth, alone, tried
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """The point source alone, and the hosts that may be there beside it, with their models."""
+
+    alone: HostFit
+    hosts: Hosts
 
 
-def _hosts(rows: SlitRows, fwhm_arcsec: float, alone: SlitFit) -> list[tuple[SlitModel, SlitFit]]:
-    """The best host of every Sersic index; one whose light is missing, to make up for wings that are too bright, is none."""
-    models = [SlitModel(rows, fwhm_arcsec, index) for index in INDICES]
-    fits = [(model, model.with_host(alone, START_ARCSEC)) for model in models]
-    return [(model, fit) for model, fit in fits if model.host_light(fit) > 0.0]
+def _search(star: StarFit, fwhm_arcsec: float) -> _Found | None:
+    """Hosts of all indices; None where none is promised."""
+    smooth = SlitModel(star.rows, fwhm_arcsec)
+    promise, place = _most_promising(smooth, star.fit)
+    if promise < promise_wanted(smooth.n_rows):
+        return None
+    found = _hosts(star.rows, fwhm_arcsec, star.fit, place)
+    if not found.hosts or not beyond_reach(_middle(found.hosts)[1].host):
+        return found
+    # another object, too faint to have been found as one: the host is looked for on the other side and near the object
+    rows = without_side(star.rows, _middle(found.hosts)[1].host, fwhm_arcsec)
+    return _hosts(rows, fwhm_arcsec, SlitModel(rows, fwhm_arcsec).start(), 0.0)
 
 
-def _best(tried: Sequence[tuple[SlitModel, SlitFit]]) -> tuple[SlitModel, SlitFit]:
-    """The one that fits best."""
-    return min(tried, key=lambda one: one[1].misfit)
+def _hosts(rows: SlitRows, fwhm_arcsec: float, star: SlitFit, place_arcsec: float) -> _Found:
+    """The best host of every Sersic index beside which there is a star, begun from that of a disc, which is begun at a place."""
+    first = _model(rows, fwhm_arcsec, FIRST_INDEX, star)
+    alone, disc = first.alone(star), first.with_host(star, START_ARCSEC, place_arcsec)
+    models = [_model(rows, fwhm_arcsec, index, disc.star) for index in INDICES]
+    fits = [(model, model.again(disc)) for model in models]
+    return _Found(alone=alone, hosts=[(model, fit) for model, fit in fits if model.host_light(fit) > 0.0 and model.own_light(fit) > 0.0])
+
+
+def _model(rows: SlitRows, fwhm_arcsec: float, index: float, star: SlitFit) -> StarAndHost:
+    """Hosts of an index, blurred by the image of a star."""
+    width, beta = fwhm_arcsec * float(np.exp(star.shape[0])), max(float(star.shape[2]), LEAST_BLUR_BETA)
+    return StarAndHost(rows, fwhm_arcsec, BlurredHost(width, index, None, beta))
+
+
+def _middle(hosts: Hosts) -> tuple[StarAndHost, HostFit]:
+    """Of all hosts, weighed by their likelihood, the one that leaves to the object what half of them leave at least."""
+    ordered = sorted(hosts, key=lambda one: one[0].own_light(one[1]))
+    misfit = np.array([fit.misfit for _, fit in ordered])
+    weight = np.cumsum(np.exp(-0.5 * (misfit - misfit.min())))
+    return ordered[int(np.searchsorted(weight, 0.5 * weight[-1]))]
 
 
 def _heights(
-    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, model: SlitModel, best: SlitFit
+    fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, model: StarAndHost, best: HostFit
 ) -> tuple[dict[int, FloatArray], dict[int, FloatArray]]:
     """Height of the host in `PARTS` of every order, its shape held; never negative."""
-    finer = SlitModel(measure_rows(fits, rejected, trace, PARTS), trace.fwhm_arcsec, model.index)
+    finer = StarAndHost(measure_rows(fits, rejected, trace, PARTS), trace.fwhm_arcsec, model.blur)
     return heights_by_order(finer.heights(best), {fit.data.window.order: fit.data.window.b_px.size for fit in fits})
 
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from soxspipe.algorithms.objects.blurred_host import BlurredHost
 from soxspipe.algorithms.objects.host_light import (
-    INDICES,
+    AS_GOOD,
     PARTS,
     ROWS_WANTED,
     START_ARCSEC,
+    as_good,
     beyond_reach,
     doubt_of_host,
     heights_by_order,
@@ -35,6 +36,9 @@ from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.trace import ObjectTrace
+
+INDICES = (0.5, 1.0, 2.0)
+"""Sersic indices tried: a smooth blob, a disc, a concentrated galaxy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,16 +105,17 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     n_heights = max(m.n_rows for m in model.models)
     net = (sum(fit.misfit for fit in alone) - best.misfit) / scatter - n_heights
     share = model.host_light(best) / max(float(own.sum()), 1e-30)
-    if not worth_saying(net, share) or own.min() <= 0.0 or beyond_reach(best.host):
+    significance = float(np.sqrt(max(net, 0.0)))
+    if not worth_saying(significance, share) or own.min() <= 0.0 or beyond_reach(best.host):
         return ()
-    significance = float(np.sqrt(net))
     size, place = float(np.exp(best.host[0])), float(best.host[1])
     taken = may_be_taken(significance, share, model.host_of_rows(best), size)
     weight = _weights(exposures, model, best)
     beside = own if taken else np.maximum(model.own_light(alone), 1e-30)
-    left = [(float(weight @ (m.own_light(fit.stars) / beside)), (fit.misfit - best.misfit) / scatter) for m, fit in tried]
     error = float(np.sqrt(scatter)) * model.mean_error(best, weight)
-    doubt = doubt_of_host(left, error, taken=taken)
+    lights = [(float(weight @ (m.own_light(fit.stars) / beside)), (fit.misfit - best.misfit) / scatter) for m, fit in tried]
+    left = [as_good(light, error, behind) for light, behind in lights if behind < AS_GOOD]
+    doubt = doubt_of_host(left, taken=taken)
     heights = _heights(exposures, model, best) if taken else None
     return tuple(
         HostLight(

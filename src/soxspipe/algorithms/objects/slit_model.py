@@ -136,6 +136,11 @@ class SlitModel:
         """The Moffats' exponent without its limits, shape (rows, 1, 1)."""
         return np.asarray(shape[2] + shape[3] * np.log(self.colour))
 
+    def moffat_at(self, shape: FloatArray, distance_arcsec: FloatArray) -> FloatArray:
+        """The Moffat of a star that stood still, at median wavelength and some distances from it, shape of these."""
+        width = self.fwhm * np.exp(shape[0])
+        return np.asarray((1.0 + (2.0 ** (1.0 / shape[2]) - 1.0) * np.square(2.0 * distance_arcsec / width)) ** -shape[2])
+
     def moffats_and_slopes(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
         """The Moffats of a fit, and the derivatives of the star by the four parameters of its shape, shape (4, rows, bins)."""
         moffats, logarithm, base, square, beta = self._powers(fit.shape, self.places)
@@ -185,7 +190,7 @@ class SlitModel:
         star = moffats @ fit.shares
         host = self.host_shape(np.array([np.log(size_arcsec), offset_arcsec]))
         slopes = self.slopes(fit, moffats, by_shape)
-        without, with_it = (self._step(self._terms(star, h), slopes, fit)[2] for h in (None, host))
+        without, with_it = (self._step(self.terms(star, h), slopes, fit)[2] for h in (None, host))
         return without - with_it
 
     def improve(self, start: SlitFit, *, moving: bool = True) -> SlitFit:
@@ -203,7 +208,7 @@ class SlitModel:
         """Normal matrix and right-hand side of a step from a fit."""
         moffats, by_shape = self.moffats_and_slopes(fit)
         host = None if fit.host is None else self.host_shape(fit.host)
-        normal, right, _ = self._step(self._terms(moffats @ fit.shares, host), self.slopes(fit, moffats, by_shape), fit)
+        normal, right, _ = self._step(self.terms(moffats @ fit.shares, host), self.slopes(fit, moffats, by_shape), fit)
         return normal, right
 
     def held(self, fit: SlitFit, right: FloatArray) -> BoolArray:
@@ -252,7 +257,7 @@ class SlitModel:
         total = found.sum()
         return found / total if total > 0 else (NODES == 0).astype(np.float64)
 
-    def _terms(self, star: FloatArray, host: FloatArray | None) -> FloatArray:
+    def terms(self, star: FloatArray, host: FloatArray | None) -> FloatArray:
         """Terms that are linear in every row: point source, host, its shift, parabola; shape (rows, bins, terms)."""
         moved = row_slope(star) / self.x_step
         own = [star[..., None]] if host is None else [star[..., None], host[..., None]]
@@ -260,12 +265,12 @@ class SlitModel:
 
     def without_star(self, star: FloatArray, columns: FloatArray) -> tuple[FloatArray, FloatArray]:
         """What the terms of a star (height, shift, parabola) leave of columns, shape (rows, bins, columns), and the heights given."""
-        terms = self._terms(star, None)
+        terms = self.terms(star, None)
         found = fit_rows(terms, self.weight, columns, self.linear_prior)
         return columns - terms @ found, found[:, 0]
 
     def _at(self, shape: FloatArray, shares: FloatArray, host: FloatArray | None) -> SlitFit:
-        terms = self._terms(self.moffats(shape, shares), None if host is None else self.host_shape(host))
+        terms = self.terms(self.moffats(shape, shares), None if host is None else self.host_shape(host))
         found = fit_rows(terms, self.weight, self.light[..., None], self.linear_prior)
         residual = self.light - (terms @ found)[..., 0]
         found = found[..., 0]

@@ -11,7 +11,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
 from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.host_light import ROWS_WANTED, doubt_of_host, may_be_taken, measure_host, worth_saying
+from soxspipe.algorithms.objects.host_light import ROWS_WANTED, doubt_of_host, may_be_taken, measure_host, significance_of, worth_saying
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
@@ -149,21 +149,29 @@ def test_an_object_beside_is_no_host() -> None:
 
 def test_the_doubt_of_a_host_that_is_left_is_all_that_one_within_three_sigma_takes() -> None:
     """The best leaves 0.97 and three errors less, one that is 5 in chi squared worse 0.95 and two errors less."""
-    assert doubt_of_host([(0.97, 0.0), (0.95, 5.0)], 0.04, taken=False) == pytest.approx(1.0 - (0.97 - 0.12))
-    assert doubt_of_host([(0.97, 0.0), (0.88, 5.0)], 0.04, taken=False) == pytest.approx(1.0 - (0.88 - 0.08))
-    assert doubt_of_host([(1.02, 0.0)], 0.01, taken=False) == pytest.approx(0.01)
+    assert doubt_of_host([(0.97, 0.04, 0.0), (0.95, 0.04, 5.0)], taken=False) == pytest.approx(1.0 / (0.97 - 0.12) - 1.0)
+    assert doubt_of_host([(0.97, 0.04, 0.0), (0.88, 0.04, 5.0)], taken=False) == pytest.approx(1.0 / (0.88 - 0.08) - 1.0)
+    assert doubt_of_host([(1.02, 0.01, 0.0)], taken=False) == pytest.approx(1.0 / 0.99 - 1.0)
 
 
 def test_the_doubt_of_a_host_that_is_taken_counts_both_ways() -> None:
-    assert doubt_of_host([(1.0, 0.0), (1.05, 8.0)], 0.01, taken=True) == pytest.approx(0.06)
-    assert doubt_of_host([(1.0, 0.0), (1.05, 9.5)], 0.01, taken=True) == pytest.approx(0.03)
-    assert doubt_of_host([(1.0, 0.0)], 0.5, taken=True) == 1.0
+    assert doubt_of_host([(1.0, 0.01, 0.0), (1.05, 0.01, 8.0)], taken=True) == pytest.approx(0.06)
+    assert doubt_of_host([(1.0, 0.01, 0.0), (1.05, 0.01, 9.5)], taken=True) == pytest.approx(0.03)
+    assert doubt_of_host([(1.0, 0.5, 0.0)], taken=True) == pytest.approx(1.5)
+    assert doubt_of_host([(0.5, 0.4, 0.0)], taken=False) == 9.0
 
 
 def test_a_host_is_worth_a_word_from_two_sigma_and_a_hundredth_of_the_light() -> None:
-    assert worth_saying(4.0, 0.01)
-    assert not worth_saying(3.9, 0.2)
+    assert worth_saying(2.0, 0.01)
+    assert not worth_saying(1.9, 0.2)
     assert not worth_saying(90.0, 0.009)
+
+
+def test_what_noise_lets_a_host_gain_is_not_significant() -> None:
+    """Chi squared of 15.3 is what noise has in half of all cases with 16 unknowns; 95 % of them have less than 26.3."""
+    assert significance_of(15.3, 16) == pytest.approx(0.0, abs=0.1)
+    assert significance_of(26.3, 16) == pytest.approx(1.645, abs=0.07)
+    assert significance_of(-3.0, 16) < -5.0
 
 
 def test_a_host_is_taken_only_if_it_is_there_in_all_rows() -> None:

@@ -1,0 +1,259 @@
+"""A star's image that no formula holds exactly, and a host beside it, told apart by colour as well as by shape.
+
+What a Moffat smeared by guiding (`slit_model`) does not hold of a star's image is the same at all wavelengths, but for the width that
+seeing gives it there.  It is fitted along with the rest: a change of the image in steps of the slit, small by its prior, in the star's
+own light.  So rows of light need not be good to their formula, only to their noise, and what differs between them, the part of a host
+whose colour is not the star's, tells the shapes of both.  The host is round, blurred by the star's seeing, cut by the slit, and has no
+negative light in any row.
+
+References
+----------
+.. [1] Lawson C. & Hanson R., 1974, Solving Least Squares Problems, chapter 23 (light that is not negative).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soxspipe.algorithms.objects.blurred_host import BlurredHost
+from soxspipe.algorithms.objects.slit_model import (
+    FURTHEST_HOST_ARCSEC,
+    HOST_MEAN,
+    HOST_PRIOR,
+    LARGEST_HOST_ARCSEC,
+    LARGEST_STEP,
+    PEAK_TOLERANCE,
+    SHAPE_TOLERANCE,
+    STAR_PARAMETERS,
+    STEP,
+    SlitFit,
+    SlitModel,
+    possible_star,
+    usual_star,
+    vector,
+)
+from soxspipe.algorithms.objects.slit_rows import REACH_ARCSEC, SlitRows
+from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.damped_steps import damped_steps
+from soxspipe.numerics.rows import fit_rows
+
+KNOT_ARCSEC = 0.3
+"""A pixel: finer changes of the image are not seen."""
+WIDTH_EXPONENT = -0.2
+"""Of wavelength, by which seeing's width goes (Kolmogorov), and what a formula misses of the image with it."""
+LEAST_SIZE_FWHM = 1.2
+"""A smaller host, before the blur, is seen as a star is: a star with a tail "had" one of half an arcsec beside it."""
+ROW_OF_LIGHT, ROW_OF_PEAK = 0.003, 0.0005
+"""What phases of pixels and errors of the trace leave in a bin of a single row, over its light and over the row's peak."""
+RANGE_STEPS = np.array([0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6])
+"""Of the distance at which a quadratic chi squared has risen as far."""
+NONE = 1e30
+"""Inverse variance about 0 that keeps a host's light out of a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HostFit:
+    """A fit.
+
+    Attributes
+    ----------
+    misfit : float
+        Chi squared, all priors included.
+    star : SlitFit
+        Shape, shares of the places and heights of the point source.
+    change : ndarray, shape (knots,)
+        Of its image, in units of the height of its Moffats.
+    host : ndarray, shape (2,), or None
+        Logarithm of the size (arcsec) before the blur, and place.
+    peak : ndarray, shape (rows,)
+        Of the host, before the blur; not negative.
+    """
+
+    misfit: float
+    star: SlitFit
+    change: FloatArray
+    host: FloatArray | None
+    peak: FloatArray
+
+
+class StarAndHost:
+    """Rows of light, and the star and host that are fitted to them.
+
+    Parameters
+    ----------
+    rows : SlitRows
+        The data.
+    fwhm_arcsec : float
+        Width of the object at median wavelength.
+    blur : BlurredHost
+        Hosts of one Sersic index in the star's seeing.
+    """
+
+    def __init__(self, rows: SlitRows, fwhm_arcsec: float, blur: BlurredHost) -> None:
+        self.slit, self.blur = SlitModel(rows, fwhm_arcsec, blur.index), blur
+        self.n_rows, self.index = self.slit.n_rows, blur.index
+        error = (ROW_OF_LIGHT * np.maximum(rows.light, 0.0)) ** 2 + (ROW_OF_PEAK * self.slit.peak[:, None]) ** 2
+        live = rows.weight > 0
+        self.weight = np.where(live, 1.0 / (1.0 / np.where(live, rows.weight, 1.0) + error), 0.0)
+        self.knots = KNOT_ARCSEC * np.arange(-np.ceil(REACH_ARCSEC / KNOT_ARCSEC) - 1, np.ceil(REACH_ARCSEC / KNOT_ARCSEC) + 2)
+        of_width = self.slit.x * self.slit.colour[:, :, 0] ** -WIDTH_EXPONENT
+        self.tents = np.maximum(1.0 - np.abs(of_width[..., None] - self.knots) / KNOT_ARCSEC, 0.0)
+        self.size_limits = (float(np.log(LEAST_SIZE_FWHM * fwhm_arcsec)), float(np.log(LARGEST_HOST_ARCSEC)))
+        self._tables: dict[float, FloatArray] = {}
+
+    def alone(self, star: SlitFit) -> HostFit:
+        """Fit a point source without a host, begun from a known one."""
+        return self.improve(self._at(star, np.zeros(self.knots.size), None))
+
+    def with_host(self, star: SlitFit, size_arcsec: float, place_arcsec: float = 0.0) -> HostFit:
+        """Fit a host too, begun from a point source with usual wings, as smeared as a known one or not at all; the better of the two."""
+        begun = (usual_star(star, shares) for shares in (self.slit.still_shares(), star.shares))
+        host, none = np.array([np.clip(np.log(size_arcsec), *self.size_limits), place_arcsec]), np.zeros(self.knots.size)
+        return min((self.improve(self._at(one, none, host)) for one in begun), key=lambda fit: fit.misfit)
+
+    def again(self, known: HostFit) -> HostFit:
+        """Fit star and host, begun from those of another blur."""
+        return self.improve(self._at(known.star, known.change, known.host))
+
+    def improve(self, start: HostFit) -> HostFit:
+        """Damped Gauss-Newton steps until chi squared stands still."""
+        return damped_steps(start, self._normal, self._held, self._moved, LARGEST_STEP)
+
+    def image(self, fit: HostFit) -> FloatArray:
+        """The point source, for Moffats of unit height, shape (rows, bins)."""
+        return self.slit.moffats(fit.star.shape, fit.star.shares) + self.tents @ fit.change
+
+    def host_shape(self, host: FloatArray) -> FloatArray:
+        """The host, for unit central brightness before the blur, shape (rows, bins)."""
+        size = float(np.exp(host[0]))
+        if size not in self._tables:
+            self._tables[size] = self.blur.table(size)
+        return np.interp(self.slit.x - host[1], self.blur.along, self._tables[size])
+
+    def own_light(self, fit: HostFit) -> float:
+        """Light of the point source in all rows, electrons times bins."""
+        return float(np.sum(fit.star.own * self.image(fit).sum(axis=1)))
+
+    def own_light_range(self, fit: HostFit, rise: float) -> tuple[float, float]:
+        """Least and most light of the point source where chi squared has risen by `rise` at most.
+
+        All shapes are moved together to where star and host trade most light, and further as long as chi squared allows: far from the
+        best fit it may rise more slowly than near it.  Those at a limit stay there.
+        """
+        normal, right = self._normal(fit)
+        free = np.flatnonzero(~self._held(fit, right))
+        light = self.own_light(fit)
+        slope = np.array([(self.own_light(self._moved(fit, step)) - light) / STEP for step in STEP * np.eye(right.size)[free]])
+        trade = np.linalg.solve(normal[np.ix_(free, free)], slope)
+        error = float(np.sqrt(slope @ trade))
+        along, reach = np.zeros(right.size), np.sqrt(rise) * error
+        along[free] = trade / max(error, 1e-30)
+        ends = [light - reach, light + reach]
+        for sigma in RANGE_STEPS * np.sqrt(rise):
+            for side, sign in enumerate((-1.0, 1.0)):
+                there = self._moved(fit, sign * sigma * along)
+                if there.misfit - fit.misfit < rise:
+                    ends[side] = float((min, max)[side](ends[side], self.own_light(there)))
+        return ends[0], ends[1]
+
+    def host_light(self, fit: HostFit) -> float:
+        """Light of the host in all rows, electrons times bins."""
+        return 0.0 if fit.host is None else float(np.sum(fit.peak * self.host_shape(fit.host).sum(axis=1)))
+
+    def host_of_rows(self, fit: HostFit) -> FloatArray:
+        """Light of the host in every row if it could be missing there as well, electrons times bins, shape (rows,)."""
+        if fit.host is None:
+            return np.zeros(fit.peak.size)
+        host = self.host_shape(fit.host)
+        found = fit_rows(self.slit.terms(self.image(fit), host), self.weight, self.slit.light[..., None], self.slit.linear_prior)
+        return np.asarray(found[:, 1, 0] * host.sum(axis=1))
+
+    def heights(self, fit: HostFit) -> FloatArray:
+        """The host's peak in these rows when all shapes are those of a fit to others, shape (rows,)."""
+        return self._at(fit.star, fit.change, fit.host).peak
+
+    def _at(self, star: SlitFit, change: FloatArray, host: FloatArray | None) -> HostFit:
+        """The best heights for these shapes; those of `star` are not looked at."""
+        here = HostFit(misfit=0.0, star=replace(star, host=None), change=change, host=host, peak=np.zeros(self.slit.light.shape[0]))
+        terms = self.slit.terms(self.image(here), None if host is None else self.host_shape(host))
+        light = self.slit.light[..., None]
+        found = fit_rows(terms, self.weight, light, self._prior(here))
+        if host is not None and (found[:, 1] < 0).any():
+            lacking = found[:, 1, 0] < 0
+            prior = self._prior(here, lacking)[lacking]
+            found[lacking] = fit_rows(terms[lacking], self.weight[lacking], light[lacking], prior)
+            found[lacking, 1] = 0.0
+        residual = self.slit.light - (terms @ found)[..., 0]
+        heights = found[:, -self.slit.linear_prior.shape[1] :, 0]
+        mean, width = self._shape_priors(here)
+        misfit = (
+            np.sum(self.weight * residual**2)
+            + np.sum(self.slit.linear_prior * heights**2)
+            + np.sum(((self._vector(here) - mean) / width) ** 2)
+        )
+        peak = here.peak if host is None else found[:, 1, 0]
+        return replace(here, misfit=float(misfit), star=replace(here.star, own=found[:, 0, 0]), peak=peak)
+
+    def _prior(self, fit: HostFit, lacking: BoolArray | None = None) -> FloatArray:
+        """Of the heights of a row but the star's; rows that lack a host have none."""
+        if fit.host is None or lacking is None:
+            return self.slit.linear_prior
+        return np.concatenate([np.where(lacking, NONE, 0.0)[:, None], self.slit.linear_prior], axis=1)
+
+    def _shape_priors(self, fit: HostFit) -> tuple[FloatArray, FloatArray]:
+        """Mean and width of the priors of all parameters of shape."""
+        mean, width = self.slit.priors(fit.star)
+        image = self.slit.moffat_at(fit.star.shape, self.knots)
+        own = (mean, np.zeros(self.knots.size)), (width, SHAPE_TOLERANCE * image + PEAK_TOLERANCE)
+        host = ((), ()) if fit.host is None else (HOST_MEAN, HOST_PRIOR)
+        return np.concatenate([*own[0], host[0]]), np.concatenate([*own[1], host[1]])
+
+    @staticmethod
+    def _vector(fit: HostFit) -> FloatArray:
+        """All parameters of shape: star, changes of its image, host."""
+        return np.concatenate([vector(fit.star), fit.change, [] if fit.host is None else fit.host])
+
+    def _normal(self, fit: HostFit) -> tuple[FloatArray, FloatArray]:
+        """Normal matrix and right-hand side of a step."""
+        moffats, by_shape = self.slit.moffats_and_slopes(fit.star)
+        slopes = self.slit.slopes(fit.star, moffats, by_shape)
+        host = None if fit.host is None else self._host_and_slopes(fit.host)
+        by_host = [] if host is None else [fit.peak[:, None] * slope for slope in host[1:]]
+        columns = np.concatenate(
+            [np.stack([self.slit.light, *slopes], axis=-1), fit.star.own[:, None, None] * self.tents, *(one[..., None] for one in by_host)],
+            axis=-1,
+        )
+        terms = self.slit.terms(moffats @ fit.star.shares + self.tents @ fit.change, None if host is None else host[0])
+        left = columns - terms @ fit_rows(terms, self.weight, columns, self._prior(fit, fit.peak <= 0.0))
+        residual, slope = left[..., 0], left[..., 1:].reshape(-1, columns.shape[-1] - 1)
+        weighted = slope * self.weight.reshape(-1, 1)
+        mean, width = self._shape_priors(fit)
+        right = weighted.T @ residual.ravel() - (self._vector(fit) - mean) / width**2
+        return weighted.T @ slope + np.diag(width**-2), right
+
+    def _host_and_slopes(self, host: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The host, and its derivatives by size and place."""
+        here = self.host_shape(host)
+        by_size, by_place = ((self.host_shape(host + step) - here) / STEP for step in STEP * np.eye(2))
+        return here, by_size, by_place
+
+    def _held(self, fit: HostFit, right: FloatArray) -> BoolArray:
+        """Parameters that stand at a limit and are drawn beyond it."""
+        rest = right[STAR_PARAMETERS + self.knots.size :]
+        held = [self.slit.held(fit.star, right[:STAR_PARAMETERS]), np.zeros(self.knots.size, dtype=bool)]
+        if fit.host is not None:
+            low, high = np.array([self.size_limits, (-FURTHEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC)]).T
+            held.append(((fit.host <= low + 1e-9) & (rest < 0)) | ((fit.host >= high - 1e-9) & (rest > 0)))
+        return np.concatenate(held)
+
+    def _moved(self, fit: HostFit, step: FloatArray) -> HostFit:
+        """The fit a step further, within its limits."""
+        of_star, of_image, of_host = np.split(step, [STAR_PARAMETERS, STAR_PARAMETERS + self.knots.size])
+        shape, shares = possible_star(vector(fit.star) + of_star)
+        host = fit.host
+        if host is not None:
+            size, place = host + of_host
+            host = np.array([np.clip(size, *self.size_limits), np.clip(place, -FURTHEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC)])
+        return self._at(replace(fit.star, shape=shape, shares=shares), fit.change + of_image, host)

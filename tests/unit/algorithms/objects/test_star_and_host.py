@@ -1,0 +1,84 @@
+"""A star whose image no formula holds, and a host of another colour beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soxspipe.algorithms.objects.blurred_host import BlurredHost
+from soxspipe.algorithms.objects.slit_model import SlitModel
+from soxspipe.algorithms.objects.slit_rows import BIN_ARCSEC, REACH_ARCSEC, SlitRows
+from soxspipe.algorithms.objects.star_and_host import HostFit, StarAndHost
+
+CENTRES = (np.arange(round(2 * REACH_ARCSEC / BIN_ARCSEC)) + 0.5) * BIN_ARCSEC - REACH_ARCSEC
+COLOUR = np.linspace(0.7, 1.3, 16)
+BLUE_STAR = 3000.0 * COLOUR**-3.0
+FWHM, BETA = 0.9, 3.0
+DISC = BlurredHost(FWHM, 1.0, 1.0, BETA)
+
+
+def image(change: float = 0.0) -> np.ndarray:
+    """A Moffat whose width goes as seeing does, brighter by a part of its peak 2 arcsec from the middle, shape (rows, bins)."""
+    distance = CENTRES * COLOUR[:, None] ** 0.2
+    moffat = (1.0 + (2.0 ** (1.0 / BETA) - 1.0) * (2.0 * distance / FWHM) ** 2) ** -BETA
+    return np.asarray(moffat + change * np.exp(-0.5 * ((distance - 2.0) / 0.3) ** 2))
+
+
+def rows(light: np.ndarray, *, error: float = 2.0, seed: int = 3) -> SlitRows:
+    noise = np.random.default_rng(seed).normal(0.0, error, light.shape)
+    return SlitRows(
+        light=light + noise,
+        weight=np.full(light.shape, error**-2.0),
+        distance_arcsec=np.broadcast_to(CENTRES, light.shape),
+        sky=np.full(COLOUR.size, 50.0),
+        colour=COLOUR,
+        pixel_arcsec=0.25,
+    )
+
+
+def fitted(light: np.ndarray) -> tuple[StarAndHost, HostFit, HostFit]:
+    """The model, a point source alone, and one with a host."""
+    data = rows(light)
+    model, star = StarAndHost(data, FWHM, DISC), SlitModel(data, FWHM).start()
+    return model, model.alone(star), model.with_host(star, 3.5)
+
+
+@pytest.mark.parametrize(("size", "place"), [(3.5, 0.0), (2.5, 1.0)])
+def test_a_red_host_under_a_blue_star_is_told_from_its_wings(size: float, place: float) -> None:
+    own, host = BLUE_STAR[:, None] * image(), 400.0 * DISC(CENTRES - place, size) * np.ones_like(COLOUR)[:, None]
+    model, alone, both = fitted(own + host)
+    assert alone.misfit - both.misfit > 200.0
+    assert model.own_light(both) == pytest.approx(own.sum(), rel=0.03)
+    assert abs(model.own_light(both) - own.sum()) < 3.0 * model.own_light_error(both)
+    assert model.host_light(both) == pytest.approx(host.sum(), rel=0.15)
+    assert both.host is not None
+    assert np.exp(both.host[0]) == pytest.approx(size, rel=0.25)
+
+
+def test_what_the_formula_misses_of_a_star_is_in_its_image_and_no_host() -> None:
+    model, alone, both = fitted(BLUE_STAR[:, None] * image(change=0.005))
+    middle, sides = model.image(alone)[7], np.array([np.argmin(np.abs(CENTRES - side)) for side in (-2.0, 2.0)])
+    assert middle[sides[1]] - middle[sides[0]] == pytest.approx(0.005, abs=0.002)
+    assert alone.misfit < 1.1 * model.weight.size
+    assert alone.misfit - both.misfit < 40.0
+
+
+def test_a_host_is_never_light_that_is_missing() -> None:
+    model, _, both = fitted(BLUE_STAR[:, None] * image())
+    assert both.peak.min() == 0.0
+    assert model.host_of_rows(both).min() < 0.0  # what noise makes of it
+
+
+def test_without_a_host_there_is_no_light_of_one() -> None:
+    model, alone, _ = fitted(BLUE_STAR[:, None] * image())
+    assert alone.host is None
+    assert model.host_light(alone) == 0.0
+    assert model.own_light(alone) == pytest.approx(BLUE_STAR @ image().sum(axis=1), rel=0.005)
+
+
+def test_heights_in_other_rows_are_those_of_the_shape_that_was_found() -> None:
+    host = 400.0 * COLOUR[:, None] * DISC(CENTRES, 3.5)
+    light = BLUE_STAR[:, None] * image() + host
+    model, _, both = fitted(light)
+    other = StarAndHost(rows(2.0 * light, seed=4), FWHM, DISC)
+    np.testing.assert_allclose(other.heights(both), 2.0 * both.peak, rtol=0.15)
