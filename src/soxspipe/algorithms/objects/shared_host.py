@@ -24,6 +24,7 @@ from soxspipe.algorithms.objects.host_light import (
     may_be_taken,
     promise_of_host,
     promise_wanted,
+    significance_of,
     star_under_host,
     without_side,
     worth_saying,
@@ -103,9 +104,9 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     alone, own = [one.star.fit for one in exposures], model.own_light(best.stars)
     scatter = max(1.0, best.misfit / max(sum(int((m.weight > 0).sum()) - 4 * m.n_rows for m in model.models), 1))
     n_heights = max(m.n_rows for m in model.models)
-    net = (sum(fit.misfit for fit in alone) - best.misfit) / scatter - n_heights
+    gain = (sum(fit.misfit for fit in alone) - best.misfit) / scatter
     share = model.host_light(best) / max(float(own.sum()), 1e-30)
-    significance = float(np.sqrt(max(net, 0.0)))
+    significance = significance_of(gain, n_heights)
     if not worth_saying(significance, share) or own.min() <= 0.0 or beyond_reach(best.host):
         return ()
     size, place = float(np.exp(best.host[0])), float(best.host[1])

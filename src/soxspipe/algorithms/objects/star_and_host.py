@@ -43,10 +43,10 @@ KNOT_ARCSEC = 0.3
 """A pixel: finer changes of the image are not seen."""
 WIDTH_EXPONENT = -0.2
 """Of wavelength, by which seeing's width goes (Kolmogorov), and what a formula misses of the image with it."""
-LEAST_SIZE_FWHM = 1.2
-"""A smaller host, before the blur, is seen as a star is: a star with a tail "had" one of half an arcsec beside it."""
-ROW_OF_LIGHT, ROW_OF_PEAK = 0.003, 0.0005
-"""What phases of pixels and errors of the trace leave in a bin of a single row, over its light and over the row's peak."""
+LEAST_SIZE_FWHM = 1.5
+"""A smaller host, before the blur, is seen as a star is: stars with a tail "had" hosts of the least size that was allowed."""
+ROW_OF_LIGHT, ROW_OF_PEAK = 0.006, 0.001
+"""What a real star (NIRSPEC, exponent 2.7) has in a bin of a single row beyond its image elsewhere, over its light and over the row's peak."""
 RANGE_STEPS = np.array([0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6])
 """Of the distance at which a quadratic chi squared has risen as far."""
 NONE = 1e30

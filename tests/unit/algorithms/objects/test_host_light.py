@@ -11,7 +11,16 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractionSettings
 from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch, SolvedOrders, extract_with_sky, follow_object
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings
 from soxspipe.algorithms.objects.find_object import find_object
-from soxspipe.algorithms.objects.host_light import ROWS_WANTED, doubt_of_host, may_be_taken, measure_host, significance_of, worth_saying
+from soxspipe.algorithms.objects.host_light import (
+    ROWS_WANTED,
+    WIDEST_ARCSEC,
+    as_good,
+    doubt_of_host,
+    may_be_taken,
+    measure_host,
+    significance_of,
+    worth_saying,
+)
 from soxspipe.algorithms.objects.slit_rows import measure_rows
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
@@ -148,22 +157,26 @@ def test_an_object_beside_is_no_host() -> None:
 
 
 def test_the_doubt_of_a_host_that_is_left_is_all_that_one_within_three_sigma_takes() -> None:
-    """The best leaves 0.97 and three errors less, one that is 5 in chi squared worse 0.95 and two errors less."""
-    assert doubt_of_host([(0.97, 0.04, 0.0), (0.95, 0.04, 5.0)], taken=False) == pytest.approx(1.0 / (0.97 - 0.12) - 1.0)
-    assert doubt_of_host([(0.97, 0.04, 0.0), (0.88, 0.04, 5.0)], taken=False) == pytest.approx(1.0 / (0.88 - 0.08) - 1.0)
-    assert doubt_of_host([(1.02, 0.01, 0.0)], taken=False) == pytest.approx(1.0 / 0.99 - 1.0)
+    """Of 0.85 of the light the whole is 18 % more."""
+    assert doubt_of_host([(0.85, 1.0), (0.9, 0.95)], taken=False) == pytest.approx(1.0 / 0.85 - 1.0)
+    assert doubt_of_host([(1.0, 1.05)], taken=False) == 0.0
+    assert doubt_of_host([(0.05, 1.0)], taken=False) == 9.0
 
 
 def test_the_doubt_of_a_host_that_is_taken_counts_both_ways() -> None:
-    assert doubt_of_host([(1.0, 0.01, 0.0), (1.05, 0.01, 8.0)], taken=True) == pytest.approx(0.06)
-    assert doubt_of_host([(1.0, 0.01, 0.0), (1.05, 0.01, 9.5)], taken=True) == pytest.approx(0.03)
-    assert doubt_of_host([(1.0, 0.5, 0.0)], taken=True) == pytest.approx(1.5)
-    assert doubt_of_host([(0.5, 0.4, 0.0)], taken=False) == 9.0
+    assert doubt_of_host([(0.97, 1.03), (1.02, 1.06)], taken=True) == pytest.approx(0.06)
+    assert doubt_of_host([(0.93, 1.03)], taken=True) == pytest.approx(0.07)
 
 
-def test_a_host_is_worth_a_word_from_two_sigma_and_a_hundredth_of_the_light() -> None:
-    assert worth_saying(2.0, 0.01)
-    assert not worth_saying(1.9, 0.2)
+def test_a_fit_that_is_behind_reaches_less_far() -> None:
+    """Three errors for the best, two for one that is 5 in chi squared worse."""
+    assert as_good(0.97, 0.04, 0.0) == pytest.approx((0.85, 1.09))
+    assert as_good(0.88, 0.04, 5.0) == pytest.approx((0.80, 0.96))
+
+
+def test_a_host_is_worth_a_word_from_one_and_a_half_sigma_and_a_hundredth_of_the_light() -> None:
+    assert worth_saying(1.5, 0.01)
+    assert not worth_saying(1.4, 0.2)
     assert not worth_saying(90.0, 0.009)
 
 
@@ -176,9 +189,10 @@ def test_what_noise_lets_a_host_gain_is_not_significant() -> None:
 
 def test_a_host_is_taken_only_if_it_is_there_in_all_rows() -> None:
     rows = np.array([5.0, 4.0, 1.0])
-    assert may_be_taken(6.0, 0.04, rows, 4.0)
-    assert not may_be_taken(5.9, 0.04, rows, 4.0)
-    assert not may_be_taken(6.0, 0.03, rows, 4.0)
-    assert may_be_taken(6.0, 0.04, np.append(rows, -0.9), 4.0)
-    assert not may_be_taken(6.0, 0.04, np.append(rows, -1.1), 4.0)
-    assert not may_be_taken(60.0, 0.4, rows, 6.1)
+    assert may_be_taken(4.5, 0.04, rows, 4.0)
+    assert not may_be_taken(4.4, 0.04, rows, 4.0)
+    assert not may_be_taken(4.5, 0.03, rows, 4.0)
+    assert may_be_taken(4.5, 0.04, np.append(rows, -0.9), 4.0)
+    assert not may_be_taken(4.5, 0.04, np.append(rows, -1.1), 4.0)
+    assert not may_be_taken(60.0, 0.4, rows, WIDEST_ARCSEC + 0.1)
+    assert not may_be_taken(60.0, 0.4, rows, 1.5, least_arcsec=1.5)
