@@ -22,8 +22,8 @@ class HostLight:
     share : float
         Its light over the object's, on the slit.
     doubt : float
-        Part of the object's flux that is uncertain: how far hosts within three sigma of the best change it or, of light left in, what the
-        largest of them would take from it.
+        By what part of the object's light its flux may be too high or too low: how far hosts within three sigma of the best change it or,
+        of light left in, what the largest of them would take from it.
     size_arcsec, offset_arcsec, index : float
         Diameter that holds half of the light, place relative to the trace, and Sersic index.
     distance_arcsec, light : ndarray, shape (n,)

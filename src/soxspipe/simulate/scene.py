@@ -68,7 +68,10 @@ class Scene(BaseModel):
     host_slope: float = Field(-1.0, ge=-8.0, le=8.0, description="exponent of the host's power law in wavelength")
     host_break: Fraction = Field(0.0, description="share of the host's light that is missing bluewards of 400 nm at rest")
     host_line_flux: float = Field(
-        0.0, ge=0.0, le=1e-10, description="flux of the host's strongest narrow emission line, erg/s/cm2; it lies along the slit as its stars do"
+        0.0,
+        ge=0.0,
+        le=1e-10,
+        description="flux of the host's strongest narrow emission line, erg/s/cm2; it lies along the slit as its stars do",
     )
 
     # the exposures and the air

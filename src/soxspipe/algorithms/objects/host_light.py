@@ -159,7 +159,7 @@ def may_be_taken(significance: float, share: float, of_rows: FloatArray, size_ar
 
 
 def doubt_of_host(left: Sequence[Sequence[float]], *, taken: bool) -> float:
-    """Part of the object's flux that hosts which fit as well leave uncertain, at most `LARGEST_DOUBT`.
+    """By what part of the object's light its flux may be too high or too low for hosts that fit as well, at most `LARGEST_DOUBT`.
 
     Parameters
     ----------
@@ -169,8 +169,9 @@ def doubt_of_host(left: Sequence[Sequence[float]], *, taken: bool) -> float:
         Whether the host is taken off; else all of it may be in the flux.
     """
     least, most = min(min(one) for one in left), max(max(one) for one in left)
-    off = max(1.0 - least, most - 1.0) if taken else 1.0 / max(least, 1.0 / (1.0 + LARGEST_DOUBT)) - 1.0
-    return float(np.clip(off, 0.0, LARGEST_DOUBT))
+    too_high = 1.0 / max(least, 1.0 / (1.0 + LARGEST_DOUBT)) - 1.0
+    too_low = 1.0 - 1.0 / max(most, 1.0) if taken else 0.0
+    return max(too_high, too_low, 0.0)
 
 
 def as_good(light: float, error: float, behind: float) -> tuple[float, float]:

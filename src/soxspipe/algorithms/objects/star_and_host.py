@@ -49,6 +49,8 @@ ROW_OF_LIGHT, ROW_OF_PEAK = 0.006, 0.001
 """What a real star (NIRSPEC, exponent 2.7) has in a bin of a single row beyond its image elsewhere, over its light and over the row's peak."""
 RANGE_STEPS = np.array([0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6])
 """Of the distance at which a quadratic chi squared has risen as far."""
+END_ARCSEC = 0.6
+"""Two pixels: so far from where the lit slit ends, blurred and moved, its flat and its light do not agree."""
 NONE = 1e30
 """Inverse variance about 0 that keeps a host's light out of a row."""
 
@@ -95,7 +97,7 @@ class StarAndHost:
         self.slit, self.blur = SlitModel(rows, fwhm_arcsec, blur.index), blur
         self.n_rows, self.index = self.slit.n_rows, blur.index
         error = (ROW_OF_LIGHT * np.maximum(rows.light, 0.0)) ** 2 + (ROW_OF_PEAK * self.slit.peak[:, None]) ** 2
-        live = rows.weight > 0
+        live = (rows.weight > 0) & ~_near_end(rows)
         self.weight = np.where(live, 1.0 / (1.0 / np.where(live, rows.weight, 1.0) + error), 0.0)
         self.knots = KNOT_ARCSEC * np.arange(-np.ceil(REACH_ARCSEC / KNOT_ARCSEC) - 1, np.ceil(REACH_ARCSEC / KNOT_ARCSEC) + 2)
         of_width = self.slit.x * self.slit.colour[:, :, 0] ** -WIDTH_EXPONENT
@@ -257,3 +259,12 @@ class StarAndHost:
             size, place = host + of_host
             host = np.array([np.clip(size, *self.size_limits), np.clip(place, -FURTHEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC)])
         return self._at(replace(fit.star, shape=shape, shares=shares), fit.change + of_image, host)
+
+
+def _near_end(rows: SlitRows) -> BoolArray:
+    """Bins within `END_ARCSEC` of an end of the light that lies within the reach of the rows, shape (rows, bins)."""
+    live, x = rows.weight > 0, rows.distance_arcsec
+    low = np.min(np.where(live, x, REACH_ARCSEC), axis=1, keepdims=True)
+    high = np.max(np.where(live, x, -REACH_ARCSEC), axis=1, keepdims=True)
+    inside = REACH_ARCSEC - KNOT_ARCSEC
+    return ((low > -inside) & (x < low + END_ARCSEC)) | ((high < inside) & (x > high - END_ARCSEC))

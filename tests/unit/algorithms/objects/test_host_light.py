@@ -164,8 +164,8 @@ def test_the_doubt_of_a_host_that_is_left_is_all_that_one_within_three_sigma_tak
 
 
 def test_the_doubt_of_a_host_that_is_taken_counts_both_ways() -> None:
-    assert doubt_of_host([(0.97, 1.03), (1.02, 1.06)], taken=True) == pytest.approx(0.06)
-    assert doubt_of_host([(0.93, 1.03)], taken=True) == pytest.approx(0.07)
+    assert doubt_of_host([(0.97, 1.03), (1.02, 1.06)], taken=True) == pytest.approx(1.0 - 1.0 / 1.06)
+    assert doubt_of_host([(0.93, 1.03)], taken=True) == pytest.approx(1.0 / 0.93 - 1.0)
 
 
 def test_a_fit_that_is_behind_reaches_less_far() -> None:

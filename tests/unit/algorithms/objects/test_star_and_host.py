@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,16 @@ def test_heights_in_other_rows_are_those_of_the_shape_that_was_found() -> None:
     _, _, both = fitted(light)
     other = StarAndHost(rows(2.0 * light, seed=4), FWHM, DISC)
     np.testing.assert_allclose(other.heights(both), 2.0 * both.peak, rtol=0.15)
+
+
+def test_light_at_the_end_of_the_slit_is_no_host() -> None:
+    light = BLUE_STAR[:, None] * image()
+    light[:, CENTRES < -2.0] = 0.0
+    light[:, (CENTRES > -2.0) & (CENTRES < -1.7)] += 100.0
+    data = rows(light)
+    ended = replace(data, weight=np.where(CENTRES < -2.0, 0.0, data.weight))
+    model = StarAndHost(ended, FWHM, DISC)
+    star = SlitModel(ended, FWHM).start()
+    assert np.all(model.weight[:, CENTRES < -1.5] == 0.0)
+    assert np.all(model.weight[:, CENTRES > -1.3] > 0.0)
+    assert model.alone(star).misfit - model.with_host(star, 3.5).misfit < 40.0
