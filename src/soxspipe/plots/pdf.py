@@ -6,16 +6,13 @@ Lengths are whole numbers of `UNIT_PT`: finer than any printer, and quicker to w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import numpy as np
-from PIL import Image
-from reportlab.lib.utils import ImageReader
-from reportlab.pdfgen.canvas import Canvas
 from reportlab.pdfgen.pathobject import PDFPathObject
 
 from soxspipe import __version__
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.plots.canvas import QuickCanvas
 from soxspipe.plots.edges import POINTS_PER_INCH
 from soxspipe.plots.letters import ASCENT, DESCENT, font_name, width_of
 from soxspipe.plots.paper import Areas, Dash, Figure, Line, Panel, Picture, Segments, Text
@@ -47,16 +44,14 @@ def figure_as_pdf(figure: Figure, *, title: str = "") -> bytes:
     bytes
         The document.
     """
-    document = BytesIO()
     size = np.asarray(figure.size) * POINTS_PER_INCH
-    canvas = Canvas(document, pagesize=tuple(size.tolist()), pageCompression=1, invariant=1)
+    canvas = QuickCanvas(size)
     canvas.setTitle(title)
     canvas.setAuthor("")
     canvas.setCreator(f"soxs-stare {__version__}")
     canvas.scale(UNIT_PT, UNIT_PT)
     _Page(canvas, size / UNIT_PT).draw(figure)
-    canvas.save()
-    return document.getvalue()
+    return canvas.document()
 
 
 def _units(shares: FloatArray, size: FloatArray) -> IntArray:
@@ -79,7 +74,7 @@ def _path(corners: IntArray, starts: BoolArray) -> PDFPathObject:
 class _Page:
     """A page in the making."""
 
-    def __init__(self, canvas: Canvas, size: FloatArray) -> None:
+    def __init__(self, canvas: QuickCanvas, size: FloatArray) -> None:
         self.canvas, self.size = canvas, size
 
     def draw(self, figure: Figure) -> None:
@@ -150,10 +145,7 @@ class _Page:
     def _picture(self, picture: Picture, panel: Panel, size: FloatArray) -> None:
         left, right, bottom, top = picture.extent
         (x0, y0), (x1, y1) = _units(_shares(np.array([[left, bottom], [right, top]]), panel), size).tolist()
-        grey = (picture.palette == picture.palette[:, :1]).all()
-        colours = picture.palette[:, 0] if grey else picture.palette
-        pixels = Image.fromarray(colours[picture.levels[::-1]])
-        self.canvas.drawImage(ImageReader(pixels), x0, y0, x1 - x0, y1 - y0)
+        self.canvas.draw_levels(picture.levels[::-1], picture.palette, (x0, y0, x1 - x0, y1 - y0))
 
     def _text(self, text: Text, box: Sequence[float]) -> None:
         """Lines of text at a place of a box (left, bottom, width, height, in units)."""
