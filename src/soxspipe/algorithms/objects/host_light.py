@@ -47,13 +47,14 @@ LEAST_DOUBTED = 0.01
 LEAST_SHARE = 0.04
 """A host that holds less changes the flux by less than its removal is good for."""
 MOST_MISSING = 0.1
-"""Light that a host lacks in some rows over what it has in others: none of ten true ones on whole frames lacked any, two stars "had" hosts of 6
+"""Light that a host lacks in some rows over what it has in others, or chi squared that it would gain so over what it gains: none of ten true ones on whole frames lacked any, two stars "had" hosts of 6
 and 10 sigma that lacked a quarter, made of what the sky had left."""
 WIDEST_ARCSEC = 8.5
 """Short of the widest that is tried (9 arcsec, three quarters of the slit): what stands there is sky and illumination (one was a companion that
 the sky had bent)."""
-PROMISING = 0.3
-"""Part of the chi squared needed that one step from a point source must promise; later steps find more."""
+PROMISING = 0.5
+"""Part of the chi squared needed that one step from a point source must promise; later steps find more: half of all stars promise so much, and of
+24 hosts that were worth a word all."""
 OTHER_FWHM = 1.5
 """About an object beside the one that is extracted: where its light is."""
 LARGEST_DOUBT = 9.0
@@ -98,13 +99,16 @@ def measure_host(
     likeliest, (model, best) = min(fit.misfit for _, fit in found.hosts), _middle(found.hosts)
     # a fit that is bad all over says less
     scatter = max(1.0, likeliest / max(int((model.weight > 0).sum()) - 4 * model.n_rows, 1))
-    significance = significance_of((found.alone.misfit - likeliest) / scatter, model.n_rows)
+    gain = (found.alone.misfit - likeliest) / scatter
+    significance = significance_of(gain, model.n_rows)
     own = model.own_light(best)
     share = model.host_light(best) / own
     if not worth_saying(significance, share) or best.host is None or beyond_reach(best.host):
         return None
     size, least = float(np.exp(best.host[0])), float(np.exp(model.size_limits[0]))
-    taken = may_be_taken(significance, share, model.host_of_rows(best), size, least)
+    # noise alone makes a height of 0 negative in half of the rows, and gains 1 in chi squared there
+    missing = (model.gain_by_lacking(best) / scatter - model.n_rows) / max(gain, 1e-30)
+    taken = may_be_taken(significance, share, missing, size, least)
     beside = own if taken else max(model.own_light(found.alone), 1e-30)
     left = [
         [light / beside for light in m.own_light_range(fit, AS_GOOD * scatter - (fit.misfit - likeliest))]
@@ -147,15 +151,18 @@ def worth_saying(significance: float, share: float) -> bool:
     return significance >= WORTH_SAYING and share >= LEAST_DOUBTED
 
 
-def may_be_taken(significance: float, share: float, of_rows: FloatArray, size_arcsec: float, least_arcsec: float = 0.0) -> bool:
+def may_be_taken(significance: float, share: float, missing: float, size_arcsec: float, least_arcsec: float = 0.0) -> bool:
     """Whether light is called a host: significant, worth its removal, of a size that tells it from star and sky, and there in all rows.
 
-    `of_rows` is its light in each, `least_arcsec` the size of a host that a star with a tail may look like.
+    `missing` is what it lacks in some rows over what it has in others, `least_arcsec` the size of a host that a star with a tail looks like.
     """
-    missing = -float(of_rows[of_rows < 0].sum())
-    there = missing <= MOST_MISSING * float(of_rows[of_rows > 0].sum())
     told = 1.01 * least_arcsec < size_arcsec <= WIDEST_ARCSEC
-    return significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE and told and there
+    return significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE and told and missing <= MOST_MISSING
+
+
+def missing_of(of_rows: FloatArray) -> float:
+    """Light that is missing in some rows over that which is there in others."""
+    return -float(of_rows[of_rows < 0].sum()) / max(float(of_rows[of_rows > 0].sum()), 1e-30)
 
 
 def doubt_of_host(left: Sequence[Sequence[float]], *, taken: bool) -> float:
@@ -171,7 +178,7 @@ def doubt_of_host(left: Sequence[Sequence[float]], *, taken: bool) -> float:
     least, most = min(min(one) for one in left), max(max(one) for one in left)
     too_high = 1.0 / max(least, 1.0 / (1.0 + LARGEST_DOUBT)) - 1.0
     too_low = 1.0 - 1.0 / max(most, 1.0) if taken else 0.0
-    return max(too_high, too_low, 0.0)
+    return float(max(too_high, too_low, 0.0))
 
 
 def as_good(light: float, error: float, behind: float) -> tuple[float, float]:
@@ -182,12 +189,7 @@ def as_good(light: float, error: float, behind: float) -> tuple[float, float]:
 
 def promise_of_host(smooth: SlitModel, alone: SlitFit) -> float:
     """Chi squared that one step from a point source to a host could save."""
-    return _most_promising(smooth, alone)[0]
-
-
-def _most_promising(smooth: SlitModel, alone: SlitFit) -> tuple[float, float]:
-    """Chi squared that one step from a point source to a host could save, and the place of the host that would."""
-    return max((smooth.promise(alone, size, offset), offset) for size in SIZES_ARCSEC for offset in OFFSETS_ARCSEC)
+    return max(smooth.promise(alone, size, offset) for size in SIZES_ARCSEC for offset in OFFSETS_ARCSEC)
 
 
 def promise_wanted(n_heights: int) -> float:
@@ -218,21 +220,20 @@ class _Found:
 def _search(star: StarFit, fwhm_arcsec: float) -> _Found | None:
     """Hosts of all indices; None where none is promised."""
     smooth = SlitModel(star.rows, fwhm_arcsec)
-    promise, place = _most_promising(smooth, star.fit)
-    if promise < promise_wanted(smooth.n_rows):
+    if promise_of_host(smooth, star.fit) < promise_wanted(smooth.n_rows):
         return None
-    found = _hosts(star.rows, fwhm_arcsec, star.fit, place)
+    found = _hosts(star.rows, fwhm_arcsec, star.fit)
     if not found.hosts or not beyond_reach(_middle(found.hosts)[1].host):
         return found
     # another object, too faint to have been found as one: the host is looked for on the other side and near the object
     rows = without_side(star.rows, _middle(found.hosts)[1].host, fwhm_arcsec)
-    return _hosts(rows, fwhm_arcsec, SlitModel(rows, fwhm_arcsec).start(), 0.0)
+    return _hosts(rows, fwhm_arcsec, SlitModel(rows, fwhm_arcsec).start())
 
 
-def _hosts(rows: SlitRows, fwhm_arcsec: float, star: SlitFit, place_arcsec: float) -> _Found:
-    """The best host of every Sersic index beside which there is a star, begun from that of a disc, which is begun at a place."""
+def _hosts(rows: SlitRows, fwhm_arcsec: float, star: SlitFit) -> _Found:
+    """The best host of every Sersic index beside which there is a star, begun from that of a disc."""
     first = _model(rows, fwhm_arcsec, FIRST_INDEX, star)
-    alone, disc = first.alone(star), first.with_host(star, START_ARCSEC, place_arcsec)
+    alone, disc = first.alone(star), first.with_host(star, START_ARCSEC, OFFSETS_ARCSEC)
     models = [_model(rows, fwhm_arcsec, index, disc.star) for index in INDICES]
     fits = [(model, model.again(disc)) for model in models]
     return _Found(alone=alone, hosts=[(model, fit) for model, fit in fits if model.host_light(fit) > 0.0 and model.own_light(fit) > 0.0])

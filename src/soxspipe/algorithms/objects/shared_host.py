@@ -22,6 +22,7 @@ from soxspipe.algorithms.objects.host_light import (
     doubt_of_host,
     heights_by_order,
     may_be_taken,
+    missing_of,
     promise_of_host,
     promise_wanted,
     significance_of,
@@ -110,7 +111,7 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     if not worth_saying(significance, share) or own.min() <= 0.0 or beyond_reach(best.host):
         return ()
     size, place = float(np.exp(best.host[0])), float(best.host[1])
-    taken = may_be_taken(significance, share, model.host_of_rows(best), size)
+    taken = may_be_taken(significance, share, missing_of(model.host_of_rows(best)), size)
     weight = _weights(exposures, model, best)
     beside = own if taken else np.maximum(model.own_light(alone), 1e-30)
     error = float(np.sqrt(scatter)) * model.mean_error(best, weight)

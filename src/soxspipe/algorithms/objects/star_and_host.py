@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,13 +42,15 @@ from soxspipe.numerics.rows import fit_rows
 
 KNOT_ARCSEC = 0.3
 """A pixel: finer changes of the image are not seen."""
+STARTS = 2
+"""With one in six a host is missed that two find."""
 WIDTH_EXPONENT = -0.2
 """Of wavelength, by which seeing's width goes (Kolmogorov), and what a formula misses of the image with it."""
 LEAST_SIZE_FWHM = 1.5
 """A smaller host, before the blur, is seen as a star is: stars with a tail "had" hosts of the least size that was allowed."""
 ROW_OF_LIGHT, ROW_OF_PEAK = 0.006, 0.001
 """What a real star (NIRSPEC, exponent 2.7) has in a bin of a single row beyond its image elsewhere, over its light and over the row's peak."""
-RANGE_STEPS = np.array([0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6])
+RANGE_STEPS = (0.9, 1.4, 2.0, 2.8, 4.0, 5.6)
 """Of the distance at which a quadratic chi squared has risen as far."""
 END_ARCSEC = 0.6
 """Two pixels: so far from where the lit slit ends, blurred and moved, its flat and its light do not agree."""
@@ -109,11 +112,16 @@ class StarAndHost:
         """Fit a point source without a host, begun from a known one."""
         return self.improve(self._at(star, np.zeros(self.knots.size), None))
 
-    def with_host(self, star: SlitFit, size_arcsec: float, place_arcsec: float = 0.0) -> HostFit:
-        """Fit a host too, begun from a point source with usual wings, as smeared as a known one or not at all; the better of the two."""
-        begun = (usual_star(star, shares) for shares in (self.slit.still_shares(), star.shares))
-        host, none = np.array([np.clip(np.log(size_arcsec), *self.size_limits), place_arcsec]), np.zeros(self.knots.size)
-        return min((self.improve(self._at(one, none, host)) for one in begun), key=lambda fit: fit.misfit)
+    def with_host(self, star: SlitFit, size_arcsec: float, places_arcsec: Sequence[float]) -> HostFit:
+        """Fit a host too, begun from a point source with usual wings, as smeared as a known one or not at all, and hosts at some places.
+
+        The best `STARTS` of these are improved: star and host have more than one minimum where they are alike.
+        """
+        none = np.zeros(self.knots.size)
+        stars = [usual_star(star, shares) for shares in (self.slit.still_shares(), star.shares)]
+        hosts = [np.array([np.clip(np.log(size_arcsec), *self.size_limits), place]) for place in places_arcsec]
+        begun = sorted((self._at(one, none, host) for one in stars for host in hosts), key=lambda fit: fit.misfit)
+        return min((self.improve(fit) for fit in begun[:STARTS]), key=lambda fit: fit.misfit)
 
     def again(self, known: HostFit) -> HostFit:
         """Fit star and host, begun from those of another blur."""
@@ -144,49 +152,44 @@ class StarAndHost:
         All shapes are moved together to where star and host trade most light, and further as long as chi squared allows: far from the
         best fit it may rise more slowly than near it.  Those at a limit stay there.
         """
-        normal, right = self._normal(fit)
+        normal, right, slope = self._step(fit)
         free = np.flatnonzero(~self._held(fit, right))
-        light = self.own_light(fit)
-        slope = np.array([(self.own_light(self._moved(fit, step)) - light) / STEP for step in STEP * np.eye(right.size)[free]])
-        trade = np.linalg.solve(normal[np.ix_(free, free)], slope)
-        error = float(np.sqrt(slope @ trade))
-        along, reach = np.zeros(right.size), np.sqrt(rise) * error
-        along[free] = trade / max(error, 1e-30)
+        trade = np.linalg.solve(normal[np.ix_(free, free)], slope[free])
+        error = float(np.sqrt(slope[free] @ trade))
+        reach = np.sqrt(rise) * error
+        along, light = np.zeros(right.size), self.own_light(fit)
+        along[free] = np.sqrt(rise) * trade / max(error, 1e-30)
         ends = [light - reach, light + reach]
-        for sigma in RANGE_STEPS * np.sqrt(rise):
-            for side, sign in enumerate((-1.0, 1.0)):
-                there = self._moved(fit, sign * sigma * along)
-                if there.misfit - fit.misfit < rise:
-                    ends[side] = float((min, max)[side](ends[side], self.own_light(there)))
+        for side, sign in enumerate((-1.0, 1.0)):
+            for far in RANGE_STEPS:
+                there = self._moved(fit, sign * far * along)
+                if there.misfit - fit.misfit > rise:
+                    break
+                ends[side] = float((min, max)[side](ends[side], self.own_light(there)))
         return ends[0], ends[1]
 
     def host_light(self, fit: HostFit) -> float:
         """Light of the host in all rows, electrons times bins."""
         return 0.0 if fit.host is None else float(np.sum(fit.peak * self.host_shape(fit.host).sum(axis=1)))
 
-    def host_of_rows(self, fit: HostFit) -> FloatArray:
-        """Light of the host in every row if it could be missing there as well, electrons times bins, shape (rows,)."""
-        if fit.host is None:
-            return np.zeros(fit.peak.size)
-        host = self.host_shape(fit.host)
-        found = fit_rows(self.slit.terms(self.image(fit), host), self.weight, self.slit.light[..., None], self.slit.linear_prior)
-        return np.asarray(found[:, 1, 0] * host.sum(axis=1))
+    def gain_by_lacking(self, fit: HostFit) -> float:
+        """Chi squared that the host would gain if its light could be missing in a row as well."""
+        return fit.misfit - self._at(fit.star, fit.change, fit.host, lacking=True).misfit
 
     def heights(self, fit: HostFit) -> FloatArray:
         """The host's peak in these rows when all shapes are those of a fit to others, shape (rows,)."""
         return self._at(fit.star, fit.change, fit.host).peak
 
-    def _at(self, star: SlitFit, change: FloatArray, host: FloatArray | None) -> HostFit:
-        """The best heights for these shapes; those of `star` are not looked at."""
+    def _at(self, star: SlitFit, change: FloatArray, host: FloatArray | None, *, lacking: bool = False) -> HostFit:
+        """The best heights for these shapes, the host's not negative unless it may be `lacking`; those of `star` are not looked at."""
         here = HostFit(misfit=0.0, star=replace(star, host=None), change=change, host=host, peak=np.zeros(self.slit.light.shape[0]))
         terms = self.slit.terms(self.image(here), None if host is None else self.host_shape(host))
         light = self.slit.light[..., None]
         found = fit_rows(terms, self.weight, light, self._prior(here))
-        if host is not None and (found[:, 1] < 0).any():
-            lacking = found[:, 1, 0] < 0
-            prior = self._prior(here, lacking)[lacking]
-            found[lacking] = fit_rows(terms[lacking], self.weight[lacking], light[lacking], prior)
-            found[lacking, 1] = 0.0
+        if host is not None and not lacking and (found[:, 1] < 0).any():
+            none = found[:, 1, 0] < 0
+            found[none] = fit_rows(terms[none], self.weight[none], light[none], self._prior(here, none)[none])
+            found[none, 1] = 0.0
         residual = self.slit.light - (terms @ found)[..., 0]
         heights = found[:, -self.slit.linear_prior.shape[1] :, 0]
         mean, width = self._shape_priors(here)
@@ -198,11 +201,11 @@ class StarAndHost:
         peak = here.peak if host is None else found[:, 1, 0]
         return replace(here, misfit=float(misfit), star=replace(here.star, own=found[:, 0, 0]), peak=peak)
 
-    def _prior(self, fit: HostFit, lacking: BoolArray | None = None) -> FloatArray:
-        """Of the heights of a row but the star's; rows that lack a host have none."""
-        if fit.host is None or lacking is None:
+    def _prior(self, fit: HostFit, none: BoolArray | None = None) -> FloatArray:
+        """Of the heights of a row but the star's; in some rows there is no host."""
+        if fit.host is None or none is None:
             return self.slit.linear_prior
-        return np.concatenate([np.where(lacking, NONE, 0.0)[:, None], self.slit.linear_prior], axis=1)
+        return np.concatenate([np.where(none, NONE, 0.0)[:, None], self.slit.linear_prior], axis=1)
 
     def _shape_priors(self, fit: HostFit) -> tuple[FloatArray, FloatArray]:
         """Mean and width of the priors of all parameters of shape."""
@@ -219,6 +222,10 @@ class StarAndHost:
 
     def _normal(self, fit: HostFit) -> tuple[FloatArray, FloatArray]:
         """Normal matrix and right-hand side of a step."""
+        return self._step(fit)[:2]
+
+    def _step(self, fit: HostFit) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Normal matrix and right-hand side of a step, and how the point source's light goes with each parameter."""
         moffats, by_shape = self.slit.moffats_and_slopes(fit.star)
         slopes = self.slit.slopes(fit.star, moffats, by_shape)
         host = None if fit.host is None else self._host_and_slopes(fit.host)
@@ -228,12 +235,16 @@ class StarAndHost:
             axis=-1,
         )
         terms = self.slit.terms(moffats @ fit.star.shares + self.tents @ fit.change, None if host is None else host[0])
-        left = columns - terms @ fit_rows(terms, self.weight, columns, self._prior(fit, fit.peak <= 0.0))
+        heights = fit_rows(terms, self.weight, columns, self._prior(fit, fit.peak <= 0.0))
+        left = columns - terms @ heights
         residual, slope = left[..., 0], left[..., 1:].reshape(-1, columns.shape[-1] - 1)
         weighted = slope * self.weight.reshape(-1, 1)
         mean, width = self._shape_priors(fit)
         right = weighted.T @ residual.ravel() - (self._vector(fit) - mean) / width**2
-        return weighted.T @ slope + np.diag(width**-2), right
+        # its image changes, and its height as far as the change looks like the star itself
+        own = columns[..., 1:].sum(axis=(0, 1)) - terms[..., 0].sum(axis=1) @ heights[:, 0, 1:]
+        own[right.size - len(by_host) :] -= columns[..., columns.shape[-1] - len(by_host) :].sum(axis=(0, 1))
+        return weighted.T @ slope + np.diag(width**-2), right, own
 
     def _host_and_slopes(self, host: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The host, and its derivatives by size and place."""

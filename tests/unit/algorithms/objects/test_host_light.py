@@ -18,6 +18,7 @@ from soxspipe.algorithms.objects.host_light import (
     doubt_of_host,
     may_be_taken,
     measure_host,
+    missing_of,
     significance_of,
     worth_saying,
 )
@@ -188,11 +189,10 @@ def test_what_noise_lets_a_host_gain_is_not_significant() -> None:
 
 
 def test_a_host_is_taken_only_if_it_is_there_in_all_rows() -> None:
-    rows = np.array([5.0, 4.0, 1.0])
-    assert may_be_taken(4.5, 0.04, rows, 4.0)
-    assert not may_be_taken(4.4, 0.04, rows, 4.0)
-    assert not may_be_taken(4.5, 0.03, rows, 4.0)
-    assert may_be_taken(4.5, 0.04, np.append(rows, -0.9), 4.0)
-    assert not may_be_taken(4.5, 0.04, np.append(rows, -1.1), 4.0)
-    assert not may_be_taken(60.0, 0.4, rows, WIDEST_ARCSEC + 0.1)
-    assert not may_be_taken(60.0, 0.4, rows, 1.5, least_arcsec=1.5)
+    assert may_be_taken(4.5, 0.04, 0.0, 4.0)
+    assert not may_be_taken(4.4, 0.04, 0.0, 4.0)
+    assert not may_be_taken(4.5, 0.03, 0.0, 4.0)
+    assert may_be_taken(4.5, 0.04, missing_of(np.array([5.0, 4.0, 1.0, -0.9])), 4.0)
+    assert not may_be_taken(4.5, 0.04, missing_of(np.array([5.0, 4.0, 1.0, -1.1])), 4.0)
+    assert not may_be_taken(60.0, 0.4, 0.0, WIDEST_ARCSEC + 0.1)
+    assert not may_be_taken(60.0, 0.4, 0.0, 1.5, least_arcsec=1.5)

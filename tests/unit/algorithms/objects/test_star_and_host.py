@@ -42,7 +42,7 @@ def fitted(light: np.ndarray) -> tuple[StarAndHost, HostFit, HostFit]:
     """The model, a point source alone, and one with a host."""
     data = rows(light)
     model, star = StarAndHost(data, FWHM, DISC), SlitModel(data, FWHM).start()
-    return model, model.alone(star), model.with_host(star, 3.5)
+    return model, model.alone(star), model.with_host(star, 3.5, (0.0,))
 
 
 @pytest.mark.parametrize(("size", "place"), [(3.5, 0.0), (2.5, 1.0)])
@@ -69,7 +69,7 @@ def test_what_the_formula_misses_of_a_star_is_in_its_image_and_no_host() -> None
 def test_a_host_is_never_light_that_is_missing() -> None:
     model, _, both = fitted(BLUE_STAR[:, None] * image())
     assert both.peak.min() == 0.0
-    assert model.host_of_rows(both).min() < 0.0  # what noise makes of it
+    assert 0.0 < model.gain_by_lacking(both) < 1.5 * COLOUR.size  # noise
 
 
 def test_without_a_host_there_is_no_light_of_one() -> None:
@@ -97,4 +97,4 @@ def test_light_at_the_end_of_the_slit_is_no_host() -> None:
     star = SlitModel(ended, FWHM).start()
     assert np.all(model.weight[:, CENTRES < -1.5] == 0.0)
     assert np.all(model.weight[:, CENTRES > -1.3] > 0.0)
-    assert model.alone(star).misfit - model.with_host(star, 3.5).misfit < 40.0
+    assert model.alone(star).misfit - model.with_host(star, 3.5, (0.0,)).misfit < 40.0
