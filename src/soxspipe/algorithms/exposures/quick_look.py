@@ -114,12 +114,22 @@ def sample_rows(windows: Sequence[OrderWindow], masters: Masters, n_columns: int
     return tuple(sample(masters, window.index[LOOKED_AT], window.inside[LOOKED_AT], n_columns) for window in windows)
 
 
+def sample_strips(windows: Sequence[OrderWindow], masters: Masters, n_columns: int, slit_arcsec: float) -> tuple[Sample, ...]:
+    """A narrow strip along every order near a slit position, shape (n_disp, 3)."""
+    return tuple(_sample_strip(window, masters, n_columns, slit_arcsec) for window in windows)
+
+
+def strip_beside(position_arcsec: float, half_slit_arcsec: float) -> float:
+    """Slit position at which the sky is looked at: the middle of the half in which the object, if there is one, does not stand."""
+    return -0.5 * half_slit_arcsec if position_arcsec >= 0.0 else 0.5 * half_slit_arcsec
+
+
 def look_at(
     exposure: Exposure,
     windows: Sequence[OrderWindow],
     masters: Masters,
-    strip_arcsec: float | None = None,
     samples: Sequence[Sample] | None = None,
+    strips: Sequence[Sample] | None = None,
 ) -> QuickLook:
     """Look at one exposure.
 
@@ -131,10 +141,8 @@ def look_at(
         The orders.
     masters : Masters
         Bias, dark and flat as far as they are there.
-    strip_arcsec : float or None
-        Where the sky is looked at; None takes the side of the slit that is further from the object.
-    samples : sequence of Sample or None
-        Of `sample_rows`, if they are at hand.
+    samples, strips : sequence of Sample or None
+        Of `sample_rows` and `sample_strips`, if they are at hand; None takes the strip `strip_beside` the object.
 
     Returns
     -------
@@ -157,8 +165,7 @@ def look_at(
     error = np.where(known, np.sqrt(power) / np.where(known, weights, 1.0), np.inf)
     centre = 0.5 * (edges[1:] + edges[:-1])
     measured = _measure(centre, light, error)
-    where = -np.sign(measured[0] or 1.0) * 0.5 * half_slit if strip_arcsec is None else strip_arcsec
-    strips = tuple(_strip(exposure, window, masters, where if np.isfinite(where) else 0.5 * half_slit) for window in windows)
+    beside = strips if strips is not None else sample_strips(windows, masters, exposure.shape[1], strip_beside(measured[0], half_slit))
     return QuickLook(
         slit_arcsec=centre,
         light=light,
@@ -170,7 +177,7 @@ def look_at(
         width_error=measured[4],
         throughput_error=measured[5],
         significance=float(np.max(np.where(known, light / error, 0.0), initial=0.0)),
-        strips=strips,
+        strips=tuple(_sky_of_strip(exposure, pixels) for pixels in beside),
         sky=float(np.median(np.concatenate(skies))) if any(sky.size for sky in skies) else float("nan"),
     )
 
@@ -208,13 +215,17 @@ def _flattened(exposure: Exposure, pixels: Sample) -> tuple[FloatArray, BoolArra
     return electrons / np.where(pixels.flat > LEAST_FLAT, pixels.flat, 1.0), pixels.usable & (part.flags == 0)
 
 
-def _strip(exposure: Exposure, window: OrderWindow, masters: Masters, slit_arcsec: float) -> FloatArray:
-    """Median of the pixels of each row near a slit position, electrons; NaN where there is none."""
+def _sample_strip(window: OrderWindow, masters: Masters, n_columns: int, slit_arcsec: float) -> Sample:
+    """Three pixels of each row nearest to a slit position."""
     near = np.abs(np.where(window.inside, window.slit_arcsec, np.inf) - slit_arcsec)
     first = np.argmin(near, axis=1)
     columns = np.clip(first[:, None] + np.arange(-1, 2)[None, :], 0, near.shape[1] - 1)
     rows = np.arange(near.shape[0])[:, None]
-    pixels = sample(masters, window.index[rows, columns], near[rows, columns] < STRIP_HALF_ARCSEC, exposure.shape[1])
+    return sample(masters, window.index[rows, columns], near[rows, columns] < STRIP_HALF_ARCSEC, n_columns)
+
+
+def _sky_of_strip(exposure: Exposure, pixels: Sample) -> FloatArray:
+    """Median of the pixels of each row of a strip, electrons; NaN where there is none."""
     electrons, good = _flattened(exposure, pixels)
     return np.where(good.any(axis=1), row_median(electrons * pixels.flat, good), np.nan)
 

@@ -112,18 +112,18 @@ def _order_rows(fit: SkyFit, struck: BoolArray, trace: ObjectTrace, parts: int) 
     with np.errstate(invalid="ignore"):
         use = data.good & (np.abs(distance) < REACH_ARCSEC)
     part = np.arange(distance.shape[0]) * parts // distance.shape[0]
-    away = distance[use]
-    cell = np.broadcast_to(part[:, None], use.shape)[use] * n_bins + ((away + REACH_ARCSEC) / BIN_ARCSEC).astype(np.int64)
+    pixel = np.flatnonzero(use)
+    row, away = pixel // use.shape[1], distance.take(pixel)
+    cell = part.take(row) * n_bins + ((away + REACH_ARCSEC) / BIN_ARCSEC).astype(np.int64)
     above = np.where(use, data.electrons - fit.electrons, 0.0)
     # the mean of the pixel's row along the slit: photons of the object's lines are noise in their rows alone
     level = np.maximum(above.sum(axis=1) / np.maximum(use.sum(axis=1), 1), 0.0)
     variance = data.variance(np.maximum(fit.electrons, 0.0) + level[:, None])
     share = _share_of_part(level, np.sum(np.where(use, variance, 0.0), axis=1), use.sum(axis=1), part)
-    light, sky = (above / share[:, None])[use], fit.electrons[use]
-    weight = 1.0 / (variance / share[:, None] ** 2)[use]
-    # what a first profile cannot explain may be a host all along the slit: only what stands out of its own bin was struck
-    usual = grouped_median(light, cell, parts * n_bins)
-    weight = np.where(struck[use] & (np.square(light - usual[cell]) * weight > STRUCK_SIGMA**2), 0.0, weight)
+    share = share.take(row)
+    light, sky = above.take(pixel) / share, fit.electrons.take(pixel)
+    weight = 1.0 / (variance.take(pixel) / share**2)
+    weight[_stand_out(light, weight, cell, np.flatnonzero(struck.take(pixel)))] = 0.0
     total = np.bincount(cell, weight, parts * n_bins)
     safe = np.where(total > 0, total, 1.0)
     middle = np.tile((np.arange(n_bins) + 0.5) * BIN_ARCSEC - REACH_ARCSEC, parts)
@@ -135,6 +135,15 @@ def _order_rows(fit: SkyFit, struck: BoolArray, trace: ObjectTrace, parts: int) 
         np.bincount(cell, weight * sky, parts * n_bins).reshape(parts, -1).sum(axis=1) / of_part,
         np.interp((np.arange(parts) + 0.5) / parts, [0.0, 1.0], _ends(data.window)),
     )
+
+
+def _stand_out(light: FloatArray, weight: FloatArray, cell: IntArray, suspect: IntArray) -> IntArray:
+    """Suspects that stand out of the median of their own cell: what a first profile cannot explain may be a host all along the slit."""
+    asked = np.zeros(int(cell.max(initial=-1)) + 1, dtype=bool)
+    asked[cell.take(suspect)] = True
+    known = np.flatnonzero(asked.take(cell))
+    usual = grouped_median(light.take(known), cell.take(known), asked.size).take(cell.take(suspect))
+    return suspect[np.square(light.take(suspect) - usual) * weight.take(suspect) > STRUCK_SIGMA**2]
 
 
 def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, part: IntArray) -> FloatArray:

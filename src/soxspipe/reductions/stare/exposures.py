@@ -13,7 +13,7 @@ from soxspipe.algorithms.exposures.agreement import TURNED_DEG, angle_between, g
 from soxspipe.algorithms.exposures.align import align_order
 from soxspipe.algorithms.exposures.combine import combine_order
 from soxspipe.algorithms.exposures.common_noise import common_variance, shared_pixels
-from soxspipe.algorithms.exposures.quick_look import QuickLook, look_at, sample_rows
+from soxspipe.algorithms.exposures.quick_look import QuickLook, look_at, sample_rows, sample_strips, strip_beside
 from soxspipe.algorithms.exposures.throughput import (
     LightRatio,
     clear_exposures,
@@ -106,11 +106,12 @@ def plan_exposures(ready: PreparedSet) -> Plan:
     if len(ready.exposures) == 1:
         return Plan(looks=(), groups=((0,),))
     masters = ready.inputs.masters
-    samples = sample_rows(ready.windows, masters, ready.exposures[0].shape[1])
-    looks: list[QuickLook] = []
-    for exposure in ready.exposures:
-        strip = None if not looks else -np.sign(looks[0].position_arcsec or 1.0) * 0.5 * ready.inputs.arm.half_slit_arcsec
-        looks.append(look_at(exposure, ready.windows, masters, strip, samples))
+    n_columns, half_slit_arcsec = ready.exposures[0].shape[1], ready.windows[0].half_slit_arcsec
+    samples = sample_rows(ready.windows, masters, n_columns)
+    first = look_at(ready.exposures[0], ready.windows, masters, samples)
+    # the sky of all is looked at where that of the first was, so that lines are compared at one place
+    strips = sample_strips(ready.windows, masters, n_columns, strip_beside(first.position_arcsec, half_slit_arcsec))
+    looks = [first, *(look_at(exposure, ready.windows, masters, samples, strips) for exposure in ready.exposures[1:])]
     noises = [noise.used_e for noise in ready.noise.exposures]
     times = [(exposure.exptime_s, exposure.integrations) for exposure in ready.exposures]
     groups = group_exposures(looks, noises, times, _rotators(ready))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from soxspipe.algorithms.exposures.common_noise import masters_variance
 from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
@@ -100,7 +100,8 @@ class StackSolution:
 def _of_masters(order: ExtractedOrder, spectrum: OrderSpectrum, stacked: AnyFrame, masters: Masters) -> FloatArray:
     """Part of the variance of an order's spectrum that the masters make, in the order of its samples."""
     window = order.data.window
-    pedestal = make_pedestal(stacked.exptime_s, masters.cutout(window.cutout), window.index.shape)
+    subtracted = replace(masters, flat=None)  # what the flat makes of the variance the order knows itself
+    pedestal = make_pedestal(stacked.exptime_s, subtracted.cutout(window.cutout), window.index.shape)
     return masters_variance(order, pedestal.variance)[spectrum.b_px - window.b_px[0]]
 
 
