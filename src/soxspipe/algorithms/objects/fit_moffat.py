@@ -202,9 +202,23 @@ def _fit_rows(
     cells: Cells, shape: FloatArray, columns: FloatArray, weight: FloatArray, fwhm_arcsec: float
 ) -> tuple[FloatArray, FloatArray]:
     """The terms of a row, shape (rows, bins, terms), and their factors for several columns of data, shape (rows, terms, columns)."""
-    d = cells.distance / max(float(np.abs(cells.distance).max()), 1e-9)
-    terms = np.stack([shape, *(d**k for k in range(NUISANCE_DEGREE + 1))], axis=-1)
-    error = NUISANCE_PRIOR * max(1.0, fwhm_arcsec / NUISANCE_FWHM_ARCSEC) * float(np.abs(shape).max())
-    found = fit_rows(terms, weight, columns, np.full((terms.shape[0], NUISANCE_DEGREE), error**-2))
+    parabola, prior = sky_left(cells, float(np.abs(shape).max()), fwhm_arcsec)
+    terms = np.concatenate([shape[..., None], parabola], axis=-1)
+    found = fit_rows(terms, weight, columns, prior)
     found[~(weight > 0).any(axis=1), 0] = 1.0  # a row that shows nothing has the flux that was estimated
     return terms, found
+
+
+def sky_left(cells: Cells, peak: float, fwhm_arcsec: float) -> tuple[FloatArray, FloatArray]:
+    """What the sky may have left in a row beside an object of some peak and width.
+
+    Returns
+    -------
+    ndarray, shape (rows, bins, terms)
+        A parabola.
+    ndarray, shape (rows, terms - 1)
+        Inverse variances of its slope and curvature; the constant is free.
+    """
+    d = cells.distance / max(float(np.abs(cells.distance).max()), 1e-9)
+    error = NUISANCE_PRIOR * max(1.0, fwhm_arcsec / NUISANCE_FWHM_ARCSEC) * peak
+    return np.stack([d**k for k in range(NUISANCE_DEGREE + 1)], axis=-1), np.full((d.shape[0], NUISANCE_DEGREE), error**-2)

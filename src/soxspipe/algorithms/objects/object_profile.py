@@ -13,33 +13,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from soxspipe.algorithms.objects.fit_moffat import GRID_ARCSEC, SLOPE, fit_moffat, scale_and_pedestal
+from soxspipe.algorithms.objects.fit_moffat import GRID_ARCSEC, SLOPE, fit_moffat
 from soxspipe.algorithms.objects.moffat import BETA, Moffat
 from soxspipe.algorithms.objects.point_source import SmearedStar
-from soxspipe.algorithms.objects.profile_cells import CHUNKS, Cells, Chunks, chunks_of, measure_cells
+from soxspipe.algorithms.objects.profile_cells import CHUNKS, Chunks, chunks_of, measure_cells
+from soxspipe.algorithms.objects.profile_deviations import REACH_FWHM, Deviations, fit_deviations
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
 from soxspipe.numerics.lookup import between
 from soxspipe.numerics.medians import quick_median
-from soxspipe.numerics.polynomials import chebyshev
-from soxspipe.numerics.splines import bspline_matrix, clamped_knots
 
-REACH_FWHM = 4.5
-"""Beyond it there is hardly any light, and neighbours begin."""
-COMMON_PRIOR = 0.3
-"""Of the Moffat profile itself: what all orders share may differ from it by a third."""
-VARYING_PRIOR = 0.25
-"""Falls with the square of the degree: profiles change slowly along the wavelength."""
-ORDER_PRIOR = 0.04
-"""Single orders may differ from the common profile by some per cent."""
-PEAK_SHARE = 0.0005
-"""Of the peak; wings of a Moffat profile may be wrong by more than themselves."""
 BEYOND_SLIT_ARCSEC = 6.0
 """Of the tables of the profile: an object at one end of the slit has its wings there."""
-LARGEST_DEGREE = 7
-"""A profile bends no more often over all orders; the setting may ask for less."""
 ROUNDS = 2
 """A second round sees what the first profile has let pass."""
 OFF_SLIT_ARCSEC = 1e3
@@ -48,8 +35,6 @@ LEAST_ON_SLIT = 0.05
 """Of the light of a typical row: with less of the object on the slit, a row says nothing of it."""
 SETTLED = 0.1
 """Relative change of the width beyond which the flux along the orders, by which the light is divided, is measured once more."""
-PRIOR_SCALES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 3.0)
-"""From none of the freedom to three times what is expected; cross-validation chooses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -184,7 +169,7 @@ def fit_profile(
         )
         fitted = fit_moffat(cells, moffat, orders[0].window.half_slit_arcsec, illumination_error)
         moffat = fitted.moffat
-        deviations = _fit_deviations(fitted.cells, moffat, poly_order, [data.window.order for data in orders])
+        deviations = fit_deviations(fitted.cells, moffat, poly_order)
         profile = replace(
             _tabulate(orders, parts, moffat, deviations), flux_error=fitted.flux_error, illumination_change=fitted.illumination_change
         )
@@ -210,96 +195,16 @@ def starting_profile(
     return _tabulate(orders, chunks, moffat, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Deviations:
-    """Spline of what the Moffat does not describe: knots (arcsec) and coefficients per row of cells, shape (orders * chunks, splines)."""
-
-    knots: FloatArray
-    coefficients: FloatArray
-
-
-def _fit_deviations(cells: Cells, moffat: Moffat, poly_order: int, numbers: Sequence[int]) -> _Deviations:
-    fwhm = moffat.width_arcsec
-    inner = np.linspace(-1.4, 1.4, 15) * fwhm
-    outer = np.array([1.9, 2.6, 3.4, REACH_FWHM]) * fwhm
-    knots = clamped_knots(np.concatenate([-outer[::-1], inner, outer]), 3)
-    n_rows, n_bins = cells.value.shape
-    base = moffat(cells.distance, cells.wavelength_nm[:, None], cells.pixel_arcsec[:, None])
-    scale, pedestal = scale_and_pedestal(cells, base, cells.value, cells.weight, moffat.width_arcsec)
-    scale = np.where(np.abs(scale - 1.0) < 0.5, scale, 1.0)
-    residual = (cells.value - pedestal) / scale - base
-    basis = bspline_matrix(cells.distance.ravel(), knots, 3).reshape(n_rows, n_bins, -1)
-    weight = cells.weight * scale**2
-    peak = float(base.max())
-    limit = 5.0 / np.sqrt(np.where(weight > 0, weight, 1.0)) + 0.1 * peak
-    weight = np.where(np.abs(residual) <= limit, weight, 0.0)
-    weighted = (basis * weight[..., None]).transpose(0, 2, 1)
-    normal, right = weighted @ basis, (weighted @ residual[..., None])[..., 0]
-    n = basis.shape[-1]
-    abscissa = np.array([knots[i + 1 : i + 4].mean() for i in range(n)])
-    level = moffat(abscissa, moffat.pivot_nm, float(np.median(cells.pixel_arcsec))) + PEAK_SHARE * peak
-    coefficients = np.tile(_shrunken(normal.sum(axis=0)[None], right.sum(axis=0)[None], COMMON_PRIOR * level)[0], (n_rows, 1))
-    # common to all orders, changing with wavelength by Chebyshev degree m
-    wave = cells.wavelength_nm
-    degree = min(poly_order, LARGEST_DEGREE)
-    terms = chebyshev((2 * wave - wave.min() - wave.max()) / max(wave.max() - wave.min(), 1e-9), degree + 1)[1:]
-    if degree:
-        prior = np.concatenate([VARYING_PRIOR * level / m**2 for m in range(1, degree + 1)])
-        coefficients = coefficients + _fit_terms(terms[None], normal[None], (right - _apply(normal, coefficients))[None], prior)[0]
-    # particular to an order: constant and slope along it
-    slope = (np.arange(CHUNKS) - 0.5 * (CHUNKS - 1)) / (0.5 * CHUNKS)
-    both = np.broadcast_to(np.stack([np.ones(CHUNKS), slope]), (len(numbers), 2, CHUNKS))
-    per_order = (len(numbers), CHUNKS)
-    left = (right - _apply(normal, coefficients)).reshape(*per_order, n)
-    prior = np.concatenate([ORDER_PRIOR * level, 0.5 * ORDER_PRIOR * level])
-    coefficients = coefficients + _fit_terms(both, normal.reshape(*per_order, n, n), left, prior).reshape(n_rows, n)
-    return _Deviations(knots=knots, coefficients=coefficients)
-
-
-def _apply(normal: FloatArray, coefficients: FloatArray) -> FloatArray:
-    return np.einsum("rij,rj->ri", normal, coefficients)
-
-
-def _fit_terms(terms: FloatArray, normal: FloatArray, right: FloatArray, prior: FloatArray) -> FloatArray:
-    """Coefficients per row that are sums of `terms` (groups, m, rows), for normal matrices (groups, rows, n, n); shape (groups, rows, n)."""
-    groups, m, rows = terms.shape
-    n = normal.shape[-1]
-    pairs = (terms[:, :, None] * terms[:, None]).reshape(groups, m * m, rows)
-    big = (pairs @ normal.reshape(groups, rows, n * n)).reshape(groups, m, m, n, n).transpose(0, 1, 3, 2, 4).reshape(groups, m * n, m * n)
-    big_right = np.einsum("gmr,gri->gmi", terms, right).reshape(groups, m * n)
-    return np.einsum("gmr,gmi->gri", terms, _shrunken(big, big_right, prior).reshape(groups, m, n))
-
-
-def _shrunken(normal: FloatArray, right: FloatArray, prior: FloatArray) -> FloatArray:
-    """Solve normal equations under a Gaussian prior whose width, relative to `prior`, is the one that the data make most likely.
-
-    The marginal likelihood of a linear model with prior k D is, with the eigenvalues l and projections r of D N D,
-    ``sum(k^2 r^2 / (1 + k^2 l) - log(1 + k^2 l)) / 2``; it is summed over the groups (axis 0), which share k.  Noise alone gives
-    k = 0, so that a faint object's profile is not made of its noise.
-    """
-    scaled = prior[:, None] * normal * prior
-    eigenvalues, vectors = np.linalg.eigh(scaled)
-    projected = np.einsum("gij,gi->gj", vectors, right * prior)
-    eigenvalues = np.maximum(eigenvalues, 0.0)
-    squared = np.square(np.array(PRIOR_SCALES))[:, None, None]
-    evidence = 0.5 * np.sum(squared * projected**2 / (1 + squared * eigenvalues) - np.log1p(squared * eigenvalues), axis=(1, 2))
-    best = squared[int(np.argmax(evidence)), 0, 0]
-    return prior * np.einsum("gij,gj->gi", vectors, best * projected / (1 + best * eigenvalues))
-
-
-def _tabulate(orders: Sequence[OrderData], chunks: Sequence[Chunks], moffat: Moffat, deviations: _Deviations | None) -> ObjectProfile:
+def _tabulate(orders: Sequence[OrderData], chunks: Sequence[Chunks], moffat: Moffat, deviations: Deviations | None) -> ObjectProfile:
     reach_arcsec = orders[0].window.half_slit_arcsec + BEYOND_SLIT_ARCSEC
     grid = np.arange(-reach_arcsec, reach_arcsec + GRID_ARCSEC, GRID_ARCSEC)
     tables, middles, widths = {}, {}, []
-    basis = None
-    if deviations is not None:
-        covered = (grid > deviations.knots[0]) & (grid < deviations.knots[-1])
-        basis = np.where(covered[:, None], bspline_matrix(np.where(covered, grid, 0.0), deviations.knots, 3), 0.0)
+    beside = None if deviations is None else deviations(grid)
     for k, (data, part) in enumerate(zip(orders, chunks, strict=True)):
         window = data.window
         table = moffat(grid[None, :], part.wavelength_nm[:, None], part.typical_arcsec)
-        if deviations is not None and basis is not None:
-            table = table + deviations.coefficients[k * CHUNKS : (k + 1) * CHUNKS] @ basis.T
+        if beside is not None:
+            table = table + beside[k * CHUNKS : (k + 1) * CHUNKS]
         tables[window.order] = table
         middles[window.order] = part.middle_px
         widths.append(_full_width(grid, table.mean(axis=0)))
