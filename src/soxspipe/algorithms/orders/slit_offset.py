@@ -55,6 +55,8 @@ MOST_BAD = 0.03
 """Of an order's lit pixels: where more are bad or saturated, wings of a star whose core is missing look like an edge."""
 NEEDED_SIGNIFICANCE = 5.0
 """Nothing is moved that does not fit better beyond doubt."""
+NEEDED_ALONE = 8.0
+"""Of an order that moves without the others: a star near an end of the slit makes up to 6.5, a true motion of a pixel 15 and more."""
 LEAST_PX = 0.3
 """A smaller motion is within what the trace and the sky's own terms take up."""
 MARGIN_PX = 1.0
@@ -105,7 +107,9 @@ def measure_slit_offset(orders: Sequence[OrderData], skies: Sequence[FloatArray]
     error = float(np.hypot(error, scatter / np.sqrt(len(spread))))
     # an order without motion that could as well have the motion found is not a witness of it
     saved = {order: float(np.interp(0.0, grid, chi2) - chi2.min()) for order, chi2 in by_px.items()}
-    applied = any(abs(one.px) > LEAST_PX and saved[order] > NEEDED_SIGNIFICANCE**2 for order, one in orders_found.items())
+    together = abs(common) > LEAST_PX and float(np.interp(0.0, grid, total) - total.min()) > NEEDED_SIGNIFICANCE**2
+    needed = NEEDED_SIGNIFICANCE if together else NEEDED_ALONE
+    applied = any(abs(one.px) > LEAST_PX and saved[order] > needed**2 for order, one in orders_found.items())
     found = SlitOffset(px=common, error_px=error, applied=applied, orders=orders_found)
     return (
         replace(found, arcsec={data.window.order: found.of(data.window.order) / px_per_arcsec(data) for data in orders})

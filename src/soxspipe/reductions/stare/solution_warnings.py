@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
+from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
 from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.object_profile import ObjectProfile
+from soxspipe.algorithms.orders.slit_offset import LEAST_PX
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import WavelengthShift
@@ -26,6 +30,10 @@ DOUBT_SAID = 0.005
 """Part of the flux below which an uncertainty of the host is not worth a word."""
 PROFILE_SAID = 0.02
 """Part of the flux; less is within what a flux calibration is good to."""
+LOST_SAID = 0.2
+"""Of the object's light: less on bad columns and rows beside the slit's end is filled in from the profile to a per cent."""
+SAMPLE_ROWS = 100
+"""Of an order: enough for a median."""
 ORDER_LIMIT_PX = 1.0
 """Orders move together; one that differs by more was seen wrongly, or its map is."""
 USUAL_PX = 11.0
@@ -77,11 +85,32 @@ def host_warnings(host: HostLight | None) -> Iterator[str]:
 
 
 def profile_warnings(profile: ObjectProfile) -> Iterator[str]:
-    """An object too faint for its image to be known."""
-    if profile.flux_error >= PROFILE_SAID:
+    """An object whose image guiding smeared, or that is too faint for its image to be known."""
+    if profile.moffat is not None and len(profile.moffat.places) > 1:
+        yield (
+            "the object's image is lopsided, drawn out or doubled along the slit, as bad guiding makes it; how far its wings reach is then "
+            f"known less well, which leaves {100 * profile.flux_error:.1f} % of all fluxes uncertain"
+        )
+    elif profile.flux_error >= PROFILE_SAID:
         yield (
             "the object is too faint for its seeing to show the wings of its image along the slit; they were taken as stars usually have "
             f"them, which leaves {100 * profile.flux_error:.0f} % of all fluxes uncertain"
+        )
+
+
+def lost_image_warnings(orders: Sequence[ExtractedOrder], arm: Arm) -> Iterator[str]:
+    """Orders in which a part of the object's image lies on rows that cannot be used, the unlit end of a slit that has moved, say."""
+    lost = {}
+    for order in orders:
+        rows = slice(None, None, max(order.shares.shape[0] // SAMPLE_ROWS, 1))
+        seen = np.sum(np.where(order.data.good[rows], order.shares[rows], 0.0), axis=1)
+        lit = order.shares[rows].any(axis=1)
+        lost[order.data.window.order] = 1.0 - float(np.median(seen[lit])) if lit.any() else 0.0
+    much = [number for number, share in lost.items() if share > LOST_SAID]
+    if much:
+        yield (
+            f"up to {100 * max(lost.values()):.0f} % of the object's image lies on rows that cannot be used in {arm.named(much)}: fluxes there "
+            "rest on what is known of the image from other orders and may be wrong by as much"
         )
 
 
@@ -110,8 +139,9 @@ def slit_warnings(slit: SlitOffset, arm: Arm) -> Iterator[str]:
     """A slit whose image lies off the flat's."""
     if not slit.applied:
         return
+    where = ", ".join(f"order {arm.label(order)} {one.px:+.1f} px" for order, one in slit.orders.items() if abs(one.px) > LEAST_PX)
     yield Remark(
-        f"the slit's image lies {slit.px:+.1f} px off the flat's and the dispersion map's along the slit; slit positions follow it, and "
+        f"the slit's image lies {f'{slit.px:+.1f} px' if abs(slit.px) > LEAST_PX else f'in places ({where})'} off the flat's and the dispersion map's along the slit; slit positions follow it, and "
         "rows that are not lit in both are left out"
     )
     if abs(slit.px) > USUAL_PX:
@@ -165,6 +195,7 @@ def solution_warnings(
     said.extend(host_warnings(solved.host))
     said.extend(profile_warnings(solved.profile))
     said.extend(slit_warnings(slit, inputs.arm))
+    said.extend(lost_image_warnings(solved.orders, inputs.arm))
     said.extend(rejection_warnings(solved, inputs.arm))
     said.extend(shift_warnings(shift, inputs.arm, is_standard=inputs.is_standard))
     if uneven := uneven_wavelengths(solved):

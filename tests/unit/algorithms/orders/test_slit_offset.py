@@ -23,16 +23,18 @@ def lit(slit: np.ndarray, shift: float = 0.0, blur: float = 0.08) -> np.ndarray:
     return np.asarray(0.5 * (erf((inside + HALF) / (np.sqrt(2) * blur)) + erf((HALF - inside) / (np.sqrt(2) * blur))) - 0.0)
 
 
-def scene(shift_px: float, *, sign: int = 1, star: float = 0.0, sky: float = 60.0, seed: int = 2, second: float = 0.0) -> list[OrderData]:
-    """Two orders whose sky and star are `shift_px` pixels along the slit axis off the flat; a `second` star stands 3.6 arcsec from it."""
+def scene(
+    shift_px: float, *, sign: int = 1, star: float = 0.0, sky: float = 60.0, seed: int = 2, second: float = 0.0, place: float = 0.0
+) -> list[OrderData]:
+    """Two orders whose sky and star (at `place`) are `shift_px` pixels along the slit axis off the flat; a `second` star stands 3.6 arcsec from it."""
     rng = np.random.default_rng(seed)
     orders = []
     for window in cut_orders(make_geometry(numbers=(11, 12), n_b=400, sign=sign, spacing=60)):
         shift = sign * shift_px / SCALE
         flat = np.maximum(lit(window.slit_arcsec), 1e-4)
         counted = sky_light(position(window), continuum=sky, lines=((60.3, 3000.0), (150.7, 30000.0))) * lit(window.slit_arcsec, shift)
-        for light, place in ((star, 0.0), (second, 3.6)):
-            counted = counted + light * moffat_shares(window, place + shift, fwhm=1.1, beta=2.7) * lit(window.slit_arcsec, shift)
+        for light, at in ((star, place), (second, 3.6)):
+            counted = counted + light * moffat_shares(window, at + shift, fwhm=1.1, beta=2.7) * lit(window.slit_arcsec, shift)
         counted = np.where(window.inside, counted, 0.0)
         noisy = rng.poisson(np.maximum(counted, 0.0)) + rng.normal(0.0, 5.0, counted.shape)
         orders.append(order_data(window, noisy, 25.0, flat=flat, flat_variance=1e-6))
@@ -82,6 +84,17 @@ def test_a_star_towards_the_end_of_the_slit_is_no_edge() -> None:
     offset = measured(scene(2.5, sign=-1, star=6000.0, second=1500.0, sky=8.0))
     assert offset.px == pytest.approx(2.5, abs=0.3)
     assert all(one.px == pytest.approx(2.5, abs=0.6) for one in offset.orders.values())
+
+
+@pytest.mark.parametrize("place", [-5.0, 4.8])
+@pytest.mark.parametrize("star", [300.0, 3000.0])
+def test_a_star_beside_an_end_of_the_slit_is_no_motion_and_hides_none(place: float, star: float) -> None:
+    """Orders that only a star's flank seems to move, each by its own, are left; all together they are followed."""
+    still = [measured(scene(0.0, star=star, place=place, seed=seed)) for seed in range(3)]
+    assert not any(one.applied for one in still)
+    moved = measured(scene(-2.0 if place > 0 else 2.0, star=star, place=place))
+    assert moved.applied
+    assert moved.px == pytest.approx(-2.0 if place > 0 else 2.0, abs=0.4)
 
 
 def test_an_order_with_much_saturation_is_no_witness() -> None:

@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
 from soxspipe.reductions.stare.solution_warnings import (
     flat_warnings,
     host_warnings,
+    lost_image_warnings,
     profile_warnings,
     rejection_warnings,
     slit_loss_warnings,
@@ -39,6 +41,29 @@ def test_a_host_is_named_with_its_light_and_its_doubt() -> None:
     assert not list(host_warnings(None))
 
 
+def test_a_smeared_image_is_said_with_what_it_leaves_uncertain() -> None:
+    moffat = Moffat(fwhm_arcsec=0.8, slope=-0.2, beta=2.7, pivot_nm=600.0, places=((-0.3, 0.6), (0.5, 0.4)))
+    (said,) = profile_warnings(SimpleNamespace(flux_error=0.0131, moffat=moffat))  # type: ignore[arg-type]
+    assert "lopsided, drawn out or doubled" in said
+    assert "1.3 % of all fluxes uncertain" in said
+
+
+def test_an_image_that_lies_on_unlit_rows_is_said_for_its_orders() -> None:
+    """Three columns hold 10, 60 and 30 % of the light; the last is lost in order 12, and the last two in a single row of order 11."""
+    shares, good = np.tile([0.1, 0.6, 0.3], (9, 1)), np.ones((9, 3), dtype=bool)
+    struck, ended = good.copy(), good.copy()
+    struck[4, 1:] = False
+    ended[:, 2] = False
+    orders = [
+        SimpleNamespace(shares=shares, data=SimpleNamespace(good=mask, window=SimpleNamespace(order=number)))
+        for number, mask in ((11, struck), (12, ended))
+    ]
+    (said,) = lost_image_warnings(orders, make_arm())  # type: ignore[arg-type]
+    assert said.startswith("up to 30 % of the object's image")
+    assert "order 12:" in said
+    assert not list(lost_image_warnings(orders[:1], make_arm()))  # type: ignore[arg-type]
+
+
 def test_structure_of_the_flat_is_said_with_its_worst_order() -> None:
     (said,) = flat_warnings({10: 0.004, 11: 0.0136}, make_arm())
     assert "1.4 %, in order 11" in said
@@ -53,6 +78,9 @@ def test_a_slit_off_the_flat_is_said_and_odd_orders_are_named() -> None:
     assert len(said) == 2
     assert "12" in said[1]
     assert "11" not in said[1]
+    alone = SlitOffset(px=0.02, error_px=0.03, applied=True, orders={11: replace(near, px=0.1), 12: replace(near, px=0.8)})
+    (said,) = slit_warnings(alone, make_arm())
+    assert "in places (order 12 +0.8 px)" in said
     assert not list(slit_warnings(SlitOffset(), make_arm()))
     assert any("more than has ever been seen" in line for line in slit_warnings(replace(slit, px=14.0), make_arm()))
 
@@ -87,6 +115,6 @@ def test_a_loss_that_changes_the_colours_is_said_for_both_ends_of_the_arm() -> N
 
 @pytest.mark.parametrize(("error", "said"), [(0.001, 0), (0.06, 1)])
 def test_a_profile_that_is_not_known_is_said(error: float, said: int) -> None:
-    words = list(profile_warnings(SimpleNamespace(flux_error=error)))  # type: ignore[arg-type]
+    words = list(profile_warnings(SimpleNamespace(flux_error=error, moffat=None)))  # type: ignore[arg-type]
     assert len(words) == said
     assert all("leaves 6 % of all fluxes uncertain" in sentence for sentence in words)
