@@ -185,6 +185,9 @@ def _require_same(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence
         "read_noise": ("read noise", lambda file: _rounded(read_noise_of(file.header, keys)), keys.read_noise[0]),
         "slit": ("slit", slit_of, facts.slit_keyword),
     }
+    if "slit" in rows[0].match:
+        # a flat of another slit may do, and one with a blocking filter beside it, but not for an exposure that is combined with others
+        _require_one(chosen.get(rows[0].name, ()), "slit", lambda file: text_of(file.header, facts.slit_keyword), facts.slit_keyword)
     for name, (what, value, keyword) in values.items():
         # a calibration of another night or read-out says nothing about the read noise of these frames
         said_by = [row for row in rows if name in row.match and (row.is_raw or name != "read_noise")]

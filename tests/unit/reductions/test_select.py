@@ -97,6 +97,14 @@ def test_slit_names_that_do_not_count_as_different(flat_slit: str) -> None:
     assert select_inputs(files).one("flat") is files[-1]
 
 
+@pytest.mark.parametrize("others", [("SLIT1.0", "SLIT5.0"), ("SLIT1.0", "SLIT1.0JH"), ("SLIT1.5", "SLIT5.0")])
+def test_exposures_of_two_slits_are_refused(others: tuple[str, str]) -> None:
+    """Also those whose flats serve each other: light, resolution and sky differ, and a blocking filter leaves orders dark."""
+    files = [raw(f"{slit}.fits", ESO__INS__NISE__NAME=slit) for slit in others]
+    with pytest.raises(InputError, match="all files must share one slit"):
+        select_inputs([*files, *complete()])
+
+
 def test_slit_of_a_dark_does_not_matter() -> None:
     files = [raw(ESO__INS__NISE__NAME="SLIT1.0"), *complete(), product("MASTER_DARK_NIR", ESO__INS__NISE__NAME="SLIT5.0")]
     assert select_inputs(files).one("dark") is files[-1]
