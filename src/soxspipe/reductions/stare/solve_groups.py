@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from soxspipe.algorithms.extraction.solve_orders import NO_OTHERS, HostSearch
 from soxspipe.algorithms.objects.shared_host import find_shared_host
 from soxspipe.datamodel.host import HostLight
 from soxspipe.errors import AlgorithmError
+from soxspipe.io.set_aside import set_aside
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.exposures import GroupSpectra, Plan
@@ -49,6 +50,7 @@ def solve_groups(ready: PreparedSet, plan: Plan, settings: StareSettings, done: 
     light = hosts[solved.groups[0].exposures]
     done("find_host", notes.shared_host(light))
     if light.taken:
+        del solved  # the second solution needs the memory
         return _solve_all(ready, plan, settings, _quiet, hosts)
     return replace(solved, main=replace(solved.main, host=light, warnings=(*solved.main.warnings, *host_warnings(light))))
 
@@ -61,18 +63,22 @@ def _solve_all(ready: PreparedSet, plan: Plan, settings: StareSettings, done: Do
     AlgorithmError
         If none can be solved.
     """
+    first, main, failures = _solve_first(ready, plan, settings, done, hosts)
+    others, failed = _solve_others(main, plan.groups[len(failures) + 1 :], ready, plan, settings, done, hosts)
+    return SolvedGroups(groups=(first, *others), main=main, failures=(*failures, *failed))
+
+
+def _solve_first(
+    ready: PreparedSet, plan: Plan, settings: StareSettings, done: Done, hosts: Hosts
+) -> tuple[GroupSpectra, ShownSolution, list[Failure]]:
+    """Solve the first group that can be solved, whose frames are shown, and say why those before it cannot."""
     failures: list[Failure] = []
-    for place, numbers in enumerate(plan.groups):
+    for numbers in plan.groups[:-1]:
         try:
-            first, main = _solve_main(numbers, ready, plan, settings, done, hosts)
+            return *_solve_main(numbers, ready, plan, settings, done, hosts), failures
         except AlgorithmError as error:
             failures.append((numbers, str(error)))
-            if place + 1 == len(plan.groups):
-                raise
-            continue
-        others, failed = _solve_others(main, plan.groups[place + 1 :], ready, plan, settings, done, hosts)
-        return SolvedGroups(groups=(first, *others), main=main, failures=(*failures, *failed))
-    raise ValueError("a plan has at least one group")
+    return *_solve_main(plan.groups[-1], ready, plan, settings, done, hosts), failures
 
 
 def _shared_hosts(groups: Sequence[GroupSpectra], ready: PreparedSet) -> Hosts:
@@ -113,8 +119,11 @@ def _solve_others(
     done: Done,
     hosts: Hosts,
 ) -> tuple[list[GroupSpectra], list[Failure]]:
-    """Solve every other group of exposures and keep its spectra alone; say why where that was not possible."""
-    solved: list[GroupSpectra] = []
+    """Solve every other group of exposures and keep its spectra alone; say why where that was not possible.
+
+    Spectra wait in files: 5 MB for each exposure (NIR) would be there beside the solution of the last one.
+    """
+    waiting: list[Callable[[], GroupSpectra]] = []
     failures: list[Failure] = []
     for numbers in groups:
         names = ", ".join(ready.inputs.raw[number].name for number in numbers)
@@ -123,9 +132,10 @@ def _solve_others(
         except AlgorithmError as error:
             failures.append((numbers, str(error)))
             continue
-        solved.append(group)
+        waiting.append(set_aside(group))
+        del group  # before the next is solved
         done("solve_exposure", f"{names}: {note}")
-    return solved, failures
+    return [back() for back in waiting], failures
 
 
 def _solve_other(
