@@ -52,9 +52,10 @@ and 10 sigma that lacked a quarter, made of what the sky had left."""
 WIDEST_ARCSEC = 8.5
 """Short of the widest that is tried (9 arcsec, three quarters of the slit): what stands there is sky and illumination (one was a companion that
 the sky had bent)."""
-PROMISING = 0.5
-"""Part of the chi squared needed that one step from a point source must promise; later steps find more: half of all stars promise so much, and of
-24 hosts that were worth a word all."""
+PROMISING = 0.3
+"""Part of the chi squared needed that one step from a point source must promise; later steps find more."""
+OTHERS_MAY_GAIN = 1.0
+"""Sigma by which another index may fit better than a disc that is hardly significant: where none could be worth a word none is fitted."""
 OTHER_FWHM = 1.5
 """About an object beside the one that is extracted: where its light is."""
 LARGEST_DOUBT = 9.0
@@ -231,9 +232,11 @@ def _search(star: StarFit, fwhm_arcsec: float) -> _Found | None:
 
 
 def _hosts(rows: SlitRows, fwhm_arcsec: float, star: SlitFit) -> _Found:
-    """The best host of every Sersic index beside which there is a star, begun from that of a disc."""
+    """The best host of every Sersic index beside which there is a star, begun from that of a disc; none if that is not significant at all."""
     first = _model(rows, fwhm_arcsec, FIRST_INDEX, star)
     alone, disc = first.alone(star), first.with_host(star, START_ARCSEC, OFFSETS_ARCSEC)
+    if significance_of(alone.misfit - disc.misfit, first.n_rows) < WORTH_SAYING - OTHERS_MAY_GAIN:
+        return _Found(alone=alone, hosts=[])
     models = [_model(rows, fwhm_arcsec, index, disc.star) for index in INDICES]
     fits = [(model, model.again(disc)) for model in models]
     return _Found(alone=alone, hosts=[(model, fit) for model, fit in fits if model.host_light(fit) > 0.0 and model.own_light(fit) > 0.0])

@@ -25,6 +25,8 @@ LEAST_SHARE_SNR = 20.0
 """Of the smoothed light: below it, differences of pixels matter less than noise."""
 SHARE_LIMITS = (0.3, 3.0)
 """Darker pixels, in absorption, would weigh on noise alone."""
+LINE_SIGMA, LEAST_LINE = 5.0, 0.1
+"""A dispersion pixel further from its neighbours' light, in sigma and in units of that light, is in a line."""
 STRUCK_SIGMA = 4.0
 """Only for pixels that were suspect already."""
 
@@ -119,10 +121,11 @@ def _order_rows(fit: SkyFit, struck: BoolArray, trace: ObjectTrace, parts: int) 
     # the mean of the pixel's row along the slit: photons of the object's lines are noise in their rows alone
     level = np.maximum(above.sum(axis=1) / np.maximum(use.sum(axis=1), 1), 0.0)
     variance = data.variance(np.maximum(fit.electrons, 0.0) + level[:, None])
-    share = _share_of_part(level, np.sum(np.where(use, variance, 0.0), axis=1), use.sum(axis=1), part)
+    share, lines = _share_of_part(level, np.sum(np.where(use, variance, 0.0), axis=1), use.sum(axis=1), part)
     share = share.take(row)
     light, sky = above.take(pixel) / share, fit.electrons.take(pixel)
     weight = 1.0 / (variance.take(pixel) / share**2)
+    weight[lines.take(row)] = 0.0
     weight[_stand_out(light, weight, cell, np.flatnonzero(struck.take(pixel)))] = 0.0
     total = np.bincount(cell, weight, parts * n_bins)
     safe = np.where(total > 0, total, 1.0)
@@ -146,17 +149,18 @@ def _stand_out(light: FloatArray, weight: FloatArray, cell: IntArray, suspect: I
     return suspect[np.square(light.take(suspect) - usual) * weight.take(suspect) > STRUCK_SIGMA**2]
 
 
-def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, part: IntArray) -> FloatArray:
-    """Light of every dispersion pixel over the mean of its part, smooth; 1 where it is too faint to tell, shape (n_disp,).
+def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, part: IntArray) -> tuple[FloatArray, BoolArray]:
+    """Light of every dispersion pixel over the mean of its part, smooth, 1 where it is too faint to tell; and which stand out of it.
 
     Pixels of one bin lie at few places along an order, where its trace has their phase.  Unless all are brought to one brightness, the
     spectrum's slope makes neighbouring bins differ by per cents.  The mean is that of inverse variance: the dark ends of an order, noise
-    over little flat, would give every exposure a brightness of its own, and a host that all of them share would be none.
+    over little flat, would give every exposure a brightness of its own, and a host that all of them share would be none.  Narrow lines, of
+    a host or of the air, stand out: they lie in few pixels, each in other bins.
     """
     known = count > 0
     smooth = running_median(level, SHARE_PX, known)
     noise = np.sqrt(variance) / np.maximum(count, 1)
-    share = np.ones(level.size)
+    share, lines = np.ones(level.size), np.zeros(level.size, dtype=bool)
     for k in np.unique(part):
         here = part == k
         seen = here & known & (noise > 0)
@@ -165,7 +169,8 @@ def _share_of_part(level: FloatArray, variance: FloatArray, count: IntArray, par
         mean, error = float(np.average(smooth[seen], weights=noise[seen] ** -2)), float(np.median(noise[seen]))
         if mean > LEAST_SHARE_SNR * error / np.sqrt(SHARE_PX):
             share[here] = np.clip(smooth[here] / mean, *SHARE_LIMITS)
-    return share
+            lines[here] = np.abs(level - smooth)[here] > np.maximum(LINE_SIGMA * noise, LEAST_LINE * np.abs(smooth))[here]
+    return share, lines
 
 
 @once_for_each_order

@@ -39,6 +39,13 @@ def test_dark_ends_of_an_order_leave_its_brightness_alone() -> None:
         np.testing.assert_allclose(rows_of(flux, flat, seed).light.sum(axis=1), whole, rtol=0.03)
 
 
+def test_narrow_lines_leave_the_light_along_the_slit_alone() -> None:
+    flux = np.full(600, 3e5)
+    lined = np.where(np.isin(np.arange(600), (101, 102, 251, 252, 420, 421)), 20.0 * flux, flux)
+    for plain, bright in zip(rows_of(flux).light, rows_of(lined).light, strict=True):
+        np.testing.assert_allclose(bright / bright.max(), plain / plain.max(), atol=0.02)
+
+
 def test_what_is_too_faint_to_tell_is_left_as_it_is() -> None:
     rows = rows_of(np.full(600, 1.0))
     assert np.all(np.isfinite(rows.light))
