@@ -175,9 +175,9 @@ def test_a_fit_that_is_behind_reaches_less_far() -> None:
     assert as_good(0.88, 0.04, 5.0) == pytest.approx((0.80, 0.96))
 
 
-def test_a_host_is_worth_a_word_from_one_and_a_half_sigma_and_a_hundredth_of_the_light() -> None:
-    assert worth_saying(1.5, 0.01)
-    assert not worth_saying(1.4, 0.2)
+def test_a_host_is_worth_a_word_from_one_sigma_and_a_hundredth_of_the_light() -> None:
+    assert worth_saying(1.0, 0.01)
+    assert not worth_saying(0.9, 0.2)
     assert not worth_saying(90.0, 0.009)
 
 
