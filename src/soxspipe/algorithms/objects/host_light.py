@@ -38,10 +38,10 @@ OFFSETS_ARCSEC = (-1.2, 0.0, 1.2)
 """Of the host's centre: one beside the object looks from the object's place as if it were none."""
 START_ARCSEC = 3.5
 """Between the two sizes; the fit finds its own."""
-NEEDED_SIGNIFICANCE = 4.5
+NEEDED_SIGNIFICANCE = 4.0
 """Of about 60 simulated stars without a host none came above 1.3, but for those whose image had a tail longer than the model's."""
-WORTH_SAYING = 1.0
-"""Significance from which light that is left in is called in doubt: hosts of 7 to 30 % came out at 1 to 3, three of those 60 stars above 1."""
+WORTH_SAYING = 1.25
+"""Significance from which light that is left in is called in doubt: hosts of 7 to 30 % came out at 1 to 3, three of those 60 stars at 1.0 to 1.1."""
 LEAST_DOUBTED = 0.01
 """Share from which it is: formulas for images are good to half a per cent, and two of eight stars "had" hosts of 0.5 and 0.7 %."""
 LEAST_SHARE = 0.04

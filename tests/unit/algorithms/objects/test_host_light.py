@@ -175,9 +175,9 @@ def test_a_fit_that_is_behind_reaches_less_far() -> None:
     assert as_good(0.88, 0.04, 5.0) == pytest.approx((0.80, 0.96))
 
 
-def test_a_host_is_worth_a_word_from_one_sigma_and_a_hundredth_of_the_light() -> None:
-    assert worth_saying(1.0, 0.01)
-    assert not worth_saying(0.9, 0.2)
+def test_a_host_is_worth_a_word_from_five_quarters_of_a_sigma_and_a_hundredth_of_the_light() -> None:
+    assert worth_saying(1.25, 0.01)
+    assert not worth_saying(1.2, 0.2)
     assert not worth_saying(90.0, 0.009)
 
 
@@ -189,10 +189,10 @@ def test_what_noise_lets_a_host_gain_is_not_significant() -> None:
 
 
 def test_a_host_is_taken_only_if_it_is_there_in_all_rows() -> None:
-    assert may_be_taken(4.5, 0.04, 0.0, 4.0)
-    assert not may_be_taken(4.4, 0.04, 0.0, 4.0)
-    assert not may_be_taken(4.5, 0.03, 0.0, 4.0)
-    assert may_be_taken(4.5, 0.04, missing_of(np.array([5.0, 4.0, 1.0, -0.9])), 4.0)
-    assert not may_be_taken(4.5, 0.04, missing_of(np.array([5.0, 4.0, 1.0, -1.1])), 4.0)
+    assert may_be_taken(4.0, 0.04, 0.0, 4.0)
+    assert not may_be_taken(3.9, 0.04, 0.0, 4.0)
+    assert not may_be_taken(4.0, 0.03, 0.0, 4.0)
+    assert may_be_taken(4.0, 0.04, missing_of(np.array([5.0, 4.0, 1.0, -0.9])), 4.0)
+    assert not may_be_taken(4.0, 0.04, missing_of(np.array([5.0, 4.0, 1.0, -1.1])), 4.0)
     assert not may_be_taken(60.0, 0.4, 0.0, WIDEST_ARCSEC + 0.1)
     assert not may_be_taken(60.0, 0.4, 0.0, 1.5, least_arcsec=1.5)
