@@ -96,14 +96,21 @@ def _is_sharp(counts: FloatArray, peak: int) -> bool:
 def _is_wide(full: BoolImage) -> bool:
     """Whether most of the pixels have one of their kind beside them along both axes: the core of an unsaturated star is a pixel wide."""
     number = max(int(np.count_nonzero(full)), 1)
-    for axis in (0, 1):
-        turned = np.moveaxis(full, axis, 0)
-        beside = np.zeros(turned.shape, dtype=bool)
-        beside[1:] = turned[:-1]
-        beside[:-1] |= turned[1:]
-        if np.count_nonzero(beside & turned) < BESIDE * number:
-            return False
-    return True
+    return all(np.count_nonzero(_beside_another(full, axis)) >= BESIDE * number for axis in (0, 1))
+
+
+def without_single(full: BoolImage) -> BoolImage:
+    """Full wells beside another one: single ones are hot pixels and cosmic rays, not light of object or sky."""
+    return _beside_another(full, 0) | _beside_another(full, 1)
+
+
+def _beside_another(full: BoolImage, axis: int) -> BoolImage:
+    """Those that have one of their kind beside them along an axis."""
+    turned = np.moveaxis(full, axis, 0)
+    beside = np.zeros(turned.shape, dtype=bool)
+    beside[1:] = turned[:-1]
+    beside[:-1] |= turned[1:]
+    return np.moveaxis(beside & turned, 0, axis)
 
 
 def _histogram(bright: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -10,7 +10,7 @@ import numpy as np
 from soxspipe.algorithms.frames.persistence import Persistence
 from soxspipe.algorithms.frames.prepare import RawExposure, expose
 from soxspipe.algorithms.frames.read_noise import far_from_orders, unlit_pixels
-from soxspipe.algorithms.frames.saturation import find_full_well
+from soxspipe.algorithms.frames.saturation import find_full_well, without_single
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.datamodel.arrays import BoolArray, FlagArray
 from soxspipe.datamodel.flags import PixelFlag
@@ -83,7 +83,7 @@ class PreparedSet:
 
     @property
     def fuller(self) -> dict[int, int]:
-        """Full wells of the exposures that have markedly more than the one with fewest, by their numbers; bad pixels not counted."""
+        """Full wells of the exposures that have markedly more than the one with fewest, by their numbers; no bad or single pixels."""
         full = [self._full_pixels(number) for number in range(len(self.exposures))]
         return {number: own for number, own in enumerate(full) if own - min(full) >= WORTH_SAYING_PX}
 
@@ -91,7 +91,8 @@ class PreparedSet:
         exposure = self.exposures[number]
         if self.half_full[number] < WORTH_SAYING_PX or exposure.detector.saturation_adu is None:
             return 0
-        return int(np.count_nonzero((seen(exposure.adu) >= exposure.detector.saturation_adu) & ~exposure.bad_pixels))
+        full = (seen(exposure.adu) >= exposure.detector.saturation_adu) & ~exposure.bad_pixels
+        return int(np.count_nonzero(without_single(full))) if np.count_nonzero(full) >= WORTH_SAYING_PX else 0
 
     def warnings(self, flags: FlagArray, *, without_full: bool) -> tuple[str, ...]:
         """What to tell the user of noise, patterns and saturation, with the flags of the stacked frame.

@@ -18,6 +18,7 @@ from soxspipe.algorithms.extraction.solve_orders import (
 )
 from soxspipe.algorithms.frames.clip_and_stack import clip_and_stack
 from soxspipe.algorithms.frames.detrend import bad_in_masters, defects_of_flat
+from soxspipe.algorithms.frames.saturation import without_single
 from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
@@ -190,7 +191,7 @@ def _without_full_wells(orders: Sequence[OrderData], flags: FlagArray) -> list[O
     Wings of a core that is missing look like a host, like companions, and like an image with a hole, which spoils the profile everywhere.
     """
     full = [full_wells(flags, order.window) for order in orders]
-    return [order.masked(wells | wells.any(axis=1, keepdims=True)) for order, wells in zip(orders, full, strict=True)]
+    return [order.masked(wells | without_single(wells).any(axis=1, keepdims=True)) for order, wells in zip(orders, full, strict=True)]
 
 
 def _extract(
