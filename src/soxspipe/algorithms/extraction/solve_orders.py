@@ -15,13 +15,13 @@ from soxspipe.algorithms.extraction.horne_extraction import (
     extract_order,
     extract_order_without_sky,
 )
-from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE, Rejection, reject_outliers
+from soxspipe.algorithms.extraction.reject_outliers import reject_outliers
 from soxspipe.algorithms.objects.companions import mask_companions, other_sources
 from soxspipe.algorithms.objects.detect_continuum import ContinuumSettings, detect_continuum
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.host_light import measure_host
 from soxspipe.algorithms.objects.host_removal import host_image
-from soxspipe.algorithms.objects.object_flux import flux_error, steady_flux
+from soxspipe.algorithms.objects.object_flux import flux_along, flux_error, steady_flux
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.place_companions import place_companions
 from soxspipe.algorithms.objects.point_source import ROWS_WANTED, SmearedStar, StarFit, fit_star, measure_smearing, parts_for
@@ -194,10 +194,10 @@ def extract_with_sky(
     hostless, kept = _without_host(light, trace, rough, rough_rejected, alone, fits)
     first = problem.measure(hostless, rough_rejected, rough, shares)
     shares = problem.shares_of(hostless, first)
-    refined = list(map(problem.refine, hostless, shares))
-    better = share_illumination([fit for fit, _ in refined])
-    doubt = common_illumination_doubt([fit for fit, _ in refined])
-    profile = problem.measure(better, [rejected for _, rejected in refined], first, shares, doubt)
+    refined = list(map(problem.refine, hostless, shares, rough_rejected))
+    better = share_illumination(refined)
+    doubt = common_illumination_doubt(refined)
+    profile = problem.measure(better, rough_rejected, first, shares, doubt)
     if profile.illumination_change.any():
         better = [with_illumination(fit, fit.spline.illumination + profile.illumination_change) for fit in better]
     del alone, hostless, shares, refined  # what is extracted needs the memory
@@ -272,25 +272,20 @@ class _Problem:
         """The profile in an order."""
         return profile.shares(fit.data, self.trace.orders[fit.data.window.order])
 
-    def outliers(self, fit: SkyFit, shares: FloatArray, tolerance: float = PROFILE_TOLERANCE) -> Rejection:
-        """Pixels that sky and object do not explain."""
-        limit = self.settings.horne_extraction_profile_global_clipping_sigma
-        sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
-        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, tolerance)
-
     def shares_of(self, fits: Sequence[SkyFit], profile: ObjectProfile) -> list[FloatArray]:
         """The profile in every order."""
         return profile.shares_of([fit.data for fit in fits], self.trace)
 
     def rough_rejected(self, fit: SkyFit, shares: FloatArray) -> BoolArray:
-        """Outliers against a first profile."""
-        return self.outliers(fit, shares, ROUGH_TOLERANCE).rejected
+        """Pixels that sky and object do not explain, with a first profile; the last search (`extract_order`) has the measured one."""
+        limit = self.settings.horne_extraction_profile_global_clipping_sigma
+        sky_range = np.where(fit.data.window.inside, fit.spline.local_range(fit.data.u_px), 0.0)
+        return reject_outliers(fit.data, fit.electrons, shares, sky_range, limit, ROUGH_TOLERANCE).rejected
 
-    def refine(self, fit: SkyFit, shares: FloatArray) -> tuple[SkyFit, BoolArray]:
-        """Sky of an order with the object's light taken off, from the illumination that all orders share, and outliers."""
-        found = self.outliers(fit, shares)
-        light = steady_flux(found.flux, flux_error(found.variance, shares, fit.data.good))[0][:, None] * shares
-        keep = inside_edges(fit.data, self.sky_settings) & ~found.rejected
+    def refine(self, fit: SkyFit, shares: FloatArray, rejected: BoolArray) -> SkyFit:
+        """Sky of an order with the object's light taken off, from the illumination that all orders share."""
+        light = _object_light(fit, shares, rejected)
+        keep = inside_edges(fit.data, self.sky_settings) & ~rejected
         start = replace(
             fit.spline,
             illumination=self.illumination,
@@ -298,7 +293,7 @@ class _Problem:
             illumination_prior=ORDER_ILLUMINATION_PRIOR,
         )
         better = fit_order_sky(fit.data, self.sky_settings, keep=keep, object_light=light, start=start, start_is_good=True)
-        return replace(better, uneven=fit.uneven), found.rejected
+        return replace(better, uneven=fit.uneven)
 
     def extract(self, fit: SkyFit, profile: ObjectProfile) -> ExtractedOrder:
         """Sky and object along columns."""
@@ -322,6 +317,14 @@ class _Problem:
         return measure_profile(
             sound, [fit.electrons for fit in fits], self.trace, self.settings, start, self.chunks, shares, illumination_error
         )
+
+
+def _object_light(fit: SkyFit, shares: FloatArray, rejected: BoolArray) -> FloatArray:
+    """Light of the object in an order, smooth enough for its noise not to matter, shape of the window."""
+    data, sky, sound = fit.data, fit.electrons, fit.data.good & ~rejected
+    flux, _ = flux_along(data.electrons - sky, data.variance(sky), shares, sound)
+    variance = data.variance(sky + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
+    return steady_flux(flux, flux_error(variance, shares, sound))[0][:, None] * shares
 
 
 def extract_without_sky(orders: Sequence[OrderData], trace: ObjectTrace, settings: ExtractionSettings) -> SolvedOrders:

@@ -33,6 +33,8 @@ CORE_FWHM = 0.7
 """Half width, in FWHM, of the core that gives the height of the rough model."""
 ROUGH_SMOOTH_PX = 31
 """Running median that takes cosmic rays out of that height."""
+FIRST_THINNED = 2
+"""A first sky is made to find and measure the object against, and is solved for again: every second pixel tells it well enough."""
 LARGEST_MASKED_SHARE = 0.6
 """Of the slit: the rest must determine the sky."""
 HELD_PRIOR = 1e-3
@@ -103,8 +105,11 @@ def _fit_with_objects_masked(
     keep = inside_edges(data, settings) & ~object_mask(data, first, sources)
     try:
         light = rough_light(data, first, sources)
-        fit = fit_order_sky(data, settings, keep=keep, object_light=light)
+        fit = fit_order_sky(data, settings, keep=keep, object_light=light, thin=FIRST_THINNED)
         uneven = find_uneven_lines(data, fit.electrons, light, keep)
+        if uneven.intervals or uneven.unknown is not None:  # this fit then goes into the last sky
+            fit = fit_order_sky(data, settings, keep=keep, object_light=light)
+            uneven = find_uneven_lines(data, fit.electrons, light, keep)
         intervals = uneven.intervals
         if uneven.unknown is not None:
             fit = replace(fit, data=data.with_variance(uneven.unknown.variance), uneven=uneven.unknown)

@@ -259,10 +259,10 @@ class Placed:
     terms: ShapeTerms
 
 
-def place_pixels(spline: SkySpline, pixels: SkyPixels, terms: ShapeTerms | None = None) -> Placed:
+def place_pixels(spline: SkySpline, u: FloatArray, slit: FloatArray, terms: ShapeTerms | None = None) -> Placed:
     """Find the pixels' places on a spline, with its shift as it is; `terms` are those of the pixels, if they are at hand."""
-    shape = terms if terms is not None else spline.shape_terms(pixels.u, pixels.slit)
-    piece, t = spline.place(pixels.u, shape)
+    shape = terms if terms is not None else spline.shape_terms(u, slit)
+    piece, t = spline.place(u, shape)
     return Placed(piece=piece, t=t, blocks=pixel_blocks(piece, spline.space.n_pieces), terms=shape)
 
 
@@ -292,11 +292,11 @@ def linearise(spline: SkySpline, placed: Placed) -> Linearised:
     )
 
 
-def fit_linear(spline: SkySpline, pixels: SkyPixels, weight: FloatArray, placed: Placed) -> SkySpline:
+def fit_linear(spline: SkySpline, electrons: FloatArray, weight: FloatArray, placed: Placed) -> SkySpline:
     """Solve for the spline alone, illumination, shift and width held (this to first order); weights of shape (n,), 0 leaves a pixel out."""
     space, widened = spline.space, spline.widened(placed.terms)
     curved = None if widened is None else spline.curved(widened, placed.piece)
-    columns = [*powers_of(placed.t, space.degree, spline.gain(placed.terms), curved), pixels.electrons]
+    columns = [*powers_of(placed.t, space.degree, spline.gain(placed.terms), curved), electrons]
     band, right = spline_normal(spline_products(space, placed.blocks, columns, weight), space.degree + 1, space.n_splines)
     factor = cholesky_banded(regularised(band), lower=True)
     return replace(spline, coefficients=cho_solve_banded((factor, True), right))

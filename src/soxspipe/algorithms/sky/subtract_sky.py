@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic import Field
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky.sky_knots import LSF_SIGMA_PX, START_BIN, binned_median, bins_over, place_knots
+from soxspipe.algorithms.sky.sky_sample import SkySample, sample_of
 from soxspipe.algorithms.sky.sky_spline import (
     WIDTH_SLIT_DEGREE,
     Linearised,
@@ -70,6 +70,8 @@ SETTLED_SHARE = 0.003
 """Pixels of which that is not true.  Cosmic rays of an hour strike 0.001 of all; lines of one bright order are a tenth of it."""
 UNMOVED_LIMIT = 0.2
 """Of the limit on residuals: the error of a round goes with the square of its step.  Four more rounds moved fluxes by 0.001 sigma (rms)."""
+ENOUGH_PIXELS = 8.0
+"""Along the slit, after thinning: knots a pixel apart stay determined by what is left."""
 START_SIGMA = 6.0
 """Only what is surely no sky goes before the first fit."""
 WIDTH_SIGMA = 12.0
@@ -77,8 +79,6 @@ WIDTH_SIGMA = 12.0
 LEAST_WIDTH_PX2 = 0.01
 """Significance and size of a change of the lines' width along the slit that is modelled: below it a line is wrong by less than 0.5 %."""
 
-PLACES_PER_PX = 4.0
-"""Sorting needs no finer order than this; pixels within a place may stand in any."""
 WING_TERMS = 2
 """Slope and curvature across the slit."""
 
@@ -116,6 +116,7 @@ def fit_order_sky(
     object_light: FloatArray | None = None,
     start: SkySpline | None = None,
     start_is_good: bool = False,
+    thin: int = 1,
 ) -> SkyFit:
     """Fit the sky of one order.
 
@@ -133,6 +134,9 @@ def fit_order_sky(
         A previous solution, which saves the robust start.
     start_is_good : bool
         It is one of the same lines on the same slit: one round is enough if it moves no pixel by much.
+    thin : int
+        Without a start: only every so many pixels take part, in the sequence of wavelength, of an order that has enough of them
+        (`ENOUGH_PIXELS`); knots are placed as all pixels ask for.
 
     Returns
     -------
@@ -144,38 +148,29 @@ def fit_order_sky(
     AlgorithmError
         If fewer pixels are left than the spline needs.
     """
-    window = data.window
-    index = _by_wavelength(data.u_px, np.flatnonzero(data.good & keep))
-    if index.size < 20 * settings.min_points_per_knot:
-        raise AlgorithmError(f"only {index.size} sky pixels are left in order {window.order}")
-    u, slit = data.u_px.take(index), data.slit.take(index)
-    foreground = np.zeros(index.size) if object_light is None else object_light.take(index)
-    values = data.electrons.take(index) - foreground
-    noise, clip = data.noise.at(index), settings.bspline_fitting_residual_clipping_sigma
-
-    def variance(sky: FloatArray) -> FloatArray:
-        return noise.variance(sky + foreground)
-
-    pixels = SkyPixels(u=u, slit=slit, electrons=values, variance=variance(np.maximum(values, 0.0)))
+    clip, sample = settings.bspline_fitting_residual_clipping_sigma, sample_of(data, data.good & keep, object_light)
+    if sample.index.size < 20 * settings.min_points_per_knot:
+        raise AlgorithmError(f"only {sample.index.size} sky pixels are left in order {data.window.order}")
     if start is None:
-        spline, placed = _start(pixels, variance, settings, data.binning, index.size / max(float(data.good.sum()), 1.0))
+        share = sample.index.size / max(float(data.good.sum()), 1.0)
+        sample, spline, placed = _start(sample, settings, data.binning, share, thin)
     elif start_is_good:
-        spline, placed = _restart(start, pixels, variance, clip)
+        spline, placed = _restart(start, sample, clip)
     else:
-        spline, placed = start, place_pixels(start, pixels)
-    wings = None if object_light is None else _wings(object_light, index, placed.terms)
+        spline, placed = start, place_pixels(start, sample.u, sample.slit)
+    wings = None if object_light is None else _wings(object_light, sample.index, placed.terms)
     here = linearise(spline, placed)
     last = None
     if start is None or start_is_good or settings.bspline_iteration_limit == 1:
-        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, placed.terms, clip, wings)
+        last = _one_round(LAST_ROUND, spline, sample.expecting(here.sky), here, placed.terms, clip, wings)
     if last is None or (settings.bspline_iteration_limit > 1 and not _settled(spline, last, here, is_first=start is None)):
-        first = _one_round(FIRST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, placed.terms, clip)
+        first = _one_round(FIRST_ROUND, spline, sample.expecting(here.sky), here, placed.terms, clip)
         spline, placed = _widened(first)
         here = linearise(spline, placed)
-        last = _one_round(LAST_ROUND, spline, replace(pixels, variance=variance(here.sky)), here, placed.terms, clip, wings)
+        last = _one_round(LAST_ROUND, spline, sample.expecting(here.sky), here, placed.terms, clip, wings)
     used = np.zeros(data.good.shape, dtype=bool)
-    used.ravel()[index] = last.use
-    return SkyFit(data=data, spline=last.spline, electrons=_on_window(last, data, index), used=used)
+    used.ravel()[sample.index] = last.use
+    return SkyFit(data=data, spline=last.spline, electrons=_on_window(last, data, sample.index), used=used)
 
 
 def _wings(object_light: FloatArray, index: IntArray, terms: ShapeTerms) -> FloatArray:
@@ -284,9 +279,9 @@ def _widened(found: _Round) -> tuple[SkySpline, Placed]:
         blocks = pixel_blocks(found.piece, found.spline.space.n_pieces)
         return found.spline, Placed(piece=found.piece, t=found.t, blocks=blocks, terms=found.terms)
     free = replace(found.spline, width=np.zeros(WIDTH_SLIT_DEGREE))
-    there = place_pixels(free, found.pixels)
+    there = place_pixels(free, found.pixels.u, found.pixels.slit)
     spline = gauss_newton(free, found.pixels, found.weight, linearise(free, there))
-    return spline, place_pixels(spline, found.pixels, there.terms)
+    return spline, place_pixels(spline, found.pixels.u, found.pixels.slit, there.terms)
 
 
 def _width_changes(found: _Round) -> bool:
@@ -306,24 +301,17 @@ def _width_changes(found: _Round) -> bool:
     return False
 
 
-def _by_wavelength(u_px: FloatArray, index: IntArray) -> IntArray:
-    """Pixels (flat indices) with neighbours in u beside each other: what is looked up or summed for them then stays in the cache."""
-    u = u_px.take(index)
-    place = ((u - u.min(initial=np.inf)) * PLACES_PER_PX).astype(np.uint16)  # radix sort is for short numbers
-    return index.take(np.argsort(place, kind="stable"))
-
-
 def _start(
-    pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], settings: SkySettings, binning: tuple[int, int], share: float
-) -> tuple[SkySpline, Placed]:
-    """Knots from the median spectrum, and a first spline on the pixels that agree with it."""
-    u_range = (float(pixels.u.min()), float(pixels.u.max()) + 1e-6)
+    sample: SkySample, settings: SkySettings, binning: tuple[int, int], share: float, thin: int
+) -> tuple[SkySample, SkySpline, Placed]:
+    """Knots from the median spectrum, and a first spline on the pixels that agree with it; of these, only as many as are to take part."""
+    u_range = (float(sample.u.min()), float(sample.u.max()) + 1e-6)
     lsf_px = LSF_SIGMA_PX / binning[0]
     bins = bins_over(u_range, START_BIN * lsf_px)
-    bin_of, grid = bins.of(pixels.u), bins.middle
-    value = binned_median(pixels.electrons, bin_of, bins.number)
-    expected = np.interp(pixels.u, grid, value)
-    pixels = replace(pixels, variance=variance(expected))
+    bin_of, grid = bins.of(sample.u), bins.middle
+    value = binned_median(sample.electrons, bin_of, bins.number)
+    expected = np.interp(sample.u, grid, value)
+    pixels = sample.expecting(expected)
     reach = round(2.5 * lsf_px / bins.width_px)
     spread = np.interp(pixels.u, grid, largest_near(value, reach) + largest_near(-value, reach))
     use = np.abs(pixels.electrons - expected) <= START_SIGMA * np.sqrt(pixels.variance) + START_TOLERANCE * spread
@@ -342,22 +330,23 @@ def _start(
     )
     breaks[-1] = max(breaks[-1], u_range[1])
     empty = start_spline(breaks, settings.bspline_order, u_range, settings.slit_illumination_order, with_shift=True)
-    placed = place_pixels(empty, pixels)
-    return fit_linear(empty, pixels, use / pixels.variance, placed), placed
+    weight = use / pixels.variance
+    if thin > 1 and sample.index.size > thin * ENOUGH_PIXELS * (u_range[1] - u_range[0]):
+        sample, weight = sample.every(thin), weight[::thin]
+    placed = place_pixels(empty, sample.u, sample.slit)
+    return sample, fit_linear(empty, sample.electrons, weight, placed), placed
 
 
-def _restart(
-    start: SkySpline, pixels: SkyPixels, variance: Callable[[FloatArray], FloatArray], clip_sigma: float
-) -> tuple[SkySpline, Placed]:
+def _restart(start: SkySpline, sample: SkySample, clip_sigma: float) -> tuple[SkySpline, Placed]:
     """A previous solution whose spectrum is solved for again on the pixels at hand.
 
     A step in shape and spectrum at once, from a spectrum that was fitted to fewer pixels, left up to 5e-4 of a faint object's flux wrong.
     """
-    placed = place_pixels(start, pixels)
+    placed = place_pixels(start, sample.u, sample.slit)
     sky = start.gain(placed.terms) * start.plain(placed.piece, placed.t, start.widened(placed.terms))
-    pixels = replace(pixels, variance=variance(sky))
+    pixels = sample.expecting(sky)
     use = np.abs(pixels.electrons - sky) <= _limit(FIRST_ROUND, start, pixels, clip_sigma)
-    return fit_linear(start, pixels, use / pixels.variance, placed), placed
+    return fit_linear(start, sample.electrons, use / pixels.variance, placed), placed
 
 
 def first_sky(data: OrderData) -> FloatArray:

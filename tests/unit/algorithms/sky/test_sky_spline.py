@@ -30,7 +30,7 @@ def spline(*, illumination: int = 0, with_shift: bool = False, n: int = 100) -> 
 
 
 def linear(start: SkySpline, pixels: SkyPixels, weight: np.ndarray) -> SkySpline:
-    return fit_linear(start, pixels, weight, place_pixels(start, pixels))
+    return fit_linear(start, pixels.electrons, weight, place_pixels(start, pixels.u, pixels.slit))
 
 
 def scattered(n: int = 6000) -> tuple[np.ndarray, np.ndarray]:
@@ -105,7 +105,9 @@ def test_pieces_without_data_are_carried_by_their_neighbours() -> None:
 def converged(start: SkySpline, pixels: SkyPixels, rounds: int = 8, wings: np.ndarray | None = None) -> SkySpline:
     current = linear(start, pixels, 1.0 / pixels.variance)
     for _ in range(rounds):
-        current = gauss_newton(current, pixels, 1.0 / pixels.variance, linearise(current, place_pixels(current, pixels)), wings)
+        current = gauss_newton(
+            current, pixels, 1.0 / pixels.variance, linearise(current, place_pixels(current, pixels.u, pixels.slit)), wings
+        )
     return current
 
 
@@ -165,7 +167,7 @@ def test_without_shape_terms_a_step_is_the_linear_fit() -> None:
     truth = lines_with(1.0, 0.0, u)
     pixels = SkyPixels(u=u, slit=s, electrons=truth, variance=truth)
     alone = linear(spline(), pixels, 1.0 / truth)
-    step = gauss_newton(alone, pixels, 1.0 / truth, linearise(alone, place_pixels(alone, pixels)))
+    step = gauss_newton(alone, pixels, 1.0 / truth, linearise(alone, place_pixels(alone, pixels.u, pixels.slit)))
     np.testing.assert_allclose(step.coefficients, alone.coefficients)
 
 
@@ -185,7 +187,7 @@ def test_linearised_model_is_the_model() -> None:
         spline(illumination=1, with_shift=True), coefficients=RNG.normal(size=102), illumination=np.array([0.05]),
         shift=RNG.normal(scale=0.05, size=(5, 3)),
     )  # fmt: skip
-    here = linearise(made, place_pixels(made, SkyPixels(u=u, slit=s, electrons=u, variance=u)))
+    here = linearise(made, place_pixels(made, u, s))
     np.testing.assert_allclose(here.sky, made(u, s), atol=1e-10)
     np.testing.assert_allclose(here.plain, made(u, s) / made.gain(made.shape_terms(u, s)), atol=1e-10)
     step = 1e-6

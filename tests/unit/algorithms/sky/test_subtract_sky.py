@@ -74,6 +74,24 @@ def test_pixels_used_are_good_kept_and_not_outliers() -> None:
     np.testing.assert_array_equal(fit.electrons[~order.data.window.inside], 0.0)
 
 
+def test_a_thinned_sky_is_as_good_but_for_its_noise() -> None:
+    """Half of the pixels take part, of all wavelengths; knots stay, and no pixel moves by more than what half as many know worse."""
+    order = tiny_order(lines=BRIGHT)
+    whole, thinned = (fit_order_sky(order.data, SETTINGS, keep=away(order), thin=thin) for thin in (1, 2))
+    assert np.count_nonzero(thinned.used) == pytest.approx(0.5 * np.count_nonzero(whole.used), rel=0.02)
+    np.testing.assert_array_equal(thinned.spline.knots, whole.spline.knots)
+    assert np.std(pulls(order, thinned.electrons, away(order))) == pytest.approx(1.0, abs=0.05)
+    sigma = np.sqrt(order.data.variance(order.sky))
+    assert np.std(((thinned.electrons - whole.electrons) / sigma)[order.data.window.inside]) < 0.3
+
+
+def test_pixels_are_not_thinned_where_they_are_few() -> None:
+    order = tiny_order(lines=BRIGHT)
+    few = np.broadcast_to(np.arange(order.sky.shape[1]) < 12, order.sky.shape)
+    whole, thinned = (fit_order_sky(order.data, SETTINGS, keep=few, thin=thin) for thin in (1, 2))
+    np.testing.assert_array_equal(thinned.electrons, whole.electrons)
+
+
 def test_a_known_object_is_taken_off_first_and_its_pixels_join_in() -> None:
     order = tiny_order(lines=BRIGHT)
     masked = fit_order_sky(order.data, SETTINGS, keep=away(order))
