@@ -42,8 +42,9 @@ NEEDED_SIGNIFICANCE = 4.0
 """Of about 60 simulated stars without a host none came above 1.3, but for those whose image had a tail longer than the model's."""
 WORTH_SAYING = 1.25
 """Significance from which light that is left in is called in doubt: hosts of 7 to 30 % came out at 1 to 3, three of those 60 stars at 1.0 to 1.1."""
-LEAST_DOUBTED = 0.01
-"""Share from which it is: formulas for images are good to half a per cent, and two of eight stars "had" hosts of 0.5 and 0.7 %."""
+LEAST_DOUBTED = 0.02
+"""Share from which it is: less leaves the flux right to 3 %, and stars "had" hosts of 0.5 to 1.8 %, since formulas for images are good to half a
+per cent."""
 LEAST_SHARE = 0.04
 """A host that holds less changes the flux by less than its removal is good for."""
 MOST_MISSING = 0.1

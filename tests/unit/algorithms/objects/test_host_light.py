@@ -175,10 +175,10 @@ def test_a_fit_that_is_behind_reaches_less_far() -> None:
     assert as_good(0.88, 0.04, 5.0) == pytest.approx((0.80, 0.96))
 
 
-def test_a_host_is_worth_a_word_from_five_quarters_of_a_sigma_and_a_hundredth_of_the_light() -> None:
-    assert worth_saying(1.25, 0.01)
+def test_a_host_is_worth_a_word_from_five_quarters_of_a_sigma_and_a_fiftieth_of_the_light() -> None:
+    assert worth_saying(1.25, 0.02)
     assert not worth_saying(1.2, 0.2)
-    assert not worth_saying(90.0, 0.009)
+    assert not worth_saying(90.0, 0.019)
 
 
 def test_what_noise_lets_a_host_gain_is_not_significant() -> None:
