@@ -24,6 +24,8 @@ class Detector:
         Half-open range kept after rotation, in unbinned pixels.
     gain_e_per_adu, read_noise_e : float
         Used for this exposure.
+    usual_read_noise_e : float or None
+        That of the detector file, where `read_noise_e` may come from a header.
     whole_px : int or None
         Rows and columns of a detector that is read out whole; None where they are not known.
     saturation_adu : float or None
@@ -41,12 +43,18 @@ class Detector:
     science_rows: tuple[int, int]
     gain_e_per_adu: float
     read_noise_e: float
+    usual_read_noise_e: float | None = None
     whole_px: int | None = None
     saturation_adu: float | None = None
     dark_scales_with_time: bool = True
     gain_source: str = "the detector file"
     read_noise_source: str = "the detector file"
     binning: tuple[int, int] = (1, 1)
+
+    @property
+    def least_read_noise_e(self) -> float:
+        """The lesser of the read noise used and the detector file's."""
+        return self.read_noise_e if self.usual_read_noise_e is None else min(self.read_noise_e, self.usual_read_noise_e)
 
     @property
     def column_slice(self) -> slice:

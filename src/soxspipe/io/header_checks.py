@@ -46,10 +46,11 @@ def unusable_cards(header: Header, instrument: Instrument, facts: ArmFacts, name
     """
     observation, keys = read_observation(header, instrument, facts, name), instrument.keywords
     own = (observation.gain_e_per_adu, observation.read_noise_e) if used is None else (None, None)
+    noise_may_be_0 = not facts.gain_in_header or observation.read_noise_e is not None  # another card states it
     gain, noise = _gain_and_noise(used or facts.detector, keys, *own)
     found = [
         *_unusable(header, (*keys.conad, *keys.gain), GAINS, f"the gain {gain} is used"),
-        *_unusable(header, keys.read_noise, READ_NOISES, f"the read noise {noise} is used", zero_is_unknown=not facts.gain_in_header),
+        *_unusable(header, keys.read_noise, READ_NOISES, f"the read noise {noise} is used", zero_is_unknown=noise_may_be_0),
         *_unusable(header, (keys.integrations,), (1, MOST_INTEGRATIONS), f"{observation.integrations} integration is assumed"),
         *_unusable(header, keys.seeing, SEEINGS, "it is left out", zero_is_unknown=True, negative_is_unknown=True),
         *_dates(header, keys),

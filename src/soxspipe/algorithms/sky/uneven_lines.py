@@ -31,6 +31,8 @@ WINSOR_SIGMA = 4.0
 
 MOST_OF_ORDER = 0.3
 """Where more of an order is uneven, lines cannot be fitted one by one: between them is no even sky that says what belongs to them."""
+LONGEST_PX = 100.0
+"""Nor where they follow so closely on each other over ten lines' widths; time and memory of a fit grow as the cube and the square of its length."""
 BRIGHT = 3.0
 """Variance of a bright line's pixels over that of the order's middle bin: wings and hosts are uneven between lines as well."""
 COHERENT_PX = 6.0
@@ -128,10 +130,11 @@ def find_uneven_lines(data: OrderData, sky: FloatArray, light: FloatArray | None
     residual = np.clip(left.residual, -most, most)
     gain = np.convolve(_gain_of_polynomial(bins.of(left.u), bins.number, left.slit, residual, left.variance), np.ones(3), mode="same")
     uneven = gain > NEEDED_GAIN
-    if np.count_nonzero(uneven) > MOST_OF_ORDER * bins.number:
+    intervals = _merged(np.flatnonzero(uneven), bins, GROW_PX * LSF_SIGMA_PX / data.binning[0])
+    longest = max((high - low for low, high in intervals), default=0.0)
+    if np.count_nonzero(uneven) > MOST_OF_ORDER * bins.number or longest > LONGEST_PX / data.binning[0]:
         return UnevenLines(unknown=_unknown_light(data, sky, left, bins, uneven))
-    grow = GROW_PX * LSF_SIGMA_PX / data.binning[0]
-    return UnevenLines(intervals=_merged(np.flatnonzero(uneven), bins, grow))
+    return UnevenLines(intervals=intervals)
 
 
 def _unknown_light(data: OrderData, sky: FloatArray, left: _Left, bins: _Bins, uneven: BoolArray) -> UnevenLight | None:

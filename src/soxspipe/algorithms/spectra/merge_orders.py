@@ -252,7 +252,7 @@ def _joins(rebinned: Sequence[_Rebinned], spectra: Sequence[OrderSpectrum]) -> t
     by_order = {r.order: r for r in rebinned}
     middle = {s.order: float(np.median(s.wavelength_nm)) for s in spectra if s.order in by_order}
     sequence = sorted(middle, key=lambda order: middle[order])
-    ends = {s.order: (float(s.wavelength_nm[0]), float(s.wavelength_nm[-1])) for s in spectra}
+    ends = {s.order: (float(s.wavelength_nm[0]), float(s.wavelength_nm[-1])) for s in spectra if s.order in by_order}
     joins = []
     for blue, red in pairwise(sequence):
         scale, error = _ratio(by_order[blue], by_order[red])

@@ -14,7 +14,7 @@ from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Exposure
 
 LEAST_SHARE = 0.4
-"""Pixels that show less than this share of the read noise are not an exposure of this detector; the noise expected is kept."""
+"""Pixels that show less than this share of what header and detector file state are not an exposure of this detector; the noise expected is kept."""
 SAME_AS_INVERSE = 0.1
 """Scatter over gain within this share of the read noise: gain and its inverse have been swapped."""
 UNLIKE_ONE = 0.1
@@ -25,7 +25,7 @@ UNLIKE_ONE = 0.1
 class ExposureNoise:
     """Read noise of one exposure: expected, what its unlit pixels show (None if too few), and used; electrons of one integration.
 
-    `light_e` is the level of those pixels above bias and dark.
+    `light_e` is the level of those pixels above bias and dark, `least_e` the least noise that an exposure of this detector may show.
     """
 
     name: str
@@ -33,11 +33,12 @@ class ExposureNoise:
     measured_e: float | None
     used_e: float
     light_e: float = 0.0
+    least_e: float = 0.0
 
     @property
     def is_quiet(self) -> bool:
         """Whether unlit pixels show less noise than any exposure of the detector has."""
-        return self.measured_e is not None and self.measured_e < LEAST_SHARE * self.expected_e
+        return self.measured_e is not None and self.measured_e < self.least_e
 
     @property
     def offset_e(self) -> float:
@@ -94,9 +95,9 @@ def _of_one(name: str, noise: UnlitNoise | None, detector: Detector, share: floa
     if noise is None:
         return ExposureNoise(name=name, expected_e=expected, measured_e=None, used_e=expected)
     measured = noise.read_noise_e(share)
-    trusted = measured >= LEAST_SHARE * expected
-    used = expected if noise.agrees(expected, share) or not trusted else measured
-    return ExposureNoise(name=name, expected_e=expected, measured_e=measured, used_e=used, light_e=noise.light)
+    least = LEAST_SHARE * detector.least_read_noise_e
+    used = expected if noise.agrees(expected, share) or measured < least else measured
+    return ExposureNoise(name=name, expected_e=expected, measured_e=measured, used_e=used, light_e=noise.light, least_e=least)
 
 
 def _dark_share(measured: Sequence[UnlitNoise], detector: Detector, masters: Masters) -> float:
@@ -145,7 +146,7 @@ def _offsets(found: Sequence[ExposureNoise]) -> list[str]:
 def _swapped(found: Sequence[ExposureNoise], detector: Detector) -> list[str]:
     """A sentence when the scatter in ADU fits the read noise with the inverse of the gain, and not with the gain."""
     gain = detector.gain_e_per_adu
-    known = [noise for noise in found if noise.measured_e is not None and noise.used_e != noise.expected_e]
+    known = [noise for noise in found if noise.measured_e is not None and (noise.is_quiet or noise.used_e != noise.expected_e)]
     if not known or abs(gain - 1.0) < UNLIKE_ONE:
         return []
     scatter_adu = float(np.median([noise.measured_e for noise in known if noise.measured_e is not None])) / gain
@@ -154,7 +155,7 @@ def _swapped(found: Sequence[ExposureNoise], detector: Detector) -> list[str]:
     return [
         f"{_named([noise.name for noise in known])}: pixels without light scatter by {scatter_adu:.2f} ADU; that is the read noise of "
         f"{detector.read_noise_e:g} e- with a gain of {1 / gain:.3g} e-/ADU, not with the {gain:.3g} of {detector.gain_source}: "
-        f"gain and its inverse seem to be swapped, and electrons are then {gain**2:.2g} times what they should be"
+        f"gain and its inverse seem to be swapped, and electrons are then {gain**2:.2g} times what they should be; correct the header"
     ]
 
 

@@ -88,18 +88,22 @@ def shift_warnings(shift: WavelengthShift | None, arm: Arm, *, is_standard: bool
     """Orders whose wavelengths are not tied to the sky, follow a law, or were left uncorrected.
 
     That an order without sky lines keeps the arc's wavelengths is usual, and so is that of any order of a standard star, whose exposure
-    is short and whose response changes slowly: a remark.
+    is short and whose response changes slowly: a remark.  An arc taken beside the exposure is right for them as well, unless other orders
+    moved against it.
     """
     if shift is None:
         return
     loose: dict[tuple[str, bool], list[int]] = {}
+    moved = _moved_px(shift)
+    beside = shift.attached and moved <= LEAST_SAID_PX
     without_lines = {law.order for law in arm.flexure.laws} - set(arm.flexure.least_lines)
     for order, found in sorted(shift.orders.items()):
-        if not found.tied and not shift.attached:
+        if not found.tied and not beside:
             usual = order in without_lines or is_standard
             loose.setdefault((found.reason, usual), []).append(order)
     for (reason, usual), orders in loose.items():
-        said = f"wavelengths of {arm.named(orders)} are those of the arc, not tied to the sky: {reason}"
+        why = f"{reason}, but other orders moved by {moved:.1f} px against it" if shift.attached else reason
+        said = f"wavelengths of {arm.named(orders)} are those of the arc, not tied to the sky: {why}"
         yield Remark(said) if usual else said
     lawful = [(arm.label(order), found) for order, found in sorted(shift.orders.items()) if found.source == "law" and found.applied]
     for label, found in lawful:
@@ -112,6 +116,12 @@ def shift_warnings(shift: WavelengthShift | None, arm: Arm, *, is_standard: bool
     if left:
         label, worst = max(left, key=lambda one: abs(one[1].shift_px))
         yield f"sky lines lie {_size(worst)} off the dispersion map in order {label}; set apply_wavelength_shift to correct it"
+
+
+def _moved_px(shift: WavelengthShift) -> float:
+    """How far orders that were measured on their own lines moved in the median; 0 without any."""
+    sizes = [abs(found.shift_px) for found in shift.orders.values() if found.tied and found.source == "lines"]
+    return float(np.median(sizes)) if sizes else 0.0
 
 
 def _size(found: OrderShift) -> str:

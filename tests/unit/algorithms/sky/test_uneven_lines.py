@@ -112,6 +112,18 @@ def test_lines_too_many_for_fits_of_their_own_are_in_the_errors() -> None:
     assert np.std(rest) / np.sqrt(np.mean(error**2)) == pytest.approx(6.0**-0.5, rel=0.3)
 
 
+def test_a_long_row_of_lines_is_not_fitted_as_one() -> None:
+    """Twelve lines, 10 px apart: a fit of all of them together costs the cube of its length, hours where it is a third of an order."""
+    row = sky_light(position(WINDOW), continuum=0.0, lines=tuple((place, 6e3) for place in np.arange(80.0, 200.0, 10.0))) * (
+        1.0 + 0.15 * SLIT
+    )
+    fit = fit_order_sky(order(row), SkySettings(slit_illumination_order=0), keep=BESIDE)
+    lines = find_uneven_lines(order(row), fit.electrons, None, BESIDE)
+    assert lines.intervals == ()
+    assert lines.unknown is not None
+    assert lines.unknown.variance[NEAR].mean() > 0.0
+
+
 def test_a_crowd_of_even_lines_is_known() -> None:
     data = order(crowded(0.0))
     sky = fit_order_sky(data, SkySettings(slit_illumination_order=0), keep=BESIDE).electrons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -227,6 +228,15 @@ def test_an_order_without_data_is_passed_over() -> None:
     merged = flat(spectrum(native(1000.0), 5.0), spectrum(native(1100.0), np.nan, order=11))
     assert merged.wavelength_nm[-1] < 1010.0
     np.testing.assert_allclose(merged.flux, 5.0)
+
+
+def test_an_order_without_a_sample_is_passed_over() -> None:
+    """As where the object lies beyond the lit slit all along the order."""
+    whole = spectrum(native(1100.0), 5.0, order=11)
+    none = replace(whole, **{f.name: value[:0] for f in fields(whole) if isinstance(value := getattr(whole, f.name), np.ndarray)})
+    merged = merge_orders([spectrum(native(1000.0), 5.0), none], None, STEP)
+    assert merged.wavelength_nm[-1] < 1010.0
+    assert merged.joins == ()
 
 
 @pytest.mark.parametrize(("flux", "variance"), [(np.nan, 4.0), (5.0, np.inf), (5.0, 0.0)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,20 @@ def test_gain_and_its_inverse_cannot_be_swapped_unseen() -> None:
     found = judge(0.8 * adu, detector(3.8, gain=0.8))
     assert any("gain and its inverse seem to be swapped" in warning for warning in found.warnings)
     assert judge(1.25 * adu, detector(3.8)).warnings == ()
+
+
+def test_a_swap_is_seen_where_it_leaves_hardly_any_noise() -> None:
+    """7.3 e- at 2.3 e-/ADU are 3.17 ADU; with 1 / 2.3 they look like 1.38 e-."""
+    found = judge(7.3 / 2.3**2 * np.random.default_rng(7).normal(size=SHAPE), detector(7.3, gain=1 / 2.3))
+    assert any("with a gain of 2.3 e-/ADU" in warning and "swapped" in warning for warning in found.warnings)
+    assert found.exposures[0].used_e == 7.3
+
+
+def test_a_header_that_states_far_too_much_noise_does_not_stand_against_the_detector_file() -> None:
+    """A card of 16 e- for a detector of 3.8: pixels that show 3.8 are believed, without a file that knows better they are not."""
+    pixels = 3.8 * np.random.default_rng(8).normal(size=SHAPE)
+    assert judge(pixels, replace(detector(16.0), usual_read_noise_e=3.8)).exposures[0].used_e == pytest.approx(3.8, rel=0.02)
+    assert judge(pixels, detector(16.0)).exposures[0].used_e == 16.0
 
 
 def test_a_level_above_the_masters_without_shot_noise_is_no_light() -> None:

@@ -52,3 +52,24 @@ def test_the_user_is_told_what_is_not_tied_and_what_follows_a_law() -> None:
     assert shift_note(shift, vis) == "-2.60 to +1.00 px on 60 lines, not tied: g"
     assert not list(shift_warnings(WavelengthShift(orders={3: loose}, attached=True), vis))
     assert shift_note(None, vis) == "off"
+
+
+def test_an_arc_beside_the_exposure_is_no_comfort_where_other_orders_moved_against_it() -> None:
+    nir = arm("SOXS", "NIR")
+    loose = OrderShift(
+        shift_px=math.nan,
+        error_px=math.nan,
+        coefficients=(0.0,),
+        source="none",
+        applied=False,
+        reason="the arc was taken beside the exposure",
+    )
+
+    def said(moved_px: float) -> list[str]:
+        tied = OrderShift(shift_px=moved_px, error_px=0.01, coefficients=(moved_px,), source="lines", applied=True, n_lines=30)
+        return list(shift_warnings(WavelengthShift(orders={10: loose, 11: tied, 12: tied}, attached=True), nir))
+
+    assert said(0.05) == []
+    (line,) = said(-5.0)
+    assert line.startswith("wavelengths of order 10 are those of the arc, not tied to the sky")
+    assert line.endswith("but other orders moved by 5.0 px against it")
