@@ -6,7 +6,6 @@ from functools import cache
 from importlib.resources import files
 from io import BytesIO
 
-from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
 ASCENT, DESCENT = 0.76, 0.24
@@ -16,13 +15,12 @@ NAME = "soxspipe DejaVu Sans"
 
 
 @cache
-def font_name() -> str:
-    """Name by which ReportLab draws with the font; it is made known with the first letter."""
+def font() -> TTFont:
+    """The font, read with the first letter."""
     data = files("soxspipe.plots").joinpath("fonts/DejaVuSans.ttf").read_bytes()
-    pdfmetrics.registerFont(TTFont(NAME, BytesIO(data)))
-    return NAME
+    return TTFont(NAME, BytesIO(data))
 
 
 def width_of(text: str, size: float) -> float:
     """Width of a line of text, in the units of its size."""
-    return float(pdfmetrics.stringWidth(text, font_name(), size))
+    return float(font().stringWidth(text, size))

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from reportlab.pdfgen.pathobject import PDFPathObject
 
 from soxspipe import __version__
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
-from soxspipe.plots.canvas import QuickCanvas
 from soxspipe.plots.edges import POINTS_PER_INCH
-from soxspipe.plots.letters import ASCENT, DESCENT, font_name, width_of
+from soxspipe.plots.letters import ASCENT, DESCENT, font, width_of
 from soxspipe.plots.paper import Areas, Dash, Figure, Line, Panel, Picture, Segments, Text
+from soxspipe.plots.sheet import Sheet
 from soxspipe.plots.words import INK
 
 UNIT_PT = 0.02
@@ -45,13 +44,9 @@ def figure_as_pdf(figure: Figure, *, title: str = "") -> bytes:
         The document.
     """
     size = np.asarray(figure.size) * POINTS_PER_INCH
-    canvas = QuickCanvas(size)
-    canvas.setTitle(title)
-    canvas.setAuthor("")
-    canvas.setCreator(f"soxs-stare {__version__}")
-    canvas.scale(UNIT_PT, UNIT_PT)
-    _Page(canvas, size / UNIT_PT).draw(figure)
-    return canvas.document()
+    sheet = Sheet(size, f"{UNIT_PT:g}")
+    _Page(sheet, size / UNIT_PT).draw(figure)
+    return sheet.finished(title, f"soxs-stare {__version__}")
 
 
 def _units(shares: FloatArray, size: FloatArray) -> IntArray:
@@ -59,23 +54,21 @@ def _units(shares: FloatArray, size: FloatArray) -> IntArray:
     return np.rint(np.clip(shares * size, -FARTHEST, FARTHEST)).astype(np.int64)
 
 
-def _rgb(color: str) -> tuple[float, float, float]:
+def _rgb(color: str) -> str:
     """``#rrggbb`` as shares."""
-    red, green, blue = bytes.fromhex(color[1:])
-    return red / 255, green / 255, blue / 255
+    return " ".join(f"{part / 255:.6g}" for part in bytes.fromhex(color[1:]))
 
 
-def _path(corners: IntArray, starts: BoolArray) -> PDFPathObject:
+def _path(corners: IntArray, starts: BoolArray) -> str:
     """Lines through corners, shape (n, 2), a new one at each of the `starts`."""
-    commands = "\n".join(np.where(starts, "%d %d m", "%d %d l").tolist()) % tuple(corners.ravel().tolist())
-    return PDFPathObject(code=[commands])
+    return "\n".join(np.where(starts, "%d %d m", "%d %d l").tolist()) % tuple(corners.ravel().tolist())
 
 
 class _Page:
     """A page in the making."""
 
-    def __init__(self, canvas: QuickCanvas, size: FloatArray) -> None:
-        self.canvas, self.size = canvas, size
+    def __init__(self, sheet: Sheet, size: FloatArray) -> None:
+        self.sheet, self.size = sheet, size
 
     def draw(self, figure: Figure) -> None:
         """Panels, then their frames, then the text of the page."""
@@ -87,15 +80,11 @@ class _Page:
 
     def _panel(self, panel: Panel) -> None:
         """What is drawn in a panel, cut off at its sides, and its text, which is not."""
-        left, bottom, width, height = np.rint(np.asarray(panel.rect) * np.tile(self.size, 2)).tolist()
-        inside = self.canvas.beginPath()
-        inside.rect(left, bottom, width, height)
-        self.canvas.saveState()
-        self.canvas.clipPath(inside, stroke=0, fill=0)
-        self.canvas.translate(left, bottom)
-        for mark in panel.layers():
-            self._mark(mark, panel, np.array([width, height]))
-        self.canvas.restoreState()
+        left, bottom, width, height = np.rint(np.asarray(panel.rect) * np.tile(self.size, 2)).astype(int).tolist()
+        with self.sheet.apart():
+            self.sheet.say(f"{left} {bottom} {width} {height} re", "W n", f"1 0 0 1 {left} {bottom} cm")
+            for mark in panel.layers():
+                self._mark(mark, panel, np.array([width, height]))
         for text in panel.texts:
             self._text(text, (left, bottom, width, height))
 
@@ -116,7 +105,7 @@ class _Page:
         starts = finite & ~np.concatenate([[False], finite[:-1]])
         if finite.any():
             self._pen(line.color, line.width, BUTT, line.dash)
-            self.canvas.drawPath(_path(_units(shares[finite], size), starts[finite]))
+            self.sheet.say(_path(_units(shares[finite], size), starts[finite]), "S")
 
     def _strokes(self, ends: IntArray, color: str, width_pt: float, *, cap: int, dash: Dash = ()) -> None:
         """Unconnected pieces of line, shape (n, 2, 2), in units."""
@@ -124,28 +113,23 @@ class _Page:
             if cap == ROUND:  # a piece of no length is not drawn by every reader
                 ends = ends + np.array([[0, 0], [1, 0]])
             self._pen(color, width_pt, cap, dash)
-            self.canvas.drawPath(_path(ends.reshape(-1, 2), np.tile([True, False], len(ends))))
+            self.sheet.say(_path(ends.reshape(-1, 2), np.tile([True, False], len(ends))), "S")
 
     def _pen(self, color: str, width_pt: float, cap: int, dash: Dash) -> None:
-        self.canvas.setStrokeColorRGB(*_rgb(color))
-        self.canvas.setLineWidth(round(width_pt / UNIT_PT))
-        self.canvas.setLineCap(cap)
-        self.canvas.setLineJoin(ROUND)
-        self.canvas.setDash([round(length * width_pt / UNIT_PT) for length in dash])
+        lengths = " ".join(str(round(length * width_pt / UNIT_PT)) for length in dash)
+        self.sheet.say(f"{_rgb(color)} RG", f"{round(width_pt / UNIT_PT)} w", f"{cap} J", f"{ROUND} j", f"[{lengths}] 0 d")
 
     def _areas(self, areas: Areas, panel: Panel, size: FloatArray) -> None:
         corners = _units(_shares(np.concatenate(areas.outlines), panel, areas.share_of), size)
         stops = np.cumsum([len(outline) for outline in areas.outlines])
-        self.canvas.setFillAlpha(areas.opacity)
-        for outline, color in zip(np.split(corners, stops[:-1]), areas.colors, strict=True):
-            self.canvas.setFillColorRGB(*_rgb(color))
-            self.canvas.drawPath(_path(outline, np.arange(len(outline)) == 0), stroke=0, fill=1)
-        self.canvas.setFillAlpha(1.0)
+        with self.sheet.fainter(areas.opacity):
+            for outline, color in zip(np.split(corners, stops[:-1]), areas.colors, strict=True):
+                self.sheet.say(f"{_rgb(color)} rg", _path(outline, np.arange(len(outline)) == 0), "f*")
 
     def _picture(self, picture: Picture, panel: Panel, size: FloatArray) -> None:
         left, right, bottom, top = picture.extent
         (x0, y0), (x1, y1) = _units(_shares(np.array([[left, bottom], [right, top]]), panel), size).tolist()
-        self.canvas.draw_levels(picture.levels[::-1], picture.palette, (x0, y0, x1 - x0, y1 - y0))
+        self.sheet.picture(picture.levels[::-1], picture.palette, (x0, y0, x1 - x0, y1 - y0))
 
     def _text(self, text: Text, box: Sequence[float]) -> None:
         """Lines of text at a place of a box (left, bottom, width, height, in units)."""
@@ -162,24 +146,21 @@ class _Page:
         if text.paper:
             whole = max(widths)
             self._ground(x + shift * whole, y - first - apart * (len(lines) - 1) - size * DESCENT, whole, y - first + size * ASCENT)
-        written = self.canvas.beginText()
-        written.setFont(font_name(), round(size))
-        written.setFillColorRGB(*_rgb(text.color))
+        places = []
         for number, (line, wide) in enumerate(zip(lines, widths, strict=True)):
             along, below = shift * wide, first + number * apart
             place = (x + below, y + along) if text.upright else (x + along, y - below)
-            turn = (0, 1, -1, 0) if text.upright else (1, 0, 0, 1)
-            written.setTextTransform(*turn, *map(round, place))
-            written.textOut(line)
-        self.canvas.drawText(written)
+            turn = "0 1 -1 0" if text.upright else "1 0 0 1"
+            places.append((f"{turn} {round(place[0])} {round(place[1])}", line))
+        self.sheet.say(f"{_rgb(text.color)} rg")
+        self.sheet.write(font(), round(size), places)
 
     def _ground(self, left: float, bottom: float, width: float, top: float) -> None:
         """White paper, nearly opaque, under text."""
         pad = PAPER_PAD_PT / UNIT_PT
-        self.canvas.setFillAlpha(PAPER_OPACITY)
-        self.canvas.setFillColorRGB(1, 1, 1)
-        self.canvas.rect(*map(round, (left - pad, bottom - pad, width + 2 * pad, top - bottom + 2 * pad)), stroke=0, fill=1)
-        self.canvas.setFillAlpha(1.0)
+        box = map(round, (left - pad, bottom - pad, width + 2 * pad, top - bottom + 2 * pad))
+        with self.sheet.fainter(PAPER_OPACITY):
+            self.sheet.say("1 1 1 rg", "{} {} {} {} re".format(*box), "f*")
 
 
 def _shares(corners: FloatArray, panel: Panel, share_of: str = "") -> FloatArray:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from reportlab.pdfbase.pdfmetrics import getFont
 
-from soxspipe.plots.letters import font_name, width_of
+from soxspipe.plots.letters import font, width_of
 from soxspipe.plots.style import MARKS
 
 
@@ -16,7 +15,7 @@ def test_a_width_is_the_sum_of_its_letters() -> None:
 
 @pytest.mark.parametrize("character", [*"AÅéžλσΩЖ×±−″⁻¹²Å→☉★", *MARKS.values()])
 def test_letters_that_astronomers_write_are_there(character: str) -> None:
-    assert ord(character) in getFont(font_name()).face.charToGlyph
+    assert ord(character) in font().face.charToGlyph
 
 
 def test_letters_that_are_not_there_have_the_width_of_a_box() -> None:
