@@ -154,6 +154,8 @@ for _name, _scene in (
     ("vis_read_noise", {**_VIS_SN, "exposures": 1, "read_noise_e": 8.0, "header_read_noise_e": 3.3}),
     ("nir_channels", {**_NIR_SN, "exptime_s": 600, "channel_offsets_e": 10.0, "stripes_e": 3.0}),
     ("nir_full_wells", {**_NIR_SN, "target": "power_law", "ab_mag": 8.0, "exptime_s": 120}),
+    ("nir_full_and_short", {**_NIR_SN, "ab_mag": 8.0, "exptime_s": 120, "exposures": 2, "exposure_times_s": [120.0, 5.0]}),
+    ("vis_full_and_short", {**_VIS_SN, "ab_mag": 9.5, "exptime_s": 300, "exposures": 2, "exposure_times_s": [300.0, 10.0]}),
 ):
     SCENES[_name] = {"seed": 100 + len(SCENES), **_scene}
 
