@@ -17,7 +17,7 @@ from soxspipe.algorithms.objects.fit_moffat import GRID_ARCSEC, SLOPE, fit_moffa
 from soxspipe.algorithms.objects.moffat import BETA, Moffat
 from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.profile_cells import CHUNKS, Chunks, chunks_of, measure_cells
-from soxspipe.algorithms.objects.profile_deviations import REACH_FWHM, Deviations, fit_deviations
+from soxspipe.algorithms.objects.profile_deviations import REACH_FWHM, Deviations, fit_deviations, flux_untold
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.spectrum import SlitProfile
@@ -56,7 +56,7 @@ class ObjectProfile:
     moffat : Moffat or None
         The function that the tables deviate from.
     flux_error : float
-        Relative error of all fluxes that the errors of its width, beta and the slit's illumination leave.
+        Relative error of all fluxes that the errors of its width, beta and the slit's illumination leave, and light that is not as a Moffat.
     illumination_change : ndarray, shape (n,)
         What is to be added to the illumination of all skies, which the wings of the object take part in; empty where it was not asked for.
     """
@@ -170,8 +170,11 @@ def fit_profile(
         fitted = fit_moffat(cells, moffat, orders[0].window.half_slit_arcsec, illumination_error)
         moffat = fitted.moffat
         deviations = fit_deviations(fitted.cells, moffat, poly_order)
+        untold = flux_untold(fitted.cells, moffat, deviations, orders[0].window.half_slit_arcsec)
         profile = replace(
-            _tabulate(orders, parts, moffat, deviations), flux_error=fitted.flux_error, illumination_change=fitted.illumination_change
+            _tabulate(orders, parts, moffat, deviations),
+            flux_error=float(np.hypot(fitted.flux_error, untold)),
+            illumination_change=fitted.illumination_change,
         )
         if abs(np.log(moffat.fwhm_arcsec / before)) < SETTLED:
             break

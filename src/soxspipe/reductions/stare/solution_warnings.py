@@ -28,8 +28,8 @@ MOST_NAMED = 8
 """Wavelengths in a warning."""
 DOUBT_SAID = 0.005
 """Part of the flux below which an uncertainty of the host is not worth a word."""
-PROFILE_SAID = 0.02
-"""Part of the flux; less is within what a flux calibration is good to."""
+PROFILE_SAID = 0.015
+"""Part of the flux; less is within what a flux calibration is good to, and what stars in usual seeing show (AB 18 and brighter)."""
 LOST_SAID = 0.2
 """Of the object's light: less on bad columns and rows beside the slit's end is filled in from the profile to a per cent."""
 SAMPLE_ROWS = 100
@@ -93,8 +93,8 @@ def profile_warnings(profile: ObjectProfile) -> Iterator[str]:
         )
     elif profile.flux_error >= PROFILE_SAID:
         yield (
-            "the object is too faint for its seeing to show the wings of its image along the slit; they were taken as stars usually have "
-            f"them, which leaves {100 * profile.flux_error:.0f} % of all fluxes uncertain"
+            "the wings of the object's image along the slit are not well known (too faint for its seeing to show them, or not as stars have "
+            f"them), which leaves {100 * profile.flux_error:.2g} % of all fluxes uncertain"
         )
 
 

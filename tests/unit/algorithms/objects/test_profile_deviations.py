@@ -9,7 +9,7 @@ import pytest
 
 from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.algorithms.objects.profile_cells import CHUNKS, Cells
-from soxspipe.algorithms.objects.profile_deviations import REACH_FWHM, fit_deviations
+from soxspipe.algorithms.objects.profile_deviations import REACH_FWHM, UNTOLD, Deviations, fit_deviations, flux_untold
 
 PIXEL, HALF_SLIT = 0.28, 5.5
 BASE = Moffat(fwhm_arcsec=1.0, slope=0.0, beta=3.5, pivot_nm=700.0)
@@ -63,6 +63,16 @@ def test_what_the_sky_has_left_is_no_part_of_the_image() -> None:
 
 def test_a_star_that_is_the_moffat_has_no_deviations() -> None:
     assert np.abs(light(cells(BASE, noise=0.02)) - true_light(BASE)).max() < 0.01 * true_light(BASE).max()
+
+
+def test_a_part_of_what_the_moffat_misses_is_uncertain() -> None:
+    seen = cells(WIDER, noise=1e-3)
+    found = fit_deviations(seen, BASE, 0)
+    image = BASE(ALONG, 700.0, PIXEL) + found(ALONG).mean(axis=0)
+    missed = 1.0 - flux_of(true_light(BASE), image / image.mean())
+    assert flux_untold(seen, BASE, found, 4.4) == pytest.approx(UNTOLD * missed, rel=0.1)
+    none = Deviations(knots=found.knots, coefficients=np.zeros_like(found.coefficients))
+    assert flux_untold(seen, BASE, none, 4.4) == 0.0
 
 
 def test_the_image_ends_at_the_last_knot() -> None:
