@@ -45,6 +45,8 @@ WORTH_SAYING = 1.25
 LEAST_DOUBTED = 0.02
 """Share from which it is: less leaves the flux right to 3 %, and stars "had" hosts of 0.5 to 1.8 %, since formulas for images are good to half a
 per cent."""
+NO_STAR_BETA = 1.8
+"""Exponent below which no seeing has been seen, and stars of 2 are not fitted: whatever a host gains, wings so broad are one's, or in doubt."""
 LEAST_SHARE = 0.04
 """A host that holds less changes the flux by less than its removal is good for."""
 MOST_MISSING = 0.1
@@ -100,7 +102,8 @@ def measure_host(
         return None
     model, best = _middle(found.hosts)
     significance, share = significance_of(found.gain, model.n_rows), model.host_light(best) / model.own_light(best)
-    if not worth_saying(significance, share) or best.host is None or beyond_reach(best.host):
+    asked = worth_saying(significance, share) or (no_star(found.alone) and share >= LEAST_DOUBTED)
+    if not asked or best.host is None or beyond_reach(best.host):
         return None
     size, least = float(np.exp(best.host[0])), float(np.exp(model.size_limits[0]))
     taken = may_be_taken(significance, share, found.missing(model, best), size, least)
@@ -108,7 +111,7 @@ def measure_host(
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
-        significance=significance,
+        significance=max(significance, 0.0),
         share=share,
         doubt=doubt_of_host(found.left(max(delivered, 1e-30)), taken=taken),
         size_arcsec=size,
@@ -139,6 +142,11 @@ def significance_of(gain: float, n_heights: int) -> float:
 def worth_saying(significance: float, share: float) -> bool:
     """Whether a host of this significance and share of the object's light is at least in doubt."""
     return significance >= WORTH_SAYING and share >= LEAST_DOUBTED
+
+
+def no_star(alone: HostFit) -> bool:
+    """Whether a point source that is to explain all light has wings that no star has."""
+    return float(alone.star.shape[2]) < NO_STAR_BETA
 
 
 def may_be_taken(significance: float, share: float, missing: float, size_arcsec: float, least_arcsec: float = 0.0) -> bool:
@@ -250,7 +258,8 @@ def _hosts(rows: SlitRows, fwhm_arcsec: float, star: SlitFit) -> _Found:
     """The best host of every Sersic index beside which there is a star, begun from that of a disc; none if that is not significant at all."""
     first = _model(rows, fwhm_arcsec, FIRST_INDEX, star)
     alone, disc = first.alone(star), first.with_host(star, START_ARCSEC, OFFSETS_ARCSEC)
-    if significance_of(alone.misfit - disc.misfit, first.n_rows) < WORTH_SAYING - OTHERS_MAY_GAIN:
+    hopeless = significance_of(alone.misfit - disc.misfit, first.n_rows) < WORTH_SAYING - OTHERS_MAY_GAIN
+    if hopeless and not no_star(alone):
         return _Found(alone=alone, hosts=[])
     models = [_model(rows, fwhm_arcsec, index, disc.star) for index in INDICES]
     fits = [(model, model.again(disc)) for model in models]

@@ -19,10 +19,13 @@ from soxspipe.algorithms.objects.host_light import (
     may_be_taken,
     measure_host,
     missing_of,
+    no_star,
     significance_of,
     worth_saying,
 )
+from soxspipe.algorithms.objects.slit_model import SlitFit
 from soxspipe.algorithms.objects.slit_rows import measure_rows
+from soxspipe.algorithms.objects.star_and_host import HostFit
 from soxspipe.algorithms.orders.windows import cut_orders
 from soxspipe.algorithms.sky.fit_skies import fit_sky
 from soxspipe.algorithms.sky.subtract_sky import SkySettings, first_sky
@@ -186,6 +189,14 @@ def test_what_noise_lets_a_host_gain_is_not_significant() -> None:
     assert significance_of(15.3, 16) == pytest.approx(0.0, abs=0.1)
     assert significance_of(26.3, 16) == pytest.approx(1.645, abs=0.07)
     assert significance_of(-3.0, 16) < -5.0
+
+
+def test_wings_that_no_star_has_are_said_whatever_a_host_gains() -> None:
+    star = SlitFit(misfit=0.0, shape=np.array([0.0, -0.2, 1.6, 0.0]), shares=np.ones(1), host=None, own=np.ones(1), peak=np.zeros(1))
+    none = np.zeros(1)
+    for beta, said in ((1.6, True), (1.95, False), (3.0, False)):
+        fit = HostFit(misfit=0.0, star=replace(star, shape=np.array([0.0, -0.2, beta, 0.0])), change=none, host=None, peak=none)
+        assert no_star(fit) is said
 
 
 def test_a_host_is_taken_only_if_it_is_there_in_all_rows() -> None:
