@@ -55,7 +55,7 @@ class Storing:
             except OSError:
                 self._take_back(self._file)
         if self._file is None:
-            self._held.append(np.array(piece))  # what was given may be painted over
+            self._held.append(piece)
         self._rows += rows.shape[0]
 
     def stored(self) -> StoredImage:

@@ -106,7 +106,9 @@ def detect_continuum(
     if source is not None:
         surface, used = _surface_of_slices(points, offset, error, position, numbers, settings)
         surface = _refine(traced, surface, width, half_b, settings, keep_lines=keep_lines)
-    traces = {one.data.window.order: _order_trace(one, surface, position, width, half_b) for one in traced}
+    rows = _solved_rows(traced)
+    found = [np.full(row.size, position) for row in rows] if surface is None else _along(surface, traced, rows, half_b)
+    traces = {one.data.window.order: _order_trace(one, row, at, width) for one, row, at in zip(traced, rows, found, strict=True)}
     return ObjectTrace(
         orders=traces,
         samples=_samples(slices, points, used, traces, traced),
@@ -238,8 +240,8 @@ def _refine(
     traced: Sequence[TracedOrder], surface: TraceSurface, fwhm: float, half_b: float, settings: ContinuumSettings, *, keep_lines: bool
 ) -> TraceSurface:
     """Repeat the fit of the surface on matched-filter offsets of all dispersion pixels until it stands still."""
-    rows = [np.flatnonzero(np.isfinite(one.centre_nm)) for one in traced]
-    after = [_along(surface, one, row, half_b) for one, row in zip(traced, rows, strict=True)]
+    rows = _solved_rows(traced)
+    after = _along(surface, traced, rows, half_b)
     for _ in range(MATCHED_ROUNDS):
         before = after
         parts = [
@@ -258,25 +260,30 @@ def _refine(
             clip_sigma=max(settings.poly_fitting_residual_clipping_sigma, 3.0),
             clip_rounds=min(settings.poly_clipping_iteration_limit, 3),
         )
-        after = [_along(surface, one, row, half_b) for one, row in zip(traced, rows, strict=True)]
+        after = _along(surface, traced, rows, half_b)
         change = max(float(np.abs(new - old).max()) for new, old in zip(after, before, strict=True))
         if change < CLOSE_ENOUGH_ARCSEC:
             break
     return surface
 
 
-def _along(surface: TraceSurface, one: TracedOrder, rows: IntArray, half_b: float) -> FloatArray:
-    """The surface at some dispersion pixels of an order (ascending), from every `SURFACE_STEP_PX`th of them."""
-    some = np.append(rows[:-1:SURFACE_STEP_PX], rows[-1])
-    return np.asarray(np.interp(rows, some, surface(at_columns(one, some, half_b))))
+def _solved_rows(traced: Sequence[TracedOrder]) -> list[IntArray]:
+    """Dispersion pixels of every order that the map has a wavelength for."""
+    return [np.flatnonzero(np.isfinite(one.centre_nm)) for one in traced]
 
 
-def _order_trace(one: TracedOrder, surface: TraceSurface | None, position: float, fwhm: float, half_b: float) -> OrderTrace:
+def _along(surface: TraceSurface, traced: Sequence[TracedOrder], rows: Sequence[IntArray], half_b: float) -> list[FloatArray]:
+    """The surface at some dispersion pixels (ascending) of every order, from every `SURFACE_STEP_PX`th of them."""
+    some = [np.append(row[:-1:SURFACE_STEP_PX], row[-1]) for row in rows]
+    found = surface(_points([at_columns(one, few, half_b) for one, few in zip(traced, some, strict=True)]))
+    parts = np.split(found, np.cumsum([few.size for few in some])[:-1])
+    return [np.interp(row, few, part) for row, few, part in zip(rows, some, parts, strict=True)]
+
+
+def _order_trace(one: TracedOrder, rows: IntArray, found: FloatArray, fwhm: float) -> OrderTrace:
+    """Trace of an order from offsets that were found at some of its dispersion pixels."""
     window = one.data.window
-    offset = np.full(window.b_px.size, position)
-    solved = np.flatnonzero(np.isfinite(one.centre_nm))
-    if surface is not None:
-        offset = np.interp(window.b_px, window.b_px[solved], _along(surface, one, solved, half_b))
+    offset = np.interp(window.b_px, window.b_px[rows], found)
     return OrderTrace(
         order=window.order,
         b_px=window.b_px,

@@ -41,29 +41,23 @@ def paint_frames(solved: SolvedOrders, known_flags: FlagArray, exptime_s: float)
     for order in solved.orders:
         _raise_flags(flags, order)
     shown = [_Shown(extracted=order, lit=~_dark(order)[:, None]) for order in solved.orders]
-    inside = [np.flatnonzero(order.data.window.inside) for order in solved.orders]
-    places = [order.data.window.index.take(pixels) for order, pixels in zip(solved.orders, inside, strict=True)]
-    canvas = np.zeros(flags.shape, np.float32)
+    places = [order.data.window.index[order.data.window.inside] for order in solved.orders]
 
-    def painted(plane: Callable[[_Shown], FloatArray]) -> StoredImage:
+    def painted(plane: Callable[[_Shown], FloatArray], outside: float = 0.0) -> StoredImage:
         """One image of all orders; painted in memory, because a file that is mapped for every order costs more than painting it."""
-        for order, pixels, place in zip(shown, inside, places, strict=True):
-            canvas.reshape(-1)[place] = plane(order).take(pixels)
-        return store(canvas)
+        image = np.full(flags.shape, outside, np.float32)
+        for order, place in zip(shown, places, strict=True):
+            image.reshape(-1)[place] = plane(order)[order.extracted.data.window.inside].astype(np.float32)
+        return store(image)
 
-    detrended, sky, sky_variance = (
-        painted(lambda order: order.electrons),
-        painted(lambda order: order.sky),
-        painted(lambda order: order.sky_variance),
-    )
-    light, variance = painted(lambda order: order.light), painted(lambda order: order.total_variance)
-    canvas.fill(np.nan)  # outside the orders there is no residual
     return FrameImages(
-        detrended=detrended,
-        sky_subtracted=StoredFrame(stored=(light, variance, store(flags)), exptime_s=exptime_s),
-        residual_sigma=painted(lambda order: order.residual),
-        sky=sky,
-        sky_variance=sky_variance,
+        detrended=painted(lambda order: order.electrons),
+        sky_subtracted=StoredFrame(
+            stored=(painted(lambda order: order.light), painted(lambda order: order.total_variance), store(flags)), exptime_s=exptime_s
+        ),
+        residual_sigma=painted(lambda order: order.residual, np.nan),
+        sky=painted(lambda order: order.sky),
+        sky_variance=painted(lambda order: order.sky_variance),
     )
 
 
