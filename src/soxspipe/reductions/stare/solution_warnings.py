@@ -166,6 +166,15 @@ def off_star_warnings(star: SlitSource | None, target: SlitSource | None) -> lis
     ]
 
 
+def uneven_warnings(wavelengths_nm: Sequence[float]) -> Iterator[str]:
+    """Lines that change along the slit; a remark where it is one, as one frame in seven without any such lines shows."""
+    if not wavelengths_nm:
+        return
+    places = ", ".join(f"{nm:.1f}" for nm in wavelengths_nm[:MOST_NAMED]) + (" and others" if len(wavelengths_nm) > MOST_NAMED else "")
+    said = f"sky lines at {places} nm change along the slit; what a polynomial along the slit does not follow is in the errors"
+    yield Remark(said) if len(wavelengths_nm) == 1 else said
+
+
 def solution_warnings(
     found: FoundObject,
     inputs: StareInputs,
@@ -181,7 +190,8 @@ def solution_warnings(
             f"no object stands out of the noise (strongest peak {found.significance:.1f} sigma); the spectrum is a forced extraction at {where}"
         )
     said.extend(
-        f'a star of the off-frame lies at {s.slit_arcsec:+.1f}" on the slit; it was masked and fitted as an object of negative light'
+        f'a star of the off-frame lies at {s.slit_arcsec:+.1f}" on the slit; it was masked and fitted as an object of negative light, '
+        "which leaves 1 to 2 % of the flux uncertain, more where orders are faint"
         for s in found.sources
         if s.relative_flux < 0
     )
@@ -198,7 +208,5 @@ def solution_warnings(
     said.extend(lost_image_warnings(solved.orders, inputs.arm))
     said.extend(rejection_warnings(solved, inputs.arm))
     said.extend(shift_warnings(shift, inputs.arm, is_standard=inputs.is_standard))
-    if uneven := uneven_wavelengths(solved):
-        places = ", ".join(f"{nm:.1f}" for nm in uneven[:MOST_NAMED]) + (" and others" if len(uneven) > MOST_NAMED else "")
-        said.append(f"sky lines at {places} nm change along the slit; what a polynomial along the slit does not follow is in the errors")
+    said.extend(uneven_warnings(uneven_wavelengths(solved)))
     return tuple(said)

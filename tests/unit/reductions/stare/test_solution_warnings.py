@@ -11,6 +11,7 @@ import pytest
 from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.observation import Observation
+from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
 from soxspipe.reductions.stare.solution_warnings import (
     flat_warnings,
@@ -20,6 +21,7 @@ from soxspipe.reductions.stare.solution_warnings import (
     rejection_warnings,
     slit_loss_warnings,
     slit_warnings,
+    uneven_warnings,
 )
 from support.orders import make_arm
 
@@ -62,6 +64,16 @@ def test_an_image_that_lies_on_unlit_rows_is_said_for_its_orders() -> None:
     assert said.startswith("up to 30 % of the object's image")
     assert "order 12:" in said
     assert not list(lost_image_warnings(orders[:1], make_arm()))  # type: ignore[arg-type]
+
+
+def test_lines_that_change_along_the_slit_are_named_and_one_alone_is_a_remark() -> None:
+    (one,), (many,) = uneven_warnings([1679.7]), uneven_warnings([500.0 + k for k in range(9)])
+    assert isinstance(one, Remark)
+    assert "1679.7 nm" in one
+    assert not isinstance(many, Remark)
+    assert "500.0, 501.0" in many
+    assert "507.0 and others" in many
+    assert not list(uneven_warnings([]))
 
 
 def test_structure_of_the_flat_is_said_with_its_worst_order() -> None:
