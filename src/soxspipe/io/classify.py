@@ -229,6 +229,11 @@ def slit_of(file: ClassifiedFile) -> str:
     return "" if any(word in name.lower() for word in _NO_SLIT) else name.replace("JH", "").strip()
 
 
+def is_blank(file: ClassifiedFile) -> bool:
+    """Whether the slit wheel was at its closed position, through which no light comes."""
+    return "BLANK" in text_of(file.header, file.facts.slit_keyword).upper()
+
+
 def _instrument_of(header: Header) -> Instrument | None:
     name = text_of(header, "INSTRUME")
     if not name:

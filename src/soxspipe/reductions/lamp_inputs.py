@@ -18,7 +18,7 @@ from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.errors import InputError
 from soxspipe.io.arc_lines import read_arc_prediction
 from soxspipe.io.calibration_tables import read_dispersion_table, read_order_table
-from soxspipe.io.classify import ClassifiedFile, Kind
+from soxspipe.io.classify import ClassifiedFile, Kind, is_blank
 from soxspipe.io.frames import read_master, read_off_frame, read_raw
 from soxspipe.io.headers import read_observation, slit_width_of, text_of
 from soxspipe.io.raw_rows import detector_of
@@ -27,8 +27,6 @@ from soxspipe.reductions.select import Selected
 from soxspipe.reductions.spec import SAME_DETECTOR, InputRow
 from soxspipe.settings.base import ReductionSettings
 
-BLANK = "BLANK"
-"""Name of the slit wheel's position without a mask: such frames exist, and hold no pinholes."""
 USUAL_SLIT_ARCSEC = 1.0
 """Width of a slit whose name does not tell it."""
 MOST_FRAMES = 40
@@ -169,5 +167,5 @@ def _require_masks(files: Sequence[ClassifiedFile]) -> None:
     """Raise if a frame was taken without a mask in the beam."""
     for file in files:
         keyword = file.facts.slit_keyword
-        if BLANK in text_of(file.header, keyword).upper():
+        if is_blank(file):
             raise InputError(f"{file.path}: {keyword} is {text_of(file.header, keyword)!r}, a pinhole mask is needed")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from soxspipe.datamodel.remark import Remark
 from soxspipe.errors import InputError, MissingInputError
-from soxspipe.io.classify import ClassifiedFile, Kind, is_eso_order_table, is_of_eso_pipeline, needed_header, slit_of
+from soxspipe.io.classify import ClassifiedFile, Kind, is_blank, is_eso_order_table, is_of_eso_pipeline, needed_header, slit_of
 from soxspipe.io.headers import binning_of, gain_of, read_noise_of, text_of
 from soxspipe.reductions.prefer import best_file
 from soxspipe.reductions.spec import InputRow, Match
@@ -187,6 +187,7 @@ def _require_same(chosen: Mapping[str, Sequence[ClassifiedFile]], rows: Sequence
     }
     if "slit" in rows[0].match:
         # a flat of another slit may do, and one with a blocking filter beside it, but not for an exposure that is combined with others
+        _require_open(chosen.get(rows[0].name, ()))
         _require_one(chosen.get(rows[0].name, ()), "slit", lambda file: text_of(file.header, facts.slit_keyword), facts.slit_keyword)
     for name, (what, value, keyword) in values.items():
         # a calibration of another night or read-out says nothing about the read noise of these frames
@@ -215,6 +216,15 @@ def _require_one_arm(used: Sequence[ClassifiedFile], exposures: InputRow) -> Non
         raise InputError(
             f"the set holds files of both arms ({keyword}: {files}); all files must share one arm: give those of one, or let soxspipe night "
             f"sort the folder ({least}: {odd})"
+        )
+
+
+def _require_open(exposures: Sequence[ClassifiedFile]) -> None:
+    """Raise if an exposure was taken with the slit wheel closed."""
+    for file in filter(is_blank, exposures):
+        keyword = file.facts.slit_keyword
+        raise InputError(
+            f"{file.path}: {keyword} is {text_of(file.header, keyword)!r}: the slit wheel let no light in; take this frame out of the set"
         )
 
 

@@ -105,6 +105,11 @@ def test_exposures_of_two_slits_are_refused(others: tuple[str, str]) -> None:
         select_inputs([*files, *complete()])
 
 
+def test_an_exposure_behind_a_closed_slit_wheel_is_refused_as_such() -> None:
+    with pytest.raises(InputError, match=r"ESO INS NISE NAME is 'BLANK': the slit wheel let no light in"):
+        select_inputs([raw(ESO__INS__NISE__NAME="BLANK"), *complete(), product("MASTER_FLAT_NIR", ESO__INS__NISE__NAME="SLIT1.0")])
+
+
 def test_slit_of_a_dark_does_not_matter() -> None:
     files = [raw(ESO__INS__NISE__NAME="SLIT1.0"), *complete(), product("MASTER_DARK_NIR", ESO__INS__NISE__NAME="SLIT5.0")]
     assert select_inputs(files).one("dark") is files[-1]
