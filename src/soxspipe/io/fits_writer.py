@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxspipe.datamodel.provenance import Card, CardValue
-from soxspipe.datamodel.stored_image import StoredImage
+from soxspipe.datamodel.stored_image import StoredImage, seen
 
 BLOCK = 2880
 """Of the FITS standard, like the length of a card."""
@@ -292,8 +292,9 @@ def _pieces(data: Pixels) -> Iterator[NDArray[Any]]:
     row_bytes = math.prod(data.shape[1:]) * data.dtype.itemsize
     step = max(1, PIECE_BYTES // max(row_bytes, 1))
     native = data.dtype.newbyteorder("=")
+    whole = replace(data, source=seen(data.source)) if isinstance(data, ComputedImage) else seen(data)  # its file is mapped once
     for start in range(0, data.shape[0], step):
-        yield np.ascontiguousarray(data[start : start + step], dtype=native)
+        yield np.ascontiguousarray(whole[start : start + step], dtype=native)
 
 
 def _word_sum(data: Pixels) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
 from soxspipe.datamodel.models import SkyModel, SkyOrder
+from soxspipe.numerics.medians import quick_median, quick_percentile
 from soxspipe.plots.decimate import block_mean
 from soxspipe.plots.edges import draw_edges
 from soxspipe.plots.inputs import FigureInputs
@@ -223,7 +224,7 @@ def _residual_panels(figure: Figure, inputs: FigureInputs, strip: Strip) -> None
     slit = add_panel(figure, (0.535, 0.065, 0.19, 0.175))
     arcsec = strip.cutout(inputs.geometry.dispersion_map.slit_arcsec)
     solved = np.isfinite(arcsec).any(axis=1)
-    position = np.array([np.nanmedian(row) for row in arcsec[solved]])
+    position = np.array([quick_median(row[np.isfinite(row)]) for row in arcsec[solved]])
     _spread(slit, position, list(sigma[solved]), "slit position (arcsec)")
     _histogram(add_panel(figure, (0.79, 0.065, 0.195, 0.175)), sigma[np.isfinite(sigma)])
 
@@ -233,7 +234,7 @@ def _spread(axes: Panel, position: FloatArray, groups: list[FloatArray], label: 
     for at, group in enumerate(groups):
         finite = group[np.isfinite(group)]
         if finite.size > 4:
-            levels[:, at] = np.percentile(finite, [16, 50, 84])
+            levels[:, at] = [quick_percentile(finite, percent) for percent in (16.0, 50.0, 84.0)]
     axes.fill_between(position, levels[0], levels[2], color=PALE_BLUE)
     axes.plot(position, levels[1], color=BLUE, lw=0.8)
     for level in (-1.0, 0.0, 1.0):

@@ -16,7 +16,7 @@ from soxspipe.datamodel.provenance import Card, InputFile, Provenance
 from soxspipe.datamodel.stored_image import Pixels
 from soxspipe.reductions.progress import StepReport
 from soxspipe.reductions.select import Selected
-from soxspipe.reductions.spec import ProductRecord
+from soxspipe.reductions.spec import Judged, ProductRecord
 from soxspipe.settings.base import ReductionSettings
 from soxspipe.settings.dump import parameters
 
@@ -155,6 +155,8 @@ class Context(Generic[In, Out, Chosen]):
         Steps so far.
     files : tuple of ProductRecord
         What is being written.
+    judged : Judged or None
+        The verdict, once it is known.
     """
 
     inputs: In
@@ -167,6 +169,7 @@ class Context(Generic[In, Out, Chosen]):
     debug: bool = False
     story: tuple[StepReport, ...] = ()
     files: tuple[ProductRecord, ...] = ()
+    judged: Judged | None = None
 
     @property
     def n_exposures(self) -> int:

@@ -75,7 +75,7 @@ def publish(spec: Spec, context: Run, output: Path, done: StepTimer) -> Publishe
         ProductRecord(label=row.label, description=row.description, file_type=row.file_type, kind=row.kind, path=path)
         for row, path in zip(rows, paths, strict=True)
     )
-    staged = _stage_all(replace(context, files=records), rows, paths, done)
+    staged = _stage_all(replace(context, files=records, judged=judged), rows, paths, done)
     try:
         outdated = [old for old in _standing(spec, context.provenance, output) if old not in paths and not old.is_dir()]
         commit_set(staged, outdated, last=last_path(spec, context.provenance, output), owner=_owner(context.provenance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -16,6 +17,7 @@ class Html(str):
 Child: TypeAlias = str | int | float | Iterable["Child"] | None
 Attribute: TypeAlias = str | int | float | bool | None
 
+_MEANS_SOMETHING = re.compile("[&<>\"']")
 _VOID = frozenset({"meta", "img", "input", "br", "link"})
 
 
@@ -26,7 +28,7 @@ def escaped(text: object) -> Html:
     shown = str(text)
     if not shown.isprintable():
         shown = "".join(character for character in shown if character.isprintable() or character in "\n\t")
-    return Html(html.escape(shown, quote=True))
+    return Html(html.escape(shown, quote=True) if _MEANS_SOMETHING.search(shown) else shown)
 
 
 def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from soxspipe.numerics.made_once import REMEMBERED_ORDERS, once_for_each, once_for_each_order
+import numpy as np
+import pytest
+
+from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.numerics.made_once import REMEMBERED_NUMBERS, REMEMBERED_ORDERS, once_for_each, once_for_each_order, once_for_equal
 
 
 class Source:
@@ -83,3 +88,48 @@ def test_all_orders_of_a_frame_are_remembered() -> None:
         for order in orders:
             make(order)
     assert calls == orders
+
+
+def doubled() -> tuple[Callable[..., FloatArray], list[FloatArray]]:
+    """A function that remembers, and what it was asked to make."""
+    calls: list[FloatArray] = []
+
+    def make(*arrays: FloatArray) -> FloatArray:
+        calls.extend(arrays)
+        return 2.0 * arrays[0]
+
+    return once_for_equal(make), calls
+
+
+def test_equal_numbers_are_told_by_their_bits() -> None:
+    make, calls = doubled()
+    values = np.arange(6.0)
+    made = make(values)
+    assert make(values.copy()) is made
+    assert make(np.arange(12.0)[::2] / 2.0) is made
+    other = values.copy()
+    other[5] = np.nextafter(5.0, 6.0)
+    for changed in (other, values.reshape(2, 3), values.astype(np.float32), -0.0 * values):
+        assert make(changed) is not made
+    assert len(calls) == 5
+    np.testing.assert_array_equal(made, [0.0, 2.0, 4.0, 6.0, 8.0, 10.0])
+
+
+def test_arrays_do_not_run_into_each_other() -> None:
+    make, calls = doubled()
+    make(np.array([1.0, 2.0]), np.array([3.0]))
+    make(np.array([1.0]), np.array([2.0, 3.0]))
+    assert len(calls) == 4
+
+
+def test_what_was_made_of_numbers_cannot_be_changed() -> None:
+    make, _ = doubled()
+    with pytest.raises(ValueError, match="read-only"):
+        make(np.arange(3.0))[0] = 1.0
+
+
+def test_numbers_used_longest_ago_are_forgotten() -> None:
+    make, calls = doubled()
+    for value in (*range(REMEMBERED_NUMBERS), 0, REMEMBERED_NUMBERS, 0, 1):
+        make(np.array([float(value)]))
+    assert [int(call[0]) for call in calls] == [*range(REMEMBERED_NUMBERS), REMEMBERED_NUMBERS, 1]

@@ -19,6 +19,7 @@ from soxspipe.algorithms.spectra.telluric_template import (
     two_species_depth,
 )
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
+from soxspipe.numerics.made_once import once_for_equal
 
 SMALLEST_CHANGE = 0.4
 """Logarithm of the ratio of amounts below which the growth between two standards would be noise, and the random-band model is better."""
@@ -83,20 +84,28 @@ def _growth(first: Template, pairs: Sequence[tuple[Template, Mapping[str, float]
     if unknown.size:
         part, same = slice(unknown[0], unknown[-1] + 1), dict.fromkeys((*WELL_MIXED, "H2O"), 0.0)
         sights = [_sight(first, first, same, part), *(_sight(first, other, amounts, part) for other, amounts in pairs)]
-        told = find_lines(first.wavelength_nm[part], sights).growth(GROWTH_NODES)
+        told = _growth_of_lines(first.wavelength_nm[part], *sights)
         growth[:, unknown] = told[:, unknown - unknown[0]]
     return growth
 
 
-def _sight(first: Template, one: Template, amounts: Mapping[str, float], part: slice) -> Sight:
-    """A standard for the search of lines; `amounts` are logarithms over the first one's, each sample's by the first one's share of water."""
+@once_for_equal
+def _growth_of_lines(wavelength_nm: FloatArray, *sights: FloatArray) -> FloatArray:
+    """Growth at every node by the likeliest lines, shape (nodes, n), which takes most of the time of a telluric correction and is the same for all
+    targets on one grid; `sights` are transmission, error and logarithm of the amount, shape (3, n), of each standard."""
+    seen = [Sight(transmission=transmission, error=error, log_amount=amount) for transmission, error, amount in sights]
+    return find_lines(wavelength_nm, seen).growth(GROWTH_NODES)
+
+
+def _sight(first: Template, one: Template, amounts: Mapping[str, float], part: slice) -> FloatArray:
+    """A standard for the search of lines, shape (3, n); `amounts` are logarithms over the first one's, each sample's by the first one's share of water."""
     log_amount, water = np.zeros(first.band.shape), float(np.exp(amounts["H2O"]))
     for number, band in enumerate(BANDS):
         inside = first.band == number
         other = float(np.exp(amounts[band.species]))
         log_amount[inside] = np.log(other + first.water_share[inside] * (water - other))
     error = np.where((first.band >= 0) & ~first.modelled & (one.variance > 0), np.sqrt(one.variance), np.inf)
-    return Sight(transmission=one.transmission[part], error=error[part], log_amount=log_amount[part])
+    return np.stack([one.transmission[part], error[part], log_amount[part]])
 
 
 def _water_share(first: Template, pairs: Sequence[tuple[Template, Mapping[str, float]]]) -> FloatArray:

@@ -117,14 +117,16 @@ def report(context: StareContext) -> Contents:
 
     content = report_content(context)
     raw = tuple(_with_checksum(file) for file in context.provenance.raw)
-    return [build_report(replace(content, provenance=replace(context.provenance, raw=raw))).encode("utf-8", "replace")]
+    shown = replace(content, provenance=replace(context.provenance, raw=raw))
+    return [build_report(shown, verdict(context)).encode("utf-8", "replace")]
 
 
 def verdict(context: StareContext) -> Verdict:
     """What the report says first: how good the reduction is, and what there is to worry about."""
     from soxspipe.report.science.judge import judge
+    from soxspipe.report.verdict import Verdict
 
-    return judge(report_content(context))
+    return context.judged if isinstance(context.judged, Verdict) else judge(report_content(context))
 
 
 def report_content(context: StareContext) -> ReportContent:

@@ -6,8 +6,11 @@ import numpy as np
 
 from soxspipe.algorithms.extraction.horne_extraction import LEAST_FLAT
 from soxspipe.datamodel.arrays import BoolImage
+from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.stored_image import seen
+from soxspipe.numerics.made_once import once_for_each
+from soxspipe.numerics.packed import PackedMask, pack
 from soxspipe.qc import metrics
 from soxspipe.qc.exposures import measure_afterglow, measure_dead_lines, measure_exposures, measure_read_noise, measure_readout_pattern
 from soxspipe.qc.response_metrics import measure_response
@@ -184,7 +187,11 @@ def _empty(context: StareContext) -> BoolImage:
 
 def on_slit(context: StareContext) -> BoolImage:
     """True for pixels between the order edges."""
-    mapped = context.inputs.geometry.dispersion_map
-    half = context.inputs.arm.half_slit_arcsec
+    return _on_slit(context.inputs.geometry).rows(slice(None))
+
+
+@once_for_each
+def _on_slit(geometry: Geometry) -> PackedMask:
+    mapped, half = geometry.dispersion_map, geometry.arm.half_slit_arcsec
     with np.errstate(invalid="ignore"):
-        return (mapped.order > 0) & (mapped.slit_arcsec <= half) & (mapped.slit_arcsec >= -half)
+        return pack((mapped.order > 0) & (mapped.slit_arcsec <= half) & (mapped.slit_arcsec >= -half))

@@ -322,10 +322,7 @@ def _sigma(variance: Pixels) -> ComputedImage:
 
 
 def _root(variance: Image) -> Image:
-    with np.errstate(invalid="ignore"):
-        error = np.sqrt(variance, dtype=np.float32)
-    error[~(error > 0)] = np.inf  # what was not measured has no weight
-    return error
+    return np.sqrt(np.where(variance > 0, variance, np.float32(np.inf)), dtype=np.float32)  # what was not measured has no weight
 
 
 def _present(value: Value | None, what: str) -> Value:

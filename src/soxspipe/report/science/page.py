@@ -12,22 +12,25 @@ from soxspipe.report.science.judge import judge
 from soxspipe.report.science.payload import as_json, spectrum_payload
 from soxspipe.report.science.spectrum_section import spectrum
 from soxspipe.report.sections import provenance
+from soxspipe.report.verdict import Verdict
 
 
-def build_report(content: ReportContent) -> str:
+def build_report(content: ReportContent, verdict: Verdict | None = None) -> str:
     """Make the page.
 
     Parameters
     ----------
     content : ReportContent
         One reduction.
+    verdict : Verdict, optional
+        That of `judge`, where it is known already.
 
     Returns
     -------
     str
         HTML, with scripts, styles, pictures and numbers inside; text from headers is escaped.
     """
-    verdict = judge(content)
+    verdict = verdict or judge(content)
     plots = charts.all_charts(content)
     observation = content.reduction.observation
     title = f"{observation.target or 'Unnamed target'} · {observation.arm} · {content.reduction.sof_name}"

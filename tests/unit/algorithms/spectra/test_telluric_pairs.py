@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,11 @@ def test_two_gases_grow_each_by_its_own_amount() -> None:
     depth, slope = two_species_depth(weak, 0.25, np.log(4.0), np.log(2.0), 1.0)
     assert depth[0] == pytest.approx(1e-4 * (0.25 * 4.0 + 0.75 * 2.0), rel=1e-3)
     assert slope[0] == pytest.approx(2.5, rel=1e-3)
+
+
+def test_the_next_target_of_a_night_gets_the_same_growth_to_the_bit(dry: Template, wet: Template) -> None:
+    """The search of lines is done once for equal standards."""
+    again = with_others(template(DEPTH, AIRMASSES[0]), [replace(wet)])
+    np.testing.assert_array_equal(with_others(dry, [wet]).growth, again.growth)
+    alone = with_others(dry, []).growth
+    assert not np.array_equal(alone, again.growth, equal_nan=True), "other standards, other lines"
