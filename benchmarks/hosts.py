@@ -119,9 +119,9 @@ def main() -> int:
 
 
 def _metrics(out: Path) -> dict[str, float]:
-    """Values of the metrics of a reduction by name."""
+    """Values of the metrics of a whole reduction by name."""
     metrics = json.loads(next(out.rglob("*_QC.json")).read_text(encoding="utf-8"))["metrics"]
-    return {metric["name"]: metric["value"] or 0.0 for metric in metrics if not metric.get("order")}
+    return {metric["name"]: metric["value"] or 0.0 for metric in metrics if metric["order"] == "-1"}
 
 
 if __name__ == "__main__":
