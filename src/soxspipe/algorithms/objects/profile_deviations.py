@@ -94,13 +94,17 @@ def fit_deviations(cells: Cells, moffat: Moffat, poly_order: int) -> Deviations:
 
 
 def flux_untold(cells: Cells, moffat: Moffat, deviations: Deviations, half_slit_arcsec: float) -> float:
-    """Relative error of all fluxes that an image leaves which no Moffat describes: a part of what the Moffat alone would have missed."""
+    """Relative error of all fluxes that an image leaves which no Moffat describes: a part of what the Moffat alone would have missed.
+
+    No image has negative light.  Where this one has, the sky was bent by something else, and as much light at least is missing.
+    """
     power = np.maximum(cells.weight.sum(axis=1), 1e-30)
     distance = np.arange(-half_slit_arcsec, half_slit_arcsec, GRID_ARCSEC) - float(np.average(cells.trace_arcsec, weights=power))
     formula = moffat(distance, moffat.pivot_nm, GRID_ARCSEC)
     image = formula + np.average(deviations(distance), axis=0, weights=power)
     own, light = (one / one.mean() - 1.0 for one in (formula, image))
-    return UNTOLD * abs(float(own @ light / (own @ own)) - 1.0)
+    missing = GRID_ARCSEC * float(np.maximum(-image, 0.0).sum())
+    return float(np.hypot(UNTOLD * (own @ light / (own @ own) - 1.0), missing))
 
 
 def _normal_equations(cells: Cells, moffat: Moffat, knots: FloatArray) -> tuple[FloatArray, FloatArray, float]:

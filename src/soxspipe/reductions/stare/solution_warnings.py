@@ -93,8 +93,8 @@ def profile_warnings(profile: ObjectProfile) -> Iterator[str]:
         )
     elif profile.flux_error >= PROFILE_SAID:
         yield (
-            "the wings of the object's image along the slit are not well known (too faint for its seeing to show them, or not as stars have "
-            f"them), which leaves {100 * profile.flux_error:.2g} % of all fluxes uncertain"
+            "the wings of the object's image along the slit are not well known (it is too faint for its seeing to show them, they are not as "
+            f"stars have them, or faint light beside it bent the sky), which leaves {100 * profile.flux_error:.2g} % of all fluxes uncertain"
         )
 
 

@@ -75,6 +75,15 @@ def test_a_part_of_what_the_moffat_misses_is_uncertain() -> None:
     assert flux_untold(seen, BASE, none, 4.4) == 0.0
 
 
+def test_light_that_an_image_lacks_is_missing_from_the_flux() -> None:
+    seen = cells(WIDER, noise=1e-3)
+    found = fit_deviations(seen, BASE, 0)
+    sunk = Deviations(knots=found.knots, coefficients=np.full_like(found.coefficients, -0.01))
+    lacking = np.maximum(0.01 - BASE(ALONG, 700.0, PIXEL), 0.0).sum() * 0.02
+    untold = UNTOLD * (1.0 / (1.0 - 0.01 * 8.8) - 1.0)
+    assert flux_untold(seen, BASE, sunk, 4.4) == pytest.approx(np.hypot(lacking, untold), rel=0.02)
+
+
 def test_the_image_ends_at_the_last_knot() -> None:
     beyond = np.array([-1.01, 1.01]) * REACH_FWHM * BASE.width_arcsec
     assert np.array_equal(fit_deviations(cells(WIDER, noise=1e-3), BASE, 0)(beyond), np.zeros((2 * CHUNKS, 2)))
