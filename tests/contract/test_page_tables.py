@@ -83,7 +83,7 @@ def test_every_output_of_the_page_is_made(everything, label, ours, kind, _when):
 def undrawn(monkeypatch):
     """Figures are made but not rendered."""
     monkeypatch.setattr("soxspipe.plots.pdf.figure_as_pdf", lambda figure: b"%PDF-")
-    monkeypatch.setattr("soxspipe.report.science.page.build_report", lambda content: "<!doctype html>")
+    monkeypatch.setattr("soxspipe.report.science.page.build_report", lambda content, judgement: "<!doctype html>")
 
 
 def test_a_science_frame_without_response_has_no_rows_of_the_standard(tmp_path, undrawn):

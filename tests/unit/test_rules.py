@@ -28,6 +28,8 @@ RUNS_INPUT = {
     "eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "marshal.loads", "shelve.open", "yaml.unsafe_load", "yaml.full_load",
 }  # fmt: skip
 """What would run text or bytes as code; that YAML's loader is the safe one is tested by what it is given (`hostile/yamls.py`)."""
+OWN_INPUT = {"io/set_aside.py": ["pickle.load"]}
+"""What reads back its own file, which has no name: no other process can have written it."""
 PROCESS_WIDE = {"matplotlib.rcParams", "matplotlib.rc_context", "matplotlib.use", "matplotlib.style"}
 RECIPES = sorted(path.name for path in (SOURCE / "reductions").iterdir() if (path / "recipe.py").is_file())
 
@@ -129,7 +131,7 @@ def runs(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_no_input_is_run_as_code(path: Path) -> None:
-    assert runs(path.read_text(encoding="utf-8")) == []
+    assert runs(path.read_text(encoding="utf-8")) == OWN_INPUT.get(path.relative_to(SOURCE).as_posix(), [])
 
 
 @pytest.mark.parametrize(
