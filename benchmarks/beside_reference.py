@@ -1,6 +1,6 @@
 """What a frame of a night costs the reference pipeline and a warm worker of ours, in turn in one run.
 
-    python benchmarks/beside_reference.py --reference ENVIRONMENT/bin/soxspipe [--runs 3] SOF [SOF ...]
+    python benchmarks/beside_reference.py --reference ENVIRONMENT/bin/soxspipe --settings SETTINGS.yaml [--runs 3] SOF [SOF ...]
 
 The reference starts a process for every set, ours reduces it in a worker that is warm; both make all products and plots of the same
 set of files, with their own settings and one BLAS thread.  Prints processor seconds and their ratio.  The reference needs 16 GB.
@@ -9,6 +9,7 @@ set of files, with their own settings and one BLAS thread.  Prints processor sec
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -19,16 +20,33 @@ from timing import Timing, timed
 CHECKOUT = Path(__file__).parent.parent
 
 
-def reference_command(program: Path, sof: Path, output: Path) -> list[str]:
-    """The reference's reduction of a science set."""
+def reference_command(program: Path, settings: Path, sof: Path, output: Path) -> list[str]:
+    """The reference's reduction of a science set; its package has the name of ours, and it looks for its settings where it runs, too."""
+    output.mkdir(parents=True, exist_ok=True)
+    shutil.copy(settings, output / "soxspipe.yaml")
     threads = [f"{name}={environment(CHECKOUT)[name]}" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")]
-    return ["env", *threads, str(program), "stare", str(sof), "-x", "-o", str(output)]
+    return [
+        "env",
+        "-u",
+        "PYTHONPATH",
+        "-C",
+        str(output),
+        *threads,
+        str(program),
+        "stare",
+        str(sof),
+        "-x",
+        "-o",
+        str(output),
+        "-s",
+        str(settings),
+    ]
 
 
-def in_turn(program: Path, sof: Path, folder: Path, runs: int) -> list[tuple[Timing, Timing]]:
+def in_turn(program: Path, settings: Path, sof: Path, folder: Path, runs: int) -> list[tuple[Timing, Timing]]:
     """The reference and ours, so many times."""
     with Worker(CHECKOUT, "whole", sof, folder / "own") as worker:
-        return [(timed(reference_command(program, sof, folder / "reference")), worker.run()) for _ in range(runs)]
+        return [(timed(reference_command(program, settings, sof, folder / "reference")), worker.run()) for _ in range(runs)]
 
 
 def row(sof: Path, turns: list[tuple[Timing, Timing]]) -> str:
@@ -43,13 +61,14 @@ def main() -> None:
     """Measure every set and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--settings", type=Path, required=True, help="settings of the reference (its package has the defaults)")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("sofs", type=Path, nargs="+")
     arguments = parser.parse_args()
     print("| set | reference, CPU s | ours, warm | ratio | MB | MB |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for number, sof in enumerate(arguments.sofs):
-            print(row(sof, in_turn(arguments.reference, sof, Path(folder, str(number)), arguments.runs)), flush=True)
+            print(row(sof, in_turn(arguments.reference, arguments.settings, sof, Path(folder, str(number)), arguments.runs)), flush=True)
 
 
 if __name__ == "__main__":
