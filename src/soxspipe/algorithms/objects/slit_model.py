@@ -236,17 +236,9 @@ class SlitModel:
         slope = [(self.own_light(self._moved(fit, step)) - light) / STEP for step in STEP * np.eye(right.size)[free]]
         return float(np.sqrt(slope @ np.linalg.solve(normal[np.ix_(free, free)], slope)))
 
-    def host_of_rows(self, fit: SlitFit) -> FloatArray:
-        """Light of the host in every row, electrons times bins, shape (rows,)."""
-        return np.zeros(fit.peak.size) if fit.host is None else np.asarray(fit.peak * self.host_shape(fit.host).sum(axis=1))
-
     def host_light(self, fit: SlitFit) -> float:
         """Light of the host in all rows, electrons times bins."""
-        return float(np.sum(self.host_of_rows(fit)))
-
-    def heights(self, fit: SlitFit) -> FloatArray:
-        """The host's height in these rows when all shapes are those of a fit to others, shape (rows,)."""
-        return self._at(fit.shape, fit.shares, fit.host).peak
+        return 0.0 if fit.host is None else float(np.sum(fit.peak * self.host_shape(fit.host).sum(axis=1)))
 
     def _shares_of_mean(self, shape: FloatArray) -> FloatArray:
         """Shares of the places, not negative, from the rows scaled by their peaks."""

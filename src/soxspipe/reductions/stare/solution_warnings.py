@@ -139,10 +139,11 @@ def slit_warnings(slit: SlitOffset, arm: Arm) -> Iterator[str]:
     """A slit whose image lies off the flat's."""
     if not slit.applied:
         return
-    where = ", ".join(f"order {arm.label(order)} {one.px:+.1f} px" for order, one in slit.orders.items() if abs(one.px) > LEAST_PX)
+    moved = ", ".join(f"order {arm.label(order)} {one.px:+.1f} px" for order, one in slit.orders.items() if abs(one.px) > LEAST_PX)
+    where = f"{slit.px:+.1f} px" if abs(slit.px) > LEAST_PX else f"in places ({moved})"
     yield Remark(
-        f"the slit's image lies {f'{slit.px:+.1f} px' if abs(slit.px) > LEAST_PX else f'in places ({where})'} off the flat's and the dispersion map's along the slit; slit positions follow it, and "
-        "rows that are not lit in both are left out"
+        f"the slit's image lies {where} off the flat's and the dispersion map's along the slit; slit positions follow it, and rows that are "
+        "not lit in both are left out"
     )
     if abs(slit.px) > USUAL_PX:
         yield f"that is more than has ever been seen ({USUAL_PX:.0f} px): is the flat of this slit and night?"
