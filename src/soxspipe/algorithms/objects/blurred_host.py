@@ -20,7 +20,12 @@ BETA = 3.0
 """Exponent of the star's image where none is measured: the usual one."""
 USUAL_SLIT_ARCSEC = 1.0
 """Where the slit's width is not known."""
-
+HOST_MEAN, HOST_PRIOR = (np.log(4.0), 0.0), (0.6, 1.5)
+"""log of a host's size in arcsec, and its place."""
+LEAST_HOST_FWHM, LARGEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC = 1.8, 9.0, 3.0
+"""A host must be wider than the star, narrower than the slit, and on it."""
+STEP = 1e-3
+"""Of numerical derivatives by size and place: small against their range, large against rounding."""
 
 _HALF = N_STEPS // 2
 """Of the grid: galaxy, image and slit are even along both axes, so that a quarter of it says all."""

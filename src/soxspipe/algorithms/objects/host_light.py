@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.algorithms.objects.blurred_host import BlurredHost
+from soxspipe.algorithms.objects.blurred_host import FURTHEST_HOST_ARCSEC, BlurredHost
 from soxspipe.algorithms.objects.point_source import StarFit, fit_star, parts_for
-from soxspipe.algorithms.objects.slit_model import FURTHEST_HOST_ARCSEC, SlitFit, SlitModel
+from soxspipe.algorithms.objects.slit_model import SlitFit, SlitModel
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
 from soxspipe.algorithms.objects.star_and_host import HostFit, StarAndHost
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
@@ -158,11 +158,6 @@ def may_be_taken(significance: float, share: float, missing: float, size_arcsec:
     return significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE and told and missing <= MOST_MISSING
 
 
-def missing_of(of_rows: FloatArray) -> float:
-    """Light that is missing in some rows over that which is there in others."""
-    return -float(of_rows[of_rows < 0].sum()) / max(float(of_rows[of_rows > 0].sum()), 1e-30)
-
-
 def doubt_of_host(left: Sequence[Sequence[float]], *, taken: bool) -> float:
     """By what part of the object's light its flux may be too high or too low for hosts that fit as well, at most `LARGEST_DOUBT`.
 
@@ -177,12 +172,6 @@ def doubt_of_host(left: Sequence[Sequence[float]], *, taken: bool) -> float:
     too_high = 1.0 / max(least, 1.0 / (1.0 + LARGEST_DOUBT)) - 1.0
     too_low = 1.0 - 1.0 / max(most, 1.0) if taken else 0.0
     return float(max(too_high, too_low, 0.0))
-
-
-def as_good(light: float, error: float, behind: float) -> tuple[float, float]:
-    """Least and most light of a fit whose chi squared is so far behind the best, out to `AS_GOOD`, if its error (one sigma) is Gaussian."""
-    reach = error * float(np.sqrt(max(AS_GOOD - behind, 0.0)))
-    return light - reach, light + reach
 
 
 def promise_of_host(smooth: SlitModel, alone: SlitFit) -> float:

@@ -17,12 +17,10 @@ from soxspipe.algorithms.objects.host_light import (
     PARTS,
     ROWS_WANTED,
     START_ARCSEC,
-    as_good,
     beyond_reach,
     doubt_of_host,
     heights_by_order,
     may_be_taken,
-    missing_of,
     promise_of_host,
     promise_wanted,
     significance_of,
@@ -32,7 +30,7 @@ from soxspipe.algorithms.objects.host_light import (
 )
 from soxspipe.algorithms.objects.point_source import StarFit, parts_for
 from soxspipe.algorithms.objects.shared_model import SharedFit, SharedModel
-from soxspipe.algorithms.objects.slit_model import SlitFit, SlitModel
+from soxspipe.algorithms.objects.slit_model import SlitModel
 from soxspipe.algorithms.objects.slit_rows import SlitRows, measure_rows
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
@@ -137,6 +135,17 @@ def find_shared_host(seen: Sequence[HostRows], passed: Sequence[float], slit_wid
     )
 
 
+def missing_of(of_rows: FloatArray) -> float:
+    """Light that is missing in some rows over that which is there in others."""
+    return -float(of_rows[of_rows < 0].sum()) / max(float(of_rows[of_rows > 0].sum()), 1e-30)
+
+
+def as_good(light: float, error: float, behind: float) -> tuple[float, float]:
+    """Least and most light of a fit whose chi squared is so far behind the best, out to `AS_GOOD`, if its error (one sigma) is Gaussian."""
+    reach = error * float(np.sqrt(max(AS_GOOD - behind, 0.0)))
+    return light - reach, light + reach
+
+
 def _promises_enough(exposures: Sequence[HostRows]) -> bool:
     """Whether a host could save the chi squared that would make it worth a word."""
     promised = sum(promise_of_host(SlitModel(one.star.rows, one.fwhm_arcsec, INDICES[0]), one.star.fit) for one in exposures)
@@ -208,12 +217,8 @@ def _spread(one: HostRows, lengths: dict[int, int]) -> HostRows:
     rows, fit = _spread_rows(one.star.rows, one.lengths, orders, one.star.parts), one.star.fit
     own = np.zeros(rows.sky.size)
     own[_places(one.lengths, orders, one.star.parts)] = fit.own
-    star = replace(one.star, rows=rows, model=SlitModel(rows, one.fwhm_arcsec), fit=_with_own(fit, own))
+    star = replace(one.star, rows=rows, model=SlitModel(rows, one.fwhm_arcsec), fit=replace(fit, own=own))
     return replace(one, lengths=lengths, star=star, finer=_spread_rows(one.finer, one.lengths, orders, PARTS))
-
-
-def _with_own(fit: SlitFit, own: FloatArray) -> SlitFit:
-    return replace(fit, own=own, peak=np.zeros(own.size))
 
 
 def _places(own: dict[int, int], orders: Sequence[int], parts: int) -> IntArray:

@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.algorithms.objects.blurred_host import BlurredHost
-from soxspipe.algorithms.objects.slit_model import (
+from soxspipe.algorithms.objects.blurred_host import (
     FURTHEST_HOST_ARCSEC,
     HOST_MEAN,
     HOST_PRIOR,
     LARGEST_HOST_ARCSEC,
-    LARGEST_STEP,
     LEAST_HOST_FWHM,
-    STAR_PARAMETERS,
     STEP,
+    BlurredHost,
+)
+from soxspipe.algorithms.objects.slit_model import (
+    LARGEST_STEP,
+    STAR_PARAMETERS,
     SlitFit,
     SlitModel,
     possible_star,
@@ -118,7 +120,7 @@ class SharedModel:
             with_host[:, places] += products[:, columns, HOST]
             of_host += products[:, HOST, HOST]
             misfit += products[:, HOST, LIGHT]
-            mean, width = model.priors(star)
+            mean, width = model.priors()
             own = places[:STAR_PARAMETERS]
             normal[own, own] += width**-2.0
             right[own] -= (vector(star) - mean) / width**2
@@ -194,7 +196,7 @@ class SharedModel:
         peak = np.sum([one[:, 1, 0] for one, _ in solved], axis=0) / np.maximum(np.sum([one[:, 1, 1] for one, _ in solved], axis=0), 1e-30)
         fitted = []
         for model, star, (one, own) in zip(self.models, stars, solved, strict=True):
-            mean, width = model.priors(star)
+            mean, width = model.priors()
             misfit = np.sum(one[:, 0, 0] - 2.0 * peak * one[:, 1, 0] + peak**2 * one[:, 1, 1]) + np.sum(
                 ((vector(star) - mean) / width) ** 2
             )

@@ -1,11 +1,11 @@
-"""A point source of any shape along the slit, with or without a host, fitted to rows of light.
+"""A point source of any shape along the slit, fitted to rows of light, and what a host beside it promises.
 
 The point source is a Moffat of free width and exponent, both of which may change with wavelength, that stood at several places along
 the slit during the exposure: places `NODE_STEP` of a FWHM apart out to 1.5 FWHM, with shares that are not negative.  That makes it as
-lopsided, drawn out or doubled as guiding makes stars, while its wings stay those of seeing.  The host is a Sersic profile of given
-index with free size and place.  Heights of both, a constant and a parabola of what the sky model may have taken or left, and a shift
-of the trace are free in every row and solved for at each step, so that the few parameters of shape are all that is searched for
-(Gauss-Newton with damping).
+lopsided, drawn out or doubled as guiding makes stars, while its wings stay those of seeing.  Its height, a constant and a parabola of
+what the sky model may have taken or left, and a shift of the trace are free in every row and solved for at each step, so that the few
+parameters of shape are all that is searched for (Gauss-Newton with damping).  A host, a Sersic profile, is not fitted here: one step
+from the point source says what it could gain.
 
 References
 ----------
@@ -45,18 +45,12 @@ SHAPE_LIMITS = ((np.log(0.3), -1.0, 1.4, -4.0), (np.log(1.3), 0.6, 9.0, 4.0))
 """Logarithm of the width, its slope, Moffat exponent and its slope: what seeing can be."""
 SHARE_PRIOR = 0.05
 """A star stands still unless its image says otherwise: what a share of 0.2 costs (chi squared of 16) is little where it is real."""
-HOST_MEAN, HOST_PRIOR = (np.log(4.0), 0.0), (0.6, 1.5)
-"""log of the host's size in arcsec, and its place."""
-LEAST_HOST_FWHM, LARGEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC = 1.8, 9.0, 3.0
-"""A host must be wider than the star, narrower than the slit, and on it."""
 HOST_SOFTENING_FWHM = 0.5
 """Seeing rounds off a host's cusp."""
 USUAL_BETA = 3.2
 """Exponent from which a fit with a host begins: the wings that a star alone needs hold the host."""
 STAR_PARAMETERS = len(SHAPE_MEAN) + NODES.size - 1
 """Shape, and shares of all places but the middle one, which has the rest."""
-STEP = 1e-3
-"""Of numerical derivatives: small against the parameters' range, large against rounding."""
 LARGEST_STEP = 0.4
 """Keeps the fit where it is nearly linear."""
 
@@ -73,18 +67,14 @@ class SlitFit:
         As `SHAPE_MEAN` has them.
     shares : ndarray, shape (nodes,)
         Of the places of the point source; sum 1.
-    host : ndarray, shape (2,), or None
-        As `HOST_MEAN` has them.
-    own, peak : ndarray, shape (rows,)
-        Height of the point source's Moffats, and of the host.
+    own : ndarray, shape (rows,)
+        Height of the point source's Moffats.
     """
 
     misfit: float
     shape: FloatArray
     shares: FloatArray
-    host: FloatArray | None
     own: FloatArray
-    peak: FloatArray
 
 
 class SlitModel:
@@ -97,7 +87,7 @@ class SlitModel:
     fwhm_arcsec : float
         Width of the object at median wavelength.
     index : float
-        Sersic index of the host, if one is fitted.
+        Sersic index of the hosts that are asked for what they promise.
     """
 
     def __init__(self, rows: SlitRows, fwhm_arcsec: float, index: float = 1.0) -> None:
@@ -152,28 +142,17 @@ class SlitModel:
         log_colour = np.log(self.colour[:, :, 0])
         return moffats, np.stack([by_width, by_width * log_colour, by_beta, by_beta * log_colour])
 
-    def host_shape(self, host: FloatArray) -> FloatArray:
-        """The host, unit height, shape (rows, bins)."""
-        return sersic(self.x - host[1], float(np.exp(host[0])), self.index, HOST_SOFTENING_FWHM * self.fwhm)
-
     def start(self, known: SlitFit | None = None) -> SlitFit:
         """Best of a few shapes, with the shares that the mean of all rows asks for; begun from a fit to other rows of the same light if one is known."""
         if known is not None:
-            return self.improve(self._at(known.shape, known.shares, None))
+            return self.improve(self._at(known.shape, known.shares))
         tried = []
         for width in (0.38, 0.6, 0.85):
             for beta in (2.2, 3.5):
                 shape = np.array([np.log(width), SHAPE_MEAN[1], beta, 0.0])
-                tried.append(self._at(shape, self._shares_of_mean(shape), None))
+                tried.append(self._at(shape, self._shares_of_mean(shape)))
         best = sorted(tried, key=lambda fit: fit.misfit)[:2]
         return min((self.improve(fit) for fit in best), key=lambda fit: fit.misfit)
-
-    def with_host(self, start: SlitFit, size_arcsec: float) -> SlitFit:
-        """Fit a host too, begun from a point source with usual wings, as smeared as `start` is or not at all; the better of the two."""
-        host = np.array([np.log(max(size_arcsec, 1.1 * LEAST_HOST_FWHM * self.fwhm)), 0.0])
-        stars = (usual_star(start, shares) for shares in (self.still_shares(), start.shares))
-        begun = (self._at(star.shape, star.shares, host) for star in stars)
-        return min((self.improve(fit) for fit in begun), key=lambda fit: fit.misfit)
 
     def still_shares(self) -> FloatArray:
         """Shares of a star that stood still: what the average over a pixel makes of it."""
@@ -181,14 +160,14 @@ class SlitModel:
 
     def still(self, fit: SlitFit) -> SlitFit:
         """The best star that stood still (width, exponents free), begun from a fit's wings."""
-        at = self._at(np.array([0.0, fit.shape[1], min(fit.shape[2], 3.5), 0.0]), self.still_shares(), None)
+        at = self._at(np.array([0.0, fit.shape[1], min(fit.shape[2], 3.5), 0.0]), self.still_shares())
         return self.improve(at, moving=False)
 
     def promise(self, fit: SlitFit, size_arcsec: float, offset_arcsec: float = 0.0) -> float:
         """Chi squared that a host of a size and a distance from the object could save at most by one step from a point source."""
         moffats, by_shape = self.moffats_and_slopes(fit)
         star = moffats @ fit.shares
-        host = self.host_shape(np.array([np.log(size_arcsec), offset_arcsec]))
+        host = sersic(self.x - offset_arcsec, size_arcsec, self.index, HOST_SOFTENING_FWHM * self.fwhm)
         slopes = self.slopes(fit, moffats, by_shape)
         without, with_it = (self._step(self.terms(star, h), slopes, fit)[2] for h in (None, host))
         return without - with_it
@@ -207,16 +186,12 @@ class SlitModel:
     def _normal(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
         """Normal matrix and right-hand side of a step from a fit."""
         moffats, by_shape = self.moffats_and_slopes(fit)
-        host = None if fit.host is None else self.host_shape(fit.host)
-        normal, right, _ = self._step(self.terms(moffats @ fit.shares, host), self.slopes(fit, moffats, by_shape), fit)
+        normal, right, _ = self._step(self.terms(moffats @ fit.shares, None), self.slopes(fit, moffats, by_shape), fit)
         return normal, right
 
     def held(self, fit: SlitFit, right: FloatArray) -> BoolArray:
         """Parameters that stand at a limit and are drawn beyond it."""
         low, high = (np.array([*limits, *(edge,) * (NODES.size - 1)]) for limits, edge in zip(SHAPE_LIMITS, (0.0, 1.0), strict=True))
-        if fit.host is not None:
-            low = np.append(low, [np.log(LEAST_HOST_FWHM * self.fwhm), -FURTHEST_HOST_ARCSEC])
-            high = np.append(high, [np.log(LARGEST_HOST_ARCSEC), FURTHEST_HOST_ARCSEC])
         here = vector(fit)
         return ((here <= low + 1e-9) & (right < 0)) | ((here >= high - 1e-9) & (right > 0))
 
@@ -227,18 +202,6 @@ class SlitModel:
     def own_light_of_rows(self, fit: SlitFit) -> FloatArray:
         """Light of the point source in every row, electrons times bins, shape (rows,)."""
         return np.asarray(fit.own * self.moffats(fit.shape, fit.shares).sum(axis=1))
-
-    def own_light_error(self, fit: SlitFit) -> float:
-        """Error of `own_light` that the parameters of shape leave, all of them free together; those at a limit stay there."""
-        normal, right = self._normal(fit)
-        free = np.flatnonzero(~self.held(fit, right))
-        light = self.own_light(fit)
-        slope = [(self.own_light(self._moved(fit, step)) - light) / STEP for step in STEP * np.eye(right.size)[free]]
-        return float(np.sqrt(slope @ np.linalg.solve(normal[np.ix_(free, free)], slope)))
-
-    def host_light(self, fit: SlitFit) -> float:
-        """Light of the host in all rows, electrons times bins."""
-        return 0.0 if fit.host is None else float(np.sum(fit.peak * self.host_shape(fit.host).sum(axis=1)))
 
     def _shares_of_mean(self, shape: FloatArray) -> FloatArray:
         """Shares of the places, not negative, from the rows scaled by their peaks."""
@@ -261,8 +224,8 @@ class SlitModel:
         found = fit_rows(terms, self.weight, columns, self.linear_prior)
         return columns - terms @ found, found[:, 0]
 
-    def _at(self, shape: FloatArray, shares: FloatArray, host: FloatArray | None) -> SlitFit:
-        terms = self.terms(self.moffats(shape, shares), None if host is None else self.host_shape(host))
+    def _at(self, shape: FloatArray, shares: FloatArray) -> SlitFit:
+        terms = self.terms(self.moffats(shape, shares), None)
         found = fit_rows(terms, self.weight, self.light[..., None], self.linear_prior)
         residual = self.light - (terms @ found)[..., 0]
         found = found[..., 0]
@@ -271,25 +234,16 @@ class SlitModel:
             misfit=float(np.sum(self.weight * residual**2) + np.sum(priors)),
             shape=shape,
             shares=shares,
-            host=host,
             own=found[:, 0],
-            peak=found[:, 1] if host is not None else np.zeros(found.shape[0]),
         )
-        mean, width = self.priors(here)
+        mean, width = self.priors()
         return replace(here, misfit=here.misfit + float(np.sum(((vector(here) - mean) / width) ** 2)))
 
     def slopes(self, fit: SlitFit, moffats: FloatArray, by_shape: FloatArray) -> list[FloatArray]:
         """Derivatives of the model by the parameters of shape, shape (rows, bins) each."""
         own = fit.own[:, None]
-        slopes = [own * slope for slope in by_shape]
-        slopes += [own * (moffats[..., k] - moffats[..., MIDDLE]) for k in range(NODES.size) if k != MIDDLE]
-        if fit.host is not None:
-            host = self.host_shape(fit.host)
-            for k in range(2):
-                other = fit.host.copy()
-                other[k] += STEP
-                slopes.append(fit.peak[:, None] * (self.host_shape(other) - host) / STEP)
-        return slopes
+        by_place = [own * (moffats[..., k] - moffats[..., MIDDLE]) for k in range(NODES.size) if k != MIDDLE]
+        return [own * slope for slope in by_shape] + by_place
 
     def _step(self, terms: FloatArray, slopes: Sequence[FloatArray], fit: SlitFit) -> tuple[FloatArray, FloatArray, float]:
         """Normal matrix and right-hand side of a step, and the chi squared it promises."""
@@ -297,32 +251,24 @@ class SlitModel:
         left = columns - terms @ fit_rows(terms, self.weight, columns, self.linear_prior)
         residual, slope = left[..., 0], left[..., 1:].reshape(-1, len(slopes))
         weighted = slope * self.weight.reshape(-1, 1)
-        mean, width = self.priors(fit)
+        mean, width = self.priors()
         normal = weighted.T @ slope + np.diag(width**-2)
         right = weighted.T @ residual.ravel() - (vector(fit) - mean) / width**2
         saved = float(right @ np.linalg.solve(normal, right))
         return normal, right, float(np.sum(self.weight * residual**2)) - saved
 
-    def priors(self, fit: SlitFit) -> tuple[FloatArray, FloatArray]:
+    def priors(self) -> tuple[FloatArray, FloatArray]:
         """Mean and width of the priors of all parameters of shape."""
-        mean, width = [*SHAPE_MEAN, *self.usual_shares], list(SHAPE_PRIOR) + [SHARE_PRIOR] * (NODES.size - 1)
-        if fit.host is not None:
-            mean, width = mean + list(HOST_MEAN), width + list(HOST_PRIOR)
-        return np.array(mean), np.array(width)
+        return np.array([*SHAPE_MEAN, *self.usual_shares]), np.array([*SHAPE_PRIOR, *(SHARE_PRIOR,) * (NODES.size - 1)])
 
     def _moved(self, fit: SlitFit, step: FloatArray) -> SlitFit:
         """The fit a step further, within its limits."""
-        moved = vector(fit) + step
-        host = None
-        if fit.host is not None:
-            size = np.clip(moved[-2], np.log(LEAST_HOST_FWHM * self.fwhm), np.log(LARGEST_HOST_ARCSEC))
-            host = np.array([size, np.clip(moved[-1], -FURTHEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC)])
-        return self._at(*possible_star(moved[:STAR_PARAMETERS]), host)
+        return self._at(*possible_star(vector(fit) + step))
 
 
 def vector(fit: SlitFit) -> FloatArray:
     """All parameters of shape; the share of the middle place is what the others leave."""
-    return np.concatenate([fit.shape, np.delete(fit.shares, MIDDLE), [] if fit.host is None else fit.host])
+    return np.concatenate([fit.shape, np.delete(fit.shares, MIDDLE)])
 
 
 def sersic(distance_arcsec: FloatArray, size_arcsec: float, index: float, softening_arcsec: float) -> FloatArray:
@@ -335,7 +281,7 @@ def sersic(distance_arcsec: FloatArray, size_arcsec: float, index: float, soften
 
 def usual_star(fit: SlitFit, shares: FloatArray) -> SlitFit:
     """A point source as wide as that of a fit, with usual wings, where a host beside it may be looked for."""
-    return replace(fit, shape=np.array([fit.shape[0], SHAPE_MEAN[1], USUAL_BETA, 0.0]), shares=shares, host=None)
+    return replace(fit, shape=np.array([fit.shape[0], SHAPE_MEAN[1], USUAL_BETA, 0.0]), shares=shares)
 
 
 def possible_star(parameters: FloatArray) -> tuple[FloatArray, FloatArray]:

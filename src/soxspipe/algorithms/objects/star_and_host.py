@@ -18,17 +18,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.algorithms.objects.blurred_host import BlurredHost
-from soxspipe.algorithms.objects.slit_model import (
+from soxspipe.algorithms.objects.blurred_host import (
     FURTHEST_HOST_ARCSEC,
     HOST_MEAN,
     HOST_PRIOR,
     LARGEST_HOST_ARCSEC,
+    STEP,
+    BlurredHost,
+)
+from soxspipe.algorithms.objects.slit_model import (
     LARGEST_STEP,
     PEAK_TOLERANCE,
     SHAPE_TOLERANCE,
     STAR_PARAMETERS,
-    STEP,
     SlitFit,
     SlitModel,
     possible_star,
@@ -182,7 +184,7 @@ class StarAndHost:
 
     def _at(self, star: SlitFit, change: FloatArray, host: FloatArray | None, *, lacking: bool = False) -> HostFit:
         """The best heights for these shapes, the host's not negative unless it may be `lacking`; those of `star` are not looked at."""
-        here = HostFit(misfit=0.0, star=replace(star, host=None), change=change, host=host, peak=np.zeros(self.slit.light.shape[0]))
+        here = HostFit(misfit=0.0, star=star, change=change, host=host, peak=np.zeros(self.slit.light.shape[0]))
         terms = self.slit.terms(self.image(here), None if host is None else self.host_shape(host))
         light = self.slit.light[..., None]
         found = fit_rows(terms, self.weight, light, self._prior(here))
@@ -209,7 +211,7 @@ class StarAndHost:
 
     def _shape_priors(self, fit: HostFit) -> tuple[FloatArray, FloatArray]:
         """Mean and width of the priors of all parameters of shape."""
-        mean, width = self.slit.priors(fit.star)
+        mean, width = self.slit.priors()
         image = self.slit.moffat_at(fit.star.shape, self.knots)
         own = (mean, np.zeros(self.knots.size)), (width, SHAPE_TOLERANCE * image + PEAK_TOLERANCE)
         host = ((), ()) if fit.host is None else (HOST_MEAN, HOST_PRIOR)

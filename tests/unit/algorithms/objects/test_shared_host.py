@@ -10,7 +10,7 @@ import pytest
 from soxspipe.algorithms.objects.blurred_host import BlurredHost
 from soxspipe.algorithms.objects.host_light import PARTS
 from soxspipe.algorithms.objects.point_source import StarFit
-from soxspipe.algorithms.objects.shared_host import HostRows, find_shared_host
+from soxspipe.algorithms.objects.shared_host import HostRows, as_good, find_shared_host, missing_of
 from soxspipe.algorithms.objects.slit_model import SlitModel
 from soxspipe.algorithms.objects.slit_rows import BIN_ARCSEC, REACH_ARCSEC, SlitRows
 from soxspipe.datamodel.host import HostLight
@@ -110,3 +110,14 @@ def test_an_order_that_one_exposure_has_not_is_measured_in_the_others() -> None:
     assert set(second.peak) == {11, 12}
     assert np.median(second.peak[12]) == pytest.approx(np.median(second.peak[11]), rel=0.15)
     assert_right(second, 1)  # its light is told by the rows that both exposures have
+
+
+def test_a_fit_that_is_behind_reaches_less_far() -> None:
+    """Three errors for the best, two for one that is 5 in chi squared worse."""
+    assert as_good(0.97, 0.04, 0.0) == pytest.approx((0.85, 1.09))
+    assert as_good(0.88, 0.04, 5.0) == pytest.approx((0.80, 0.96))
+
+
+def test_light_that_is_missing_counts_against_that_which_is_there() -> None:
+    assert missing_of(np.array([5.0, 4.0, 1.0, -0.9])) == pytest.approx(0.09)
+    assert missing_of(np.array([5.0, 4.0])) == 0.0

@@ -1,4 +1,4 @@
-"""A point source of any shape along the slit, and a host told from it."""
+"""A point source of any shape along the slit, and what a host beside it promises."""
 
 from __future__ import annotations
 
@@ -38,8 +38,6 @@ def test_a_plain_star_needs_no_host(beta: float) -> None:
     fit = model.start()
     assert fit.misfit < 1.2 * model.weight.size
     assert model.promise(fit, 4.0) < 15.0
-    gained = fit.misfit - model.with_host(fit, 4.0).misfit
-    assert gained < 2.5 * COLOUR.size + 10.0
 
 
 @pytest.mark.parametrize("shape", [(-0.1, -0.2, 3.0, 0.0), (0.1, 0.3, 2.0, 1.5)])
@@ -72,17 +70,12 @@ def test_a_smeared_star_is_a_star(places: tuple[tuple[float, float], ...]) -> No
     assert fit.shares.min() >= 0.0
 
 
-def test_a_host_and_the_light_of_the_star_beside_it_are_measured() -> None:
+def test_a_host_promises_what_noise_does_not() -> None:
+    """A disc of a tenth of the star's peak against the 15 that plain stars stay below."""
     alone = 2000.0 * star(0.9, 2.7)
     galaxy = 200.0 * np.broadcast_to(np.exp(-0.5 * (CENTRES / (0.42466 * 3.5)) ** 2), alone.shape)
     model = SlitModel(rows(alone + galaxy), 0.95, 0.5)
-    point = model.start()
-    both = model.with_host(point, 4.0)
-    assert point.misfit - both.misfit > 100.0
-    assert model.own_light(both) == pytest.approx(float(alone.sum()), rel=0.03)
-    assert model.host_light(both) == pytest.approx(float(galaxy.sum()), rel=0.15)
-    assert both.host is not None
-    assert np.exp(both.host[0]) == pytest.approx(3.5, rel=0.15)
+    assert model.promise(model.start(), 4.0) > 30.0
 
 
 def test_a_star_drawn_out_over_two_arcsec_is_as_narrow_as_the_seeing() -> None:
@@ -113,26 +106,3 @@ def test_half_of_a_sersic_galaxy_lies_within_its_diameter() -> None:
     radius = np.arange(0.0, 60.0, 0.002)
     ring = sersic(radius, 4.0, 1.0, 1e-6) * radius
     assert ring[radius <= 2.0].sum() / ring.sum() == pytest.approx(0.5, abs=0.01)
-
-
-def test_the_error_of_the_light_beside_a_host_covers_what_noise_does() -> None:
-    """Twelve noises about one scene; errors hold priors and tolerances of the formula too, and are not below the scatter."""
-    alone = 2000.0 * star(0.9, 2.7)
-    galaxy = 200.0 * np.broadcast_to(np.exp(-0.5 * (CENTRES / (0.42466 * 3.5)) ** 2), alone.shape)
-    found, errors = [], []
-    for seed in range(12):
-        model = SlitModel(rows(alone + galaxy, error=8.0, seed=seed), 0.95, 0.5)
-        both = model.with_host(model.start(), 4.0)
-        found.append(model.own_light(both))
-        errors.append(model.own_light_error(both))
-    off = np.std(found) / np.median(errors)
-    assert 0.4 < off < 1.3
-    assert abs(np.mean(found) - alone.sum()) < 2.0 * np.median(errors)
-
-
-def test_the_light_of_a_star_alone_is_known_better_than_beside_a_host() -> None:
-    alone = 2000.0 * star(0.9, 2.7)
-    galaxy = 200.0 * np.broadcast_to(np.exp(-0.5 * (CENTRES / (0.42466 * 3.5)) ** 2), alone.shape)
-    model, bare = (SlitModel(rows(light, error=8.0), 0.95, 0.5) for light in (alone + galaxy, alone))
-    both = model.with_host(model.start(), 4.0)
-    assert 0.0 < bare.own_light_error(bare.start()) < model.own_light_error(both)
