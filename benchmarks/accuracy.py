@@ -242,11 +242,26 @@ SCENES |= {
     "nir_coupling": {**_NIR_SN, "ab_mag": 15.0, "coupling": 0.01, "seed": 403},
     "nir_line_width_long": {**_NIR_SN, "ab_mag": 17.5, "exptime_s": 900, "oh_strength": 3.0, "lsf_width_gradient": 0.225, "seed": 404},
 }
+_FAINT = {**_SN, "arm": "VIS", "ab_mag": 18.5, "exptime_s": 600}
+SCENES |= {
+    "vis_odd_rows": {**_FAINT, "odd_even_e": 8.0, "seed": 411},
+    "vis_odd_columns": {**_FAINT, "odd_even_columns_e": -10.0, "seed": 412},
+    "vis_rows": {**_FAINT, "row_levels_e": 4.0, "seed": 413},
+    "vis_stripes": {**_FAINT, "stripes_e": 4.0, "odd_even_e": -5.0, "seed": 414},
+    "vis_noisy_rows": {**_FAINT, "noisy_rows": 0.1, "noisy_rows_factor": 5.0, "seed": 415},
+    "vis_step": {**_FAINT, "step_e": 8.0, "step_from": [0.62, 0.0], "seed": 416},
+    "vis_step_rows": {**_FAINT, "step_e": 6.0, "step_from": [0.0, 0.55], "seed": 417},
+    "vis_step_part": {**_FAINT, "step_e": -7.0, "step_from": [0.35, 0.4], "seed": 418},
+    "vis_readout_all": {
+        **_FAINT, "odd_even_e": 4.0, "odd_even_columns_e": 3.0, "row_levels_e": 2.0, "noisy_rows": 0.05, "step_e": 5.0, "step_from": [0.3, 0.0], "seed": 419,
+    },
+}  # fmt: skip
 EFFECTS = (
     "nir_orders_apart", "nir_shift_8", "vis_law", "vis_shift_8", "nir_line_width", "nir_line_shape", "vis_gas", "nir_off_star", "nir_ghost",
     "nir_flat_error", "vis_fringes", "nir_all_waves", "vis_all_waves", "vis_drift", "vis_cloud", "nir_integrations", "nir_read_noise", "nir_channels",
     "vis_beta_2_4", "nir_beta_2_0", "vis_drawn_out", "vis_host_disc", "nir_host_aside", "vis_slit_far", "nir_slit_offset", "vis_light_together",
     "nir_light_together", "vis_dither", "nir_drift", "nir_dark_level", "nir_line_width_long", "nir_persistence", "nir_nonlinear", "nir_coupling",
+    "vis_odd_rows", "vis_odd_columns", "vis_rows", "vis_stripes", "vis_noisy_rows", "vis_step", "vis_step_rows", "vis_step_part", "vis_readout_all",
     *(f"{arm}_all_{k}" for arm in ("vis", "nir") for k in range(1, 6)),
 )  # fmt: skip
 """Scenes of the effects that real frames have: alone at their real size, and together."""

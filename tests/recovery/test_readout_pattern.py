@@ -37,7 +37,7 @@ def test_a_spectrum_under_channels_and_odd_rows_comes_back() -> None:
     assert abs(orders["bias_pct_worst_order"]) < 1.0
     assert 0.9 < orders["chi_std"] < 1.1
     assert orders["snr_ratio"] > 0.93
-    assert any("offsets of channels" in warning and "stripes" in warning and "taken off" in warning for warning in result.warnings)
+    assert any("offsets of columns" in warning and "offsets of rows" in warning and "taken off" in warning for warning in result.warnings)
 
 
 def test_nothing_is_taken_off_a_clean_frame() -> None:

@@ -65,14 +65,17 @@ class ReadoutPattern:
         Electrons of every column.
     variance : float
         Of their sum, mean over the detector.
+    excess : ndarray, shape (ny,)
+        Variance of the pixels of a row that is read with more noise than others, over theirs; 0 for ordinary rows.
     """
 
     rows: FloatArray
     columns: FloatArray
     variance: float
+    excess: FloatArray
 
     def __post_init__(self) -> None:
-        freeze(self, rows=self.rows.shape, columns=self.columns.shape)
+        freeze(self, rows=self.rows.shape, columns=self.columns.shape, excess=self.rows.shape)
 
     @property
     def size_e(self) -> float:
@@ -85,6 +88,12 @@ class ReadoutPattern:
             return self.rows[where, None] + self.columns
         row, column = where
         return self.rows[row] + self.columns[column]
+
+    def variance_at(self, where: Where) -> FloatArray | float:
+        """Variance of some pixels that it adds to theirs, in a shape that numpy stretches to that of the pixels."""
+        if not self.excess.any():
+            return self.variance
+        return self.variance + (self.excess[where, None] if isinstance(where, slice) else self.excess[where[0]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

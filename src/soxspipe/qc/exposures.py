@@ -61,6 +61,6 @@ def measure_readout_pattern(patterns: Sequence[ReadoutPattern | None]) -> tuple[
     """READOUT PATTERN and READOUT PATTERN ERR: rms of what was taken off the exposure that has most of it, and its error; 0 for none."""
     size, error = max(((one.size_e, math.sqrt(one.variance)) for one in patterns if one is not None), default=(0.0, 0.0))
     return (
-        Metric(name="READOUT PATTERN", value=size, unit="electrons", comment="Channel offsets and stripes taken off, rms"),
+        Metric(name="READOUT PATTERN", value=size, unit="electrons", comment="Offsets of columns and rows taken off, rms"),
         Metric(name="READOUT PATTERN ERR", value=error, unit="electrons", comment="Error of it, in the variance of each pixel"),
     )

@@ -24,8 +24,6 @@ _FLAT_ERROR_SIGMA_PX = 3.0
 """Bumps as wide as dust and stains."""
 _CHARGE_SPREAD_PX = 0.35
 """Diffusion in a thick detector."""
-CHANNELS = 32
-"""Of the read-out, side by side along x."""
 
 
 def stream(seed: int, component: str, number: int = 0) -> np.random.Generator:
@@ -51,6 +49,8 @@ class Chip:
         Which pixels are bad, and why.
     gain_e_per_adu, read_noise_e, saturation_e : float
         Read-out.
+    row_noise : ndarray, shape (ny, 1)
+        Read noise of each row of an exposure over `read_noise_e`.
     """
 
     response: Image
@@ -62,6 +62,12 @@ class Chip:
     gain_e_per_adu: float
     read_noise_e: float
     saturation_e: float
+    row_noise: FloatArray
+
+    @property
+    def read_variance(self) -> FloatArray:
+        """Of the read noise of an exposure, electrons squared, shape (ny, 1)."""
+        return np.asarray(np.square(self.read_noise_e * self.row_noise))
 
     @property
     def bad(self) -> BoolImage:
@@ -120,7 +126,14 @@ def make_chip(
         gain_e_per_adu=gain,
         read_noise_e=scene.read_noise_e or read_noise_e,
         saturation_e=scene.saturation_e or (120000.0 if near_infrared else 200000.0),
+        row_noise=_row_noise(scene, shape[0]),
     )
+
+
+def _row_noise(scene: Scene, rows: int) -> FloatArray:
+    """1 for ordinary rows, more for noisy ones, shape (rows, 1)."""
+    noisy = stream(scene.seed, "noisy rows").random(size=(rows, 1)) < scene.noisy_rows
+    return np.where(noisy, scene.noisy_rows_factor, 1.0)
 
 
 def scattered(light: Image, share: float) -> Image:
@@ -205,7 +218,7 @@ def expose(chip: Chip, light_e: Image, exptime_s: float, cosmic_e: Image, rng: n
     """
     expected = light_e * chip.defect_response + chip.dark_e_per_s * exptime_s
     charge = np.minimum(rng.poisson(expected * integrations) / integrations + cosmic_e, chip.saturation_e)
-    return np.asarray(charge + chip.bias_e + read_noise(chip) / np.sqrt(integrations) * rng.normal(size=charge.shape))
+    return np.asarray(charge + chip.bias_e + read_noise(chip) * chip.row_noise / np.sqrt(integrations) * rng.normal(size=charge.shape))
 
 
 def flaws(scene: Scene, charge: Image, chip: Chip) -> Image:
@@ -216,21 +229,6 @@ def flaws(scene: Scene, charge: Image, chip: Chip) -> Image:
     alpha = scene.coupling
     kernel = np.array([[0.0, alpha, 0.0], [alpha, 1.0 - 4.0 * alpha, alpha], [0.0, alpha, 0.0]])
     return np.asarray(convolve(bent, kernel, mode="nearest"))
-
-
-def read_out_pattern(scene: Scene, shape: tuple[int, int], rng: np.random.Generator) -> Image:
-    """Level that the read-out adds: of channels, of rows, of odd rows; electrons, another in each exposure."""
-    pattern = np.zeros(shape)
-    if scene.channel_offsets_e:
-        channel = np.arange(shape[1]) * CHANNELS // shape[1]
-        pattern += scene.channel_offsets_e * rng.normal(size=CHANNELS)[channel][None, :]
-    if scene.stripes_e:
-        spectrum = np.fft.rfft(rng.normal(size=shape[0]))
-        spectrum[1:] /= np.sqrt(np.arange(1, spectrum.size))
-        spectrum[0] = 0.0
-        rows = np.fft.irfft(spectrum, shape[0])
-        pattern += (scene.stripes_e * rows / rows.std())[:, None]
-    return pattern + scene.odd_even_e * (np.arange(shape[0]) % 2)[:, None]
 
 
 def read_noise(chip: Chip) -> float:

@@ -22,7 +22,6 @@ from soxspipe.simulate.detector import (
     make_chip,
     mean_of_frames,
     read_out,
-    read_out_pattern,
     scattered,
     smooth_noise,
     stream,
@@ -42,6 +41,7 @@ from soxspipe.simulate.lightpath import (
     science_optics,
 )
 from soxspipe.simulate.paint import OrderCanvas
+from soxspipe.simulate.readout import read_out_pattern
 from soxspipe.simulate.scene import Scene
 from soxspipe.simulate.simulation import Facts, MasterImage, Simulation
 from soxspipe.simulate.truth import MeanExposure, make_truth

@@ -226,7 +226,15 @@ class Scene(BaseModel):
         0.0, ge=0.0, le=100.0, description="rms of the level of the 32 read-out channels, another in each exposure, e-"
     )
     stripes_e: float = Field(0.0, ge=0.0, le=100.0, description="rms of the level of rows, as 1/f noise leaves it, e-")
+    row_levels_e: float = Field(0.0, ge=0.0, le=100.0, description="rms of a level of its own of every row, e-")
     odd_even_e: float = Field(0.0, ge=-100.0, le=100.0, description="level of odd rows over even ones, e-")
+    odd_even_columns_e: float = Field(0.0, ge=-100.0, le=100.0, description="level of odd columns over even ones, e-")
+    step_e: float = Field(0.0, ge=-200.0, le=200.0, description="level of a part of the detector over the rest, e-")
+    step_from: tuple[Fraction, Fraction] = Field(
+        (0.5, 0.0), description="where that part begins, as shares of the columns and of the rows; it reaches to the end of both"
+    )
+    noisy_rows: float = Field(0.0, ge=0.0, le=1.0, description="share of the rows that are read with more noise, the same in each exposure")
+    noisy_rows_factor: float = Field(5.0, ge=1.0, le=50.0, description="read noise of these rows over that of the others")
     header_read_noise_e: float | None = Field(
         None, ge=0.0, le=50.0, description="read noise that raw headers state, e-; absent: the true one"
     )
@@ -357,35 +365,3 @@ class Scene(BaseModel):
     def delivers_dark(self) -> bool:
         """Whether a master dark is part of the data set."""
         return (self.arm == "NIR" and not self.off_frame) if self.with_dark is None else self.with_dark
-
-
-def reference_rows() -> list[tuple[str, str, str, str]]:
-    """Key, default, allowed values and meaning of every field, for the documentation and the command line."""
-    properties = Scene.model_json_schema()["properties"]
-    return [(key, _shown(entry.get("default")), _allowed(entry), entry["description"]) for key, entry in properties.items()]
-
-
-def _shown(default: Any) -> str:
-    return "-" if default is None or default in ("", {}) else ", ".join(map(str, default)) if isinstance(default, list) else str(default)
-
-
-def _allowed(entry: dict[str, Any]) -> str:
-    """Values or bounds out of a JSON schema entry; optional fields have theirs in the first alternative."""
-    one = next((option for option in entry.get("anyOf", []) if option.get("type") != "null"), entry)
-    one = one.get("items", one) if one.get("type") == "array" and "prefixItems" not in one else one
-    if one.get("type") == "object":
-        return "numbers by order"
-    if "enum" in one:
-        return ", ".join(map(str, one["enum"]))
-    low = one.get("minimum", one.get("exclusiveMinimum"))
-    high = one.get("maximum", one.get("exclusiveMaximum"))
-    if low is None and high is None:
-        return {"boolean": "true, false", "string": "text"}.get(str(one.get("type")), _several(one))
-    return f"{'>' if 'exclusiveMinimum' in one else '>='} {low:g}" if high is None else f"{low:g} to {high:g}"
-
-
-def _several(entry: dict[str, Any]) -> str:
-    """Words for a value that is a list."""
-    if "prefixItems" not in entry:
-        return "numbers" if entry.get("type") == "number" else "integers"
-    return "two numbers" if entry["prefixItems"][0].get("type") == "number" else "two integers"

@@ -122,10 +122,10 @@ def _images(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, Image]:
     dark = np.minimum(chip.dark_e_per_s * seconds, chip.saturation_e)
     flat = mean.lamp if "flat" in mean.masters else np.ones_like(mean.lamp)
     reads = n * scene.integrations
-    variance = (chip.read_noise_e**2 + light + dark) / reads + _master_variance(scene, mean, images["OBJECT"] + sky, flat)
+    variance = (chip.read_variance + light + dark) / reads + _master_variance(scene, mean, images["OBJECT"] + sky, flat)
     if mean.off is not None:
         elsewhere = _light(scene, facts, mean, mean.off)
-        variance = variance + chip.read_noise_e**2 + elsewhere + dark
+        variance = variance + chip.read_variance + elsewhere + dark
         images["SKY"] = np.zeros_like(sky)  # the same sky is in the off-frame
     wave, slit, order = _binned_map(scene, facts, canvases)
     outside = ~np.isfinite(order)
@@ -136,7 +136,7 @@ def _images(scene: Scene, facts: Facts, mean: MeanExposure) -> dict[str, Image]:
         "WAVE": wave,
         "SLIT": slit,
         "ORDER": order,
-        "CRMASK": _hit_height(mean.cosmic_e, chip.read_noise_e**2 + light + dark),
+        "CRMASK": _hit_height(mean.cosmic_e, chip.read_variance + light + dark),
         "BADMASK": BAD * chip.bad + SATURATED * (charge + 3 * np.sqrt(charge) > _saturation_e(scene, chip)),
     }
     return images
@@ -175,7 +175,7 @@ def _single_exposures(scene: Scene, facts: Facts, mean: MeanExposure, images: Ma
         at_first = bin_sum(add_orders(facts.optics.shape, canvases, unmoved), scene.binning) * chip.response
         light = target + others + sky
         light = light + scattered(light / chip.response, scene.scattered_light) * chip.response
-        own = (chip.read_noise_e**2 + light + np.minimum(chip.dark_e_per_s * time_s, chip.saturation_e)) / scene.integrations
+        own = (chip.read_variance + light + np.minimum(chip.dark_e_per_s * time_s, chip.saturation_e)) / scene.integrations
         found.append({"TARGET": target, "AT_FIRST": at_first, "VARIANCE": np.where(images["VARIANCE"] > 0, own + n * common, 0.0)})
     return found
 

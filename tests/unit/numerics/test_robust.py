@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from soxspipe.numerics.medians import MAD_TO_SIGMA
-from soxspipe.numerics.robust import grouped_median, largest_near, mad_sigma, running_mean, running_median, weighted_median
+from soxspipe.numerics.robust import clipped_sigma, grouped_median, largest_near, mad_sigma, running_mean, running_median, weighted_median
 
 
 def test_mad_is_about_the_median_and_blind_to_nan() -> None:
@@ -86,3 +86,12 @@ def test_largest_near_is_that_of_a_sliding_window(reach: int) -> None:
     value = np.random.default_rng(12).normal(size=40)
     expected = [value[max(0, k - reach) : k + reach + 1].max() for k in range(40)]
     np.testing.assert_array_equal(largest_near(value, reach), expected)
+
+
+def test_clipped_sigma_leaves_struck_values_out_and_makes_the_cut_good() -> None:
+    values = 3.0 * np.random.default_rng(5).normal(size=100_000)
+    assert clipped_sigma(values)[0] == pytest.approx(3.0, rel=0.006)
+    values[::100] = 700.0
+    sigma, kept = clipped_sigma(values)
+    assert sigma == pytest.approx(3.0, rel=0.006)
+    assert not kept[::100].any()

@@ -7,7 +7,6 @@ import pytest
 
 from soxspipe.io.simulated_facts import make_scene
 from soxspipe.simulate.detector import (
-    CHANNELS,
     bin_sum,
     cosmic_rays,
     expose,
@@ -15,7 +14,6 @@ from soxspipe.simulate.detector import (
     make_chip,
     mean_of_frames,
     read_noise,
-    read_out_pattern,
     scattered,
     stream,
 )
@@ -107,15 +105,16 @@ def test_binning_adds_charge():
     assert bin_sum(image, (2, 2)).sum() == image.sum()
 
 
-def test_pattern_of_the_read_out() -> None:
-    scene = Scene(channel_offsets_e=20.0, stripes_e=5.0, odd_even_e=2.0)
-    pattern = read_out_pattern(scene, (2040, 2040), stream(1, "pattern"))
-    channels = pattern.mean(axis=0)
-    assert np.unique(np.round(channels, 6)).size == CHANNELS
-    assert channels.std() == pytest.approx(20.0, rel=0.4)
-    rows = pattern.mean(axis=1)
-    assert rows[1::2].mean() - rows[::2].mean() == pytest.approx(2.0, abs=0.7)
-    assert rows.std() == pytest.approx(5.0, rel=0.1)
+def test_noisy_rows_have_more_read_noise_and_the_truth_knows_it() -> None:
+    scene = Scene(noisy_rows=0.2, noisy_rows_factor=4.0)
+    chip = make_chip(scene, (500, 400), gain_e_per_adu=1.0, read_noise_e=5.0, column_through=None)
+    noisy = chip.row_noise[:, 0] > 1.0
+    assert noisy.mean() == pytest.approx(0.2, abs=0.06)
+    assert chip.read_variance[noisy, 0] == pytest.approx(400.0)
+    shown = expose(chip, np.zeros((500, 400)), 1.0, np.zeros((500, 400)), np.random.default_rng(3)) - chip.bias_e
+    sigma = 1.4826 * np.median(np.abs(shown - np.median(shown, axis=1)[:, None]), axis=1)
+    assert np.median(sigma[noisy]) == pytest.approx(20.0, rel=0.03)
+    assert np.median(sigma[~noisy]) == pytest.approx(5.0, rel=0.03)
 
 
 def test_coupling_keeps_the_charge_and_wells_bend() -> None:

@@ -1,13 +1,11 @@
 """Scene files: ranges, defaults, and what is refused."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
 from soxspipe.errors import MissingInputError, SettingsError
 from soxspipe.io.simulated_facts import make_scene, read_scene
-from soxspipe.simulate.scene import Scene, reference_rows
+from soxspipe.simulate.scene import Scene
 
 
 def test_one_number_stands_for_every_exposure():
@@ -64,11 +62,3 @@ def test_scene_files_that_are_none(tmp_path):
     path.write_text("a: [1\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="not YAML"):
         read_scene(path)
-
-
-def test_the_documentation_lists_every_key_as_it_is():
-    page = (Path(__file__).parents[3] / "docs" / "simulating.md").read_text(encoding="utf-8")
-    table = page.split("<!-- scene keys: start -->")[1].split("<!-- scene keys: end -->")[0]
-    assert [line for line in table.splitlines() if line.startswith("| `")] == [
-        f"| `{key}` | {default} | {allowed} | {meaning} |" for key, default, allowed, meaning in reference_rows()
-    ]

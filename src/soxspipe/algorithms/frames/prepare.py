@@ -94,17 +94,19 @@ class RawExposure:
             electrons[~finite] = 0.0
         if self.detector.saturation_adu is not None:
             flags |= (adu >= self.detector.saturation_adu) * np.uint8(PixelFlag.SATURATED)
-        return Part(electrons, self.detector.read_noise_e**2 / self.integrations + self._pattern_variance, flags)
-
-    @property
-    def _pattern_variance(self) -> float:
-        return 0.0 if self.pattern is None else self.pattern.variance
+        added = 0.0 if self.pattern is None else self.pattern.variance_at(where)
+        return Part(electrons, self.detector.read_noise_e**2 / self.integrations + added, flags)
 
     def whole(self) -> Frame:
         """All of it."""
         electrons, variance, flags = self.part(slice(None))
-        constant = np.broadcast_to(np.float64(variance), electrons.shape)
-        return Frame(electrons=electrons, variance=constant, flags=flags, exptime_s=self.exptime_s, integrations=self.integrations)
+        return Frame(
+            electrons=electrons,
+            variance=np.broadcast_to(variance, electrons.shape),
+            flags=flags,
+            exptime_s=self.exptime_s,
+            integrations=self.integrations,
+        )
 
 
 def expose(raw: RawFrame, detector: Detector, bad_pixels: BoolImage) -> RawExposure:

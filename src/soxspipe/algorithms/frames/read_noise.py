@@ -15,12 +15,14 @@ from soxspipe.datamodel.frame import Exposure
 from soxspipe.datamodel.geometry import Geometry
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.numerics.made_once import once_for_each
-from soxspipe.numerics.medians import quick_mad_sigma, quick_median
+from soxspipe.numerics.medians import quick_median
 from soxspipe.numerics.packed import PackedMask, pack
-from soxspipe.numerics.robust import largest_near, row_median
+from soxspipe.numerics.robust import clipped_sigma, largest_near, row_median
 
 MARGIN_PX = 8
 """Pixels as near to an order as this may see its wings."""
+MOVED_MARGIN_PX = 20
+"""The slit's image was seen to move by 11 px."""
 EVERY_ROW = 8
 """One row in so many is looked at, which knows the noise to 0.5 %."""
 ROWS_AT_ONCE = 32
@@ -29,10 +31,6 @@ BLOCK_PX = 64
 """Scattered light is even over so many pixels of a row."""
 LEAST_PAIRS = 2000
 """Fewer pairs know the noise to no better than 2 %."""
-CLIP_SIGMA = 3.5
-"""Leaves 0.05 % of normal noise out, which `CUT_VARIANCE` makes good."""
-_INSIDE_CLIP = 0.99389
-"""Variance of a normal distribution cut at `CLIP_SIGMA`, over that of the whole one."""
 SAME_NOISE = 0.05
 """Header and pixels agree within this share of the read noise: what a temperature drift or the rounding of a card changes."""
 SURE_SIGMA = 5.0
@@ -87,10 +85,20 @@ class UnlitNoise:
 @once_for_each
 def far_from_orders(geometry: Geometry) -> PackedMask:
     """True for pixels further than `MARGIN_PX` from every order; found once for all frames of a night."""
+    return _away(geometry, MARGIN_PX)
+
+
+@once_for_each
+def far_from_moved_orders(geometry: Geometry) -> PackedMask:
+    """The same further than `MOVED_MARGIN_PX`: pixels that the orders do not reach wherever the slit's image lies."""
+    return _away(geometry, MOVED_MARGIN_PX)
+
+
+def _away(geometry: Geometry, margin_px: int) -> PackedMask:
     lit = np.zeros(geometry.shape, dtype=bool)
     for window in cut_orders(geometry):
         lit.reshape(-1)[window.index[window.inside]] = True
-    return pack(~largest_near(largest_near(lit.T, MARGIN_PX).T, MARGIN_PX))
+    return pack(~largest_near(largest_near(lit.T, margin_px).T, margin_px))
 
 
 def unlit_pixels(far: PackedMask, flat: AnyFrame | None, every_row: int = EVERY_ROW) -> BoolImage:
@@ -130,10 +138,7 @@ def measure_unlit_noise(exposure: Exposure, masters: Masters, unlit: BoolImage) 
         return None
     dim = columns[:, columns[1] <= quick_median(columns[1])]
     step = dim[0]
-    sigma = quick_mad_sigma(step)
-    for _ in range(3):  # the median is a multiple of one ADU; the variance of what is within the clip is not
-        kept = np.abs(step) <= CLIP_SIGMA * max(sigma, 1e-6)
-        sigma = float(np.sqrt(np.mean(np.square(step[kept])) / _INSIDE_CLIP))
+    sigma, kept = clipped_sigma(step)
     variance = 0.5 * sigma**2
     dark = dim[3, kept]
     usual = quick_median(dark)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import binary_erosion, gaussian_filter1d
 
-from soxspipe.algorithms.frames.detrend import bad_in_masters, pedestal_level
+from soxspipe.algorithms.frames.row_noise import excess_variance
+from soxspipe.algorithms.frames.unlit_light import ROWS_AT_ONCE, see_unlit
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.frame import Exposure, ReadoutPattern
-from soxspipe.numerics.medians import quick_mad_sigma
+from soxspipe.numerics.medians import quick_mad_sigma, quick_median
 
 SURE_SIGMA = 6.0
 """A pattern is taken off from here on: two thousand columns are tried, and sky lines at the edges of orders are not normal noise."""
@@ -23,7 +24,9 @@ And of the steps of a grid that both halves have to show with one sign."""
 LEAST_BANDS = 2
 """One band between orders tells no pattern of the detector from one of the light."""
 WELL_KNOWN = 0.9
-"""Share of its columns that a band has to know to have a voice."""
+"""Share of the columns, of those that can be known, that a band has to know to have a voice."""
+KNOWN_BANDS = 0.5
+"""Share of the bands that have to know a column; orders along the columns cover some in all of them, orders along the rows none in most."""
 LEAST_PAIRS = 24
 """Fewer pairs of pixels do not tell two rows, or columns, apart."""
 BLOCK_PX = 128
@@ -48,14 +51,14 @@ MEDIAN_NOISE = 1.2533
 """Error of a median over that of a mean."""
 SAMPLE_EVERY = 5
 """A scatter needs no more than one value in five."""
+GROUND_EVERY = 8
+"""Even: one line in so many of each kind knows its level to a hundredth of the read noise."""
 ROUGH_LINES = 256
 """So many lines give first means."""
-ROWS_AT_ONCE = 32
-"""Few enough for the processor's cache."""
 
 
 def measure_readout_pattern(exposure: Exposure, masters: Masters, unlit: BoolImage) -> ReadoutPattern | None:
-    """Offsets of read-out channels along a row, and of single rows, that pixels without light show beyond doubt.
+    """Offsets of read-out channels along a row, and of single rows, that pixels without light show beyond doubt; rows with more noise.
 
     Neighbours are subtracted from each other, so that scattered light enters with its gradient alone, and the differences are averaged
     over a column in bands of rows, and over a row in two halves of the columns, with clipping.  Channels are steps between columns, found
@@ -76,14 +79,34 @@ def measure_readout_pattern(exposure: Exposure, masters: Masters, unlit: BoolIma
     ReadoutPattern or None
         None where nothing is significant; an axis without evidence is left as it is.
     """
-    across, along = _differences(exposure, masters, unlit)
-    columns, column_variance = _channels(across)
+    seen = see_unlit(exposure, masters, unlit)
+    columns, column_variance = _channels(_across(seen.light, seen.sound))
+    along = _along(seen.light, seen.sound)
     steps, step_variance = row_channels(along)
     rows, row_variance = _stripes(along.without(steps))
     rows = rows + np.cumsum(steps) - np.mean(np.cumsum(steps))
-    if not columns.any() and not rows.any():
+    excess = excess_variance(seen, columns)
+    if not columns.any() and not rows.any() and not excess.any():
         return None
-    return ReadoutPattern(rows=rows, columns=columns, variance=column_variance + step_variance + row_variance)
+    return ReadoutPattern(
+        rows=rows - _ground(rows, seen.light, seen.sound),
+        columns=columns - _ground(columns, seen.light.T, seen.sound.T),
+        variance=column_variance + step_variance + row_variance,
+        excess=excess,
+    )
+
+
+def _ground(levels: FloatArray, light: FloatArray, sound: BoolImage) -> float:
+    """Mean level of the odd or the even lines, along axis 1: of those that lie nearer to bias and dark, which are right by themselves.
+
+    0 where odd and even lines do not differ by more than chance.
+    """
+    even, odd = float(np.mean(levels[::2])), float(np.mean(levels[1::2]))
+    if abs(odd - even) <= SURE_SIGMA * 2.0 * float(np.std(levels)) / np.sqrt(levels.size):
+        return 0.0
+    shown = [values[use] for values, use in ((light[k::GROUND_EVERY], sound[k::GROUND_EVERY]) for k in (0, 1))]
+    far_even, far_odd = (abs(quick_median(values.astype(np.float64))) if values.size else 0.0 for values in shown)
+    return even if far_even <= far_odd else odd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,20 +135,6 @@ class LineDifferences:
     def without(self, steps: FloatArray) -> LineDifferences:
         """The differences without steps before some lines, shape (n,)."""
         return replace(self, mean=np.where(self.count > 0, self.mean - steps, 0.0))
-
-
-def _differences(exposure: Exposure, masters: Masters, unlit: BoolImage) -> tuple[LineDifferences, LineDifferences]:
-    """Differences of neighbouring columns, in bands of rows, and of neighbouring rows, in two halves of the columns."""
-    ny, nx = exposure.shape
-    light, sound = np.empty((ny, nx), dtype=np.float32), np.empty((ny, nx), dtype=bool)
-    for start in range(0, ny, ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        part, own = exposure.part(rows), masters.cutout(lambda image, rows=rows: image[rows])  # type: ignore[misc]
-        np.subtract(part.electrons, pedestal_level(exposure.exptime_s, own), out=light[rows], casting="same_kind")
-        sound[rows] = unlit[rows] & (part.flags == 0)
-    sound &= ~bad_in_masters(masters, (ny, nx))
-    np.copyto(light, 0.0, where=~sound)
-    return _across(light, sound), _along(light, sound)
 
 
 def _across(light: FloatArray, sound: BoolImage) -> LineDifferences:
@@ -187,18 +196,17 @@ def _line_differences(total: FloatArray, count: FloatArray, sigma: float) -> Lin
 def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
     """Level of every column, from the steps that the bands of rows agree on, and the variance of a step."""
     n = found.mean.shape[1]
-    bands = found.mean[np.count_nonzero(found.count, axis=1) > WELL_KNOWN * n]
-    nothing = np.zeros(n), 0.0
-    if n < 4 * STEP_REACH_PX or len(bands) < LEAST_BANDS:
-        return nothing
-    pattern = _odd_even(bands, np.arange(n) > 0)
+    bands, known = _well_known(found)
+    if n < 4 * STEP_REACH_PX or len(bands) < LEAST_BANDS or np.count_nonzero(known) < LEAST_PAIRS:
+        return np.zeros(n), 0.0
+    pattern = _odd_even(bands, known)
     sizes = np.stack([_step_sizes(np.cumsum(band)) for band in bands])
     steps = np.zeros(n)
-    barred = np.zeros(n, dtype=bool)
-    for _ in range(MOST_STEPS):
+    barred = _beside_gaps(known)
+    for _ in range(0 if barred.all() else MOST_STEPS):
         left = sizes - _step_sizes(steps + pattern)
         size = np.median(left, axis=0)
-        error = max(quick_mad_sigma(size), 1e-6)
+        error = max(quick_mad_sigma(size[~barred]), 1e-6)
         place = int(np.argmax(np.where(barred, 0.0, np.abs(size))))
         if barred[place] or abs(size[place]) < SURE_SIGMA * error:
             break
@@ -245,6 +253,21 @@ def row_channels(found: LineDifferences) -> tuple[FloatArray, float]:
         if significance > strongest and agree:
             strongest, best = significance, _grid_steps(found, first, second, grid & known, grid & ~known)
     return best
+
+
+def _well_known(found: LineDifferences) -> tuple[FloatArray, BoolArray]:
+    """Bands of rows that know nearly all columns that can be known, shape (bands, n), and which these columns are.
+
+    An order that runs along the columns covers some of them in all bands.
+    """
+    known = np.count_nonzero(found.count, axis=0) > KNOWN_BANDS * len(found.count)
+    bands = found.mean[np.count_nonzero(found.count[:, known], axis=1) > WELL_KNOWN * np.count_nonzero(known)]
+    return bands, known
+
+
+def _beside_gaps(known: BoolArray) -> BoolArray:
+    """True for lines that have an unknown one in the reach of a step; the first line of all is before none, and never known."""
+    return ~binary_erosion(known | (np.arange(known.size) == 0), np.ones(2 * STEP_REACH_PX + 1), border_value=1)
 
 
 def _grid_steps(
@@ -322,7 +345,7 @@ def _chance(first: FloatArray, second: FloatArray, known: BoolArray) -> float:
 
 
 def _high_pass(levels: FloatArray) -> FloatArray:
-    return np.asarray(levels - gaussian_filter1d(levels, SMOOTH_ROWS_PX, mode="nearest"))
+    return np.asarray(levels - gaussian_filter1d(levels, SMOOTH_ROWS_PX, mode="reflect"))
 
 
 def _clipped(levels: FloatArray) -> FloatArray:

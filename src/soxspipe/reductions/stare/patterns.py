@@ -8,33 +8,48 @@ from dataclasses import replace
 import numpy as np
 
 from soxspipe.algorithms.frames.prepare import RawExposure
-from soxspipe.algorithms.frames.read_noise import far_from_orders, unlit_pixels
+from soxspipe.algorithms.frames.read_noise import far_from_moved_orders, far_from_orders, unlit_pixels
 from soxspipe.algorithms.frames.readout_pattern import measure_readout_pattern
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.remark import Remark
+from soxspipe.numerics.packed import PackedMask
 from soxspipe.reductions.stare.inputs import StareInputs
-
-WITH_PATTERN = "NIR"
-"""The arm whose detector is read through many channels at once."""
 
 WORTH_SAYING = 0.2
 """Of the read noise: a smaller pattern is within 2 % of the noise of a pixel."""
 
 
 def without_pattern(exposures: Sequence[RawExposure], inputs: StareInputs) -> tuple[RawExposure, ...]:
-    """The exposures, each with the pattern that its own unlit pixels show; untouched where they show none, or in another arm."""
-    if inputs.arm.name != WITH_PATTERN:
-        return tuple(exposures)
-    unlit = unlit_pixels(far_from_orders(inputs.geometry), inputs.masters.flat, every_row=1)
+    """The exposures, each with the pattern that its own unlit pixels show; untouched where they show none."""
+    unlit = unlit_pixels(_unlit(inputs), inputs.masters.flat, every_row=1)
     return tuple(replace(exposure, pattern=measure_readout_pattern(exposure, inputs.masters, unlit)) for exposure in exposures)
 
 
+def _unlit(inputs: StareInputs) -> PackedMask:
+    """Pixels that tell the pattern.
+
+    Where orders run along columns, a row holds one wavelength of each of them, so that light beside them would pass for a level of the row;
+    there is room to stay away.  Where they run along rows there is not, and light beside them lies in no row alone.
+    """
+    return far_from_moved_orders(inputs.geometry) if inputs.arm.dispersion_axis == "y" else far_from_orders(inputs.geometry)
+
+
+def without_noisy_rows(exposure: RawExposure) -> RawExposure:
+    """The exposure with the rows flagged that are read with more noise than others: they do not tell what the read noise is."""
+    if exposure.pattern is None or not exposure.pattern.excess.any():
+        return exposure
+    return replace(exposure, bad_pixels=exposure.bad_pixels | (exposure.pattern.excess > 0)[:, None])
+
+
 def pattern_words(names: Sequence[str], patterns: Sequence[ReadoutPattern | None], read_noise_e: float) -> tuple[str, ...]:
-    """One sentence on what was taken off; a remark where it is small beside the read noise."""
+    """What was taken off, and which rows have more noise, one sentence each; a remark where the pattern is small beside the read noise."""
     found = [(name, pattern) for name, pattern in zip(names, patterns, strict=True) if pattern is not None]
-    if not found:
-        return ()
-    who = found[0][0] if len(found) == 1 else f"{found[0][0]} and {len(found) - 1} more"
+    taken = [(name, pattern) for name, pattern in found if pattern.size_e > 0]
+    noisy = [(name, pattern) for name, pattern in found if pattern.excess.any()]
+    return (*(_taken_off(taken, read_noise_e) if taken else ()), *(_noisy_rows(noisy, read_noise_e) if noisy else ()))
+
+
+def _taken_off(found: Sequence[tuple[str, ReadoutPattern]], read_noise_e: float) -> tuple[str, ...]:
     columns, rows, error = (
         float(np.sqrt(np.mean(np.square(values))))
         for values in (
@@ -43,6 +58,17 @@ def pattern_words(names: Sequence[str], patterns: Sequence[ReadoutPattern | None
             [np.sqrt(pattern.variance) for _, pattern in found],
         )
     )
-    parts = [f"{kind} of {size:.1f} e-" for kind, size in (("offsets of channels", columns), ("stripes", rows)) if size > 0]
-    said = f"{who}: {' and '.join(parts)} (rms), as unlit pixels show them, were taken off; {error:.1f} e- is added to the error"
+    parts = [f"{kind} of {size:.1f} e-" for kind, size in (("offsets of columns", columns), ("offsets of rows", rows)) if size > 0]
+    said = f"{_who(found)}: {' and '.join(parts)} (rms), as unlit pixels show them, were taken off; {error:.1f} e- is added to the error"
     return (said if np.hypot(columns, rows) > WORTH_SAYING * read_noise_e else Remark(said),)
+
+
+def _noisy_rows(found: Sequence[tuple[str, ReadoutPattern]], read_noise_e: float) -> tuple[str, ...]:
+    number = max(int(np.count_nonzero(pattern.excess)) for _, pattern in found)
+    most = max(float(np.sqrt(read_noise_e**2 + np.median(pattern.excess[pattern.excess > 0]))) for _, pattern in found)
+    rows = "one row is" if number == 1 else f"{number} rows are"
+    return (f"{_who(found)}: {rows} read with more noise than others, as unlit pixels show ({most:.1f} e-); their errors say so",)
+
+
+def _who(found: Sequence[tuple[str, ReadoutPattern]]) -> str:
+    return found[0][0] if len(found) == 1 else f"{found[0][0]} and {len(found) - 1} more"

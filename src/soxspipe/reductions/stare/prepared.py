@@ -22,7 +22,7 @@ from soxspipe.errors import AlgorithmError
 from soxspipe.reductions.stare.afterglow import afterglow_words, measure_afterglow, without_afterglow
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.noise import SetNoise, judge_noise
-from soxspipe.reductions.stare.patterns import pattern_words, without_pattern
+from soxspipe.reductions.stare.patterns import pattern_words, without_noisy_rows, without_pattern
 
 WORTH_SAYING_PX = 30
 """Fewer saturated pixels on orders are hot ones and cosmic rays."""
@@ -120,13 +120,13 @@ def prepare_set(inputs: StareInputs) -> PreparedSet:
     exposures = [expose(raw, inputs.detector, inputs.bad_pixels) for raw in inputs.raw]
     wells, half_full = zip(*(_wells(exposure) for exposure in exposures), strict=True)
     well = min((level for level in wells if level is not None), default=None)
+    even = without_pattern(exposures, inputs)
     unlit = unlit_pixels(far_from_orders(inputs.geometry), inputs.masters.flat)
-    noise = judge_noise(exposures, [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)
-    known = [
+    noise = judge_noise([without_noisy_rows(one) for one in even], [raw.name for raw in inputs.raw], inputs.detector, inputs.masters, unlit)
+    plain = [
         replace(exposure, detector=replace(exposure.detector, read_noise_e=one.used_e, saturation_adu=_lower(exposure, well)))
-        for exposure, one in zip(exposures, noise.exposures, strict=True)
+        for exposure, one in zip(even, noise.exposures, strict=True)
     ]
-    plain = without_pattern(known, inputs)
     afterglow = measure_afterglow(plain, inputs)
     return PreparedSet(
         inputs=replace(inputs, masters=replace(inputs.masters, quiet_level_e=noise.quiet_level_e, offset_e=noise.offset_e)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from soxspipe.algorithms.frames.prepare import RawExposure
 from soxspipe.algorithms.frames.readout_pattern import LineDifferences, measure_readout_pattern, row_channels
@@ -106,6 +107,59 @@ def test_odd_rows_and_odd_columns() -> None:
     assert np.mean(columns.columns[1::2]) - np.mean(columns.columns[::2]) == pytest.approx(4.0, abs=0.2)
 
 
+def test_odd_lines_that_are_higher_leave_the_even_ones_as_they_are() -> None:
+    """A level is not light: the lines that lie at bias and dark keep their zero, the others come down, or up, to it."""
+    odd = np.arange(SHAPE[0]) % 2
+    for size in (8.0, -8.0):
+        found = measure_readout_pattern(frame(noise(14) + size * odd[:, None]), Masters(), UNLIT)
+        assert found is not None
+        assert found.rows == pytest.approx(size * odd, abs=0.3)
+
+
+ALONG = np.ones(SHAPE, dtype=bool)
+ALONG[:, 60:110] = ALONG[:, 220:280] = False  # two orders that run along the columns
+
+
+def test_orders_along_the_columns_leave_every_row_and_most_columns_to_tell_a_pattern() -> None:
+    rows = 3.0 * np.random.default_rng(21).normal(size=SHAPE[0])
+    columns = 5.0 * (np.arange(SHAPE[1]) % 2)
+    found = measure_readout_pattern(frame(LIGHT[200] + noise(22) + rows[:, None] + columns), Masters(), ALONG)
+    assert found is not None
+    assert found.columns == pytest.approx(columns, abs=0.2)  # on the orders as well
+    # noise of 7 e- over the root of 290 pixels; what 30 rows have in common is left to the scattered light, which follows it
+    assert np.std(found.rows - (rows - gaussian_filter1d(rows, 30.0))) < 0.55
+    assert not found.excess.any()
+
+
+def test_a_step_between_orders_that_run_along_the_columns_is_found() -> None:
+    step = 6.0 * (np.arange(SHAPE[1]) >= 165)
+    found = measure_readout_pattern(frame(LIGHT + noise(23) + step), Masters(), ALONG)
+    assert found is not None
+    assert np.flatnonzero(np.diff(found.columns)).tolist() == [164]
+    assert found.columns[200] - found.columns[100] == pytest.approx(6.0, abs=0.6)
+
+
+def test_columns_too_few_for_a_step_between_two_orders_tell_none() -> None:
+    narrow = np.ones(SHAPE, dtype=bool)
+    narrow[:, 20:190] = narrow[:, 210:380] = False
+    assert measure_readout_pattern(frame(LIGHT + noise(25)), Masters(), narrow) is None
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_is_taken_off_a_clean_frame_of_orders_along_the_columns(seed: int) -> None:
+    assert measure_readout_pattern(frame(LIGHT + noise(seed)), Masters(), ALONG) is None
+
+
+def test_rows_with_more_noise_alone_are_a_pattern_that_takes_nothing_off() -> None:
+    noisy = np.ones((SHAPE[0], 1))
+    noisy[[7, 200, 333]] = 5.0
+    found = measure_readout_pattern(frame(LIGHT + noise(24) * noisy), Masters(), ALONG)
+    assert found is not None
+    assert found.size_e == 0.0
+    assert np.flatnonzero(found.excess).tolist() == [7, 200, 333]
+    assert found.excess[[7, 200, 333]] == pytest.approx(24.0 * 49.0, rel=0.25)
+
+
 def test_what_one_band_alone_shows_is_no_channel() -> None:
     light = LIGHT + noise(6)
     light[:90, 200:230] += 12.0  # a sky line at the edge of one order
@@ -131,13 +185,14 @@ def test_too_few_pixels_measure_nothing() -> None:
 
 def test_an_exposure_gives_electrons_without_its_pattern_and_with_the_error_of_it() -> None:
     detector = Detector(science_columns=(0, 3), science_rows=(0, 2), gain_e_per_adu=2.0, read_noise_e=3.0)
-    pattern = ReadoutPattern(rows=np.array([0.5, -0.5]), columns=np.array([1.0, 0.0, -1.0]), variance=0.25)
+    pattern = ReadoutPattern(rows=np.array([0.5, -0.5]), columns=np.array([1.0, 0.0, -1.0]), variance=0.25, excess=np.array([0.0, 4.0]))
     exposure = RawExposure(
         adu=np.full((2, 3), 10.0), bad_pixels=np.zeros((2, 3), dtype=bool), detector=detector, exptime_s=1.0, pattern=pattern
     )
     expected = np.array([[18.5, 19.5, 20.5], [19.5, 20.5, 21.5]])
     assert exposure.whole().electrons == pytest.approx(expected)
-    assert exposure.whole().variance == pytest.approx(np.full((2, 3), 9.25))
+    assert exposure.whole().variance == pytest.approx(np.repeat([[9.25], [13.25]], 3, axis=1))
+    assert exposure.part((np.array([1, 0]), np.array([2, 2]))).variance == pytest.approx([13.25, 9.25])
     assert exposure.part(slice(1, 2)).electrons == pytest.approx(expected[1:])
     assert exposure.part((np.array([0, 1]), np.array([2, 0]))).electrons == pytest.approx([20.5, 19.5])
     assert pattern.size_e == pytest.approx(np.hypot(0.5, np.sqrt(2.0 / 3.0)))
