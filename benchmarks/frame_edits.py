@@ -217,6 +217,24 @@ def map_by_a_pinhole(frames: FrameSet) -> None:
     frames.rewrite(frames.of("DISP_IMAGE"), change)
 
 
+def map_and_table_by_a_pinhole(frames: FrameSet) -> None:
+    """The same, in the dispersion table as well, whose polynomials take it: four orders, and a third degree in the order."""
+    map_by_a_pinhole(frames)
+
+    def change(hdus: fits.HDUList) -> None:
+        rows = hdus[1].data
+        numbers = np.array([number for number, _ in frames.orders()], dtype=float)
+        powers = np.vander(numbers, 4, increasing=True)
+        for row in rows:
+            for power in range(int(row["wavelength_deg"]) + 1):
+                along_slit = powers @ [row[f"c{i}{power}1"] for i in range(4)]
+                moved = np.linalg.solve(powers, np.where(numbers == frames.middle_order, -PINHOLE_ARCSEC * along_slit, 0.0))
+                for i in range(4):
+                    row[f"c{i}{power}0"] += moved[i]
+
+    frames.rewrite(frames.of("DISP_TAB"), change)
+
+
 def soft_flat(frames: FrameSet) -> None:
     """The ends of the slit are out of focus in the flat: its edges have a width of 0.15 arcsec, and lie 0.3 arcsec further in."""
     slit = np.abs(frames.image("SLIT"))
@@ -343,6 +361,7 @@ ATTACKS = (
     attack("columns flipped", "", flip, axis=1),
     attack("slit image 3 px off", "slit", move_slit, px=3),
     attack("map one pinhole off in an order", "map|slit|order", map_by_a_pinhole),
+    attack("map and table one pinhole off in an order", "map|slit|order", map_and_table_by_a_pinhole, "VIS"),
     attack("flat with soft ends", "flat|slit|edge", soft_flat),
     attack("flat of SLIT5.0", "slit", set_cards, cards={"ESO INS NISE NAME": "SLIT5.0", "ESO INS VISE NAME": "SLIT5.0"}, tag="MASTER_FLAT"),
     attack("lines of an order 2 px off", "order|shift|flexure", move_lines, orders=1),

@@ -42,6 +42,7 @@ class Keywords:
     frames_combined: str
     object: str
     target: str
+    block: str
     airmass: tuple[str, str]
     altitude: str
     seeing: tuple[str, str]

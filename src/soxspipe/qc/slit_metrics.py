@@ -53,16 +53,24 @@ def measure_slit_illumination(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:
 
 def measure_trace_quality(trace: ObjectTrace, half_slit_arcsec: float) -> tuple[Metric, ...]:
     """N ORDERS SLIT EDGE and N ORDERS FAINT TRACE: orders in which the object spills over the slit's end, or hardly shows."""
-    half_width = 0.5 * trace.fwhm_arcsec
-    spills = [float(np.mean(half_slit_arcsec - np.abs(one.slit_arcsec) < half_width)) > EDGE_SHARE for one in trace.orders.values()]
     samples = trace.samples
     faint = [
         float(np.mean(samples.detected[samples.order == order])) < FAINT_SHARE for order in np.unique(samples.order)
     ]  # of samples that were looked at
     return (
-        Metric(name="N ORDERS SLIT EDGE", value=sum(spills), comment="Orders with the object over the slit's end"),
+        Metric(
+            name="N ORDERS SLIT EDGE",
+            value=len(orders_over_the_end(trace, half_slit_arcsec)),
+            comment="Orders with the object over the slit's end",
+        ),
         Metric(name="N ORDERS FAINT TRACE", value=sum(faint), comment="Orders whose trace rests on others"),
     )
+
+
+def orders_over_the_end(trace: ObjectTrace, half_slit_arcsec: float) -> list[int]:
+    """Orders in which half of the object's image lies beyond the end of the slit, over more than `EDGE_SHARE` of the order."""
+    room = half_slit_arcsec - 0.5 * trace.fwhm_arcsec
+    return [order for order, one in trace.orders.items() if float(np.mean(np.abs(one.slit_arcsec) > room)) > EDGE_SHARE]
 
 
 def _along_spectrum(trace: ObjectTrace, orders: Sequence[OrderSpectrum]) -> tuple[FloatArray, FloatArray]:

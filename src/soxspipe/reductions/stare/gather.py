@@ -163,7 +163,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     raw_read: list[Future[RawFrame]] = [pool.submit(read_raw, file, used, stored=True) for file in files.exposures]
     response_file, off_frame = files.one("response"), files.one("off_frame")
     response = read_response(response_file) if response_file is not None else None
-    star, star_warnings = _standard(observations[0], wanted=is_standard)
+    star, star_warnings = _standard(observations[0], text_of(first.header, first.instrument.keywords.block), wanted=is_standard)
     defects = _bad_pixels(first, used, files.one("bad_pixels"))
     geometry, geometry_warnings = geometry_read.result()
     masters, flat_warnings = _masters(files, used, [future.result() for future in masters_read], geometry)
@@ -218,10 +218,16 @@ def _master(file: ClassifiedFile | None, used: Detector) -> AnyFrame | None:
     return Frame(electrons=master.electrons, variance=variance, flags=master.flags, exptime_s=master.exptime_s)
 
 
-def _standard(observation: Observation, *, wanted: bool) -> tuple[StandardStar | None, list[str]]:
+def _standard(observation: Observation, block: str, *, wanted: bool) -> tuple[StandardStar | None, list[str]]:
+    """The star by name or place; where neither tells, by the name of its observing block."""
     if not wanted:
         return None, []
     star, message = find_standard(observation.target, observation.ra_deg, observation.dec_deg)
+    by_block = find_standard(block, None, None)[0] if star is None else None
+    if by_block is not None:
+        return by_block, [
+            f"standard star {observation.target!r} is not in the library; {by_block.name}, of the observing block {block!r}, is used"
+        ]
     return star, [message] if message else []
 
 

@@ -41,6 +41,7 @@ EVERY_FRAME: Ranges = {
     "HOST DOUBT": (0.0, 0.25),  # a quarter of a magnitude: beyond it the light curve of a supernova is that of its host
     "SATURATED NUM": (0, 100),  # more than hot pixels and cosmic rays: light is lost that nothing brings back
     "N EXP LEFT OUT": (0, 0),
+    "N ORDERS SLIT EDGE": (0, 0),  # the slit cut off light, and what is left of the image does not tell how much
     "DEAD LINES": (0, 0),  # a part of the detector gave nothing
     "READOUT PATTERN": (0.0, 15.0),  # as large as the largest read noise published for the detector; rows far from gaps keep too much of it
     "PERSISTENCE": (0.0, 0.02),  # more than detectors are known to keep; what the set's first exposure shows of earlier ones is as much

@@ -19,7 +19,8 @@ from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import FluxedSpectrum, ResponseCurve
-from soxspipe.datamodel.trace import SlitSource
+from soxspipe.datamodel.trace import ObjectTrace, SlitSource
+from soxspipe.qc.slit_metrics import orders_over_the_end
 from soxspipe.reductions.stare.frame_images import uneven_wavelengths
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.wavelengths import shift_warnings
@@ -111,6 +112,16 @@ def lost_image_warnings(orders: Sequence[ExtractedOrder], arm: Arm) -> Iterator[
         yield (
             f"up to {100 * max(lost.values()):.0f} % of the object's image lies on rows that cannot be used in {arm.named(much)}: fluxes there "
             "rest on what is known of the image from other orders and may be wrong by as much"
+        )
+
+
+def slit_end_warnings(trace: ObjectTrace, arm: Arm) -> Iterator[str]:
+    """An object that stands at the end of the slit, or beyond it."""
+    over = orders_over_the_end(trace, arm.half_slit_arcsec)
+    if over and not trace.forced:
+        yield (
+            f"the object stands over the end of the slit in {arm.named(over)}: a part of its image is cut off, so that its place, its "
+            "wavelengths and its flux are not well known there; fluxes may be wrong by ten per cent and more"
         )
 
 
@@ -207,6 +218,7 @@ def solution_warnings(
     said.extend(profile_warnings(solved.profile))
     said.extend(slit_warnings(slit, inputs.arm))
     said.extend(lost_image_warnings(solved.orders, inputs.arm))
+    said.extend(slit_end_warnings(solved.trace, inputs.arm))
     said.extend(rejection_warnings(solved, inputs.arm))
     said.extend(shift_warnings(shift, inputs.arm, is_standard=inputs.is_standard))
     said.extend(uneven_warnings(uneven_wavelengths(solved)))

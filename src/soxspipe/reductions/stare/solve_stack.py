@@ -219,7 +219,7 @@ def _spectra(
         window = extracted.data.window
         trace = solved.trace.orders[window.order]
         # rows along lines hold the wavelength that the dispersion pixel has at slit centre
-        mapped = centre_wavelength(by_columns.data.window, 0.0 if solved.along_lines else trace.slit_arcsec)
+        mapped = _wavelength_of_object(by_columns.data.window, 0.0 if solved.along_lines else trace.slit_arcsec)
         known = np.isfinite(mapped)
         wavelength = np.array(mapped)
         wavelength[known] = corrected_wavelength(mapped[known], window.b_px[known].astype(np.float64), window.order, shift)
@@ -234,3 +234,9 @@ def _spectra(
         )
         spectra.append(Extracted(spectrum=spectrum, covariance=covariance))
     return spectra
+
+
+def _wavelength_of_object(window: OrderWindow, slit_arcsec: FloatArray | float) -> FloatArray:
+    """Wavelength at the object, nm; of an order beyond whose slit it stands everywhere that of the slit's centre, for samples without data."""
+    mapped = centre_wavelength(window, slit_arcsec)
+    return mapped if np.isfinite(mapped).any() else centre_wavelength(window)

@@ -152,6 +152,16 @@ def test_unknown_standard_is_a_warning(own: InputKit) -> None:
     assert any("not in the library" in warning for warning in gathered.warnings)
 
 
+def test_a_standard_may_be_named_by_its_observing_block_alone(own: InputKit) -> None:
+    kits.edit_header(
+        own.files["raw0"], ESO__DPR__TYPE="STD,FLUX", OBJECT="STD,FLUX", ESO__OBS__TARG__NAME="STD,FLUX", ESO__OBS__NAME="EG274_VIS_5.0"
+    )
+    gathered = gather(own.sof)
+    assert gathered.inputs.standard is not None
+    assert gathered.inputs.standard.name == "EG274"
+    assert any("EG274, of the observing block 'EG274_VIS_5.0', is used" in warning for warning in gathered.warnings)
+
+
 def test_telluric_standard_is_treated_as_science(own: InputKit) -> None:
     kits.edit_header(own.files["raw0"], ESO__DPR__TYPE="STD,TELLURIC")
     gathered = gather(own.sof)

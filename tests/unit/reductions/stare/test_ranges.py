@@ -7,7 +7,9 @@ from soxspipe.reductions.stare.ranges import BY_ARM, EVERY_FRAME, is_standard, s
 
 def test_science_frames_have_the_ranges_that_hold_for_every_frame():
     assert stare_ranges("soxs-stare", find_arm("SOXS", "VIS")) == EVERY_FRAME
-    assert set(EVERY_FRAME) == {"HOST DOUBT", "SATURATED NUM", "N EXP LEFT OUT", "DEAD LINES", "READOUT PATTERN", "PERSISTENCE"}
+    assert set(EVERY_FRAME) == {
+        "HOST DOUBT", "SATURATED NUM", "N EXP LEFT OUT", "N ORDERS SLIT EDGE", "DEAD LINES", "READOUT PATTERN", "PERSISTENCE",
+    }  # fmt: skip
     assert set(BY_ARM) == {"VIS", "NIR"}
     assert canonical("y_res-sd") == "Y RES SD"
 

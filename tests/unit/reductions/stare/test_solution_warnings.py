@@ -19,6 +19,7 @@ from soxspipe.reductions.stare.solution_warnings import (
     lost_image_warnings,
     profile_warnings,
     rejection_warnings,
+    slit_end_warnings,
     slit_loss_warnings,
     slit_warnings,
     uneven_warnings,
@@ -48,6 +49,16 @@ def test_a_smeared_image_is_said_with_what_it_leaves_uncertain() -> None:
     (said,) = profile_warnings(SimpleNamespace(flux_error=0.0131, moffat=moffat))  # type: ignore[arg-type]
     assert "lopsided, drawn out or doubled" in said
     assert "1.3 % of all fluxes uncertain" in said
+
+
+def test_an_object_over_the_end_of_the_slit_is_said_for_its_orders() -> None:
+    """An image of 1 arcsec on a slit that ends at 6: at -5.6 arcsec nearly half of it is lost, at 5.4 a little."""
+    arm = make_arm()
+    ends = {11: SimpleNamespace(slit_arcsec=np.full(50, -5.6)), 12: SimpleNamespace(slit_arcsec=np.full(50, 5.4))}
+    trace = SimpleNamespace(orders=ends, fwhm_arcsec=1.0, forced=False)
+    (said,) = slit_end_warnings(trace, arm)  # type: ignore[arg-type]
+    assert f"over the end of the slit in {arm.named([11])}" in said
+    assert not list(slit_end_warnings(SimpleNamespace(orders={12: ends[12]}, fwhm_arcsec=1.0, forced=False), arm))  # type: ignore[arg-type]
 
 
 def test_an_image_that_lies_on_unlit_rows_is_said_for_its_orders() -> None:
