@@ -201,6 +201,8 @@ class OrderWindow:
         True where the map is solved and the pixel lies on the slit.
     half_slit_arcsec : float
         Half of the slit's length.
+    lit_arcsec : tuple of float, or None
+        Slit positions between which light comes through, where the slit's image lies off the pixels of the map; None for the slit's length.
     """
 
     order: int
@@ -211,6 +213,7 @@ class OrderWindow:
     slit_arcsec: FloatArray
     inside: BoolImage
     half_slit_arcsec: float
+    lit_arcsec: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         shape = self.index.shape

@@ -26,6 +26,8 @@ CLEAR_SHARE = 0.9
 
 LIT_SHARE = 0.05
 """Of the brightest pixel of the flat in a row, below which a pixel is not lit by it."""
+WHOLE_SHARE = 0.8
+"""The same, below which it is lit in part: flats change along the slit by some per cent."""
 BAD, SATURATED = 1, 2
 
 
@@ -294,15 +296,17 @@ def _column_sums(
     variance, flat = cut["VARIANCE"][here], cut["FLAT"][here]
     total = target.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # beyond the flat's edges, where its image lies off the science frame's, flattened light means nothing
-        lit = inside & (flat > LIT_SHARE * np.max(np.where(inside, flat, 0.0), axis=1, keepdims=True))
-        information = np.where(lit & (variance > 0), target**2 / variance, 0.0)
-        flattened = np.where(lit, target / flat, 0.0)
+        brightest = np.max(np.where(inside, flat, 0.0), axis=1, keepdims=True)
+        information = np.where(inside & (flat > LIT_SHARE * brightest) & (variance > 0), target**2 / variance, 0.0)
+        # light of rows that the flat lights in part or not at all, where its image lies off the science frame's, counts as that of the others
+        lit = inside & (flat > WHOLE_SHARE * brightest)
+        seen = np.where(lit, target, 0.0).sum(axis=1)
+        flattened = np.where(lit, target / flat, 0.0).sum(axis=1) * np.where(seen > 0, total / np.where(seen > 0, seen, 1.0), 1.0)
     near = np.abs(a - trace[:, None]) <= APERTURE_HALF_PX / slit_binning
     at_trace = (b.astype(np.int64), np.clip(np.rint(trace).astype(np.int64), 0, n_slit - 1))
     return {
         "object": total,
-        "flattened": flattened.sum(axis=1),
+        "flattened": flattened,
         "snr": np.sqrt(information.sum(axis=1)),
         "snr_aperture": np.sqrt(np.where(near, information, 0.0).sum(axis=1)),
         "aperture_fraction": np.divide(np.where(near, target, 0.0).sum(axis=1), total, out=np.zeros_like(total), where=total > 0),

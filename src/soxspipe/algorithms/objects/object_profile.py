@@ -19,7 +19,9 @@ from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.profile_cells import CHUNKS, Chunks, chunks_of, measure_cells
 from soxspipe.algorithms.objects.profile_deviations import REACH_FWHM, Deviations, fit_deviations, flux_untold
 from soxspipe.algorithms.orders.order_data import OrderData
+from soxspipe.algorithms.orders.windows import rows_px_per_arcsec, slit_ends
 from soxspipe.datamodel.arrays import FloatArray
+from soxspipe.datamodel.geometry import OrderWindow
 from soxspipe.datamodel.spectrum import SlitProfile
 from soxspipe.datamodel.trace import ObjectTrace, OrderTrace
 from soxspipe.numerics.lookup import between
@@ -33,6 +35,8 @@ OFF_SLIT_ARCSEC = 1e3
 """Distance of pixels that are no part of an order: beyond any table."""
 LEAST_ON_SLIT = 0.05
 """Of the light of a typical row: with less of the object on the slit, a row says nothing of it."""
+NEAR_END_FWHM = 4.0
+"""An end of the slit this far from the object cuts a pixel with less than 1e-4 of its light."""
 SETTLED = 0.1
 """Relative change of the width beyond which the flux along the orders, by which the light is divided, is measured once more."""
 
@@ -71,29 +75,53 @@ class ObjectProfile:
     illumination_change: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def shares(self, data: OrderData, trace: OrderTrace) -> FloatArray:
-        """Share of a dispersion pixel's light in every pixel of an order; each row with any pixel on the slit sums to 1."""
+        """Share of a dispersion pixel's light in every pixel of an order.
+
+        The light is what comes through between the slit's ends.  Where all of it falls on pixels their shares sum to 1, but for the pixel
+        that an end cuts: flattened, it shows as much as if it were lit whole.  Where the slit's image has moved, some falls beside the
+        order's pixels.
+        """
         window = data.window
-        rows = np.arange(window.b_px.size, dtype=np.float64)
-        middle = self.chunk_middle[window.order]
-        position = np.interp(rows, middle, np.arange(middle.size, dtype=np.float64))
+        ends = slit_ends(window)
+        distance: FloatArray = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], OFF_SLIT_ARCSEC)
+        density = self._along(window, self.tables[window.order], distance)
+        if ends.dark is not None:
+            density[ends.dark] = 0.0
+        total = density.sum(axis=1)
+        far = window.half_slit_arcsec - NEAR_END_FWHM * self.fwhm_arcsec
+        if window.lit_arcsec is not None or max(trace.slit_arcsec.max(), -trace.slit_arcsec.min()) > far:
+            total += self._beside_pixels(window, ends.between_arcsec - trace.slit_arcsec[:, None])
+        seen = total[total > 0]
+        return density / np.where(total > (LEAST_ON_SLIT * quick_median(seen) if seen.size else 0.0), total, np.inf)[:, None]
+
+    def _along(self, window: OrderWindow, table: FloatArray, distance_arcsec: FloatArray) -> FloatArray:
+        """A table over chunks and distance at some distances of every row, shape (n_disp, m); 0 beyond the table.  `distance_arcsec` is used up."""
+        middle, n = self.chunk_middle[window.order], self.distance_arcsec.size
+        position = np.interp(np.arange(window.b_px.size, dtype=np.float64), middle, np.arange(middle.size, dtype=np.float64))
         low = np.clip(np.floor(position).astype(np.int64), 0, max(middle.size - 2, 0))
         tilt = (position - low)[:, None]
-        place: FloatArray = np.where(window.inside, window.slit_arcsec - trace.slit_arcsec[:, None], OFF_SLIT_ARCSEC)
+        place = distance_arcsec
         place -= self.distance_arcsec[0]
         place /= self.distance_arcsec[1] - self.distance_arcsec[0]
-        n = self.distance_arcsec.size
         corner = np.clip(place.astype(np.int64), 0, n - 2)
         share = np.clip(place - corner, 0.0, 1.0)
         corner += (low * n)[:, None]
-        table = self.tables[window.order].ravel()
-        lower = between(table, corner, share)
+        flat = table.ravel()
+        lower = between(flat, corner, share)
         corner += ((np.minimum(low + 1, middle.size - 1) - low) * n)[:, None]
         lower *= 1 - tilt
-        lower += between(table, corner, share) * tilt
-        density = np.where((place >= 0) & (place <= n - 1), lower, 0.0)
-        total = density.sum(axis=1, keepdims=True)
-        seen = total[total > 0]
-        return density / np.where(total > (LEAST_ON_SLIT * quick_median(seen) if seen.size else 0.0), total, np.inf)
+        lower += between(flat, corner, share) * tilt
+        return np.where((place >= 0) & (place <= n - 1), lower, 0.0)
+
+    def _beside_pixels(self, window: OrderWindow, ends_arcsec: FloatArray) -> FloatArray:
+        """Light between the slit's ends that no pixel is there for, less what pixels hold beyond them, shape (n_disp,); `SlitEnds` less the trace."""
+        step = self.distance_arcsec[1] - self.distance_arcsec[0]
+        below = self._along(
+            window,
+            np.cumsum(self.tables[window.order], axis=1) * step,
+            np.clip(ends_arcsec, self.distance_arcsec[0], self.distance_arcsec[-1]),
+        )
+        return np.asarray((below[:, 1] - below[:, 0] + below[:, 3] - below[:, 2]) * np.abs(rows_px_per_arcsec(window)))
 
     def shares_of(self, orders: Sequence[OrderData], trace: ObjectTrace) -> list[FloatArray]:
         """Those of every order."""

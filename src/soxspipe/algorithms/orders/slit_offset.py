@@ -133,7 +133,7 @@ def follow_slit(data: OrderData, offset: SlitOffset) -> OrderData:
     Returns
     -------
     OrderData
-        With shifted slit positions and wavelengths; rows outside either edge are not good.
+        With shifted slit positions and wavelengths, and the ends of its own light; rows outside either edge are not good.
     """
     shift, px = offset.arcsec[data.window.order], offset.of(data.window.order)
     slit = data.window.slit_arcsec - shift
@@ -146,7 +146,9 @@ def follow_slit(data: OrderData, offset: SlitOffset) -> OrderData:
     reach = max(float(np.nanmax(np.abs(slit))), 1e-9)
     return replace(
         data,
-        window=replace(data.window, slit_arcsec=slit, wavelength_nm=moved_along_slit(data.window.wavelength_nm, px)),
+        window=replace(
+            data.window, slit_arcsec=slit, wavelength_nm=moved_along_slit(data.window.wavelength_nm, px), lit_arcsec=(low, high)
+        ),
         u_px=np.where(data.window.inside, np.nan_to_num(moved_along_slit(np.where(data.window.inside, data.u_px, np.nan), px)), 0.0),
         slit=np.where(data.window.inside, np.nan_to_num(slit) / reach, 0.0),
         good=data.good & lit,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from soxspipe.datamodel.arrays import FloatArray, IntArray, read_only
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray, read_only
 from soxspipe.datamodel.geometry import Geometry, OrderWindow
 from soxspipe.numerics.made_once import once_for_each, once_for_each_order
 
@@ -135,6 +137,37 @@ def rows_px_per_arcsec(window: OrderWindow) -> FloatArray:
     arcsec = np.nansum(step, axis=1) / np.maximum(count, 1)
     known = (count >= LEAST_STEPS) & (arcsec != 0)
     return read_only(1.0 / np.where(known, arcsec, np.median(arcsec[known]) if known.any() else 1.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SlitEnds:
+    """Where the slit's light and the pixels of an order that it falls on end.
+
+    Attributes
+    ----------
+    dark : ndarray of bool, shape of the window, or None
+        Pixels that lie beyond the slit's ends; None where there are none.
+    between_arcsec : ndarray, shape (n_disp, 4)
+        Slit positions: the slit's lower end, the outer edges of the first and the last pixel that it lights, its upper end.
+    """
+
+    dark: BoolArray | None
+    between_arcsec: FloatArray
+
+
+@once_for_each_order
+def slit_ends(window: OrderWindow) -> SlitEnds:
+    """Ends of the slit against the pixels of an order (`SlitEnds`), in a row without pixels all at the slit's centre; made once for all frames of a night."""
+    half = window.half_slit_arcsec
+    low, high = window.lit_arcsec or (-half, half)
+    with np.errstate(invalid="ignore"):
+        dark = (window.slit_arcsec < low) | (window.slit_arcsec > high)
+    place = np.where(dark, np.nan, window.slit_arcsec)
+    half_px = 0.5 / np.abs(rows_px_per_arcsec(window))
+    first, last = np.fmin.reduce(place, axis=1) - half_px, np.fmax.reduce(place, axis=1) + half_px
+    between = np.stack([np.full(first.size, low), first, last, np.full(first.size, high)], axis=1)
+    between[~np.isfinite(first)] = 0.0
+    return SlitEnds(dark=read_only(dark) if dark.any() else None, between_arcsec=read_only(between))
 
 
 @once_for_each_order

@@ -11,8 +11,11 @@ from soxspipe.algorithms.objects.fit_moffat import USUAL_WINGS
 from soxspipe.algorithms.objects.object_profile import ObjectProfile, fit_profile, starting_profile
 from soxspipe.algorithms.objects.point_source import SmearedStar
 from soxspipe.algorithms.objects.profile_cells import chunks_of
+from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.orders.windows import cut_orders
-from support.orders import TinyOrder, make_geometry, object_trace, observe, position, sky_light
+from soxspipe.datamodel.geometry import OrderWindow
+from soxspipe.datamodel.trace import OrderTrace
+from support.orders import SCALE, TinyOrder, make_geometry, object_trace, observe, position, sky_light
 
 
 def scene(*, level: float, fwhm: float = 1.0, n_b: int = 400, seed: int | None = 4, companion: float = 0.0) -> list[TinyOrder]:
@@ -63,8 +66,46 @@ def test_a_bright_object_gets_its_own_profile() -> None:
 def test_shares_sum_to_one_and_vanish_off_the_slit() -> None:
     orders = scene(level=5e3)
     shares = fitted(orders).shares(orders[0].data, orders[0].trace)
-    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    # the slit ends within a pixel, in the far wings of this object
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, atol=1e-5)
     np.testing.assert_array_equal(shares[~orders[0].data.window.inside], 0.0)
+
+
+def at_place(window: OrderWindow, slit_arcsec: float) -> tuple[OrderData, OrderTrace, ObjectProfile]:
+    """An order, the trace of a star at a place on the slit, and its Moffat."""
+    made = observe(window, np.zeros(window.index.shape), np.ones(window.b_px.size), offset=slit_arcsec)
+    traced = object_trace(made)
+    return made.data, traced.orders[window.order], starting_profile([made.data], traced, [chunks_of(window)])
+
+
+def between(profile: ObjectProfile, order: int, low: float, high: float) -> float:
+    """Light between two distances, of the whole profile."""
+    here = (profile.distance_arcsec > low) & (profile.distance_arcsec < high)
+    return float(profile.tables[order][0][here].sum() / profile.tables[order][0].sum())
+
+
+def test_an_object_at_the_slits_end_holds_the_light_that_comes_through() -> None:
+    """However the end lies in its pixel; a sum over pixels that wholly count or not rippled with it by a tenth."""
+    (window,) = cut_orders(make_geometry(bend=6.0))
+    data, middle, profile = at_place(window, 0.0)
+    _, at_end, _ = at_place(window, 17.0 / SCALE)  # 17 px further on, and a third of an arcsec from the end
+    shares, whole = (profile.shares(data, trace) for trace in (at_end, middle))
+    passes = between(profile, window.order, -12.0, 6.0 - 17.0 / SCALE)
+    near = window.inside[:, 17:] & (whole[:, :-17] > 0.05)
+    np.testing.assert_allclose((shares[:, 17:] * passes)[near], whole[:, :-17][near], rtol=0.03)
+    assert np.ptp(shares.sum(axis=1)) > 0.1  # the last pixel, flattened, shows as much as if the slit lit it whole
+
+
+@pytest.mark.parametrize("end", [-1.0, 1.0])
+def test_light_beside_the_pixels_of_a_moved_slit_is_missing_in_the_sum(end: float) -> None:
+    (window,) = cut_orders(make_geometry())
+    shifted = replace(window, slit_arcsec=window.slit_arcsec - end, lit_arcsec=(-6.0, 6.0))
+    data, trace, profile = at_place(window, 4.5 * end)
+    shares = profile.shares(replace(data, window=shifted), trace)
+    assert not shares[np.abs(np.nan_to_num(shifted.slit_arcsec)) > 6.0].any()
+    on_slit, on_pixels = (between(profile, window.order, *sorted((-10.5 * end, reach * end))) for reach in (1.5, 0.5))
+    assert on_pixels < 0.9 * on_slit
+    assert np.mean(shares.sum(axis=1)) == pytest.approx(on_pixels / on_slit, abs=0.01)
 
 
 def test_a_lopsided_object_is_followed() -> None:

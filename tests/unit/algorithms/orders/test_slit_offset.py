@@ -118,6 +118,7 @@ def test_positions_follow_and_rows_lit_in_one_alone_are_left_out(shift_px: float
     np.testing.assert_allclose(
         moved.window.slit_arcsec[moved.window.inside], orders[0].window.slit_arcsec[moved.window.inside] - shift, atol=1e-12
     )
+    assert moved.window.lit_arcsec == offset.edges_of(moved.window.order, HALF)
     used = moved.window.slit_arcsec[moved.good]
     assert used.min() > max(-HALF, -HALF - shift) + 0.5 * margin
     assert used.max() < min(HALF, HALF - shift) - 0.5 * margin

@@ -14,6 +14,7 @@ from soxspipe.algorithms.orders.windows import (
     dispersion_position,
     middle_wavelength,
     rows_px_per_arcsec,
+    slit_ends,
     slit_to_pixel,
 )
 from soxspipe.datamodel.geometry import DispersionMap, Geometry, OrderPolynomial, OrderTable, SpectralFormat
@@ -156,6 +157,18 @@ def test_pixels_per_arcsec_of_rows_by_hand() -> None:
     few[8] *= -1.0
     scale = rows_px_per_arcsec(replace(window, slit_arcsec=few))
     np.testing.assert_allclose(scale[[5, 7, 8]], [4.0, 4.0, -4.0])
+
+
+def test_ends_of_the_slit_by_hand() -> None:
+    (window,) = cut_orders(make_geometry(bend=0.0))
+    places = window.slit_arcsec[0][window.inside[0]]
+    ends = slit_ends(window)
+    assert ends.dark is None
+    np.testing.assert_allclose(ends.between_arcsec[0], [-6.0, places[0] - 1.0 / 6.0, places[-1] + 1.0 / 6.0, 6.0])
+    moved = slit_ends(replace(window, lit_arcsec=(-6.0, 4.9)))
+    assert moved.dark is not None
+    np.testing.assert_array_equal(moved.dark, np.nan_to_num(window.slit_arcsec) > 4.9)
+    assert moved.between_arcsec[0, 2] == pytest.approx(places[places <= 4.9][-1] + 1.0 / 6.0)
 
 
 def test_what_is_made_of_an_order_is_made_once() -> None:
