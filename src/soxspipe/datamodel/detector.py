@@ -24,8 +24,8 @@ class Detector:
         Half-open range kept after rotation, in unbinned pixels.
     gain_e_per_adu, read_noise_e : float
         Used for this exposure.
-    usual_read_noise_e : float or None
-        That of the detector file, where `read_noise_e` may come from a header.
+    usual_gain_e_per_adu, usual_read_noise_e : float or None
+        Those of the detector file, where the others may come from a header.
     whole_px : int or None
         Rows and columns of a detector that is read out whole; None where they are not known.
     saturation_adu : float or None
@@ -43,6 +43,7 @@ class Detector:
     science_rows: tuple[int, int]
     gain_e_per_adu: float
     read_noise_e: float
+    usual_gain_e_per_adu: float | None = None
     usual_read_noise_e: float | None = None
     whole_px: int | None = None
     saturation_adu: float | None = None
@@ -50,6 +51,11 @@ class Detector:
     gain_source: str = "the detector file"
     read_noise_source: str = "the detector file"
     binning: tuple[int, int] = (1, 1)
+
+    @property
+    def gain_is_file(self) -> bool:
+        """Whether no header states the gain."""
+        return self.gain_source == "the detector file"
 
     @property
     def least_read_noise_e(self) -> float:

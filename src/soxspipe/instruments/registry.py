@@ -198,6 +198,7 @@ def detector(
         binning=binning,
         gain_e_per_adu=template.gain_e_per_adu if gain_e_per_adu is None else gain_e_per_adu,
         read_noise_e=template.read_noise_e if read_noise_e is None else read_noise_e,
+        usual_gain_e_per_adu=template.gain_e_per_adu,
         usual_read_noise_e=template.read_noise_e,
     )
 

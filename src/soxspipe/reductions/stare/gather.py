@@ -22,7 +22,7 @@ from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.instruments.registry import detector
 from soxspipe.io.calibration_tables import read_response
 from soxspipe.io.classify import ClassifiedFile, Kind
-from soxspipe.io.frames import lacks_unit, read_bad_pixel_map, read_dark_law, read_master, read_off_frame, read_raw
+from soxspipe.io.frames import as_dark, lacks_unit, read_bad_pixel_map, read_dark_law, read_master, read_raw
 from soxspipe.io.geometry import GeometryFiles, read_geometry
 from soxspipe.io.header_checks import unusable_cards
 from soxspipe.io.headers import gain_conflict, gain_of, header_cards, number_of, read_arc, read_observation, slit_width_of, text_of
@@ -38,6 +38,7 @@ from soxspipe.reductions.stare.dead_amplifiers import mark_dead_lines
 from soxspipe.reductions.stare.flat_scale import scale_flat
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.one_target import other_names, require_one_target
+from soxspipe.reductions.stare.photon_noise import hold_against_photons
 from soxspipe.reductions.stare.response_warnings import response_warnings
 from soxspipe.reductions.stare.sanity_checks import sanity_checks
 from soxspipe.reductions.stare.spec import STARE
@@ -166,11 +167,15 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
     star, star_warnings = _standard(observations[0], text_of(first.header, first.instrument.keywords.block), wanted=is_standard)
     defects = _bad_pixels(first, used, files.one("bad_pixels"))
     geometry, geometry_warnings = geometry_read.result()
-    masters, flat_warnings = _masters(files, used, [future.result() for future in masters_read], geometry)
+    shown = hold_against_photons([future.result() for future in raw_read], used, first.facts.arm)
+    if shown.detector.gain_e_per_adu != used.gain_e_per_adu:  # a master in ADU is read with the gain
+        masters_read = [pool.submit(_master, files.one(name), shown.detector) for name in ("bias", "dark", "flat")]
+    masters, flat_warnings = _masters(files, shown.detector, [future.result() for future in masters_read], geometry)
+    observations = [frame.observation for frame in shown.raw]
     values = StareInputs(
-        raw=tuple(future.result() for future in raw_read),
+        raw=shown.raw,
         observation=_of_the_set(observations),
-        detector=used,
+        detector=shown.detector,
         arm=first.facts.arm.numbered_as(settings.compat),
         bad_pixels=defects.bad,
         partly_lit=defects.partly_lit,
@@ -187,22 +192,26 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         with_off_frame=off_frame is not None,
     )
     header_warnings = _header_warnings(files, observations, values, settings)
-    return values, [*targets, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]
+    return values, [*targets, *shown.warnings, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]
 
 
 def _masters(files: Selected, used: Detector, read: Sequence[AnyFrame | None], geometry: Geometry) -> tuple[Masters, tuple[str, ...]]:
     """Bias, dark and flat as they were read, an off-frame in place of the dark, and the flat on the scale of its orders."""
     bias, dark, flat = read
     off_frame, dark_file = files.one("off_frame"), files.one("dark")
+    off_words: tuple[str, ...] = ()
     flat, flat_warnings = scale_flat(flat, geometry.dispersion_map.order)
+    if off_frame is not None:
+        beside = hold_against_photons([read_raw(off_frame, used)], used, off_frame.facts.arm)
+        dark, off_words = as_dark(beside.raw[0], used, bias), beside.warnings
     masters = Masters(
         bias=bias,
-        dark=dark if off_frame is None else read_off_frame(off_frame, used, bias),
+        dark=dark,
         flat=flat,
         dark_law=None if dark_file is None else read_dark_law(dark_file, used.shape, used.gain_e_per_adu),
         dark_scales_with_time=used.dark_scales_with_time,
     )
-    return masters, flat_warnings
+    return masters, (*flat_warnings, *off_words)
 
 
 def _master(file: ClassifiedFile | None, used: Detector) -> AnyFrame | None:
