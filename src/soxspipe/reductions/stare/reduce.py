@@ -120,7 +120,7 @@ def _counts(
         fwhm_arcsec=width_arcsec,
         flat_level=main.flat_level,
         flat_md5=inputs.masters.flat_md5,
-        in_doubt=float(np.hypot(0.0 if main.host is None else main.host.doubt, main.profile.flux_error)),
+        in_doubt=main.in_doubt,
         is_standard=inputs.is_standard,
         correct_slit_loss=settings.correct_slit_loss,
     )

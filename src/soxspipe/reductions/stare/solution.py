@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 from soxspipe.reductions.stare.exposures import GroupSpectra
 from soxspipe.reductions.stare.frame_images import FrameImages, diagnostics, paint_frames, sky_model
 from soxspipe.reductions.stare.prepared import PreparedSet
-from soxspipe.reductions.stare.solution_warnings import off_star_warnings, solution_warnings
+from soxspipe.reductions.stare.solution_warnings import off_star_error, off_star_warnings, solution_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,6 +126,8 @@ class ShownSolution:
         Of the flat that was divided by.
     trace, profile, host
         The object, its image along the slit, and its host.
+    in_doubt : float
+        Relative error of all fluxes that host, image and a star of the off-frame leave.
     warnings : tuple of str
         For the user.
     diagnostics : mapping of str to float
@@ -143,6 +146,7 @@ class ShownSolution:
     trace: ObjectTrace
     profile: SlitProfile
     host: HostLight | None
+    in_doubt: float
     warnings: tuple[str, ...]
     diagnostics: Mapping[str, float]
 
@@ -151,6 +155,7 @@ def show_solution(main: StackSolution, ready: PreparedSet, *, flattened: bool) -
     """Take from a solution what products, figures and metrics tell of it."""
     solved, inputs = main.solved, ready.inputs
     frames = paint_frames(solved, main.flags, main.shown.exptime_s)
+    doubts = (0.0 if solved.host is None else solved.host.doubt, solved.profile.flux_error, off_star_error(main.off_star, main.found))
     return ShownSolution(
         shown=main.shown,
         background=main.background,
@@ -164,6 +169,7 @@ def show_solution(main: StackSolution, ready: PreparedSet, *, flattened: bool) -
         trace=solved.trace,
         profile=solved.profile.summary(),
         host=solved.host,
+        in_doubt=math.hypot(*doubts),
         warnings=(
             *ready.warnings(main.flags, without_full=main.without_full),
             *off_star_warnings(main.off_star, main.found.source),

@@ -33,6 +33,10 @@ PROFILE_SAID = 0.015
 """Part of the flux; less is within what a flux calibration is good to, and what stars in usual seeing show (AB 18 and brighter)."""
 LOST_SAID = 0.2
 """Of the object's light: less on bad columns and rows beside the slit's end is filled in from the profile to a per cent."""
+GIVEN_BACK_ERROR = 0.03
+"""Of the flux, rms of ten simulated scenes with a star of the off-frame within the object's image."""
+BESIDE_ERROR = 0.02
+"""The same of stars beside it: 1 to 2 %."""
 SAMPLE_ROWS = 100
 """Of an order: enough for a median."""
 ORDER_LIMIT_PX = 1.0
@@ -174,8 +178,15 @@ def off_star_warnings(star: SlitSource | None, target: SlitSource | None) -> lis
     apart = abs(star.slit_arcsec - target.slit_arcsec)
     return [
         f'a star of the off-frame lies {apart:.1f}" from the object; its light was measured in the off-frame and given back, '
-        "which leaves about 3 % of the flux uncertain, more where orders are faint"
+        f"which leaves about {100 * GIVEN_BACK_ERROR:.0f} % of the flux uncertain, more where orders are faint"
     ]
+
+
+def off_star_error(star: SlitSource | None, found: FoundObject) -> float:
+    """Relative error of all fluxes that a star of the off-frame leaves, given back or fitted beside the object; 0 without one."""
+    if star is not None:
+        return GIVEN_BACK_ERROR
+    return BESIDE_ERROR if any(source.relative_flux < 0 for source in found.sources) else 0.0
 
 
 def uneven_warnings(wavelengths_nm: Sequence[float]) -> Iterator[str]:
@@ -203,7 +214,7 @@ def solution_warnings(
         )
     said.extend(
         f'a star of the off-frame lies at {s.slit_arcsec:+.1f}" on the slit; it was masked and fitted as an object of negative light, '
-        "which leaves 1 to 2 % of the flux uncertain, more where orders are faint"
+        f"which leaves about {100 * BESIDE_ERROR:.0f} % of the flux uncertain, more where orders are faint"
         for s in found.sources
         if s.relative_flux < 0
     )

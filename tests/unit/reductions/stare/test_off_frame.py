@@ -18,6 +18,8 @@ def test_light_that_a_star_of_the_off_frame_took_is_given_back(apart_arcsec: flo
     orders = score_result(result, prepared.truth)["orders"]
     assert abs(orders["bias_pct"]) < 3.0  # a third to two thirds of the light were missing
     assert any(f'lies {apart_arcsec:.1f}" from the object' in warning and "given back" in warning for warning in result.warnings)
+    assert result.counts is not None
+    assert result.counts.in_doubt >= 0.03
 
 
 @pytest.mark.parametrize("star", [{}, {"off_star_ab_mag": 15.5, "off_star_offset_arcsec": 3.5}])

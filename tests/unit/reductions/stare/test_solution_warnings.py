@@ -8,15 +8,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.moffat import Moffat
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
+from soxspipe.datamodel.trace import SlitSource
 from soxspipe.reductions.stare.solution_warnings import (
     flat_warnings,
     host_warnings,
     lost_image_warnings,
+    off_star_error,
     profile_warnings,
     rejection_warnings,
     slit_end_warnings,
@@ -42,6 +45,15 @@ def test_a_host_is_named_with_its_light_and_its_doubt() -> None:
     assert "left in" in left
     assert "8 % too high" in left
     assert not list(host_warnings(None))
+
+
+def test_a_star_of_the_off_frame_leaves_an_error_of_all_fluxes() -> None:
+    star = SlitSource(slit_arcsec=0.5, fwhm_arcsec=0.9, significance=30.0, relative_flux=1.0)
+    beside = replace(star, slit_arcsec=3.0, relative_flux=-0.4)
+    alone = FoundObject(source=star, sources=(star,), significance=30.0, skies=())
+    assert off_star_error(None, alone) == 0.0
+    assert off_star_error(None, replace(alone, sources=(star, beside))) == 0.02
+    assert off_star_error(star, alone) == 0.03
 
 
 def test_a_smeared_image_is_said_with_what_it_leaves_uncertain() -> None:
