@@ -121,7 +121,7 @@ def fit_of(order: int, shift_px: float) -> OrderFit:
     coefficients, covariance = np.array([shift_px, 0.0, 0.0]), np.diag(np.full(3, MEASURED_PX**2))
     return OrderFit(
         order=order, coefficients=coefficients, covariance=covariance, n_lines=40, n_expected=50, snr=300.0, second_snr=80.0,
-        scatter_px=0.01, strongest_agreeing=0.9,
+        scatter_px=0.01, n_strong=50,
     )  # fmt: skip
 
 

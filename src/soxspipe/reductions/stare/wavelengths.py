@@ -105,9 +105,7 @@ def shift_warnings(shift: WavelengthShift | None, arm: Arm, *, is_standard: bool
         why = f"{reason}, but other orders moved by {moved:.1f} px against it" if shift.attached else reason
         said = f"wavelengths of {arm.named(orders)} are those of the arc, not tied to the sky: {why}"
         yield Remark(said) if usual else said
-    lawful = [(arm.label(order), found) for order, found in sorted(shift.orders.items()) if found.source == "law" and found.applied]
-    for label, found in lawful:
-        yield f"wavelengths of order {label} were moved by {_size(found)}, by the flexure law of other orders and the rotator, not by its own lines"
+    yield from _borrowed(shift, arm, beside=beside)
     left = [
         (arm.label(order), found)
         for order, found in sorted(shift.orders.items())
@@ -116,6 +114,25 @@ def shift_warnings(shift: WavelengthShift | None, arm: Arm, *, is_standard: bool
     if left:
         label, worst = max(left, key=lambda one: abs(one[1].shift_px))
         yield f"sky lines lie {_size(worst)} off the dispersion map in order {label}; set apply_wavelength_shift to correct it"
+
+
+def _borrowed(shift: WavelengthShift, arm: Arm, *, beside: bool) -> Iterator[str]:
+    """Orders whose shift rests on other orders: by a law, or by moving with them, which is usual where all that were measured do."""
+    with_others: list[int] = []
+    for order, found in sorted(shift.orders.items()):
+        name, said = arm.label(order), f"were moved by {_size(found)}"
+        if found.source == "law" and found.applied:
+            yield f"wavelengths of order {name} {said}, by the flexure law of other orders and the rotator, not by its own lines"
+        elif found.source == "neighbours" and found.error_px > LEAST_SAID_PX:
+            why = found.reason or "some of which stand apart from the rest"
+            yield f"wavelengths of order {name} {said if found.applied else 'were not moved'}, after the orders beside it: {why}"
+        elif found.source == "neighbours":
+            with_others.append(order)
+    if with_others and not beside:
+        largest = max(shift.orders[order].error_px for order in with_others)
+        yield Remark(
+            f"{arm.named(with_others)} show too few sky lines: wavelengths follow the other orders, which move together, to {largest:.2f} px"
+        )
 
 
 def _moved_px(shift: WavelengthShift) -> float:

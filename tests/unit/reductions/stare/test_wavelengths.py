@@ -8,6 +8,7 @@ import pytest
 
 from soxspipe.datamodel.models import OrderShift, WavelengthShift
 from soxspipe.datamodel.observation import Arc, Observation
+from soxspipe.datamodel.remark import Remark
 from soxspipe.instruments.registry import arm
 from soxspipe.reductions.stare.wavelengths import is_attached, shift_note, shift_warnings
 
@@ -73,3 +74,26 @@ def test_an_arc_beside_the_exposure_is_no_comfort_where_other_orders_moved_again
     (line,) = said(-5.0)
     assert line.startswith("wavelengths of order 10 are those of the arc, not tied to the sky")
     assert line.endswith("but other orders moved by 5.0 px against it")
+
+
+def with_others(error_px: float, reason: str = "", *, applied: bool = True) -> OrderShift:
+    return OrderShift(shift_px=2.0, error_px=error_px, coefficients=(2.0,), source="neighbours", applied=applied, reason=reason)
+
+
+def test_orders_that_follow_others_are_named_as_usual_where_these_move_together() -> None:
+    (line,) = shift_warnings(
+        WavelengthShift(orders={22: with_others(0.04), 23: with_others(0.05), 24: with_others(0.06)}), arm("SOXS", "NIR")
+    )
+    assert isinstance(line, Remark)
+    assert line == "orders 22 to 24 show too few sky lines: wavelengths follow the other orders, which move together, to 0.06 px"
+    assert not list(shift_warnings(WavelengthShift(orders={22: with_others(0.04)}, attached=True), arm("SOXS", "NIR")))
+
+
+def test_orders_that_follow_others_which_stand_apart_are_a_warning() -> None:
+    orders = {12: with_others(0.6), 14: with_others(0.9, "its few sky lines contradict the orders beside it", applied=False)}
+    said = list(shift_warnings(WavelengthShift(orders=orders), arm("SOXS", "NIR")))
+    assert said == [
+        "wavelengths of order 12 were moved by +2.00 ± 0.60 px, after the orders beside it: some of which stand apart from the rest",
+        "wavelengths of order 14 were not moved, after the orders beside it: its few sky lines contradict the orders beside it",
+    ]
+    assert not any(isinstance(line, Remark) for line in said)

@@ -25,6 +25,9 @@ LAWFUL_SIGMA = 3.0
 LAW_RANGE_PX = 4.0
 """No leader moved further on the nights from which the laws were made."""
 
+LEAST_CHANCE = 0.1
+"""An order that moves with the others with less than this counts as standing apart."""
+
 DISAGREE_SIGMA = 4.0
 """By chance, one order in 16 000 disagrees this much."""
 SURE_LINES = 5
@@ -75,8 +78,8 @@ def join_orders(numbers: Sequence[int], fits: Mapping[int, OrderFit], known: Cir
         Whether the user wants wavelengths corrected.
     """
     least = known.flexure.least_lines
-    sure = {order: fit for order, fit in fits.items() if fit.error_px <= MOST_ERROR_PX and fit.n_lines >= least.get(order, 3)}
-    motion = fit_common_motion(sure) if known.flexure.together else None
+    sure = {order: fit for order, fit in fits.items() if fit.sure and fit.error_px <= MOST_ERROR_PX and fit.n_lines >= least.get(order, 3)}
+    motion = fit_common_motion(sure, known.flexure.apart) if known.flexure.together else None
     shifts: dict[int, OrderShift] = {}
     laws = {law.order: law for law in known.flexure.laws}
     broken = ""
@@ -86,7 +89,7 @@ def join_orders(numbers: Sequence[int], fits: Mapping[int, OrderFit], known: Cir
             broken = broken or _broken(laws[order], sure, shifts, known)
             shifts[order] = _with_law(own, laws[order], shifts, known, broken)
         elif motion is not None:
-            shifts[order] = _with_neighbours(order, own, motion, known.flexure.apart)
+            shifts[order] = _with_neighbours(order, own, fits.get(order), motion, known.flexure.apart)
         else:
             shifts[order] = _alone(own)
     decided = {order: _decided(shifts[order], known, apply=apply) for order in numbers}
@@ -123,17 +126,45 @@ def _borrowed(mean_px: float, error_px: float, source: ShiftSource) -> OrderShif
     return OrderShift(shift_px=mean_px, error_px=error_px, coefficients=coefficients, source=source, applied=True)
 
 
-def _with_neighbours(order: int, own: OrderFit | None, motion: CommonMotion, stand_apart: Sequence[int]) -> OrderShift:
-    expected, error = motion.at(order)
-    if order in stand_apart and (own is None or own.n_lines < SURE_LINES):
-        return replace(UNTIED, reason="too few sky lines were measured, and it does not move with the orders beside it")
+def _with_neighbours(
+    order: int, own: OrderFit | None, unsure: OrderFit | None, motion: CommonMotion, stand_apart: Sequence[int]
+) -> OrderShift:
+    """An order of an arm whose orders move together: with the others, apart from them, or between the two where its lines do not tell."""
+    if order in stand_apart:
+        known = own is not None and own.n_lines >= SURE_LINES
+        return (
+            _alone(own)
+            if known
+            else replace(UNTIED, reason="too few sky lines were measured, and it does not move with the orders beside it")
+        )
     if own is None:
-        return _borrowed(expected, error, "neighbours") if error <= MOST_ERROR_PX else UNTIED
-    if abs(own.mean_px - expected) <= DISAGREE_SIGMA * np.hypot(own.error_px, error):
-        return _joined(own, expected, error, "lines and neighbours")
-    if own.n_lines >= SURE_LINES:
-        return _alone(own)
-    return replace(_borrowed(expected, error, "neighbours"), reason="its few lines contradict the orders beside it")
+        return _as_others(*motion.of_any(order), unsure)
+    expected, error = motion.at(order)
+    together = motion.chance_together(order, own.mean_px, own.error_px)
+    if own.n_lines < SURE_LINES and together < LEAST_CHANCE:
+        return _as_others(expected, error, own)
+    joined = _joined(own, expected, error, "lines and neighbours")
+    mean = together * joined.shift_px + (1.0 - together) * own.mean_px
+    variance = (
+        together * joined.error_px**2
+        + (1.0 - together) * own.error_px**2
+        + together * (1.0 - together) * (joined.shift_px - own.mean_px) ** 2
+    )
+    return _measured(own, mean, float(np.sqrt(variance)), joined.source if together > LEAST_CHANCE else "lines")
+
+
+def _as_others(expected: float, error: float, lines: OrderFit | None) -> OrderShift:
+    """An order that its lines do not tell: with the others, unless these say nothing.
+
+    What its few lines hint at may be right, or a chance match: half of the way there is in the error.
+    """
+    against = lines is not None and abs(lines.mean_px - expected) > DISAGREE_SIGMA * np.hypot(lines.error_px, error)
+    if lines is not None and against:
+        error = float(np.hypot(error, 0.5 * (lines.mean_px - expected)))
+    reason = "its few sky lines contradict the orders beside it" if against else ""
+    if error <= MOST_ERROR_PX or abs(expected) > LAW_SIGMA * error:
+        return replace(_borrowed(expected, error, "neighbours"), reason=reason)
+    return replace(UNTIED, reason=reason or "no sky lines were measured, and the orders beside it do not move together")
 
 
 def _joined(own: OrderFit, expected: float, error: float, source: ShiftSource) -> OrderShift:
@@ -193,5 +224,5 @@ def _decided(shift: OrderShift, known: Circumstances, *, apply: bool) -> OrderSh
     if known.attached and abs(shift.shift_px) <= max(ATTACHED_SIGMA * shift.error_px, ATTACHED_LEAST_PX):
         return replace(shift, applied=False, reason="not significant, and the arc was taken beside the exposure")
     if abs(shift.shift_px) <= shift.error_px:  # a correction as small as its own error makes wavelengths worse as often as better
-        return replace(shift, applied=False, reason="smaller than its error")
+        return replace(shift, applied=False, reason=shift.reason or "smaller than its error")
     return shift

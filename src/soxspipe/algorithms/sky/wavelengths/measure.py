@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,6 +40,11 @@ MOST_SCATTER_PX = 0.25
 """Lines that scatter by more than a quarter of a pixel are not those of the list."""
 LEAST_AGREEING = 0.5
 """Of the strongest listed lines, twice as many as agree: chance matches are not the strongest."""
+SURE_STRONG = 6
+"""So many of the strongest agree by chance in no place: 4 at most in 900 matches with wrong lists (see docs/decisions/wavelengths_by_order.md).
+A sky that has half of the listed lines, or is too faint to show them, is told from one that has none."""
+SURE_LINES = 12
+"""So many lines, most of the strongest among them, may scatter more: those of a slit of 5 arcsec are 20 px wide."""
 
 MAP_DEGREE = 6
 """The wavelength along an order is smooth."""
@@ -101,29 +107,29 @@ def _place_errors(fits: Sequence[SkyFit], slit_error_px: Mapping[int, float]) ->
 
 
 def measure_order(spectrum: SkySpectrum, shape: LineShape, place_error_px: float = 0.0) -> OrderFit | None:
-    """Shift of one order from its own lines alone; None where they do not say it beyond doubt.
+    """Shift of one order from its own lines alone, `sure` where they say it beyond doubt; None where nothing fits.
 
     `place_error_px` is what the object's place on the slit leaves open, which no line tells.
     """
-    tried: list[tuple[int, OrderFit]] = []
+    tried: list[OrderFit] = []
     for candidate in find_candidates(spectrum, shape):
-        measured = measure_lines(spectrum, shape, candidate)
-        fit = fit_order_shift(spectrum.order, measured, place_error_px)
-        if fit is not None and _is_sound(fit):
-            tried.append((fit.n_lines, fit))
-    tried.sort(key=lambda one: one[0], reverse=True)
-    if not tried or (len(tried) > 1 and tried[1][0] > RIVAL_SHARE * tried[0][0] and _differ(tried[0][1], tried[1][1])):
+        fit = fit_order_shift(spectrum.order, measure_lines(spectrum, shape, candidate), place_error_px)
+        if fit is not None:
+            tried.append(replace(fit, sure=_is_sound(fit)))
+    if not tried:
         return None
-    return tried[0][1]
+    first, *others = sorted(tried, key=lambda fit: (fit.sure, fit.n_lines), reverse=True)
+    rivals = [fit for fit in others if fit.sure and fit.n_lines > RIVAL_SHARE * first.n_lines and _differ(first, fit)]
+    return replace(first, sure=first.sure and not rivals)
 
 
 def _is_sound(fit: OrderFit) -> bool:
-    return (
-        fit.snr >= LEAST_SNR
-        and fit.second_snr >= LEAST_SECOND_SNR
-        and fit.scatter_px <= MOST_SCATTER_PX
-        and fit.strongest_agreeing >= LEAST_AGREEING
-    )
+    """Whether noise, or a chance match with lines at other places, cannot be what was fitted."""
+    if fit.snr < LEAST_SNR or fit.second_snr < LEAST_SECOND_SNR:
+        return False
+    if fit.scatter_px <= MOST_SCATTER_PX:
+        return fit.strongest_agreeing >= LEAST_AGREEING or fit.n_strong >= SURE_STRONG
+    return fit.strongest_agreeing >= LEAST_AGREEING and fit.n_lines >= SURE_LINES
 
 
 def _differ(first: OrderFit, second: OrderFit) -> bool:

@@ -64,8 +64,10 @@ class OrderFit:
         Signal-to-noise of all its lines together, and of the second brightest.
     scatter_px : float
         Of lines about it, beyond their errors.
-    strongest_agreeing : float
-        Share of the strongest listed lines, twice as many as agree, that are among those.
+    n_strong : int
+        Those of its lines that are among the strongest listed, twice as many as agree.
+    sure : bool
+        Whether neither noise nor a chance match can be what was fitted; what is not sure can contradict other evidence, no more.
     """
 
     order: int
@@ -76,7 +78,13 @@ class OrderFit:
     snr: float
     second_snr: float
     scatter_px: float
-    strongest_agreeing: float
+    n_strong: int
+    sure: bool = True
+
+    @property
+    def strongest_agreeing(self) -> float:
+        """Share of the strongest listed lines, twice as many as agree, that are among those."""
+        return self.n_strong / max(min(2 * self.n_lines, self.n_expected), 1)
 
     @property
     def mean_px(self) -> float:
@@ -125,7 +133,7 @@ def fit_order_shift(order: int, lines: LineShifts, floor_px: float = 0.0) -> Ord
         snr=float(np.sqrt(np.sum(snr**2))),
         second_snr=float(snr[1]) if snr.size > 1 else 0.0,
         scatter_px=scatter,
-        strongest_agreeing=float(np.sum(lines.rank[use] < 2 * use.sum())) / min(2 * int(use.sum()), max(lines.n_expected, 1)),
+        n_strong=int(np.sum(lines.rank[use] < 2 * use.sum())),
     )
 
 

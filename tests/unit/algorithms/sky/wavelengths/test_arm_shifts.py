@@ -19,7 +19,7 @@ R, U, G, I = 1, 2, 3, 4  # noqa: E741
 def own(order: int, shift: float, error: float = 0.01, n_lines: int = 20) -> OrderFit:
     return OrderFit(
         order=order, coefficients=np.array([shift, 0.0, 0.0]), covariance=np.diag([error**2, 0.0, 0.0]), n_lines=n_lines, n_expected=n_lines,
-        snr=100.0, second_snr=30.0, scatter_px=0.01, strongest_agreeing=1.0,
+        snr=100.0, second_snr=30.0, scatter_px=0.01, n_strong=n_lines,
     )  # fmt: skip
 
 
@@ -47,13 +47,56 @@ def test_orders_that_stand_apart_are_never_guessed() -> None:
     assert with_lines[10].shift_px == pytest.approx(4.7, abs=1e-6)
 
 
-def test_few_lines_that_contradict_the_neighbours_are_a_chance_match() -> None:
+def test_few_lines_that_contradict_the_neighbours_may_be_right_or_a_chance_match() -> None:
+    """3 px apart on 3 lines: half of that is the error, and a shift of 1 px says nothing beside it; one of 5 px does."""
     fits = {order: own(order, 1.0) for order in range(12, 25)} | {15: own(15, -2.0, n_lines=3)}
     found = together(fits)[15]
-    assert found.shift_px == pytest.approx(1.0, abs=0.02)
+    assert not found.tied
     assert "contradict" in found.reason
+    moved = together({order: own(order, 5.0) for order in range(12, 25)} | {15: own(15, 2.0, n_lines=3)})[15]
+    assert (moved.source, moved.applied) == ("neighbours", True)
+    assert moved.shift_px == pytest.approx(5.0, abs=0.02)
+    assert moved.error_px == pytest.approx(1.5, abs=0.01)
     many = together(fits | {15: own(15, -2.0, n_lines=30)})[15]
     assert many.shift_px == pytest.approx(-2.0, abs=1e-6)
+    unsure = replace(own(15, -2.0, n_lines=30), sure=False)
+    assert not together(fits | {15: unsure})[15].tied
+
+
+def test_an_order_without_lines_is_as_unsure_as_others_stand_apart() -> None:
+    """One of twelve 2 px off: sqrt(4 / 12) = 0.58 px, and a common shift of 3 px still counts; five of twelve: it does not."""
+    fits = {order: own(order, 3.0) for order in range(12, 24)}
+    one = together(fits | {20: own(20, 5.0)})[24]
+    assert (one.source, one.applied) == ("neighbours", True)
+    assert one.error_px == pytest.approx(0.58, abs=0.02)
+    five = together(fits | {order: own(order, 3.0 + away) for order, away in ((13, 2.0), (15, -3.0), (17, 5.0), (19, -4.0), (21, 6.0))})[24]
+    assert not five.tied
+    assert "do not move together" in five.reason
+
+
+def test_orders_shifted_at_random_have_no_common_motion() -> None:
+    """Four of thirteen lie on a line by chance; each order keeps what its own lines say, and one without lines is not guessed."""
+    rng = np.random.default_rng(2)
+    true = {order: float(rng.uniform(-6.0, 6.0)) for order in range(12, 24)} | {13: 1.0, 15: 1.0, 17: 1.0, 19: 1.0}
+    found = together({order: own(order, shift) for order, shift in true.items()})
+    assert not found[24].tied
+    for order, shift in true.items():
+        assert found[order].shift_px == pytest.approx(shift, abs=1e-9)
+
+
+def test_orders_known_to_stand_apart_do_not_bend_the_motion_of_the_others() -> None:
+    fits = {order: own(order, 0.0, error=0.03) for order in range(12, 22)} | {10: own(10, 0.15), 11: own(11, 0.12)}
+    found = together(fits)
+    assert found[24].shift_px == pytest.approx(0.0, abs=1e-9)
+    assert found[10].shift_px == pytest.approx(0.15, abs=1e-9)
+
+
+def test_between_together_and_apart_the_error_says_which_way_is_open() -> None:
+    """0.3 px from the others with an error of 0.08: by hand 3.5 sigma of both errors, where either may be true."""
+    fits = {order: own(order, 1.0) for order in range(12, 25)} | {18: own(18, 1.3, error=0.08)}
+    found = together(fits)[18]
+    assert 1.04 < found.shift_px < 1.29
+    assert found.error_px > 0.08
 
 
 def test_a_faint_order_leans_on_its_neighbours() -> None:
