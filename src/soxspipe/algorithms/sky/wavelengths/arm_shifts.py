@@ -35,8 +35,8 @@ SURE_LINES = 5
 
 ATTACHED_SIGMA = 3.0
 """An arc taken with the target is believed unless the lines contradict it."""
-ATTACHED_LEAST_PX = 0.03
-"""A smaller shift than this is within the error of any arc."""
+ATTACHED_LEAST_PX = 0.06
+"""Twice the usual error of a map from order to order: below it, lines that see the slit say no better where the object's light falls."""
 MOST_ERROR_PX = 0.3
 """A shift less sure than this is not a measurement: the arc itself is better than that within a night."""
 
