@@ -9,6 +9,7 @@ import numpy as np
 
 from soxspipe.algorithms.objects.find_sources import SlitLight, bin_width, collapse, find_sources, level, level_between, strongest
 from soxspipe.algorithms.objects.line_objects import find_line_sources
+from soxspipe.algorithms.objects.wing_companions import find_in_wings
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.sky.subtract_sky import SkyFit
 from soxspipe.datamodel.arrays import FloatArray
@@ -79,7 +80,8 @@ def find_object(
     if with_negatives:
         return _of_both_signs(collapsed, skies, named_arcsec)
     light = level(collapsed)
-    return _chosen(find_sources(light, NEEDED_SIGNIFICANCE), strongest(light), skies, named_arcsec)
+    sources = find_in_wings(light, find_sources(light, NEEDED_SIGNIFICANCE), NEEDED_SIGNIFICANCE)
+    return _chosen(sources, strongest(light), skies, named_arcsec)
 
 
 def _of_both_signs(collapsed: SlitLight, skies: tuple[FloatArray, ...], named_arcsec: float | None) -> FoundObject:
