@@ -67,12 +67,15 @@ class ReadoutPattern:
         Of their sum, mean over the detector.
     excess : ndarray, shape (ny,)
         Variance of the pixels of a row that is read with more noise than others, over theirs; 0 for ordinary rows.
+    unplaced_e : float
+        Size of a step between columns that is left in, because it is not known where it lies; 0 for none.
     """
 
     rows: FloatArray
     columns: FloatArray
     variance: float
     excess: FloatArray
+    unplaced_e: float = 0.0
 
     def __post_init__(self) -> None:
         freeze(self, rows=self.rows.shape, columns=self.columns.shape, excess=self.rows.shape)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import binary_erosion, gaussian_filter1d
 
+from soxspipe.algorithms.frames.hidden_steps import find_hidden_steps
 from soxspipe.algorithms.frames.row_noise import excess_variance
 from soxspipe.algorithms.frames.unlit_light import ROWS_AT_ONCE, see_unlit
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray
@@ -52,7 +53,9 @@ MEDIAN_NOISE = 1.2533
 SAMPLE_EVERY = 5
 """A scatter needs no more than one value in five."""
 GROUND_EVERY = 8
-"""Even: one line in so many of each kind knows its level to a hundredth of the read noise."""
+"""One line in so many of each kind knows its level to a hundredth of the read noise."""
+FEW_LEVELS = 4
+"""Odd and even lines on both sides of a step."""
 ROUGH_LINES = 256
 """So many lines give first means."""
 
@@ -62,7 +65,7 @@ def measure_readout_pattern(exposure: Exposure, masters: Masters, unlit: BoolIma
 
     Neighbours are subtracted from each other, so that scattered light enters with its gradient alone, and the differences are averaged
     over a column in bands of rows, and over a row in two halves of the columns, with clipping.  Channels are steps between columns, found
-    wherever they are, of the size of the median band.  Rows, odd and even ones among them, are shrunk by the noise of their own
+    wherever they are, of the size of the median band, or under an order that runs along the columns.  Rows, odd and even ones among them, are shrunk by the noise of their own
     measurement.  What the bands, or the halves, do not agree on is not a pattern.
 
     Parameters
@@ -85,28 +88,34 @@ def measure_readout_pattern(exposure: Exposure, masters: Masters, unlit: BoolIma
     steps, step_variance = row_channels(along)
     rows, row_variance = _stripes(along.without(steps))
     rows = rows + np.cumsum(steps) - np.mean(np.cumsum(steps))
+    hidden = find_hidden_steps(seen, rows, columns, lambda where: see_unlit(exposure, masters, where))
+    columns = columns + sum(step.levels(columns.size) for step in hidden)
     excess = excess_variance(seen, columns)
-    if not columns.any() and not rows.any() and not excess.any():
+    if not (columns.any() or rows.any() or excess.any() or hidden):
         return None
     return ReadoutPattern(
         rows=rows - _ground(rows, seen.light, seen.sound),
         columns=columns - _ground(columns, seen.light.T, seen.sound.T),
-        variance=column_variance + step_variance + row_variance,
+        variance=column_variance + step_variance + row_variance + sum(step.error_e**2 for step in hidden if step.column is not None),
         excess=excess,
+        unplaced_e=max((abs(step.size_e) for step in hidden if step.column is None), default=0.0),
     )
 
 
 def _ground(levels: FloatArray, light: FloatArray, sound: BoolImage) -> float:
-    """Mean level of the odd or the even lines, along axis 1: of those that lie nearer to bias and dark, which are right by themselves.
+    """The one of a few levels whose lines, along axis 1, lie nearest to bias and dark, and so are right by themselves.
 
-    0 where odd and even lines do not differ by more than chance.
+    Where all lines differ, the mean level of the odd or of the even ones, if they do not differ by chance; else 0.
     """
-    even, odd = float(np.mean(levels[::2])), float(np.mean(levels[1::2]))
-    if abs(odd - even) <= SURE_SIGMA * 2.0 * float(np.std(levels)) / np.sqrt(levels.size):
-        return 0.0
-    shown = [values[use] for values, use in ((light[k::GROUND_EVERY], sound[k::GROUND_EVERY]) for k in (0, 1))]
-    far_even, far_odd = (abs(quick_median(values.astype(np.float64))) if values.size else 0.0 for values in shown)
-    return even if far_even <= far_odd else odd
+    values, group = np.unique(np.round(levels, 6), return_inverse=True)
+    if values.size > FEW_LEVELS:
+        group = np.arange(levels.size) % 2
+        values = np.array([np.mean(levels[::2]), np.mean(levels[1::2])])
+        if abs(values[1] - values[0]) <= SURE_SIGMA * 2.0 * float(np.std(levels)) / np.sqrt(levels.size):
+            return 0.0
+    lines = [np.flatnonzero(group == k)[::GROUND_EVERY] for k in range(values.size)]
+    shown = [light[few][sound[few]].astype(np.float64) for few in lines]
+    return float(values[int(np.argmin([abs(quick_median(one)) if one.size else np.inf for one in shown]))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

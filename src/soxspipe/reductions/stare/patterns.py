@@ -46,7 +46,12 @@ def pattern_words(names: Sequence[str], patterns: Sequence[ReadoutPattern | None
     found = [(name, pattern) for name, pattern in zip(names, patterns, strict=True) if pattern is not None]
     taken = [(name, pattern) for name, pattern in found if pattern.size_e > 0]
     noisy = [(name, pattern) for name, pattern in found if pattern.excess.any()]
-    return (*(_taken_off(taken, read_noise_e) if taken else ()), *(_noisy_rows(noisy, read_noise_e) if noisy else ()))
+    steps = [(name, pattern) for name, pattern in found if pattern.unplaced_e > 0]
+    return (
+        *(_taken_off(taken, read_noise_e) if taken else ()),
+        *(_noisy_rows(noisy, read_noise_e) if noisy else ()),
+        *(_left_in(steps) if steps else ()),
+    )
 
 
 def _taken_off(found: Sequence[tuple[str, ReadoutPattern]], read_noise_e: float) -> tuple[str, ...]:
@@ -68,6 +73,14 @@ def _noisy_rows(found: Sequence[tuple[str, ReadoutPattern]], read_noise_e: float
     most = max(float(np.sqrt(read_noise_e**2 + np.median(pattern.excess[pattern.excess > 0]))) for _, pattern in found)
     rows = "one row is" if number == 1 else f"{number} rows are"
     return (f"{_who(found)}: {rows} read with more noise than others, as unlit pixels show ({most:.1f} e-); their errors say so",)
+
+
+def _left_in(found: Sequence[tuple[str, ReadoutPattern]]) -> tuple[str, ...]:
+    size = max(pattern.unplaced_e for _, pattern in found)
+    return (
+        f"{_who(found)}: unlit pixels on both sides of an order show a step in level of {size:.1f} e- between columns, of which the order "
+        "does not show the place; it was left in, and may pass for a host or bend the sky",
+    )
 
 
 def _who(found: Sequence[tuple[str, ReadoutPattern]]) -> str:

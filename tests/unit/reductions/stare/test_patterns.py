@@ -39,6 +39,12 @@ def test_rows_with_more_noise_are_said_beside_what_was_taken_off() -> None:
     assert rows.startswith("a.fits and 1 more: 2 rows are read with more noise")
 
 
+def test_a_step_that_has_no_place_is_said() -> None:
+    step = ReadoutPattern(rows=np.zeros(2), columns=np.zeros(2), variance=0.0, excess=np.zeros(2), unplaced_e=6.0)
+    (said,) = pattern_words(["a.fits"], [step], 4.0)
+    assert said.startswith("a.fits: unlit pixels on both sides of an order show a step in level of 6.0 e- between columns")
+
+
 def test_noisy_rows_do_not_tell_the_read_noise() -> None:
     detector = Detector(science_columns=(0, 3), science_rows=(0, 2), gain_e_per_adu=1.0, read_noise_e=3.0)
     bad = np.zeros((2, 3), dtype=bool)
