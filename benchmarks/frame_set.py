@@ -178,7 +178,8 @@ class FrameSet:
         Of the electrons n of a pixel, a number drawn from the binomial distribution is the target's and goes; read noise shrinks with it
         and is filled up.
         """
-        target, sky, pedestal = self.image("OBJECT"), self.image("SKY"), self.pedestal()
+        target, sky = self.image("OBJECT"), self.image("SKY")
+        pedestal = smooth(self.pedestal())  # without the master's noise, which must not shrink with the light
         read_noise = float(self.truth.header["RON"])
 
         def edit(electrons: Image) -> Image:
@@ -235,11 +236,18 @@ class FrameSet:
         return 1 / float(np.nanmedian(step[inside]))
 
     def move_trace(self, px: float = 0.0, arcsec: float = 0.0) -> None:
-        """The target stands elsewhere across the dispersion, by pixels of the detector or along the slit."""
-        trace = self.truth.orders["TRACE"] + px
-        for number, _ in self.orders():
-            trace = np.where(self.truth.orders["ORDER"] == number, trace + arcsec * self.px_per_arcsec(number), trace)
-        self.truth = replace(self.truth, orders={**self.truth.orders, "TRACE": trace})
+        """The target stands elsewhere across the dispersion, by pixels of the detector, or along the slit, where lines are tilted."""
+        table = {name: np.array(values) for name, values in self.truth.orders.items()}
+        table["TRACE"] += px
+        wave = self.truth.images["WAVE"]
+        for number, _ in self.orders() if arcsec else ():
+            mine = np.flatnonzero(table["ORDER"] == number)
+            table["TRACE"][mine] += arcsec * self.px_per_arcsec(number)
+            along, across = np.rint(table["DISP_PIX"][mine]).astype(int), table["TRACE"][mine]
+            low = np.clip(np.floor(across).astype(int), 0, wave.shape[1 - self.along] - 2)
+            ends = [wave[self.at(along, low + step)] for step in (0, 1)]
+            table["WAVE"][mine] = ends[0] + (across - low) * (ends[1] - ends[0])
+        self.truth = replace(self.truth, orders=table)
 
     def move_rows(self, columns: tuple[str, ...], order: int, steps: int) -> None:
         """Move columns of the truth's table along the dispersion, in one order."""

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soxspipe.algorithms.frames.prepare import orient_and_trim
-from soxspipe.datamodel.arrays import FloatArray, IntArray
+from soxspipe.datamodel.arrays import BoolArray, FloatArray, IntArray
+from soxspipe.datamodel.detector import Detector
+from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.stored_frame import AnyFrame
 from soxspipe.datamodel.stored_image import seen
 from soxspipe.reductions.stare.dead_amplifiers import dead_line_warnings
@@ -25,6 +27,17 @@ MOST_CONSTANT = 0.3
 """Noise of half a converter step makes one block in eight equal by chance."""
 LEAST_BLOCKS = 100
 """An order with fewer says nothing."""
+FLIPPED = 1.3
+"""Times the contrast between orders and gaps as the frame lies: a slit image 12 px off brings it to 1, a frame the wrong way round to 1.6 or more."""
+LEAST_CONTRAST_SIGMA = 10.0
+"""Of the contrast's own error: in a frame without light nothing is told."""
+BRIGHTEST_PERCENT = 99.0
+"""Higher pixels, stars and hits, count as this one."""
+ORIENTATIONS = {
+    "upside down": np.s_[::-1, :],
+    "mirrored left to right": np.s_[:, ::-1],
+    "turned by 180 degrees": np.s_[::-1, ::-1],
+}
 SAME_EXPOSURE_S = 0.5
 """As the reference pipeline compares exposure times."""
 
@@ -33,13 +46,14 @@ def sanity_checks(values: StareInputs) -> tuple[str, ...]:
     """Sentences for the user about images that are probably not what they are taken for.
 
     Every eighth pixel is looked at: whether the master bias, dark or flat is one number, whether the first exposure lies far below the
-    pedestal, and whether exposures or flat hold one number over a part of an order; and whether rows or columns of an exposure were found
+    pedestal, whether its light lies where the orders would be if it were turned round, and whether exposures or flat hold one number over a part of an order; and whether rows or columns of an exposure were found
     to hold no light.
     """
     order = values.geometry.dispersion_map.order
     return (
         *_of_pedestal(values),
         *_of_flat(values.masters.flat, order),
+        *orientation_warnings(values.raw[0], values.detector, order, values.masters.bias or values.masters.dark),
         *dead_line_warnings(values.raw),
         *_of_constant_parts(values, order),
     )
@@ -74,6 +88,30 @@ def _of_flat(flat: AnyFrame | None, order: IntArray) -> Iterator[str]:
     level = level[(_some(flat.flags) == 0) & (level > 0) & (_some(order) > 0)]
     if level.size and np.ptp(level) == 0:
         yield f"every pixel of the master flat is {level[0]:g}"
+
+
+def orientation_warnings(raw: RawFrame, detector: Detector, order: IntArray, pedestal: AnyFrame | None = None) -> Iterator[str]:
+    """Doubts about the way an exposure lies: its light above the pedestal fits the orders better if these are turned round."""
+    light, inside = _some(orient_and_trim(seen(raw.adu), detector)) * detector.gain_e_per_adu, _some(order) > 0
+    if pedestal is not None:
+        light -= _some(pedestal.electrons)
+    known = np.isfinite(light)
+    if not known.any() or not inside.any() or inside.all():
+        return
+    light = np.where(known, np.minimum(light, np.percentile(light[known], BRIGHTEST_PERCENT)), np.median(light[known]))
+    error = float(np.std(light)) / np.sqrt(min(inside.sum(), (~inside).sum()))
+    contrast = {name: _contrast(light, _some(order[turn]) > 0) for name, turn in ORIENTATIONS.items()}
+    best, as_it_lies = max(contrast, key=lambda name: contrast[name]), max(_contrast(light, inside), 0.0)
+    if contrast[best] > FLIPPED * as_it_lies and contrast[best] - as_it_lies > LEAST_CONTRAST_SIGMA * error:
+        yield (
+            f"{raw.name}: its light lies where the orders of the dispersion map would be if the frame were {best}; it was read out or turned "
+            "another way than the calibrations"
+        )
+
+
+def _contrast(light: FloatArray, inside: BoolArray) -> float:
+    """Mean inside orders less that between them."""
+    return float(np.mean(light[inside]) - np.mean(light[~inside]))
 
 
 def _of_constant_parts(values: StareInputs, order: IntArray) -> Iterator[str]:

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from soxspipe.algorithms.frames.prepare import orient_and_trim
 from soxspipe.datamodel.dead_lines import DeadLines
 from soxspipe.datamodel.frame import Frame
 from soxspipe.reductions.stare.dead_amplifiers import mark_dead_lines
 from soxspipe.reductions.stare.gather import gather
 from soxspipe.reductions.stare.inputs import StareInputs
-from soxspipe.reductions.stare.sanity_checks import sanity_checks
+from soxspipe.reductions.stare.sanity_checks import orientation_warnings, sanity_checks
 
 
 @pytest.fixture
@@ -51,6 +52,18 @@ def test_a_dark_of_another_exposure_time_is_not_compared(small_kit, small):
     high = replace(dark, electrons=np.asarray(dark.electrons) + np.float32(5000))
     assert len(sanity_checks(replace(values, masters=replace(values.masters, dark=high)))) == 1
     assert sanity_checks(replace(values, masters=replace(values.masters, dark=replace(high, exptime_s=7.0)))) == ()
+
+
+@pytest.mark.parametrize(("turn", "named"), [(np.s_[:, ::-1], "mirrored left to right"), (np.s_[::-1, ::-1], "turned by 180 degrees")])
+def test_a_frame_that_lies_the_wrong_way_round(values, turn, named):
+    """An order in one quarter of the frame, lit by 30 ADU at the place that a turned frame has it; noise of 5 ADU."""
+    order = np.zeros(values.detector.shape, dtype=np.int16)
+    order[: order.shape[0] // 2, : order.shape[1] // 3] = 1
+    adu = np.random.default_rng(3).normal(400.0, 5.0, np.shape(values.raw[0].adu))
+    orient_and_trim(adu, values.detector)[(order > 0)[turn]] += 30.0
+    (said,) = orientation_warnings(replace(values.raw[0], adu=adu), values.detector, order)
+    assert f"would be if the frame were {named}; it was read out" in said
+    assert not list(orientation_warnings(replace(values.raw[0], adu=adu), values.detector, order[turn]))
 
 
 @pytest.mark.parametrize("what", ["raw", "flat"])
