@@ -186,7 +186,8 @@ def _flux_error(cells: Cells, moffat: Moffat, covariance: FloatArray, half_slit_
     place_error = PLACE_ERROR_FWHM * moffat.width_arcsec
     misplaced = float((above_mean(parameters, trace + place_error) - here) @ here / (here @ here))
     centred = float((above_mean(parameters, place_error) - above_mean(parameters, 0.0)) @ above_mean(parameters, 0.0) / (here @ here))
-    smeared = SMEARED_ERROR if len(moffat.places) > 1 else 0.0
+    apart, _ = moffat.apart
+    smeared = float(np.hypot(SMEARED_ERROR, apart / (1.0 - apart))) if len(moffat.places) > 1 else 0.0
     return float(np.hypot(np.hypot(np.sqrt(slope @ covariance @ slope), misplaced - centred), smeared))
 
 

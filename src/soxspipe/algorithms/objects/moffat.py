@@ -12,6 +12,12 @@ from soxspipe.datamodel.arrays import FloatArray
 BETA = 3.5
 """Of seeing as telescopes show it: between 2.5 and 4.8 (Trujillo et al. 2001, MNRAS 328, 977)."""
 
+BREAK_STEPS = 2.5
+"""Of the spacing of places: with two of them empty between, three quarters of a FWHM, images no longer touch.  In 16 simulated images that
+guiding had doubled by 0.8 to 1.3 arcsec one was empty at most."""
+LEAST_APART = 0.02
+"""Of the light: less is within the error of places."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moffat:
@@ -28,6 +34,23 @@ class Moffat:
         """FWHM with the places it stood at added in quadrature."""
         mean = sum(share * at for at, share in self.places)
         return float(np.hypot(self.fwhm_arcsec, 2.3548 * np.sqrt(sum(share * (at - mean) ** 2 for at, share in self.places))))
+
+    @property
+    def apart(self) -> tuple[float, float]:
+        """Share of the light that stood beyond a break from the largest part of it, and how far away (arcsec); zeros without a break.
+
+        It may be another object's, which no image along the slit can tell from a star that jumped.
+        """
+        at, share = np.array(sorted(self.places)).T
+        steps = np.diff(at)
+        part = np.concatenate([[0], np.cumsum(steps > BREAK_STEPS * steps.min(initial=np.inf))])
+        light = np.bincount(part, share)
+        beyond = part != np.argmax(light)
+        total = float(share[beyond].sum() / share.sum())
+        if total < LEAST_APART:
+            return 0.0, 0.0
+        middles = [float(np.average(at[some], weights=share[some])) for some in (beyond, ~beyond)]
+        return total, abs(middles[0] - middles[1])
 
     def __call__(self, distance: FloatArray, wavelength_nm: FloatArray | float, pixel_arcsec: FloatArray | float) -> FloatArray:
         """Light per arcsec averaged over a pixel."""

@@ -92,9 +92,11 @@ def host_warnings(host: HostLight | None) -> Iterator[str]:
 def profile_warnings(profile: ObjectProfile) -> Iterator[str]:
     """An object whose image guiding smeared, or that is too faint for its image to be known."""
     if profile.moffat is not None and len(profile.moffat.places) > 1:
+        share, away = profile.moffat.apart
+        other = f"; {100 * share:.0f} % of its light stands {away:.1f}\" from the rest and may be another object's" if share else ""
         yield (
-            "the object's image is lopsided, drawn out or doubled along the slit, as bad guiding makes it; how far its wings reach is then "
-            f"known less well, which leaves {100 * profile.flux_error:.1f} % of all fluxes uncertain"
+            f"the object's image is lopsided, drawn out or doubled along the slit, as bad guiding makes it{other}; how far its wings reach "
+            f"is then known less well, which leaves {100 * profile.flux_error:.1f} % of all fluxes uncertain"
         )
     elif profile.flux_error >= PROFILE_SAID:
         yield (

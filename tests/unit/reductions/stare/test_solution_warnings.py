@@ -61,6 +61,14 @@ def test_a_smeared_image_is_said_with_what_it_leaves_uncertain() -> None:
     (said,) = profile_warnings(SimpleNamespace(flux_error=0.0131, moffat=moffat))  # type: ignore[arg-type]
     assert "lopsided, drawn out or doubled" in said
     assert "1.3 % of all fluxes uncertain" in said
+    assert "another object" not in said
+
+
+def test_light_apart_from_a_smeared_image_is_said_with_its_size() -> None:
+    moffat = Moffat(fwhm_arcsec=0.8, slope=-0.2, beta=2.7, pivot_nm=600.0, places=((-0.2, 0.4), (0.0, 0.4), (1.6, 0.2)))
+    (said,) = profile_warnings(SimpleNamespace(flux_error=0.25, moffat=moffat))  # type: ignore[arg-type]
+    assert "20 % of its light stands 1.7\" from the rest and may be another object's" in said
+    assert "25.0 % of all fluxes uncertain" in said
 
 
 def test_an_object_over_the_end_of_the_slit_is_said_for_its_orders() -> None:
