@@ -3,12 +3,9 @@
 What a Moffat smeared by guiding (`slit_model`) does not hold of a star's image is the same at all wavelengths, but for the width that
 seeing gives it there.  It is fitted along with the rest: a change of the image in steps of the slit, small by its prior, in the star's
 own light.  So rows of light need not be good to their formula, only to their noise, and what differs between them, the part of a host
-whose colour is not the star's, tells the shapes of both.  The host is round, blurred by the star's seeing, cut by the slit, and has no
-negative light in any row.
-
-References
-----------
-.. [1] Lawson C. & Hanson R., 1974, Solving Least Squares Problems, chapter 23 (light that is not negative).
+whose colour is not the star's, tells the shapes of both.  The host is round, blurred by the star's seeing and cut by the slit.  Its
+light over the star's goes as a power of wavelength, from which every row may depart by about a third: noise that is free in every row
+would pass for a host more often than a host's lines and breaks need it.
 """
 
 from __future__ import annotations
@@ -24,6 +21,7 @@ from soxspipe.algorithms.objects.blurred_host import (
     HOST_PRIOR,
     LARGEST_HOST_ARCSEC,
     STEP,
+    STEP_ARCSEC,
     BlurredHost,
 )
 from soxspipe.algorithms.objects.slit_model import (
@@ -31,6 +29,7 @@ from soxspipe.algorithms.objects.slit_model import (
     PEAK_TOLERANCE,
     SHAPE_TOLERANCE,
     STAR_PARAMETERS,
+    USUAL_BETA,
     SlitFit,
     SlitModel,
     possible_star,
@@ -44,20 +43,36 @@ from soxspipe.numerics.rows import fit_rows
 
 KNOT_ARCSEC = 0.3
 """A pixel: finer changes of the image are not seen."""
-STARTS = 2
-"""From the best one alone the fit misses 2 of 24 simulated hosts that it finds from the best two."""
+RATIOS = (0.1, 0.4)
+"""Light of the host over the star's where the fit begins: a star of wide wings with a weak host and one of steep wings with a strong host
+are minima of their own."""
+DEPARTURE = 0.3
+"""Of a row's light from the power law: features of a supernova, breaks of a galaxy."""
 WIDTH_EXPONENT = -0.2
 """Of wavelength, by which seeing's width goes (Kolmogorov), and what a formula misses of the image with it."""
 LEAST_SIZE_FWHM = 1.5
 """A smaller host, before the blur, is seen as a star is: stars with a tail "had" hosts of the least size that was allowed."""
 ROW_OF_LIGHT, ROW_OF_PEAK = 0.006, 0.001
 """What a real star (NIRSPEC, exponent 2.7) has in a bin of a single row beyond its image elsewhere, over its light and over the row's peak."""
+SHIFT_OF_FWHM = 0.1
+"""Of the star from the trace: a host beside it draws the trace, more so where it is bright."""
+IMAGE_MEAN, IMAGE_PRIOR = (-0.1, -0.2, 3.0, 0.0), (0.3, 0.1, 1.0, 0.5)
+"""Of a star's image, as `slit_model` has them, and closer: width goes as wavelength to the power of -0.2, or -0.3 where the outer scale of
+turbulence is short, wings by 2 to 4, alike at all wavelengths.  What asks for more is not seeing alone."""
+BETA = 2
+"""Place of the exponent among the parameters of a star's shape."""
+LEAST_BETA = 2.0
+"""Of a star that has a host: stars of exponents below have not been seen, and with such wings it would be the host as well."""
+RATIO_MEAN, RATIO_PRIOR = (float(np.log(0.1)), 0.0), (3.0, 2.0)
+"""Logarithm of the host's light over the star's, any; its exponent of wavelength, as two of galaxies and supernovae differ."""
+LEAST_RATIO, LARGEST_RATIO, STEEPEST_RATIO = 1e-4, 100.0, 8.0
+"""No host, no star, and no two spectra further apart."""
 RANGE_STEPS = (0.9, 1.4, 2.0, 2.8, 4.0, 5.6)
 """Of the distance at which a quadratic chi squared has risen as far."""
+ROW_HEIGHTS = 4
+"""Free in a row: star, constant, and about as much as the priors leave of the others."""
 END_ARCSEC = 0.6
 """Two pixels: so far from where the lit slit ends, blurred and moved, its flat and its light do not agree."""
-NONE = 1e30
-"""Inverse variance about 0 that keeps a host's light out of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,10 +87,10 @@ class HostFit:
         Shape, shares of the places and heights of the point source.
     change : ndarray, shape (knots,)
         Of its image, in units of the height of its Moffats.
-    host : ndarray, shape (2,), or None
-        Logarithm of the size (arcsec) before the blur, and place.
+    host : ndarray, shape (4,), or None
+        Logarithm of the size (arcsec) before the blur, place, logarithm of its light over the star's, exponent of wavelength of that.
     peak : ndarray, shape (rows,)
-        Of the host, before the blur; not negative.
+        Of the host, in units of `StarAndHost.table`.
     """
 
     misfit: float
@@ -96,34 +111,43 @@ class StarAndHost:
         Width of the object at median wavelength.
     blur : BlurredHost
         Hosts of one Sersic index in the star's seeing.
+    scatter : float
+        Chi squared per degree of freedom that fits have left, by which variances are enlarged.
     """
 
-    def __init__(self, rows: SlitRows, fwhm_arcsec: float, blur: BlurredHost) -> None:
+    def __init__(self, rows: SlitRows, fwhm_arcsec: float, blur: BlurredHost, scatter: float = 1.0) -> None:
         self.slit, self.blur = SlitModel(rows, fwhm_arcsec, blur.index), blur
         self.n_rows, self.index = self.slit.n_rows, blur.index
         error = (ROW_OF_LIGHT * np.maximum(rows.light, 0.0)) ** 2 + (ROW_OF_PEAK * self.slit.peak[:, None]) ** 2
         live = (rows.weight > 0) & ~_near_end(rows)
-        self.weight = np.where(live, 1.0 / (1.0 / np.where(live, rows.weight, 1.0) + error), 0.0)
+        self.weight = np.where(live, 1.0 / (1.0 / np.where(live, rows.weight, 1.0) + error) / scatter, 0.0)
+        self.linear_prior = self.slit.linear_prior.copy()
+        self.linear_prior[:, 0] = 1.0 / (SHIFT_OF_FWHM * fwhm_arcsec * self.slit.peak) ** 2
         self.knots = KNOT_ARCSEC * np.arange(-np.ceil(REACH_ARCSEC / KNOT_ARCSEC) - 1, np.ceil(REACH_ARCSEC / KNOT_ARCSEC) + 2)
         of_width = self.slit.x * self.slit.colour[:, :, 0] ** -WIDTH_EXPONENT
         self.tents = np.maximum(1.0 - np.abs(of_width[..., None] - self.knots) / KNOT_ARCSEC, 0.0)
-        self.size_limits = (float(np.log(LEAST_SIZE_FWHM * fwhm_arcsec)), float(np.log(LARGEST_HOST_ARCSEC)))
+        low = (np.log(LEAST_SIZE_FWHM * fwhm_arcsec), -FURTHEST_HOST_ARCSEC, np.log(LEAST_RATIO), -STEEPEST_RATIO)
+        high = (np.log(LARGEST_HOST_ARCSEC), FURTHEST_HOST_ARCSEC, np.log(LARGEST_RATIO), STEEPEST_RATIO)
+        self.host_limits = np.array(low), np.array(high)
         self._tables: dict[float, FloatArray] = {}
 
     def alone(self, star: SlitFit) -> HostFit:
         """Fit a point source without a host, begun from a known one."""
         return self.improve(self._at(star, np.zeros(self.knots.size), None))
 
-    def with_host(self, star: SlitFit, size_arcsec: float, places_arcsec: Sequence[float]) -> HostFit:
+    def with_host(self, star: SlitFit, size_arcsec: float, places_arcsec: Sequence[float]) -> list[HostFit]:
         """Fit a host too, begun from a point source with usual wings, as smeared as a known one or not at all, and hosts at some places.
 
-        The best `STARTS` of these are improved: star and host have more than one minimum where they are alike.
+        One fit for each of `RATIOS`, the best first.
         """
         none = np.zeros(self.knots.size)
         stars = [usual_star(star, shares) for shares in (self.slit.still_shares(), star.shares)]
-        hosts = [np.array([np.clip(np.log(size_arcsec), *self.size_limits), place]) for place in places_arcsec]
-        begun = sorted((self._at(one, none, host) for one in stars for host in hosts), key=lambda fit: fit.misfit)
-        return min((self.improve(fit) for fit in begun[:STARTS]), key=lambda fit: fit.misfit)
+        fits = []
+        for ratio in RATIOS:
+            hosts = [np.clip([np.log(size_arcsec), place, np.log(ratio), 0.0], *self.host_limits) for place in places_arcsec]
+            begun = (self._at(one, none, host) for one in stars for host in hosts)
+            fits.append(self.improve(min(begun, key=_misfit)))
+        return sorted(fits, key=_misfit)
 
     def again(self, known: HostFit) -> HostFit:
         """Fit star and host, begun from those of another blur."""
@@ -133,16 +157,28 @@ class StarAndHost:
         """Damped Gauss-Newton steps until chi squared stands still."""
         return damped_steps(start, self._normal, self._held, self._moved, LARGEST_STEP)
 
+    def scatter(self, fit: HostFit) -> float:
+        """Chi squared of a fit per degree of freedom, at least 1."""
+        return max(1.0, fit.misfit / max(int((self.weight > 0).sum()) - ROW_HEIGHTS * self.n_rows, 1))
+
     def image(self, fit: HostFit) -> FloatArray:
         """The point source, for Moffats of unit height, shape (rows, bins)."""
         return self.slit.moffats(fit.star.shape, fit.star.shares) + self.tents @ fit.change
 
+    def table(self, size_arcsec: float) -> FloatArray:
+        """The host along `BlurredHost.along`, with the light of a star of unit height."""
+        if size_arcsec not in self._tables:
+            seen = self.blur.table(size_arcsec)
+            self._tables[size_arcsec] = seen * (self.slit.fwhm / (seen.sum() * STEP_ARCSEC))
+        return self._tables[size_arcsec]
+
     def host_shape(self, host: FloatArray) -> FloatArray:
-        """The host, for unit central brightness before the blur, shape (rows, bins)."""
-        size = float(np.exp(host[0]))
-        if size not in self._tables:
-            self._tables[size] = self.blur.table(size)
-        return np.interp(self.slit.x - host[1], self.blur.along, self._tables[size])
+        """The host with the light of a star of unit height, shape (rows, bins)."""
+        return np.interp(self.slit.x - host[1], self.blur.along, self.table(float(np.exp(host[0]))))
+
+    def ratio(self, host: FloatArray) -> FloatArray:
+        """Light of the host over the star's by the power law, shape (rows, 1)."""
+        return np.asarray(np.exp(host[2]) * self.slit.colour[:, :, 0] ** host[3])
 
     def own_light(self, fit: HostFit) -> float:
         """Light of the point source in all rows, electrons times bins."""
@@ -174,47 +210,43 @@ class StarAndHost:
         """Light of the host in all rows, electrons times bins."""
         return 0.0 if fit.host is None else float(np.sum(fit.peak * self.host_shape(fit.host).sum(axis=1)))
 
-    def gain_by_lacking(self, fit: HostFit) -> float:
-        """Chi squared that the host would gain if its light could be missing in a row as well."""
-        return fit.misfit - self._at(fit.star, fit.change, fit.host, lacking=True).misfit
-
     def heights(self, fit: HostFit) -> FloatArray:
         """The host's peak in these rows when all shapes are those of a fit to others, shape (rows,)."""
         return self._at(fit.star, fit.change, fit.host).peak
 
-    def _at(self, star: SlitFit, change: FloatArray, host: FloatArray | None, *, lacking: bool = False) -> HostFit:
-        """The best heights for these shapes, the host's not negative unless it may be `lacking`; those of `star` are not looked at."""
+    def _at(self, star: SlitFit, change: FloatArray, host: FloatArray | None) -> HostFit:
+        """The best heights for these shapes; those of `star` are not looked at."""
         here = HostFit(misfit=0.0, star=star, change=change, host=host, peak=np.zeros(self.slit.light.shape[0]))
-        terms = self.slit.terms(self.image(here), None if host is None else self.host_shape(host))
-        light = self.slit.light[..., None]
-        found = fit_rows(terms, self.weight, light, self._prior(here))
-        if host is not None and not lacking and (found[:, 1] < 0).any():
-            none = found[:, 1, 0] < 0
-            found[none] = fit_rows(terms[none], self.weight[none], light[none], self._prior(here, none)[none])
-            found[none, 1] = 0.0
-        residual = self.slit.light - (terms @ found)[..., 0]
-        heights = found[:, -self.slit.linear_prior.shape[1] :, 0]
+        terms, prior = self._terms(here, self.image(here), None if host is None else self.host_shape(host))
+        found = fit_rows(terms, self.weight, self.slit.light[..., None], prior)
+        residual, own = self.slit.light - (terms @ found)[..., 0], found[:, 0, 0]
         mean, width = self._shape_priors(here)
         misfit = (
-            np.sum(self.weight * residual**2)
-            + np.sum(self.slit.linear_prior * heights**2)
-            + np.sum(((self._vector(here) - mean) / width) ** 2)
+            np.sum(self.weight * residual**2) + np.sum(prior * found[:, 1:, 0] ** 2) + np.sum(((self._vector(here) - mean) / width) ** 2)
         )
-        peak = here.peak if host is None else found[:, 1, 0]
-        return replace(here, misfit=float(misfit), star=replace(here.star, own=found[:, 0, 0]), peak=peak)
+        if host is not None:
+            peak = self.ratio(host)[:, 0] * (own + DEPARTURE * self.slit.peak * found[:, 1, 0])
+            here = replace(here, peak=peak)
+        return replace(here, misfit=float(misfit), star=replace(here.star, own=own))
 
-    def _prior(self, fit: HostFit, none: BoolArray | None = None) -> FloatArray:
-        """Of the heights of a row but the star's; in some rows there is no host."""
-        if fit.host is None or none is None:
-            return self.slit.linear_prior
-        return np.concatenate([np.where(none, NONE, 0.0)[:, None], self.slit.linear_prior], axis=1)
+    def _terms(self, fit: HostFit, image: FloatArray, host: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        """Terms that are linear in every row, shape (rows, bins, terms), and inverse variances about 0 of all heights but the star's.
+
+        The star brings the host's light by the power law with it; departures from that are in units of what is usual.
+        """
+        if fit.host is None or host is None:
+            return self.slit.terms(image, None), self.linear_prior
+        light = self.ratio(fit.host) * host
+        departure = DEPARTURE * self.slit.peak[:, None] * light
+        return self.slit.terms(image + light, departure), np.insert(self.linear_prior, 0, 1.0, axis=1)
 
     def _shape_priors(self, fit: HostFit) -> tuple[FloatArray, FloatArray]:
         """Mean and width of the priors of all parameters of shape."""
         mean, width = self.slit.priors()
-        image = self.slit.moffat_at(fit.star.shape, self.knots)
-        own = (mean, np.zeros(self.knots.size)), (width, SHAPE_TOLERANCE * image + PEAK_TOLERANCE)
-        host = ((), ()) if fit.host is None else (HOST_MEAN, HOST_PRIOR)
+        mean[: len(IMAGE_MEAN)], width[: len(IMAGE_MEAN)] = IMAGE_MEAN, IMAGE_PRIOR
+        usual = self.slit.moffat_at(np.array([0.0, WIDTH_EXPONENT, USUAL_BETA, 0.0]), self.knots)
+        own = (mean, np.zeros(self.knots.size)), (width, SHAPE_TOLERANCE * usual + PEAK_TOLERANCE)
+        host = ((), ()) if fit.host is None else ((*HOST_MEAN, *RATIO_MEAN), (*HOST_PRIOR, *RATIO_PRIOR))
         return np.concatenate([*own[0], host[0]]), np.concatenate([*own[1], host[1]])
 
     @staticmethod
@@ -230,36 +262,39 @@ class StarAndHost:
         """Normal matrix and right-hand side of a step, and how the point source's light goes with each parameter."""
         moffats, by_shape = self.slit.moffats_and_slopes(fit.star)
         slopes = self.slit.slopes(fit.star, moffats, by_shape)
-        host = None if fit.host is None else self._host_and_slopes(fit.host)
-        by_host = [] if host is None else [fit.peak[:, None] * slope for slope in host[1:]]
+        image = moffats @ fit.star.shares + self.tents @ fit.change
+        host, by_host = (None, []) if fit.host is None else self._host_and_slopes(fit, fit.host)
         columns = np.concatenate(
             [np.stack([self.slit.light, *slopes], axis=-1), fit.star.own[:, None, None] * self.tents, *(one[..., None] for one in by_host)],
             axis=-1,
         )
-        terms = self.slit.terms(moffats @ fit.star.shares + self.tents @ fit.change, None if host is None else host[0])
-        heights = fit_rows(terms, self.weight, columns, self._prior(fit, fit.peak <= 0.0))
+        terms, prior = self._terms(fit, image, host)
+        heights = fit_rows(terms, self.weight, columns, prior)
         left = columns - terms @ heights
         residual, slope = left[..., 0], left[..., 1:].reshape(-1, columns.shape[-1] - 1)
         weighted = slope * self.weight.reshape(-1, 1)
         mean, width = self._shape_priors(fit)
         right = weighted.T @ residual.ravel() - (self._vector(fit) - mean) / width**2
         # its image changes, and its height as far as the change looks like the star itself
-        own = columns[..., 1:].sum(axis=(0, 1)) - terms[..., 0].sum(axis=1) @ heights[:, 0, 1:]
-        own[right.size - len(by_host) :] -= columns[..., columns.shape[-1] - len(by_host) :].sum(axis=(0, 1))
+        own = -image.sum(axis=1) @ heights[:, 0, 1:]
+        of_image = right.size - len(by_host)
+        own[:of_image] += columns[..., 1 : 1 + of_image].sum(axis=(0, 1))
         return weighted.T @ slope + np.diag(width**-2), right, own
 
-    def _host_and_slopes(self, host: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The host, and its derivatives by size and place."""
-        here = self.host_shape(host)
-        by_size, by_place = ((self.host_shape(host + step) - here) / STEP for step in STEP * np.eye(2))
-        return here, by_size, by_place
+    def _host_and_slopes(self, fit: HostFit, host: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
+        """The host's shape, and derivatives of its light by its four parameters."""
+        here, peak = self.host_shape(host), fit.peak[:, None]
+        by_size, by_place = ((self.host_shape(host + step) - here) / STEP for step in STEP * np.eye(host.size)[:2])
+        light = peak * here
+        return here, [peak * by_size, peak * by_place, light, light * np.log(self.slit.colour[:, :, 0])]
 
     def _held(self, fit: HostFit, right: FloatArray) -> BoolArray:
         """Parameters that stand at a limit and are drawn beyond it."""
         rest = right[STAR_PARAMETERS + self.knots.size :]
         held = [self.slit.held(fit.star, right[:STAR_PARAMETERS]), np.zeros(self.knots.size, dtype=bool)]
         if fit.host is not None:
-            low, high = np.array([self.size_limits, (-FURTHEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC)]).T
+            held[0][BETA] |= fit.star.shape[BETA] <= LEAST_BETA + 1e-9 and right[BETA] < 0
+            low, high = self.host_limits
             held.append(((fit.host <= low + 1e-9) & (rest < 0)) | ((fit.host >= high - 1e-9) & (rest > 0)))
         return np.concatenate(held)
 
@@ -269,9 +304,13 @@ class StarAndHost:
         shape, shares = possible_star(vector(fit.star) + of_star)
         host = fit.host
         if host is not None:
-            size, place = host + of_host
-            host = np.array([np.clip(size, *self.size_limits), np.clip(place, -FURTHEST_HOST_ARCSEC, FURTHEST_HOST_ARCSEC)])
+            host = np.clip(host + of_host, *self.host_limits)
+            shape[BETA] = max(shape[BETA], LEAST_BETA)
         return self._at(replace(fit.star, shape=shape, shares=shares), fit.change + of_image, host)
+
+
+def _misfit(fit: HostFit) -> float:
+    return fit.misfit
 
 
 def _near_end(rows: SlitRows) -> BoolArray:

@@ -174,6 +174,8 @@ def test_a_host_is_worth_a_word_from_five_quarters_of_a_sigma_and_a_fiftieth_of_
     assert worth_saying(1.25, 0.02)
     assert not worth_saying(1.2, 0.2)
     assert not worth_saying(90.0, 0.019)
+    assert worth_saying(2.0, 0.02, 2.0)
+    assert not worth_saying(1.9, 0.2, 2.0)
 
 
 def test_what_noise_lets_a_host_gain_is_not_significant() -> None:

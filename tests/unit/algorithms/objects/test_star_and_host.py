@@ -42,7 +42,7 @@ def fitted(light: np.ndarray) -> tuple[StarAndHost, HostFit, HostFit]:
     """The model, a point source alone, and one with a host."""
     data = rows(light)
     model, star = StarAndHost(data, FWHM, DISC), SlitModel(data, FWHM).start()
-    return model, model.alone(star), model.with_host(star, 3.5, (0.0,))
+    return model, model.alone(star), model.with_host(star, 3.5, (0.0,))[0]
 
 
 @pytest.mark.parametrize(("size", "place"), [(3.5, 0.0), (2.5, 1.0)])
@@ -63,13 +63,42 @@ def test_what_the_formula_misses_of_a_star_is_in_its_image_and_no_host() -> None
     middle, sides = model.image(alone)[7], np.array([np.argmin(np.abs(CENTRES - side)) for side in (-2.0, 2.0)])
     assert middle[sides[1]] - middle[sides[0]] == pytest.approx(0.005, abs=0.002)
     assert alone.misfit < 1.1 * model.weight.size
-    assert alone.misfit - both.misfit < 40.0
+    assert alone.misfit - both.misfit < 10.0
 
 
-def test_a_host_is_never_light_that_is_missing() -> None:
-    model, _, both = fitted(BLUE_STAR[:, None] * image())
-    assert both.peak.min() == 0.0
-    assert 0.0 < model.gain_by_lacking(both) < 1.5 * COLOUR.size  # noise
+def test_noise_lets_a_host_gain_little() -> None:
+    """Its light follows the star's: there are four parameters for noise to use, not one in every row."""
+    model, alone, both = fitted(BLUE_STAR[:, None] * image())
+    assert alone.misfit - both.misfit < 10.0
+    assert model.host_light(both) < 0.03 * model.own_light(both)
+
+
+def test_light_of_a_host_departs_from_a_power_law_by_a_third() -> None:
+    jagged = np.where(np.arange(COLOUR.size) % 2, 1.25, 0.75)[:, None]
+    own, host = BLUE_STAR[:, None] * image(), 500.0 * DISC(CENTRES, 3.5) * jagged
+    model, _, both = fitted(own + host)
+    np.testing.assert_allclose(both.peak[1::2].sum() / both.peak[::2].sum(), 1.25 / 0.75, rtol=0.15)
+    assert model.own_light(both) == pytest.approx(own.sum(), rel=0.03)
+
+
+def test_a_trace_that_a_host_draws_aside_is_followed() -> None:
+    """The star a twentieth of its width off the trace at the red end, where the host is bright."""
+    moved = 0.05 * FWHM * (COLOUR - COLOUR.min())[:, None] / np.ptp(COLOUR)
+    host = 400.0 * COLOUR[:, None] ** 2 * DISC(CENTRES - 0.8, 3.0)
+    slope = np.gradient(image(), BIN_ARCSEC, axis=1)
+    own = BLUE_STAR[:, None] * image()
+    model, _, both = fitted(own + BLUE_STAR[:, None] * moved * slope + host)
+    assert model.own_light(both) == pytest.approx(own.sum(), rel=0.03)
+    assert both.misfit < 1.3 * model.weight.size
+
+
+def test_errors_can_be_enlarged() -> None:
+    data = rows(BLUE_STAR[:, None] * image())
+    usual, larger = StarAndHost(data, FWHM, DISC), StarAndHost(data, FWHM, DISC, scatter=4.0)
+    np.testing.assert_allclose(4.0 * larger.weight, usual.weight)
+    star = SlitModel(data, FWHM).start()
+    assert usual.scatter(replace(usual.alone(star), misfit=4.0 * (usual.weight.size - 64))) == pytest.approx(4.0)
+    assert usual.scatter(replace(usual.alone(star), misfit=10.0)) == 1.0
 
 
 def test_without_a_host_there_is_no_light_of_one() -> None:
@@ -97,4 +126,4 @@ def test_light_at_the_end_of_the_slit_is_no_host() -> None:
     star = SlitModel(ended, FWHM).start()
     assert np.all(model.weight[:, CENTRES < -1.5] == 0.0)
     assert np.all(model.weight[:, CENTRES > -1.3] > 0.0)
-    assert model.alone(star).misfit - model.with_host(star, 3.5, (0.0,)).misfit < 40.0
+    assert model.alone(star).misfit - model.with_host(star, 3.5, (0.0,))[0].misfit < 10.0
