@@ -149,10 +149,6 @@ class StarAndHost:
             fits.append(self.improve(min(begun, key=_misfit)))
         return sorted(fits, key=_misfit)
 
-    def again(self, known: HostFit) -> HostFit:
-        """Fit star and host, begun from those of another blur."""
-        return self.improve(self._at(known.star, known.change, known.host))
-
     def improve(self, start: HostFit) -> HostFit:
         """Damped Gauss-Newton steps until chi squared stands still."""
         return damped_steps(start, self._normal, self._held, self._moved, LARGEST_STEP)
