@@ -142,7 +142,8 @@ def running_median(values: FloatArray, width: int, known: BoolArray | None = Non
     """Median over `width` neighbours (odd), ends padded with the end values; finite values, shape (n,).
 
     Values that are not known take part as the nearest that is: as zeros they would hide one that stands between them.
-    Medians over more than `WIDE_PX` are taken at every eighth of their width and joined by straight lines.
+    Medians over more than `WIDE_PX` are taken at every eighth of their width and joined by straight lines; at the ends they are of
+    the values mirrored there, since half a window of one value would be that value.
     """
     if known is not None:
         values = _nearest_known(values, known)
@@ -154,7 +155,8 @@ def running_median(values: FloatArray, width: int, known: BoolArray | None = Non
     position = np.arange(0, values.size, step)
     if position[-1] != values.size - 1:
         position = np.append(position, values.size - 1)
-    around = values.take(position[:, None] + np.arange(-half, half + 1), mode="clip")
+    beside = np.abs(position[:, None] + np.arange(-half, half + 1))
+    around = values.take(np.minimum(beside, np.abs(2 * (values.size - 1) - beside)), mode="clip")
     around.partition(half, axis=1)
     return np.interp(np.arange(values.size), position, around[:, half])
 

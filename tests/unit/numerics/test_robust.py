@@ -62,10 +62,16 @@ def test_running_median_puts_the_nearest_known_value_where_none_is_known() -> No
 @pytest.mark.parametrize("width", [3, 5, 7, 31])
 def test_running_median_is_that_of_each_stretch(width: int) -> None:
     values, half = np.random.default_rng(8).normal(size=200), width // 2
-    padded = np.concatenate([np.full(half, values[0]), values, np.full(half, values[-1])])
+    padded = np.pad(values, half, mode="reflect" if width > 21 else "edge")
     places = np.arange(0, 200, width // 8 if width > 21 else 1)
     expected = [np.median(padded[k : k + width]) for k in places]
     np.testing.assert_array_equal(running_median(values, width)[places], expected)
+
+
+def test_a_wide_running_median_is_not_its_last_value_at_the_end() -> None:
+    values = np.zeros(300)
+    values[[0, -1]] = 50.0
+    np.testing.assert_array_equal(running_median(values, 201), 0.0)
 
 
 def test_running_mean_leaves_unused_values_out() -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from soxspipe.algorithms.extraction.reject_outliers import FAR_SHARE, Rejection, reject_outliers
 from soxspipe.algorithms.extraction.steep_flanks import light_beside_trace
-from soxspipe.algorithms.objects.object_flux import flux_along
+from soxspipe.algorithms.objects.object_flux import flux_along, flux_of_neighbours, has_core
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.settings import AlgorithmSettings
 from soxspipe.algorithms.sky.sky_and_object import N_LAGS, evaluate_sky, joint_geometry, solve_sky_and_object
@@ -130,19 +130,21 @@ def extract_order(data: OrderData, sky_fit: SkyFit, shares: FloatArray, settings
     geometry = joint_geometry(sky_fit.spline, data.u_px, data.slit, data.good)
     sky_range = np.where(data.window.inside, sky_fit.spline.local_range(data.u_px), 0.0)
     rejection = reject_outliers(data, sky_fit.electrons, shares, sky_range, limit)
-    weight = np.where(data.good & ~rejection.rejected, 1.0 / rejection.variance, 0.0)
+    beside = flux_of_neighbours(rejection.flux, has_core(shares, data.good & ~rejection.rejected))
+    variance = data.variance(sky_fit.electrons + np.maximum(beside, 0.0)[:, None] * np.maximum(shares, 0.0))
+    weight = np.where(data.good & ~rejection.rejected, 1.0 / variance, 0.0)
     final = solve_sky_and_object(data, sky_fit.spline, geometry, shares, weight)
     sky = np.where(data.window.inside, evaluate_sky(final.spline, geometry), 0.0)
-    beside = light_beside_trace(final.flux, np.sqrt(final.variance), shares, weight, data.u_px)
+    tilted = light_beside_trace(final.flux, np.sqrt(final.variance), shares, weight, data.u_px)
     return ExtractedOrder(
         data=data,
         sky=sky,
         sky_variance=final.sky_variance,
         shares=shares,
-        variance=rejection.variance,
+        variance=variance,
         rejection=rejection,
-        flux=final.flux + beside,
-        flux_variance=final.variance + beside**2,
+        flux=final.flux + tilted,
+        flux_variance=final.variance + tilted**2,
         covariance=final.covariance,
         sky_fit=replace(sky_fit, spline=final.spline, electrons=sky),
     )

@@ -324,7 +324,7 @@ def _object_light(fit: SkyFit, shares: FloatArray, rejected: BoolArray) -> Float
     data, sky, sound = fit.data, fit.electrons, fit.data.good & ~rejected
     flux, _ = flux_along(data.electrons - sky, data.variance(sky), shares, sound)
     variance = data.variance(sky + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
-    return steady_flux(flux, flux_error(variance, shares, sound))[0][:, None] * shares
+    return steady_flux(flux, flux_error(variance, shares, sound), data.binning[0])[0][:, None] * shares
 
 
 def extract_without_sky(orders: Sequence[OrderData], trace: ObjectTrace, settings: ExtractionSettings) -> SolvedOrders:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from soxspipe.datamodel.arrays import BoolArray, FloatArray
-from soxspipe.numerics.robust import running_median
+from soxspipe.numerics.robust import edge_padded, running_median
 from soxspipe.numerics.rows import row_dot
 
 FLUX_SMOOTH_PX = 15
@@ -14,6 +14,8 @@ LINE_SIGMA = 5.0
 """An emission line that stands out this much is flux, no noise."""
 LEAST_SIGNIFICANCE = 12.0
 """Where rows are faint and averaged widely, a line must be beyond any doubt of its noise."""
+BESIDE_LINE = 0.12
+"""Of a line's height: half of what its brightest two rows leave to the rows beside them, where its peak falls between these two (sigma 0.85 px)."""
 WANTED_SNR = 40.0
 """Weights known to 1 / 40 are as good as exact ones: the loss goes with the square."""
 WIDEST_SMOOTH_PX = 201
@@ -74,15 +76,52 @@ def smooth_flux(flux: FloatArray, error: FloatArray) -> FloatArray:
     return np.where(np.abs(flux - level) > LINE_SIGMA * error, flux, level)
 
 
-def steady_flux(flux: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]:
+def flux_of_neighbours(flux: FloatArray, known: BoolArray) -> FloatArray:
+    """Mean of the nearest known fluxes on both sides of every dispersion pixel, without its own; shape (n_disp,).
+
+    Its own flux must not be in the variance that weighs it: bright noise would count for less than faint noise, and averages of faint
+    spectra come out half a per cent low.  A line as narrow as the instrument makes it has half of its height there.
+    """
+    places = np.flatnonzero(known)
+    if places.size < 2:
+        return flux
+    here = np.arange(flux.size)
+    before = places[np.maximum(np.searchsorted(places, here) - 1, 0)]
+    after = places[np.minimum(np.searchsorted(places, here, side="right"), places.size - 1)]
+    first, last = places[0], places[-1]
+    return 0.5 * (flux[np.where(here <= first, after, before)] + flux[np.where(here >= last, before, after)])
+
+
+def steady_flux(flux: FloatArray, error: FloatArray, binning: int = 1) -> tuple[FloatArray, FloatArray]:
     """Flux smoothed until its noise no longer matters, with its error.
 
     A profile measured against a flux that holds the noise of the same pixels comes out too peaked, by about the inverse square of the
     flux's signal-to-noise; the running median is therefore as wide as that asks for, and lines that stand out of it are kept.
+
+    Parameters
+    ----------
+    flux, error : ndarray, shape (n_disp,)
+        As `flux_along` has them.
+    binning : int
+        Rows of the detector in one of these: where they are binned, lines may be as narrow as tracks of cosmic rays.
     """
     known = np.isfinite(error)
     typical = float(np.median(flux[known] / error[known])) if known.any() else 0.0
     width = int(np.clip((WANTED_SNR / max(typical, 1e-3)) ** 2, FLUX_SMOOTH_PX, WIDEST_SMOOTH_PX)) // 2 * 2 + 1
     level = running_median(flux, width, known)
-    line = np.abs(flux - level) > max(LINE_SIGMA, LEAST_SIGNIFICANCE) * error
+    height = flux - level
+    line = np.abs(height) > max(LINE_SIGMA, LEAST_SIGNIFICANCE) * error
+    if binning == 1:
+        line &= _wider_than_a_track(height, error)
     return np.where(line, flux, level), np.where(line, error, 1.25 * error / np.sqrt(width))
+
+
+def _wider_than_a_track(height: FloatArray, error: FloatArray) -> BoolArray:
+    """Rows that may be part of a line: beside them and the brighter of their neighbours there is light too, or nothing is known.
+
+    A cosmic ray along the slit lights one or two rows.  Its flux squared would be its weight in the object's profile.
+    """
+    most = np.where(np.isfinite(error), np.abs(height) + 2.0 * np.where(np.isfinite(error), error, 0.0), np.inf)
+    far_before, before, after, far_after = (edge_padded(most, 2)[k : k + height.size] for k in (0, 1, 3, 4))
+    beside = np.where(after > before, np.maximum(before, far_after), np.maximum(after, far_before))
+    return np.asarray((beside > BESIDE_LINE * np.abs(height)) | np.isinf(np.maximum(before, after)))

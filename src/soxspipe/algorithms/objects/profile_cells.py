@@ -130,7 +130,7 @@ def _order_cells(
     distance = np.where(window.inside, window.slit_arcsec - path.slit_arcsec[:, None], 1e3)
     use = data.good & (np.abs(distance) < reach) & has_core(shares, data.good)[:, None]
     measured, error = flux_along(light, data.variance(sky), shares, use)
-    flux, smooth_error = steady_flux(measured, error)
+    flux, smooth_error = steady_flux(measured, error, data.binning[0])
     use &= (flux > LEAST_SIGNIFICANCE * smooth_error)[:, None]
     variance = data.variance(np.maximum(sky, 0.0) + np.maximum(flux, 0.0)[:, None] * np.maximum(shares, 0.0))
     peak = np.maximum(flux, 0.0) * row_max(shares)
