@@ -87,7 +87,7 @@ def join_orders(numbers: Sequence[int], fits: Mapping[int, OrderFit], known: Cir
         own = sure.get(order)
         if order in laws:
             broken = broken or _broken(laws[order], sure, shifts, known)
-            shifts[order] = _with_law(own, laws[order], shifts, known, broken)
+            shifts[order] = _with_law(own, fits.get(order), laws[order], shifts, known, broken)
         elif motion is not None:
             shifts[order] = _with_neighbours(order, own, fits.get(order), motion, known.flexure.apart)
         else:
@@ -158,10 +158,10 @@ def _as_others(expected: float, error: float, lines: OrderFit | None) -> OrderSh
 
     What its few lines hint at may be right, or a chance match: half of the way there is in the error.
     """
-    against = lines is not None and abs(lines.mean_px - expected) > DISAGREE_SIGMA * np.hypot(lines.error_px, error)
-    if lines is not None and against:
+    reason = ""
+    if lines is not None and _contradicts(lines, expected, error):
         error = float(np.hypot(error, 0.5 * (lines.mean_px - expected)))
-    reason = "its few sky lines contradict the orders beside it" if against else ""
+        reason = "its few sky lines contradict the orders beside it"
     if error <= MOST_ERROR_PX or abs(expected) > LAW_SIGMA * error:
         return replace(_borrowed(expected, error, "neighbours"), reason=reason)
     return replace(UNTIED, reason=reason or "no sky lines were measured, and the orders beside it do not move together")
@@ -191,11 +191,20 @@ def _broken(law: FlexureLaw, sure: Mapping[int, OrderFit], shifts: Mapping[int, 
     return ""
 
 
-def _with_law(own: OrderFit | None, law: FlexureLaw, shifts: Mapping[int, OrderShift], known: Circumstances, broken: str) -> OrderShift:
+def _with_law(
+    own: OrderFit | None,
+    unsure: OrderFit | None,
+    law: FlexureLaw,
+    shifts: Mapping[int, OrderShift],
+    known: Circumstances,
+    broken: str,
+) -> OrderShift:
     if broken:
         return replace(UNTIED, reason=f"no sky lines were measured, and {broken}") if own is None else _alone(own)
     expected, error = _lawful(law, [shifts[order] for order in law.leaders], known)
-    doubtful = own is not None and abs(own.mean_px - expected) > DISAGREE_SIGMA * np.hypot(own.error_px, error)
+    if own is None and unsure is not None and unsure.n_lines >= SURE_LINES and _contradicts(unsure, expected, error):
+        return replace(UNTIED, reason="its sky lines are not beyond doubt, but contradict its law")
+    doubtful = own is not None and _contradicts(own, expected, error)
     if own is None or (doubtful and own.n_lines < SURE_LINES):
         if abs(expected) > LAW_SIGMA * error:
             return _borrowed(expected, error, "law")
@@ -203,6 +212,10 @@ def _with_law(own: OrderFit | None, law: FlexureLaw, shifts: Mapping[int, OrderS
         said = f"{seen}, and the law's shift of {expected:+.2f} px is within twice its error of {error:.2f} px"
         return replace(UNTIED, reason=said)
     return _alone(own) if doubtful else _joined(own, expected, error, "lines and law")
+
+
+def _contradicts(own: OrderFit, expected: float, error: float) -> bool:
+    return bool(abs(own.mean_px - expected) > DISAGREE_SIGMA * np.hypot(own.error_px, error))
 
 
 def _lawful(law: FlexureLaw, leaders: Sequence[OrderShift], known: Circumstances) -> tuple[float, float]:

@@ -151,6 +151,16 @@ def test_r_leans_on_i_by_its_law() -> None:
     assert far[R].shift_px == pytest.approx(1.104)
 
 
+def test_lines_that_are_not_beyond_doubt_can_forbid_a_law() -> None:
+    """Six lines put r 5 px below what i says by its law: neither is believed, and u and g have no leaders."""
+    found = bands({R: replace(own(R, -4.0, error=0.1, n_lines=6), sure=False), I: own(I, 1.0)})
+    assert not found[R].tied
+    assert "contradict" in found[R].reason
+    assert not found[U].tied
+    few = bands({R: replace(own(R, -4.0, error=0.1, n_lines=2), sure=False), I: own(I, 1.0)})
+    assert few[R].source == "law"
+
+
 def test_lines_of_its_own_count_more_than_a_law() -> None:
     found = bands({R: own(R, 1.0), I: own(I, 0.9), U: own(U, -1.2, error=0.05)})
     assert found[U].shift_px == pytest.approx(-1.2, abs=0.02)
