@@ -113,31 +113,31 @@ def find_in_wings(slit_light: SlitLight, sources: Sequence[SlitSource], needed: 
     """
     if not sources:
         return ()
-    found = [companion for side in (-1, 1) if (companion := _of_side(slit_light, sources, side, needed)) is not None]
+    first = sources[0]
+    own = own_light(slit_light, slit_light.light, first.slit_arcsec, first.fwhm_arcsec)
+    if not own.max() > 0.0:
+        return tuple(sources)
+    images = (_Image(slit_arcsec=slit_light.slit_arcsec, light=own, middle_arcsec=first.slit_arcsec, side=side) for side in (-1, 1))
+    found = [companion for image in images if (companion := _of_side(slit_light, sources, image, needed)) is not None]
     room = max(LARGEST_COUNT - len(sources), 0)
     return tuple(sorted([*sources, *found[:room]], key=lambda source: -source.relative_flux))
 
 
-def _of_side(slit_light: SlitLight, sources: Sequence[SlitSource], side: int, needed: float) -> SlitSource | None:
+def _of_side(slit_light: SlitLight, sources: Sequence[SlitSource], image: _Image, needed: float) -> SlitSource | None:
     """The clearest companion on a side, None if none is clear."""
     first = sources[0]
-    own = own_light(slit_light, slit_light.light, first.slit_arcsec, first.fwhm_arcsec)
-    if not own.max() > 0.0:
-        return None
-    image = _Image(slit_arcsec=slit_light.slit_arcsec, light=own, middle_arcsec=first.slit_arcsec, side=side)
     wing = _wing(slit_light, sources, image)
-    if wing is None:
+    best = None if wing is None else _best(wing, image, first.fwhm_arcsec)
+    if wing is None or best is None:
         return None
-    without, _ = wing.misfit()
-    best = _best(wing, image, first.fwhm_arcsec)
-    if best is None:
-        return None
-    misfit, height, place = best
+    (without, _), (misfit, height, place) = wing.misfit(), best
     scatter = _scatter(misfit / wing.light.size, first.fwhm_arcsec / float(slit_light.slit_arcsec[1] - slit_light.slit_arcsec[0]))
-    share, gain = height / float(own.max()), without - misfit
+    share, gain = height / float(image.light.max()), without - misfit
     if not COMPANION_SHARE < share < 1.0 or gain < needed**2 * scatter or _is_wider(wing, image, place, misfit, gain):
         return None
-    return replace(first, slit_arcsec=first.slit_arcsec + side * place, significance=float(np.sqrt(gain / scatter)), relative_flux=share)
+    return replace(
+        first, slit_arcsec=first.slit_arcsec + image.side * place, significance=float(np.sqrt(gain / scatter)), relative_flux=share
+    )
 
 
 def _scatter(misfit: float, bins: float) -> float:

@@ -41,10 +41,9 @@ def star(fwhm: float) -> SlitSource:
 @pytest.mark.parametrize("shape", [{}, {"tail": 0.4}, {"tail": -0.4}, {"hump": 0.9}, {"trail": 1.5}])
 @pytest.mark.parametrize("bend", [-10.0, 0.0, 10.0])
 def test_a_star_of_any_shape_has_no_companion(beta: float, shape: dict[str, float], bend: float) -> None:
-    for seed in range(3):
-        light = seen(2000.0 * image(STAR, 0.9, beta, **shape), error=0.3, bend=bend, seed=seed)
-        first = find_sources(light, NEEDED)[:1]
-        assert find_in_wings(light, first, NEEDED) == first
+    light = seen(2000.0 * image(STAR, 0.9, beta, **shape), error=0.3, bend=bend)
+    first = find_sources(light, NEEDED)[:1]
+    assert find_in_wings(light, first, NEEDED) == first
 
 
 @pytest.mark.parametrize("shape", [{}, {"tail": 0.3}, {"trail": 0.8}])
