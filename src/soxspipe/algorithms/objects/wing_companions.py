@@ -102,25 +102,32 @@ def find_in_wings(slit_light: SlitLight, sources: Sequence[SlitSource], needed: 
     slit_light : SlitLight
         Collapsed light.
     sources : sequence of SlitSource
-        Objects that are known, brightest first.
+        Objects that are known, the one that stands out most first.
     needed : float
         Significance a companion must have, in sigma of the scatter about the curve.
 
     Returns
     -------
     tuple of SlitSource
-        All objects, brightest first.
+        Those that are known and then those that are found.
     """
     if not sources:
         return ()
     first = sources[0]
-    own = own_light(slit_light, slit_light.light, first.slit_arcsec, first.fwhm_arcsec)
+    own = _own_image(slit_light, first)
     if not own.max() > 0.0:
         return tuple(sources)
     images = (_Image(slit_arcsec=slit_light.slit_arcsec, light=own, middle_arcsec=first.slit_arcsec, side=side) for side in (-1, 1))
     found = [companion for image in images if (companion := _of_side(slit_light, sources, image, needed)) is not None]
     room = max(LARGEST_COUNT - len(sources), 0)
-    return tuple(sorted([*sources, *found[:room]], key=lambda source: -source.relative_flux))
+    return (*sources, *sorted(found, key=lambda source: -source.relative_flux)[:room])
+
+
+def _own_image(slit_light: SlitLight, source: SlitSource) -> FloatArray:
+    """Light of an object along the slit: as it is seen in its core, which no formula holds if guiding smeared it, with formulas for its wings."""
+    own = own_light(slit_light, slit_light.light, source.slit_arcsec, source.fwhm_arcsec)
+    core = np.abs(slit_light.slit_arcsec - source.slit_arcsec) < CORE_FWHM * source.fwhm_arcsec
+    return np.where(core & np.isfinite(slit_light.light), slit_light.light, own)
 
 
 def _of_side(slit_light: SlitLight, sources: Sequence[SlitSource], image: _Image, needed: float) -> SlitSource | None:
