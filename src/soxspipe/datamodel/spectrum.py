@@ -236,6 +236,8 @@ class ResponseCurve:
         (x, y) of the standard's exposure.
     flat_level : FlatLevel or None
         Level of the flat it was made with, which other flats are held against; None if unknown.
+    over_end : bool
+        Whether the standard stood over the slit's end, so that its response is too high for stars elsewhere.
     """
 
     polynomial: FloatArray
@@ -256,6 +258,7 @@ class ResponseCurve:
     flat_md5: str = ""
     binning: tuple[int, int] = (1, 1)
     flat_level: FlatLevel | None = None
+    over_end: bool = False
 
     def __post_init__(self) -> None:
         shape, bins = self.wavelength_nm.shape, self.bins_nm.shape

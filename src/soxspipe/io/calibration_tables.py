@@ -197,6 +197,7 @@ def _sampled_response(file: ClassifiedFile, opened: FitsFile, index: int, polyno
         flat_md5=text_of(header, "SOXS RESP FLATMD5"),
         binning=(int(_card(header, "BINX", 1.0)), int(_card(header, "BINY", 1.0))),
         flat_level=read_flat_level(opened),
+        over_end=header.get("SOXS RESP SLITEND") is True,
     )
 
 

@@ -310,6 +310,7 @@ def response_cards(response: ResponseCurve) -> tuple[Card, ...]:
         ("SOXS RESP BINX", response.binning[0], "binning along x"),
         ("SOXS RESP BINY", response.binning[1], "binning along y"),
         ("SOXS RESP EXTREM", response.extinction_removed, "count rates are corrected for extinction first"),
+        ("SOXS RESP SLITEND", response.over_end, "the standard stood over the slit's end"),
         ("SOXS RESP WMIN", response.valid_nm[0], "[nm] measured from"),
         ("SOXS RESP WMAX", response.valid_nm[1], "[nm] measured to"),
     )

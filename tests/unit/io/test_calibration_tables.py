@@ -163,6 +163,7 @@ def sampled(tmp_path: Path, wave: list[float], value: list[float], flat_orders: 
         ("BINX", 2),
         ("BINY", 1),
         ("EXTREM", True),
+        ("SLITEND", True),
         ("WMIN", 5.5),
     ):
         curve.header[f"HIERARCH SOXS RESP {key}"] = card
@@ -191,6 +192,7 @@ def test_response_of_our_form(tmp_path: Path) -> None:
     assert (response.star, response.airmass, response.seeing_arcsec, response.binning) == ("EG274", 1.2, None, (2, 1))
     assert response.flat_md5 == "ab" * 16
     assert response.extinction_removed
+    assert response.over_end
     assert response.bins_used.tolist() == [True, False]
     assert response.flat_level is not None
     assert response.flat_level.order.tolist() == [10, 10, 11]

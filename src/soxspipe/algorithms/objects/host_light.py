@@ -131,6 +131,11 @@ def measure_host(
     )
 
 
+def one_sided(trace: ObjectTrace, half_slit_arcsec: float) -> bool:
+    """Whether an object stands nearer to an end of the slit than its own width: a host is told by light on both sides."""
+    return abs(trace.slit_arcsec) > half_slit_arcsec - trace.fwhm_arcsec
+
+
 def star_under_host(
     fits: Sequence[SkyFit], rejected: Sequence[BoolArray], trace: ObjectTrace, star: StarFit | None, parts: int
 ) -> StarFit | None:

@@ -49,7 +49,14 @@ def merge_unflattened(spectra: Sequence[OrderSpectrum], arm: Arm) -> MergedSpect
 
 
 def make_response(
-    merged: MergedSpectrum, fwhm_arcsec: float, flat_level: FlatLevel | None, inputs: StareInputs, settings: StareSettings, done: Done
+    merged: MergedSpectrum,
+    fwhm_arcsec: float,
+    flat_level: FlatLevel | None,
+    inputs: StareInputs,
+    settings: StareSettings,
+    done: Done,
+    *,
+    over_end: bool,
 ) -> Response:
     """The response given with the inputs, else that of a standard star whose spectrum is known."""
     if not inputs.makes_response or inputs.standard is None:
@@ -70,7 +77,7 @@ def make_response(
     except ResponseError as err:
         return Response(curve=None, failures={"response": str(err)})
     done("response_function", f"{int(curve.bins_used.sum())} of {curve.bins_used.size} bins")
-    return Response(curve=curve)
+    return Response(curve=replace(curve, over_end=over_end))
 
 
 def make_efficiency(spectra: Sequence[OrderSpectrum], inputs: StareInputs) -> EfficiencyCurve | None:

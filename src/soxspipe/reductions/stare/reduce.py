@@ -6,6 +6,7 @@ import numpy as np
 
 from soxspipe.algorithms.spectra.merge_orders import merge_orders
 from soxspipe.datamodel.spectrum import CountsSpectrum, MergedSpectrum
+from soxspipe.qc.slit_metrics import orders_over_the_end
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.calibrate import make_efficiency, make_fluxed, make_response, merge_unflattened, unflatten_orders
@@ -64,7 +65,8 @@ def reduce_stare(inputs: StareInputs, settings: StareSettings, done: Done = lamb
     unflattened = unflatten_orders(spectra) if inputs.is_standard else ()
     merged_unflattened = merge_unflattened(unflattened, inputs.arm) if unflattened else None
     width = groups[0].star_width(float(np.median(merged.wavelength_nm)))
-    response = make_response(merged, width, main.flat_level, inputs, settings, done)
+    over_end = bool(orders_over_the_end(main.trace, inputs.arm.half_slit_arcsec))
+    response = make_response(merged, width, main.flat_level, inputs, settings, done, over_end=over_end)
     efficiency = make_efficiency(spectra, inputs)
     counts = _counts(merged, width, main, inputs, settings)
     fluxed = None

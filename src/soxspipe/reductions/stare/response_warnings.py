@@ -27,6 +27,11 @@ def response_warnings(response: ResponseCurve | None, flat_md5: str, observation
     other_flat = bool(response.flat_md5) and response.flat_md5 != flat_md5
     if other_flat and (response.flat_level is None or not flattened):
         found.append("the response was made with another master flat than the one used here; the flux scale may be wrong")
+    if response.over_end:
+        found.append(
+            f"the standard behind the response, {response.star or 'of unknown name'}, stood over the slit's end: the response is too high for "
+            "stars elsewhere on the slit by the light that it lost; use another standard"
+        )
     if not response.is_sampled and observation.binning[arm.dispersion_index] != 1:
         found.append("the response does not say at which binning it was made; it is taken to be that of the frame")
     return found

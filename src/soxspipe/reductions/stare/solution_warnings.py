@@ -10,6 +10,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
 from soxspipe.algorithms.extraction.reject_outliers import PROFILE_TOLERANCE
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.objects.find_object import FoundObject
+from soxspipe.algorithms.objects.host_light import one_sided
 from soxspipe.algorithms.objects.object_profile import ObjectProfile
 from soxspipe.algorithms.orders.slit_offset import LEAST_PX
 from soxspipe.datamodel.detector import Arm
@@ -121,13 +122,16 @@ def lost_image_warnings(orders: Sequence[ExtractedOrder], arm: Arm) -> Iterator[
         )
 
 
-def slit_end_warnings(trace: ObjectTrace, arm: Arm) -> Iterator[str]:
+def slit_end_warnings(trace: ObjectTrace, arm: Arm, *, is_standard: bool) -> Iterator[str]:
     """An object that stands at the end of the slit, or beyond it."""
     over = orders_over_the_end(trace, arm.half_slit_arcsec)
+    if one_sided(trace, arm.half_slit_arcsec) and not trace.forced and not is_standard:
+        yield Remark("the object stands nearer to the slit's end than it is wide: no host is looked for, which its two sides would tell")
     if over and not trace.forced:
         yield (
             f"the object stands over the end of the slit in {arm.named(over)}: a part of its image is cut off, so that its place, its "
             "wavelengths and its flux are not well known there; fluxes may be wrong by ten per cent and more"
+            + ("; a response made of them is too high for stars elsewhere on the slit, and marked so" if is_standard else "")
         )
 
 
@@ -231,7 +235,7 @@ def solution_warnings(
     said.extend(profile_warnings(solved.profile))
     said.extend(slit_warnings(slit, inputs.arm))
     said.extend(lost_image_warnings(solved.orders, inputs.arm))
-    said.extend(slit_end_warnings(solved.trace, inputs.arm))
+    said.extend(slit_end_warnings(solved.trace, inputs.arm, is_standard=inputs.is_standard))
     said.extend(rejection_warnings(solved, inputs.arm))
     said.extend(shift_warnings(shift, inputs.arm, is_standard=inputs.is_standard))
     said.extend(uneven_warnings(uneven_wavelengths(solved)))

@@ -21,6 +21,7 @@ from soxspipe.algorithms.frames.detrend import bad_in_masters, defects_of_flat
 from soxspipe.algorithms.frames.saturation import without_single
 from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
+from soxspipe.algorithms.objects.host_light import one_sided
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
 from soxspipe.algorithms.orders.detrend_order import detrend_order
 from soxspipe.algorithms.orders.order_data import OrderData
@@ -202,8 +203,9 @@ def _extract(
     settings: StareSettings,
     host: HostSearch,
 ) -> SolvedOrders:
-    """Sky and object together; a standard star has no host."""
-    extraction = settings.extraction.model_copy(update={"subtract_host": False}) if inputs.is_standard else settings.extraction
+    """Sky and object together; a standard star has no host, and at the slit's end none can be told."""
+    without_host = inputs.is_standard or one_sided(trace, inputs.arm.half_slit_arcsec)
+    extraction = settings.extraction.model_copy(update={"subtract_host": False}) if without_host else settings.extraction
     if sky is None:
         return extract_without_sky(orders, trace, extraction)
     return extract_with_sky(sky.fits, trace, settings.sky, extraction, host=host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from soxspipe.algorithms.objects.host_light import (
     may_be_taken,
     measure_host,
     no_star,
+    one_sided,
     significance_of,
     worth_saying,
 )
@@ -156,6 +158,11 @@ def test_an_object_beside_is_no_host() -> None:
         crowded.append(replace(order, data=order.data.without(-light)))
     host = solved(crowded).host
     assert host is None or not host.taken
+
+
+def test_an_object_within_its_width_of_the_slits_end_has_one_side() -> None:
+    ends = [SimpleNamespace(slit_arcsec=place, fwhm_arcsec=0.9) for place in (-5.2, 5.0, 5.2)]
+    assert [one_sided(trace, 6.0) for trace in ends] == [True, False, True]  # type: ignore[arg-type]
 
 
 def test_the_doubt_of_a_host_that_is_left_is_all_that_one_within_three_sigma_takes() -> None:

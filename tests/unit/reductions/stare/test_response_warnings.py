@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from soxspipe.datamodel.calibrations import TelluricBands
+from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.spectrum import ResponseCurve
-from soxspipe.reductions.stare.response_warnings import misfit_warnings
+from soxspipe.reductions.stare.response_warnings import misfit_warnings, response_warnings
+from support.orders import make_arm
 
 BANDS = TelluricBands(start_nm=np.array([687.0]), stop_nm=np.array([742.0]), mask_response=np.array([True]))
 
@@ -37,3 +39,11 @@ def test_a_response_that_follows_its_star_is_not(level: float) -> None:
     noisy = replace(curve(np.random.default_rng(1).normal(1.0, 0.2, 500)), bins_error=np.full(500, 0.2))
     assert list(misfit_warnings(noisy, BANDS)) == []
     assert list(misfit_warnings(None, BANDS)) == []
+
+
+def test_a_standard_that_stood_over_the_slits_end_is_said_to_the_target() -> None:
+    target = Observation(arm="NIR", kind="OBJECT", exptime_s=300.0)
+    marked = replace(curve(np.ones(500)), over_end=True)
+    (said,) = response_warnings(marked, "", target, make_arm(), flattened=True)
+    assert "LTT7987, stood over the slit's end" in said
+    assert response_warnings(curve(np.ones(500)), "", target, make_arm(), flattened=True) == []

@@ -75,10 +75,16 @@ def test_an_object_over_the_end_of_the_slit_is_said_for_its_orders() -> None:
     """An image of 1 arcsec on a slit that ends at 6: at -5.6 arcsec nearly half of it is lost, at 5.4 a little."""
     arm = make_arm()
     ends = {11: SimpleNamespace(slit_arcsec=np.full(50, -5.6)), 12: SimpleNamespace(slit_arcsec=np.full(50, 5.4))}
-    trace = SimpleNamespace(orders=ends, fwhm_arcsec=1.0, forced=False)
-    (said,) = slit_end_warnings(trace, arm)  # type: ignore[arg-type]
+    trace = SimpleNamespace(orders=ends, fwhm_arcsec=1.0, forced=False, slit_arcsec=-0.1)
+    (said,) = slit_end_warnings(trace, arm, is_standard=False)  # type: ignore[arg-type]
     assert f"over the end of the slit in {arm.named([11])}" in said
-    assert not list(slit_end_warnings(SimpleNamespace(orders={12: ends[12]}, fwhm_arcsec=1.0, forced=False), arm))  # type: ignore[arg-type]
+    (of_standard,) = slit_end_warnings(trace, arm, is_standard=True)  # type: ignore[arg-type]
+    assert of_standard.startswith(said)
+    assert "response" in of_standard
+    one_sided = SimpleNamespace(orders={12: ends[12]}, fwhm_arcsec=1.0, forced=False, slit_arcsec=5.4)
+    (remark,) = slit_end_warnings(one_sided, arm, is_standard=False)  # type: ignore[arg-type]
+    assert isinstance(remark, Remark)
+    assert not list(slit_end_warnings(one_sided, arm, is_standard=True))  # type: ignore[arg-type]
 
 
 def test_an_image_that_lies_on_unlit_rows_is_said_for_its_orders() -> None:
