@@ -61,11 +61,11 @@ def paint_frames(solved: SolvedOrders, known_flags: FlagArray, exptime_s: float)
     )
 
 
-def with_cosmic_rays(flags: FlagArray, windows: Sequence[OrderWindow], cosmic_rays: Sequence[BoolArray]) -> FlagArray:
-    """Flags of the frame with the cosmic rays found on orders."""
+def with_flag(flags: FlagArray, windows: Sequence[OrderWindow], found: Sequence[BoolArray], flag: PixelFlag) -> FlagArray:
+    """Flags of the frame with what was found on orders, cosmic rays for example."""
     raised = np.array(flags)
-    for window, pixels in zip(windows, cosmic_rays, strict=True):
-        raised.reshape(-1)[window.index[pixels & window.inside]] |= np.uint8(PixelFlag.COSMIC_RAY)
+    for window, pixels in zip(windows, found, strict=True):
+        raised.reshape(-1)[window.index[pixels & window.inside]] |= np.uint8(flag)
     return raised
 
 

@@ -11,6 +11,7 @@ from soxspipe.algorithms.extraction.horne_extraction import ExtractedOrder
 from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.frames.detrend import make_pedestal
 from soxspipe.algorithms.objects.find_object import FoundObject
+from soxspipe.algorithms.orders.dark_lines import DarkLine
 from soxspipe.algorithms.spectra.flat_level import measure_flat_level
 from soxspipe.datamodel.arrays import FlagArray, FloatArray
 from soxspipe.datamodel.calibrations import Masters
@@ -23,7 +24,7 @@ from soxspipe.datamodel.trace import ObjectTrace, SlitSource
 from soxspipe.reductions.stare.exposures import GroupSpectra
 from soxspipe.reductions.stare.frame_images import FrameImages, diagnostics, paint_frames, sky_model
 from soxspipe.reductions.stare.prepared import PreparedSet
-from soxspipe.reductions.stare.solution_warnings import off_star_error, off_star_warnings, solution_warnings
+from soxspipe.reductions.stare.solution_warnings import dark_line_warnings, off_star_error, off_star_warnings, solution_warnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +59,8 @@ class StackSolution:
         Profile and orders.
     slit : SlitOffset
         Motion of the slit's image against flat and map.
+    dark_lines : tuple of DarkLine
+        Detector lines that lost their light since the flat.
     shift : WavelengthShift or None
         Of the wavelengths.
     extracted : tuple of Extracted
@@ -75,6 +78,7 @@ class StackSolution:
     sky_failures: Mapping[int, str]
     solved: SolvedOrders
     slit: SlitOffset
+    dark_lines: tuple[DarkLine, ...]
     shift: WavelengthShift | None
     extracted: tuple[Extracted, ...]
     without_full: bool
@@ -174,6 +178,7 @@ def show_solution(main: StackSolution, ready: PreparedSet, *, flattened: bool) -
             *ready.warnings(main.flags, without_full=main.without_full),
             *off_star_warnings(main.off_star, main.found.source),
             *solution_warnings(main.found, inputs, solved, main.slit, main.shift),
+            *dark_line_warnings(main.dark_lines, inputs.arm),
         ),
         diagnostics=diagnostics(solved, main.shown),
     )

@@ -12,6 +12,7 @@ from soxspipe.algorithms.extraction.solve_orders import SolvedOrders
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.host_light import one_sided
 from soxspipe.algorithms.objects.object_profile import ObjectProfile
+from soxspipe.algorithms.orders.dark_lines import DarkLine
 from soxspipe.algorithms.orders.slit_offset import LEAST_PX
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.host import HostLight
@@ -133,6 +134,19 @@ def slit_end_warnings(trace: ObjectTrace, arm: Arm, *, is_standard: bool) -> Ite
             "wavelengths and its flux are not well known there; fluxes may be wrong by ten per cent and more"
             + ("; a response made of them is too high for stars elsewhere on the slit, and marked so" if is_standard else "")
         )
+
+
+def dark_line_warnings(lines: Sequence[DarkLine], arm: Arm) -> Iterator[str]:
+    """Detector lines that lost their light since the flat."""
+    if not lines:
+        return
+    places = ", ".join(
+        f"{arm.slit_axis} = {line.slit_px} ({arm.dispersion_axis} {line.first} to {line.stop - 1})" for line in lines[:MOST_NAMED]
+    )
+    yield (
+        f"pixels at {places + (' and others' if len(lines) > MOST_NAMED else '')} show less light than both neighbours, though no calibration "
+        "marks them: a charge trap, or dead since the flat; they were left out"
+    )
 
 
 def flat_warnings(structure: Mapping[int, float], arm: Arm) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from soxspipe.algorithms.frames.subtract_background import fit_background
 from soxspipe.algorithms.objects.find_object import FoundObject, find_line_object, find_object
 from soxspipe.algorithms.objects.host_light import one_sided
 from soxspipe.algorithms.orders.cosmic_rays import flag_cosmic_rays
+from soxspipe.algorithms.orders.dark_lines import dark_pixels, find_dark_lines
 from soxspipe.algorithms.orders.detrend_order import detrend_order
 from soxspipe.algorithms.orders.order_data import OrderData
 from soxspipe.algorithms.orders.slit_offset import follow_slit, measure_slit_offset
@@ -40,7 +42,7 @@ from soxspipe.io.stored import store_frame
 from soxspipe.reductions.progress import Done
 from soxspipe.reductions.stare import notes
 from soxspipe.reductions.stare.exposures import Plan, inputs_of_group
-from soxspipe.reductions.stare.frame_images import with_cosmic_rays
+from soxspipe.reductions.stare.frame_images import with_flag
 from soxspipe.reductions.stare.inputs import StareInputs
 from soxspipe.reductions.stare.off_frame import give_back_star
 from soxspipe.reductions.stare.prepared import PreparedSet, full_wells, too_many_full
@@ -69,10 +71,13 @@ def solve_stack(
     done("slit_offset", notes.slit(slit))
     detrended = _without_background(sound, windows, inputs, settings, slit.px) if slit.applied else in_place
     on_slit = [follow_slit(order, slit) for order in detrended.orders] if slit.applied else detrended.orders
+    dark_lines = [find_dark_lines(order) for order in on_slit]
+    dark = [dark_pixels(order.window, lines) for order, lines in zip(on_slit, dark_lines, strict=True)]
+    on_slit = [order.masked(pixels) if pixels.any() else order for order, pixels in zip(on_slit, dark, strict=True)]
     background, skies = detrended.background, detrended.skies
     done("subtract_background", notes.background(background))
     done("detrend", f"{len(windows)} orders")
-    flags = sound.flags
+    flags = with_flag(sound.flags, windows, dark, PixelFlag.BAD)
     del sound, in_place, detrended  # only shown and counted from here on
     cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(on_slit, skies, strict=True)]
     sound_orders = [order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)]
@@ -97,7 +102,7 @@ def solve_stack(
     done("horne_extraction", f"FWHM {solved.profile.fwhm_arcsec:.2f} arcsec")
     return StackSolution(
         shown=shown,
-        flags=with_cosmic_rays(flags, windows, cosmic_rays),
+        flags=with_flag(flags, windows, cosmic_rays, PixelFlag.COSMIC_RAY),
         background=background,
         found=found,
         off_star=off_star,
@@ -105,6 +110,7 @@ def solve_stack(
         sky_failures={} if sky is None else sky.failures,
         solved=solved,
         slit=slit,
+        dark_lines=tuple(chain.from_iterable(dark_lines)),
         shift=shift,
         extracted=tuple(extracted),
         without_full=without_full,

@@ -10,12 +10,14 @@ import pytest
 
 from soxspipe.algorithms.objects.find_object import FoundObject
 from soxspipe.algorithms.objects.moffat import Moffat
+from soxspipe.algorithms.orders.dark_lines import DarkLine
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.remark import Remark
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
 from soxspipe.datamodel.trace import SlitSource
 from soxspipe.reductions.stare.solution_warnings import (
+    dark_line_warnings,
     flat_warnings,
     host_warnings,
     lost_image_warnings,
@@ -167,3 +169,10 @@ def test_a_profile_that_is_not_known_is_said(error: float, said: int) -> None:
     words = list(profile_warnings(SimpleNamespace(flux_error=error, moffat=None)))  # type: ignore[arg-type]
     assert len(words) == said
     assert all("leaves 6 % of all fluxes uncertain" in sentence for sentence in words)
+
+
+def test_lines_that_no_calibration_marks_are_named() -> None:
+    arm = make_arm("y")
+    (said,) = dark_line_warnings([DarkLine(order=11, slit_px=646, first=1317, stop=4096)], arm)
+    assert f"{arm.slit_axis} = 646 ({arm.dispersion_axis} 1317 to 4095)" in said
+    assert list(dark_line_warnings([], arm)) == []
