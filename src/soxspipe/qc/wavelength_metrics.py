@@ -16,7 +16,7 @@ LARGEST_SHIFT_PX = 8.0
 """No order was seen to move further."""
 
 LARGEST_SHIFT_ERROR_PX = 0.3
-"""Of a shift on an order's own lines; the arc itself is better within a night."""
+"""Of a shift on an order's own lines or with the orders beside it; the arc itself is better within a night."""
 
 
 def measure_wavelength_shift(shift: WavelengthShift | None) -> tuple[Metric, ...]:
@@ -50,7 +50,7 @@ def measure_order_shifts(shift: WavelengthShift | None, arm: Arm, orders: Sequen
             ),
             Metric(
                 name=f"WAVE ERR O{label}", value=finite_or_none(found.error_px), unit="px", comment="Its error", order=label,
-                high=LARGEST_SHIFT_ERROR_PX if found.n_lines else None,
+                high=LARGEST_SHIFT_ERROR_PX if found.n_lines or found.source == "neighbours" else None,
             ),
             Metric(name=f"WAVE SOURCE O{label}", value=found.source, comment=found.reason or "What it rests on", order=label),
             Metric(

@@ -18,7 +18,9 @@ from soxspipe.io.headers import (
     header_cards,
     number_of,
     position_of,
+    read_arc,
     read_observation,
+    rotator_of,
     separation_arcsec,
     slit_width_of,
     start_of,
@@ -197,6 +199,19 @@ def test_the_slit_s_angle_to_the_vertical_is_the_sum_of_both_cards(
     )
     for instrument, arm in ((SOXS, "VIS"), (XSH, "NIR")):
         assert read_observation(full, instrument, instrument.arms[arm], "a.fits").slit_angle_deg == angle
+
+
+@pytest.mark.parametrize(
+    ("rotator", "parallactic", "of_arc", "of_target"),
+    [(None, None, 0.0, None), (0.0, 0.0, None, None), (0.0, 12.0, 0.0, 0.0), (-204.7, 0.0, -204.7, -204.7)],
+)
+def test_a_day_arc_was_taken_at_the_parked_angle_and_two_zeros_are_placeholders(
+    rotator: float | None, parallactic: float | None, of_arc: float | None, of_target: float | None
+) -> None:
+    cards = {"ESO__ADA__ABSROT__END": rotator, "ESO__TEL__PARANG__START": parallactic}
+    full = header(EXPTIME=30, MJD_OBS=60000.5, **{key: value for key, value in cards.items() if value is not None})
+    assert read_arc(full, SOXS.keywords).rotator_deg == of_arc
+    assert rotator_of(full, SOXS.keywords) == of_target
 
 
 def test_a_card_in_messages() -> None:
