@@ -6,18 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import FloatArray
-from soxspipe.datamodel.detector import Arm
+from soxspipe.datamodel.arrays import BoolImage, FloatArray, Image, IntArray
+from soxspipe.datamodel.detector import Arm, Axis
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.slit import SlitOffset
 from soxspipe.datamodel.spectrum import OrderSpectrum
 from soxspipe.datamodel.trace import ObjectTrace
+from soxspipe.numerics.medians import quick_mad_sigma, quick_median
 from soxspipe.qc.numbers import finite_or_none
 
 EDGE_SHARE = 0.2
 """Of an order's pixels, from which the object spills over the slit's end (as the reference has it)."""
 FAINT_SHARE = 0.5
 """Of an order's samples; where fewer show the object, the trace rests on the other orders (as the reference has it)."""
+EVERY_LINE = 4
+"""A quarter of the lines knows a scatter to a per cent."""
+LEAST_SUMS = 500
+"""Fewer, of which neighbours share most pixels, do not know it to ten."""
+PIXELS_OF_FWHM = 1.5
+"""Pixels that count in the sum over a Gaussian image, by its weights, in units of its width."""
 LARGEST_SLIT_PX = 11.0
 """Three arcsec, the largest motion seen on sky: beyond it flat or map are of another setting."""
 
@@ -114,3 +121,37 @@ def measure_slit(slit: SlitOffset, arm: Arm) -> tuple[Metric, ...]:
             for order, one in sorted(slit.orders.items())
         ),
     )
+
+
+def measure_empty_sums(residual_sigma: Image, empty: BoolImage, slit_axis: Axis, width_px: int) -> tuple[Metric, ...]:
+    """EMPTY SLIT CHI: robust scatter of sums over some pixels along the slit, over their error, where no object is.
+
+    It tells of errors of the flux what `EMPTY SKY CHI` tells of those of pixels: noise that the pixels of a line share, as those of a
+    detector row do, hardly shows in one of them and adds up in a spectrum.
+
+    Parameters
+    ----------
+    residual_sigma : ndarray, shape (ny, nx)
+        Data less sky and object, over the error.
+    empty : ndarray of bool, shape (ny, nx)
+        Good pixels without an object.
+    slit_axis : {"x", "y"}
+        Of the detector.
+    width_px : int
+        Pixels of a sum (`pixels_of_object`).
+    """
+    chi, use = (image[::EVERY_LINE] if slit_axis == "x" else image[:, ::EVERY_LINE].T for image in (residual_sigma, empty))
+    use = use & np.isfinite(chi) & (chi != 0)
+    total, number = (np.cumsum(np.pad(image, ((0, 0), (1, 0))), axis=1) for image in (np.where(use, chi, 0.0), use.astype(np.int32)))
+    whole = number[:, width_px:] - number[:, :-width_px] == width_px
+    sums = (total[:, width_px:] - total[:, :-width_px])[whole] / np.sqrt(width_px)
+    value = quick_mad_sigma(sums) if sums.size > LEAST_SUMS else None
+    return (Metric(name="EMPTY SLIT CHI", value=value, comment="The same of sums along the slit"),)
+
+
+def pixels_of_object(order: IntArray, slit_arcsec: Image, slit_axis: Axis, fwhm_arcsec: float) -> int:
+    """Pixels along the slit that count in the spectrum of an object of some width; images of shape (ny, nx)."""
+    number, slit = (image[::EVERY_LINE] if slit_axis == "x" else image[:, ::EVERY_LINE].T for image in (order, slit_arcsec))
+    step = np.abs(np.diff(slit, axis=1))[(number[:, 1:] > 0) & (number[:, 1:] == number[:, :-1])]
+    step = step[np.isfinite(step) & (step > 0)]
+    return max(round(PIXELS_OF_FWHM * fwhm_arcsec / quick_median(step)), 2) if step.size and np.isfinite(fwhm_arcsec) else 2

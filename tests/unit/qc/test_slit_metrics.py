@@ -9,7 +9,13 @@ import pytest
 
 from soxspipe.datamodel.metric import Metric
 from soxspipe.datamodel.slit import OrderSlit, SlitOffset
-from soxspipe.qc.slit_metrics import measure_slit_drift, measure_slit_illumination, measure_trace_quality
+from soxspipe.qc.slit_metrics import (
+    measure_empty_sums,
+    measure_slit_drift,
+    measure_slit_illumination,
+    measure_trace_quality,
+    pixels_of_object,
+)
 from support.orders import make_arm
 
 B = np.arange(100)
@@ -55,3 +61,25 @@ def test_orders_at_the_end_of_the_slit_and_faint_ones() -> None:
     one = trace(0.0, 0.0)
     one.orders[11].slit_arcsec = np.full(100, 5.6)
     assert values(measure_trace_quality(one, 6.0)) == {"N ORDERS SLIT EDGE": 1, "N ORDERS FAINT TRACE": 1}
+
+
+def test_noise_that_a_line_shares_shows_in_sums_along_the_slit() -> None:
+    draw = np.random.default_rng(8)
+    alone, shared = draw.normal(size=(2000, 40)), 0.7 * draw.normal(size=(2000, 1))
+    empty = np.ones(alone.shape, dtype=bool)
+    empty[:, 18:22] = False  # an object: no sum reaches across it
+    for residual, expected in ((alone, 1.0), (alone + shared, np.sqrt(1.0 + 5 * 0.7**2))):
+        (along,) = measure_empty_sums(residual, empty, "x", 5)
+        (across,) = measure_empty_sums(residual.T, empty.T, "y", 5)
+        assert along.value == across.value
+        assert along.value == pytest.approx(expected, rel=0.06)
+    (few,) = measure_empty_sums(alone, empty, "x", 30)
+    assert few.value is None
+
+
+def test_an_object_counts_in_as_many_pixels_as_its_width_has() -> None:
+    slit = np.tile(np.arange(40) * 0.25 - 5.0, (20, 1))
+    order = np.ones(slit.shape, dtype=np.int64)
+    assert pixels_of_object(order, slit, "x", 1.0) == 6
+    assert pixels_of_object(order.T, slit.T, "y", 1.0) == 6
+    assert pixels_of_object(order, slit, "x", np.nan) == 2

@@ -15,7 +15,14 @@ from soxspipe.qc import metrics
 from soxspipe.qc.exposures import measure_afterglow, measure_dead_lines, measure_exposures, measure_read_noise, measure_readout_pattern
 from soxspipe.qc.response_metrics import measure_response
 from soxspipe.qc.samples import measure_gaps
-from soxspipe.qc.slit_metrics import measure_slit, measure_slit_drift, measure_slit_illumination, measure_trace_quality
+from soxspipe.qc.slit_metrics import (
+    measure_empty_sums,
+    measure_slit,
+    measure_slit_drift,
+    measure_slit_illumination,
+    measure_trace_quality,
+    pixels_of_object,
+)
 from soxspipe.qc.wavelength_metrics import measure_order_shifts, measure_wavelength_shift
 from soxspipe.reductions.stare.afterglow import significant_share
 from soxspipe.reductions.stare.context import StareContext
@@ -73,8 +80,11 @@ def sky(context: StareContext) -> Metrics:
 
 
 def empty_sky(context: StareContext) -> Metrics:
-    """Noise test on sky without an object."""
-    return metrics.measure_empty_sky(seen(context.result.residual_sigma), _empty(context))
+    """Noise tests on sky without an object: of pixels, and of sums along the slit."""
+    residual, empty, mapped = seen(context.result.residual_sigma), _empty(context), context.inputs.geometry.dispersion_map
+    axis = context.inputs.arm.slit_axis
+    width = pixels_of_object(mapped.order, mapped.slit_arcsec, axis, context.result.profile.fwhm_arcsec)
+    return (*metrics.measure_empty_sky(residual, empty), *measure_empty_sums(residual, empty, axis, width))
 
 
 def source(context: StareContext) -> Metrics:

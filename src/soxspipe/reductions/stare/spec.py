@@ -232,7 +232,7 @@ METRICS: tuple[MetricRow[StareContext], ...] = (
     MetricRow(labels=("SNR MEDIAN", "SNR MEDIAN O<N>"), measure=metrics.snr),
     MetricRow(labels=("EFF MEDIAN", "EFF MEDIAN O<N>"), measure=metrics.efficiency),
     MetricRow(labels=("SKY CHI LINES", "SKY CHI CONT"), measure=metrics.sky),
-    MetricRow(labels=("EMPTY SKY CHI",), measure=metrics.empty_sky),
+    MetricRow(labels=("EMPTY SKY CHI", "EMPTY SLIT CHI"), measure=metrics.empty_sky),
     MetricRow(
         labels=(
             "TRACE SIGNIF", "TRACE FORCED", "TRACE SLIT POS", "N OBJECTS", "SEEING FWHM", "SEEING HEADER", "SEEING RATIO", "APERTURE LOSS",

@@ -16,6 +16,8 @@ SKY_LINE_LIMIT = 1.15
 """Residual over noise on bright lines; the four scenes of the accuracy table give 0.96 to 1.07 (docs/validation.md)."""
 NOISE_LIMITS = (0.93, 1.08)
 """Scatter over error without an object; a little wider than what the accuracy tables aim at (0.95 to 1.06)."""
+SUMS_LIMIT = 1.2
+"""The same of sums along the slit, to which what is left of sky lines and of the slit's illumination adds up: clean scenes give up to 1.1."""
 SHIFT_LIMIT_PX = 0.1
 """Chosen by eye; no measurement is recorded."""
 JOIN_LIMIT = 0.05
@@ -146,8 +148,10 @@ def _sky(content: ReportContent) -> Iterator[str]:
     chi = content.metric("SKY CHI LINES")
     if chi is not None and chi > SKY_LINE_LIMIT:
         yield f"Bright sky lines leave residuals of {chi:.2f} times the noise."
-    noise = content.metric("EMPTY SKY CHI")
-    if noise is not None and not NOISE_LIMITS[0] <= noise <= NOISE_LIMITS[1]:
+    noise, sums = content.metric("EMPTY SKY CHI"), content.metric("EMPTY SLIT CHI")
+    if sums is not None and sums > SUMS_LIMIT:
+        yield f"Errors of the flux are {sums - 1:.0%} too small, judged by sums along the slit over sky without an object."
+    elif noise is not None and not NOISE_LIMITS[0] <= noise <= NOISE_LIMITS[1]:
         size = "too small" if noise > 1 else "too large"
         yield f"Errors are {abs(noise - 1):.0%} {size}, judged by sky without an object."
     if content.reduction.sky is not None and content.reduction.sky.failures:

@@ -61,6 +61,7 @@ def test_a_position_given_by_the_user_is_not_called_a_miss(content: Make) -> Non
         (Metric(name="SKY CHI LINES", value=1.6), "residuals of 1.60 times the noise"),
         (Metric(name="EMPTY SKY CHI", value=1.2), "Errors are 20% too small"),
         (Metric(name="EMPTY SKY CHI", value=0.8), "Errors are 20% too large"),
+        (Metric(name="EMPTY SLIT CHI", value=1.8), "Errors of the flux are 80% too small"),
         (Metric(name="APERTURE LOSS", value=0.3), "30% of the light falls outside"),
     ],
 )
