@@ -191,10 +191,11 @@ def find_sources(slit_light: SlitLight, needed: float) -> tuple[SlitSource, ...]
             stands_out = _stands_out_of_even(slit_light, remaining, away, peak, WINGS_SHARE * found[0][3])
         if not stands_out or share < COMPANION_SHARE or len(found) == LARGEST_COUNT:
             break
-        position, fwhm, _ = measure_peak(slit_light.slit_arcsec, remaining, peak)
+        position, fwhm, top = measure_peak(slit_light.slit_arcsec, remaining, peak)
         seen = position if not found else _unmirrored(slit_light, position, found[0][0])
         if not found or _is_another((seen, fwhm, strength, float(level[peak])), float(explained[peak]), found):
-            found.append((position, fwhm, strength, float(level[peak])))
+            # where the lit slit ends the filter sees little of an object, and makes too much of it
+            found.append((position, fwhm, strength, min(float(level[peak]), top) if found else float(level[peak])))
             own = own_light(slit_light, remaining, position, fwhm)
             explained, remaining = explained + own, remaining - own
         reach = APART_FWHM * min(fwhm, found[0][1])
