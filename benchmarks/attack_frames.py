@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,8 +156,7 @@ HEAD = ("attack", "set", "bias%", "worst order", "SNR / clean", "chi", "wave px"
 
 
 def _short(text: str) -> str:
-    flat = " ".join(text.split()).replace("|", "/")
-    return flat if len(flat) <= 160 else flat[:157] + "..."
+    return textwrap.shorten(text.replace("|", "/"), 160, placeholder=" ...")
 
 
 def _shown(value: float, form: str) -> str:
