@@ -23,6 +23,8 @@ EVERY_PX = 4
 """Of them, that many are enough to tell light from none."""
 LEAST_SHARE = 0.5
 """Of the pixels of a line in a part that must be good."""
+FLOOR_E = 1.0
+"""Electrons above the sky: where that is darker, they weigh all pixels alike."""
 DARK = 0.8
 """Of the fainter neighbour's light: flats are good to some per cent, and a smooth image has no dips."""
 NEEDED_SIGMA = 8.0
@@ -43,13 +45,15 @@ class DarkLine:
     stop: int
 
 
-def find_dark_lines(data: OrderData) -> tuple[DarkLine, ...]:
+def find_dark_lines(data: OrderData, sky: FloatArray) -> tuple[DarkLine, ...]:
     """Look for dark lines in an order.
 
     Parameters
     ----------
     data : OrderData
         Flattened, sky and objects included.
+    sky : ndarray, shape of the window
+        Median sky (`first_sky`), or zeros.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def find_dark_lines(data: OrderData) -> tuple[DarkLine, ...]:
     """
     window = data.window
     first_px = int(window.a_start.min())
-    light, error = _light_of_lines(data, first_px)
+    light, error = _light_of_lines(data, sky, first_px)
     found = _dips(light, error)
     pieces: list[DarkLine] = []
     for line in np.flatnonzero(found.any(axis=0)):
@@ -78,8 +82,11 @@ def dark_pixels(window: OrderWindow, lines: Sequence[DarkLine]) -> BoolArray:
     return dark
 
 
-def _light_of_lines(data: OrderData, first_px: int) -> tuple[FloatArray, FloatArray]:
-    """Mean light of every line in every part of an order and its error, NaN where too few pixels are good; shape (parts, lines)."""
+def _light_of_lines(data: OrderData, sky: FloatArray, first_px: int) -> tuple[FloatArray, FloatArray]:
+    """Light of every line in every part of an order over the sky there, and its error, NaN where too few pixels are good; shape (parts, lines).
+
+    Over the sky, because a line that has lost its pixels on a bright sky line would look dark.
+    """
     window = data.window
     rows = np.arange(0, window.b_px.size, EVERY_PX)
     n_parts = -(-window.b_px.size // PART_PX)
@@ -89,9 +96,10 @@ def _light_of_lines(data: OrderData, first_px: int) -> tuple[FloatArray, FloatAr
     good = data.good[rows]
     light = np.where(good, data.electrons[rows], 0.0)
     variance = np.where(good, data.variance(light, rows), 0.0)
-    count, total, noise = (np.bincount(cell, values.ravel(), n_parts * n_lines) for values in (good, light, variance))
+    expected = np.where(good, np.maximum(sky[rows], 0.0) + FLOOR_E, 0.0)
+    count, total, noise, usual = (np.bincount(cell, values.ravel(), n_parts * n_lines) for values in (good, light, variance, expected))
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean, error = total / count, np.sqrt(noise) / count
+        mean, error = total / usual, np.sqrt(noise) / usual
     mean[count < LEAST_SHARE * PART_PX / EVERY_PX] = np.nan
     return mean.reshape(n_parts, n_lines), error.reshape(n_parts, n_lines)
 
@@ -106,7 +114,9 @@ def _dips(light: FloatArray, error: FloatArray) -> BoolArray:
         rises = (left < SLOPE * before) | (right < SLOPE * after)
         falls = (before < SLOPE * left) | (after < SLOPE * right)
         bright = np.minimum(left, right) > OBJECT * row_median(light, np.isfinite(light))[:, None]
-        dark = (missing > NEEDED_SIGMA * error) & (falls | ~rises | ~bright)
+        # beside the slit's ends a little motion of its edge darkens a line
+        inner = np.isfinite(before + after)
+        dark = inner & (missing > NEEDED_SIGMA * error) & (falls | ~rises | ~bright)
     dark[1:-1] |= dark[:-2] & dark[2:]
     beside = np.pad(dark, ((1, 1), (0, 0)))
     return np.asarray(dark & (beside[:-2] | beside[2:]))

@@ -70,11 +70,11 @@ def solve_stack(
     slit = measure_slit_offset(in_place.orders, in_place.skies)
     done("slit_offset", notes.slit(slit))
     detrended = _without_background(sound, windows, inputs, settings, slit.px) if slit.applied else in_place
+    background, skies = detrended.background, detrended.skies
     on_slit = [follow_slit(order, slit) for order in detrended.orders] if slit.applied else detrended.orders
-    dark_lines = [find_dark_lines(order) for order in on_slit]
+    dark_lines = [find_dark_lines(order, sky) for order, sky in zip(on_slit, skies, strict=True)]
     dark = [dark_pixels(order.window, lines) for order, lines in zip(on_slit, dark_lines, strict=True)]
     on_slit = [order.masked(pixels) if pixels.any() else order for order, pixels in zip(on_slit, dark, strict=True)]
-    background, skies = detrended.background, detrended.skies
     done("subtract_background", notes.background(background))
     done("detrend", f"{len(windows)} orders")
     flags = with_flag(sound.flags, windows, dark, PixelFlag.BAD)
