@@ -39,6 +39,8 @@ LEAST_PLACES = 100
 """Fewer know a scatter to no better than 9 %."""
 LEAST_LEVELS = 4
 """As many as the line has parameters, and one more."""
+FAR_BELOW = 8.0
+"""In sigma of the mean of nine pixels: no light of a single exposure lies so far below its dark parts."""
 CLIP_SIGMA, INSIDE_CLIP = 3.5, 0.99389
 """Cosmic rays and hot pixels lie outside; of a normal distribution the rest has this share of the variance."""
 ALIKE = 0.02
@@ -59,11 +61,14 @@ class PhotonTransfer:
         Of it; infinite where it is not known.
     dark_sigma_adu : float
         Scatter of a pixel where there is hardly any light.
+    below_dark : float
+        Share of the places that lie far below the level without light, as only a difference of two exposures makes them.
     """
 
     electrons_per_adu: float
     relative_error: float
     dark_sigma_adu: float
+    below_dark: float = 0.0
 
 
 def measure_photon_transfer(adu: Image, dispersion_axis: Axis, every: int = FEW_LINES) -> PhotonTransfer | None:
@@ -92,11 +97,16 @@ def measure_photon_transfer(adu: Image, dispersion_axis: Axis, every: int = FEW_
     dark = detail[beside <= 0.0]
     if dark.size < LEAST_PLACES or not quick_mad_sigma(dark) > 0.0:
         return None
+    below = float(np.mean(light < -FAR_BELOW * quick_mad_sigma(dark) / 3.0))
     levels = _levels(detail, light, beside)
     slope, error, start = _fit(levels) if len(levels) >= LEAST_LEVELS else (math.nan, math.nan, levels[0, 1])
-    if not slope > 0.0:
-        return PhotonTransfer(electrons_per_adu=math.nan, relative_error=math.inf, dark_sigma_adu=math.sqrt(levels[0, 1]))
-    return PhotonTransfer(electrons_per_adu=1.0 / slope, relative_error=error / slope, dark_sigma_adu=math.sqrt(max(start, 0.0)))
+    known = slope > 0.0
+    return PhotonTransfer(
+        electrons_per_adu=1.0 / slope if known else math.nan,
+        relative_error=error / slope if known else math.inf,
+        dark_sigma_adu=math.sqrt(max(start if known else levels[0, 1], 0.0)),
+        below_dark=below,
+    )
 
 
 def _places(lines: Image, every: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -190,6 +190,7 @@ def _read(files: Selected, is_standard: bool, settings: StareSettings, pool: Thr
         arc=read_arc(geometry_files.dispersion_table.header, first.instrument.keywords),
         object_slit_arcsec=settings.object_slit_arcsec,
         with_off_frame=off_frame is not None,
+        is_difference=shown.is_difference,
     )
     header_warnings = _header_warnings(files, observations, values, settings)
     return values, [*targets, *shown.warnings, *header_warnings, *geometry_warnings, *flat_warnings, *star_warnings, *defects.warnings]

@@ -49,6 +49,8 @@ class StareInputs:
         Position named by the user.
     with_off_frame : bool
         Whether an exposure beside the target took the place of the dark.
+    is_difference : bool
+        Whether such an exposure was taken off before the frames came here.
     """
 
     raw: tuple[RawFrame, ...]
@@ -68,6 +70,12 @@ class StareInputs:
     arc: Arc = field(default_factory=Arc)
     object_slit_arcsec: float | None = None
     with_off_frame: bool = False
+    is_difference: bool = False
+
+    @property
+    def may_lack_light(self) -> bool:
+        """Whether stars of an off-frame may be missing light."""
+        return self.with_off_frame or self.is_difference
 
     @property
     def makes_response(self) -> bool:

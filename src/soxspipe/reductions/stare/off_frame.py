@@ -86,8 +86,8 @@ def give_back_star(
 
 
 def _within(star: SlitSource, target: SlitSource) -> bool:
-    """Whether a star lies too near to the target to be fitted beside it."""
-    return abs(star.slit_arcsec - target.slit_arcsec) < APART_FWHM * max(star.fwhm_arcsec, target.fwhm_arcsec)
+    """Whether a star lies too near to the target to be fitted beside it: each reaches `APART_FWHM` of its widths, and they overlap."""
+    return abs(star.slit_arcsec - target.slit_arcsec) < 2.0 * APART_FWHM * max(star.fwhm_arcsec, target.fwhm_arcsec)
 
 
 def _light_of(star: FoundObject, beside: Sequence[OrderData], inputs: StareInputs, settings: StareSettings) -> list[FloatArray]:

@@ -39,6 +39,8 @@ COUPLING = 0.9
 """Neighbours that share charge make photon noise seem less, by a logarithm of 0.3 for 2 % each; what is above this are integrations."""
 LEAST_OFF = 0.5
 """Logarithm of a number of integrations over the stated one that can be told: 2 over 1 has 0.69."""
+LEAST_BELOW = 0.001
+"""Share of the frame that lies below its dark parts: a star three pixels wide in one order of fifteen covers twice as much; clean frames have none."""
 PAUSE_S = 5.0
 """Longest pause after an integration; SOXS takes 3.3 s."""
 
@@ -53,12 +55,15 @@ class PhotonNoise:
         With the gain that the pixels show, where the header states its inverse.
     raw : tuple of RawFrame
         With the integrations that the pixels show.
+    is_difference : bool
+        Whether the exposures are differences of two: an off-frame was taken off before.
     warnings : tuple of str
         For the user.
     """
 
     detector: Detector
     raw: tuple[RawFrame, ...]
+    is_difference: bool
     warnings: tuple[str, ...]
 
 
@@ -110,11 +115,14 @@ def hold_against_photons(raw: Sequence[RawFrame], used: Detector, arm: Arm) -> P
         for frame, look in zip(raw, looks, strict=True)
     ]
     judged = [(look, count) for look, count in zip(looks, counts, strict=True) if look is not None]
+    differences = [look for look, count in judged if is_difference(look, gain, count)]
+    single = [(look, count) for look, count in judged if look not in differences]
     source = used.gain_source if gain == used.gain_e_per_adu else f"the pixels ({used.gain_source} states its inverse)"
     return PhotonNoise(
         detector=replace(used, gain_e_per_adu=gain, gain_source=source),
         raw=tuple(_with_integrations(frame, number) for frame, number in zip(raw, counts, strict=True)),
-        warnings=(*gain_words, *_count_words(judged), *_unexplained_words(judged, gain)),
+        is_difference=bool(differences),
+        warnings=(*gain_words, *_count_words(judged), *_difference_words(differences), *_unexplained_words(single, gain)),
     )
 
 
@@ -201,6 +209,21 @@ def _count_words(judged: Sequence[tuple[ExposureLook, int]]) -> tuple[str, ...]:
     return (
         f"{_named([look for look, _ in changed])}: the header states {one.stated} integration{'s' * (one.stated > 1)} (NDIT), but the pixels' noise "
         f"is that of {'a mean of ' if count > 1 else ''}{count}; {count} {'are' if count > 1 else 'is'} used for the errors",
+    )
+
+
+def is_difference(one: ExposureLook, gain: float, count: int) -> bool:
+    """Whether light is missing, and what there is scatters more than its photons do."""
+    return one.photons.below_dark > LEAST_BELOW and not (one.is_lit and one.off(gain, count) > -LEAST_OFF)
+
+
+def _difference_words(found: Sequence[ExposureLook]) -> tuple[str, ...]:
+    """A sentence on frames from which another exposure was taken off."""
+    if not found:
+        return ()
+    return (
+        f"{_named(found)}: up to {100 * max(one.photons.below_dark for one in found):.2g} % of the pixels lie far below the dark level: another exposure "
+        "was taken off; what it shows is missing light, and its photons are not in the errors: give the raw frame, and the other as off-frame",
     )
 
 

@@ -87,7 +87,7 @@ def solve_stack(
     if settings.use_lacosmic:
         done("flag_cosmic_rays", notes.cosmic_rays(cosmic_rays))
     orders, off_star = give_back_star(sound_orders, skies, windows, slit, inputs, settings)
-    by_continuum = find_object(orders, skies, named_arcsec=named, with_negatives=inputs.with_off_frame)
+    by_continuum = find_object(orders, skies, named_arcsec=named, with_negatives=inputs.may_lack_light)
     first = fit_sky(orders, by_continuum, settings.sky) if settings.sky.subtract_sky else None
     found = by_continuum if first is None else _with_lines(first, by_continuum, inputs)
     sky = first if found is by_continuum or found.source is None else fit_sky(orders, found, settings.sky)

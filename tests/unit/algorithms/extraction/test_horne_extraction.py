@@ -200,6 +200,22 @@ def test_where_the_flat_is_dark_nothing_is_measured() -> None:
     assert np.isfinite(made.flux[20:]).all()
 
 
+def test_what_the_profile_fills_in_is_as_uncertain_as_the_profile() -> None:
+    """0.5 % of the light that is lost; rows that are whole gain nothing."""
+    order = tiny_order()
+    found = extracted(order)
+    good = np.array(found.data.good)
+    good[30] &= found.shares[30] < np.sort(found.shares[30])[-3]
+    partly = replace(found, data=replace(found.data, good=good))
+    seen = float(np.sum(np.where(good[30], found.shares[30], 0.0)))
+    whole, _ = spectrum(found, order)
+    lost, _ = spectrum(partly, order)
+    added = (lost.variance - whole.variance)[whole.b_px == 30]
+    np.testing.assert_allclose(added, (0.005 * found.flux[30] * (1.0 - seen)) ** 2, rtol=1e-6)
+    others = whole.b_px != 30
+    np.testing.assert_array_equal(lost.variance[others], whole.variance[others])
+
+
 def test_mean_flat_is_that_under_the_object() -> None:
     window = tiny_order().data.window
     flat = np.where(np.nan_to_num(window.slit_arcsec) > 0.5, 0.8, 0.4)

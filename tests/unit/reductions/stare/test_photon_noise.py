@@ -111,3 +111,13 @@ def test_two_wrong_cards_that_balance_each_other_are_both_seen_where_the_detecto
     assert found.detector.gain_e_per_adu == pytest.approx(2.3)
     assert found.raw[0].observation.integrations == 1
     assert len(found.warnings) == 2
+
+
+def test_a_difference_of_two_exposures_is_told_by_light_that_is_missing() -> None:
+    one, other = frame(2.3), frame(2.3, noise_e=7.5)
+    moved = replace(one, adu=one.adu - np.roll(other.adu, 8, axis=0))
+    found = held(moved, 2.3)
+    assert found.is_difference
+    (said,) = found.warnings
+    assert "another exposure was taken off" in said
+    assert not held(one, 2.3).is_difference
