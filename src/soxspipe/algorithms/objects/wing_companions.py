@@ -13,12 +13,12 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from soxspipe.algorithms.objects.find_sources import APART_FWHM, COMPANION_SHARE, LARGEST_COUNT, SlitLight, own_light
+from soxspipe.algorithms.objects.find_sources import APART_FWHM, COMPANION_SHARE, LARGEST_COUNT, WINGS_SHARE, SlitLight, own_light
 from soxspipe.datamodel.arrays import FloatArray
 from soxspipe.datamodel.trace import SlitSource
 from soxspipe.numerics.not_negative import not_negative
@@ -42,6 +42,12 @@ HOST_WIDTHS = (2.0, 3.0, 4.5, 6.0)
 """Over the object's: a host about the object is not convex within its own core."""
 SEARCH_BINS, FINER = 2, (0.15, 0.075, 0.04)
 """Bins from one place to the next, half of what an image in the best seeing resolves, and steps (arcsec) about the best."""
+
+LEAST_OF_KNOWN = 4.0
+"""Sigma by which light must not be convex where a faint object was found by other means: 14 true ones of 2 to 6 % were so by 7 and more, a star's
+wing that had been taken for one of 1 % by 1."""
+PLACES_NEAR_ARCSEC = (-0.3, -0.15, 0.0, 0.15, 0.3)
+"""About the place where it was found, which one-sided fits of wings put too far out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,7 +115,7 @@ def find_in_wings(slit_light: SlitLight, sources: Sequence[SlitSource], needed: 
     Returns
     -------
     tuple of SlitSource
-        Those that are known and then those that are found.
+        Those that are known, but for faint ones that are convex wings themselves, and then those that are found.
     """
     if not sources:
         return ()
@@ -117,10 +123,11 @@ def find_in_wings(slit_light: SlitLight, sources: Sequence[SlitSource], needed: 
     own = _own_image(slit_light, first)
     if not own.max() > 0.0:
         return tuple(sources)
-    images = (_Image(slit_arcsec=slit_light.slit_arcsec, light=own, middle_arcsec=first.slit_arcsec, side=side) for side in (-1, 1))
-    found = [companion for image in images if (companion := _of_side(slit_light, sources, image, needed)) is not None]
-    room = max(LARGEST_COUNT - len(sources), 0)
-    return (*sources, *sorted(found, key=lambda source: -source.relative_flux)[:room])
+    images = {side: _Image(slit_arcsec=slit_light.slit_arcsec, light=own, middle_arcsec=first.slit_arcsec, side=side) for side in (-1, 1)}
+    known = [source for source in sources if not _is_wing(slit_light, sources, source, images)]
+    found = [companion for image in images.values() if (companion := _of_side(slit_light, known, image, needed)) is not None]
+    room = max(LARGEST_COUNT - len(known), 0)
+    return (*known, *sorted(found, key=lambda source: -source.relative_flux)[:room])
 
 
 def _own_image(slit_light: SlitLight, source: SlitSource) -> FloatArray:
@@ -145,6 +152,22 @@ def _of_side(slit_light: SlitLight, sources: Sequence[SlitSource], image: _Image
     return replace(
         first, slit_arcsec=first.slit_arcsec + image.side * place, significance=float(np.sqrt(gain / scatter)), relative_flux=share
     )
+
+
+def _is_wing(slit_light: SlitLight, sources: Sequence[SlitSource], source: SlitSource, images: Mapping[int, _Image]) -> bool:
+    """Whether a faint object that is known is a part of the first one's wings, since these are convex where it stands."""
+    first = sources[0]
+    away = source.slit_arcsec - first.slit_arcsec
+    image = images[1 if away > 0 else -1]
+    wing = (
+        None if source is first or source.relative_flux > WINGS_SHARE else _wing(slit_light, [s for s in sources if s is not source], image)
+    )
+    if wing is None:
+        return False
+    without, _ = wing.misfit()
+    misfit = min(wing.misfit(image(wing.distance_arcsec - abs(away) - off))[0] for off in PLACES_NEAR_ARCSEC)
+    scatter = _scatter(misfit / wing.light.size, first.fwhm_arcsec / float(slit_light.slit_arcsec[1] - slit_light.slit_arcsec[0]))
+    return without - misfit < LEAST_OF_KNOWN**2 * scatter
 
 
 def _scatter(misfit: float, bins: float) -> float:

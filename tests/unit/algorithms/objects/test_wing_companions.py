@@ -80,6 +80,14 @@ def test_a_known_companion_is_not_found_twice_and_a_fainter_one_beyond_it_is() -
     assert three[2].slit_arcsec == pytest.approx(3.8, abs=0.2)
 
 
+@pytest.mark.parametrize(("share", "kept"), [(0.0, 1), (0.04, 2)])
+def test_a_faint_object_that_was_found_where_the_light_is_convex_is_a_wing(share: float, kept: int) -> None:
+    first = star(0.9)
+    faint = replace(first, slit_arcsec=1.0, relative_flux=0.02)
+    light = seen(2000.0 * (image(STAR, 0.9, 3.0) + share * image(1.0, 0.9, 3.0)), error=0.3)
+    assert find_in_wings(light, (first, faint), NEEDED) == (first, faint)[:kept]
+
+
 def test_the_object_that_stands_out_most_stays_first() -> None:
     """At the end of the slit light is overstated: one of 1 % was called 642 % of the object."""
     first = star(0.9)
