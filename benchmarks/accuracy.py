@@ -268,7 +268,7 @@ EFFECTS = (
 SAID = (
     ("host", "host"), ("more than one object", "companions"), ("slit's image", "slit"), ("flexure law", "law"), ("not tied", "untied"),
     ("structure of the flat", "flat"), ("do not agree", "exposures"), ("of the light of a clear", "cloud"), ("change along the slit", "lines"),
-    ("off-frame", "off-frame"), ("read noise of", "read noise"), ("as unlit pixels show", "channels"), ("differ from its profile", "profile"),
+    ("off-frame", "off-frame"), ("read noise of", "read noise"), ("as unlit pixels show", "channels"), ("show a step in level", "step"), ("differ from its profile", "profile"),
     ("is seen again", "persistence"), ("bad guiding", "smeared"), ("rows that cannot be used", "lost rows"), ("half of a full well", "wells"),
 )  # fmt: skip
 """Words of a warning, and what stands for it in the table."""

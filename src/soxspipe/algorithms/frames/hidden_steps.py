@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from soxspipe.algorithms.frames.unlit_light import UnlitLight
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray
-from soxspipe.numerics.medians import MAD_TO_SIGMA, quick_mad_sigma
+from soxspipe.numerics.medians import quick_mad_sigma
 from soxspipe.numerics.robust import row_median, running_median
 
 BAND_PX = 128
@@ -25,6 +26,8 @@ REACH_PX = 60
 """Columns on either side that tell the level: over more, scattered light is no parabola."""
 LEAST_COLUMNS = 12
 """On either side."""
+LEAST_PART = 4
+"""Bands of a part of the rows in which a step may be another one."""
 LEAST_BANDS = 8
 """Fewer do not tell what grows with the light from what does not."""
 LIGHT_SHARE = 0.1
@@ -35,6 +38,8 @@ LEAST_E = 1.0
 """A smaller step changes no spectrum by more than its error."""
 AGREE = 0.85
 """Share of the bands that show the step with its sign."""
+PART_OF_LIGHT = 3.0 * LIGHT_SHARE
+"""What changes along the rows by less than this share of the light may be the light."""
 PLACE_SIGMA = 5.0
 """Above the scatter of the other columns: a hundred are tried."""
 PLACE_RATIO = (0.5, 1.6)
@@ -55,7 +60,7 @@ class HiddenStep:
     size_e, error_e : float
         Of the columns behind it over those before.
     column : int or None
-        First column behind it; None where the pixels on the order do not show it.
+        First column behind it; None where the pixels on the order do not show it, or it is not the same in all rows.
     """
 
     size_e: float
@@ -65,6 +70,17 @@ class HiddenStep:
     def levels(self, nx: int) -> FloatArray:
         """What it adds to every column, shape (nx,); nothing where its place is not known."""
         return np.zeros(nx) if self.column is None else self.size_e * (np.arange(nx) >= self.column)
+
+
+class _Across(NamedTuple):
+    """Size of a step and its error, and whether it is one of a part of the rows alone."""
+
+    size_e: float
+    error_e: float
+    in_part: bool = False
+
+
+NOTHING = _Across(0.0, np.inf)
 
 
 def find_hidden_steps(seen: UnlitLight, rows: FloatArray, columns: FloatArray, lit: LitLight) -> tuple[HiddenStep, ...]:
@@ -88,13 +104,13 @@ def find_hidden_steps(seen: UnlitLight, rows: FloatArray, columns: FloatArray, l
     found = []
     for first, stop in _hidden(known):
         around = slice(first - REACH_PX, stop + REACH_PX)
-        size, error = _step_across(levels, known, around, (first, stop))
-        if abs(size) <= max(SURE_SIGMA * error, LEAST_E):
+        step = _step_across(levels, known, around, (first, stop))
+        if abs(step.size_e) <= max(SURE_SIGMA * step.error_e, LEAST_E):
             continue
-        column = _edge(slice(first - AROUND_PX, stop + AROUND_PX), size, seen.light.shape, lit)
+        column = None if step.in_part else _edge(slice(first - AROUND_PX, stop + AROUND_PX), step.size_e, seen.light.shape, lit)
         if column is not None:  # its size once more, now that the columns beside the order tell it as well
-            size, error = _step_across(levels, known, around, (column, column))
-        found.append(HiddenStep(size_e=size, error_e=error, column=column))
+            step = _step_across(levels, known, around, (column, column))
+        found.append(HiddenStep(size_e=step.size_e, error_e=step.error_e, column=column))
     return tuple(found)
 
 
@@ -117,31 +133,49 @@ def _hidden(known: BoolArray) -> Iterator[tuple[int, int]]:
             yield before + 1 - BESIDE_PX, after + BESIDE_PX
 
 
-def _step_across(levels: FloatArray, known: BoolArray, around: slice, within: tuple[int, int]) -> tuple[float, float]:
-    """Size of a step that lies within some columns, of which none is looked at, and its error; 0 where few columns tell it, or bands disagree."""
+def _step_across(levels: FloatArray, known: BoolArray, around: slice, within: tuple[int, int]) -> _Across:
+    """The step that lies within some columns, of which none is looked at; none where few columns tell it, or bands disagree."""
     first, stop = within
     places = np.arange(known.size)
     before = known & (places >= around.start) & (places < first)
     after = known & (places >= stop) & (places < around.stop)
     if min(np.count_nonzero(before), np.count_nonzero(after)) < LEAST_COLUMNS:
-        return 0.0, np.inf
+        return NOTHING
     use = np.flatnonzero(before | after)
     x = (use - 0.5 * (first + stop)) / REACH_PX
     design = np.stack([np.ones(use.size), x, x**2, after[use]], axis=1)
     sizes = levels[:, use] @ np.linalg.pinv(design)[3]
     light = np.maximum(levels[:, use].mean(axis=1), 0.0)
-    size, error = _without_light(sizes, light)
-    return (size, error) if np.mean(sizes * size > 0) >= AGREE else (0.0, np.inf)
+    change, change_error = _of_a_part(sizes, light)
+    if abs(change) > max(SURE_SIGMA * change_error, LEAST_E, PART_OF_LIGHT * float(light.max())):
+        return _Across(change, change_error, in_part=True)
+    (_, size), (_, error) = _fit_steps(sizes, [light, np.ones(sizes.size)], _scatter(sizes))
+    return _Across(float(size), float(error)) if np.mean(sizes * size > 0) >= AGREE else NOTHING
 
 
-def _without_light(sizes: FloatArray, light: FloatArray) -> tuple[float, float]:
-    """Part of the steps of all bands that does not grow with their light, whose share is `LIGHT_SHARE` at most or so, and its error."""
-    sigma = max(MAD_TO_SIGMA * float(np.median(np.abs(sizes - np.median(sizes)))), 1e-3)
-    design = np.stack([np.ones(sizes.size), light], axis=1) / sigma
-    normal = design.T @ design + np.diag([0.0, 1.0 / LIGHT_SHARE**2])
+def _fit_steps(sizes: FloatArray, terms: list[FloatArray], sigma: float) -> tuple[FloatArray, FloatArray]:
+    """Least squares of the steps of all bands, of scatter `sigma`, and errors; the first term is their light, whose share is some `LIGHT_SHARE`."""
+    design = np.stack(terms, axis=1)
+    normal = design.T @ design / sigma**2
+    normal[0, 0] += 1.0 / LIGHT_SHARE**2
     covariance = np.linalg.inv(normal)
-    size, _ = covariance @ (design.T @ (sizes / sigma))
-    return float(size), float(np.sqrt(covariance[0, 0]))
+    return covariance @ (design.T @ sizes) / sigma**2, np.sqrt(np.diag(covariance))
+
+
+def _of_a_part(sizes: FloatArray, light: FloatArray) -> tuple[float, float]:
+    """By how much the step that is not light is another one from some band on, where it is most so, and the error."""
+    best = (0.0, np.inf)
+    for start in range(LEAST_PART, sizes.size - LEAST_PART + 1):
+        terms = [light, np.ones(sizes.size), (np.arange(sizes.size) >= start).astype(np.float64)]
+        values, _ = _fit_steps(sizes, terms, _scatter(sizes))
+        values, errors = _fit_steps(sizes, terms, _scatter(sizes - np.stack(terms, axis=1) @ values))
+        if abs(values[2]) * best[1] > abs(best[0]) * errors[2]:
+            best = (float(values[2]), float(errors[2]))
+    return best
+
+
+def _scatter(values: FloatArray) -> float:
+    return max(quick_mad_sigma(values), 1e-3)
 
 
 def _edge(part: slice, size: float, shape: tuple[int, int], lit: LitLight) -> int | None:

@@ -209,11 +209,12 @@ def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
     if n < 4 * STEP_REACH_PX or len(bands) < LEAST_BANDS or np.count_nonzero(known) < LEAST_PAIRS:
         return np.zeros(n), 0.0
     pattern = _odd_even(bands, known)
+    bands = bands - known * np.diff(pattern, prepend=pattern[:1])
     sizes = np.stack([_step_sizes(np.cumsum(band)) for band in bands])
     steps = np.zeros(n)
     barred = _beside_gaps(known)
     for _ in range(0 if barred.all() else MOST_STEPS):
-        left = sizes - _step_sizes(steps + pattern)
+        left = sizes - _step_sizes(steps)
         size = np.median(left, axis=0)
         error = max(quick_mad_sigma(size[~barred]), 1e-6)
         place = int(np.argmax(np.where(barred, 0.0, np.abs(size))))
@@ -226,8 +227,8 @@ def _channels(found: LineDifferences) -> tuple[FloatArray, float]:
     if not steps.any():
         return pattern, 0.0
     for place in (np.flatnonzero(np.diff(steps)) + 1).tolist():  # once more, now that the neighbours are known
-        steps[place:] += np.median(sizes[:, place] - _step_sizes(steps + pattern)[place])
-    error = quick_mad_sigma(np.median(sizes - _step_sizes(steps + pattern), axis=0))
+        steps[place:] += np.median(sizes[:, place] - _step_sizes(steps)[place])
+    error = quick_mad_sigma(np.median(sizes - _step_sizes(steps), axis=0))
     return pattern + steps - steps.mean(), float(error**2)
 
 

@@ -78,8 +78,8 @@ def _noisy_rows(found: Sequence[tuple[str, ReadoutPattern]], read_noise_e: float
 def _left_in(found: Sequence[tuple[str, ReadoutPattern]]) -> tuple[str, ...]:
     size = max(pattern.unplaced_e for _, pattern in found)
     return (
-        f"{_who(found)}: unlit pixels on both sides of an order show a step in level of {size:.1f} e- between columns, of which the order "
-        "does not show the place; it was left in, and may pass for a host or bend the sky",
+        f"{_who(found)}: unlit pixels on both sides of an order show a step in level of {size:.1f} e- between columns, which is not the same in "
+        "all rows or of which the order does not show the place; it was left in, and may pass for a host or bend the sky",
     )
 
 

@@ -51,6 +51,12 @@ def test_a_step_that_the_order_does_not_show_has_no_place() -> None:
     assert not step.levels(SHAPE[1]).any()
 
 
+def test_a_step_of_a_part_of_the_rows_has_no_place_either() -> None:
+    (step,) = found_in(frame(5, 8.0 * ((X >= 130) & (Y >= 900)), scattered_e=3.0))
+    assert step.column is None
+    assert step.size_e == pytest.approx(8.0, abs=1.5)
+
+
 def test_rows_and_columns_that_are_known_are_taken_off_first() -> None:
     light = frame(3, 6.0 * (X >= 130))
     rows, columns = 5.0 * np.random.default_rng(4).normal(size=SHAPE[0]), 6.0 * (np.arange(SHAPE[1]) >= 130)

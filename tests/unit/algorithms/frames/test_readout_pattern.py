@@ -139,6 +139,15 @@ def test_a_step_between_orders_that_run_along_the_columns_is_found() -> None:
     assert found.columns[200] - found.columns[100] == pytest.approx(6.0, abs=0.6)
 
 
+@pytest.mark.parametrize("place", [165, 166])
+def test_odd_columns_do_not_move_a_step(place: int) -> None:
+    columns = 6.0 * (np.arange(SHAPE[1]) >= place) + 4.0 * (np.arange(SHAPE[1]) % 2)
+    found = measure_readout_pattern(frame(LIGHT + noise(26) + columns), Masters(), ALONG)
+    assert found is not None
+    left = columns - found.columns
+    assert np.ptp(left) < 0.8
+
+
 def test_columns_too_few_for_a_step_between_two_orders_tell_none() -> None:
     narrow = np.ones(SHAPE, dtype=bool)
     narrow[:, 20:190] = narrow[:, 210:380] = False
