@@ -28,6 +28,8 @@ SPECIES_SCATTER = {"H2O": 0.15, "O2": 0.15, "CO2": 0.3, "CH4": 0.3, RIPPLE: 0.3}
 """Of the logarithm of one band's amount about that of its species, or of the depth over the ripple: what the model says of band against band.
 Carbon dioxide and methane lie among lines of water.  Depth over ripple is 1.0 to 1.7 at R = 4500 to 6500, 1 to 6 mm and air mass 1 to 2,
 oxygen and water below 930 nm (line-by-line transmissions, bins of 2 and 4 nm)."""
+SURE_SIGMA = 2.0
+"""Of a ripple's square: what noise makes is always positive once the root is taken, and would deepen the air by a fifth of a bin's error."""
 RIPPLE_DEPTH = 1.25
 """Depth over ripple of partly resolved lines."""
 MODEL_SCATTER, RIPPLE_SCATTER = 0.3, 0.3
@@ -58,8 +60,8 @@ class Ripple:
 
     @property
     def size(self) -> FloatArray:
-        """The scatter; 0 where there is less than noise."""
-        return np.sqrt(np.maximum(self.square, 0.0))
+        """The scatter; 0 where noise alone may make it."""
+        return np.sqrt(np.where(self.square > SURE_SIGMA * self.noise, self.square, 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
