@@ -157,15 +157,15 @@ def _of_side(slit_light: SlitLight, sources: Sequence[SlitSource], image: _Image
 def _is_wing(slit_light: SlitLight, sources: Sequence[SlitSource], source: SlitSource, images: Mapping[int, _Image]) -> bool:
     """Whether a faint object that is known is a part of the first one's wings, since these are convex where it stands."""
     first = sources[0]
-    away = source.slit_arcsec - first.slit_arcsec
-    image = images[1 if away > 0 else -1]
-    wing = (
-        None if source is first or source.relative_flux > WINGS_SHARE else _wing(slit_light, [s for s in sources if s is not source], image)
-    )
-    if wing is None:
+    if source is first or source.relative_flux > WINGS_SHARE:
         return False
+    side = 1 if source.slit_arcsec > first.slit_arcsec else -1
+    away = abs(source.slit_arcsec - first.slit_arcsec)
+    wing = _wing(slit_light, [other for other in sources if other is not source], images[side])
+    if wing is None or away > wing.distance_arcsec[-1] - OUTSIDE_FWHM * first.fwhm_arcsec:
+        return False  # there is too little light about it to tell
     without, _ = wing.misfit()
-    misfit = min(wing.misfit(image(wing.distance_arcsec - abs(away) - off))[0] for off in PLACES_NEAR_ARCSEC)
+    misfit = min(wing.misfit(images[side](wing.distance_arcsec - away - off))[0] for off in PLACES_NEAR_ARCSEC)
     scatter = _scatter(misfit / wing.light.size, first.fwhm_arcsec / float(slit_light.slit_arcsec[1] - slit_light.slit_arcsec[0]))
     return without - misfit < LEAST_OF_KNOWN**2 * scatter
 

@@ -88,6 +88,14 @@ def test_a_faint_object_that_was_found_where_the_light_is_convex_is_a_wing(share
     assert find_in_wings(light, (first, faint), NEEDED) == (first, faint)[:kept]
 
 
+def test_a_faint_object_at_the_end_of_the_slit_stays() -> None:
+    """Its light is not seen to fall again, so that it cannot be called convex."""
+    first = star(0.9)
+    faint = replace(first, slit_arcsec=5.6, relative_flux=0.04)
+    light = seen(2000.0 * (image(STAR, 0.9, 3.0) + 0.04 * image(5.6, 0.9, 3.0)), error=0.3)
+    assert find_in_wings(light, (first, faint), NEEDED) == (first, faint)
+
+
 def test_the_object_that_stands_out_most_stays_first() -> None:
     """At the end of the slit light is overstated: one of 1 % was called 642 % of the object."""
     first = star(0.9)
