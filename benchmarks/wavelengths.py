@@ -25,11 +25,13 @@ from soxspipe.instruments.registry import arm
 from soxspipe.io.simulated import read_truth
 from soxspipe.reductions.simulate import simulate_dataset
 from soxspipe.reductions.stare.exposures import plan_exposures
-from soxspipe.reductions.stare.gather import gather
+from soxspipe.reductions.stare.gather import StareGathered, gather
 from soxspipe.reductions.stare.prepared import prepare_set
+from soxspipe.reductions.stare.solution import StackSolution
 from soxspipe.reductions.stare.solve_stack import solve_stack
 from soxspipe.simulate.flexure import dispersion_flexure
 from soxspipe.simulate.scene import Scene
+from soxspipe.simulate.truth import Truth
 
 MEASURED_PX = 0.005
 """Error of r and i in whole reductions."""
@@ -68,14 +70,24 @@ def scene(arm_name: str, seed: int) -> dict[str, Any]:
     return plain | {"flexure_dispersion_order_px": apart, "flexure_tilt_px": float(draw.uniform(-0.06, 0.06))}
 
 
-def orders_of(arm_name: str, seed: int) -> Iterator[One]:
-    """Simulate one exposure, solve it, and hold every order against the truth."""
+def solved(made: Mapping[str, Any]) -> tuple[StackSolution, StareGathered, Truth]:
+    """Simulate one exposure and solve its sky and object."""
     with tempfile.TemporaryDirectory() as folder:
-        files = simulate_dataset(scene(arm_name, seed), folder)
+        files = simulate_dataset(made, folder)
         gathered, truth = gather(files[0], None), read_truth(files[-1])
         ready = prepare_set(gathered.inputs)
     plan = plan_exposures(ready)
-    solution = solve_stack(plan.groups[0], ready, plan, gathered.settings, lambda step, note: None, NO_OTHERS)
+    return solve_stack(plan.groups[0], ready, plan, gathered.settings, lambda step, note: None, NO_OTHERS), gathered, truth
+
+
+def orders_of(made: Mapping[str, Any]) -> Iterator[One]:
+    """Simulate one exposure, solve it, and hold every order against the truth."""
+    solution, _, truth = solved(made)
+    yield from compared(solution, truth)
+
+
+def compared(solution: StackSolution, truth: Truth) -> Iterator[One]:
+    """Every order of a solution against the truth."""
     for extracted in solution.extracted:
         spectrum = extracted.spectrum
         found, here = solution.shift.orders[spectrum.order], truth.orders["ORDER"] == spectrum.order
@@ -166,7 +178,7 @@ def main() -> None:
     for arm_name in arguments.arms:
         found: list[One] = []
         for seed in seeds:
-            found += (now := list(orders_of(arm_name, seed)))
+            found += (now := list(orders_of(scene(arm_name, seed))))
             print(seed, *(f"{one.order}:{one.source}:{one.with_px:+.3f}({one.pull:+.1f})" for one in now), flush=True)
         report(arm_name, found)
 
