@@ -113,14 +113,16 @@ def measure_host(
     if not asked or best.host is None or beyond_reach(best.host):
         return None
     size, least = float(np.exp(best.host[0])), float(np.exp(model.host_limits[0][0]))
-    taken = may_be_taken(significance, share, 0.0, size, least)  # its light follows the star's: it lacks none in any row
-    delivered = model.own_light(best if taken else found.alone)
+    lights = found.left()
+    none_left = may_leave_none(lights, model.own_light(best))
+    taken = not none_left and may_be_taken(significance, share, 0.0, size, least)  # its light follows the star's: it lacks none in any row
+    delivered = max(model.own_light(best if taken else found.alone), 1e-30)
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
         taken=taken,
         significance=max(significance, 0.0),
         share=share,
-        doubt=doubt_of_host(found.left(max(delivered, 1e-30)), taken=taken),
+        doubt=doubt_of_host([(low / delivered, high / delivered) for low, high in lights], taken=taken),
         size_arcsec=size,
         offset_arcsec=float(best.host[1]),
         index=model.index,
@@ -168,6 +170,11 @@ def may_be_taken(significance: float, share: float, missing: float, size_arcsec:
     """
     told = 1.01 * least_arcsec < size_arcsec <= WIDEST_ARCSEC
     return significance >= NEEDED_SIGNIFICANCE and share >= LEAST_SHARE and told and missing <= MOST_MISSING
+
+
+def may_leave_none(lights: Sequence[tuple[float, float]], own_light: float) -> bool:
+    """Whether hosts that fit as well as the best leave no more of the object's light than `LARGEST_DOUBT` means: it is not known, and stays."""
+    return min(least for least, _ in lights) * (1.0 + LARGEST_DOUBT) < own_light
 
 
 def doubt_of_host(left: Sequence[Sequence[float]], *, taken: bool) -> float:
@@ -230,11 +237,10 @@ class _Found:
         """Chi squared, scaled to 1 a degree of freedom, that the best host gains against a point source alone."""
         return (self.alone.misfit - self.likeliest) / self.scatter
 
-    def left(self, delivered: float) -> list[tuple[float, float]]:
-        """Least and most light that hosts of each index within `AS_GOOD` of the best may leave to the object, over what is delivered."""
+    def left(self) -> list[tuple[float, float]]:
+        """Least and most light that hosts of each index within `AS_GOOD` of the best may leave to the object."""
         rises = [(model, fit, AS_GOOD * self.scatter - (fit.misfit - self.likeliest)) for model, fit in self.hosts]
-        ranges = [model.own_light_range(fit, rise) for model, fit, rise in rises if rise > 0]
-        return [(least / delivered, most / delivered) for least, most in ranges]
+        return [model.own_light_range(fit, rise) for model, fit, rise in rises if rise > 0]
 
 
 def _search(star: StarFit, fwhm_arcsec: float) -> _Found | None:

@@ -17,6 +17,7 @@ from soxspipe.algorithms.objects.host_light import (
     WIDEST_ARCSEC,
     doubt_of_host,
     may_be_taken,
+    may_leave_none,
     measure_host,
     no_star,
     one_sided,
@@ -208,3 +209,9 @@ def test_a_host_is_taken_only_if_it_is_there_in_all_rows() -> None:
     assert not may_be_taken(4.0, 0.04, 0.11, 4.0)
     assert not may_be_taken(60.0, 0.4, 0.0, WIDEST_ARCSEC + 0.1)
     assert not may_be_taken(60.0, 0.4, 0.0, 1.5, least_arcsec=1.5)
+
+
+def test_where_a_host_may_be_all_of_the_light_nothing_is_known_of_the_object() -> None:
+    assert may_leave_none([(900.0, 1100.0), (-50.0, 2000.0)], 1000.0)
+    assert may_leave_none([(99.0, 1100.0)], 1000.0)
+    assert not may_leave_none([(101.0, 1100.0)], 1000.0)
