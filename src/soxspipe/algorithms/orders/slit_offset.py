@@ -32,7 +32,7 @@ LEAST_BLUR_ARCSEC = 0.05
 MODEL_ERROR = 0.02
 """Of the light along the slit against the polynomial below, relative."""
 STAR_ERROR = 0.3
-"""Of light above the median towards an edge: no polynomial follows a star there, and none is needed."""
+"""Of light above sky and median towards an edge: no polynomial follows a star there, and none is needed."""
 BRIGHT = 2.5
 """Times the upper quartile of the light towards an edge (up to 70 % of it may be dark): an object's core."""
 LARGEST_SHARE = 0.6
@@ -263,7 +263,8 @@ def _edge_misfit(depth: FloatArray, light: FloatArray, error: FloatArray, steps:
     if depth.size < 10:
         return np.zeros(steps.size)
     level = max(float(np.median(light[depth > LARGEST_ARCSEC])) if (depth > LARGEST_ARCSEC).any() else 1.0, 0.1)
-    excess = np.maximum(light - float(np.median(light)), 0.0)
+    # where more than half of these places are dark their median is no sky, which is 1
+    excess = np.maximum(light - max(float(np.median(light)), 1.0), 0.0)
     weight = 1.0 / (error**2 + (MODEL_ERROR * level) ** 2 + (STAR_ERROR * excess) ** 2)
     powers = np.power(depth / LARGEST_ARCSEC, np.arange(SMOOTH_DEGREE + 1)[:, None])
     # all steps at once: terms of shape (steps, powers, bins)

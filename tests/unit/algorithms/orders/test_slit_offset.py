@@ -67,6 +67,15 @@ def test_a_bright_star_does_not_hide_the_edges() -> None:
     assert measured(scene(3.6, star=2e4)).px == pytest.approx(3.6, abs=0.4)
 
 
+@pytest.mark.parametrize("star", [300.0, 3000.0, 2e4])
+@pytest.mark.parametrize("shift_px", [-9.0, 9.0])
+def test_three_arcsec_are_seen_though_most_of_the_slit_near_its_end_is_dark(shift_px: float, star: float) -> None:
+    """A star on the way up from the edge hid the motion: its light was compared with the dark."""
+    offset = measured(scene(shift_px, star=star, place=-2.4 * np.sign(shift_px)))
+    assert offset.applied
+    assert offset.px == pytest.approx(shift_px, abs=0.4)
+
+
 def test_a_saturated_core_is_no_dark_end_of_the_flat() -> None:
     """Its pixels are not good, which says nothing of the flat: a tenth of the order's length without its core gives the same edges."""
     orders = []
