@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from frame_set import FULL, LIT, SCIENCE_AREA, FrameSet, Image
+from frame_set import FULL, SCIENCE_AREA, FrameSet, Image
 from scipy.special import erf
 
 PINHOLE_ARCSEC = 1.375
@@ -272,7 +272,7 @@ def companion(frames: FrameSet, share: float, arcsec: float) -> None:
 
 def to_the_end(frames: FrameSet, arcsec: float) -> None:
     """The target stands elsewhere on the slit; light beyond its end is lost."""
-    moved = np.where(frames.image("FLAT") > LIT, frames.moved_across(frames.image("OBJECT"), arcsec), 0.0)
+    moved = frames.moved_across(frames.image("OBJECT"), arcsec)
     frames.take(1.0)
     frames.add(moved)
     frames.move_trace(arcsec=arcsec)

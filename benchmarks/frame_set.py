@@ -20,6 +20,8 @@ SCIENCE_AREA = {"NIR": np.s_[4:2044, 4:2044], "VIS": np.s_[:, 50:858]}
 """Rows and columns of a raw frame that hold light; both arms' frames stand as their products do."""
 LIT = 0.02
 """Below this flat nothing is delivered, so that the truth counts no light there (`soxspipe.simulate.score`)."""
+WHOLE = 0.8
+"""Of the brightest flat of a row: below it, the outermost pixels are cut by the slit's end; flats change along the slit by some per cent."""
 FULL = 65535
 """Of the converter, ADU."""
 
@@ -202,51 +204,69 @@ class FrameSet:
 
     def retarget(self, target: Image) -> None:
         """Make an image the target's light: sums of the orders, and the best signal-to-noise, follow it exactly."""
-        old, flat = self.image("OBJECT"), self.image("FLAT")
+        old = self.image("OBJECT")
         table = {name: np.array(values, dtype=np.float64) for name, values in self.truth.orders.items()}
-        before = {name: table[name].copy() for name in ("OBJ_E", "OBJ_FLAT")}
+        before = table["OBJ_E"].copy()
         for number, pixels in self.orders():
             mine = table["ORDER"] == number
             places = np.rint(table["DISP_PIX"][mine]).astype(int)
-            for name, weight in (("OBJ_E", np.ones_like(flat)), ("OBJ_FLAT", 1 / np.maximum(flat, LIT))):
-                sums = [np.where(pixels & (flat > LIT), image * weight, 0.0).sum(axis=1 - self.along)[places] for image in (target, old)]
-                ratio = np.divide(sums[0], sums[1], out=np.zeros(places.size), where=sums[1] > 0)
-                table[name][mine] = before[name][mine] * ratio
+            for name, now, then in zip(("OBJ_E", "OBJ_FLAT"), self.sums(target, pixels), self.sums(old, pixels), strict=True):
+                ratio = np.divide(now[places], then[places], out=np.zeros(places.size), where=then[places] > 0)
+                table[name][mine] *= ratio
         frames = float(self.truth.header["NFRAMES"])
-        noise2 = np.divide(before["OBJ_E"], table["SNR_IDEAL"], out=np.ones_like(table["OBJ_E"]), where=table["SNR_IDEAL"] > 0) ** 2
+        noise2 = np.divide(before, table["SNR_IDEAL"], out=np.ones_like(before), where=table["SNR_IDEAL"] > 0) ** 2
         floor = np.maximum(table["OBJ_E"], 1e-3) / frames
-        table["SNR_IDEAL"] = table["OBJ_E"] / np.sqrt(np.maximum(noise2 + (table["OBJ_E"] - before["OBJ_E"]) / frames, floor))
+        table["SNR_IDEAL"] = table["OBJ_E"] / np.sqrt(np.maximum(noise2 + (table["OBJ_E"] - before) / frames, floor))
         images = {**self.truth.images, "OBJECT": target.astype(np.float32)}
         self.truth = replace(self.truth, orders=table, images=images)
 
+    def sums(self, image: Image, pixels: npt.NDArray[np.bool_]) -> tuple[Image, Image]:
+        """Light of an order along the dispersion, as it is and flattened.
+
+        Flattened light is what comes through between the slit's ends: a pixel that an end cuts counts with what it holds, not as if it
+        were lit whole.  A column that is bad further in, which the flat shows, takes nothing away.
+        """
+        axis = 1 - self.along
+        flat = np.where(pixels, self.image("FLAT"), 0.0)
+        bright = flat > WHOLE * flat.max(axis=axis, keepdims=True)
+        after, before = (np.flip(np.logical_or.accumulate(np.flip(bright, turned), axis=axis), turned) for turned in ((), axis))
+        whole = after & before & (flat > LIT)
+        light = np.where(flat > LIT, image, 0.0).sum(axis=axis)
+        seen = np.where(whole, image, 0.0).sum(axis=axis)
+        flattened = np.divide(image, flat, out=np.zeros(image.shape), where=whole).sum(axis=axis)
+        return light, flattened * np.divide(light, seen, out=np.zeros(light.size), where=seen > 0)
+
     def moved_across(self, image: Image, arcsec: float) -> Image:
-        """An image moved along the slit; light of an order stays in it."""
-        total = np.zeros(image.shape)
+        """An image moved along the slit; light of an order stays in it, and pixels and the slit's ends let through where they stand what the flat shows."""
+        flat, total = self.image("FLAT"), np.zeros(image.shape)
+        even = np.divide(image, flat, out=np.zeros(image.shape), where=flat > LIT)
         for number, pixels in self.orders():
             steps = [0.0, 0.0]
             steps[1 - self.along] = arcsec * self.px_per_arcsec(number)
-            total += np.where(pixels, shift(np.where(pixels, image, 0.0), steps, order=1), 0.0)
+            total += np.where(pixels & (flat > LIT), flat * shift(np.where(pixels, even, 0.0), steps, order=1), 0.0)
         return total
+
+    def mapped(self, name: str, order: int) -> Image:
+        """Wavelengths or slit positions of an order by the delivered map, NaN outside; a set's truth may be rounded to a few digits."""
+        path = self.of("DISP_IMAGE")
+        mine = fits.getdata(path, "ORDER") == order
+        return np.where(mine, np.asarray(fits.getdata(path, name), dtype=np.float64), np.nan)
 
     def px_per_arcsec(self, order: int) -> float:
         """Scale of an order across the dispersion, with the sign of the slit's direction."""
-        step = np.diff(self.truth.images["SLIT"].astype(np.float64), axis=1 - self.along)
-        mine = np.diff(self.truth.images["ORDER"] == order, axis=1 - self.along)
-        inside = np.take(self.truth.images["ORDER"] == order, range(step.shape[1 - self.along]), axis=1 - self.along) & ~mine
-        return 1 / float(np.nanmedian(step[inside]))
+        return 1 / float(np.nanmedian(np.diff(self.mapped("SLIT", order), axis=1 - self.along)))
 
     def move_trace(self, px: float = 0.0, arcsec: float = 0.0) -> None:
         """The target stands elsewhere across the dispersion, by pixels of the detector, or along the slit, where lines are tilted."""
         table = {name: np.array(values) for name, values in self.truth.orders.items()}
-        table["TRACE"] += px
-        wave = self.truth.images["WAVE"]
         for number, _ in self.orders() if arcsec else ():
             mine = np.flatnonzero(table["ORDER"] == number)
-            table["TRACE"][mine] += arcsec * self.px_per_arcsec(number)
-            along, across = np.rint(table["DISP_PIX"][mine]).astype(int), table["TRACE"][mine]
-            low = np.clip(np.floor(across).astype(int), 0, wave.shape[1 - self.along] - 2)
-            ends = [wave[self.at(along, low + step)] for step in (0, 1)]
-            table["WAVE"][mine] = ends[0] + (across - low) * (ends[1] - ends[0])
+            along, trace = np.rint(table["DISP_PIX"][mine]).astype(int), table["TRACE"][mine]
+            steps = arcsec * self.px_per_arcsec(number)
+            rows = np.moveaxis(self.mapped("WAVELENGTH", number), self.along, 0)[along]
+            table["WAVE"][mine] += between_pixels(rows, trace + steps) - between_pixels(rows, trace)
+            table["TRACE"][mine] += steps
+        table["TRACE"] += px
         self.truth = replace(self.truth, orders=table)
 
     def move_rows(self, columns: tuple[str, ...], order: int, steps: int) -> None:
@@ -266,3 +286,11 @@ def smooth(image: Image, size: int = 32) -> Image:
     blocks = padded.reshape(padded.shape[0] // size, size, padded.shape[1] // size, size)
     medians = np.median(blocks, axis=(1, 3))
     return np.asarray(np.repeat(np.repeat(medians, size, axis=0), size, axis=1)[:ny, :nx])
+
+
+def between_pixels(rows: Image, places: Image) -> Image:
+    """Values of rows at places between their pixels, shape (n,); beyond the pixels that have one, that of the last, NaN in a row without."""
+    pixels = np.arange(rows.shape[1])
+    known = np.isfinite(rows)
+    found = [np.interp(place, pixels[has], row[has]) if has.any() else np.nan for row, has, place in zip(rows, known, places, strict=True)]
+    return np.asarray(found)
