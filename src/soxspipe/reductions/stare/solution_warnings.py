@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from soxspipe.algorithms.objects.host_light import one_sided
 from soxspipe.algorithms.objects.object_profile import ObjectProfile
 from soxspipe.algorithms.orders.dark_lines import DarkLine
 from soxspipe.algorithms.orders.slit_offset import LEAST_PX
+from soxspipe.algorithms.orders.windows import rows_px_per_arcsec
 from soxspipe.datamodel.detector import Arm
 from soxspipe.datamodel.host import HostLight
 from soxspipe.datamodel.models import WavelengthShift
@@ -35,6 +37,12 @@ PROFILE_SAID = 0.015
 """Part of the flux; less is within what a flux calibration is good to, and what stars in usual seeing show (AB 18 and brighter)."""
 LOST_SAID = 0.2
 """Of the object's light: less on bad columns and rows beside the slit's end is filled in from the profile to a per cent."""
+CORE = 0.7
+"""Of the image's peak: where the last row holds more, the peak is within a quarter of the width, no flank is seen beyond it, and it may lie further out."""
+PLACE_ARCSEC = 0.05
+"""Error of the place of an object whose image is cut off (docs/decisions/light_between_the_ends.md)."""
+UNSURE_SAID = 0.02
+"""Of the flux: less is within what a flux calibration is good to."""
 GIVEN_BACK_ERROR = 0.03
 """Of the flux, rms of ten simulated scenes with a star of the off-frame within the object's image."""
 BESIDE_ERROR = 0.02
@@ -109,18 +117,59 @@ def profile_warnings(profile: ObjectProfile) -> Iterator[str]:
 
 def lost_image_warnings(orders: Sequence[ExtractedOrder], arm: Arm) -> Iterator[str]:
     """Orders in which a part of the object's image lies on rows that cannot be used, the unlit end of a slit that has moved, say."""
-    lost = {}
-    for order in orders:
-        rows = slice(None, None, max(order.shares.shape[0] // SAMPLE_ROWS, 1))
-        seen = np.sum(np.where(order.data.good[rows], order.shares[rows], 0.0), axis=1)
-        lit = order.shares[rows].any(axis=1)
-        lost[order.data.window.order] = 1.0 - float(np.median(seen[lit])) if lit.any() else 0.0
-    much = [number for number, share in lost.items() if share > LOST_SAID]
+    images = {order.data.window.order: _seen_image(order) for order in orders}
+    much = [number for number, image in images.items() if image.lost > LOST_SAID]
     if much:
+        share = max(image.lost for image in images.values())
         yield (
-            f"up to {100 * max(lost.values()):.0f} % of the object's image lies on rows that cannot be used in {arm.named(much)}: fluxes there "
+            f"up to {100 * share:.0f} % of the object's image lies on rows that cannot be used in {arm.named(much)}: fluxes there "
             "rest on what is known of the image from other orders and may be wrong by as much"
         )
+    cut = [number for number, image in images.items() if image.core_cut]
+    if cut:
+        yield (
+            f"the object's core stands where the rows end that both the slit and the flat light, in {arm.named(cut)}: where it is brightest "
+            "may not be seen; fluxes may be wrong by ten per cent, and several times too low if the core lies beyond these rows"
+        )
+    unsure = {number: image.uncertain for number, image in images.items() if image.uncertain > UNSURE_SAID and number not in {*much, *cut}}
+    if unsure:
+        yield (
+            f"rows that both the slit and the flat light end within the object's image in {arm.named(list(unsure))}: fluxes there rest on its "
+            f"place, and may be wrong by {100 * max(unsure.values()):.0f} %"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SeenImage:
+    """The object's image in an order: the share that is lost, whether its core is cut off, and what its place leaves uncertain of the flux."""
+
+    lost: float = 0.0
+    core_cut: bool = False
+    uncertain: float = 0.0
+
+
+def _seen_image(order: ExtractedOrder) -> _SeenImage:
+    """How much of the object's image is seen; where it ends matters alone where the slit has moved: the rest is not let through."""
+    window = order.data.window
+    rows = slice(None, None, max(order.shares.shape[0] // SAMPLE_ROWS, 1))
+    good = order.data.good[rows]
+    seen = np.where(good, order.shares[rows], 0.0)
+    sums = seen.sum(axis=1)
+    lit = order.shares[rows].any(axis=1) & (sums > 0)
+    if not lit.any():
+        return _SeenImage(lost=1.0 if order.shares[rows].any() else 0.0)
+    lost = 1.0 - float(np.median(sums[lit]))
+    if window.lit_arcsec is None:
+        return _SeenImage(lost=lost)
+    here = np.flatnonzero(lit)
+    ends = np.argmax(good[here], axis=1), good.shape[1] - 1 - np.argmax(good[here, ::-1], axis=1)
+    at_end = np.max([seen[here, end] for end in ends], axis=0)
+    per_arcsec = at_end * np.abs(rows_px_per_arcsec(window)[rows][here]) / sums[here]
+    return _SeenImage(
+        lost=lost,
+        core_cut=bool(np.median(at_end / seen[here].max(axis=1)) > CORE),
+        uncertain=PLACE_ARCSEC * float(np.median(per_arcsec)),
+    )
 
 
 def slit_end_warnings(trace: ObjectTrace, arm: Arm, *, is_standard: bool) -> Iterator[str]:
