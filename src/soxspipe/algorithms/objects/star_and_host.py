@@ -206,35 +206,46 @@ class StarAndHost:
         """Light of the host in all rows, electrons times bins."""
         return 0.0 if fit.host is None else float(np.sum(fit.peak * self.host_shape(fit.host).sum(axis=1)))
 
+    def share(self, fit: HostFit) -> float:
+        """Light of the host over the star's."""
+        return self.host_light(fit) / self.own_light(fit)
+
     def heights(self, fit: HostFit) -> FloatArray:
         """The host's peak in these rows when all shapes are those of a fit to others, shape (rows,)."""
         return self._at(fit.star, fit.change, fit.host).peak
 
+    def misfit_of_rows(self, fit: HostFit) -> FloatArray:
+        """Chi squared of each row, priors of its heights included, shape (rows,)."""
+        return self._solve(fit)[1]
+
     def _at(self, star: SlitFit, change: FloatArray, host: FloatArray | None) -> HostFit:
         """The best heights for these shapes; those of `star` are not looked at."""
         here = HostFit(misfit=0.0, star=star, change=change, host=host, peak=np.zeros(self.slit.light.shape[0]))
-        terms, prior = self._terms(here, self.image(here), None if host is None else self.host_shape(host))
-        found = fit_rows(terms, self.weight, self.slit.light[..., None], prior)
-        residual, own = self.slit.light - (terms @ found)[..., 0], found[:, 0, 0]
+        heights, of_rows = self._solve(here)
         mean, width = self._shape_priors(here)
-        misfit = (
-            np.sum(self.weight * residual**2) + np.sum(prior * found[:, 1:, 0] ** 2) + np.sum(((self._vector(here) - mean) / width) ** 2)
-        )
+        misfit = np.sum(of_rows) + np.sum(((self._vector(here) - mean) / width) ** 2)
+        own = heights[:, 0]
         if host is not None:
-            peak = self.ratio(host)[:, 0] * (own + DEPARTURE * self.slit.peak * found[:, 1, 0])
-            here = replace(here, peak=peak)
+            here = replace(here, peak=self.ratio(host)[:, 0] * (own + heights[:, 1]))
         return replace(here, misfit=float(misfit), star=replace(here.star, own=own))
+
+    def _solve(self, fit: HostFit) -> tuple[FloatArray, FloatArray]:
+        """Heights of all terms in every row for the shapes of a fit, and chi squared of the rows."""
+        terms, prior = self._terms(fit, self.image(fit), None if fit.host is None else self.host_shape(fit.host))
+        heights = fit_rows(terms, self.weight, self.slit.light[..., None], prior)
+        residual = self.slit.light - (terms @ heights)[..., 0]
+        of_rows = np.sum(self.weight * residual**2, axis=1) + np.sum(prior * heights[:, 1:, 0] ** 2, axis=1)
+        return heights[..., 0], of_rows
 
     def _terms(self, fit: HostFit, image: FloatArray, host: FloatArray | None) -> tuple[FloatArray, FloatArray]:
         """Terms that are linear in every row, shape (rows, bins, terms), and inverse variances about 0 of all heights but the star's.
 
-        The star brings the host's light by the power law with it; departures from that are in units of what is usual.
+        The star brings the host's light by the power law with it; departures from that are electrons, as the star's height is.
         """
         if fit.host is None or host is None:
             return self.slit.terms(image, None), self.linear_prior
         light = self.ratio(fit.host) * host
-        departure = DEPARTURE * self.slit.peak[:, None] * light
-        return self.slit.terms(image + light, departure), np.insert(self.linear_prior, 0, 1.0, axis=1)
+        return self.slit.terms(image + light, light), np.insert(self.linear_prior, 0, (DEPARTURE * self.slit.peak) ** -2, axis=1)
 
     def _shape_priors(self, fit: HostFit) -> tuple[FloatArray, FloatArray]:
         """Mean and width of the priors of all parameters of shape."""
@@ -268,7 +279,8 @@ class StarAndHost:
         heights = fit_rows(terms, self.weight, columns, prior)
         left = columns - terms @ heights
         residual, slope = left[..., 0], left[..., 1:].reshape(-1, columns.shape[-1] - 1)
-        weighted = slope * self.weight.reshape(-1, 1)
+        # whole columns: what priors of the heights pay is part of chi squared, and of its slopes
+        weighted = (columns[..., 1:] * self.weight[..., None]).reshape(slope.shape)
         mean, width = self._shape_priors(fit)
         right = weighted.T @ residual.ravel() - (self._vector(fit) - mean) / width**2
         # its image changes, and its height as far as the change looks like the star itself

@@ -59,11 +59,29 @@ def test_a_red_host_under_a_blue_star_is_told_from_its_wings(size: float, place:
 
 
 def test_what_the_formula_misses_of_a_star_is_in_its_image_and_no_host() -> None:
-    model, alone, both = fitted(BLUE_STAR[:, None] * image(change=0.005))
+    model, alone, both = fitted(BLUE_STAR[:, None] * image(change=0.003))
     middle, sides = model.image(alone)[7], np.array([np.argmin(np.abs(CENTRES - side)) for side in (-2.0, 2.0)])
-    assert middle[sides[1]] - middle[sides[0]] == pytest.approx(0.005, abs=0.002)
+    assert middle[sides[1]] - middle[sides[0]] == pytest.approx(0.003, abs=0.0012)
     assert alone.misfit < 1.1 * model.weight.size
     assert alone.misfit - both.misfit < 10.0
+
+
+def test_every_start_ends_where_chi_squared_is_least() -> None:
+    light = BLUE_STAR[:, None] * (image() + 1.5 * DISC(CENTRES, 3.0) * COLOUR[:, None])
+    data = rows(light)
+    model, star = StarAndHost(data, FWHM, DISC), SlitModel(data, FWHM).start()
+    first, second = model.with_host(star, 3.5, (0.0,))
+    assert second.misfit - first.misfit < 0.5
+    assert model.own_light(first) == pytest.approx(model.own_light(second), rel=0.01)
+
+
+def test_chi_squared_of_the_rows_is_that_of_the_fit_but_for_the_shapes() -> None:
+    own, host = BLUE_STAR[:, None] * image(), 400.0 * DISC(CENTRES, 3.5) * np.ones_like(COLOUR)[:, None]
+    host[8:] = 0.0
+    model, alone, both = fitted(own + host)
+    gain = model.misfit_of_rows(alone) - model.misfit_of_rows(both)
+    assert 0.0 < both.misfit - model.misfit_of_rows(both).sum() < 30.0
+    assert gain[:8].sum() > 3.0 * gain[8:].sum()
 
 
 def test_noise_lets_a_host_gain_little() -> None:
