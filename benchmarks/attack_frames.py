@@ -156,7 +156,8 @@ HEAD = ("attack", "set", "bias%", "worst order", "SNR / clean", "chi", "wave px"
 
 
 def _short(text: str) -> str:
-    return textwrap.shorten(text.replace("|", "/"), 160, placeholder=" ...")
+    named = re.sub(r"\S*/(?=[^/\s]+\.fits)", "", text)  # files without the folder of the machine
+    return textwrap.shorten(named.replace("|", "/"), 160, placeholder=" ...")
 
 
 def _shown(value: float, form: str) -> str:
