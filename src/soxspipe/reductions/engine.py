@@ -15,6 +15,7 @@ from soxspipe.errors import AlgorithmError
 from soxspipe.io.sof import InputFrames
 from soxspipe.numerics.threads import one_blas_thread
 from soxspipe.reductions.gathered import Chosen, Context, Gathered, In, Out, made_at
+from soxspipe.reductions.names import first_and_more
 from soxspipe.reductions.progress import Done, Listener, StepReport, StepTimer, silent
 from soxspipe.reductions.publish import claim_products, measure_metrics, publish
 from soxspipe.reductions.spec import Published, RecipeSpec
@@ -194,8 +195,7 @@ def _named(gathered: Gathered[Any, Any]) -> Iterator[None]:
 
 
 def _exposures(gathered: Gathered[Any, Any]) -> str:
-    names = [raw.name for raw in gathered.inputs.raw]
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    return first_and_more([raw.name for raw in gathered.inputs.raw])
 
 
 def _settings_text(gathered: Gathered[Any, Any]) -> str:

@@ -14,6 +14,7 @@ from soxspipe.io.spectra import SpectrumFile, read_fluxed
 from soxspipe.reductions.convert import convert_spectrum, moved_path
 from soxspipe.reductions.finish import corrected_path, join_files, joined_path, require_one_target, slit_of, take_out_telluric
 from soxspipe.reductions.finished import Finished
+from soxspipe.reductions.names import first_and_more
 
 MOST_STANDARDS = 4
 """Each costs a fit; more than the nearest in time, of the target's slit first, say nothing new of its air."""
@@ -117,8 +118,7 @@ def _junction(both: tuple[Path, Path], move: tuple[str, str] | None) -> Finishin
 
 
 def _line(sentence: str, names: Sequence[str]) -> str:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}: {sentence}" if names[0] else sentence
+    return f"{first_and_more(names)}: {sentence}" if names[0] else sentence
 
 
 def _readable(paths: Sequence[Path], remarks: list[FileRemark]) -> list[SpectrumFile]:

@@ -23,6 +23,7 @@ from soxspipe.io.sof import InputFrames
 from soxspipe.io.static import read_bad_pixels
 from soxspipe.reductions.find_files import FoundFiles, base_name, find_files, night_of, start_checksums
 from soxspipe.reductions.gathered import Gathered, In
+from soxspipe.reductions.names import first_and_more
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.spec import RecipeSpec
 from soxspipe.settings.base import ReductionSettings
@@ -183,9 +184,8 @@ def unread_warnings(raw: Sequence[RawCalibration]) -> tuple[str, ...]:
     unread = [name for name, share in shares.items() if share > MOST_UNREAD]
     if not unread:
         return ()
-    who = unread[0] if len(unread) == 1 else f"{unread[0]} and {len(unread) - 1} more"
     return (
-        f"{who}: {max(shares.values()):.0%} of the detector holds no noise, pixel after pixel the same number: an amplifier is dead, or the "
+        f"{first_and_more(unread)}: {max(shares.values()):.0%} of the detector holds no noise, pixel after pixel the same number: an amplifier is dead, or the "
         "frame is not complete",
     )
 

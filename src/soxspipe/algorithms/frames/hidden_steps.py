@@ -20,8 +20,9 @@ EVERY_ROW = 4
 """One row in so many knows the level of a gap of 40 columns in a band to a fifth of an electron."""
 KNOWN_ROWS = 0.5
 """Share of these rows in which a column has to be unlit."""
-BESIDE_PX = 14
-"""Columns next to an order in which steps are not sought among unlit pixels alone (`readout_pattern.STEP_REACH_PX`)."""
+STEP_REACH_PX = 14
+"""On either side of a step; channels are wider, scattered light is straight over as much.  So near to an order no step is told by unlit pixels
+alone."""
 REACH_PX = 60
 """Columns on either side that tell the level: over more, scattered light is no parabola."""
 LEAST_COLUMNS = 12
@@ -126,11 +127,11 @@ def _band_levels(seen: UnlitLight, rows: FloatArray, columns: FloatArray) -> tup
 
 
 def _hidden(known: BoolArray) -> Iterator[tuple[int, int]]:
-    """First column and the one behind the last of every stretch that holds an order, with `BESIDE_PX` on either side."""
+    """First column and the one behind the last of every stretch that holds an order, with `STEP_REACH_PX` on either side."""
     places = np.flatnonzero(known)
     for before, after in pairwise(places.tolist()):
-        if after - before > BESIDE_PX:
-            yield before + 1 - BESIDE_PX, after + BESIDE_PX
+        if after - before > STEP_REACH_PX:
+            yield before + 1 - STEP_REACH_PX, after + STEP_REACH_PX
 
 
 def _step_across(levels: FloatArray, known: BoolArray, around: slice, within: tuple[int, int]) -> _Across:

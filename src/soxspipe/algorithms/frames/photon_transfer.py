@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soxspipe.datamodel.arrays import BoolArray, FloatArray, Image
+from soxspipe.datamodel.arrays import FloatArray, Image
 from soxspipe.datamodel.detector import Axis
 from soxspipe.numerics.medians import quick_mad_sigma
+from soxspipe.numerics.robust import clipped_sigma
 
 FEW_LINES, MANY_LINES = 16, 4
 """One line in so many is looked at: first quickly, and again where that is in doubt."""
@@ -41,8 +42,8 @@ LEAST_LEVELS = 4
 """As many as the line has parameters, and one more."""
 FAR_BELOW = 8.0
 """In sigma of the mean of nine pixels: no light of a single exposure lies so far below its dark parts."""
-CLIP_SIGMA, INSIDE_CLIP = 3.5, 0.99389
-"""Cosmic rays and hot pixels lie outside; of a normal distribution the rest has this share of the variance."""
+LEAST_SIGMA = 1e-6
+"""Of places that are all alike, which would weigh without bound."""
 ALIKE = 0.02
 """Dark charge and read noise are not the same everywhere, which the many places without light would make believe."""
 SHARED = 3.0
@@ -143,18 +144,9 @@ def _levels(detail: FloatArray, light: FloatArray, beside: FloatArray) -> FloatA
         own = level == number
         if np.count_nonzero(own) < LEAST_PLACES:
             continue
-        variance, kept = _variance(detail[own])
-        found.append((float(np.mean(light[own][kept])), variance, np.count_nonzero(own)))
+        sigma, kept = clipped_sigma(detail[own].astype(np.float64))
+        found.append((float(np.mean(light[own][kept])), max(sigma, LEAST_SIGMA) ** 2, np.count_nonzero(own)))
     return np.array(found).reshape(-1, 3)
-
-
-def _variance(detail: FloatArray) -> tuple[float, BoolArray]:
-    """Clipped variance, and which values it is of."""
-    sigma = max(quick_mad_sigma(detail), 1e-6)
-    for _ in range(3):
-        kept = np.abs(detail) <= CLIP_SIGMA * sigma
-        sigma = max(float(np.sqrt(np.mean(np.square(detail[kept], dtype=np.float64)) / INSIDE_CLIP)), 1e-6)
-    return sigma**2, kept
 
 
 def _fit(levels: FloatArray) -> tuple[float, float, float]:

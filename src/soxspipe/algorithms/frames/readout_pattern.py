@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import binary_erosion, gaussian_filter1d
 
-from soxspipe.algorithms.frames.hidden_steps import find_hidden_steps
+from soxspipe.algorithms.frames.hidden_steps import STEP_REACH_PX, find_hidden_steps
 from soxspipe.algorithms.frames.row_noise import excess_variance
 from soxspipe.algorithms.frames.unlit_light import ROWS_AT_ONCE, see_unlit
 from soxspipe.datamodel.arrays import BoolArray, BoolImage, FloatArray
@@ -34,8 +34,6 @@ BLOCK_PX = 128
 """Height of a band of rows; columns are halved in blocks of so many that take turns, so that both halves see all of the detector."""
 LAGS = range(64, 513, 15)
 """Rows apart that share no high-passed stripe: what they seem to share is chance."""
-STEP_REACH_PX = 14
-"""On either side of a step; channels are wider, scattered light is straight over as much."""
 NEAR_PX = 2
 """The best fit of a step may lie as far from it."""
 CHANNEL_PX = (64, 128)

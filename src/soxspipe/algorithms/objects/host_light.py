@@ -116,10 +116,13 @@ def measure_host(
     if found is None or not found.hosts:
         return None
     model, best = _least(found.hosts)
-    if best.host is None or beyond_reach(best.host) or not _worth_asking(found, model, best):
+    elsewhere = found.gain_elsewhere(model, best)
+    if best.host is None or beyond_reach(best.host) or not _worth_asking(found, model.share(best), elsewhere):
         return None
     lights, size = found.left(), float(np.exp(best.host[0]))
-    taken = _is_host(found, model, best, size) and not may_leave_none(lights, model.own_light(best))
+    # a star with a tail looks like a host of the least size
+    larger = found.smallest > 1.01 * float(np.exp(model.host_limits[0][0]))
+    taken = larger and _is_host(found, model.share(best), size, elsewhere) and not may_leave_none(lights, model.own_light(best))
     delivered = max(model.own_light(best if taken else found.alone), 1e-30)
     middles, peaks = _heights(fits, rejected, trace, model, best) if taken else ({}, {})
     return HostLight(
@@ -267,23 +270,17 @@ class _Found:
         return AS_GOOD_ALONE * self.scatter - (fit.misfit - self.likeliest)
 
 
-def _worth_asking(found: _Found, model: StarAndHost, best: HostFit) -> bool:
+def _worth_asking(found: _Found, share: float, gain_elsewhere: float) -> bool:
     """Whether a host is at least in doubt: there in more than one order, or the light is no star's."""
-    share = model.share(best)
-    elsewhere = significance_of(found.gain_elsewhere(model, best), HOST_PARAMETERS)
+    elsewhere = significance_of(gain_elsewhere, HOST_PARAMETERS)
     shown = worth_saying(found.significance, share, WORTH_SAYING_ALONE) and elsewhere >= WORTH_SAYING
     return shown or (no_star(found.alone) and share >= LEAST_DOUBTED)
 
 
-def _is_host(found: _Found, model: StarAndHost, best: HostFit, size_arcsec: float) -> bool:
-    """Whether light is a host's beyond doubt: significant, not in one order alone, and of no size that a star with a tail has.
-
-    Its light follows the star's, so that it is missing in no row.
-    """
-    gain_elsewhere = found.gain_elsewhere(model, best)
+def _is_host(found: _Found, share: float, size_arcsec: float, gain_elsewhere: float) -> bool:
+    """Whether light is a host's beyond doubt: significant, and not in one order alone.  It follows the star's: it is missing in no row."""
     everywhere = significance_of(gain_elsewhere, HOST_PARAMETERS) >= WORTH_SAYING_ALONE and gain_elsewhere >= LEAST_ELSEWHERE * found.gain
-    larger = found.smallest > 1.01 * float(np.exp(model.host_limits[0][0]))
-    return everywhere and larger and may_be_taken(found.significance, model.share(best), 0.0, size_arcsec)
+    return everywhere and may_be_taken(found.significance, share, 0.0, size_arcsec)
 
 
 def _search(star: StarFit, fwhm_arcsec: float) -> _Found | None:

@@ -32,6 +32,7 @@ from soxspipe.io.static import find_standard, read_bad_pixels, read_extinction, 
 from soxspipe.numerics.threads import Workers
 from soxspipe.reductions.find_files import base_name, find_files, night_of, start_checksums
 from soxspipe.reductions.gathered import Gathered
+from soxspipe.reductions.names import first_and_more
 from soxspipe.reductions.select import Selected
 from soxspipe.reductions.stare.context import StareGathered
 from soxspipe.reductions.stare.dead_amplifiers import mark_dead_lines
@@ -343,7 +344,7 @@ def _unusable_cards(exposures: Sequence[ClassifiedFile], used: Detector) -> list
         name = file.path.name
         for sentence in unusable_cards(file.header, file.instrument, file.facts, name, used):
             names.setdefault(sentence.removeprefix(f"{name}: "), []).append(name)
-    return [f"{found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {sentence}" for sentence, found in names.items()]
+    return [f"{first_and_more(found)}: {sentence}" for sentence, found in names.items()]
 
 
 def detector_used(files: Selected, observations: Sequence[Observation], settings: StareSettings) -> Detector:

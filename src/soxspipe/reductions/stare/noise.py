@@ -12,6 +12,7 @@ from soxspipe.datamodel.arrays import BoolImage
 from soxspipe.datamodel.calibrations import Masters
 from soxspipe.datamodel.detector import Detector
 from soxspipe.datamodel.frame import Exposure
+from soxspipe.reductions.names import first_and_more
 
 LEAST_SHARE = 0.4
 """Pixels that show less than this share of what header and detector file state are not an exposure of this detector; the noise expected is kept."""
@@ -120,12 +121,12 @@ def _corrections(found: Sequence[ExposureNoise], detector: Detector) -> list[str
         low, high = (limit(noise.used_e for noise in corrected) for limit in (min, max))
         shown = f"{low:.2f} e-" if high - low < 0.05 * high else f"{low:.2f} to {high:.2f} e-"
         said.append(
-            f"{_named([noise.name for noise in corrected])}: pixels without light show a read noise of {shown}, "
+            f"{first_and_more([noise.name for noise in corrected])}: pixels without light show a read noise of {shown}, "
             f"not the {detector.read_noise_e:g} e- of {detector.read_noise_source}; {shown} is used"
         )
     if quiet:
         said.append(
-            f"{_named([noise.name for noise in quiet])}: pixels without light show hardly any noise, "
+            f"{first_and_more([noise.name for noise in quiet])}: pixels without light show hardly any noise, "
             f"{detector.read_noise_e:g} e- of {detector.read_noise_source} was expected and is kept"
         )
     return said
@@ -138,7 +139,7 @@ def _offsets(found: Sequence[ExposureNoise]) -> list[str]:
         return []
     level = float(np.median([noise.offset_e for noise in above]))
     return [
-        f"{_named([noise.name for noise in above])}: pixels without light lie {level:.0f} e- above bias and dark, without the noise of so much "
+        f"{first_and_more([noise.name for noise in above])}: pixels without light lie {level:.0f} e- above bias and dark, without the noise of so much "
         "light: a master of another level, or one in ADU that does not say so (BUNIT); the difference is taken off"
     ]
 
@@ -153,7 +154,7 @@ def _swapped(found: Sequence[ExposureNoise], detector: Detector) -> list[str]:
     if abs(scatter_adu / gain / detector.read_noise_e - 1.0) > SAME_AS_INVERSE:
         return []
     return [
-        f"{_named([noise.name for noise in known])}: pixels without light scatter by {scatter_adu:.2f} ADU; that is the read noise of "
+        f"{first_and_more([noise.name for noise in known])}: pixels without light scatter by {scatter_adu:.2f} ADU; that is the read noise of "
         f"{detector.read_noise_e:g} e- with a gain of {1 / gain:.3g} e-/ADU, not with the {gain:.3g} of {detector.gain_source}: "
         f"gain and its inverse seem to be swapped, and electrons are then {gain**2:.2g} times what they should be; correct the header"
     ]
@@ -166,7 +167,3 @@ def _note(found: Sequence[ExposureNoise], detector: Detector) -> str:
         f"gain {detector.gain_e_per_adu:.4g} e-/ADU ({detector.gain_source}), "
         f"read noise {detector.read_noise_e:.4g} e- ({detector.read_noise_source}){shown}"
     )
-
-
-def _named(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

@@ -13,6 +13,7 @@ from soxspipe.algorithms.frames.readout_pattern import measure_readout_pattern
 from soxspipe.datamodel.frame import ReadoutPattern
 from soxspipe.datamodel.remark import Remark
 from soxspipe.numerics.packed import PackedMask
+from soxspipe.reductions.names import first_and_more
 from soxspipe.reductions.stare.inputs import StareInputs
 
 WORTH_SAYING = 0.2
@@ -84,4 +85,4 @@ def _left_in(found: Sequence[tuple[str, ReadoutPattern]]) -> tuple[str, ...]:
 
 
 def _who(found: Sequence[tuple[str, ReadoutPattern]]) -> str:
-    return found[0][0] if len(found) == 1 else f"{found[0][0]} and {len(found) - 1} more"
+    return first_and_more([name for name, _ in found])

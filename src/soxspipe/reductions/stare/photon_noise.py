@@ -14,6 +14,7 @@ from soxspipe.datamodel.detector import Arm, Detector
 from soxspipe.datamodel.frame import RawFrame
 from soxspipe.datamodel.observation import Observation
 from soxspipe.datamodel.stored_image import seen
+from soxspipe.reductions.names import first_and_more
 
 SCENE_ERROR = 0.12
 """What structure of the scene does to the photon noise of clean frames, rms of its logarithm (simulated, both arms)."""
@@ -250,4 +251,4 @@ def _with_integrations(frame: RawFrame, number: int) -> RawFrame:
 
 
 def _named(looks: Sequence[ExposureLook]) -> str:
-    return looks[0].name if len(looks) == 1 else f"{looks[0].name} and {len(looks) - 1} more"
+    return first_and_more([look.name for look in looks])

@@ -71,14 +71,14 @@ def solve_stack(
     done("slit_offset", notes.slit(slit))
     detrended = _without_background(sound, windows, inputs, settings, slit.px) if slit.applied else in_place
     background, skies = detrended.background, detrended.skies
-    on_slit = [follow_slit(order, slit) for order in detrended.orders] if slit.applied else detrended.orders
-    dark_lines = [find_dark_lines(order, sky) for order, sky in zip(on_slit, skies, strict=True)]
-    dark = [dark_pixels(order.window, lines) for order, lines in zip(on_slit, dark_lines, strict=True)]
-    on_slit = [order.masked(pixels) if pixels.any() else order for order, pixels in zip(on_slit, dark, strict=True)]
+    followed = [follow_slit(order, slit) for order in detrended.orders] if slit.applied else detrended.orders
+    dark_lines = [find_dark_lines(order, sky) for order, sky in zip(followed, skies, strict=True)]
+    dark = [dark_pixels(order.window, lines) for order, lines in zip(followed, dark_lines, strict=True)]
+    on_slit = [order.masked(pixels) if pixels.any() else order for order, pixels in zip(followed, dark, strict=True)]
     done("subtract_background", notes.background(background))
     done("detrend", f"{len(windows)} orders")
     flags = with_flag(sound.flags, windows, dark, PixelFlag.BAD)
-    del sound, in_place, detrended  # only shown and counted from here on
+    del sound, in_place, detrended, followed  # only shown and counted from here on
     cosmic_rays = [_cosmic_rays(order, sky, settings) for order, sky in zip(on_slit, skies, strict=True)]
     sound_orders = [order.masked(pixels) for order, pixels in zip(on_slit, cosmic_rays, strict=True)]
     without_full = not plan.fuller.keys().isdisjoint(numbers) or too_many_full(flags, windows)
